@@ -43,7 +43,7 @@ class SpeechScorer(Protocol):
         ...
 
 
-class Attention(Protocol):
+class UtteranceListener(Protocol):
     """One utterance being read while it is still being spoken. Used once, by one thread at a time."""
 
     def hear(self, pcm: bytes) -> None:
@@ -67,8 +67,8 @@ class Attention(Protocol):
         ...
 
 
-class WholeUtterance(Attention):
-    """The attention of whoever reads an utterance only as a whole: nothing is done ahead."""
+class WholeUtteranceListener(UtteranceListener):
+    """Listener that reads an utterance only as a whole: nothing is done ahead."""
 
     def __init__(self, read: Callable[[Utterance], Awaitable[Reading]]) -> None:
         self._read = read
@@ -86,7 +86,7 @@ class Interpreter(Protocol):
 
     name: str  # Goes on record with each reading: engine and model, for example `vosk/small-en-us`.
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Begin to listen to one utterance."""
         ...
 

@@ -177,7 +177,7 @@ class InventorySettings(LayeredSettings):
     @property
     def state(self) -> Path:
         """The directory of the embedded database."""
-        return self.state_directory or default_state_directory(self.unit_state)
+        return self.state_directory or default_state_directory(self.unit_state_directory)
 
     def demand_owner(self) -> None:
         """Raise Misconfigured if root would serve from a service's own directory, where root's files would remain."""

@@ -11,7 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.events import (
+    CaptureResumed,
+    CaptureStopped,
+    DictationEvent,
+    SourceEnded,
+    UtteranceAlreadyStored,
+    UtteranceDecided,
+)
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation, run_panels
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -161,7 +168,7 @@ class _ResultCollector:
         self._waiting = iter(sounds)
         self._sounds = sounds
         self._tick = tick
-        self._heard: list[Decided] = []
+        self._heard: list[UtteranceDecided] = []
 
     def sources(self) -> Iterator[Source]:
         """Yield the sounds in order, each after all utterances of the one before are concluded."""
@@ -182,9 +189,9 @@ class _ResultCollector:
 
     def on_event(self, told: DictationEvent) -> None:
         match told:
-            case Decided():
+            case UtteranceDecided():
                 self._heard.append(told)
-            case AlreadyStored():
+            case UtteranceAlreadyStored():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
                 self._add_result(told)

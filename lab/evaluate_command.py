@@ -18,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
-from edge.cli import AsJson, Config, settings
-from edge.config import PolicyName, ReadMode, Settings
+from edge.cli import AsJson, Config, load_settings_with_options
+from edge.config import PolicyName, ReadingSource, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name
 from lab import printed
@@ -41,13 +41,15 @@ from lab.report.goals import FixedPauseRun
 from lab.report.lines import ClipLine, read_lines, write_lines
 from lab.report.lines import build_line as as_line
 from lab.report.measures import measure_silence
-from lab.report.statistics import Half, clips_of_half
+from lab.report.statistics import SpeakerHalf, clips_of_half
 from lab.scoring import ClipResult, read_manifest, tally_by_condition
 from lab.simulated_operator import OperatorHabits
 
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
-_ModeName = Annotated[ReadMode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+_ModeName = Annotated[
+    ReadingSource | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")
+]
 _Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
 ]
@@ -79,7 +81,7 @@ def evaluate(
             help="Compare two files that --details wrote, instead of hearing.",
         ),
     ] = None,
-    speakers: Annotated[Half | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
+    speakers: Annotated[SpeakerHalf | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
     noise_hours: Annotated[
         float, typer.Option(min=0, metavar="HOURS", help="Hear so many hours of made noise besides.")
     ] = 0.0,
@@ -99,8 +101,7 @@ def evaluate(
         typer.Option(min=220, max=5000, metavar="MS", help="Hear dictation again, each turn ended by a pause so long."),
     ] = None,
     floor: Annotated[
-        bool | None,
-        typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here."),
+        bool | None, typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here.")
     ] = None,
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
@@ -125,7 +126,9 @@ def evaluate(
         return
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
-    asked = settings(config, understand=understand_overrides(mode, interpreters, second), policy=policy)
+    asked = load_settings_with_options(
+        config, understand=understand_overrides(mode, interpreters, second), policy=policy
+    )
     _check_writable_and_voice(details, report, voice=operator)
     clips = read_manifest(manifest)
     clips = clips if speakers is None else clips_of_half(clips, speakers)
@@ -257,7 +260,7 @@ def _clip_audio(result: ClipResult) -> bytes:
     return file.getvalue()
 
 
-def understand_overrides(mode: ReadMode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+def understand_overrides(mode: ReadingSource | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
     """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}

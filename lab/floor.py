@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
-from edge.config import Engine, Settings
+from edge.config import RecogniserKind, Settings
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local.factory import load_sentences
@@ -67,7 +67,7 @@ class BaselineRecogniser:
 def find_vosk_weights(settings: Settings) -> Path | None:
     """Folder of the product's weights if its recogniser is vosk; else None."""
     model = find_model(settings.understand.model)
-    return locate(model, settings.models) if model.engine is Engine.VOSK else None
+    return locate(model, settings.models) if model.engine is RecogniserKind.VOSK else None
 
 
 def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edge.audio.pcm import FULL_SCALE, Framing, to_floats
+from edge.audio.pcm import FULL_SCALE, FrameCutter, to_floats
 from edge.ports import Source
 from edge.records import Frame
 
@@ -233,7 +233,7 @@ class NoisyRecording(Source):
 
 def to_frames(sound: Sound) -> Iterator[Frame]:
     """Convert samples to frames of 20 ms, the last one padded."""
-    framing = Framing(RATE)
+    framing = FrameCutter(RATE)
     yield from framing.push(sound.astype(np.float32)[:, np.newaxis])
     yield from framing.end()
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dockvoice_protocol.records import Act
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.agent.typed_input import SILENT_SOURCES
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
@@ -82,4 +82,4 @@ def recognise_recorded_utterances(
             text=said.utterance_id,
         )
         quiet = replace(said, segment=replace(said.segment, pcm=b""))
-        yield KeptClip(clip, ON_RECORD, None, ((Decided(quiet, reading, verdict, None, 0.0), acoustics),))
+        yield KeptClip(clip, ON_RECORD, None, ((UtteranceDecided(quiet, reading, verdict, None, 0.0), acoustics),))

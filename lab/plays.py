@@ -37,7 +37,7 @@ class _WrongPlay(ValueError):
 
 
 def run_json_plays(
-    lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
+    lines: Iterable[bytes], default_rules: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[_JsonLine]:
     """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
 
@@ -46,7 +46,7 @@ def run_json_plays(
     """
     with _empty_journal_directories() as fresh:
         gc.freeze()  # as the agent does once it is ready
-        stage = _PlaySession(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
+        stage = _PlaySession(default_rules, forms, lambda play: Rehearsal(play, fresh(), render, settings))
         for number, line in enumerate(lines, start=1):
             try:
                 yield stage.run_line(line)

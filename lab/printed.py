@@ -51,7 +51,7 @@ def render_comparison(found: Comparison) -> Group:
     for mark in Mark:
         marks.add_row(mark, *map(str, found.count_clips_with_mark(mark)))
     changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for one in found.changed:
+    for one in found.changed_clips:
         changed.add_row(
             Text(f"{PurePath(one.clip).name}\n  {one.condition}"),
             _format_outcome(one.before),
@@ -59,10 +59,10 @@ def render_comparison(found: Comparison) -> Group:
         )
     alone = f"{pluralize(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
-        f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
+        f"Right in the first run only: {found.only_first_right}; in the second only: {found.only_second_right}. "
         f"McNemar's exact test: p = {found.p_value:.3g}."
     )
-    shown: list[RenderableType] = [changed, ""] if found.changed else []
+    shown: list[RenderableType] = [changed, ""] if found.changed_clips else []
     return Group(marks, "", *shown, alone, chance)
 
 

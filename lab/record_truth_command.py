@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from edge.agent.parts import load_named_form
-from edge.cli import Config, FormName, State, settings
+from edge.cli import Config, FormName, State, load_settings_with_options
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.hear.microphone import Microphone
@@ -75,12 +75,12 @@ def record_truth(
     if (speaker is None) == (since is None):
         raise typer.BadParameter("name a speaker, or --since and when", param_hint="--speaker")
     if speaker is None:
-        _copy_settled(folder, settings(config, state=state, form=form), parse_moment(str(since)))
+        _copy_settled(folder, load_settings_with_options(config, state=state, form=form), parse_moment(str(since)))
         return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")
-    asked = settings(config, form=form)
+    asked = load_settings_with_options(config, form=form)
     chosen = load_named_form(asked, asked.forms.active)
     made = TruthSet(folder, chosen.name)
     _record_noise(made, asked, noise_minutes)

@@ -28,14 +28,14 @@ from dockvoice_protocol.records import (
     ReceivingPlace,
 )
 from edge.agent.dialogue_driver import Render, StepResult
-from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
+from edge.agent.review import DeviceIdentity, Reviewer, commit_reviewed, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import HeadsetFault, LinkEvent, OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import HeadsetFaultChanged, InventoryLinkChanged, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Outcome, Shift, WorkChange
+from edge.records import Outcome, Shift, StoreWorkChange
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
@@ -142,7 +142,7 @@ class Rehearsal:
         """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
         kept = [self._journal.queries.history(one) for one in self._lines]
         entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
-        waiting = self._journal.review.under_review()
+        waiting = self._journal.review.list_under_review()
         drafts = {
             one.utterance_id: one
             for form in {one.form for one in waiting}
@@ -222,7 +222,7 @@ class Rehearsal:
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
         found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
-        row = accept(
+        row = commit_reviewed(
             self._journal, found.utterance_id, parse_assignments(given, rules.form), rules, Reviewer(_IN_OFFICE), office
         )
         self._add_event(row.event_id, row.sequence, json.loads(row.body))
@@ -240,24 +240,24 @@ class Rehearsal:
         return [self._open_conversation()]
 
     def _do_lost(self, _: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(LinkEvent(up=False))]
+        return [self._talk.handle_event(InventoryLinkChanged(up=False))]
 
     def _do_back(self, _: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(LinkEvent(up=True))]
+        return [self._talk.handle_event(InventoryLinkChanged(up=True))]
 
     def _do_fail(self, fault: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(HeadsetFault(fault))]
+        return [self._talk.handle_event(HeadsetFaultChanged(fault))]
 
     def _do_heal(self, fault: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(HeadsetFault(fault, healed=True))]
+        return [self._talk.handle_event(HeadsetFaultChanged(fault, healed=True))]
 
     def _do_shift(self, text: str) -> Sequence[StepResult]:
         name, day = text.split()
         self._shift = day, name
-        return [self._talk.handle_event(LinkEvent(up=True))]  # whatever happens next
+        return [self._talk.handle_event(InventoryLinkChanged(up=True))]  # whatever happens next
 
     def _oldest_review(self) -> KeptUtterance:
-        return self._journal.review.under_review()[0]
+        return self._journal.review.list_under_review()[0]
 
     def _form_named(self, name: str) -> Form:
         return next((one for one in self.play.at_hand if one.name == name), self.play.rules.form)
@@ -283,7 +283,7 @@ class Rehearsal:
     def _texts(self, stepped: StepResult) -> Iterator[str]:
         """The texts of the device's prompts in a step; after a change of form, worded for the new form."""
         for order in stepped.orders:
-            if isinstance(order, WorkChange):
+            if isinstance(order, StoreWorkChange):
                 self._form = self._talk.rules.form
             elif isinstance(order, Say):
                 yield _phrasing(self._form, self.play.language, self.play.at_hand).text(order)

@@ -27,7 +27,7 @@ from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, prin
 from dockvoice_protocol.terminal.tables import SafeConsole, pluralize, print_tables
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli import AsJson, Config, State, settings
+from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Prices, Settings
 from edge.keep.journal import Journal
@@ -104,7 +104,7 @@ def reread(
     utterance, whether it differs or not.
     """
     log_warnings_to_stderr()
-    given, began = settings(config, state=state), parse_moment(since)
+    given, began = load_settings_with_options(config, state=state), parse_moment(since)
     compared: list[_ReadingComparison] = []
     with Journal.inspect(given.state) as journal:
         plan = _estimate_cost(given, interpreter, began, journal.readings)

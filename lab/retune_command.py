@@ -20,7 +20,7 @@ from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, prin
 from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.parts import assemble_interpretation, load_named_form, make_rules
 from edge.agree.decide import Rules
-from edge.cli import Config, State, settings
+from edge.cli import Config, State, load_settings_with_options
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -76,7 +76,7 @@ def retune(
     log_warnings_to_stderr()
     if (manifest is None) == (since is None):
         raise typer.BadParameter("name a manifest, or --since and when", param_hint="MANIFEST")
-    asked = settings(config, state=state)
+    asked = load_settings_with_options(config, state=state)
     shipped = asked.model_copy(
         update={
             "understand": asked.understand.model_copy(update={"calibration": {}}),
@@ -172,8 +172,8 @@ def _write_settings(
     """Write the settings file with the better tuning: validate it as the agent reads it, then rename it into place."""
     told = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
-        f"# On speakers left out: right {best.right:.1f} % (as shipped {shipped.right:.1f} %), wrong {best.wrong} "
-        f"({shipped.wrong}).\n"
+        f"# On speakers left out: right {best.right_percent:.1f} % (as shipped {shipped.right_percent:.1f} %), "
+        f"wrong {best.wrong_count} ({shipped.wrong_count}).\n"
     )
     text = "" if config is None else config.read_text(encoding="utf-8")
     content = replace_tuning(text, best.of_all, weights, told)

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.records import Reading
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Calibration, log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import Key
-from lab.report.statistics import Half, Interval, speaker_half, wilson_interval
+from lab.report.statistics import Interval, SpeakerHalf, speaker_half, wilson_interval
 from lab.scoring import Clip, Mark, score_clip
 
 SHARE_ITSELF = Calibration(0.0, 1.0)
@@ -68,7 +68,7 @@ class FieldSample:
     @property
     def is_fitted(self) -> bool:
         """Whether its speaker belongs to the half that curves are fitted on."""
-        return speaker_half(self.speaker) is Half.TRAIN
+        return speaker_half(self.speaker) is SpeakerHalf.TRAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class KeptClip:
     clip: Clip
     set: str
     wording: str | None
-    decided: tuple[tuple[Decided, Acoustics], ...]
+    decided: tuple[tuple[UtteranceDecided, Acoustics], ...]
 
 
 Marks = Sequence[tuple[KeptClip, Mark]]
@@ -180,10 +180,10 @@ def is_within_wrong_limit(condition: str, some: Marks) -> bool:
     return bad <= _MOST_WRONG.get(condition, _MOST_WRONG["10dB"]) / 100 * len(some)
 
 
-def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
+def group_marks(marks: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
     """Group marked clips by a key; clips without one are left out."""
     groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
-    for one, became in told:
+    for one, became in marks:
         if (name := key(one)) is not None:
             groups.setdefault(name, []).append((one, became))
     return groups
@@ -215,13 +215,13 @@ class Tuning:
     curves: Curves | None = None
     demand: float | None = None
 
-    def rules(self, standing: Rules) -> Rules:
+    def rules(self, current_rules: Rules) -> Rules:
         """The rules with this tuning's threshold, as `agree.minimum_confidence` would set it."""
-        return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
+        return current_rules if self.demand is None else replace(current_rules, minimum_confidence=self.demand)
 
-    def mark_clip(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
+    def mark_clip(self, one: KeptClip, rules: Mapping[str, Rules]) -> Mark:
         """Decide the clip with this tuning; return its mark."""
-        return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
+        return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(rules[one.clip.form]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +239,12 @@ class TriedTuning:
         return found
 
     @property
-    def right(self) -> float:
+    def right_percent(self) -> float:
         """Share of clips marked right, in %."""
         return 100 * self.share(Mark.RIGHT).share
 
     @property
-    def wrong(self) -> int:
+    def wrong_count(self) -> int:
         """Number of clips marked wrong or invented."""
         return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in self.marks)
 
@@ -299,14 +299,18 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
 def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
     """The best tuning with evidence that is no more often wrong than the shipped one; None if none is better."""
     shipped = ways[0]
-    no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _has_evidence(one, ways)]
+    no_worse = [one for one in ways[1:] if one.wrong_count <= shipped.wrong_count and _has_evidence(one, ways)]
     best = max(no_worse, key=lambda one: _score_gain(one, shipped), default=shipped)
     return best if _score_gain(best, shipped) >= _LEAST_GAIN else None
 
 
 def _score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
     """Percentage points more right than the shipped tuning, plus _WORTH times those fewer wrong."""
-    return one.right - shipped.right + _WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
+    return (
+        one.right_percent
+        - shipped.right_percent
+        + _WORTH * 100 * (shipped.wrong_count - one.wrong_count) / len(one.marks)
+    )
 
 
 def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:

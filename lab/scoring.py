@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldValue
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
@@ -110,7 +110,7 @@ class ClipResult:
 
     clip: Clip
     mark: Mark
-    heard: tuple[Decided, ...]
+    heard: tuple[UtteranceDecided, ...]
     audio_s: float
     """Seconds of sound in the clip."""
     wall_s: float
@@ -131,7 +131,7 @@ class ClipResult:
         return (waited_s + last.compute_s) * 1000
 
 
-def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[Decided]) -> Mark:
+def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[UtteranceDecided]) -> Mark:
     """Mark a clip: compare all decisions made while it played with its `truth`."""
     corrected = {one.replaces for one in heard if one.replaces is not None}
     accepted = [
@@ -198,7 +198,7 @@ class ClipTally:
         }
 
 
-def _decided_value(one: Decided, name: str) -> FieldValue | None:
+def _decided_value(one: UtteranceDecided, name: str) -> FieldValue | None:
     said = one.reading.fields.get(name)
     return None if said is None else said.value
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from dockvoice_protocol.records import Act, FieldValue
-from edge.agent.dialogue_driver import dialogue_settings
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.dialogue_driver import make_dialogue_settings
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import Parts, dictate_sources, make_dictation
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Order, UtteranceHeard
+from edge.agree.dialogue.interface import DialogueInput, EntryCommitted, Order, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.session import DialogueSettings
@@ -75,7 +75,7 @@ class _DeviceConversation:
         """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
-    def handle_decided(self, heard: Decided) -> None:
+    def handle_decided(self, heard: UtteranceDecided) -> None:
         """Pass a decided utterance to the dialogue and carry out its orders."""
         segment = heard.utterance.segment
         known = Circumstances(measure_acoustics(segment))
@@ -85,7 +85,7 @@ class _DeviceConversation:
     def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
         told_s = self.told_s
-        self._handle_and_execute(Deadline())
+        self._handle_and_execute(TimerExpired())
         self.told_s = told_s
 
     def _handle_and_execute(self, happening: DialogueInput) -> None:
@@ -107,7 +107,7 @@ class _DeviceConversation:
             self.entries.pop()
         if draft.act is not Act.CANCEL:
             self.entries.append(fields)
-        self._dialogue.handle(Committed(LastEntry(draft.utterance_id, draft, fields)))
+        self._dialogue.handle(EntryCommitted(LastEntry(draft.utterance_id, draft, fields)))
 
     def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
@@ -168,7 +168,7 @@ class SimulatedOperator:
 
     def _signed_on_settings(self) -> DialogueSettings:
         """The settings' dialogue, for an operator who has signed on."""
-        wanted = replace(dialogue_settings(self._parts.settings), operators=None)
+        wanted = replace(make_dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
     def _choose_reaction(
@@ -215,11 +215,11 @@ class SimulatedOperator:
         said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
         return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
 
-    async def _recognise(self, source: Source) -> list[Decided]:
-        heard: list[Decided] = []
+    async def _recognise(self, source: Source) -> list[UtteranceDecided]:
+        heard: list[UtteranceDecided] = []
 
         def collect(what: DictationEvent) -> None:
-            if isinstance(what, Decided):
+            if isinstance(what, UtteranceDecided):
                 heard.append(what)
 
         await dictate_sources(make_dictation(self._parts, self._executor, collect), [source])
@@ -240,7 +240,7 @@ def _clip_turn_seconds(result: ClipResult) -> float:
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
-def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
+def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[UtteranceDecided]) -> float:
     """Seconds from the end of one device prompt to the next: the operator's reaction and speech, and computing."""
     if not heard:
         return REACTION_S + source.seconds - BEFORE_S + _UNHEARD_S

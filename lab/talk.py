@@ -28,16 +28,16 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines, print_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.dialogue_driver import Render, StepResult, dialogue_settings
+from edge.agent.dialogue_driver import Render, StepResult, make_dialogue_settings
 from edge.agent.parts import list_switchable_forms, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli import Config, FormName, State, Trace, settings
+from edge.cli import Config, FormName, State, Trace, load_settings_with_options
 from edge.deliver.device_events import entry_event, make_shift_lookup
 from edge.keep.journal import Journal
-from edge.records import WorkChange
-from edge.records.speech import Adjust, Hush, Say, Sound
+from edge.records import StoreWorkChange
+from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from edge.speak.wording import Phrasing
 from lab.plays import run_json_plays
 from lab.rehearsal import WAIT, Play
@@ -91,7 +91,7 @@ def talk(
     questions, run one step by step: `{"begin": {"form": "receive"}}`, then a `{"line": "..."}` at a time, then `{"end":
     true}`.
     """
-    chosen = settings(config, state=state, form=form)
+    chosen = load_settings_with_options(config, state=state, form=form)
     filled, closes = load_named_form(chosen, chosen.forms.active), load_closing_form(chosen.forms_directory)
     at_hand = list_switchable_forms(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
@@ -102,7 +102,7 @@ def talk(
         sent = scanner_format(chosen.scan) if scan else None
         forms = load_forms(chosen.forms_directory)
         _print_play_results(
-            plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes)
+            plays, Play(typed_in, language, sent, at_hand), forms, render, make_dialogue_settings(chosen, closes)
         )
         return
     with ExitStack() as opened:
@@ -111,7 +111,7 @@ def talk(
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language, {one.name: one for one in at_hand})
         traced = screen.print_trace if trace else lambda _: None
-        way = dialogue_settings(chosen, closes)
+        way = make_dialogue_settings(chosen, closes)
         talking = TypedConversation(
             *(typed_in, journal, render, time.monotonic, way, traced, scanner_format(chosen.scan), at_hand),
             shift=make_shift_lookup(chosen),
@@ -187,16 +187,16 @@ class _Screen:
     def print_step(self, stepped: StepResult) -> None:
         for order in stepped.orders:
             match order:
-                case WorkChange(form) if form is not None:
+                case StoreWorkChange(form) if form is not None:
                     self._phrasing = Phrasing(self._known[form], self._language, self._known)
                     self._print_line("form", form, "dim")
                 case Say():
                     self._print_line("device", self._phrasing.text(order), "bold")
-                case Sound(earcon):
+                case PlayEarcon(earcon):
                     self._print_line("sound", earcon.value, "dim")
-                case Adjust(what):
+                case AdjustVoice(what):
                     self._print_line("voice", what.value, "dim")
-                case Hush():
+                case StopSpeaking():
                     self._print_line("device", "falls silent", "dim")
                 case _:
                     pass

@@ -28,10 +28,10 @@ from dockvoice_protocol.records import FieldValue, Word
 from edge.agent.ear import listen
 from edge.audio.pcm import to_floats
 from edge.config import Endpoint, Vad
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source, StoppableSource
-from edge.records import SAMPLE_RATE, Closing, Frame, Segment
+from edge.records import SAMPLE_RATE, ClosedBy, Frame, Segment
 from lab.noises import Sound, active_rms, mix_at_snr
 
 _CHOICE = 40
@@ -133,8 +133,8 @@ def record_take(
     """
     kept = _RecordingSource(microphone, listening)
     segment: Segment | None = None
-    for event in listen(kept, make_speech_scorer(vad), Endpointing(endpoint)):
-        if segment is None and isinstance(event, Closed):
+    for event in listen(kept, make_speech_scorer(vad), Endpointer(endpoint)):
+        if segment is None and isinstance(event, UtteranceClosed):
             segment = event.segment
             kept.until = segment.speech_end + round(AFTER_S * SAMPLE_RATE)
     microphone.close()
@@ -152,19 +152,19 @@ def _cut_take(frames: Sequence[Frame], segment: Segment) -> RecordedTake:
         pcm=pcm,
         speech_end_s=round((segment.speech_end - wanted[0].start) / SAMPLE_RATE, 3),
         level_db=round(20 * float(np.log10(max(active_rms(said), 1e-6))), 1),
-        spoilt=gap or segment.closing is not Closing.PAUSE,
+        spoilt=gap or segment.closing is not ClosedBy.PAUSE,
     )
 
 
-def record_noise(microphone: StoppableSource, seconds: float, heard: Callable[[float], None]) -> bytes:
-    """Record `seconds` of background noise; `heard` is called once a second with the seconds so far."""
+def record_noise(microphone: StoppableSource, seconds: float, tell_seconds: Callable[[float], None]) -> bytes:
+    """Record `seconds` of background noise; `tell_seconds` is called once a second with the seconds so far."""
     pieces: list[bytes] = []
     samples = 0
     for frame in microphone.frames():
         pieces.append(frame.pcm)
         samples += frame.samples
         if samples % SAMPLE_RATE == 0:
-            heard(samples / SAMPLE_RATE)
+            tell_seconds(samples / SAMPLE_RATE)
         if samples >= seconds * SAMPLE_RATE:
             break
     microphone.close()

@@ -16,13 +16,13 @@ from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
 from edge.agent.typed_input import parse_scan, parse_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
-from edge.agree.dialogue.interface import Deadline, DialogueInput, StartTimer, StopTimer, UtteranceHeard
+from edge.agree.dialogue.interface import DialogueInput, StartTimer, StopTimer, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.questions import Question, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
-from edge.records import Acoustics, Closing, Draft, Shift, Utterance
+from edge.records import Acoustics, ClosedBy, Draft, Shift, Utterance
 
 _TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
@@ -129,7 +129,7 @@ class TypedConversation:
         return parse_typed(utterance.typed or "", rules)
 
     def handle_reading(
-        self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None
+        self, reading: Reading, closing: ClosedBy = ClosedBy.PAUSE, acoustics: Acoustics | None = None
     ) -> StepResult:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
@@ -160,7 +160,7 @@ class TypedConversation:
     def expire_deadline(self) -> StepResult:
         """Process the dialogue's deadline as if its time had passed."""
         self.due = None
-        return self.handle_event(Deadline())
+        return self.handle_event(TimerExpired())
 
     def handle_receipt(self, receipt: Receipt) -> StepResult:
         """Process the inventory's receipt for an event."""

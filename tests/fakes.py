@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 from dockvoice_protocol.errors import DockvoiceError
-from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading
-from edge.agent.typed_input import Readers
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading
+from edge.agent.typed_input import ReaderBySource
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
-from edge.records import Frame, Utterance, WorkChange
+from edge.ports import Interpreter, Source, SpeechScorer, UtteranceListener, Voice
+from edge.records import Frame, StoreWorkChange, Utterance
 from edge.understand.panel import Panel
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
@@ -55,7 +55,7 @@ class ScriptedInterpreter(Interpreter):
         self.read: list[str] = []
         self._before = before
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _ScriptedAttention(self)
 
     def next(self, utterance: Utterance) -> Reading:
@@ -64,7 +64,7 @@ class ScriptedInterpreter(Interpreter):
         return self.readings.pop(0)
 
 
-class _ScriptedAttention(Attention):
+class _ScriptedAttention(UtteranceListener):
     def __init__(self, interpreter: ScriptedInterpreter) -> None:
         self._interpreter = interpreter
         self._heard = b""
@@ -80,7 +80,7 @@ class _ScriptedAttention(Attention):
 def reading(
     fields: Mapping[str, FieldValue] | None = None,
     *,
-    not_understood: NotUnderstood | None = None,
+    not_understood: NotUnderstoodReason | None = None,
     words: Sequence[str] = (),
 ) -> Reading:
     """A reading that proposes `fields`, each sure."""
@@ -107,4 +107,4 @@ class ScriptedVoice(Voice):
 
 def alone(rules: Rules, interpreter: Interpreter, panel: Panel | None = None) -> Workplaces:
     """The one workplace of a device at which nothing changes."""
-    return Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, interpreter), panel))
+    return Workplaces(Workplace(StoreWorkChange(rules.form.name), ReaderBySource(rules, interpreter), panel))

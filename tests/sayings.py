@@ -8,19 +8,19 @@ from typing import Any
 
 import uuid_utils
 
-from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.keep.database import JournalDatabase
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, JournalReader
-from edge.records import Because, Closing, Entry, Minted, OutboxRow, Outcome, Reason, Segment, Utterance, Verdict
+from edge.records import Cause, ClosedBy, Entry, EventIds, OutboxRow, Outcome, Reason, Segment, Utterance, Verdict
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
-ACCEPT = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), FIELDS)
-ASK = Verdict(Outcome.ASK, (Because(Reason.FIELD_MISSING, "dock"),), {"pallet_id": "007", "quantity": 12}, ask="dock")
-REPEAT = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
-IGNORE = Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
-MUMBLED = Reading("test", "pallet-move", (), {}, NotUnderstood.NO_WORDS)
+ACCEPT = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), FIELDS)
+ASK = Verdict(Outcome.ASK, (Cause(Reason.FIELD_MISSING, "dock"),), {"pallet_id": "007", "quantity": 12}, ask="dock")
+REPEAT = Verdict(Outcome.REPEAT, (Cause(Reason.NOT_UNDERSTOOD),), {})
+IGNORE = Verdict(Outcome.IGNORE, (Cause(Reason.NO_SPEECH),), {})
+MUMBLED = Reading("test", "pallet-move", (), {}, NotUnderstoodReason.NO_WORDS)
 READ = Reading(
     "test",
     "pallet-move",
@@ -51,7 +51,7 @@ def utterance(number: int = 0, *, source: str = "microphone", samples: int = 800
         speech_start=start + 100,
         speech_end=start + samples - 100,
         closed=start + samples + 8_000,
-        closing=Closing.PAUSE,
+        closing=ClosedBy.PAUSE,
         pcm=sound(utterance_id, samples),
     )
     return Utterance(utterance_id, "pallet-move", source, NOON + timedelta(seconds=number), segment)
@@ -62,7 +62,7 @@ def entry(said: Utterance, kept: Evidence) -> Entry:
     return Entry(said.utterance_id, said.form, FIELDS, "op-17", NOON, READ, kept.sha256, kept.seconds)
 
 
-def render(minted: Minted) -> dict[str, Any]:
+def render(minted: EventIds) -> dict[str, Any]:
     """An event, as small as it may be, of a device that was given no name."""
     data = {**FIELDS, "site": "Łódź"}
     place = {"source": "/sites/site/devices/device", "sequence": minted.sequence, "instance": minted.instance}

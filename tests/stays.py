@@ -26,7 +26,7 @@ from dockvoice_protocol.forms.spoken import parse_meaning
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agree.decide import Rules
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
@@ -125,7 +125,7 @@ def _changes(frame: FrameType, begin: CodeType) -> int | None:
     return sum(one != other for one, other in pairwise(chain))
 
 
-async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decided]:
+async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[UtteranceDecided]:
     told: list[DictationEvent] = []
     render = partial(entry_event, site="north", device="dock-3")
     works = alone(rules, ScriptedInterpreter())
@@ -152,7 +152,7 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         await dictation.hear([])
         with _followed(way, Dictation._read_decide_and_store.__code__):
             await dictation.process_queue()
-    return [one for one in told if isinstance(one, Decided)]
+    return [one for one in told if isinstance(one, UtteranceDecided)]
 
 
 def followed() -> Way:

@@ -15,7 +15,7 @@ import pytest
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -48,7 +48,7 @@ def reader(repository: Path) -> Read:
     def read(message: dict[str, Any]) -> Event:
         site, device = message["source"].split("/")[2::2]
         judged = validate(payload(message), Topics("dockvoice", site, device).entries, "dockvoice", forms)
-        assert isinstance(judged, Valid), judged
+        assert isinstance(judged, ValidMessage), judged
         return judged.event
 
     return read

@@ -44,11 +44,7 @@ class Notices:
         self._directory.cleanup()
 
     def hear(
-        self,
-        word: str,
-        complaint: Complaint,
-        ended: Callable[[], bool] = lambda: False,
-        seconds: float = PATIENCE_S,
+        self, word: str, complaint: Complaint, ended: Callable[[], bool] = lambda: False, seconds: float = PATIENCE_S
     ) -> bool:
         """Return when the program said `word`, for example READY=1; what it said before that is gone.
 

@@ -33,10 +33,16 @@ from edge.agent.delivery import (
     LinkChanged,
     OrderReceived,
 )
-from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, dialogue_settings, step_log, to_inventory_answer
+from edge.agent.dialogue_driver import (
+    DialogueDriver,
+    DialogueStatus,
+    make_dialogue_settings,
+    step_log,
+    to_inventory_answer,
+)
 from edge.agent.dictation import Dictation
-from edge.agent.events import Decided, DictationEvent
-from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Order
+from edge.agent.events import DictationEvent, UtteranceDecided
+from edge.agent.headset import AudibilityChanged, Headset, HeadsetEvent, HeadsetOrder, MicrophoneFault
 from edge.agent.later_readings import LateReadings, WitnessQueue
 from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.parts import (
@@ -49,12 +55,18 @@ from edge.agent.parts import (
     run_panels,
     uses_dialogue,
 )
-from edge.agent.review_decisions import Decisions
+from edge.agent.review_decisions import DecisionHandler
 from edge.agent.site_publications import CatalogueActivation
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, LinkEvent, OfficeDecided, RosterChanged
+from edge.agree.dialogue.interface import (
+    HeadsetFaultChanged,
+    InventoryAnswered,
+    InventoryLinkChanged,
+    OfficeDecided,
+    RosterChanged,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.deliver.device_events import make_shift_lookup
@@ -63,7 +75,7 @@ from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import OutboxRow, Outcome, WorkChange
+from edge.records import OutboxRow, Outcome, StoreWorkChange
 from edge.understand.local.factory import find_unknown_words
 
 logger = logging.getLogger(__name__)
@@ -110,7 +122,7 @@ class _OperatorNews:
         if self._dialogue is not None:
             self._dialogue.post(RosterChanged(operators))
 
-    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFaultChanged | InventoryAnswered | OfficeDecided) -> None:
         """Queue an event for the dialogue, else announce it by voice; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
@@ -222,7 +234,7 @@ class Agent:
         )
         """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
-        self._decisions = Decisions(
+        self._decisions = DecisionHandler(
             parts.settings, executor, self._conversing, self._delivery.notify_pending, beside=self._news.announce
         )
         witness = None if self._conversing is None else make_witness(parts.settings)
@@ -241,7 +253,7 @@ class Agent:
             speaking=self.speaking,
             conversing=self._conversing,
             expected=self._delivery.expected.current,
-            works=self._works,
+            workplaces=self._works,
         )
         begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
         self._audience = (
@@ -265,7 +277,7 @@ class Agent:
     def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
-        def switch_form_or_language(work: WorkChange) -> None:
+        def switch_form_or_language(work: StoreWorkChange) -> None:
             """Switch voice output and status to another form or language."""
             form = self._works.make_current(work).rules.form
             if speaking is not None:
@@ -278,7 +290,7 @@ class Agent:
         return DialogueDriver(
             Dialogue(
                 parts.rules,
-                dialogue_settings(parts.settings, parts.closing),
+                make_dialogue_settings(parts.settings, parts.closing),
                 partial(step_log.info, "%s"),
                 parts.at_hand,
             ),
@@ -386,8 +398,8 @@ class Agent:
 
     async def _take_signed_decisions(self) -> None:
         await self._begun.wait()  # from here on the dialogue can announce them
-        read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.run_signed_decisions(self._executor, self._signed, read, carry_out)
+        read, carry_out = self._delivery.decisions.verify_and_parse, self._decisions.decide_signed
+        await review_decisions.carry_out_signed_decisions(self._executor, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
@@ -462,7 +474,7 @@ class Agent:
 
     def _distribute_dictation_event(self, told: DictationEvent) -> None:
         """Pass an event of dictation to delivery, models, witness, voice and the subscriber."""
-        if isinstance(told, Decided):
+        if isinstance(told, UtteranceDecided):
             if told.row is not None:
                 self._delivery.notify_pending()
             self._parts.past.add_turn(told.reading, told.verdict)
@@ -470,9 +482,9 @@ class Agent:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
-                self._second.queue_if_held(told.utterance, told.reading, *self._conversing.open_draft)
+                self._second.queue_if_held(told.utterance, told.reading, *self._conversing.state_and_draft)
             if self._afterwards is not None:
-                self._afterwards.queue_decided(told.utterance.utterance_id, told.verdict.outcome)
+                self._afterwards.queue_decided_utterance(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
             self.speaking.announce_dictation(told, agreed=self._dictation.uses_dialogue)
         self._tell(told)
@@ -487,11 +499,11 @@ class Agent:
         """Notify delivery and late readings of an entry that the dialogue committed."""
         self._delivery.notify_pending()
         if self._afterwards is not None:
-            self._afterwards.queue_committed(row)
+            self._afterwards.queue_committed_entry(row)
 
     def _publish_and_announce_headset_change(self, told: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
-        if isinstance(told, Audible):
+        if isinstance(told, AudibilityChanged):
             self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
             return
@@ -499,7 +511,7 @@ class Agent:
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.notify_ready(self.headset.status_line)
-        self._news.announce(HeadsetFault(code, healed=not begins))
+        self._news.announce(HeadsetFaultChanged(code, healed=not begins))
         self._tell(told)
 
     async def _rescan_sound_cards(self) -> bool:
@@ -512,11 +524,11 @@ class Agent:
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
-                    self._conversing.post(LinkEvent(up))
+                    self._conversing.post(InventoryLinkChanged(up))
                 self._tell(event)
             case OrderReceived(order):
                 if self._live:
-                    self.headset.carry_out(Order(order))
+                    self.headset.carry_out(HeadsetOrder(order))
             case EntryRefused(receipt):
                 self._news.queue_refusal(receipt)
             case DecisionStored():

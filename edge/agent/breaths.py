@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from dockvoice_protocol.forms.spoken import is_correction, number_head
-from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import FieldValue, NotUnderstoodReason, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
 from edge.agree.unclear_numbers import BREATH_S, PreviousUtterance
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Outcome, Reason, Utterance, Verdict
 
 _LONGEST_S = 30.0
 """Upper limit of all breaths together: the longest utterance. Longer speech is not one entry."""
 
-_ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
+_ENDED = frozenset({ClosedBy.PAUSE, ClosedBy.SOURCE_ENDED})
 """Closings behind which no sound is missing."""
 
 
@@ -134,7 +134,7 @@ class Breaths:
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
     """Whether it makes no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
-    talk = heard.reading.not_understood is NotUnderstood.TALK
+    talk = heard.reading.not_understood is NotUnderstoodReason.TALK
     return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 

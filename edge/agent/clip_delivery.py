@@ -20,7 +20,7 @@ from dockvoice_protocol.events import (
     ClipOffered,
     ClipRequestStored,
     ClipUnavailable,
-    ClipUnsent,
+    ClipUnsentReason,
     MalformedMessage,
     Topics,
     count_chunks,
@@ -28,7 +28,7 @@ from dockvoice_protocol.events import (
     parse_clip_receipt,
 )
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import ClipRequest, Forged, verify_clip_request
 from edge.config import ClipPolicy, Settings
@@ -99,7 +99,7 @@ class ClipDelivery:
         """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
-    async def verify_and_store(self, message: Delivered) -> None:
+    async def verify_and_store(self, message: MessageReceived) -> None:
         """Verify and store a clip request, or log why it is refused. The caller acknowledges it afterwards."""
         if (request := self._verify_request(message)) is None:
             return
@@ -115,7 +115,7 @@ class ClipDelivery:
             logger.warning("%s: a request for the clip came again: it counts once", request.utterance_id)
         self._noted.append(ClipRequestStored(request.utterance_id, request.request))
 
-    def _verify_request(self, message: Delivered) -> ClipRequest | None:
+    def _verify_request(self, message: MessageReceived) -> ClipRequest | None:
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return None
         if message.retained:
@@ -141,8 +141,8 @@ class ClipDelivery:
             if receipt.answer is ClipAnswer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
-    def handle_puback(self, tag: str, reason_code: int) -> bool:
-        """Apply the broker's PUBACK for any message; whether the tag was a clip's."""
+    def handle_puback_if_clip(self, tag: str, reason_code: int) -> bool:
+        """Apply the broker's PUBACK if the tag is a clip message's; return whether it is."""
         self._before.discard(tag)
         if not self._relay.is_tag_in_flight(tag):
             return False
@@ -192,7 +192,9 @@ class ClipDelivery:
     def _make_message(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
         utterance_id = step.utterance_id
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
-            return ClipUnavailable(utterance_id, ClipUnsent.NEVER if self._keeps_sound else ClipUnsent.NO_AUDIO)
+            return ClipUnavailable(
+                utterance_id, ClipUnsentReason.NEVER if self._keeps_sound else ClipUnsentReason.NO_AUDIO
+            )
         if isinstance(step, OfferClip):
             found, number = journal.clips.read_whole(utterance_id), None
         else:
@@ -206,7 +208,7 @@ class ClipDelivery:
             case RecordingBytes(sha256, size, data) if number is not None:
                 return ClipChunk(utterance_id, sha256, count_chunks(size), number, data)
             case why:
-                return ClipUnavailable(utterance_id, ClipUnsent(str(why)))
+                return ClipUnavailable(utterance_id, ClipUnsentReason(str(why)))
 
     async def _store_results_and_load_due_clips(self, now: float) -> None:
         """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""
@@ -219,7 +221,7 @@ class ClipDelivery:
                 journal.clips.store_result(utterance_id, became)
             if looks and self._offers_unclear_clips:
                 journal.clips.make_unclear_pending()
-            return journal.clips.due(_WINDOW) if looks else None
+            return journal.clips.load_due(_WINDOW) if looks else None
 
         try:
             due = await self._desk(store_and_load)

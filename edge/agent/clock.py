@@ -66,7 +66,7 @@ class ClockWatch:
         return 0.0
 
     @property
-    def believed(self) -> bool:
+    def is_believed(self) -> bool:
         """Whether the wall clock is synchronised, has not stepped, and is not before the release."""
         return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
 
@@ -88,11 +88,11 @@ class Clock:
         self._lock = threading.Lock()
         self._watch = ClockWatch(look())
 
-    def believed(self) -> bool:
+    def is_believed(self) -> bool:
         """Whether the wall clock is trusted now. Call it about every second: each call detects steps since the last."""
         with self._lock:
             step = self._watch.detect_step_s(self._look())
-            believed = self._watch.believed
+            believed = self._watch.is_believed
         if step:
             logger.warning(
                 "the clock of this device was set %s by %.1f s; entries say that their time is doubtful until it is "

@@ -84,13 +84,13 @@ class Conditions:
         found |= {} if self._backlog is None else {"backlog": self._backlog}
         return found | ({} if self._free is None else {"disk_free_mb": round(self._free / MB)})
 
-    def is_worth_publishing(self, known: dict[str, Any], now: float) -> bool:
-        """Whether `known` differs enough from the published conditions, after PACE_S, to be published by itself."""
-        return now - self._told_at >= PACE_S and self._differs_from_published(known)
+    def is_due_to_publish(self, current: dict[str, Any], now: float) -> bool:
+        """Whether `current` differs enough from the published conditions, after PACE_S, to be published by itself."""
+        return now - self._told_at >= PACE_S and self._differs_from_published(current)
 
-    def mark_published(self, known: dict[str, Any], now: float) -> None:
-        """Mark `known` as published, by itself or within another status message."""
-        self._told, self._told_at = known, now
+    def mark_published(self, published: dict[str, Any], now: float) -> None:
+        """Mark `published` as published, by itself or within another status message."""
+        self._told, self._told_at = published, now
 
     def _differs_from_published(self, known: dict[str, Any]) -> bool:
         before, after = (one.get("hearing", {}) for one in (self._told, known))

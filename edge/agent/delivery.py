@@ -18,7 +18,14 @@ from dockvoice_protocol import events
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt import (
+    MessageReceived,
+    PubackReceived,
+    Session,
+    SessionConnected,
+    SessionDisconnected,
+    SessionEvent,
+)
 from dockvoice_protocol.mqtt_client import Will
 from dockvoice_protocol.outbox import FAILURE, LATEST, Backoff, Outbox, Pending
 from dockvoice_protocol.records import Operator, Receipt
@@ -30,20 +37,20 @@ from edge.agent.settlement import Settlement
 from edge.agent.site_publications import STORE_ONLY, CatalogueActivation, ExpectedReceipts, SiteCatalogue, SiteCrew
 from edge.config import Settings, SettleBy
 from edge.deliver.relay import (
-    Alarm,
     Command,
-    DeadLetter,
+    CountPuback,
+    DeadLetterRow,
     DeliveryAlerts,
-    Publish,
-    ReadLast,
-    ReadPending,
+    PublishRow,
+    RaiseAlarm,
+    ReadLastRow,
+    ReadPendingRows,
     Relay,
-    Reopen,
-    Sent,
-    Settle,
+    ReopenRows,
+    SettleRow,
 )
 from edge.keep.journal_thread import JournalThread
-from edge.records import Minted, ReviewChange
+from edge.records import EventIds, ReviewChange
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +102,7 @@ DeliveryEvent = LinkChanged | OrderReceived | EntryRefused | DecisionStored | Cr
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class ReconcileResult:
     """The result of comparing this device with the inventory."""
 
     agreed: bool
@@ -128,7 +135,7 @@ class _Status:
 
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
         """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
-        for one in self._outbox.start_due_attempts(now) if session.connected else ():
+        for one in self._outbox.start_due_attempts(now) if session.is_connected else ():
             message = self.encode(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
@@ -162,7 +169,7 @@ class _Status:
             )
             fares.set_backlog(entries, oldest, now)
         self._numbers = fares.snapshot(now)
-        return fares.is_worth_publishing(self._numbers, now)
+        return fares.is_due_to_publish(self._numbers, now)
 
 
 class Delivery:
@@ -175,7 +182,7 @@ class Delivery:
         publish: Callable[[DeliveryEvent], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
         session: Callable[..., Session] = Session,
-        review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
+        review: Callable[[ReviewChange, EventIds], dict[str, Any]] | None = None,
         renewal: CatalogueActivation[Any] | None = None,
         conditions: Conditions | None = None,
     ) -> None:
@@ -217,10 +224,7 @@ class Delivery:
             None
             if review is None
             else ReviewDelivery(
-                desk,
-                review,
-                settings.deliver.receipt_timeout_s,
-                by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
+                desk, review, settings.deliver.receipt_timeout_s, by_receipt=settings.deliver.settle is SettleBy.RECEIPT
             )
         )
         self._obstacles = DeliveryAlerts(
@@ -268,7 +272,7 @@ class Delivery:
         The parts: microphone; speaker (whether the operator hears it); work (form and language); and unknown_words.
         """
         self._status.known[part] = state
-        if self._session.connected:
+        if self._session.is_connected:
             self._announce("online")
 
     def publish_roster_and_catalogue_versions(self) -> None:
@@ -276,7 +280,7 @@ class Delivery:
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
-            if self._loop is not None and self._session.connected:
+            if self._loop is not None and self._session.is_connected:
                 self._announce("online")
 
     async def run(self) -> None:
@@ -290,7 +294,7 @@ class Delivery:
                 await self._carry_out(await self._wait_for_commands())
                 await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
-                if await self._status.refresh_conditions(self._desk, self._now) and self._session.connected:
+                if await self._status.refresh_conditions(self._desk, self._now) and self._session.is_connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
@@ -307,7 +311,7 @@ class Delivery:
 
     async def _publish_reviews(self) -> None:
         """Publish the due changes of reviews; and, where it changed, the number of open ones as status."""
-        reviews, connected = self._reviews, self._session.connected
+        reviews, connected = self._reviews, self._session.is_connected
         looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
         if reviews is None or looked is None:
             return
@@ -324,7 +328,7 @@ class Delivery:
 
     async def _send_clip(self) -> None:
         """Publish the next chunk of a clip, if all other messages are acknowledged."""
-        out = await self._clips.next_message(self._now) if self._session.connected else None
+        out = await self._clips.next_message(self._now) if self._session.is_connected else None
         if out is None:
             return
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
@@ -348,13 +352,13 @@ class Delivery:
         except TimeoutError:
             logger.info("not everything was settled within %g s", within_s)
 
-    async def wait_until_confirmed(self, within_s: float) -> Reconciled:
+    async def wait_until_confirmed(self, within_s: float) -> ReconcileResult:
         """Wait, while `run` runs, until the inventory has confirmed every event; returns the result."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
         unsettled = await self._desk(lambda journal: journal.outbox.count_unsettled())
-        return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.connection_error)
+        return ReconcileResult(self._agreed.is_set(), self._notes.sent_again, unsettled, self.connection_error)
 
     @property
     def _now(self) -> float:
@@ -370,22 +374,22 @@ class Delivery:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
-    async def _wait_for_commands(self) -> list[Command | Delivered]:
+    async def _wait_for_commands(self) -> list[Command | MessageReceived]:
         """Wait for a queued event or the relay's next timer; return the commands that follow."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.due_in_s(self._now)
-        made: Sequence[Command | Delivered] = ()
+        made: Sequence[Command | MessageReceived] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
                 made = self._handle_session_event(await self._news.get())
         return [*made, *self._relay.publish_due(self._now)]
 
-    def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
+    def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | MessageReceived]:
         match news:
             case None:
                 return self._relay.handle_new_row()
-            case Connected(protocol, receive_maximum):
+            case SessionConnected(protocol, receive_maximum):
                 self._mistrust.clear()
                 self._clips.reset_in_flight()
                 if self._reviews is not None:
@@ -393,24 +397,24 @@ class Delivery:
                 self._announce("online")
                 self._publish(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.handle_connect(receive_maximum)
-            case Disconnected(why):
+            case SessionDisconnected(why):
                 self._clips.reset_in_flight()
                 self._publish(LinkChanged(False, why))
                 return self._relay.handle_disconnect()
-            case Acknowledged(tag, reason_code):
+            case PubackReceived(tag, reason_code):
                 return self._dispatch_puback(tag, reason_code)
-            case Delivered(topic) if any(inbox.accepts(topic) for inbox in self._inboxes) or (
+            case MessageReceived(topic) if any(inbox.accepts(topic) for inbox in self._inboxes) or (
                 self.decisions.accepts_decisions and topic == self._topics.decisions
             ):
                 return [news]  # acknowledged once it is stored
-            case Delivered():
+            case MessageReceived():
                 commands = self._dispatch_message(news)
                 self._session.acknowledge(news)
                 return commands
 
     def _dispatch_puback(self, tag: str, reason_code: int) -> list[Command]:
         """Pass a PUBACK to the part whose message has the tag."""
-        if self._clips.handle_puback(tag, reason_code) or self._status.handle_puback(tag, reason_code):
+        if self._clips.handle_puback_if_clip(tag, reason_code) or self._status.handle_puback(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.is_review_event(tag):
             self._reviews.handle_puback(tag, reason_code)
@@ -419,7 +423,7 @@ class Delivery:
             self._obstacles.note_puback(tag)
         return self._relay.handle_puback(tag, reason_code)
 
-    def _dispatch_message(self, message: Delivered) -> list[Command]:
+    def _dispatch_message(self, message: MessageReceived) -> list[Command]:
         if message.topic == self._topics.receipts:
             return self._handle_inventory_answer(message.payload)
         if message.topic == self._topics.control:
@@ -431,7 +435,7 @@ class Delivery:
             return []  # the broker still has the subscription from when the settings had a key
         return self._handle_presence(message.payload, retained=message.retained)
 
-    def _handle_control_order(self, message: Delivered) -> list[Command]:
+    def _handle_control_order(self, message: MessageReceived) -> list[Command]:
         if message.retained:
             # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(
@@ -496,35 +500,35 @@ class Delivery:
                 *(escape_line(reason), remedy),
             )
 
-    async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:
+    async def _carry_out(self, commands: Iterable[Command | MessageReceived]) -> None:
         for command in commands:
             match command:
-                case ReadPending() | ReadLast():
+                case ReadPendingRows() | ReadLastRow():
                     await self._carry_out(await self._load_rows(command))
-                case Publish(row):
+                case PublishRow(row):
                     body, kind = row.body.encode(), events.MEDIA_TYPE
                     if self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=kind):
                         self._clips.pause_until_acknowledged(row.event_id)
                     else:
                         self._relay.mark_unsent(row.event_id, self._now)
-                case Sent() | Settle() | Reopen() | DeadLetter():
+                case CountPuback() | SettleRow() | ReopenRows() | DeadLetterRow():
                     await self._notes.store_outcome(command)
-                    self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
-                case Delivered(topic):
+                    self._refusal = None if isinstance(command, CountPuback | SettleRow) else self._refusal
+                case MessageReceived(topic):
                     published = (inbox for inbox in self._inboxes if inbox.accepts(topic))
                     await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
                     self.publish_roster_and_catalogue_versions()
-                case Alarm(reason_code, meaning):
+                case RaiseAlarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
 
-    async def _load_rows(self, wanted: ReadPending | ReadLast) -> list[Command]:
+    async def _load_rows(self, wanted: ReadPendingRows | ReadLastRow) -> list[Command]:
         match wanted:
-            case ReadPending(at_most):
-                rows = await self._desk(lambda journal: journal.outbox.due(at_most))
+            case ReadPendingRows(at_most):
+                rows = await self._desk(lambda journal: journal.outbox.load_due(at_most))
                 return self._relay.add_rows(rows, self._now)
-            case ReadLast():
+            case ReadLastRow():
                 last = await self._desk(lambda journal: journal.outbox.last_event())
                 return self._relay.republish_last_row(last, self._now)
 
@@ -535,7 +539,7 @@ def _broker_settings(settings: Settings) -> Mqtt:
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 
 
-async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float) -> Reconciled:
+async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float) -> ReconcileResult:
     """Compare this device with the inventory, and send again the events that the inventory lacks.
 
     Publishes the pending events or, without any, the last event once more: its receipt shows gaps. A running agent does

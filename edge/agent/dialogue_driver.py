@@ -22,9 +22,9 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, CommandTrait, FieldValue, Operator, Receipt, ShiftEvent, make_operators
 from edge.agree.dialogue.interface import (
-    Committed,
-    Deadline,
+    DeviceStarted,
     DialogueInput,
+    EntryCommitted,
     InventoryAnswered,
     LawAlarm,
     OfficeDecided,
@@ -32,16 +32,16 @@ from edge.agree.dialogue.interface import (
     Order,
     ShiftBegan,
     SpeechBegan,
-    Started,
     StartTimer,
     StopTimer,
+    TimerExpired,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
-from edge.config import ReadBack, Settings
+from edge.config import ReadbackPolicy, Settings
 from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -51,21 +51,21 @@ from edge.records import (
     NOTHING_STANDS,
     Commit,
     Draft,
-    Drop,
     DurableOrder,
     Entry,
+    EventIds,
     LastEntry,
-    Minted,
     Note,
     OutboxRow,
     Park,
     RecentEntries,
     Shift,
     StandingContext,
+    StoreDropped,
+    StoreWorkChange,
     Verdict,
-    WorkChange,
 )
-from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
+from edge.records.speech import AdjustVoice, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.understand.llm.prompt import PromptState
 
 _MOST_IN_A_DAY = 5_000  # Limit of a query for entries: one every seventeen seconds, day and night.
@@ -74,7 +74,7 @@ _MOST_ASKED = 50  # Limit of drafts under review: more than an operator resumes 
 
 logger = logging.getLogger(__name__)
 
-Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes an entry's event.
+Render = Callable[[Entry, EventIds], dict[str, Any]]  # Makes an entry's event.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ class StepResult:
     row: OutboxRow | None  # The pending event that it committed.
 
 
-def dialogue_settings(settings: Settings, closing: Form | None = None) -> DialogueSettings:
+def make_dialogue_settings(settings: Settings, closing: Form | None = None) -> DialogueSettings:
     """Derive the dialogue settings from the agent's. `closing` is the form that closes trailers."""
     agree = settings.agree
     return DialogueSettings(
         undo_s=agree.undo_s,
         patience_s=agree.patience_s,
-        holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
+        holds_sure=settings.speak.read_back is ReadbackPolicy.ALWAYS,
         operators=make_operators(agree.operators) or None,
         operator=settings.operator,
         closing=closing,
@@ -125,17 +125,17 @@ class DialogueSteps:
         """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.load_state()
         work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
-        self._dialogue.recorded.aside = self._in_review(journal)
+        self._dialogue.history.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.latest_entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held_entries()}
-        turned_down = held if last is None else held | journal.dialogue.refused_chain(last.event_id)
+        turned_down = held if last is None else held | journal.dialogue.load_refused_chain(last.event_id)
         owed = journal.outbox.count_unsettled()
         self._dialogue.set_recent_entries(RecentEntries(datetime.now().astimezone()))
         who = kept.operator or self._dialogue.recording_operator
         away = None if who is None else journal.shifts.load_break_reason(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
-        started = Started(*stood, context=kept.context, shift=self._shift())
+        started = DeviceStarted(*stood, context=kept.context, shift=self._shift())
         stepped = self.store(journal, self.plan(started))
         return replace(stepped, orders=(*work, *stepped.orders))
 
@@ -146,10 +146,10 @@ class DialogueSteps:
 
     def preload(self, journal: Journal, happening: DialogueInput) -> None:
         """Load into the dialogue what it needs from the journal to handle this event."""
-        recorded = self._dialogue.recorded
+        recorded = self._dialogue.history
         recorded.owed = journal.outbox.count_unsettled()
         if refused := frozenset(recorded.turned_down):
-            recorded.clear_refusals(journal.dialogue.accepted_or_pending(refused))
+            recorded.clear_refusals(journal.dialogue.select_accepted_or_pending(refused))
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and CommandTrait.OF_RECORD in asked.traits
@@ -159,7 +159,7 @@ class DialogueSteps:
     def plan(self, happening: DialogueInput) -> _Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""
         dialogue = self._dialogue
-        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
+        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.history.refused)
         orders = tuple(dialogue.handle(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
         changes = before != after or any(isinstance(order, DurableOrder) for order in orders)
@@ -180,7 +180,7 @@ class DialogueSteps:
         if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
             row = journal.store_dialogue_step(orders, planned.draft, planned.operator, self._render, planned.context)
-            self._dialogue.recorded.aside = self._in_review(journal)
+            self._dialogue.history.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
             match order:
@@ -188,8 +188,8 @@ class DialogueSteps:
                     # The sound for "stored" precedes the prompts that follow.
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
-                    heard += self._dialogue.handle(Committed(entry))
-                case Note() | Park() | Commit() | Drop() | ShiftEvent():
+                    heard += self._dialogue.handle(EntryCommitted(entry))
+                case Note() | Park() | Commit() | StoreDropped() | ShiftEvent():
                     pass
                 case Say():
                     heard += self._fill_from_journal(journal, order)
@@ -197,7 +197,7 @@ class DialogueSteps:
                     logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
                 case _:
                     heard.append(order)
-        if mended := planned.refused - self._dialogue.recorded.refused:
+        if mended := planned.refused - self._dialogue.history.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
         return StepResult(tuple(heard), row)
@@ -272,7 +272,7 @@ def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered
     return InventoryAnswered(receipt, fields, replaces, form)
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 step_log = logging.getLogger("dockvoice.dialogue")
 """Logs each step of the dialogue at level INFO; `dockvoice run --trace` shows them."""
@@ -284,18 +284,12 @@ Endless noise must not postpone it for ever."""
 _MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
 _WORDS = frozenset(
-    {
-        Prompt.OFFICE_RECORDED,
-        Prompt.OFFICE_CORRECTED,
-        Prompt.OFFICE_DROPPED,
-        Prompt.OFFICE_DROPPED_ONE,
-        Prompt.DECLINED,
-    }
+    {Prompt.OFFICE_RECORDED, Prompt.OFFICE_CORRECTED, Prompt.OFFICE_DROPPED, Prompt.OFFICE_DROPPED_ONE, Prompt.DECLINED}
 )
 """Prompts that announce decisions made by another person; one prompt announces all that are pending."""
 
 POLL_S = 0.1  # Poll interval of the timers; too short to notice.
-VoiceOrder = Say | Sound | Hush | Adjust  # Orders for the voice output.
+VoiceOrder = Say | PlayEarcon | StopSpeaking | AdjustVoice  # Orders for the voice output.
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +324,7 @@ class DialogueDriver:
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
         shift: Callable[[], Shift | None] = lambda: None,
-        take_up: Callable[[WorkChange], None] = lambda _: None,
+        take_up: Callable[[StoreWorkChange], None] = lambda _: None,
     ) -> None:
         """`order` is called with each order for the voice, `owed` with each committed event, `tell` after each step.
 
@@ -371,7 +365,7 @@ class DialogueDriver:
         return self._dialogue.is_entry_open
 
     @property
-    def open_draft(self) -> tuple[State, Draft | None]:
+    def state_and_draft(self) -> tuple[State, Draft | None]:
         """The state and the open draft."""
         return self._dialogue.state, self._dialogue.draft
 
@@ -388,7 +382,7 @@ class DialogueDriver:
             pending=tuple(name for name, said in known.items() if said.value is not None),
             asked=None if question is None else question.field,
             confirming=self._dialogue.state is State.CONFIRMING,
-            last=self._dialogue.recorded.last is not None,
+            last=self._dialogue.history.last is not None,
             standing=tuple(self._dialogue.context.fields),
         )
 
@@ -417,8 +411,8 @@ class DialogueDriver:
             await self._run_step(said)
             return self._dialogue.verdict
 
-    async def run_between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
-        """Do `work` on the journal between two steps, then run the step for `told` of its result.
+    async def run_between_steps(self, work: Callable[[Journal], _T], make_event: Callable[[_T], OfficeDecided]) -> _T:
+        """Do `work` on the journal between two steps, then run the step for `make_event` of its result.
 
         Raises what `work` raises. `work` stays done where the announcement fails: if the device is stopped while its
         disk is full, the journal has the decision as not announced, and the next start announces it.
@@ -426,7 +420,7 @@ class DialogueDriver:
         async with self._turn:
             done = await self._executor(work)
             try:
-                await self._announce_decision(told(done))
+                await self._announce_decision(make_event(done))
             except DiskFull as fault:
                 logger.warning("what a person decided is told at the next start: %s", fault)
             return done
@@ -483,7 +477,7 @@ class DialogueDriver:
                 await asyncio.sleep(0)  # lets the ear hand over a finished utterance first
                 if not self._is_timed_out():
                     continue
-                happening = Deadline()
+                happening = TimerExpired()
             await self.run_step(happening)
 
     def _repeat_cut_off_prompts(self) -> None:
@@ -519,9 +513,9 @@ class DialogueDriver:
                     self._patience, self._due, self._counts = seconds, time.monotonic() + seconds, False
                 case StopTimer():
                     self._due = None
-                case WorkChange():
+                case StoreWorkChange():
                     self._take_up(order)
-                case Say() | Sound() | Hush() | Adjust():
+                case Say() | PlayEarcon() | StopSpeaking() | AdjustVoice():
                     self._order(order)
                 case _:
                     pass
@@ -537,5 +531,5 @@ class DialogueDriver:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.record_question_start(time.perf_counter())
-        if any(not isinstance(order, Hush) for order in heard):
+        if any(not isinstance(order, StopSpeaking) for order in heard):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.breaths import Breath, Breaths, TornNumbers, join_sound
-from edge.agent.ear import AttendedUtterance, Ear, EarOutput
-from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.ear import Ear, EarOutput, ListenedUtterance
+from edge.agent.events import CaptureResumed, CaptureStopped, DictationEvent, UtteranceDecided
 from edge.agent.typed_input import SILENT_SOURCES, scanned_utterance, typed_utterance
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
@@ -32,7 +32,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING_PREFIX
 from edge.keep.storage import DiskFull
 from edge.ports import Source
-from edge.records import Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, WorkChange
+from edge.records import Draft, Entry, EventIds, OutboxRow, Outcome, StoreWorkChange, Utterance, Verdict
 
 INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
@@ -53,7 +53,7 @@ def needs_review_after_restart(utterance: Utterance, reading: Reading, verdict: 
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Dictation:
         works: Workplaces,
         executor: JournalThread,
         operator: str | None,
-        render: Callable[[Entry, Minted], dict[str, Any]],
+        render: Callable[[Entry, EventIds], dict[str, Any]],
         tell: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
@@ -138,7 +138,7 @@ class Dictation:
             evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
             began = time.perf_counter()
             await self._decide_or_put_under_review(
-                AttendedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=False)
+                ListenedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=False)
             )
         return len(ours)
 
@@ -190,14 +190,14 @@ class Dictation:
             self.stop_capture(str(fault))
         else:
             self._handed.put_nowait(
-                AttendedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=True)
+                ListenedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=True)
             )
 
     async def process_queue(self) -> None:
         """Read, decide and store the queued utterances in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
-                if isinstance(heard, AttendedUtterance):
+                if isinstance(heard, ListenedUtterance):
                     self._concluding = True
                     await self._read_decide_and_store(heard)
                     self._concluding = False
@@ -214,7 +214,7 @@ class Dictation:
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
-    async def _decide_or_put_under_review(self, heard: AttendedUtterance) -> None:
+    async def _decide_or_put_under_review(self, heard: ListenedUtterance) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""
         reading, known = await self._read(heard)
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
@@ -227,7 +227,7 @@ class Dictation:
             row = await self._store_verdict_or_entry(
                 heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator)
             )
-        self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+        self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """The reason to put an utterance of an earlier run under review; None where it is decided as usual."""
@@ -240,7 +240,7 @@ class Dictation:
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
-    async def _read(self, heard: AttendedUtterance) -> tuple[Reading, Circumstances]:
+    async def _read(self, heard: ListenedUtterance) -> tuple[Reading, Circumstances]:
         at = self._works.for_utterance(heard.utterance)
         converses = heard.live and self.uses_dialogue
         if at is not self._at:  # a change of form or language ends split numbers and breaths
@@ -260,10 +260,10 @@ class Dictation:
             recent = await self._executor(lambda journal: journal.queries.standing_entry_fields(form, since))
         return reading, Circumstances(sound, recent, expected)
 
-    async def _move_to_current_workplace(self, heard: AttendedUtterance) -> AttendedUtterance:
+    async def _move_to_current_workplace(self, heard: ListenedUtterance) -> ListenedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
         said, work = heard.utterance, self._works.current.work
-        if not (heard.live and self.uses_dialogue) or work == WorkChange(said.form, said.language):
+        if not (heard.live and self.uses_dialogue) or work == StoreWorkChange(said.form, said.language):
             return heard
         await self._retry_on_full_disk(
             partial(self._executor, lambda journal: journal.set_work(said.utterance_id, work))
@@ -271,7 +271,7 @@ class Dictation:
         moved = replace(said, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.make_attention(moved))
 
-    async def _read_decide_and_store(self, attended: AttendedUtterance) -> None:
+    async def _read_decide_and_store(self, attended: ListenedUtterance) -> None:
         heard = await self._move_to_current_workplace(attended)
         reading, known = await self._read(heard)
         closing, row, replaces = heard.utterance.segment.closing, None, None
@@ -288,10 +288,10 @@ class Dictation:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
         compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
-        self._tell(Decided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
+        self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
 
     async def _read_with_breaths(
-        self, heard: AttendedUtterance, said: Breath, verdict: Verdict, known: Circumstances
+        self, heard: ListenedUtterance, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
         """Read the utterance joined with earlier breaths where that makes an entry or amends theirs, else alone."""
         utterance, rules = heard.utterance, self._at.rules
@@ -317,7 +317,7 @@ class Dictation:
         return reading, together, draft
 
     async def _store_verdict_or_entry(
-        self, heard: AttendedUtterance, reading: Reading, verdict: Verdict, draft: Draft
+        self, heard: ListenedUtterance, reading: Reading, verdict: Verdict, draft: Draft
     ) -> OutboxRow | None:
         """Store the verdict, or commit the entry and return its row. On a full disk live speech waits."""
 
@@ -331,7 +331,7 @@ class Dictation:
         recorded = partial(self._executor, conclude_or_commit)
         return await (self._retry_on_full_disk(recorded) if heard.live else recorded())
 
-    async def _retry_on_full_disk(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _retry_on_full_disk(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do the work, if the disk is full once there is space; later utterances wait."""
         return await self._executor.retry_while_disk_full(work, refused=self._stop_capture_on_full_disk)
 

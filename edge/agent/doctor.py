@@ -22,7 +22,7 @@ from dockvoice_protocol.forms.spoken import command_phrases, confusable_pairs, e
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
+from dockvoice_protocol.mqtt import Session, SessionConnected, SessionEvent
 from edge.agent.clock import Clock
 from edge.agent.parts import list_switchable_forms, load_named_form, make_witness, uses_dialogue
 from edge.agent.site_publications import (
@@ -32,7 +32,7 @@ from edge.agent.site_publications import (
     override_files,
     sign_on_words,
 )
-from edge.config import Engine, Settings
+from edge.config import RecogniserKind, Settings
 from edge.hear.capture import input_device_labels
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import format_time
@@ -300,7 +300,7 @@ def _make_vocabulary_test(place: Path) -> Callable[[str], bool]:
 
 async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
-    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_installed():
+    if wanted.engine is RecogniserKind.POCKETSPHINX and pocketsphinx.is_installed():
         return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
     place = weights.locate(weights.find_model(wanted.model), settings.models)
     if place is not None:
@@ -325,7 +325,7 @@ async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Ite
     async with Clients(settings.understand.clients) as clients:
         seen = await query_model(clients[one.client], one.model, _PATIENCE_S)
     known = find_retirement(settings.understand.clients[one.client].kind, one.model or "")
-    told = ModelSeen(
+    told = ModelCheckResult(
         one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_find_last_day(seen.ends, known)
     )
     return model_findings(told, today, settings.understand.deadline_ms / 1000)
@@ -359,11 +359,11 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
             waiting_finding(
                 refused=held.count(OutboxState.REFUSED),
                 dead=held.count(OutboxState.DEAD),
-                reviewed=len(journal.review.under_review()),
+                reviewed=len(journal.review.list_under_review()),
                 flagged=len(journal.review.flagged_entries()),
                 deferred=len(journal.readings.deferred_utterances()),
             ),
-            *not_done_findings(journal.orders.count_not_done(since=format_time(datetime.now(UTC) - _LATELY))),
+            *undone_decision_findings(journal.orders.count_not_done(since=format_time(datetime.now(UTC) - _LATELY))),
         ]
 
 
@@ -375,7 +375,7 @@ async def _check_disk(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_clock() -> Iterable[Finding]:
-    return [_clock_finding(believed=Clock().believed())]
+    return [_clock_finding(believed=Clock().is_believed())]
 
 
 async def _check_broker(settings: Settings) -> Iterable[Finding]:
@@ -385,7 +385,7 @@ async def _check_broker(settings: Settings) -> Iterable[Finding]:
     loop, connected = asyncio.get_running_loop(), asyncio.Event()
 
     def receive(event: SessionEvent) -> None:
-        if isinstance(event, Connected):
+        if isinstance(event, SessionConnected):
             loop.call_soon_threadsafe(connected.set)
 
     session = Session(mqtt, client_id=f"{settings.site}-{settings.device}-doctor", receive=receive)
@@ -459,11 +459,11 @@ def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, def
     return Finding("journal", Severity.WARNING, f"whole; {told}", "look at `dockvoice queue list --held`")
 
 
-def not_done_findings(counts: Mapping[str, int]) -> list[Finding]:
-    """The finding for the inventory's decisions that were ever not done, by reason; none where `counts` is empty."""
-    if not counts:
+def undone_decision_findings(counts_by_reason: Mapping[str, int]) -> list[Finding]:
+    """The finding for the inventory's decisions that were ever not done, by reason; without any, none."""
+    if not counts_by_reason:
         return []
-    found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts.items())
+    found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts_by_reason.items())
     todo = (
         "the log tells of each. Forged ones: see who may write to the topic of decisions, and that "
         "`deliver.decisions_key` is the public half of the key that signs them, lists and rosters; for the others, see "
@@ -473,7 +473,7 @@ def not_done_findings(counts: Mapping[str, int]) -> list[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSeen:
+class ModelCheckResult:
     """A service's answer about a model."""
 
     name: str  # The interpreter's or transcriber's name in the settings.
@@ -486,7 +486,7 @@ class ModelSeen:
     successor: str | None = None
 
 
-def model_findings(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
+def model_findings(seen: ModelCheckResult, today: date, deadline_s: float) -> list[Finding]:
     """The findings for a model: available, retiring, slow."""
     what = f"model {seen.name}"
     if seen.is_there is False:
@@ -503,7 +503,7 @@ def model_findings(seen: ModelSeen, today: date, deadline_s: float) -> list[Find
     return findings
 
 
-def _lifetime_finding(what: str, seen: ModelSeen, today: date) -> Finding:
+def _lifetime_finding(what: str, seen: ModelCheckResult, today: date) -> Finding:
     successor = "its successor" if seen.successor is None else f"its successor, {seen.successor}"
     todo = f"choose {successor}, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
     if seen.ends is not None and seen.ends <= today:

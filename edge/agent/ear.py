@@ -13,20 +13,30 @@ from threading import Event
 import uuid_utils
 
 from dockvoice_protocol.errors import DockvoiceError
-from edge.agent.events import AlreadyStored, CaptureStopped, SourceEnded
+from edge.agent.events import CaptureStopped, SourceEnded, UtteranceAlreadyStored
 from edge.agent.typed_input import SILENT_SOURCES
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
-from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, GateShut, Opened, Paused
+from edge.hear.endpointing import (
+    EarEvent,
+    Endpointer,
+    Gate,
+    GateShut,
+    UtteranceAbandoned,
+    UtteranceClosed,
+    UtteranceContinued,
+    UtteranceOpened,
+    UtterancePaused,
+)
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.ports import Attention, Source, SpeechScorer
-from edge.records import SAMPLE_RATE, Closing, Frame, Segment, Utterance
+from edge.ports import Source, SpeechScorer, UtteranceListener
+from edge.records import SAMPLE_RATE, ClosedBy, Frame, Segment, Utterance
 
 
 def listen(
-    source: Source, scorer: SpeechScorer, endpointing: Endpointing, gate: Gate | None = None
+    source: Source, scorer: SpeechScorer, endpointing: Endpointer, gate: Gate | None = None
 ) -> Iterator[EarEvent]:
     """Yield the endpointing's events until the source ends. Blocks as the source does; runs in one thread.
 
@@ -35,7 +45,7 @@ def listen(
     raised after the open utterance is closed. A shutting gate closes an open utterance at once: as finished, unless it
     shut during speech; speech soon after that is broken off.
     """
-    ended = Closing.BROKEN_OFF if source.live else Closing.SOURCE_ENDED
+    ended = ClosedBy.BROKEN_OFF if source.live else ClosedBy.SOURCE_ENDED
     scorer.reset()
     following, shut = 0, True
     try:
@@ -52,7 +62,7 @@ def listen(
             following = frame.end
             yield from endpointing.process_frame(frame, scorer.is_speech(frame))
     except DockvoiceError:
-        yield from endpointing.end_source(Closing.BROKEN_OFF)
+        yield from endpointing.end_source(ClosedBy.BROKEN_OFF)
         raise
     yield from endpointing.end_source(ended)
 
@@ -67,12 +77,12 @@ _STOP_NOTICED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class AttendedUtterance:
+class ListenedUtterance:
     """A stored utterance, with the interpreter's attention that has read along."""
 
     utterance: Utterance
     evidence: Evidence
-    attention: Attention
+    attention: UtteranceListener
     closed_at: float  # When the frame that closed it arrived, on the clock of `time.perf_counter`.
     live: bool  # Live speech cannot be replayed as a recording can, so it waits for disk space.
     concluded: Future[None] = field(default_factory=Future)  # Set once it is concluded.
@@ -94,11 +104,11 @@ class _ClosedSegment:
     source: Source
     segment: Segment
     work: Workplace  # The current one when its speech began.
-    attention: Attention
-    closed_at: float  # As in `AttendedUtterance`.
+    attention: UtteranceListener
+    closed_at: float  # As in `ListenedUtterance`.
 
 
-EarOutput = AttendedUtterance | AlreadyStored | SourceEnded | CaptureStopped
+EarOutput = ListenedUtterance | UtteranceAlreadyStored | SourceEnded | CaptureStopped
 """The ear's output, in the order of the sound."""
 
 _HandOver = Callable[[EarOutput], object]
@@ -168,36 +178,36 @@ class Ear:
         attention = work.readers.interpreter.listen()
         watched = _Watched(source, self._stopping, self._heartbeat)
         lacking = None
-        endpointing = Endpointing(self._endpoint)
+        endpointing = Endpointer(self._endpoint)
         paused, thought_s = 0, 0.0
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
-            if isinstance(event, Opened):
+            if isinstance(event, UtteranceOpened):
                 lacking = self._begin_utterance_and_find_obstacle(source)
                 work, attention = self._present_attention(work, attention)
             match event:
-                case Opened(pcm) | Continued(pcm):
+                case UtteranceOpened(pcm) | UtteranceContinued(pcm):
                     attention.hear(pcm)
-                case Paused():
+                case UtterancePaused():
                     paused, thinks = watched.samples, time.perf_counter()
                     endpointing.set_expectation(attention.judge_pause())
                     thought_s = time.perf_counter() - thinks
-                case Closed() if lacking is not None:
+                case UtteranceClosed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
                     attention = work.readers.interpreter.listen()
-                case Closed(segment):
+                case UtteranceClosed(segment):
                     # Frames queued up while `judge_pause` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._store_if_meant(said, hand_over)
                     thought_s = 0.0
                     attention = work.readers.interpreter.listen()
-                case Abandoned():
+                case UtteranceAbandoned():
                     attention = work.readers.interpreter.listen()
             # Reset only after the hand-over: the dialogue's timeout waits for an open utterance.
-            self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
+            self.is_open = self.is_open and not isinstance(event, UtteranceClosed | UtteranceAbandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
 
-    def _present_attention(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
+    def _present_attention(self, work: Workplace, attention: UtteranceListener) -> tuple[Workplace, UtteranceListener]:
         """The current workplace and an attention for it: a new one where the form or the language has changed."""
         now = self._present()
         return (work, attention) if now is work else (now, now.readers.interpreter.listen())
@@ -231,7 +241,7 @@ class Ear:
             else self._executor.run(lambda journal: journal.queries.find_utterance(source.name, segment))
         )
         if kept is not None:
-            hand_over(AlreadyStored(source.name, segment, kept))
+            hand_over(UtteranceAlreadyStored(source.name, segment, kept))
             return
         which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
         utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
@@ -242,7 +252,7 @@ class Ear:
                 raise
             hand_over(CaptureStopped(str(fault)))
             return
-        attended = AttendedUtterance(utterance, evidence, said.attention, said.closed_at, source.live)
+        attended = ListenedUtterance(utterance, evidence, said.attention, said.closed_at, source.live)
         hand_over(attended)
         if not source.live:
             self._wait_for(attended.concluded)

@@ -10,7 +10,7 @@ from edge.records import Acoustics, OutboxRow, Segment, Utterance, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class UtteranceDecided:
     """An utterance was read and decided, and its verdict stored."""
 
     utterance: Utterance
@@ -25,7 +25,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyStored:
+class UtteranceAlreadyStored:
     """A recorded utterance is in the journal already, and is not stored again."""
 
     source: str
@@ -54,5 +54,5 @@ class CaptureResumed:
     """Recording was resumed, since there is disk space again."""
 
 
-DictationEvent = Decided | AlreadyStored | SourceEnded | CaptureStopped | CaptureResumed
+DictationEvent = UtteranceDecided | UtteranceAlreadyStored | SourceEnded | CaptureStopped | CaptureResumed
 """What dictation publishes to its subscriber, in order."""

@@ -34,7 +34,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
 """The environment variables of the fault command. The agent's others can hold the broker's password."""
 
 
-class Order(StrEnum):
+class HeadsetOrder(StrEnum):
     """An order to the headset, by a key or a message."""
 
     MUTE = "mute"
@@ -52,29 +52,29 @@ class MicrophoneFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Muted:
+class MuteChanged:
     """The microphone was muted or unmuted."""
 
     muted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Audible:
+class AudibilityChanged:
     """A speaker was connected, so that the operator hears the device; or there is none."""
 
     heard: bool
 
 
-HeadsetEvent = MicrophoneFault | Muted | Audible  # What the headset publishes to its subscriber.
+HeadsetEvent = MicrophoneFault | MuteChanged | AudibilityChanged  # What the headset publishes to its subscriber.
 
 
-def headset_event_as_json(told: HeadsetEvent) -> dict[str, Any]:
+def headset_event_as_json(event: HeadsetEvent) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
-    if isinstance(told, Audible):
-        return {"speaker": "heard" if told.heard else "none"}
-    if isinstance(told, Muted):
-        return {"microphone": "muted" if told.muted else "unmuted"}
-    return {"microphone": told.fault, "state": "over" if told.what is None else "began", "found": told.what}
+    if isinstance(event, AudibilityChanged):
+        return {"speaker": "heard" if event.heard else "none"}
+    if isinstance(event, MuteChanged):
+        return {"microphone": "muted" if event.muted else "unmuted"}
+    return {"microphone": event.fault, "state": "over" if event.what is None else "began", "found": event.what}
 
 
 class Headset:
@@ -143,13 +143,13 @@ class Headset:
         """The state for the status topic."""
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
-    def carry_out(self, order: Order) -> None:
+    def carry_out(self, order: HeadsetOrder) -> None:
         """Mute or unmute the microphone, or mark the talk key as down or up."""
         match order:
-            case Order.MUTE | Order.UNMUTE:
-                self._set_muted(order is Order.MUTE)
-            case Order.TALK | Order.DONE:
-                self.gate.talking = order is Order.TALK
+            case HeadsetOrder.MUTE | HeadsetOrder.UNMUTE:
+                self._set_muted(order is HeadsetOrder.MUTE)
+            case HeadsetOrder.TALK | HeadsetOrder.DONE:
+                self.gate.talking = order is HeadsetOrder.TALK
 
     def toggle_by_key(self, key: str) -> None:
         """Handle a key of the terminal: `m` toggles mute, the space bar toggles talking.
@@ -157,9 +157,9 @@ class Headset:
         A terminal reports no key release, so each press toggles.
         """
         if key == "m":
-            self.carry_out(Order.UNMUTE if self.gate.muted else Order.MUTE)
+            self.carry_out(HeadsetOrder.UNMUTE if self.gate.muted else HeadsetOrder.MUTE)
         elif key == " ":
-            self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
+            self.carry_out(HeadsetOrder.DONE if self.gate.talking else HeadsetOrder.TALK)
 
     async def follow_microphone_and_talk_key(self) -> None:
         """Publish the microphone's faults, and apply the talk key to the gate, until cancelled."""
@@ -174,14 +174,16 @@ class Headset:
         hear = self._settings.hear
         if self._mode is ListeningMode.PUSH_TO_TALK and hear.talk_key is not None:
             await follow_talk_key(
-                hear.talk_key, hear.talk_device, lambda down: self.carry_out(Order.TALK if down else Order.DONE)
+                hear.talk_key,
+                hear.talk_device,
+                lambda down: self.carry_out(HeadsetOrder.TALK if down else HeadsetOrder.DONE),
             )
 
-    def publish_audibility(self, heard: bool) -> None:
+    def publish_audibility(self, is_audible: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
-        self._unheard = not heard
+        self._unheard = not is_audible
         self._notifier.set_status(self.status_line)
-        self._tell(Audible(heard))
+        self._tell(AudibilityChanged(is_audible))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
         """Pass an event from the ear's thread to the loop."""
@@ -206,7 +208,7 @@ class Headset:
             return
         self.gate.muted = muted
         logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
-        self._announce(Muted(muted))
+        self._announce(MuteChanged(muted))
 
     def _announce(self, told: HeadsetEvent) -> None:
         self._notifier.set_status(self.status_line)

@@ -19,13 +19,13 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.interface import Contradicted
+from edge.agree.dialogue.interface import ReadingContradicted
 from edge.agree.dialogue.table import State
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
-from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
-from edge.understand.panel import Arrival, PanelAnswer
+from edge.records import ClosedBy, Draft, OutboxRow, Outcome, Utterance
+from edge.understand.panel import ArrivalTime, PanelAnswer
 from edge.understand.remote.failures import Garbled, Rejected
 from edge.understand.weighing import RetryPacing, contradicts
 from edge.understand.witness import find_contradictions
@@ -57,18 +57,18 @@ class LateReadings:
 
     def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
-        if answer.reading is not None or answer.came is Arrival.IN_TIME:
+        if answer.reading is not None or answer.came is ArrivalTime.IN_TIME:
             self._pacing.record_success()
             self._wake.set()
         self._news.put_nowait(answer)
 
-    def queue_decided(self, utterance_id: str, outcome: Outcome) -> None:
+    def queue_decided_utterance(self, utterance_id: str, outcome: Outcome) -> None:
         """Queue an utterance whose verdict is stored. Call it in the loop."""
         self._news.put_nowait(_Concluded(utterance_id))
         if outcome is Outcome.DEFER:
             self._wake.set()
 
-    def queue_committed(self, row: OutboxRow) -> None:
+    def queue_committed_entry(self, row: OutboxRow) -> None:
         """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
         self._news.put_nowait(_Concluded(row.event_id))
 
@@ -94,7 +94,7 @@ class LateReadings:
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
-        if news.came is Arrival.LATE and news.reading is not None:
+        if news.came is ArrivalTime.LATE and news.reading is not None:
             await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
@@ -104,7 +104,7 @@ class LateReadings:
             return
         if kept.verdict.outcome is Outcome.DEFER:
             # A deferred utterance always ended with a pause: one that was cut short is never deferred.
-            await self._decide_and_send_to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
+            await self._decide_and_send_to_review(late.utterance_id, kept.form, late.reading, ClosedBy.PAUSE)
         if kept.event_id is not None:
             await self._flag_if_contradicted(late, kept.event_id)
 
@@ -161,7 +161,7 @@ class LateReadings:
         )
 
     async def _decide_and_send_to_review(
-        self, utterance_id: str, form: str, reading: Reading | None, closing: Closing
+        self, utterance_id: str, form: str, reading: Reading | None, closing: ClosedBy
     ) -> None:
         rules = self._works.find_rules(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
@@ -190,7 +190,7 @@ class WitnessQueue:
     """Has the witness read held utterances. Use it in the event loop only."""
 
     def __init__(
-        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
+        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[ReadingContradicted], None]
     ) -> None:
         """`rules` returns the rules of an utterance; None where the witness does not support its language.
 
@@ -247,7 +247,7 @@ class WitnessQueue:
             known = rules.form, rules.catalogue
             otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
             if otherwise and self._of == utterance.utterance_id:
-                self._post(Contradicted(utterance.utterance_id, otherwise))
+                self._post(ReadingContradicted(utterance.utterance_id, otherwise))
         finally:
             self._limit = None
 

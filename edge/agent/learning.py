@@ -28,8 +28,8 @@ from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadUtterance
-from edge.records import Closing, Outcome, Verdict
-from edge.understand.proposal import propose_reading
+from edge.records import ClosedBy, Outcome, Verdict
+from edge.understand.proposal import read_recognised_words
 from edge.understand.weighing import is_same_value
 
 _EXAMPLES = 3  # Examples per phrase.
@@ -83,7 +83,7 @@ class _UnknownPhrase:
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
-class Harm(StrEnum):
+class HarmKind(StrEnum):
     """The harm of a new word to an earlier utterance, the worst first."""
 
     RECORD = "record"  # Its entry would have other values.
@@ -93,11 +93,11 @@ class Harm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """The change that a new word makes to one utterance."""
+class UtteranceChange:
+    """The change that a word added to a form makes to the reading of one stored utterance."""
 
     utterance_id: str
-    harm: Harm
+    harm: HarmKind
     before: Mapping[str, FieldValue] = field(repr=False)  # As read with the old words.
     after: Mapping[str, FieldValue] = field(repr=False)
     event_id: str | None  # The event of its entry.
@@ -107,7 +107,7 @@ class Change:
 _Found = tuple[ReadUtterance, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
-def unknown_phrases(
+def count_unknown_phrases(
     past: Iterable[ReadUtterance], rules_of: Callable[[ReadUtterance], Rules | None]
 ) -> list[_UnknownPhrase]:
     """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
@@ -166,7 +166,7 @@ def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, languag
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def compare_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[Change]:
+def find_changes_in_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[UtteranceChange]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (
         _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
@@ -175,11 +175,11 @@ def compare_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) ->
     return _sort_by_harm(change for change in made if change is not None)
 
 
-async def compare_recordings(
+async def find_changes_in_recordings(
     past: Iterable[ReadUtterance],
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
-) -> list[Change]:
+) -> list[UtteranceChange]:
     """The changes to recordings. Readers take an utterance's id and return None where the recording is removed."""
     made = []
     for one in past:
@@ -193,33 +193,33 @@ def _decide_recognised_words(one: ReadUtterance, rules: Rules) -> Verdict:
     """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
-    reading = propose_reading(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)
-    return decide(reading, Closing.PAUSE, rules)
+    reading = read_recognised_words(heard.interpreter, heard.words, form, catalogue, language, longest_noise_s=0.0)
+    return decide(reading, ClosedBy.PAUSE, rules)
 
 
-def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
+def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> UtteranceChange | None:
     if was.outcome is would_be.outcome and _alike(was.fields, would_be.fields):
         return None
     harm = _classify_harm(one, was, would_be)
-    return Change(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
+    return UtteranceChange(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
 
 
-def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> Harm:
+def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> HarmKind:
     """Classify the change; the worst is another value in place of one that was read or stored."""
     known = {**was.fields, **(one.fields or {})}
     if any(name in known and not is_same_value(value, known[name]) for name, value in would_be.fields.items()):
-        return Harm.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else Harm.OTHER
+        return HarmKind.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else HarmKind.OTHER
     if was.outcome is Outcome.ACCEPT and would_be.outcome is not Outcome.ACCEPT:
-        return Harm.LOST
-    return Harm.GAINED if was.fields.keys() < would_be.fields.keys() else Harm.OTHER
+        return HarmKind.LOST
+    return HarmKind.GAINED if was.fields.keys() < would_be.fields.keys() else HarmKind.OTHER
 
 
 def _alike(one: Mapping[str, FieldValue], other: Mapping[str, FieldValue]) -> bool:
     return one.keys() == other.keys() and all(is_same_value(value, other[name]) for name, value in one.items())
 
 
-def _sort_by_harm(made: Iterable[Change]) -> list[Change]:
-    order, latest = list(Harm), list(made)[::-1]
+def _sort_by_harm(made: Iterable[UtteranceChange]) -> list[UtteranceChange]:
+    order, latest = list(HarmKind), list(made)[::-1]
     return sorted(latest, key=lambda change: order.index(change.harm))
 
 

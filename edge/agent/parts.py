@@ -30,20 +30,20 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.site_publications import load_operators, load_site_catalogue, override_files, sign_on_words
-from edge.agent.typed_input import Readers, scanner_format
+from edge.agent.typed_input import ReaderBySource, scanner_format
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
-from edge.config import Engine, ListeningMode, ReadMode, Settings
-from edge.deliver.device_events import MakeParticulars, entry_event, make_particulars
+from edge.config import ListeningMode, ReadingSource, RecogniserKind, Settings
+from edge.deliver.device_events import DerivedFieldsFunction, entry_event, make_derived_fields_function
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply_for_diagnosis
 from edge.ports import Interpreter, Source
-from edge.records import Entry, Minted, Particulars, Segment, WorkChange
+from edge.records import DerivedFields, Entry, EventIds, Segment, StoreWorkChange
 from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
 from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
@@ -87,10 +87,10 @@ class Parts:
 
     def workplaces(self) -> Workplaces:
         """The workplaces of one agent: all that depends on form and language."""
-        readers = Readers(
+        readers = ReaderBySource(
             self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
-        return Workplaces(Workplace(WorkChange(self.form.name), readers, self.panel), self.make, self.at_hand)
+        return Workplaces(Workplace(StoreWorkChange(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
 def assemble_interpretation(settings: Settings, form: str | None = None, *, operator_present: bool = False) -> Parts:
@@ -110,7 +110,7 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
         settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, uses_dialogue=agrees
     )
     made, name = making.make_parts(chosen.name)
-    if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
+    if settings.understand.engine == "auto" and name.startswith(RecogniserKind.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
             *(name, settings.understand.model, settings.models, settings.understand.model),
@@ -178,7 +178,7 @@ class _Making:
         weights = find_weights(self.settings, language)
         if weights is None:
             return NullReader(form)
-        return LazyReader(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
+        return LazyReader(f"{RecogniserKind.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
 
     def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
@@ -190,8 +190,8 @@ class _Making:
         interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
         besides = _typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is recogniser_language(self.settings) else None
-        readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
-        return Workplace(WorkChange(form.name, language), readers, panel)
+        readers = ReaderBySource(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
+        return Workplace(StoreWorkChange(form.name, language), readers, panel)
 
     def _make_interpreter_and_panel(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
@@ -199,12 +199,12 @@ class _Making:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
-        if understand.mode is ReadMode.ON_DEVICE or not (is_own or asked):
+        if understand.mode is ReadingSource.ON_DEVICE or not (is_own or asked):
             return self.select_recogniser(form, demands.language, own), None
         from edge.understand.factory import InterpreterArguments, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
-            seats = {"mode": ReadMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
+            seats = {"mode": ReadingSource.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
@@ -223,7 +223,7 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
 
 def list_remote_languages(settings: Settings) -> tuple[str, ...]:
     """The languages with remote interpreters, except the one that operators speak; none on-device."""
-    if settings.understand.mode is ReadMode.ON_DEVICE:
+    if settings.understand.mode is ReadingSource.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
@@ -255,7 +255,7 @@ def list_switchable_forms(settings: Settings, active: Form) -> tuple[Form, ...]:
 
 
 def uses_dialogue(settings: Settings, *, operator_present: bool) -> bool:
-    """Whether entries are agreed with the operator, provided that he hears the device."""
+    """Whether a dialogue is wanted: as set, or in auto where an operator is present and the voice is not disabled."""
     wanted = settings.agree.conversation
     return operator_present and settings.speak.enabled is not False if wanted == "auto" else wanted
 
@@ -284,7 +284,9 @@ def _spoken_language(settings: Settings) -> str:
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
     return (
-        recogniser_language(settings).code if understand.mode is ReadMode.ON_DEVICE or asked is None else asked.language
+        recogniser_language(settings).code
+        if understand.mode is ReadingSource.ON_DEVICE or asked is None
+        else asked.language
     )
 
 
@@ -313,18 +315,18 @@ def make_dictation(
     speaking: VoiceOutput | None = None,
     conversing: DialogueDriver | None = None,
     expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
-    works: Workplaces | None = None,
+    workplaces: Workplaces | None = None,
 ) -> Dictation:
     """Make the dictation, from sound to entry, without delivery. `clock` is the agent's; None makes a new one.
 
     `gate` filters a microphone's sound; `speaking` is the device's own voice, which the ear must ignore; `conversing`
-    is the dialogue for live utterances; `expected` returns the lists of expected receipts. `works` are the agent's
+    is the dialogue for live utterances; `expected` returns the lists of expected receipts. `workplaces` are the agent's
     workplaces; None: the form never changes.
     """
-    settings, works = parts.settings, works or parts.workplaces()
+    settings, workplaces = parts.settings, workplaces or parts.workplaces()
     detector = make_speech_scorer(settings.hear.vad)
     listening = Ear(
-        present=lambda: works.current,
+        present=lambda: workplaces.current,
         endpoint=settings.hear.endpoint,
         scorer=detector if speaking is None else speaking.ignore_own_voice(detector),
         executor=executor,
@@ -337,10 +339,10 @@ def make_dictation(
     )
     return Dictation(
         listening,
-        works=works,
+        works=workplaces,
         executor=executor,
         operator=settings.operator,
-        render=make_entry_renderer(parts, clock or Clock(), works),
+        render=make_entry_renderer(parts, clock or Clock(), workplaces),
         tell=tell,
         converse=None if conversing is None else conversing.decide,
         expected=expected,
@@ -348,23 +350,27 @@ def make_dictation(
 
 
 def make_entry_renderer(
-    parts: Parts, clock: Clock, works: Workplaces | None = None
-) -> Callable[[Entry, Minted], dict[str, Any]]:
+    parts: Parts, clock: Clock, workplaces: Workplaces | None = None
+) -> Callable[[Entry, EventIds], dict[str, Any]]:
     """Return the function that makes an entry's event, which says whether the wall clock is trusted.
 
-    `works` are the agent's workplaces, whose catalogue may change; None: it never changes.
+    `workplaces` are the agent's workplaces, whose catalogue may change; None: it never changes.
     """
     settings = parts.settings
     known = parts.forms
 
     @lru_cache(maxsize=len(known) + 1)
-    def beside(form: str, catalogue: Catalogue) -> MakeParticulars:
-        return make_particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
+    def beside(form: str, catalogue: Catalogue) -> DerivedFieldsFunction:
+        return (
+            make_derived_fields_function(settings, known[form], catalogue)
+            if form in known
+            else lambda _: DerivedFields()
+        )
 
-    def render_entry(entry: Entry, minted: Minted) -> dict[str, Any]:
-        believed = clock.believed()
+    def render_entry(entry: Entry, minted: EventIds) -> dict[str, Any]:
+        believed = clock.is_believed()
         named = {"site": settings.site, "device": settings.device}
-        catalogue = parts.catalogue if works is None else works.current.rules.catalogue
+        catalogue = parts.catalogue if workplaces is None else workplaces.current.rules.catalogue
         beyond = beside(entry.form, catalogue)(entry)
         return entry_event(entry, minted, **named, clock_believed=believed, particulars=beyond)
 
@@ -383,7 +389,9 @@ def make_wake_filter(
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
         return None
     word, phrase = WakeWord(locate_vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
-    return lambda segment: phrase.cut_wake_phrase(segment, word.find_phrase_end(segment.pcm), awaited=awaits())
+    return lambda segment: phrase.extract_addressed_speech(
+        segment, word.find_phrase_end(segment.pcm), is_answer=awaits()
+    )
 
 
 async def load_budget(settings: Settings, executor: JournalThread) -> Budget:
@@ -399,15 +407,15 @@ async def run_panels(
     parts: Parts,
     note: Callable[[PanelAnswer], None] | None = None,
     budget: Budget | None = None,
-    works: Workplaces | None = None,
+    workplaces: Workplaces | None = None,
 ) -> AsyncIterator[None]:
     """Run the panels while the context is open; on exit, cancel open requests and close the clients.
 
-    `note` is called with each answer to be stored or counted; `budget` limits the cost; `works` are the agent's
+    `note` is called with each answer to be stored or counted; `budget` limits the cost; `workplaces` are the agent's
     workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
-    panels = alone if works is None else tuple(works.panels(list_remote_languages(parts.settings)))
+    panels = alone if workplaces is None else tuple(workplaces.panels(list_remote_languages(parts.settings)))
     try:
         async with AsyncExitStack() as at_work:
             for panel in panels:
@@ -417,8 +425,8 @@ async def run_panels(
         await parts.clients.aclose()
 
 
-async def dictate_sources(taking: Dictation, sources: Iterable[Source]) -> None:
+async def dictate_sources(dictation: Dictation, sources: Iterable[Source]) -> None:
     """Listen to all sources, and conclude their utterances."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(taking.hear(sources))
-        group.create_task(taking.process_queue())
+        group.create_task(dictation.hear(sources))
+        group.create_task(dictation.process_queue())

@@ -20,13 +20,13 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import MakeParticulars, entry_event, withheld_event
+from edge.deliver.device_events import DerivedFieldsFunction, entry_event, withheld_event
 from edge.keep.codec import parse_reading
 from edge.keep.evidence import make_copy_id
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
-from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Particulars, Utterance, Verdict
+from edge.records import ClosedBy, DerivedFields, Draft, Entry, EventIds, OutboxRow, Outcome, Utterance, Verdict
 
 _REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
@@ -56,9 +56,11 @@ class DeviceIdentity:
     device: str
     operator: str | None  # None where unknown.
     clock_believed: bool
-    particulars: MakeParticulars = lambda _: Particulars()  # Computes an entry's attributes beside the form's fields.
+    particulars: DerivedFieldsFunction = lambda _: (
+        DerivedFields()
+    )  # Computes an entry's attributes beside the form's fields.
 
-    def make_event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
+    def make_event(self, entry: Entry, minted: EventIds, *, clock_believed: bool) -> dict[str, Any]:
         """Make the event of this device's entry."""
         named = {"site": self.site, "device": self.device}
         return entry_event(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
@@ -69,7 +71,7 @@ def parse_assignments(assignments: Sequence[str], form: Form) -> Mapping[str, Fi
     return dict(_parse_assignment(assignment, form) for assignment in assignments)
 
 
-def accept(
+def commit_reviewed(
     journal: Journal,
     which: str,
     given: Mapping[str, FieldValue],
@@ -103,7 +105,7 @@ def accept(
     draft = Draft(found.utterance_id, found.form, reading, device.operator)
     entry = journal.queries.make_entry(draft, verdict)
 
-    def render(minted: Minted) -> dict[str, Any]:
+    def render(minted: EventIds) -> dict[str, Any]:
         return device.make_event(entry, minted, clock_believed=device.clock_believed)
 
     return journal.accept(entry, verdict, person.who, person.reason, render)
@@ -111,7 +113,7 @@ def accept(
 
 def _decide_acceptance(which: str, reading: Reading, rules: Rules) -> Verdict:
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
-    verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, demands)
+    verdict = decide(replace(reading, act=Act.RECORD), ClosedBy.PAUSE, demands)
     if verdict.outcome is not Outcome.ACCEPT:
         told = ", ".join(map(str, verdict.reasons))
         fields = ", ".join(f"{name}={value}" for name, value in verdict.fields.items()) or "nothing"
@@ -159,7 +161,7 @@ def _enter_again(
     )
     believed = CLOCK not in (found.event or {})
 
-    def render(minted: Minted) -> dict[str, Any]:
+    def render(minted: EventIds) -> dict[str, Any]:
         return device.make_event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
@@ -173,7 +175,9 @@ def _enter_again(
             which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
         )
     elif origin is not journal:
-        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED))
+        origin.review.end_after_reentry(
+            found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
+        )
     return row
 
 

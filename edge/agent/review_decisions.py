@@ -34,11 +34,11 @@ from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review import DISCARDED, REVIEW_PREFIX, DeviceIdentity, Reviewer, accept, parse_assignments
+from edge.agent.review import DISCARDED, REVIEW_PREFIX, DeviceIdentity, Reviewer, commit_reviewed, parse_assignments
 from edge.agent.site_publications import load_site_catalogue
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.config import Settings
-from edge.deliver.device_events import make_particulars, withheld_event
+from edge.deliver.device_events import make_derived_fields_function, withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class DecisionRequest:
     """A person's decision on an utterance or entry under review."""
 
     decision: Literal["accept", "discard"]
@@ -66,7 +66,7 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class DecisionResult:
     """A decision's result."""
 
     told: OfficeDecided
@@ -80,40 +80,42 @@ class Resolved:
         return f"is entry {self.row.sequence} ({values})"
 
 
-def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Resolved:
+def carry_out_decision(
+    journal: Journal, settings: Settings, request: DecisionRequest, *, origin: Journal | None = None
+) -> DecisionResult:
     """Accept or discard an utterance or entry. Raises as `review.accept` and `Review.discard`: nothing was changed.
 
     `origin` is the journal where it is under review, if not this one.
     """
     waits_in = origin or journal
-    if asked.decision == "discard":
+    if request.decision == "discard":
         found = journal.review.discard(
-            asked.which, asked.who, asked.reason or "", partial(withheld_event, reason=DISCARDED)
+            request.which, request.who, request.reason or "", partial(withheld_event, reason=DISCARDED)
         )
         held = found.event_id if found.state in HELD else None
-        return Resolved(
+        return DecisionResult(
             OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields, held=held, form=found.form), None
         )
     journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
-    found = waits_in.review.find_open(asked.which)
+    found = waits_in.review.find_open(request.which)
     form = load_named_form(settings, found.form)
     catalogue = load_site_catalogue(settings, (form,))
     demands = make_rules(settings, form, catalogue)
-    beside = make_particulars(settings, form, catalogue)
-    device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed(), beside)
-    values, person = parse_assignments(asked.values, form), Reviewer(asked.who, asked.reason)
-    row = accept(journal, asked.which, values, demands, person, device, origin=origin, anyway=asked.anyway)
+    beside = make_derived_fields_function(settings, form, catalogue)
+    device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().is_believed(), beside)
+    values, person = parse_assignments(request.values, form), Reviewer(request.who, request.reason)
+    row = commit_reviewed(journal, request.which, values, demands, person, device, origin=origin, anyway=request.anyway)
     latest = journal.dialogue.latest_entries(1)
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
     fields = journal.queries.history(row.event_id).fields
     differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
     fate = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
     held = found.event_id if found.state in HELD else None
-    return Resolved(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
+    return DecisionResult(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Resolved]) -> Resolved:
+def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], DecisionResult]) -> DecisionResult:
     """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
@@ -121,27 +123,29 @@ def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Resolved
     return done
 
 
-class Stale(UnreadableInput):
+class StaleDecision(UnreadableInput):
     """Raised when the utterance or entry was decided before, or has changed since."""
 
 
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Resolved:
+def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> DecisionResult:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")
     if journal.queries.is_replaced(word.entry):
-        raise Stale(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
+        raise StaleDecision(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
     history = journal.queries.history(word.entry)
     journal.review.store_decision(history, DECLINED, word.by, word.why)
     about = history.utterance_id, OfficeDecision.DECLINED, found.fields
-    return Resolved(OfficeDecided(*about, form=found.form, why=word.why), None)
+    return DecisionResult(OfficeDecided(*about, form=found.form, why=word.why), None)
 
 
-def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> Resolved:
+def carry_out_signed_decision(
+    journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting
+) -> DecisionResult:
     """Carry out the inventory's decision, if the review that it names is still the open one.
 
     Raises Late where it is not.
@@ -151,13 +155,15 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     if (done := _complete_after_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event_id(order.utterance_id) != order.review:
-        raise Stale(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+        raise StaleDecision(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
-    return carry_out(journal, settings, Resolution(decision, order.utterance_id, order.who, order.reason, values))
+    return carry_out_decision(
+        journal, settings, DecisionRequest(decision, order.utterance_id, order.who, order.reason, values)
+    )
 
 
-class Decisions:
+class DecisionHandler:
     """Carries out decisions in the running agent, which then sends the resulting events."""
 
     def __init__(
@@ -178,21 +184,21 @@ class Decisions:
         self._talking = talking
         self._written = written
 
-    async def decide(self, asked: Resolution) -> str:
+    async def decide(self, request: DecisionRequest) -> str:
         """Carry out a decision from the command line; the message for its user."""
-        done = await self._carry_out_and_announce(partial(carry_out, settings=self._settings, asked=asked))
+        done = await self._carry_out_and_announce(partial(carry_out_decision, settings=self._settings, request=request))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Resolved:
+    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> DecisionResult:
         """Carry out the inventory's signed decision and mark its order as done, in one transaction."""
 
-        def work(journal: Journal) -> Resolved:
+        def work(journal: Journal) -> DecisionResult:
             with journal.orders.complete(signature):
-                return carry_out_signed(journal, self._settings, order)
+                return carry_out_signed_decision(journal, self._settings, order)
 
         return await self._carry_out_and_announce(work)
 
-    async def _carry_out_and_announce(self, work: Callable[[Journal], Resolved]) -> Resolved:
+    async def _carry_out_and_announce(self, work: Callable[[Journal], DecisionResult]) -> DecisionResult:
         talking = self._talking
         owing = partial(do_and_mark_unannounced, work=work)
         done = await (
@@ -205,7 +211,7 @@ class Decisions:
         return done
 
 
-def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Resolved | None:
+def _complete_after_crash(journal: Journal, order: ReviewDecision) -> DecisionResult | None:
     """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
     The log lacks the person and the reason, so they are stored now. A reading named REVIEW_PREFIX marks a review.
@@ -219,14 +225,14 @@ def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Resolved |
     journal.review.store_decision(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
     fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
-    return Resolved(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
+    return DecisionResult(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
-async def run_signed_decisions(
+async def carry_out_signed_decisions(
     executor: JournalThread,
     came: asyncio.Event,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[DecisionResult]],
 ) -> None:
     """Carry out the inventory's decisions stored in the journal, until cancelled, beginning with those from before.
 
@@ -235,7 +241,7 @@ async def run_signed_decisions(
     """
     while True:
         came.clear()
-        for signature, body in await executor(lambda journal: journal.orders.due()):
+        for signature, body in await executor(lambda journal: journal.orders.load_due()):
             take = partial(_run_signed_decision, signature, body, executor, read, carry_out)
             await executor.retry_while_disk_full(take, "what the inventory's side decided waits")
         await came.wait()
@@ -246,7 +252,7 @@ async def _run_signed_decision(
     body: str,
     executor: JournalThread,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[DecisionResult]],
 ) -> None:
     who = "the inventory's side"
 
@@ -255,7 +261,7 @@ async def _run_signed_decision(
         who = order.by if isinstance(order, DeclinedPosting) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
-        why = DecisionFailure.LATE if isinstance(fault, Stale) else DecisionFailure.REFUSED
+        why = DecisionFailure.LATE if isinstance(fault, StaleDecision) else DecisionFailure.REFUSED
         await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
@@ -265,7 +271,7 @@ async def _run_signed_decision(
 # The socket of the agent that has the journal locked.
 
 
-async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
+async def serve_decision_socket(directory: Path, decide: Callable[[DecisionRequest], Awaitable[str]]) -> None:
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
     with _bound_socket_path(directory) as path:
         try:
@@ -279,11 +285,11 @@ async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], 
 
 
 async def _answer_request(
-    decide: Callable[[Resolution], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    decide: Callable[[DecisionRequest], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
         given = json.loads(await reader.readline())
-        asked = Resolution(**{**given, "values": tuple(given["values"])})
+        asked = DecisionRequest(**{**given, "values": tuple(given["values"])})
         try:
             answer = {"done": await decide(asked)}
         except DockvoiceError as fault:
@@ -300,7 +306,7 @@ _FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, S
 """Errors in an agent's answer, by name, as `send_to_agent` raises them."""
 
 
-def send_to_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
+def send_to_agent(directory: Path, request: DecisionRequest, running: AlreadyRunning) -> str:
     """Send a decision to the running agent, which has the journal locked; returns its message.
 
     Raises the agent's error, `running` where it serves no decisions, Unfinished where no answer comes in time.
@@ -312,15 +318,15 @@ def send_to_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -
         except OSError:
             raise running from None
         try:
-            connection.sendall(json.dumps(asdict(asked)).encode() + b"\n")
+            connection.sendall(json.dumps(asdict(request)).encode() + b"\n")
             with connection.makefile("rb") as answers:
                 line = answers.readline()
         except OSError:
             line = b""
     if not line:
         raise Unfinished(
-            f"{asked.which}: the agent gave no answer within {_ANSWERED_S:g} s; `dockvoice queue show {asked.which}` "
-            "tells whether it was done"
+            f"{request.which}: the agent gave no answer within {_ANSWERED_S:g} s; "
+            f"`dockvoice queue show {request.which}` tells whether it was done"
         )
     answer = json.loads(line)
     if "fault" in answer:

@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.events import MalformedMessage, parse_object
 from dockvoice_protocol.forms.spoken.account import AccountedWords, account_for
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.records import Reading
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, verify_decision, verify_declined_posting
@@ -30,7 +30,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import DecisionFailure
 from edge.keep.storage import DiskFull
-from edge.records import Closing, Minted, OutboxRow, ReviewChange
+from edge.records import ClosedBy, EventIds, OutboxRow, ReviewChange
 
 POLL_S = 1.0  # Poll interval of the journal.
 _WINDOW = 16  # Limit of unconfirmed events.
@@ -43,19 +43,19 @@ logger = logging.getLogger(__name__)
 
 def make_review_renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
-) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
+) -> Callable[[ReviewChange, EventIds], dict[str, Any]]:
     """Return the function that makes a review change's event.
 
     Where the form is loaded, the event has its doubts and the account of the words, which reads them once more: here,
     while no operator waits for it.
     """
 
-    def render_change(change: ReviewChange, minted: Minted) -> dict[str, Any]:
+    def render_change(change: ReviewChange, minted: EventIds) -> dict[str, Any]:
         reading, rules = change.reading, rules_of(change.form)
         doubts = (
             ()
             if reading is None or change.why is None or rules is None
-            else decide(reading, Closing.PAUSE, rules).reasons
+            else decide(reading, ClosedBy.PAUSE, rules).reasons
         )
 
         def account_of(one: Reading) -> Iterable[AccountedWords]:
@@ -83,7 +83,7 @@ class ReviewDelivery:
     def __init__(
         self,
         desk: JournalThread,
-        render: Callable[[ReviewChange, Minted], dict[str, Any]],
+        render: Callable[[ReviewChange, EventIds], dict[str, Any]],
         patience_s: float,
         *,
         by_receipt: bool,
@@ -138,7 +138,7 @@ class ReviewDelivery:
             journal.write_reviews(self._render)
             return (
                 journal.review.count_under_review(),
-                journal.review_log.due(_WINDOW),
+                journal.review_log.load_due(_WINDOW),
                 journal.orders.count_not_done(),
             )
 
@@ -189,14 +189,14 @@ class DecisionInbox:
         """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
-    def read(self, payload: bytes) -> ReviewDecision | DeclinedPosting:
+    def verify_and_parse(self, payload: bytes) -> ReviewDecision | DeclinedPosting:
         """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
         read = verify_declined_posting if "declined" in parse_object(payload) else verify_decision
         return read(payload, self._source, self._key)
 
-    async def verify_and_store(self, message: Delivered) -> None:
+    async def verify_and_store(self, message: MessageReceived) -> None:
         """Verify and store a decision, or count its refusal. The caller acknowledges it afterwards."""
         if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
@@ -208,12 +208,12 @@ class DecisionInbox:
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()
 
-    def _find_objection(self, message: Delivered) -> DecisionFailure | None:
+    def _find_objection(self, message: MessageReceived) -> DecisionFailure | None:
         if message.retained:
             logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
             return DecisionFailure.RETAINED
         try:
-            self.read(message.payload)
+            self.verify_and_parse(message.payload)
         except Forged as fault:
             logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
             return DecisionFailure.FORGED

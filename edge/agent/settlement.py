@@ -15,7 +15,7 @@ from functools import partial
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.deliver.device_events import withheld_event
-from edge.deliver.relay import DeadLetter, Reopen, Sent, Settle
+from edge.deliver.relay import CountPuback, DeadLetterRow, ReopenRows, SettleRow
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 
@@ -33,7 +33,9 @@ _OVERTAKEN = {
 _UNKNOWN = "which this device never sent, or has removed since to make room"  # Such an answer changes nothing.
 
 _UNDELIVERABLE = "undeliverable"  # A dead letter's reason for the operator; the log has the broker's.
-Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that change the journal.
+DeliveryOutcome = (
+    CountPuback | SettleRow | ReopenRows | DeadLetterRow
+)  # The commands of the relay that change the journal.
 
 
 class Settlement:
@@ -60,7 +62,7 @@ class Settlement:
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
-    async def store_outcome(self, outcome: Outcome) -> None:
+    async def store_outcome(self, outcome: DeliveryOutcome) -> None:
         """Store an outcome; on a full disk retry until there is space.
 
         The event stays pending and delivery is blocked meanwhile.
@@ -68,16 +70,16 @@ class Settlement:
         waits = "what became of an event cannot be noted, and is tried again"
         await self._executor.retry_while_disk_full(lambda: self._store(outcome), waits, lambda _: self._heartbeat())
 
-    async def _store(self, outcome: Outcome) -> None:
+    async def _store(self, outcome: DeliveryOutcome) -> None:
         match outcome:
-            case Sent(event_id):
+            case CountPuback(event_id):
                 if not await self._executor(lambda journal: journal.outbox.mark_sent(event_id)):
                     logger.info("the broker took %s, %s", event_id, _UNKNOWN)
-            case Settle(event_id, receipt):
+            case SettleRow(event_id, receipt):
                 await self._settle_and_report(event_id, receipt)
-            case Reopen(sequence):
+            case ReopenRows(sequence):
                 await self._reopen_from(sequence)
-            case DeadLetter(event_id, reason):
+            case DeadLetterRow(event_id, reason):
                 await self._set_aside_dead_letter(event_id, reason)
 
     async def _settle_and_report(self, event_id: str, receipt: Receipt | None) -> None:

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.taught import add_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
 from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
 from dockvoice_protocol.signed import (
@@ -56,7 +56,7 @@ class _Versioned(Protocol):
         """Higher with each publication."""
 
     @property
-    def withdrawn(self) -> bool:
+    def is_withdrawn(self) -> bool:
         """Whether it withdraws the publication."""
 
 
@@ -139,7 +139,7 @@ class _SignedInbox(Generic[_Publication]):
         """The topics to subscribe to; none without a key."""
         return () if self._key is None else (self._published.topics,)
 
-    async def verify_and_store(self, message: Delivered) -> None:
+    async def verify_and_store(self, message: MessageReceived) -> None:
         """Verify a message and store it if newer, or log why it is refused. The caller acknowledges it afterwards."""
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return
@@ -168,7 +168,7 @@ class _SignedInbox(Generic[_Publication]):
         return await self._executor(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
     async def _store_if_newer(self, about: str, one: _Publication, body: str) -> None:
-        kind, kept = self._published.kind, None if one.withdrawn else body
+        kind, kept = self._published.kind, None if one.is_withdrawn else body
         if one.version < (floor := self._floor(about)):
             logger.warning(
                 "%s: a %s of version %d is not taken: deliver.floors begins at %d", about, kind, one.version, floor
@@ -283,7 +283,7 @@ class SiteCrew:
     def operators(self) -> tuple[Operator, ...] | None:
         """The operators that may sign on; None: no sign-on is needed."""
         one = self.inbox.latest.get(_ROSTER)
-        return self._settled if one is None or one.withdrawn else one.operators
+        return self._settled if one is None or one.is_withdrawn else one.operators
 
     def status(self) -> dict[str, Any] | None:
         """The current roster's version, and why a later one was refused; without operators' names and numbers."""
@@ -396,7 +396,7 @@ class SiteCatalogue(Generic[_Made]):
     def _kind_status(self, kind: str, runs: int | None) -> dict[str, Any]:
         said: dict[str, Any] = {} if runs is None else {"version": runs}
         latest = self.inbox.latest.get(kind)
-        if latest is not None and not latest.withdrawn and latest.version != runs:
+        if latest is not None and not latest.is_withdrawn and latest.version != runs:
             said["waits"] = latest.version
         if kind == OF_WORDS and (unheard := self._renewal.unheard()):
             said["unheard"] = list(unheard)[:MOST_WORDS]

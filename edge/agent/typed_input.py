@@ -20,12 +20,12 @@ from dockvoice_protocol.forms.spoken.commands import ParsedCommand, wording
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
+from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
 from edge.config import Scan
-from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.proposal import propose_reading
+from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
+from edge.understand.proposal import read_recognised_words
 
 KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
@@ -38,7 +38,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Readers:
+class ReaderBySource:
     """The readers of stored utterances, by their source."""
 
     rules: Rules
@@ -47,10 +47,10 @@ class Readers:
     sending: ScannerFormat = AS_DELIVERED
     recogniser: Interpreter | None = None  # The device's own one for this form and language.
 
-    def listen(self, utterance: Utterance) -> Attention:
-        """A fresh `Attention` that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
+    def listen(self, utterance: Utterance) -> UtteranceListener:
+        """A fresh listener that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
         is_said = utterance.source not in SILENT_SOURCES
-        return self.interpreter.listen() if is_said else WholeUtterance(self._unspoken)
+        return self.interpreter.listen() if is_said else WholeUtteranceListener(self._unspoken)
 
     async def _unspoken(self, utterance: Utterance) -> Reading:
         """Parse typed text or a scan."""
@@ -70,37 +70,37 @@ def scanner_format(scan: Scan) -> ScannerFormat:
     return ScannerFormat(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
-def parse_typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
+def parse_typed(text: str, rules: Rules, second_language: Language | None = None) -> Reading:
     """Read a typed line, in words or figures.
 
-    `besides` is a second language for typed text: the device's own. The language that explains more of the line wins; a
+    `second_language` is one for typed text: the device's own. The language that explains more of the line wins; a
     line that takes something back in either is no entry in any.
     """
     readings = [_read_in_language(text, rules, rules.language)]
-    if besides is None or besides is rules.language:
+    if second_language is None or second_language is rules.language:
         return readings[0]
-    readings.append(_read_in_language(text, rules, besides))
+    readings.append(_read_in_language(text, rules, second_language))
     words = readings[0].words
-    if any(begins_with_cancellation(words, language) for language in (rules.language, besides)):
+    if any(begins_with_cancellation(words, language) for language in (rules.language, second_language)):
         readings = [reading for reading in readings if not reading.fields] or readings
     best = max(readings, key=_count_understood)
     # The dialogue knows only the spoken language's cues: it would take a complete correction for the next entry.
-    unknown = best is readings[-1] and best.act is Act.RECORD and is_correction(words, besides)
+    unknown = best is readings[-1] and best.act is Act.RECORD and is_correction(words, second_language)
     return _as_not_dictation(best) if unknown else best
 
 
 def _read_in_language(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
     words = make_timed_words(text, form, catalogue, language)
-    reading = propose_reading(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
+    reading = read_recognised_words(KEYBOARD, words, form, catalogue, language, longest_noise_s=0.0)
     # Typed text is always meant for the device: only a line without any content is talk.
-    talk = reading.not_understood is NotUnderstood.TALK and not is_murmur(words, language)
+    talk = reading.not_understood is NotUnderstoodReason.TALK and not is_murmur(words, language)
     reading = _as_not_dictation(reading) if talk else reading
     return reading if language is rules.language else replace(reading, preface=None)
 
 
 def _as_not_dictation(reading: Reading) -> Reading:
-    return replace(reading, fields={}, not_understood=NotUnderstood.NOT_DICTATION)
+    return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION)
 
 
 def _count_understood(reading: Reading) -> int:
@@ -110,13 +110,15 @@ def _count_understood(reading: Reading) -> int:
     return 1 + sum(said.value is not None for said in reading.fields.values())
 
 
-def words_for_key(asked: Act | Command, language: Language) -> str:
+def words_for_key(command: Act | Command, language: Language) -> str:
     """The words that a key types for a command, yes, no or cancel."""
-    return wording(ParsedCommand(Act.COMMAND, asked) if isinstance(asked, Command) else ParsedCommand(asked), language)
+    return wording(
+        ParsedCommand(Act.COMMAND, command) if isinstance(command, Command) else ParsedCommand(command), language
+    )
 
 
 def typed_utterance(
-    form: str, text: str | None = None, closing: Closing = Closing.PAUSE, language: str | None = None
+    form: str, text: str | None = None, closing: ClosedBy = ClosedBy.PAUSE, language: str | None = None
 ) -> Utterance:
     """Make the utterance for typed text, with silence as sound; None where its reading comes from elsewhere.
 

@@ -18,17 +18,17 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
-from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, OfficeDecided
+from edge.agent.events import CaptureResumed, CaptureStopped, DictationEvent, UtteranceDecided
+from edge.agree.dialogue.interface import HeadsetFaultChanged, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import snapshot_playback_devices
-from edge.config import ReadBack, Speak, VoiceKind
+from edge.config import ReadbackPolicy, Speak, VoiceKind
 from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector
 from edge.ports import SpeechScorer
-from edge.records import Confirmation, Outcome, Verdict
-from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
+from edge.records import ConfirmationKind, Outcome, Verdict
+from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.speak.loudspeaker import Loudspeaker, ReopenSchedule
 from edge.speak.synthesis import ClauseCache, Speaker, VoiceAtPace
 from edge.speak.voices import EspeakVoice, azure_voice, elevenlabs_voice, openai_voice
@@ -55,15 +55,15 @@ _SOUNDS = {
 """The earcon for each outcome. Noise and talk are ignored silently."""
 
 
-def reply_to_verdict(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
+def reply_to_verdict(verdict: Verdict, *, always: bool) -> Iterator[PlayEarcon | Say]:
     """The reply to a verdict without a dialogue: an earcon and a prompt.
 
     `always`: certain entries are read back too.
     """
     if verdict.outcome in _SOUNDS:
-        yield Sound(_SOUNDS[verdict.outcome])
+        yield PlayEarcon(_SOUNDS[verdict.outcome])
     match verdict.outcome:
-        case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
+        case Outcome.ACCEPT if always or verdict.confirm is not ConfirmationKind.EARCON:
             yield Say(Prompt.READBACK, verdict.fields)
         case Outcome.ASK if verdict.ask is not None:
             yield render_question(build_field_question(verdict.ask, verdict.candidates, verdict.reasons[0].reason))
@@ -104,7 +104,7 @@ class VoiceOutput:
         self._own = EchoDetector()
         self._phrasing = Phrasing(form, language, self._forms)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.note_played)
-        self._phrases = make_voice(settings, clients)
+        self._phrases = make_clause_cache(settings, clients)
         self._phrases_in = {language: self._phrases}
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
@@ -195,9 +195,9 @@ class VoiceOutput:
         cut, self._cut_off = self._cut_off, False
         return cut
 
-    def queue_order(self, order: Say | Sound | Hush | Adjust) -> None:
+    def queue_order(self, order: Say | PlayEarcon | StopSpeaking | AdjustVoice) -> None:
         """Queue an order of the dialogue, except repeated prompts for the same fault. Returns at once."""
-        if isinstance(order, Hush):
+        if isinstance(order, StopSpeaking):
             self._on_spoken_over()
         elif not (isinstance(order, Say) and self._was_spoken_lately(order)):
             self._speaker.carry_out(order)
@@ -217,47 +217,47 @@ class VoiceOutput:
         spoken = language or self._settings.language.value
         self._phrasing = Phrasing(form, spoken, self._forms)
         if spoken not in self._phrases_in:
-            self._phrases_in[spoken] = make_voice(self._settings, self._clients, spoken)
+            self._phrases_in[spoken] = make_clause_cache(self._settings, self._clients, spoken)
         self._phrases = self._phrases_in[spoken]
         self._speaker.set_voice(self._phrases, self._phrasing)
 
-    def announce_dictation(self, told: DictationEvent, *, agreed: bool) -> None:
+    def announce_dictation(self, event: DictationEvent, *, agreed: bool) -> None:
         """Announce an event of dictation; `agreed`: the dialogue replies to verdicts."""
-        match told:
-            case Decided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
-                self._speaker.carry_out(Sound(Earcon.NOT_UNDERSTOOD))
+        match event:
+            case UtteranceDecided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
+                self._speaker.carry_out(PlayEarcon(Earcon.NOT_UNDERSTOOD))
                 self._speaker.carry_out(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
-            case Decided(verdict=verdict) if not agreed:
-                for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
+            case UtteranceDecided(verdict=verdict) if not agreed:
+                for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadbackPolicy.ALWAYS):
                     self._speaker.carry_out(order)
             case CaptureStopped():
-                self.announce(HeadsetFault("not_recording"))
+                self.announce(HeadsetFaultChanged("not_recording"))
             case CaptureResumed():
-                self.announce(HeadsetFault("not_recording", healed=True))
+                self.announce(HeadsetFaultChanged("not_recording", healed=True))
             case _:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
         """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
-        self.announce(HeadsetFault("storage_locked", healed=not begins))
+        self.announce(HeadsetFaultChanged("storage_locked", healed=not begins))
 
-    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFaultChanged | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
-                self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
+                self._speaker.queue_news(render_refusal(what), PlayEarcon(Earcon.REFUSED))
             case OfficeDecided():
-                self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
-            case HeadsetFault(code, healed=True):
+                self._speaker.queue_news(render_declined({}, what), PlayEarcon(Earcon.REFUSED))
+            case HeadsetFaultChanged(code, healed=True):
                 self.queue_order(Say(Prompt.HEALED, slots={"fault": code}))
-            case HeadsetFault(code):
-                self.queue_order(Sound(Earcon.FAULT))
+            case HeadsetFaultChanged(code):
+                self.queue_order(PlayEarcon(Earcon.FAULT))
                 self.queue_order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
-def make_voice(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> ClauseCache:
-    """The voice in the settings; espeak is the fallback of a service's. `spoken` selects another language."""
-    language = spoken or settings.language.value
+def make_clause_cache(settings: Speak, clients: Mapping[str, Any], language: str | None = None) -> ClauseCache:
+    """Make the settings' voice, in another `language` where given; espeak is the fallback of a service's."""
+    language = language or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
         return ClauseCache(EspeakVoice, language)
     return ClauseCache(_make_service_voice(settings, clients), language, stand_in=EspeakVoice)
@@ -353,6 +353,6 @@ class AudibilityMonitor:
         """Resume the dialogue from the journal's current state, and announce that the device listens."""
         if self._conversing is not None:
             await self._conversing.start()
-        self._speaking.queue_order(Sound(Earcon.HEARD))
+        self._speaking.queue_order(PlayEarcon(Earcon.HEARD))
         self._speaking.queue_order(Say(Prompt.LISTENING))
         logger.warning("entries are agreed with the operator from now on")

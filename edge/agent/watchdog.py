@@ -41,7 +41,7 @@ class Heartbeats:
         self._begin(now)
         self._beaten[part] = now
 
-    def stalled(self) -> tuple[str, ...]:
+    def stalled_parts(self) -> tuple[str, ...]:
         """The parts whose last beat is older than their limit, each as `ear for 7.2 s`; empty: all is well."""
         now = self._now()
         self._begin(now)
@@ -135,13 +135,13 @@ class Supervisor:
         due = 0.0
         while True:
             self._heartbeats.beat("loop")
-            self._clock.believed()  # each call detects steps since the last
+            self._clock.is_believed()  # each call detects steps since the last
             await self._wait_for_journal(tell_locked)
             self._heartbeats.beat("journal")
             if is_deaf_rightly():
                 self._heartbeats.beat("ear")
             now = time.monotonic()
-            if stalled := self._heartbeats.stalled():
+            if stalled := self._heartbeats.stalled_parts():
                 logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
                 self._notifier.set_status(f"stalled: {', '.join(stalled)}")
             elif now >= due:
@@ -177,7 +177,7 @@ class Supervisor:
     async def manage_disk_space(self) -> None:
         """Delete old data, stop recording before the disk is full, resume it once there is space; until cancelled."""
         while True:
-            believed = self._clock.believed()
+            believed = self._clock.is_believed()
             self._warn_if_long_doubted(believed=believed)
             free = await self._executor.free_disk_space(believed=believed)
             self._has_free(free)

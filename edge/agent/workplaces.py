@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from threading import Lock
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import NotUnderstood, Reading
-from edge.agent.typed_input import Readers
+from dockvoice_protocol.records import NotUnderstoodReason, Reading
+from edge.agent.typed_input import ReaderBySource
 from edge.agree.decide import Rules
-from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import Utterance, WorkChange
+from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
+from edge.records import StoreWorkChange, Utterance
 from edge.understand.panel import Panel
 
 
@@ -24,8 +24,8 @@ from edge.understand.panel import Panel
 class Workplace:
     """One form in one language."""
 
-    work: WorkChange  # The form, and the language as requested; None: the device's own.
-    readers: Readers  # For speech, typed text and scans, with the rules.
+    work: StoreWorkChange  # The form, and the language as requested; None: the device's own.
+    readers: ReaderBySource  # For speech, typed text and scans, with the rules.
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
 
     @property
@@ -51,7 +51,7 @@ class LazyReader(Interpreter):
                 self._made = self._make()
             return self._made
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Create it if necessary, and begin to listen."""
         return self.get_or_create().listen()
 
@@ -64,23 +64,20 @@ class NullReader(Interpreter):
     def __init__(self, form: Form) -> None:
         self._form = form
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Read no sound; each utterance is answered with UNHEARD_LANGUAGE."""
-        return WholeUtterance(self._read)
+        return WholeUtteranceListener(self._read)
 
     async def _read(self, _: Utterance) -> Reading:
         """A reading that says UNHEARD_LANGUAGE."""
-        return Reading(self.name, self._form.name, (), {}, NotUnderstood.UNHEARD_LANGUAGE)
+        return Reading(self.name, self._form.name, (), {}, NotUnderstoodReason.UNHEARD_LANGUAGE)
 
 
 class Workplaces:
     """The workplaces of one agent. Reading is thread-safe; only the loop changes `current`."""
 
     def __init__(
-        self,
-        start: Workplace,
-        make: Callable[[Form, str | None], Workplace] | None = None,
-        forms: Iterable[Form] = (),
+        self, start: Workplace, make: Callable[[Form, str | None], Workplace] | None = None, forms: Iterable[Form] = ()
     ) -> None:
         """`start` is the first one; `make` makes one for another form of `forms`, or language; None: no other."""
         self._present = start
@@ -98,7 +95,7 @@ class Workplaces:
 
     def get(self, form: str, language: str | None = None) -> Workplace:
         """The workplace of a loaded form in a language; None: the device's own. Raises LookupError for another form."""
-        work = WorkChange(form, language)
+        work = StoreWorkChange(form, language)
         with self._making:
             if (made := self._made.get(work)) is not None:
                 return made
@@ -110,8 +107,8 @@ class Workplaces:
         """The workplace of an utterance. Raises LookupError if its form is not loaded."""
         return self.get(utterance.form, utterance.language)
 
-    def make_attention(self, utterance: Utterance) -> Attention:
-        """A fresh `Attention` for the utterance, by the readers of its workplace."""
+    def make_attention(self, utterance: Utterance) -> UtteranceListener:
+        """A fresh listener for the utterance, by the readers of its workplace."""
         return self.for_utterance(utterance).readers.listen(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
@@ -122,7 +119,7 @@ class Workplaces:
         """The rules of a loaded form; None for another."""
         return self.get(form).rules if form in self.forms else None
 
-    def make_current(self, work: WorkChange) -> Workplace:
+    def make_current(self, work: StoreWorkChange) -> Workplace:
         """Make this the current workplace; without a form in `work`, the current form stays."""
         self._present = self.get(work.form or self._present.rules.form.name, work.language)
         return self._present

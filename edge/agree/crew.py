@@ -47,7 +47,7 @@ def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Langu
     return tuple(SignOnCandidate(one.operator, sure=False, called=one.called) for one in found.values())
 
 
-def render_unknown_name(said: str, language: Language) -> str:
+def spell_if_number(said: str, language: Language) -> str:
     """An unknown name or number as prompts repeat it: a number digit by digit."""
     numbers = possible_digit_strings(said, language)
     return _space_digits(next(iter(numbers))) if len(numbers) == 1 else said

@@ -15,10 +15,10 @@ from functools import cached_property
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, as_text
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, as_text
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_contradicted_fields
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
-from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
+from edge.records import Acoustics, Cause, ClosedBy, ConfirmationKind, Outcome, Reason, Verdict
 
 _WITHOUT_CANDIDATES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS}
@@ -89,7 +89,7 @@ NO_CIRCUMSTANCES = Circumstances()
 
 
 def decide(
-    reading: Reading, closing: Closing, rules: Rules, circumstances: Circumstances = NO_CIRCUMSTANCES
+    reading: Reading, closing: ClosedBy, rules: Rules, circumstances: Circumstances = NO_CIRCUMSTANCES
 ) -> Verdict:
     """The verdict on `reading` of an utterance that closed for the reason `closing`.
 
@@ -100,19 +100,19 @@ def decide(
     """
     verdict = _judge_reading(reading, closing, rules, circumstances)
     if _may_be_deferred(reading, closing) and not _only_operator_can_improve(verdict):
-        return Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
+        return Verdict(Outcome.DEFER, (Cause(Reason.NO_MODEL), *verdict.reasons), verdict.fields)
     return verdict
 
 
-def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Acoustics | None) -> bool:
+def is_unusable(reading: Reading, closing: ClosedBy, rules: Rules, acoustics: Acoustics | None) -> bool:
     """Whether the verdict is REPEAT or IGNORE whatever the fields, so that they are not checked."""
     if _may_be_deferred(reading, closing):
         return False
-    nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
+    nothing = reading.not_understood in {NotUnderstoodReason.NO_WORDS, NotUnderstoodReason.TALK}
     return nothing or _find_unusable_reason(reading, closing, rules.site_policy, rules, acoustics) is not None
 
 
-def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
+def _may_be_deferred(reading: Reading, closing: ClosedBy) -> bool:
     return reading.deferrable and not _was_cut_short(closing)
 
 
@@ -123,18 +123,18 @@ def _only_operator_can_improve(verdict: Verdict) -> bool:
     return all(because.reason in _AS_HEARD for because in verdict.reasons)
 
 
-def _was_cut_short(closing: Closing) -> bool:
-    return closing in {Closing.TOO_LONG, Closing.BROKEN_OFF}
+def _was_cut_short(closing: ClosedBy) -> bool:
+    return closing in {ClosedBy.TOO_LONG, ClosedBy.BROKEN_OFF}
 
 
-def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circumstances) -> Verdict:
-    if reading.not_understood is NotUnderstood.NO_WORDS:
-        return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
-    if reading.not_understood is NotUnderstood.TALK:
-        return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
+def _judge_reading(reading: Reading, closing: ClosedBy, rules: Rules, known: Circumstances) -> Verdict:
+    if reading.not_understood is NotUnderstoodReason.NO_WORDS:
+        return Verdict(Outcome.IGNORE, (Cause(Reason.NO_SPEECH),), {})
+    if reading.not_understood is NotUnderstoodReason.TALK:
+        return Verdict(Outcome.IGNORE, (Cause(Reason.NOT_FOR_DEVICE),), {})
     policy = rules.site_policy
     if (whole := _find_unusable_reason(reading, closing, policy, rules, known.acoustics)) is not None:
-        return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
+        return Verdict(Outcome.REPEAT, (Cause(whole),), {}, confirm=ConfirmationKind.SAY_AGAIN)
     demands = {
         field.name: find_highest_demand(field, said, known.acoustics, policy)
         for field in rules.form.fields
@@ -148,8 +148,8 @@ def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circ
     if doubts:
         return _ask_first_doubt(doubts, stands, reading.fields, rules)
     safe = all(_needs_no_readback(reading.fields[name], demand, policy) for name, demand in demands.items())
-    confirm = Confirmation.EARCON if safe else Confirmation.READBACK
-    return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), stands, confirm=confirm)
+    confirm = ConfirmationKind.EARCON if safe else ConfirmationKind.READBACK
+    return Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), stands, confirm=confirm)
 
 
 def _needs_no_readback(said: FieldReading, demand: Demand, policy: Policy) -> bool:
@@ -158,7 +158,7 @@ def _needs_no_readback(said: FieldReading, demand: Demand, policy: Policy) -> bo
 
 
 def _find_unusable_reason(
-    reading: Reading, closing: Closing, policy: Policy, rules: Rules, acoustics: Acoustics | None
+    reading: Reading, closing: ClosedBy, policy: Policy, rules: Rules, acoustics: Acoustics | None
 ) -> Reason | None:
     """Why the whole reading is unusable; None: it is not."""
     if reading.not_understood is not None or reading.act is not Act.RECORD:
@@ -180,18 +180,18 @@ def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics,
 
 
 def _ask_first_doubt(
-    doubts: tuple[Because, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
+    doubts: tuple[Cause, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
 ) -> Verdict:
     """The ASK verdict for the first doubtful field, with the values to offer."""
     name = str(doubts[0].field)
     candidates = _list_candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
     match len(candidates):
         case 1:
-            confirm = Confirmation.SPOKEN_YES
+            confirm = ConfirmationKind.SPOKEN_YES
         case 2:
-            confirm = Confirmation.CHOICE
+            confirm = ConfirmationKind.CHOICE
         case _:
-            confirm, candidates = Confirmation.FIELD, ()
+            confirm, candidates = ConfirmationKind.FIELD, ()
     return Verdict(Outcome.ASK, doubts, stands, ask=name, confirm=confirm, candidates=candidates)
 
 
@@ -214,12 +214,8 @@ def _list_candidates(
 
 
 def _find_doubts(
-    said: Mapping[str, FieldReading],
-    demands: Mapping[str, Demand],
-    policy: Policy,
-    rules: Rules,
-    known: Circumstances,
-) -> Iterator[Because]:
+    said: Mapping[str, FieldReading], demands: Mapping[str, Demand], policy: Policy, rules: Rules, known: Circumstances
+) -> Iterator[Cause]:
     """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
@@ -235,7 +231,7 @@ def _find_doubts(
         elif one is not None and reason is None:
             reason = _find_unusual_value(field, one, policy)
         if reason is not None:
-            yield Because(reason, field.name)
+            yield Cause(reason, field.name)
 
 
 def _find_doubt(

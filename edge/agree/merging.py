@@ -12,10 +12,10 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.readings import has_no_values, with_unconfirmed
-from edge.records import Closing, Draft, Reason
+from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
-    *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
+    *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS)
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
 
@@ -23,10 +23,10 @@ _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
 # Utterances become readings to merge.
 
 
-def unconfirm_doubtful_fields(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
+def unconfirm_doubtful_fields(reading: Reading, circumstances: Circumstances, rules: Rules) -> Reading:
     """The reading, with fields unconfirmed that acoustics, recent entries or expected receipts put in doubt."""
     said = replace(reading, act=Act.RECORD, not_understood=None)
-    doubts = decide(said, Closing.PAUSE, rules, known).reasons
+    doubts = decide(said, ClosedBy.PAUSE, rules, circumstances).reasons
     doubted = {doubt.field for doubt in doubts if doubt.reason in _LASTING_DOUBTS}
     fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
     return replace(reading, fields=fields)
@@ -76,7 +76,7 @@ def _has_value_or_likely_one(field: FieldReading) -> bool:
 
 
 def with_answer(
-    before: Reading, asked: str, answer: Reading, closing: Closing, rules: Rules, *, correcting: bool = False
+    before: Reading, asked: str, answer: Reading, closing: ClosedBy, rules: Rules, *, correcting: bool = False
 ) -> Reading:
     """The reading merged with the answer to the question for the field `asked`; `closing` is why the answer ended.
 
@@ -171,7 +171,7 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     """The draft with these fields replaced, supported by the utterance."""
     reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
     stands = tuple((name, utterance_id if name in fields else by) for name, by in draft.stands)
-    return supported_by(replace(draft, reading=reading, stands=stands), utterance_id)
+    return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
 def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> Reading:
@@ -188,7 +188,7 @@ def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> R
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     """The draft with its whole reading replaced."""
-    return supported_by(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
+    return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
 
 
 def with_agreed_value(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
@@ -212,7 +212,7 @@ def keep_first_count(draft: Draft, name: str) -> Draft:
     return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))
 
 
-def supported_by(draft: Draft, utterance_id: str) -> Draft:
+def with_support(draft: Draft, utterance_id: str) -> Draft:
     """The draft, supported by one more utterance."""
     if utterance_id in {draft.utterance_id, *draft.support}:
         return draft

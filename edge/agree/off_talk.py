@@ -19,7 +19,11 @@ def find_field_named_without_value(said: Reading, rules: Rules) -> str | None:
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
-    if moods or _begins_with_question(matches) or any(rules.language.in_id(token.text) for token in heard):
+    if (
+        moods
+        or _begins_with_question(matches)
+        or any(rules.language.may_be_in_identifier(token.text) for token in heard)
+    ):
         return None
     named = {match.field for _, match in matches if match.role is Role.LABEL}
     return named.pop() if len(named) == 1 else None
@@ -116,7 +120,7 @@ def is_off_talk(said: Reading, rules: Rules) -> bool:
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
     meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
-    told = [token.text for token in heard if language.in_id(token.text)]
+    told = [token.text for token in heard if language.may_be_in_identifier(token.text)]
     named = len(told) == 1 and len(heard) >= _FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not told or named)
 
@@ -134,7 +138,9 @@ def mentions_entry(said: Reading, rules: Rules) -> bool:
     """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
     heard, matches = _matches(said, rules)
     named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
-    return (named or is_correction(said.words, rules.language)) and any(rules.language.in_id(one.text) for one in heard)
+    return (named or is_correction(said.words, rules.language)) and any(
+        rules.language.may_be_in_identifier(one.text) for one in heard
+    )
 
 
 def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: PhraseList) -> bool:

@@ -132,7 +132,7 @@ def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, 
 
 def _is_number_or_label(word: Word, rules: Rules) -> bool:
     told = _normalized(word)
-    return rules.language.in_id(told) or _find_label(told, rules) is not None
+    return rules.language.may_be_in_identifier(told) or _find_label(told, rules) is not None
 
 
 def _with_singular_label(

@@ -64,13 +64,13 @@ def mark_partial_recount(said: Reading, rules: Rules) -> Reading:
     return said if others or not part.fields else replace(part, act=Act.AMEND)
 
 
-def only_adds_fields(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
+def only_adds_fields(said: Reading, entry_fields: Mapping[str, FieldValue], rules: Rules) -> bool:
     """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
     values, fields = values_of(without_inherited(said)), without_inherited(said).fields
     more = values.keys() - {*rules.identifying_fields}
     whole = all(one.name in said.fields for one in rules.form.fields if one.required)
     sure = said.act is Act.RECORD and values.keys() == fields.keys()
-    return sure and bool(more) and not whole and not more & known.keys()
+    return sure and bool(more) and not whole and not more & entry_fields.keys()
 
 
 def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:

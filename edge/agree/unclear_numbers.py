@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word, as_text
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
 from edge.agree.readings import possible_values, read_part, with_unconfirmed, without_inherited
 from edge.records import Draft
@@ -56,14 +56,14 @@ def is_long_number(value: FieldValue | None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and len(as_text(value)) >= SHORTEST_NAME
 
 
-def add_valueless_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+def take_stray_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
     """The reading; if it has values but no identifier, unexplained digits become the words of one without a value.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
     name = next(iter(rules.identifying_fields), None)
     told = {word for one in said.fields.values() if possible_values(one) for word in one.words}
-    bare = [one for one in said.words if rules.language.in_id(one.text) and one.text not in told]
+    bare = [one for one in said.words if rules.language.may_be_in_identifier(one.text) and one.text not in told]
     if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
         return said
     words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
@@ -138,7 +138,7 @@ class PreviousUtterance:
 
         One with fields has no open end, unless it `goes_on` with an entry that is asked about.
         """
-        if not said.words or said.not_understood is NotUnderstood.NO_WORDS:
+        if not said.words or said.not_understood is NotUnderstoodReason.NO_WORDS:
             return False
         self.words, self.ended = () if said.fields and not goes_on else said.words, ended
         return True
@@ -173,7 +173,7 @@ def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
 
 def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
-    last = tuple(word for word in number_tail(before, rules.language) if rules.language.in_id(word))[-1:]
+    last = tuple(word for word in number_tail(before, rules.language) if rules.language.may_be_in_identifier(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 

@@ -33,7 +33,7 @@ def to_floats(pcm: bytes) -> npt.NDArray[np.float32]:
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 
 
-class Framing:
+class FrameCutter:
     """Cuts sound without gaps into frames, numbered from `start`. Used once, from one thread."""
 
     def __init__(self, rate: int, *, start: int = 0) -> None:
@@ -99,7 +99,7 @@ class SoundLevel:
         return power_to_dbfs((self.peak / FULL_SCALE) ** 2)
 
 
-def sound_level(pcm: bytes) -> SoundLevel:
+def measure_sound_level(pcm: bytes) -> SoundLevel:
     """Measure 16-bit sound of any rate and channel count; at least one sample."""
     samples = np.frombuffer(pcm, "<i2")
     sizes = np.abs(samples.astype(np.int32))

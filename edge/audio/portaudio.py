@@ -34,7 +34,7 @@ _INTERLEAVED = 3  # SND_PCM_ACCESS_RW_INTERLEAVED
 _S16_LE = 2  # SND_PCM_FORMAT_S16_LE
 
 
-def portaudio() -> Any:
+def import_sounddevice() -> Any:
     """Import sounddevice. Raises Unavailable, with what to install, where it or PortAudio is missing."""
     try:
         import sounddevice  # noqa: PLC0415 - needs a system library, which machines that only replay lack
@@ -86,7 +86,7 @@ def restart_portaudio() -> bool:
 
     Raises Unavailable where it does not start again; then no device can be opened in this process.
     """
-    library = portaudio()
+    library = import_sounddevice()
     with TURN:
         if _started:
             return False

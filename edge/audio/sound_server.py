@@ -55,8 +55,8 @@ class Routing:
     sources: frozenset[str] = frozenset()  # All sources there are.
 
 
-class ServerGone(Enum):
-    """The sound server does not answer any more."""
+class ServerState(Enum):
+    """The answer of `poll` when the sound server answers no more."""
 
     GONE = auto()
 
@@ -151,7 +151,7 @@ class SoundServer:
         self._asked = float("-inf")
         self._knows = False
 
-    def poll(self, now: float) -> Routing | ServerGone | None:
+    def poll(self, now: float) -> Routing | ServerState | None:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= _EVERY_S:
@@ -163,8 +163,8 @@ class SoundServer:
             self.kill_query()
         return None
 
-    def query_and_wait(self) -> Routing | ServerGone | None:
-        """Query the route and wait, at most _ANSWER_S; without an answer ServerGone if one came earlier, else None."""
+    def query_and_wait(self) -> Routing | ServerState | None:
+        """Query the route and wait, at most _ANSWER_S; unanswered: ServerState.GONE if one came earlier, else None."""
         self.kill_query()
         self._question = self._pactl.start_query()
         if self._question is None:
@@ -188,14 +188,14 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read_answer(self, question: _Listing) -> Routing | ServerGone | None:
+    def _read_answer(self, question: _Listing) -> Routing | ServerState | None:
         self._question = None
         if (listing := question.read()) is not None:
             found = self._pactl.parse(listing, parse_routing)
             self._knows = self._knows or found is not None
             return found
         if self._knows:
-            return ServerGone.GONE
+            return ServerState.GONE
         self._pactl.disable()  # no server when the device was opened: the sound comes from elsewhere, and always will
         return None
 

@@ -60,7 +60,7 @@ def login_name() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-def settings(
+def load_settings_with_options(
     config: Path | None,
     broker: str | None = None,
     state: Path | None = None,

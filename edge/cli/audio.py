@@ -26,14 +26,14 @@ from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble_interpretation, run_panels
 from edge.agree.decide import decide
-from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
-from edge.audio.portaudio import portaudio
+from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, measure_sound_level
+from edge.audio.portaudio import import_sounddevice
 from edge.audio.sound_server import Routing, SoundServer
-from edge.cli import AsJson, Config, FormName, settings
+from edge.cli import AsJson, Config, FormName, load_settings_with_options
 from edge.config import Settings
 from edge.hear.acoustics import measure_and_advise
 from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_input_devices, not_opened_message
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultBegan, FaultKind, MicrophoneEvent
 from edge.hear.speech_detection import make_speech_scorer
@@ -85,7 +85,7 @@ class Meter:
 
     def update(self, frame: Frame, *, speech: bool) -> None:
         """Add the next frame."""
-        one = sound_level(frame.pcm)
+        one = measure_sound_level(frame.pcm)
         self._now = self._now.extended_by(one, self._floor.update(one), speech=speech)
 
     def note_fault(self, event: MicrophoneEvent) -> None:
@@ -144,7 +144,7 @@ commands = typer.Typer(no_args_is_help=True, help="The sound devices, their leve
 @commands.command("list", short_help="The devices to listen to, and which one is chosen.", epilog=EXIT_CODES)
 def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
     """Show the devices one can listen to, and which one the settings choose."""
-    wanted = settings(config).hear.device
+    wanted = load_settings_with_options(config).hear.device
     found = list_input_devices()
     try:
         chosen: int | None = find_device(wanted)["index"]
@@ -169,7 +169,7 @@ def _show_level(
     as_json: AsJson = False,
 ) -> None:
     """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
-    given = settings(config)
+    given = load_settings_with_options(config)
     meter = Meter()
     microphone = _make_microphone(given, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
@@ -197,7 +197,7 @@ def _self_test(
 
     Nothing is recorded or delivered.
     """
-    parts = assemble_interpretation(settings(config, form=form), operator_present=True)
+    parts = assemble_interpretation(load_settings_with_options(config, form=form), operator_present=True)
     faults: list[str] = []
     microphone = _make_microphone(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, FaultBegan) else None
@@ -325,13 +325,13 @@ def _make_microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -
 
 def _record_first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
     hear = parts.settings.hear
-    heard = listen(_TimedSource(microphone, seconds), make_speech_scorer(hear.vad), Endpointing(hear.endpoint))
-    return next((event.segment for event in heard if isinstance(event, Closed)), None)
+    heard = listen(_TimedSource(microphone, seconds), make_speech_scorer(hear.vad), Endpointer(hear.endpoint))
+    return next((event.segment for event in heard if isinstance(event, UtteranceClosed)), None)
 
 
 def _play_back(pcm: bytes) -> str | None:
     """Play back; the error message where that fails."""
-    library = portaudio()
+    library = import_sounddevice()
     try:
         library.play(np.frombuffer(pcm, "<i2"), SAMPLE_RATE, blocking=True)
     except (library.PortAudioError, ValueError) as fault:

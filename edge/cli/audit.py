@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
-from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, PublicKey
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, PublicKey
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
 from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
-from edge.cli import AsJson, Config, State, login_name, settings
+from edge.cli import AsJson, Config, State, load_settings_with_options, login_name
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
 from edge.keep.bundle import export, list_trailer_event_ids
@@ -49,7 +49,7 @@ def _audit_verify(
     """
     keys = {one.keyid: one for one in map(_read_public_key, key)} if key else None
     with (
-        Journal.inspect(settings(config, state=state).state) as journal,
+        Journal.inspect(load_settings_with_options(config, state=state).state) as journal,
         _progress_bar("checking", journal.trail.last_sequence()) as tell,
     ):
         report = verify(journal.trail, tell, keys=keys)
@@ -74,7 +74,7 @@ def _audit_acknowledge(
     Signed with the device's key, and shown by every `verify`. It excuses what is wrong there now, and nothing that is
     changed afterwards.
     """
-    directory = settings(config, state=state).state
+    directory = load_settings_with_options(config, state=state).state
     signer = device_key.load(directory)
     with Journal.inspect(directory) as journal:
         report = verify(journal.trail)
@@ -113,7 +113,7 @@ def _audit_erase(
             "found nothing; give the operator's name, as `dockvoice queue list` shows it, or an id"
         )
     who, tombstone = login_name(), partial(withheld_event, reason="erased")
-    with Journal.open(settings(config, state=state).state) as journal:
+    with Journal.open(load_settings_with_options(config, state=state).state) as journal:
         erasing = journal.erasing
         if operator is not None:
             erased = erasing.erase_operator(operator, who, tombstone)
@@ -142,7 +142,7 @@ def _audit_key(config: Config = None, state: State = None, as_json: AsJson = Fal
 
     Kept in a file as it is printed, it is what `dockvoice inventory audit verify --key` takes.
     """
-    key = device_key.load(settings(config, state=state).state).public
+    key = device_key.load(load_settings_with_options(config, state=state).state).public
     pem = key.pem.decode("ascii")
     print_lines(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 
@@ -166,7 +166,7 @@ def _audit_export(
     """
     if [bool(event_ids), every, trailer is not None].count(True) != 1:
         raise typer.BadParameter("give event ids, --all or --trailer")
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         trail = journal.trail
         events = (
             trail.events()
@@ -238,7 +238,7 @@ def _report_lines(report: AuditReport) -> Iterable[str]:
         yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
     for one in report.acknowledged:
         who, why = mark_unprintable(one.who), mark_unprintable(one.reason)
-        yield f"KNOWN at {one.sequence}: {Defect(one.wrong).message} ({who}, {one.at}: {why})"
+        yield f"KNOWN at {one.sequence}: {DefectKind(one.wrong).message} ({who}, {one.at}: {why})"
     if report.broken is not None:
         yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.message}"
     yield from _review_lines(report)

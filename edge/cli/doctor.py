@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.terminal import print_lines
 from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.doctor import Finding, Severity, error_finding, find_worst, make_checks, run_checks
-from edge.cli import AsJson, Broker, Config, State, settings
+from edge.cli import AsJson, Broker, Config, State, load_settings_with_options
 from edge.understand.panel import today_at_site
 
 _EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
@@ -40,7 +40,7 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
     """
     logging.disable(logging.CRITICAL)  # faults are reported as findings
     try:
-        given = settings(config, broker, state)
+        given = load_settings_with_options(config, broker, state)
     except Misconfigured as fault:
         findings = [error_finding("settings", fault)]
     else:

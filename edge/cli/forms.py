@@ -33,21 +33,21 @@ from dockvoice_protocol.records import FieldReading, FieldValue, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
 from edge.agent.learning import (
-    Change,
-    Harm,
+    HarmKind,
+    UtteranceChange,
     WordRole,
     add_word_to_form,
-    compare_recordings,
-    compare_words,
-    unknown_phrases,
+    count_unknown_phrases,
+    find_changes_in_recordings,
+    find_changes_in_words,
 )
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli import AsJson, Config, FormName, State, settings
+from edge.cli import AsJson, Config, FormName, State, load_settings_with_options
 from edge.cli.parse import as_json as parse_json
 from edge.cli.parse import parse_as_text, parse_sentence
 from edge.cli.reports import Since, parse_moment
-from edge.cli.sayings import decide_lines
+from edge.cli.sayings import judge_sayings
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadUtterance
@@ -65,7 +65,7 @@ commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=T
 @commands.command("list", epilog=EXIT_CODES)
 def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
     """The forms that can be dictated, and their fields."""
-    found = load_forms(settings(config).forms_directory)
+    found = load_forms(load_settings_with_options(config).forms_directory)
     table = Table("form", "title", "fields", box=SIMPLE_HEAD)
     for form in found.values():
         fields = [field.name for field in form.fields]
@@ -90,9 +90,9 @@ def _forms_unknown(
     from what was typed, from models and from second readers. `dockvoice forms add-word` adds one. Works beside a
     running agent. With --json: a line for each.
     """
-    given = settings(config, state=state)
+    given = load_settings_with_options(config, state=state)
     with Journal.inspect(given.state) as journal:
-        found = unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
+        found = count_unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
     if as_json:
         for one in found:
             print_lines(json.dumps(asdict(one), ensure_ascii=False))
@@ -127,7 +127,7 @@ def _forms_add_word(
     the exit code is 1. Give the file to the devices and the inventory in the place of the one before.
     """
     log_warnings_to_stderr()
-    given = settings(config, state=state)
+    given = load_settings_with_options(config, state=state)
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
     files, known = form_files_by_name(given.forms_directory), load_named_form(given, form)
@@ -137,11 +137,11 @@ def _forms_add_word(
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
         past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
-        changes = compare_words(past, before, after)
+        changes = find_changes_in_words(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
-            changes = [*asyncio.run(compare_recordings(past, *readers)), *changes]
-    harmful = sum(one.harm is Harm.RECORD for one in changes)
+            changes = [*asyncio.run(find_changes_in_recordings(past, *readers)), *changes]
+    harmful = sum(one.harm is HarmKind.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
         print_lines(
@@ -168,7 +168,7 @@ def _forms_check(
         raise UnreadableInput(f"{file}: no such file; a form is a file named NAME.schema.json")
     try:
         form = load_form(file)
-        check_sayable(form, Catalogue.load(settings(config).catalogue_directory))
+        check_sayable(form, Catalogue.load(load_settings_with_options(config).catalogue_directory))
     except ManyFaults as found:
         if len(found.faults) == 1:
             raise
@@ -184,7 +184,7 @@ def _forms_tool(
     config: Config = None,
 ) -> None:
     """The form as the tool definition that a language model is given."""
-    print_lines(json.dumps(tool_definition(load_named_form(settings(config), name)), indent=2))
+    print_lines(json.dumps(tool_definition(load_named_form(load_settings_with_options(config), name)), indent=2))
 
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
@@ -193,7 +193,7 @@ def _forms_schema(
     config: Config = None,
 ) -> None:
     """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
-    print_lines(json.dumps(plain_schema(load_named_form(settings(config), name).schema), indent=2))
+    print_lines(json.dumps(plain_schema(load_named_form(load_settings_with_options(config), name).schema), indent=2))
 
 
 def plain_schema(schema: Any) -> Any:
@@ -245,7 +245,7 @@ def _forms_read(
         raise typer.BadParameter(f"found {found}; allowed is one of them", param_hint="TEXT")
     if lines and explain:
         raise typer.BadParameter("found with --lines; allowed with TEXT alone", param_hint="--explain")
-    chosen = settings(config, form=form)
+    chosen = load_settings_with_options(config, form=form)
     forms = load_forms(chosen.forms_directory)
     filled = load_named_form(chosen, chosen.forms.active)
     catalogue = Catalogue.load(chosen.catalogue_directory)
@@ -277,7 +277,7 @@ def _forms_read(
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
-    for told in decide_lines(sys.stdin.buffer, usual, forms):
+    for told in judge_sayings(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
         print_lines(json.dumps(told))
         sys.stdout.flush()
@@ -294,7 +294,7 @@ def _forms_examples(
     as_json: AsJson = False,
 ) -> None:
     """Sentences that operators may say for a form, and what each says."""
-    chosen = settings(config)
+    chosen = load_settings_with_options(config)
     form, catalogue = load_named_form(chosen, name), Catalogue.load(chosen.catalogue_directory)
     check_sayable(form, catalogue)
     for sentence in islice(generate_sentences(form, catalogue, Random(seed)), count):  # noqa: S311 - sampling, not secrecy
@@ -376,7 +376,7 @@ def _reader_of_recordings(
     return verdict_of
 
 
-def _print_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
+def _print_changes(changes: Sequence[UtteranceChange], looked_at: int, *, as_json: bool) -> None:
     if as_json:
         for one in changes:
             print_lines(json.dumps(asdict(one), ensure_ascii=False))

@@ -20,7 +20,7 @@ from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import DialogueStatus
-from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.events import CaptureResumed, CaptureStopped, SourceEnded, UtteranceAlreadyStored, UtteranceDecided
 from edge.agent.headset import headset_event_as_json as headset_line
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import judge_draft
@@ -46,12 +46,12 @@ def make_event_printer(
 ) -> _EventPrinter:
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return replace_by_dialogue_verdicts(
+    return wrap_to_print_dialogue_verdicts(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
-def replace_by_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
+def wrap_to_print_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: in the place of the recogniser's verdict it gets the dialogue's, where "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
@@ -60,7 +60,7 @@ def replace_by_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
             case DialogueStatus():
                 noted.clear()  # a step is told right before what was decided by it
                 noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, Note)})
-            case Decided(utterance=utterance, verdict=verdict):
+            case UtteranceDecided(utterance=utterance, verdict=verdict):
                 told = replace(told, verdict=noted.pop(utterance.utterance_id, verdict))
             case _:
                 pass
@@ -75,7 +75,7 @@ def make_event_logger() -> _EventPrinter:
 
     def log_event(told: AgentEvent) -> None:
         match told:
-            case Decided(utterance, _, verdict, row, replaces=replaces):
+            case UtteranceDecided(utterance, _, verdict, row, replaces=replaces):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
                 event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
                 event += "" if replaces is None else f", in the place of event {replaces}"
@@ -89,7 +89,7 @@ def make_event_logger() -> _EventPrinter:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return replace_by_dialogue_verdicts(log_event)
+    return wrap_to_print_dialogue_verdicts(log_event)
 
 
 def _link_text(changed: LinkChanged) -> str:
@@ -107,12 +107,12 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
     def print_event(told: AgentEvent) -> None:
         nonlocal quiet_since_last
         match told:
-            case Decided(utterance, reading, verdict):
+            case UtteranceDecided(utterance, reading, verdict):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
                 form = forms[utterance.form]
                 console.print(Text(f"   {_reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
-            case AlreadyStored(source):
+            case UtteranceAlreadyStored(source):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(source, source), kept="on record already, not recorded again"))
             case SourceEnded(source):
@@ -188,9 +188,9 @@ def _event_form(row: OutboxRow) -> str:
 def _event_line(told: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
     """The JSON line for an event; None if it has none. `names` gives a source's file name."""
     match told:
-        case Decided():
+        case UtteranceDecided():
             return _decided_line(told, names)
-        case AlreadyStored(source, segment, kept):
+        case UtteranceAlreadyStored(source, segment, kept):
             return {
                 "source": names.get(source, source),
                 "utterance_id": kept.utterance_id,
@@ -210,7 +210,7 @@ def _event_line(told: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
             return headset_line(told)
 
 
-def _decided_line(told: Decided, names: Mapping[str, str]) -> JsonLine:
+def _decided_line(told: UtteranceDecided, names: Mapping[str, str]) -> JsonLine:
     utterance, verdict, segment = told.utterance, told.verdict, told.utterance.segment
     return {
         "source": names.get(utterance.source, utterance.source),
@@ -273,19 +273,19 @@ class AgentLines:
             "form_fields": _form_fields_json(form),
         }
 
-    def event_lines(self, told: AgentEvent) -> Iterator[JsonLine]:
+    def event_lines(self, event: AgentEvent) -> Iterator[JsonLine]:
         """The lines for an event; a changed form or language is kept for later lines."""
-        line = _event_line(told, {})
-        match told:
-            case Decided(utterance, reading) if line is not None:
+        line = _event_line(event, {})
+        match event:
+            case UtteranceDecided(utterance, reading) if line is not None:
                 demanded = self._rules.site_policy.minimum
                 line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
                 line["read"] = _reading_json(reading)
                 line["parked"] = utterance.utterance_id in self._parked
             case DialogueStatus():
-                self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
-                yield from self._switch_work_lines(told.form, told.language or self._settings.speak.language.value)
-                yield self._dialogue_line(told)
+                self._parked = {one.utterance_id for one in event.noted if isinstance(one, Park)} or self._parked
+                yield from self._switch_work_lines(event.form, event.language or self._settings.speak.language.value)
+                yield self._dialogue_line(event)
             case LinkChanged(up, what):
                 yield {"broker": "connected" if up else "lost", "what": what}
             case SourceEnded():

@@ -14,7 +14,7 @@ from rich.table import Table
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
-from edge.cli import AsJson, Config, ModelName, Models, settings
+from edge.cli import AsJson, Config, ModelName, Models, load_settings_with_options
 from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def _models_list(config: Config = None, as_json: AsJson = False) -> None:
     measured: how well these weights hear is known (docs/accuracy.md). Of the others nothing is, and what is heard with
     them is confirmed by the operator before it is recorded.
     """
-    directory = settings(config).models
+    directory = load_settings_with_options(config).models
     table = Table("name", "engine", "languages", "size", "licence", "measured", "here", box=SIMPLE_HEAD)
     for model in weights.load_catalogue():
         place = weights.locate(model, directory)
@@ -67,7 +67,7 @@ def _models_get(
         task = progress.add_task(name, total=None)
         place = weights.install(
             model,
-            directory or settings(config).models,
+            directory or load_settings_with_options(config).models,
             lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
             archive,
         )
@@ -77,7 +77,7 @@ def _models_get(
 @commands.command("path", epilog=EXIT_CODES)
 def _models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
     """Where the weights lie."""
-    place = weights.locate(weights.find_model(name), directory or settings(config).models)
+    place = weights.locate(weights.find_model(name), directory or load_settings_with_options(config).models)
     if place is None:
         raise Misconfigured(f"{name}: not here; run `dockvoice models get {name}`")
     print_lines(str(place))

@@ -27,7 +27,7 @@ from dockvoice_protocol.records import Reading, Usage, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
-from edge.cli import AsJson, Config, State, settings
+from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
@@ -50,8 +50,7 @@ def morning(
     since: Since = "1d",
     limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST_LIST, metavar="N", help="So many, at most.")] = 10,
     interpreter: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="One of understand.interpreters; unset: understand.morning."),
+        str | None, typer.Option(metavar="NAME", help="One of understand.interpreters; unset: understand.morning.")
     ] = None,
     most_usd: Annotated[
         float, typer.Option("--most-usd", min=0, metavar="USD", help="Ask the model no more once so much is spent.")
@@ -67,7 +66,7 @@ def morning(
     agent. With --json: a line for each.
     """
     log_warnings_to_stderr()
-    given, began = settings(config, state=state), parse_moment(since)
+    given, began = load_settings_with_options(config, state=state), parse_moment(since)
     name = interpreter or given.understand.morning
     with Journal.inspect(given.state) as journal:
         found = rank_entries(journal.readings, began)

@@ -16,11 +16,11 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import pluralize, print_tables
-from edge.cli import AsJson, Broker, Config, State, Wait, login_name, settings, tables
+from edge.cli import AsJson, Broker, Config, State, Wait, load_settings_with_options, login_name, tables
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:
-    from edge.agent.review_decisions import Resolution
+    from edge.agent.review_decisions import DecisionRequest
     from edge.config import Settings
 
 commands = typer.Typer(help="What this device recorded, and how far it has come.", no_args_is_help=True)
@@ -50,9 +50,9 @@ def _queue_list(
     that a later answer contradicts; and what still waits for a model. `show` tells more of one; `accept`, `retry` and
     `discard` decide about it, `stand` takes a flag away.
     """
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         entries = journal.review.held_entries() if held else journal.queries.entries(limit)
-        waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
+        waiting, counts = (journal.review.list_under_review() if held else []), journal.queries.counts()
         flagged, deferred = (
             (journal.review.flagged_entries(), journal.readings.deferred_utterances()) if held else ([], [])
         )
@@ -79,7 +79,7 @@ def _queue_list(
 @commands.command("show", epilog=EXIT_CODES)
 def _queue_show(which: _Which, config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """All that is kept about one entry or utterance. Works beside a running agent."""
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         found = journal.queries.history(which)
     told = asdict(found)
     if as_json:
@@ -106,7 +106,7 @@ def _queue_retry(
     from edge.agent.parts import load_named_form
     from edge.agent.review import refuse_double_entry
 
-    given = settings(config, state=state)
+    given = load_settings_with_options(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
             refuse_double_entry(journal, which, load_named_form(given, journal.queries.history(which).form))
@@ -120,10 +120,10 @@ def _queue_discard(which: _Which, reason: Annotated[str, _REASON], config: Confi
 
     Beside a running agent it does so, and the operator is told.
     """
-    from edge.agent.review_decisions import Resolution
+    from edge.agent.review_decisions import DecisionRequest
 
-    asked = Resolution("discard", which, login_name(), reason)
-    print_lines(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked)}")
+    asked = DecisionRequest("discard", which, login_name(), reason)
+    print_lines(f"{which}: {_resolve_here_or_by_agent(load_settings_with_options(config, state=state), asked)}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -152,16 +152,16 @@ def _queue_accept(
     and catalogue hold for you as for the operator. Beside a running agent it does so: the event goes out at once, with
     the number after the last one, and the operator is told. Without one it goes out at the agent's next start.
     """
-    from edge.agent.review_decisions import Resolution
+    from edge.agent.review_decisions import DecisionRequest
 
     log_warnings_to_stderr()
-    asked = Resolution("accept", which, login_name(), reason, tuple(field or ()), anyway)
-    print_lines(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked, origin)}")
+    asked = DecisionRequest("accept", which, login_name(), reason, tuple(field or ()), anyway)
+    print_lines(f"{which}: {_resolve_here_or_by_agent(load_settings_with_options(config, state=state), asked, origin)}")
 
 
-def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
+def _resolve_here_or_by_agent(given: Settings, asked: DecisionRequest, origin: Path | None = None) -> str:
     """Carry out a resolution here, or by the running agent that holds the journal; the result as text."""
-    from edge.agent.review_decisions import carry_out, send_to_agent
+    from edge.agent.review_decisions import carry_out_decision, send_to_agent
 
     with ExitStack() as opened:
         try:
@@ -171,7 +171,7 @@ def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path |
                 raise
             return send_to_agent(given.state, asked, running)
         former = None if origin is None else opened.enter_context(Journal.open(_demand_journal(origin)))
-        done = carry_out(journal, given, asked, origin=former)
+        done = carry_out_decision(journal, given, asked, origin=former)
     return str(done) if done.row is None else f"{done}, sent at the agent's next start"
 
 
@@ -183,7 +183,7 @@ def _queue_stand(
 
     Stop the agent first: one process writes a journal.
     """
-    with Journal.open(settings(config, state=state).state) as journal:
+    with Journal.open(load_settings_with_options(config, state=state).state) as journal:
         journal.review.clear_flag(which, login_name(), reason)
     print_lines(f"{which}: stands")
 
@@ -202,7 +202,7 @@ def _queue_export(
 
     The file is for its owner only: it says who said what. Works beside a running agent.
     """
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         lines = (json.dumps(asdict(found), ensure_ascii=False) for found in journal.queries.histories())
         if str(file) == "-":
             for told in lines:
@@ -240,7 +240,7 @@ def _queue_reconcile(
     from edge.keep.journal_thread import JournalThread
 
     log_warnings_to_stderr()
-    given = settings(config, broker, state)
+    given = load_settings_with_options(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
     with JournalThread(given.state, given.keep) as executor:
         found = asyncio.run(reconcile(given, executor, within_s=wait))
@@ -256,7 +256,7 @@ def _queue_reconcile(
 @commands.command("unsettled", epilog=EXIT_CODES)
 def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """How many entries the inventory has not confirmed yet."""
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         owed = journal.outbox.count_unsettled()
     print_lines(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
 

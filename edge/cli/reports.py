@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.tables import make_folding_table, print_tables
-from edge.cli import AsJson, Config, State, settings
+from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
 from edge.keep.readings import DailyUsage
@@ -33,7 +33,7 @@ Since = Annotated[
 @commands.command(short_help="What models took and cost, by day and model.", epilog=EXIT_CODES)
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         spent = journal.readings.daily_usage(parse_moment(since))
     if as_json:
         for one in spent:
@@ -44,16 +44,16 @@ def costs(since: Since = "7d", config: Config = None, state: State = None, as_js
         print_tables(_usage_table(spent))
 
 
-def parse_moment(told: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """Parse a time, date or age such as `7d`, in local time. Raises UnreadableInput."""
     units = {"d": "days", "h": "hours"}
     try:
-        if told[:-1].isdecimal() and told.isascii() and told[-1] in units:
-            return datetime.now().astimezone() - timedelta(**{units[told[-1]]: int(told[:-1])})
-        return to_zone(datetime.fromisoformat(told), None)
+        if text[:-1].isdecimal() and text.isascii() and text[-1] in units:
+            return datetime.now().astimezone() - timedelta(**{units[text[-1]]: int(text[:-1])})
+        return to_zone(datetime.fromisoformat(text), None)
     except (ValueError, OverflowError):
         raise UnreadableInput(
-            f"--since: found {told[:_SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
+            f"--since: found {text[:_SHOWN]!r}, allowed is a day (2026-11-20), a time (2026-11-20T06:00), 7d or 12h"
         ) from None
 
 
@@ -89,7 +89,7 @@ def shifts(
     It stands in this device's journal and nowhere else, for `keep.retention_days`; `dockvoice audit erase --operator`
     erases it sooner.
     """
-    with Journal.inspect(settings(config, state=state).state) as journal:
+    with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         found = journal.shifts.shifts_and_breaks(limit)
     if as_json:
         for one in found:

@@ -30,7 +30,7 @@ from edge.agent.dialogue_driver import DialogueStatus, step_log
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State as DialogueState
-from edge.cli import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
+from edge.cli import AsJson, Broker, Config, FormName, State, Trace, Wait, load_settings_with_options
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
 from edge.cli.lines import (
     AgentLines,
@@ -39,10 +39,10 @@ from edge.cli.lines import (
     make_event_logger,
     make_event_printer,
     print_line,
-    replace_by_dialogue_verdicts,
+    wrap_to_print_dialogue_verdicts,
 )
 from edge.cli.tables import counts_line
-from edge.cli.terminal import can_be_drawn_on, capture_stderr, ignore_hang_up, leave_screen, read_keys
+from edge.cli.terminal import can_be_drawn_on, capture_stderr, leave_screen, read_keys, silence_after_hang_up
 from edge.cli.watch.state import KeyAction, Keyboard, ToggleKey, TypedSentence
 from edge.config import Settings
 from edge.hear.device_lock import DeviceLock, device_name_lock
@@ -143,8 +143,8 @@ class _LiveView:
         self._language = parts.rules.language
         self._lines = AgentLines(parts.settings, parts.rules, parts.forms)
         self._plain, self._print = (
-            ignore_hang_up(make_event_printer(parts.form, {}, as_json=False, known=parts.forms)),
-            ignore_hang_up(print_lines),
+            silence_after_hang_up(make_event_printer(parts.form, {}, as_json=False, known=parts.forms)),
+            silence_after_hang_up(print_lines),
         )
         """In the place of a viewer that is gone."""
         self._meter = Meter()
@@ -155,7 +155,7 @@ class _LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = replace_by_dialogue_verdicts(self._show_event)  # Something happened to the agent.
+        self.tell = wrap_to_print_dialogue_verdicts(self._show_event)  # Something happened to the agent.
 
     def _show_event(self, told: AgentEvent) -> None:
         if isinstance(told, DialogueStatus):
@@ -297,7 +297,7 @@ def run(
     step of the dialogue besides, and no word of what was said.
     """
     log_warnings_to_stderr(*((step_log,) if trace else ()))
-    parts = assemble_interpretation(settings(config, broker, state, form), operator_present=True)
+    parts = assemble_interpretation(load_settings_with_options(config, broker, state, form), operator_present=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = _LiveView(parts)
@@ -312,7 +312,7 @@ def run(
         print_to_stderr(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
-        asyncio.run(_run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
+        asyncio.run(_run_with_keyboard(Agent(parts, executor, silence_after_hang_up(tell), live=True)))
 
 
 async def _run_with_keyboard(agent: Agent) -> None:
@@ -323,13 +323,13 @@ async def _run_with_keyboard(agent: Agent) -> None:
 
 async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     """Run the agent, printing JSON lines: all that `dockvoice watch` shows but the level."""
-    lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
+    lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), silence_after_hang_up(print_line)
 
     def tell_event(told: AgentEvent) -> None:
         for one in lines.event_lines(told):
             tell(one)
 
-    agent = Agent(parts, executor, replace_by_dialogue_verdicts(tell_event), live=True)
+    agent = Agent(parts, executor, wrap_to_print_dialogue_verdicts(tell_event), live=True)
     tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(_print_changes(lines, agent, executor, tell))
@@ -365,7 +365,7 @@ def replay(
     with verdict, fields, reasons and timings.
     """
     log_warnings_to_stderr()
-    chosen = settings(config, broker, state, form)
+    chosen = load_settings_with_options(config, broker, state, form)
     recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
     parts = assemble_interpretation(chosen)
     names = {recording.name: str(recording.path) for recording in recordings}

@@ -26,7 +26,7 @@ from edge.agree.merging import read_as_answer_to, with_answer
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_worded_as_talk, has_only_fields, is_off_talk
 from edge.agree.readings import find_differing_identifiers, values_of
 from edge.cli.tables import MOODS, QUESTIONS, REASONS, reason_text
-from edge.records import Closing, Outcome, Reason, Verdict
+from edge.records import ClosedBy, Outcome, Reason, Verdict
 
 _JsonLine = dict[str, Any]
 
@@ -57,11 +57,11 @@ class _Saying:
     """The entry that was read back before, or with `asked` its known fields."""
 
 
-def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
-    """Decide each line in order, with the defaults `usual`; an invalid line is answered with its `error`."""
+def judge_sayings(lines: Iterable[bytes], default_rules: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
+    """Judge each line's saying in order, by `default_rules` or those of its form; an invalid line gets its `error`."""
     for number, line in enumerate(lines, start=1):
         try:
-            yield _decide_saying(_parse_saying(line, usual, forms))
+            yield _decide_saying(_parse_saying(line, default_rules, forms))
         except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
@@ -88,7 +88,7 @@ def _decide_saying(saying: _Saying) -> _JsonLine:
         )
     if reading.act is Act.AMEND:
         return _decide_correction(reading, saying)
-    verdict = decide(reading, Closing.PAUSE, rules)
+    verdict = decide(reading, ClosedBy.PAUSE, rules)
     return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
 
 
@@ -111,20 +111,20 @@ def _decide_answer(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     if len(given.fields) > 1 and find_differing_identifiers(
         replace(given, fields=others), given, rules.identifying_fields
     ):
-        verdict = decide(given, Closing.PAUSE, rules)
+        verdict = decide(given, ClosedBy.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
             return _decide_to_ask("instead", given, saying)
         return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     if held is None:
-        verdict = decide(given, Closing.PAUSE, _rules_demanding(rules, frozenset({*given.fields, asked})))
+        verdict = decide(given, ClosedBy.PAUSE, _rules_demanding(rules, frozenset({*given.fields, asked})))
         return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     known = {name: value for name, value in held.items() if name not in given.fields}
     before = replace(given, fields={name: one for name, one in _confirmed_readings(held).items() if name != asked})
-    whole = with_answer(before, asked, given, Closing.PAUSE, rules)
+    whole = with_answer(before, asked, given, ClosedBy.PAUSE, rules)
     # What is known already, and not said again, is no matter of this answer.
     told = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
     open_ = replace(rules, form=_form_without(rules.form, frozenset(known)))
-    verdict = decide(told, Closing.PAUSE, open_)
+    verdict = decide(told, ClosedBy.PAUSE, open_)
     return _verdict_json(
         replace(verdict, fields={**known, **verdict.fields}), rules, why=_reasons(verdict, given, saying)
     )
@@ -139,7 +139,7 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
         # The value alone is enough over an entry: "not B, D".
         fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=held)
         reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
-    verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
+    verdict = decide(replace(reading, act=Act.RECORD), ClosedBy.PAUSE, rules)
     before = replace(reading, fields=_confirmed_readings(held), not_understood=None)
     whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
     if not reading.fields:
@@ -170,7 +170,7 @@ def _decide_courtesy_or_talk(reading: Reading, rules: Rules) -> _JsonLine | None
 def _decide_correction(reading: Reading, saying: _Saying) -> _JsonLine:
     """The decision on a correction, judged by the fields that it names."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
-    verdict = decide(said, Closing.PAUSE, _rules_demanding(rules, frozenset(said.fields)))
+    verdict = decide(said, ClosedBy.PAUSE, _rules_demanding(rules, frozenset(said.fields)))
     return {**_verdict_json(verdict, rules, why=_reasons(verdict, reading, saying)), "act": str(Act.AMEND)}
 
 

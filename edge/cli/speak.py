@@ -13,13 +13,13 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, Unavailable
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
-from edge.agent.voice_output import make_voice
-from edge.cli import Config, settings
+from edge.agent.voice_output import make_clause_cache
+from edge.cli import Config, load_settings_with_options
 from edge.config import Settings, Speak, VoiceLanguage
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import Rank, Samples, earcon
+from edge.speak.mixer import PhrasePriority, Samples, earcon_samples
 from edge.understand.remote.client import Clients
 
 _LAST_S = 0.2  # What the sound card still holds when the last sample was handed to it.
@@ -49,7 +49,7 @@ def speak(
     log_warnings_to_stderr()
     if text is None and not earcons:
         raise typer.BadParameter("give a text, --earcon, or both")
-    given = settings(config)
+    given = load_settings_with_options(config)
     chosen = given.speak if language is None else given.speak.model_copy(update={"language": language})
     sound = asyncio.run(_make_sound(text, earcons or [], chosen, given))
     if out is None:
@@ -59,11 +59,11 @@ def speak(
 
 
 async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
-    pieces = [piece for which in earcons for piece in (earcon(which), _GAP)]
+    pieces = [piece for which in earcons for piece in (earcon_samples(which), _GAP)]
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
-            pieces.append(await make_voice(chosen, clients).synthesise(text, chosen.rate))
+            pieces.append(await make_clause_cache(chosen, clients).synthesise(text, chosen.rate))
         finally:
             await clients.aclose()
     return np.concatenate(pieces)
@@ -72,7 +72,7 @@ async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, gi
 async def _play(sound: Samples, chosen: Speak) -> None:
     loudspeaker = Loudspeaker(chosen.device, chosen.volume_db)
     await loudspeaker.open()
-    phrase = loudspeaker.queue_phrase(Rank.REPLY)
+    phrase = loudspeaker.queue_phrase(PhrasePriority.REPLY)
     if phrase is not None:
         loudspeaker.append_sound(phrase, sound)
         loudspeaker.end_phrase(phrase)

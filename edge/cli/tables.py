@@ -18,7 +18,7 @@ from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, as_text
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance
-from edge.keep.review import Flagged
+from edge.keep.review import FlaggedEntry
 from edge.records import Outcome, Reason
 
 
@@ -37,7 +37,7 @@ STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.OPEN: "yellow", Tone.BAD: "bo
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
+class ToneText:
     """A text with its severity."""
 
     words: str
@@ -45,17 +45,17 @@ class Worded:
 
 
 OUTCOMES = {
-    Outcome.ACCEPT: Worded("recorded", Tone.GOOD),
-    Outcome.HOLD: Worded("held", Tone.OPEN),
-    Outcome.ASK: Worded("asked", Tone.OPEN),
-    Outcome.REPEAT: Worded("to be said again", Tone.OPEN),
-    Outcome.DEFER: Worded("kept, to be read later", Tone.OPEN),
-    Outcome.IGNORE: Worded("ignored", Tone.QUIET),
-    Outcome.HEED: Worded("heeded", Tone.QUIET),
-    Outcome.CANCEL: Worded("cancelled", Tone.QUIET),
+    Outcome.ACCEPT: ToneText("recorded", Tone.GOOD),
+    Outcome.HOLD: ToneText("held", Tone.OPEN),
+    Outcome.ASK: ToneText("asked", Tone.OPEN),
+    Outcome.REPEAT: ToneText("to be said again", Tone.OPEN),
+    Outcome.DEFER: ToneText("kept, to be read later", Tone.OPEN),
+    Outcome.IGNORE: ToneText("ignored", Tone.QUIET),
+    Outcome.HEED: ToneText("heeded", Tone.QUIET),
+    Outcome.CANCEL: ToneText("cancelled", Tone.QUIET),
 }
 
-PARKED = Worded("put aside: a person must look at it", Tone.OPEN)
+PARKED = ToneText("put aside: a person must look at it", Tone.OPEN)
 
 REASONS = {
     Reason.COMPLETE: "complete and sure",
@@ -102,13 +102,13 @@ MOODS = {
 """Why an utterance is no record, by the lists of a language's file (`[moods]`)."""
 
 _STATES = {
-    OutboxState.SETTLED: Worded("in the inventory", Tone.GOOD),
-    OutboxState.REFUSED: Worded("refused", Tone.BAD),
-    OutboxState.DEAD: Worded("set aside: see `dockvoice queue list --held`", Tone.BAD),
-    OutboxState.DISCARDED: Worded("given up", Tone.QUIET),
+    OutboxState.SETTLED: ToneText("in the inventory", Tone.GOOD),
+    OutboxState.REFUSED: ToneText("refused", Tone.BAD),
+    OutboxState.DEAD: ToneText("set aside: see `dockvoice queue list --held`", Tone.BAD),
+    OutboxState.DISCARDED: ToneText("given up", Tone.QUIET),
 }
 
-_WAITING, _SENT = Worded("not sent yet", Tone.OPEN), Worded("sent, no receipt yet", Tone.OPEN)
+_WAITING, _SENT = ToneText("not sent yet", Tone.OPEN), ToneText("sent, no receipt yet", Tone.OPEN)
 
 QUESTIONS = {
     "field": "for the {field}",
@@ -135,30 +135,30 @@ def reason_text(code: str, labels: Mapping[str, str]) -> str:
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
 
 
-def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
+def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> ToneText:
     """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
     why = ", ".join(reason_text(code, labels) for code in reasons)
-    return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
+    return ToneText(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def state_text(state: OutboxState, reasons: Iterable[str], *, sent: bool) -> Worded:
+def state_text(state: OutboxState, reasons: Iterable[str], *, sent: bool) -> ToneText:
     """The words for an entry's state; `sent`: it was published at least once."""
     if state is OutboxState.WAITING:
         return _SENT if sent else _WAITING
     known, why = _STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
-    return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
+    return ToneText(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def amendment_text(told: str, act: Act, named: object) -> str:
-    """An entry's values `told`, and which earlier one, called `named`, it amends or cancels."""
+def amendment_text(values_text: str, act: Act, named: object) -> str:
+    """An entry's values `values_text`, and which earlier one, called `named`, it amends or cancels."""
     match act:
         case Act.CANCEL:
             return f"cancels {named}"
         case Act.AMEND:
-            return f"{told}, amends {named}"
+            return f"{values_text}, amends {named}"
         case _:
-            return told
+            return values_text
 
 
 def entries_table(kept: Sequence[KeptEntry]) -> Table:
@@ -215,12 +215,12 @@ def review_line(utterance: KeptUtterance) -> str:
     return f"utterance {utterance.utterance_id} ({utterance.form}) is under review{read}"
 
 
-def flagged_json(flagged: Flagged) -> dict[str, Any]:
+def flagged_json(flagged: FlaggedEntry) -> dict[str, Any]:
     """An entry that a later answer contradicts, as a JSON line."""
     return {**entry_json(flagged.entry), "flag": flagged.flag}
 
 
-def flagged_line(flagged: Flagged) -> str:
+def flagged_line(flagged: FlaggedEntry) -> str:
     """A line about an entry that a later answer contradicts."""
     return f"entry {flagged.entry.sequence} ({_fields_text(flagged.entry.fields)}) is {flagged.flag}; it stands"
 
@@ -230,12 +230,12 @@ def deferred_json(utterance: KeptUtterance) -> dict[str, Any]:
     return {"utterance_id": utterance.utterance_id, "form": utterance.form, "state": "deferred"}
 
 
-def history_table(told: Mapping[str, Any]) -> Table:
+def history_table(history: Mapping[str, Any]) -> Table:
     """The history of an utterance as a table of two columns."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in told.items():
+    for name, value in history.items():
         if name == "answers":
             for answer in value:
                 table.add_row("answer", _model_answer_line(answer))

@@ -66,12 +66,12 @@ def read_keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]
             termios.tcsetattr(descriptor, termios.TCSANOW, before)  # draining waits for one that stands still
 
 
-def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
-    """Wrap the printing function `tell`: it prints nothing any more after the terminal hung up or the pipe closed."""
+def silence_after_hang_up(printer: Callable[[_T], None]) -> Callable[[_T], None]:
+    """Wrap the printing function `printer`: it prints nothing after the terminal hung up or the pipe closed."""
 
     def tell_until_hang_up(what: _T) -> None:
         try:
-            tell(what)
+            printer(what)
         except OSError as fault:
             if fault.errno not in {errno.EIO, errno.EPIPE}:
                 raise

@@ -42,7 +42,7 @@ class TextDetail(StrEnum):
     TEXT = "text"
 
 
-class Parser(StrEnum):
+class ParserUse(StrEnum):
     """When the form's own parser reads a transcript, in a cascade that has a text model."""
 
     FIRST = "first"
@@ -262,7 +262,7 @@ GOOGLE_KINDS = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
 """Clients whose models are asked in Google's way; all others are in OpenAI's."""
 
 
-class Thinking(StrEnum):
+class ThinkingLevel(StrEnum):
     """How long a model may reason before it answers, in the vendors' common terms."""
 
     NONE = "none"
@@ -288,16 +288,13 @@ class InterpreterSettings(Prices):
     client: str | None = Field(None, description="which of understand.clients it asks")
     model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
     transcriber: str | None = Field(None, description="which of understand.transcribers writes the text of a cascade")
-    parser: Parser = Field(Parser.FIRST, description="when the form's own parser reads the text of a cascade")
+    parser: ParserUse = Field(ParserUse.FIRST, description="when the form's own parser reads the text of a cascade")
     streaming: bool = Field(False, description="take the answer as it is made")
-    thinking: Thinking | None = Field(
+    thinking: ThinkingLevel | None = Field(
         None, description="how much the model may think before it answers; unset: what the service does by itself"
     )
     max_tokens: int | None = Field(
-        None,
-        ge=100,
-        le=100_000,
-        description="longest answer with its thoughts, tokens; unset: the service's own limit",
+        None, ge=100, le=100_000, description="longest answer with its thoughts, tokens; unset: the service's own limit"
     )
     system_prompt: bool = Field(
         True, description="false for models that take none, such as Voxtral; the prompt then stands before the sound"
@@ -323,14 +320,14 @@ class InterpreterSettings(Prices):
         return tuple(key for key in needed[self.kind] if getattr(self, key) is None)
 
 
-class Engine(StrEnum):
+class RecogniserKind(StrEnum):
     """The on-device recognisers."""
 
     VOSK = "vosk"
     POCKETSPHINX = "pocketsphinx"
 
 
-class ReadMode(StrEnum):
+class ReadingSource(StrEnum):
     """Whose reading of an utterance counts."""
 
     ON_DEVICE = "on-device"
@@ -350,7 +347,7 @@ class CurveSettings(Section):
 class Understand(Section):
     """The interpreter."""
 
-    mode: ReadMode = Field(ReadMode.ON_DEVICE, description="whose reading counts")
+    mode: ReadingSource = Field(ReadingSource.ON_DEVICE, description="whose reading counts")
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
@@ -370,7 +367,9 @@ class Understand(Section):
         20, ge=1, le=600, description="so many deferred utterances are read in a minute, at most"
     )
 
-    engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
+    engine: RecogniserKind | Literal["auto"] = Field(
+        "auto", description="auto: vosk where its weights are, else pocketsphinx"
+    )
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Place | None = Field(
         None,
@@ -391,9 +390,9 @@ class Understand(Section):
     @model_validator(mode="after")
     def _require_interpreters_of_mode(self) -> Self:
         """Require the interpreters of the mode, and a second opinion from another one than the first."""
-        if self.mode in {ReadMode.CLOUD_FIRST, ReadMode.CASCADE} and self.first is None:
+        if self.mode in {ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
-        if self.mode is ReadMode.PANEL and self.first is None and self.second is None:
+        if self.mode is ReadingSource.PANEL and self.first is None and self.second is None:
             raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
         if self.fallback and self.first is None:
             raise ValueError("fallback is set, but first is not; name first the one that is asked first")

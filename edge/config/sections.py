@@ -6,13 +6,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StrictInt,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
 
 from dockvoice_protocol.config import Mqtt, MqttVersion, Name, PersonName, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
@@ -230,7 +224,7 @@ class VoiceKind(StrEnum):
     AZURE = "azure"
 
 
-class ReadBack(StrEnum):
+class ReadbackPolicy(StrEnum):
     """Which entries are read back."""
 
     ALWAYS = "always"
@@ -252,7 +246,9 @@ class Speak(Section):
     enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
     device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
     language: VoiceLanguage = Field(VoiceLanguage(OWN), description="the language of prompts and readbacks")
-    read_back: ReadBack = Field(ReadBack.ALWAYS, description="which entries are read back, beside the sound that tells")
+    read_back: ReadbackPolicy = Field(
+        ReadbackPolicy.ALWAYS, description="which entries are read back, beside the sound that tells"
+    )
     volume_db: float = Field(0, ge=-24, le=6, description="louder or softer than usual, dB")
     rate: float = Field(1.0, ge=0.6, le=2.0, description="faster or slower than usual, times; espeak only")
     voice: VoiceKind = Field(VoiceKind.ESPEAK, description="who speaks")

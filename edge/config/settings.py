@@ -17,7 +17,14 @@ from dockvoice_protocol import systemd
 from dockvoice_protocol.config import Key, LayeredSettings, Name, PersonName, Place
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.systemd import Unit, default_state_directory
-from edge.config.models import GOOGLE_KINDS, ClientSettings, InterpreterKind, InterpreterSettings, ReadMode, Understand
+from edge.config.models import (
+    GOOGLE_KINDS,
+    ClientSettings,
+    InterpreterKind,
+    InterpreterSettings,
+    ReadingSource,
+    Understand,
+)
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, MicrophoneWatch, Scan, Speak, Workdays
 
 
@@ -78,7 +85,7 @@ class Settings(LayeredSettings):
     @property
     def state(self) -> Path:
         """The directory of the journal and the recordings."""
-        return self.state_directory or default_state_directory(self.unit_state)
+        return self.state_directory or default_state_directory(self.unit_state_directory)
 
     @property
     def models(self) -> Path:
@@ -90,8 +97,8 @@ class Settings(LayeredSettings):
         """The directory for files that can be downloaded or made again."""
         if given := os.environ.get("CACHE_DIRECTORY"):
             return Path(given.split(":")[0])
-        if self.unit_cache:
-            return self.unit_cache
+        if self.unit_cache_directory:
+            return self.unit_cache_directory
         if given := os.environ.get("XDG_CACHE_HOME"):
             return Path(given) / "dockvoice"
         try:
@@ -113,7 +120,7 @@ class Settings(LayeredSettings):
 def _first_is_no_cascade_fault(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
-    if understand.mode is ReadMode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
+    if understand.mode is ReadingSource.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
         told = (
             f"is {understand.first!r}, of kind {first.kind}, but mode is cascade; name a cascade, or set another mode"
         )

@@ -21,17 +21,17 @@ from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import Act, ConvertedQuantity, Reading
 from dockvoice_protocol.terminal.plain_text import blank_unsafe
 from edge.config import Settings
-from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
+from edge.records import Cause, DerivedFields, Entry, EventIds, Recording, ReviewChange, Shift, SiteCalendar
 
-MakeParticulars = Callable[[Entry], Particulars]
+DerivedFieldsFunction = Callable[[Entry], DerivedFields]
 
 
-def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> MakeParticulars:
-    """Return the function that computes an entry's attributes beside the form's fields."""
+def make_derived_fields_function(settings: Settings, form: Form, catalogue: Catalogue) -> DerivedFieldsFunction:
+    """Return the function that derives from an entry its business day, context and converted counts."""
     clock = _make_site_time(settings)
 
-    def particulars_of(entry: Entry) -> Particulars:
-        return Particulars(
+    def particulars_of(entry: Entry) -> DerivedFields:
+        return DerivedFields(
             workday=None if clock is None else clock.at(entry.recorded_at),
             context={name: entry.fields[name] for name in form.context if name in entry.fields},
             converted=dict(_convert_quantities(entry, form, catalogue)),
@@ -40,13 +40,13 @@ def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> Ma
     return particulars_of
 
 
-def _make_site_time(settings: Settings) -> SiteTime | None:
+def _make_site_time(settings: Settings) -> SiteCalendar | None:
     """The site's business days and shifts; None where the settings have no time zone."""
     workday = settings.workday
     if workday.zone is None:
         return None
     shifts = {name: time.fromisoformat(begins) for name, begins in workday.shifts.items()}
-    return SiteTime(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
+    return SiteCalendar(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
 
 
 def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
@@ -90,17 +90,17 @@ REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 _WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 
-_NONE_BESIDE = Particulars()
+_NONE_BESIDE = DerivedFields()
 
 
 def entry_event(
     entry: Entry,
-    minted: Minted,
+    minted: EventIds,
     *,
     site: str,
     device: str,
     clock_believed: bool = True,
-    particulars: Particulars = _NONE_BESIDE,
+    particulars: DerivedFields = _NONE_BESIDE,
 ) -> dict[str, Any]:
     """The event of an entry: recorded, amended or cancelled, by its act.
 
@@ -114,7 +114,7 @@ def entry_event(
 
 
 def _event_envelope(
-    minted: Minted, site: str, device: str, kind: str, schema: str, form: str, time: datetime
+    minted: EventIds, site: str, device: str, kind: str, schema: str, form: str, time: datetime
 ) -> dict[str, Any]:
     """The members of every event of a device."""
     return {
@@ -140,7 +140,7 @@ _KINDS = {
 """Type and `dataschema` of the event of an entry, by its act."""
 
 
-def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
+def _entry_data(entry: Entry, beside: DerivedFields) -> dict[str, Any]:
     named = {Act.AMEND: "amends", Act.CANCEL: "cancels"}.get(entry.act)
     replaces = {} if named is None else {named: entry.replaces}
     utterance = _utterance_members(Recording(entry.utterance_id, entry.audio_sha256, entry.audio_seconds))
@@ -162,7 +162,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     }
 
 
-def _particulars_members(particulars: Particulars) -> dict[str, Any]:
+def _particulars_members(particulars: DerivedFields) -> dict[str, Any]:
     """The event's members for business day, context and base units, omitted where unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
@@ -200,8 +200,8 @@ def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
 
 def review_event(
     change: ReviewChange,
-    minted: Minted,
-    doubts: Iterable[Because],
+    minted: EventIds,
+    doubts: Iterable[Cause],
     account_of: Callable[[Reading], Iterable[AccountedWords]],
     *,
     site: str,

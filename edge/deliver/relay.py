@@ -130,33 +130,33 @@ NEVER_ARRIVES_REASON = "taken by the broker, but it never arrives"  # The reason
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPending:
+class ReadPendingRows:
     """Read the oldest unsettled rows from the journal, this many at most, and call `add_rows` with them."""
 
     at_most: int
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLast:
+class ReadLastRow:
     """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class PublishRow:
     """Publish the row, tagged with its event id; where there is no room for it, call `mark_unsent`."""
 
     row: OutboxRow
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The broker has acknowledged the event. Only counted: brokers lose messages that they acknowledged."""
+class CountPuback:
+    """Count the broker's PUBACK for the event. It settles nothing: brokers lose messages that they acknowledged."""
 
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
+class SettleRow:
     """The row is settled: by this receipt, or by the PUBACK where there are no receipts (None)."""
 
     event_id: str
@@ -164,14 +164,14 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
-class Reopen:
+class ReopenRows:
     """The inventory lacks this settled event: make it pending again, with all that follow it."""
 
     sequence: int
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterRow:
     """The event cannot be delivered: set it aside, and let the journal offer its replacement."""
 
     event_id: str
@@ -179,14 +179,14 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class RaiseAlarm:
     """The broker refuses events for this reason. Raised once until it accepts an event."""
 
     reason_code: int
     meaning: PubackMeaning
 
 
-Command = ReadPending | ReadLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
+Command = ReadPendingRows | ReadLastRow | PublishRow | CountPuback | SettleRow | ReopenRows | DeadLetterRow | RaiseAlarm
 
 
 @dataclass(slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class _Refusals:
         if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
-        return [Alarm(reason_code, meant)]
+        return [RaiseAlarm(reason_code, meant)]
 
     def count_content_refusal(self, debt: PendingRow) -> bool:
         """Count a refusal of the event's content; whether to set it aside, since others are accepted."""
@@ -276,7 +276,7 @@ class Relay:
         self._limit = min(self._settings.window, receive_maximum)
         self._asked = not self.settles_by_receipt
         self._catching_up.connected()
-        return [ReadPending(self._window)]
+        return [ReadPendingRows(self._window)]
 
     def handle_disconnect(self) -> list[Command]:
         """Clear the schedule at a lost connection: only the journal knows what is pending."""
@@ -290,11 +290,11 @@ class Relay:
         return self._request_rows()
 
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        """Schedule the oldest unsettled rows of the journal, as ReadPending asked for them."""
+        """Schedule the oldest unsettled rows of the journal, as ReadPendingRows asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
-            return [ReadLast()]
+            return [ReadLastRow()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._free_slots]:
             self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
@@ -304,7 +304,7 @@ class Relay:
         return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """Publish the journal's last row again to compare both sides, as ReadLast asked; None: there is none."""
+        """Publish the journal's last row again to compare both sides, as ReadLastRow asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
@@ -323,7 +323,7 @@ class Relay:
             debt.taken += 1
             if debt.early and debt.taken == 1:
                 debt.due = -math.inf  # The receipt may have been this publication's: ask once more.
-        return [Sent(event_id)]
+        return [CountPuback(event_id)]
 
     def handle_receipt(self, receipt: Receipt) -> list[Command]:
         """Settle the row that the inventory answered: applied, duplicate or refused; it need not be scheduled.
@@ -355,7 +355,7 @@ class Relay:
                 return []
             case _RecoveryStep.REOPEN:
                 self._clear_schedule()
-                return [Reopen(answer.expected), ReadPending(self._window)]
+                return [ReopenRows(answer.expected), ReadPendingRows(self._window)]
             case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
                 if swallowed is None or swallowed.taken < _MOST_LOST_PUBLICATIONS:
@@ -369,7 +369,7 @@ class Relay:
         if not len(self._debts):
             self._asked = False  # it may be another one, or restored
             self._question.clear()
-            return [ReadPending(self._window)]
+            return [ReadPendingRows(self._window)]
         for debt in self._debts.pending:
             if not debt.refusals:
                 debt.due, debt.attempts = now, 0
@@ -380,7 +380,7 @@ class Relay:
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
         """
-        return [Publish(debt.row) for debt in self._schedule.start_due_attempts(now)]
+        return [PublishRow(debt.row) for debt in self._schedule.start_due_attempts(now)]
 
     def mark_unsent(self, event_id: str, now: float) -> None:
         """Take back the attempt of a row that could not be published because the broker's window is full."""
@@ -408,13 +408,13 @@ class Relay:
         self._question.clear()
 
     def _request_rows(self) -> list[Command]:
-        return [ReadPending(self._window)] if self._free_slots and not self._drained else []
+        return [ReadPendingRows(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.remove_confirmed(event_id)
         self._question.remove_confirmed(event_id)
         self._refusals.suspects.pop(event_id, None)
-        return [Settle(event_id, receipt), *self._request_rows()]
+        return [SettleRow(event_id, receipt), *self._request_rows()]
 
     def _handle_refusal(self, event_id: str, reason_code: int) -> list[Command]:
         meant = puback_meaning(reason_code)
@@ -434,7 +434,7 @@ class Relay:
     def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
         self._debts.remove_confirmed(debt.key)
         self._refusals.suspects.pop(debt.key, None)
-        return [DeadLetter(debt.key, reason), ReadPending(self._window)]
+        return [DeadLetterRow(debt.key, reason), ReadPendingRows(self._window)]
 
 
 class DeliveryAlerts:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
+from edge.audio.portaudio import TURN, close_stream, import_sounddevice, require_alsa_opens, start_stream
 from edge.records import SAMPLE_RATE
 
 _HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -100,7 +100,7 @@ class Stream:
     @classmethod
     def open(cls, found: Mapping[str, Any]) -> Self:
         """Open a device as `find_device` found it. Raises DeviceNotOpened."""
-        library = portaudio()
+        library = import_sounddevice()
         try:
             require_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
@@ -154,7 +154,7 @@ class InputDevice:
 
 def find_device(device: str | int | None) -> Mapping[str, Any]:
     """PortAudio's entry of the device of that name or number, None its default. Raises DeviceNotOpened, Unavailable."""
-    library = portaudio()
+    library = import_sounddevice()
     try:
         found: Mapping[str, Any] = library.query_devices(device, "input")
     except (library.PortAudioError, ValueError) as fault:  # ValueError: no device of that name, or several
@@ -164,7 +164,7 @@ def find_device(device: str | int | None) -> Mapping[str, Any]:
 
 def list_input_devices() -> list[InputDevice]:
     """List PortAudio's input devices. Raises Unavailable where PortAudio is missing."""
-    library = portaudio()
+    library = import_sounddevice()
     default = library.default.device[0]
     inputs = [one for one in library.query_devices() if one["max_input_channels"]]
     return [

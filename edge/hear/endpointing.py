@@ -4,10 +4,10 @@
       ▲                  │                                 ▲                      │
       └─────silence──────┘                                 └────────speech────────┘
 
-How long a pause ends the turn depends on the words so far: the consumer may answer `Paused` with `set_expectation`;
-without an answer it is hangover_ms. An utterance that reaches maximum_ms is closed, and another opens at once where
-speech goes on. Speech that continues after that, after a loss, or after a gate that shut for a moment, is broken off
-too: of "one hundred and | twelve units" the second half has another meaning than the whole.
+How long a pause ends the turn depends on the words so far: the consumer may answer `UtterancePaused` with
+`set_expectation`; without an answer it is hangover_ms. An utterance that reaches maximum_ms is closed, and another
+opens at once where speech goes on. Speech that continues after that, after a loss, or after a gate that shut for a
+moment, is broken off too: of "one hundred and | twelve units" the second half has another meaning than the whole.
 
 The gate (mute, push to talk, wake phrase) is set from other threads, one flag at a time; the next frame reads it.
 """
@@ -22,7 +22,7 @@ from enum import Enum, auto
 from dockvoice_protocol.records import TurnExpectation
 from edge.config import Endpoint
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Frame, Segment
 
 _TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" decays below a detector's threshold, and recognisers need
@@ -32,41 +32,41 @@ _SHORTEST_WORD = SAMPLE_RATE * 150 // 1000  # The shortest words, "eight" said f
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class UtteranceOpened:
     """Speech began. `pcm` is the pre-roll and the speech so far."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Continued:
+class UtteranceContinued:
     """The open utterance continues with `pcm`."""
 
     pcm: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class UtterancePaused:
     """A pause. Without further speech the utterance is complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class UtteranceClosed:
     """The open utterance is finished."""
 
     segment: Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned:
+class UtteranceAbandoned:
     """The open utterance was dropped for too little speech: a click, a cough."""
 
 
-EarEvent = Opened | Continued | Paused | Closed | Abandoned
+EarEvent = UtteranceOpened | UtteranceContinued | UtterancePaused | UtteranceClosed | UtteranceAbandoned
 
 
 class _EndpointState(Enum):
-    """The state of `Endpointing`."""
+    """The state of `Endpointer`."""
 
     QUIET = auto()
     STARTING = auto()
@@ -101,7 +101,7 @@ class _OpenUtterance:
             self.speech_samples += frame.samples
 
 
-class Endpointing:
+class Endpointer:
     """Cuts utterances out of one source. Frames must come in order and without gaps."""
 
     def __init__(self, settings: Endpoint) -> None:
@@ -129,11 +129,11 @@ class Endpointing:
             return self._await_speech(frame, speech)
         if self._open.samples >= self._maximum:
             self._torn_until = self._open.speech_end + self._patience[TurnExpectation.EITHER]
-            return (*self._close_utterance(self._open, Closing.TOO_LONG), *self._resume_utterance(frame, speech))
+            return (*self._close_utterance(self._open, ClosedBy.TOO_LONG), *self._resume_utterance(frame, speech))
         return self._extend_utterance(self._open, frame, speech)
 
     def set_expectation(self, expectation: TurnExpectation) -> None:
-        """Set the expectation for the pause of `Paused`. Holds until speech continues."""
+        """Set the expectation for the pause of `UtterancePaused`. Holds until speech continues."""
         self._expectation = expectation
 
     def note_lost_samples(self, samples: int) -> tuple[EarEvent, ...]:
@@ -142,7 +142,7 @@ class Endpointing:
         Without an open utterance speech may have begun in the gap, if it is long enough for a word.
         """
         lost = self._open is not None or self._state is _EndpointState.STARTING or samples >= _SHORTEST_WORD
-        events = self.end_source(Closing.BROKEN_OFF)
+        events = self.end_source(ClosedBy.BROKEN_OFF)
         self._lost = lost
         return events
 
@@ -155,9 +155,9 @@ class Endpointing:
         if self._state is not _EndpointState.QUIET:
             speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
             self._torn_until = speech_end + self._patience[TurnExpectation.MORE if speaking else self._expectation]
-        return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
+        return self.end_source(ClosedBy.BROKEN_OFF if speaking else ClosedBy.PAUSE)
 
-    def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
+    def end_source(self, closing: ClosedBy = ClosedBy.SOURCE_ENDED) -> tuple[EarEvent, ...]:
         """Close the open utterance for the reason `closing`, and reset the state."""
         events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
@@ -189,7 +189,7 @@ class Endpointing:
         torn = speech_start < self._torn_until
         self._open = _OpenUtterance(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
         self._expectation = TurnExpectation.EITHER
-        return (Opened(_join_pcm(frames)),)
+        return (UtteranceOpened(_join_pcm(frames)),)
 
     def _resume_utterance(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Reopen after a close at the maximum length; speech that continues needs no onset and no minimum."""
@@ -207,7 +207,7 @@ class Endpointing:
             self._state = _EndpointState.HANGOVER
         told = self._report_progress(utterance)
         if frame.end - utterance.speech_end >= self._patience[self._expectation]:
-            return (*told, *self._close_utterance(utterance, Closing.PAUSE))
+            return (*told, *self._close_utterance(utterance, ClosedBy.PAUSE))
         return told
 
     def _report_progress(self, utterance: _OpenUtterance) -> tuple[EarEvent, ...]:
@@ -215,25 +215,25 @@ class Endpointing:
         paused_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)
-        told = (Continued(_join_pcm(sure)),) if sure else ()
-        return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
+        told = (UtteranceContinued(_join_pcm(sure)),) if sure else ()
+        return (*told, UtterancePaused()) if sure and sure[-1].end >= paused_until else told
 
-    def _close_utterance(self, utterance: _OpenUtterance, closing: Closing) -> tuple[EarEvent, ...]:
+    def _close_utterance(self, utterance: _OpenUtterance, closing: ClosedBy) -> tuple[EarEvent, ...]:
         kept_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])
         self._open, self._state = None, _EndpointState.QUIET
         if utterance.speech_samples < self._minimum:
-            return (Abandoned(),)
+            return (UtteranceAbandoned(),)
         return (
-            Closed(
+            UtteranceClosed(
                 Segment(
                     start=kept[0].start,
                     speech_start=utterance.speech_start,
                     speech_end=utterance.speech_end,
                     closed=utterance.end,
-                    closing=closing if closing is Closing.TOO_LONG or not utterance.torn else Closing.BROKEN_OFF,
+                    closing=closing if closing is ClosedBy.TOO_LONG or not utterance.torn else ClosedBy.BROKEN_OFF,
                     pcm=_join_pcm(kept),
                 )
             ),
@@ -329,13 +329,15 @@ class WakePhrase:
         self._window = round(window_s * SAMPLE_RATE)
         self._until = 0
 
-    def cut_wake_phrase(self, segment: Segment, phrase_end: int | None, *, awaited: bool = False) -> Segment | None:
+    def extract_addressed_speech(
+        self, segment: Segment, phrase_end: int | None, *, is_answer: bool = False
+    ) -> Segment | None:
         """The utterance without the phrase; None where it is not for the device, or only the phrase.
 
-        `phrase_end` is the sample index within the segment's sound where the phrase ends. An `awaited` utterance needs
-        no phrase: an ignored "no" to a readback would let a wrong entry pass.
+        `phrase_end` is the sample index within the segment's sound where the phrase ends. An answer needs no
+        phrase: an ignored "no" to a readback would let a wrong entry pass.
         """
-        if phrase_end is None and not awaited and segment.speech_start >= self._until:
+        if phrase_end is None and not is_answer and segment.speech_start >= self._until:
             return None
         self._until = segment.closed + self._window
         if phrase_end is None:

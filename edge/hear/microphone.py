@@ -15,9 +15,9 @@ from threading import Event, Lock
 from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.pcm import FRAME_SAMPLES, Framing, sound_level, to_floats
+from edge.audio.pcm import FRAME_SAMPLES, FrameCutter, measure_sound_level, to_floats
 from edge.audio.portaudio import restart_portaudio
-from edge.audio.sound_server import Routing, ServerGone, SoundServer, snapshot_capture_devices
+from edge.audio.sound_server import Routing, ServerState, SoundServer, snapshot_capture_devices
 from edge.hear.capture import DeviceNotOpened, LossWatch, Piece, Stream, find_device, not_opened_message
 from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
@@ -56,11 +56,11 @@ _GATED_S = 300.0
 class _Server(Protocol):
     """Port to the sound server; `SoundServer` implements it."""
 
-    def poll(self, now: float) -> Routing | ServerGone | None:
+    def poll(self, now: float) -> Routing | ServerState | None:
         """The routing of the recording, if a new answer has come. Never blocks."""
         ...
 
-    def query_and_wait(self) -> Routing | ServerGone | None:
+    def query_and_wait(self) -> Routing | ServerState | None:
         """Query the routing and wait; None without an answer."""
         ...
 
@@ -176,7 +176,7 @@ class Microphone:
 
     def stream_frames(self, stream: Stream) -> Iterator[Frame]:
         """Yield a stream's sound as frames until it must be closed; lost or unusable sound leaves a gap."""
-        framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
+        framing, watch, expected = FrameCutter(stream.rate, start=self._position), LossWatch(stream.rate), 0
         unheard = 0
         self._health.note_opened(stream.rate)
         for piece in self._pieces(stream):
@@ -191,7 +191,7 @@ class Microphone:
                 missing, unheard = missing + unheard, 0
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
-                framing = Framing(stream.rate, start=framing.position + gap)
+                framing = FrameCutter(stream.rate, start=framing.position + gap)
             yield from framing.push(to_floats(piece.pcm).reshape(-1, stream.channels))
         yield from framing.end()
         self._position = framing.position + FRAME_SAMPLES  # whatever is opened next, it leaves a gap
@@ -305,7 +305,7 @@ class Microphone:
 
     def _report_and_is_usable(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Report faults in this piece; False while it comes from another source or at a wrong rate."""
-        self._report_all(self._health.note_sound(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
+        self._report_all(self._health.note_sound(measure_sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.is_hearing:
             self._count_unheard_or_give_up(piece.samples / stream.rate)
             return False
@@ -316,7 +316,7 @@ class Microphone:
         if not (self._closing.is_set() or self._blinks.is_set()):
             self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
             self._report_all(
-                self._health.note_stopped(server_gone=isinstance(self._server.query_and_wait(), ServerGone))
+                self._health.note_stopped(server_gone=isinstance(self._server.query_and_wait(), ServerState))
             )
 
     def _count_zeros_and_must_reopen(self, piece: Piece, rate: int) -> bool:

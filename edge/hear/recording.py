@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.audio.pcm import Block, Framing
+from edge.audio.pcm import Block, FrameCutter
 from edge.records import Frame
 
 _RATES = range(4_000, 384_001)
@@ -50,7 +50,7 @@ class RecordedSource:
     def frames(self) -> Iterator[Frame]:
         """Yield the recording in frames of 20 ms, from its beginning at each call."""
         with _open_sound_file(self.path) as sound:
-            framing = Framing(sound.samplerate)
+            framing = FrameCutter(sound.samplerate)
             for block in self._blocks(sound):
                 yield from framing.push(block)
             yield from framing.end()

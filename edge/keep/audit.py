@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import (
     Acknowledgement,
     BadEvent,
     ChainVerifier,
-    Defect,
+    DefectKind,
     KeySpan,
     KnownFaults,
     PublicKey,
@@ -171,7 +171,7 @@ class AuditTrail:
         """The immutable rows of this entry, by table."""
         return {table: row for table, sql in _LOGGED.items() for row in self._db.rows(sql, sequence)}
 
-    def acknowledged(self) -> list[Acknowledgement]:
+    def load_acknowledgements(self) -> list[Acknowledgement]:
         """The acknowledged faults, unverified. Raises StorageFailed."""
         path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
@@ -218,10 +218,7 @@ class AuditReport:
 
 
 def verify(
-    trail: AuditTrail,
-    tell: Callable[[int], None] = lambda _: None,
-    *,
-    keys: Mapping[str, PublicKey] | None = None,
+    trail: AuditTrail, tell: Callable[[int], None] = lambda _: None, *, keys: Mapping[str, PublicKey] | None = None
 ) -> AuditReport:
     """Verify the journal's events up to the first unacknowledged fault.
 
@@ -245,7 +242,7 @@ class _AuditRun:
         self._trail = trail
         self._keys = keys
         self._anchor = anchor
-        self._known = KnownFaults(trail.acknowledged(), keys)
+        self._known = KnownFaults(trail.load_acknowledgements(), keys)
         self._links = ChainVerifier(keys)
         self._links.last, self._links.link = anchor.sequence, anchor.link
         self._log = _SecondCopy(trail, anchor.sequence)
@@ -255,7 +252,7 @@ class _AuditRun:
     def run_audit(self, tell: Callable[[int], None]) -> AuditReport:
         """Verify all events, and return the report."""
         if self._trail.first_sequence() < 1:
-            return self._make_report(BadEvent(self._links.last + 1, Defect.MISPLACED), None)
+            return self._make_report(BadEvent(self._links.last + 1, DefectKind.MISPLACED), None)
         newest = self._trail.last_sequence()  # later commits may not be in the log as it was read
         for trailed in self._trail.events(after=self._anchor.sequence):
             if trailed.sequence > newest:
@@ -268,7 +265,11 @@ class _AuditRun:
         alone = len(ahead) == 1 and newest <= self._links.last
         follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.immutable_rows(ahead[0] - 1)))
         newest = max([newest, *ahead])
-        broken = BadEvent(ahead[0], Defect.UNCOMMITTED) if follows else BadEvent(self._links.last + 1, Defect.MISSING)
+        broken = (
+            BadEvent(ahead[0], DefectKind.UNCOMMITTED)
+            if follows
+            else BadEvent(self._links.last + 1, DefectKind.MISSING)
+        )
         found = hash_chain.sha256_hex(f"{self._links.link}\n{newest}\n")
         if self._links.last >= newest or self._known.excuse_if_acknowledged(broken, lambda: found):
             return self._make_report(None, None)
@@ -307,7 +308,7 @@ class _AuditRun:
             at = self._erased.pop().first
         self._erased.append(KeySpan(by, at, trailed.sequence))
 
-    def _event_fault(self, trailed: TrailEvent) -> Defect | None:
+    def _event_fault(self, trailed: TrailEvent) -> DefectKind | None:
         return (
             self._links.next_fault(trailed)
             or _row_fault(trailed)
@@ -316,35 +317,37 @@ class _AuditRun:
             or self._log.wrong(trailed.sequence)
         )
 
-    def _erasure_fault(self, trailed: TrailEvent) -> Defect | None:
+    def _erasure_fault(self, trailed: TrailEvent) -> DefectKind | None:
         told, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
         digest = erasure_digest(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
         signed = key is not None and key.verify(digest, str(told.get("signature")))
-        return None if emptied and signed else Defect.ERASURE_FORGED
+        return None if emptied and signed else DefectKind.ERASURE_FORGED
 
-    def _recordings_fault(self, trailed: TrailEvent) -> Defect | None:
+    def _recordings_fault(self, trailed: TrailEvent) -> DefectKind | None:
         """The fault of the entry's recording, or of the supporting ones."""
         wrong = self._recording_fault(trailed.row, trailed.audio_sha256)
         for named in _supporting_recordings(trailed.event):
             row = self._trail.recording(str(named.get("id")))
             wrong = wrong or (
-                Defect.RECORDING_MISSING if row is None else self._recording_fault(row, str(named.get("audio_sha256")))
+                DefectKind.RECORDING_MISSING
+                if row is None
+                else self._recording_fault(row, str(named.get("audio_sha256")))
             )
         return wrong
 
-    def _recording_fault(self, row: Row, audio_sha256: str) -> Defect | None:
+    def _recording_fault(self, row: Row, audio_sha256: str) -> DefectKind | None:
         path = self._trail.recording_path(row["audio_path"])
         with translated_errors(path):
             found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
         if row["audio_removed_at"] is not None and not self._is_removal_signed(row, audio_sha256):
-            return Defect.REMOVAL_FORGED
+            return DefectKind.REMOVAL_FORGED
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
-            return Defect.RECORDING_ALTERED
-        return Defect.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
+            return DefectKind.RECORDING_ALTERED
+        return DefectKind.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
     def _is_removal_signed(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
@@ -353,12 +356,12 @@ class _AuditRun:
         signed = key is not None and key.verify(digest, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
-    def _fault_content_hash(self, trailed: TrailEvent, wrong: Defect) -> str:
+    def _fault_content_hash(self, trailed: TrailEvent, wrong: DefectKind) -> str:
         """A hash of the faulty content that an acknowledgement covers."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
         path = self._trail.recording_path(trailed.audio_path)
-        if wrong is Defect.RECORDING_ALTERED:
+        if wrong is DefectKind.RECORDING_ALTERED:
             parts.append(_file_sha256(path) or "")
         return hash_chain.sha256_hex("\n".join(parts))
 
@@ -386,13 +389,13 @@ class _SecondCopy:
                 self._next = next(self._lines, None)
         return self._now
 
-    def wrong(self, sequence: int) -> Defect | None:
+    def wrong(self, sequence: int) -> DefectKind | None:
         """The fault of this event's line in entries.log."""
         said, kept = self.lines(sequence), self._trail.immutable_rows(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
-            return Defect.LOG_ALTERED
+            return DefectKind.LOG_ALTERED
         same = all({name: said[0][table].get(name) for name in row} == row for table, row in kept.items())
-        return None if same else Defect.LOG_ALTERED
+        return None if same else DefectKind.LOG_ALTERED
 
     def uncommitted(self, last: int) -> list[int]:
         """The numbers after `last` in the log that do not get into the journal in time."""
@@ -404,12 +407,12 @@ class _SecondCopy:
         return [one for one in ahead if not self._trail.immutable_rows(one)]
 
 
-def _row_fault(trailed: TrailEvent) -> Defect | None:
+def _row_fault(trailed: TrailEvent) -> DefectKind | None:
     """The fault where the event's columns differ from its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
-    return None if same and named == (row["event_id"], str(row["sequence"])) else Defect.ROW_ALTERED
+    return None if same and named == (row["event_id"], str(row["sequence"])) else DefectKind.ROW_ALTERED
 
 
 def _keyid(raw: str) -> str | None:
@@ -419,16 +422,16 @@ def _keyid(raw: str) -> str | None:
         return None
 
 
-def _content_fault(trailed: TrailEvent) -> Defect | None:
+def _content_fault(trailed: TrailEvent) -> DefectKind | None:
     """The fault where entry or reading differ from the event."""
     if trailed.event.get(hash_chain.READING) != hash_chain.sha256_hex(trailed.reading or ""):
-        return Defect.READING_ALTERED
+        return DefectKind.READING_ALTERED
     said = _entry_row(trailed.event)
     kept = {name: trailed.row[name] for name in _ENTRY}
     return (
         None
         if said is None or said == {**kept, "recorded_at": _to_event_time(kept["recorded_at"])}
-        else Defect.ENTRY_ALTERED
+        else DefectKind.ENTRY_ALTERED
     )
 
 

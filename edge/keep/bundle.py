@@ -28,7 +28,7 @@ README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8
 
 
 @dataclass(frozen=True, slots=True)
-class Bundled:
+class BundleCounts:
     """The number of events in a bundle, of those without a recording, and of erased ones."""
 
     events: int
@@ -38,7 +38,7 @@ class Bundled:
 
 def export(
     trail: AuditTrail, events: Iterable[TrailEvent], path: Path, tell: Callable[[int], None] = lambda _: None
-) -> Bundled:
+) -> BundleCounts:
     """Write a new bundle of `events` to `path`, readable by its owner only: it holds speech.
 
     `tell` is called after each event with their number. Raises UnreadableInput where the file cannot be made,
@@ -70,7 +70,9 @@ def list_trailer_event_ids(trail: AuditTrail, trailer: str) -> set[str]:
     return {event_id for event_id, root in roots.items() if root in wanted}
 
 
-def _bundle(trail: AuditTrail, events: Iterable[TrailEvent], file: BinaryIO, tell: Callable[[int], None]) -> Bundled:
+def _bundle(
+    trail: AuditTrail, events: Iterable[TrailEvent], file: BinaryIO, tell: Callable[[int], None]
+) -> BundleCounts:
     added = silent = erased = 0
     with ZipFile(file, "w", ZIP_DEFLATED) as bundle:
         bundle.writestr("README.txt", README)
@@ -83,7 +85,7 @@ def _bundle(trail: AuditTrail, events: Iterable[TrailEvent], file: BinaryIO, tel
                 added += 1
                 silent += not _add_event(bundle, trailed, trail)
             tell(added + erased)
-    return Bundled(added, silent, erased)
+    return BundleCounts(added, silent, erased)
 
 
 def _add_event(bundle: ZipFile, trailed: TrailEvent, trail: AuditTrail) -> bool:

@@ -12,12 +12,12 @@ from pydantic import TypeAdapter
 
 from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Receipt
-from edge.records import NOTHING_STANDS, Because, Draft, Outcome, StandingContext, Verdict
+from edge.records import NOTHING_STANDS, Cause, Draft, Outcome, StandingContext, Verdict
 
 _READING = TypeAdapter(Reading)
 _DRAFT = TypeAdapter(Draft)
 _FIELD = TypeAdapter(FieldReading)
-_REASONS = TypeAdapter(tuple[Because, ...])
+_REASONS = TypeAdapter(tuple[Cause, ...])
 
 
 def to_json(value: object) -> str:

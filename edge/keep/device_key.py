@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
-from dockvoice_protocol.hash_chain import GENESIS, Defect, PublicKey, Signer
+from dockvoice_protocol.hash_chain import GENESIS, DefectKind, PublicKey, Signer
 from edge.keep.codec import now
 from edge.keep.storage import atomic_write, translated_errors
 
@@ -107,15 +107,15 @@ class Anchor:
         with translated_errors(path), atomic_write(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 
-    def find_fault(self, keys: Mapping[str, PublicKey]) -> Defect | None:
+    def find_fault(self, keys: Mapping[str, PublicKey]) -> DefectKind | None:
         """The anchor's fault with these keys; None without one."""
         if not self.sequence:
             return None
         key = keys.get(str(self.keyid))
         if key is None:
-            return Defect.UNKNOWN_KEY
+            return DefectKind.UNKNOWN_KEY
         digest = _cleanup_digest(self.sequence, self.link, str(self.removed_at))
-        return None if key.verify(digest, str(self.signature)) else Defect.FORGED
+        return None if key.verify(digest, str(self.signature)) else DefectKind.FORGED
 
 
 def removal_digest(utterance_id: str, audio_sha256: str, removed_at: str) -> str:

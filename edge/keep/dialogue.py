@@ -12,7 +12,7 @@ from dockvoice_protocol.records import Act, ShiftChange, ShiftEvent
 from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
-from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, WorkChange
+from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, StoreWorkChange
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Events that the inventory does not have, and does not wait for."""
@@ -47,7 +47,7 @@ class _KeptDialogue:
     draft: Draft | None  # The open draft.
     operator: str | None  # Signed on.
     context: StandingContext = NOTHING_STANDS  # Said once for all entries.
-    work: WorkChange | None = None  # The chosen form and language; None before any choice.
+    work: StoreWorkChange | None = None  # The chosen form and language; None before any choice.
 
 
 class DialogueRecord:
@@ -59,7 +59,7 @@ class DialogueRecord:
     def load_state(self) -> _KeptDialogue:
         """The dialogue's state that the last turn stored."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
-        work = None if row["work"] is None else WorkChange(**json.loads(row["work"]))
+        work = None if row["work"] is None else StoreWorkChange(**json.loads(row["work"]))
         return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
@@ -75,11 +75,11 @@ class DialogueRecord:
         """The latest entries, cancellations too, the oldest first."""
         return [_parse_last_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
-    def refused_chain(self, event_id: str) -> dict[str, str | None]:
+    def load_refused_chain(self, event_id: str) -> dict[str, str | None]:
         """The refused events among this event and those it replaces, each with the event that it replaces."""
         return {row["event_id"]: row["replaces"] for row in self._db.rows(_TURNED_DOWN, event_id)}
 
-    def accepted_or_pending(self, event_ids: Iterable[str]) -> set[str]:
+    def select_accepted_or_pending(self, event_ids: Iterable[str]) -> set[str]:
         """Those of the events that the inventory accepted or has not answered yet."""
         return {row["event_id"] for row in self._db.rows(_TAKEN, json.dumps(list(event_ids)))}
 
@@ -89,7 +89,7 @@ class DialogueRecord:
         # After the draft, which may contain it: updating the draft releases the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
-    def save_work(self, work: WorkChange) -> None:
+    def save_work(self, work: StoreWorkChange) -> None:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 

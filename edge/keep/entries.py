@@ -17,7 +17,7 @@ from edge.keep.database import JournalDatabase
 from edge.keep.entry_log import EntryLog, entry_rows
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries
-from edge.records import Entry, Minted, OutboxRow, Park, Verdict
+from edge.records import Entry, EventIds, OutboxRow, Park, Verdict
 
 
 class Entries:
@@ -47,7 +47,7 @@ class Entries:
         if not changed.rowcount:
             raise LookupError(f"{park.utterance_id}: no such utterance was begun here")
 
-    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[EventIds], dict[str, Any]]) -> OutboxRow:
         """Number, seal and store an entry with its pending event; raises as `Journal.commit` does."""
         if (owed := self._committed_event(entry.utterance_id)) is not None:
             return owed
@@ -96,10 +96,10 @@ class Entries:
         )
         return OutboxRow(**found[0]) if found else None
 
-    def _mint(self) -> Minted:
+    def _mint(self) -> EventIds:
         last = self._db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-        return Minted(
+        return EventIds(
             event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.make_instance_id()
         )
 

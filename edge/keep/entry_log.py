@@ -82,7 +82,7 @@ class EntryLog:
             """Offsets of the last whole line, and its entry; None without one."""
 
     @property
-    def last(self) -> int:
+    def last_sequence(self) -> int:
         """The sequence of the newest entry; 0 before the first."""
         return 0 if self.newest is None else sequence_of(self.newest)
 
@@ -92,7 +92,7 @@ class EntryLog:
         Raises StorageFailed: nothing that was committed is lost.
         """
         line = _format_line(entry)
-        start = self._start if sequence_of(entry) == self.last else self._end
+        start = self._start if sequence_of(entry) == self.last_sequence else self._end
         with translated_errors(self.path):
             self._write(line, start)
             os.fdatasync(self._descriptor)
@@ -154,9 +154,9 @@ class EntryLog:
 
     def entries_after(self, sequence: int) -> Iterator[Rows]:
         """The entries after `sequence`, in order."""
-        if self.newest is not None and self.last == sequence + 1:
+        if self.newest is not None and self.last_sequence == sequence + 1:
             yield self.newest
-        elif self.last > sequence:
+        elif self.last_sequence > sequence:
             yield from (entry for entry in self.entries() if sequence_of(entry) > sequence)
 
     def close(self) -> None:

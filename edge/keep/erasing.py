@@ -98,11 +98,11 @@ class Erasing:
         if not self._marker_path.exists():
             return
         try:
-            self.purge_erased_content()
+            self._purge_erased_content()
         except (DiskFull, Unfinished) as fault:  # must not block new utterances
             _log.warning("what was erased is not gone from every file yet: %s", fault)
 
-    def purge_erased_content(self) -> None:
+    def _purge_erased_content(self) -> None:
         """Last step of every erasure: rewrite the entry log, compact the database. Raises StorageFailed, Unfinished."""
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
@@ -146,7 +146,7 @@ class Erasing:
             if name is not None and not waiting:
                 self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
                 self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [_NOBODY, name])
-        self.purge_erased_content()
+        self._purge_erased_content()
         left = tuple(sorted(path.name for path in self._directory.glob("journal.broken-*")))
         return _Erased(len(utterances), len(numbers), waiting, left)
 

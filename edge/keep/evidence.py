@@ -20,7 +20,7 @@ from typing import Any
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.instants import to_utc
 from edge.keep.storage import PARTIAL, atomic_write, make_directory, sync_directory, translated_errors
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.
 NEW = "new"  # The directory, beside the days, of recordings that have no row in the journal yet.
@@ -80,7 +80,7 @@ def _parse_utterance(description: dict[str, Any], pcm: bytes) -> Utterance:
             speech_start=description["speech_start"],
             speech_end=description["speech_end"],
             closed=description["closed"],
-            closing=Closing(description["closing"]),
+            closing=ClosedBy(description["closing"]),
             pcm=pcm,
         ),
         typed=description.get(_TYPED),

@@ -47,13 +47,12 @@ from edge.keep.storage import DiskFull, Lock, atomic_write, make_directory, tran
 from edge.records import (
     NOTHING_STANDS,
     SAMPLE_RATE,
-    Because,
+    Cause,
     Commit,
     Draft,
-    Drop,
     DurableOrder,
     Entry,
-    Minted,
+    EventIds,
     Note,
     OutboxRow,
     Outcome,
@@ -61,12 +60,13 @@ from edge.records import (
     Reason,
     ReviewChange,
     StandingContext,
+    StoreDropped,
+    StoreWorkChange,
     Utterance,
     Verdict,
-    WorkChange,
 )
 
-_TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # For a draft that the operator took back.
+_TAKEN_BACK = Verdict(Outcome.CANCEL, (Cause(Reason.TAKEN_BACK),), {})  # For a draft that the operator took back.
 
 _SUPERSEDED = "journal.superseded"
 """Marker file with the reason: another journal of this device has overtaken this one."""
@@ -253,7 +253,7 @@ class Journal(JournalReader):
             raise
         return self._move_to_final_path(utterance, recording)
 
-    def set_work(self, utterance_id: str, work: WorkChange) -> None:
+    def set_work(self, utterance_id: str, work: StoreWorkChange) -> None:
         """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
@@ -277,7 +277,7 @@ class Journal(JournalReader):
             self._entries.conclude(utterance_id, reading, verdict)
             self._entries.park(Park(utterance_id, why, verdict.fields))
 
-    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
+    def commit(self, entry: Entry, verdict: Verdict, render: Callable[[EventIds], dict[str, Any]]) -> OutboxRow:
         """Store an entry and its pending event in one transaction. From here it cannot be lost or doubled.
 
         `render` makes the event from the identity minted for it; `seal_event` links and signs it. Committing the
@@ -309,7 +309,7 @@ class Journal(JournalReader):
         recording: Evidence,
         entry: Entry,
         verdict: Verdict,
-        render: Callable[[Minted], dict[str, Any]],
+        render: Callable[[EventIds], dict[str, Any]],
         noted: Callable[[OutboxRow], None],
     ) -> OutboxRow:
         """Commit an entry again under the next number. Idempotent.
@@ -325,7 +325,7 @@ class Journal(JournalReader):
             return owed
 
     def accept(
-        self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[Minted], dict[str, Any]]
+        self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[EventIds], dict[str, Any]]
     ) -> OutboxRow:
         """Commit the entry that a person makes of an utterance under review, with name and reason.
 
@@ -344,7 +344,7 @@ class Journal(JournalReader):
         orders: Iterable[DurableOrder],
         draft: Draft | None,
         operator: str | None,
-        render: Callable[[Entry, Minted], dict[str, Any]],
+        render: Callable[[Entry, EventIds], dict[str, Any]],
         context: StandingContext = NOTHING_STANDS,
     ) -> OutboxRow | None:
         """Store the changes of one step of the dialogue in one transaction; the new pending event, if any.
@@ -358,7 +358,7 @@ class Journal(JournalReader):
                 match order:
                     case Note(utterance_id, reading, verdict):
                         self._entries.conclude(utterance_id, reading, verdict)
-                    case Drop(dropped):
+                    case StoreDropped(dropped):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, _TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
@@ -367,12 +367,12 @@ class Journal(JournalReader):
                     case Commit(agreed, verdict):
                         entry = self.queries.make_entry(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
-                    case WorkChange():
+                    case StoreWorkChange():
                         self.dialogue.save_work(order)
             self.dialogue.save_state(draft, operator, context)
         return owed
 
-    def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
+    def write_reviews(self, render: Callable[[ReviewChange, EventIds], dict[str, Any]]) -> int:
         """Store the changes of reviews, numbered and signed; how many."""
         return self.review_log.write(render, self._entries.make_instance_id(), self._key)
 

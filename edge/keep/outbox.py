@@ -50,7 +50,7 @@ class Outbox:
         self._db = db
         self._signer = signer
 
-    def due(self, limit: int) -> list[OutboxRow]:
+    def load_due(self, limit: int) -> list[OutboxRow]:
         """The first `limit` pending events in the order of their numbers.
 
         For a dead letter its tombstone: the inventory applies a device's events in order, and must not wait for it.

@@ -250,10 +250,10 @@ class Queries:
             duplicate=tally[f"event {ReceiptOutcome.DUPLICATE}"],
             refused=tally[f"event {ReceiptOutcome.REFUSED}"],
             deferred=tally[f"utterance {Outcome.DEFER}"],
-            held=self.count_held(),
+            held=self._count_held(),
         )
 
-    def count_held(self) -> int:
+    def _count_held(self) -> int:
         """The number of entries that wait for a person: refused ones and dead letters."""
         return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 

@@ -186,8 +186,8 @@ def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
             last = int(db.rows("SELECT coalesce(max(sequence), 0) AS n FROM entries")[0]["n"])
             _demand_same_device(directory, db, entries)
             entries.write_last_again()
-            entries.extend(entries_since(db, entries.last))
-            if entries.last > last:
+            entries.extend(entries_since(db, entries.last_sequence))
+            if entries.last_sequence > last:
                 _insert_missing_entries(directory, db, entries, last)
     except BaseException:
         entries.close()
@@ -198,11 +198,11 @@ def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
 def _demand_same_device(directory: Path, db: JournalDatabase, entries: EntryLog) -> None:
     if (newest := entries.newest) is None:
         return
-    known = db.rows("SELECT event_id FROM entries WHERE sequence = ?", entries.last)
+    known = db.rows("SELECT event_id FROM entries WHERE sequence = ?", entries.last_sequence)
     if known and known[0]["event_id"] != newest["entries"]["event_id"]:
         raise StorageFailed(
-            f"{directory / JOURNAL}: entry {entries.last} is another one than in {entries.path}; they are of two "
-            "devices: put back the one that was there, from a copy"
+            f"{directory / JOURNAL}: entry {entries.last_sequence} is another one than in {entries.path}; they are of "
+            "two devices: put back the one that was there, from a copy"
         )
 
 
@@ -213,13 +213,13 @@ def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: Entry
     """
     with db.writing():
         insert_missing(db, entries.entries_after(last))
-        if entries.last == last + 1:
+        if entries.last_sequence == last + 1:
             _conclude_supporting_utterances(db)
             return
         reviewed = _review_undecided(directory, db)
     _log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
-        *(db.path, entries.path.name, last, entries.last, _loss_summary(reviewed)),
+        *(db.path, entries.path.name, last, entries.last_sequence, _loss_summary(reviewed)),
     )
 
 

@@ -190,7 +190,7 @@ class Retention:
             reserve.refill()
         return free_bytes(self._directory)
 
-    def spare_evidence(self, limit: int) -> list[_Spare]:
+    def list_spare_evidence(self, limit: int) -> list[_Spare]:
         """The first `limit` unneeded recordings, oldest first, then those of unknown age."""
         return [_Spare(**row) for row in self._db.rows(f"{_SPARE} ORDER BY dated_at, rowid LIMIT ?", limit)]
 
@@ -239,7 +239,7 @@ class Retention:
     def _remove_outlived(self, excess: float, kept_from: str) -> None:
         """Remove spare recordings of `excess` bytes, and those from before `kept_from`."""
         outlived = []
-        for spare in self.spare_evidence(_AT_ONCE):
+        for spare in self.list_spare_evidence(_AT_ONCE):
             if excess <= 0 and spare.dated_at >= kept_from:
                 break
             outlived.append(spare)

@@ -20,7 +20,7 @@ import uuid_utils
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.hash_chain import BadEvent, ChainVerifier, Defect, PublicKey, Signer, StoredEvent
+from dockvoice_protocol.hash_chain import BadEvent, ChainVerifier, DefectKind, PublicKey, Signer, StoredEvent
 from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import now, parse_draft, parse_fields, parse_reading, to_json
 from edge.keep.database import JournalDatabase, Row
@@ -36,13 +36,13 @@ from edge.keep.queries import (
     parse_entry,
     parse_utterance,
 )
-from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
+from edge.records import SAMPLE_RATE, Draft, EventIds, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
 CORRECTED_REASON = "put right by the operator"  # The reason of that decision.
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
+class FlaggedEntry:
     """An entry that stands, and is flagged for a person."""
 
     entry: KeptEntry
@@ -78,7 +78,7 @@ class Review:
         self._db = db
         self._queries = queries
 
-    def under_review(self) -> list[KeptUtterance]:
+    def list_under_review(self) -> list[KeptUtterance]:
         """The utterances under review, oldest first."""
         return [
             parse_utterance(row) for row in self._db.rows(f"{UTTERANCE_SQL} WHERE review IS NOT NULL ORDER BY heard_at")
@@ -114,14 +114,14 @@ class Review:
         found = self._db.rows(f"{ENTRY_SQL} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
         return [parse_entry(row) for row in found]
 
-    def flagged_entries(self) -> list[Flagged]:
+    def flagged_entries(self) -> list[FlaggedEntry]:
         """The entries that a later answer contradicts, oldest first."""
         found = self._db.rows(
             "SELECT e.*, o.state, o.attempts, o.receipt, o.reason, u.flag FROM utterances u "
             "JOIN entries e USING (utterance_id) JOIN outbox o USING (event_id) "
             "WHERE u.flag IS NOT NULL ORDER BY e.sequence"
         )
-        return [Flagged(parse_entry(row), row["flag"]) for row in found]
+        return [FlaggedEntry(parse_entry(row), row["flag"]) for row in found]
 
     def find_open(self, which: str) -> UtteranceHistory:
         """An utterance under review, or a held entry. Raises UnreadableInput for any other.
@@ -191,7 +191,9 @@ class Review:
         self.store_decision(found, "accept", who, reason)
         self._end_review(found, withhold, event_id)
 
-    def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
+    def end_after_reentry(
+        self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
+    ) -> None:
         """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
             self.store_reentry(found, event_id, who, reason, withhold)
@@ -299,7 +301,7 @@ class ReviewLog:
         found = self._db.rows("SELECT event_id FROM reviews WHERE utterance_id = ? AND latest", utterance_id)
         return found[0]["event_id"] if found else None
 
-    def due(self, limit: int) -> list[OutboxRow]:
+    def load_due(self, limit: int) -> list[OutboxRow]:
         """The first `limit` unconfirmed review events."""
         found = self._db.rows(
             "SELECT event_id, sequence, body FROM reviews WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit
@@ -320,7 +322,7 @@ class ReviewLog:
         with self._db.writing():
             self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
 
-    def write(self, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer) -> int:
+    def write(self, render: Callable[[ReviewChange, EventIds], dict[str, Any]], instance: str, signer: Signer) -> int:
         """Number, chain and store the changes of reviews since the last pass; return how many."""
         if not (found := self._db.rows(_CHANGED, _AT_ONCE)):
             return 0
@@ -330,7 +332,7 @@ class ReviewLog:
         return len(found)
 
     def _write_change(
-        self, row: Row, render: Callable[[ReviewChange, Minted], dict[str, Any]], instance: str, signer: Signer
+        self, row: Row, render: Callable[[ReviewChange, EventIds], dict[str, Any]], instance: str, signer: Signer
     ) -> None:
         last = self._db.rows(
             "SELECT sequence, link FROM reviews UNION SELECT sequence, link FROM reviews_removed "
@@ -338,7 +340,7 @@ class ReviewLog:
         )
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         change = _parse_change(row)
-        minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
+        minted = EventIds(str(uuid_utils.uuid7()), sequence + 1, link, instance)
         event = hash_chain.seal_event(
             render(change, minted), link, change.recording.audio_sha256, row["reading"] or "null", signer
         )
@@ -410,19 +412,19 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
     return chain.held, None
 
 
-def _verify_removal(row: Row, chain: ChainVerifier, keys: Mapping[str, PublicKey]) -> Defect | None:
+def _verify_removal(row: Row, chain: ChainVerifier, keys: Mapping[str, PublicKey]) -> DefectKind | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
     if key is None or not key.verify(review_removal_digest(sequence, row["gone"]), str(row["signature"])):
-        return Defect.ERASURE_FORGED
+        return DefectKind.ERASURE_FORGED
     if sequence != chain.last + 1:
-        return Defect.MISSING
+        return DefectKind.MISSING
     if (row["body"], row["fields"]) not in {(None, None), ("{}", None)} or row["link"] not in {None, row["gone"]}:
-        return Defect.ALTERED
+        return DefectKind.ALTERED
     chain.last, chain.link = sequence, row["gone"]
     return None
 
 
-def _verify_event(row: Row, chain: ChainVerifier) -> Defect | None:
+def _verify_event(row: Row, chain: ChainVerifier) -> DefectKind | None:
     event = hash_chain.parse_event_or_empty(row["body"])
     chained = StoredEvent(
         sequence=row["sequence"],
@@ -432,7 +434,7 @@ def _verify_event(row: Row, chain: ChainVerifier) -> Defect | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Defect.ROW_ALTERED)
+    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else DefectKind.ROW_ALTERED)
     if wrong is None:
         chain.advance(chained)
     return wrong

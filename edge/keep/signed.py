@@ -49,7 +49,7 @@ class SignedDecisions:
                 self._count(DecisionFailure.REPEATED)
         return not known
 
-    def due(self) -> list[tuple[str, str]]:
+    def load_due(self) -> list[tuple[str, str]]:
         """The decisions to be carried out with their signatures, the oldest first."""
         found = self._db.rows("SELECT signature, body FROM orders WHERE body IS NOT NULL ORDER BY rowid")
         return [(row["signature"], row["body"]) for row in found]
@@ -230,15 +230,15 @@ class Clips:
         self._db = db
         self._directory = db.path.parent
 
-    def store(self, asked: StoredClip) -> bool:
+    def store(self, request: StoredClip) -> bool:
         """Store a request, and make its sound pending where requested; False for a duplicate."""
         with self._db.writing():
-            if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", asked.request):
+            if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", request.request):
                 return False
-            row = {name: getattr(asked, name) for name in ("request", "utterance_id", "who", "reason", "asked_at")}
-            self._db.insert("clip_requests", {**row, "taken_at": now(), "body": asked.body})
-            if asked.sound:
-                self._make_pending(asked.utterance_id, asked.audio_sha256)
+            row = {name: getattr(request, name) for name in ("request", "utterance_id", "who", "reason", "asked_at")}
+            self._db.insert("clip_requests", {**row, "taken_at": now(), "body": request.body})
+            if request.sound:
+                self._make_pending(request.utterance_id, request.audio_sha256)
         return True
 
     def make_unclear_pending(self) -> None:
@@ -248,7 +248,7 @@ class Clips:
                 for row in found:
                     self._make_pending(row["utterance_id"], row["audio_sha256"])
 
-    def due(self, limit: int) -> list[str]:
+    def load_due(self, limit: int) -> list[str]:
         """The ids of utterances whose sound is to be sent, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 

@@ -28,7 +28,7 @@ class Workday:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteTime:
+class SiteCalendar:
     """A site's time zone, with the beginnings of its business day and shifts."""
 
     zone: ZoneInfo
@@ -55,8 +55,8 @@ class SiteTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
-    """The optional fields of an entry: business day, context, converted counts."""
+class DerivedFields:
+    """What is derived for one entry beside its fields: business day, context, converted counts."""
 
     workday: Workday | None = None  # None without a configured time zone.
     context: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
@@ -217,7 +217,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
+class Cause:
     """One reason of a verdict, and the field it concerns, if it concerns one."""
 
     reason: Reason
@@ -228,7 +228,7 @@ class Because:
         return self.reason if self.field is None else f"{self.reason}:{self.field}"
 
 
-class Confirmation(StrEnum):
+class ConfirmationKind(StrEnum):
     """How the operator confirms a verdict, in the order of the time it takes."""
 
     EARCON = "earcon"  # A sound says that it is recorded.
@@ -245,17 +245,19 @@ class Verdict:
     """The deterministic judgement of a reading."""
 
     outcome: Outcome
-    reasons: tuple[Because, ...]
+    reasons: tuple[Cause, ...]
     fields: Mapping[str, FieldValue] = field(repr=False)
     """The validated values: all of them for ACCEPT, those that stand for ASK."""
     ask: str | None = None  # The field to ask for, when the outcome is ASK.
-    confirm: Confirmation = Confirmation.NONE  # How the operator confirms it. Not kept: it belongs to the moment.
+    confirm: ConfirmationKind = (
+        ConfirmationKind.NONE
+    )  # How the operator confirms it. Not kept: it belongs to the moment.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)
     """The values that the field asked for may have, the likeliest first: two for CHOICE, one for SPOKEN_YES."""
 
 
 @dataclass(frozen=True, slots=True)
-class Minted:
+class EventIds:
     """The identity an entry receives inside the transaction that commits it, never changed afterwards."""
 
     event_id: str  # UUIDv7: the idempotency key of the whole way.
@@ -286,7 +288,7 @@ class ReviewState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReviewChange:
-    """A change of an utterance under review."""
+    """The new state of an utterance's review, as the device tells it to the inventory."""
 
     state: ReviewState
     form: str
@@ -310,7 +312,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Put an utterance under review: a person decides about it."""
+    """Store an utterance as under review: a person decides about it."""
 
     utterance_id: str
     why: str
@@ -320,25 +322,25 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Make the draft an entry: a new one, one that amends, or one that cancels, as `draft.act` says."""
+    """Store the draft as an entry: a new one, one that amends, or one that cancels, as `draft.act` says."""
 
     draft: Draft
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """Store that the operator cancelled the draft before it was an entry."""
+class StoreDropped:
+    """Store that the operator dropped the draft before it was an entry."""
 
     draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
-class WorkChange:
-    """Change the active form, the language, or both."""
+class StoreWorkChange:
+    """Store a change of the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
 
 
-DurableOrder = Note | Park | Commit | Drop | ShiftEvent | WorkChange
+DurableOrder = Note | Park | Commit | StoreDropped | ShiftEvent | StoreWorkChange

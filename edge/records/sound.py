@@ -46,7 +46,7 @@ class Acoustics:
         return self.level_db - 10 * math.log10(1 + 10 ** (self.snr_db / 10))
 
 
-class Closing(StrEnum):
+class ClosedBy(StrEnum):
     """Why endpointing ended an utterance."""
 
     PAUSE = "pause"  # The operator fell silent for the hangover.
@@ -64,7 +64,7 @@ class Segment:
     speech_start: int
     speech_end: int
     closed: int  # Where in the sound the decision fell that the operator had finished.
-    closing: Closing
+    closing: ClosedBy
     pcm: bytes = field(repr=False)
 
     @property

@@ -205,19 +205,19 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class PlayEarcon:
     """Play an earcon at once."""
 
     earcon: Earcon
 
 
 @dataclass(frozen=True, slots=True)
-class Hush:
+class StopSpeaking:
     """Stop speaking."""
 
 
 @dataclass(frozen=True, slots=True)
-class Adjust:
+class AdjustVoice:
     """Change the device's voice: louder, softer, faster, slower."""
 
     what: Command

@@ -17,10 +17,10 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
+from edge.audio.portaudio import TURN, close_stream, import_sounddevice, require_alsa_opens, start_stream
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
-from edge.speak.mixer import Mixer, Phrase, Rank, Samples
+from edge.speak.mixer import Mixer, Phrase, PhrasePriority, Samples
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Loudspeaker:
         *,
         taken: Callable[[float, bytes], None] = lambda _at, _pcm: None,
         left: _Left = lambda _number, _at: None,
-        library: Callable[[], Any] = portaudio,
+        library: Callable[[], Any] = import_sounddevice,
     ) -> None:
         """`taken` is called on PortAudio's thread with every block and its time, for echo suppression.
 
@@ -87,7 +87,7 @@ class Loudspeaker:
         with self._lock:
             return self._playing.play_earcon(sound) if self.is_open else 0
 
-    def queue_phrase(self, rank: Rank) -> Phrase | None:
+    def queue_phrase(self, rank: PhrasePriority) -> Phrase | None:
         """Queue a phrase; None without a device."""
         with self._lock:
             return self._playing.queue_phrase(rank) if self.is_open else None

@@ -65,7 +65,7 @@ _SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 
 
 @cache
-def earcon(which: Earcon) -> Samples:
+def earcon_samples(which: Earcon) -> Samples:
     """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
     wave = np.concatenate([_render_tone(tone) for tone in _SCORES[which]])
     scaled = wave / np.abs(wave).max() * 10 ** (_PEAK_DB / 20) * np.iinfo(np.int16).max
@@ -101,7 +101,7 @@ _SOFTEST_DB, _LOUDEST_DB = -24.0, 6.0
 """So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
 
 
-class Rank(IntEnum):
+class PhrasePriority(IntEnum):
     """Priorities of queued phrases; the mixer plays higher ones first."""
 
     NEWS = 0  # What can wait for a quiet moment.
@@ -113,7 +113,7 @@ class Rank(IntEnum):
 class Phrase:
     """A queued phrase of the mixer, whose sound arrives clause by clause."""
 
-    rank: Rank
+    rank: PhrasePriority
     number: int
     waiting: deque[Samples] = field(default_factory=deque, repr=False)
     whole: bool = False  # No more sound follows.
@@ -156,13 +156,13 @@ class Mixer:
         self._earcons.append((self._next_number(), sound))
         return self._numbers
 
-    def queue_phrase(self, rank: Rank) -> Phrase:
+    def queue_phrase(self, rank: PhrasePriority) -> Phrase:
         """Queue a phrase before those of lower rank; its sound is passed to `append_sound`.
 
         A PRIORITY phrase drops all of lower rank. Beyond `MOST_WAITING` the oldest of the lowest rank is dropped.
         """
         phrase = Phrase(rank, self._next_number())
-        if rank is Rank.PRIORITY:
+        if rank is PhrasePriority.PRIORITY:
             self.stop_speaking()
         behind = sum(other.rank >= rank or other.began for other in self._phrases)
         self._phrases.insert(behind, phrase)
@@ -186,7 +186,7 @@ class Mixer:
 
     def stop_speaking(self) -> bool:
         """Drop all but priority phrases, current and queued; whether there were any."""
-        cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
+        cut = [phrase for phrase in self._phrases if phrase.rank is not PhrasePriority.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
                 left = phrase.waiting[0][:_FADE].astype(np.float64)

@@ -17,9 +17,9 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.records import Command
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.records.speech import Adjust, Earcon, Hush, Say, Sound
+from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Say, StopSpeaking
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import MOST_WAITING, Phrase, Rank, Samples, earcon
+from edge.speak.mixer import MOST_WAITING, Phrase, PhrasePriority, Samples, earcon_samples
 from edge.speak.wording import Clauses, Phrasing
 
 _logger = logging.getLogger(__name__)
@@ -157,28 +157,28 @@ class Speaker:
         self._phrasing = phrasing
         self._pace = min(max(pace, _SLOWEST), _FASTEST)
         self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
-        self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
+        self._news: deque[tuple[Say, PlayEarcon | None]] = deque(maxlen=MOST_WAITING)
         self._told_silent = False
         self._unprepared = asyncio.Event()
 
-    def carry_out(self, order: Say | Sound | Hush | Adjust) -> None:
+    def carry_out(self, order: Say | PlayEarcon | StopSpeaking | AdjustVoice) -> None:
         """Play an earcon, queue a phrase, stop speaking, or change volume or pace. Returns at once."""
         match order:
-            case Sound(which):
-                self._loudspeaker.play_earcon(earcon(which))
+            case PlayEarcon(which):
+                self._loudspeaker.play_earcon(earcon_samples(which))
             case Say():
-                self._queue_phrase(order, Rank.PRIORITY if order.priority else Rank.REPLY)
-            case Hush():
+                self._queue_phrase(order, PhrasePriority.PRIORITY if order.priority else PhrasePriority.REPLY)
+            case StopSpeaking():
                 self._loudspeaker.stop_speaking()
-            case Adjust(what):
+            case AdjustVoice(what):
                 self._adjust_voice(what)
 
-    def set_voice(self, phrases: ClauseCache | None, phrasing: Phrasing) -> None:
+    def set_voice(self, clauses: ClauseCache | None, wording: Phrasing) -> None:
         """Use another voice and wording for later orders."""
-        self._phrases, self._phrasing = phrases, phrasing
+        self._phrases, self._phrasing = clauses, wording
         self._unprepared.set()
 
-    def queue_news(self, say: Say, sound: Sound | None = None) -> None:
+    def queue_news(self, say: Say, sound: PlayEarcon | None = None) -> None:
         """Queue an announcement, after its earcon, for the next quiet moment. The oldest of too many are dropped."""
         self._news.append((say, sound))
 
@@ -190,7 +190,7 @@ class Speaker:
             while True:
                 await self._synthesise(*await self._orders.get())
 
-    def _queue_phrase(self, say: Say, rank: Rank) -> None:
+    def _queue_phrase(self, say: Say, rank: PhrasePriority) -> None:
         if self._phrases is None or (phrase := self._loudspeaker.queue_phrase(rank)) is None:
             return
         clauses = self._phrasing.clauses(say)
@@ -226,7 +226,7 @@ class Speaker:
 
     async def _cache_earcons_and_constant_clauses(self) -> None:
         for which in Earcon if self._phrases is not None else ():
-            earcon(which)
+            earcon_samples(which)
         while True:
             self._unprepared.clear()
             if self._phrases is not None:
@@ -240,4 +240,4 @@ class Speaker:
                 say, sound = self._news.popleft()
                 if sound is not None:
                     self.carry_out(sound)
-                self._queue_phrase(say, Rank.NEWS)
+                self._queue_phrase(say, PhrasePriority.NEWS)

@@ -192,12 +192,7 @@ class _CloudVoice(Voice):
     """One voice of one service."""
 
     def __init__(
-        self,
-        name: str,
-        connection: Connection,
-        about: str,
-        ask: Callable[[str, str], _Asked],
-        rate: int = SAMPLE_RATE,
+        self, name: str, connection: Connection, about: str, ask: Callable[[str, str], _Asked], rate: int = SAMPLE_RATE
     ) -> None:
         """`about`: the model, or the voice where that implies it. `ask` makes the request for a text and its language.
 

@@ -75,17 +75,17 @@ class Readback:
         self,
         fields: Mapping[str, FieldValue],
         terms: Terms = _PLAIN,
-        known: Mapping[str, FieldValue] = _NOTHING,
+        other_fields: Mapping[str, FieldValue] = _NOTHING,
         *,
         brief: bool = False,
     ) -> Clauses:
         """The entry's clauses in the form's order: `("pallet", "7 4 2,", "12 units,", "dock A")`.
 
         Long keys may be shortened to their end. A `brief` readback begins with the identifier itself, where it comes
-        first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
+        first, and omits labels of unambiguous values. Values of `other_fields` are not said, but give units.
         """
         there = [field for field in self._form.fields if self._form.is_read_back_alone(field, fields)]
-        told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
+        told = [self._field_clauses(field, {**other_fields, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
             if field.name in terms.ends or is_first or self._fits_no_other_field(field, fields[field.name]):
@@ -129,11 +129,11 @@ class Readback:
         clauses = (self._value_clauses(field.item_field, {field.name: "0"}, _PLAIN) for field in spelt)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
-    def text(
-        self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
+    def field_line(
+        self, name: str, value: FieldValue, terms: Terms = _PLAIN, other_fields: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
-        """One field as a line of text: `15 units, 1 5`. A field of `known` may be its unit."""
-        return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
+        """One field as a line of text: `15 units, 1 5`. A field of `other_fields` may be its unit."""
+        return self._text(self._form[name], {**other_fields, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         again = _digits_if_easily_misheard(field, fields[field.name], self._language)
@@ -147,16 +147,16 @@ class Readback:
             if self._form.is_read_back_alone(field, fields)
         )
 
-    def field_question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
+    def field_question(self, name: str, other_fields: Mapping[str, FieldValue] = _NOTHING) -> str:
         """The question for one field: the form's own, or its label.
 
         A field of `known` may change it: after damaged goods it asks for the good ones.
         """
         field = self._form[name]
         if self._language.code == "en":
-            return _question_beside(field.ask_beside, known) or field.ask
+            return _question_beside(field.ask_beside, other_fields) or field.ask
         named = field.wording(self._language.code)
-        return _question_beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
+        return _question_beside(named.ask_beside, other_fields) or named.ask or f"{self._label(field)}?"
 
     def form_name(self, form: Form) -> str:
         """The form's name as it is spoken."""
@@ -431,7 +431,7 @@ class Phrasing:
                 return self._fill_slot_about_field(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.text(
+                return self.readback.field_line(
                     say.asked, self._distinguishing_end(say.asked, value, other), say.terms, say.known
                 )
             case "fault" | "reason" | "scan" | "away" if name in say.slots:

@@ -126,7 +126,9 @@ class Wearer:
                 said[beyond.start : beyond.stop] = unknown if _changes_meaning(words, beyond) else ()
             elif most >= _DIP_DB and within and not _ends_phrase(words, beyond):
                 for at in beyond:
-                    said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.in_id(said[at].text) else said[at]
+                    said[at] = (
+                        replace(said[at], text=UNKNOWN) if ENGLISH.may_be_in_identifier(said[at].text) else said[at]
+                    )
         return tuple(said)
 
     def find_entry_between_other_voices(
@@ -167,7 +169,7 @@ class Wearer:
             for at in range(len(said))
         ]
         return tuple(
-            replace(word, text=UNKNOWN) if dip and ENGLISH.in_id(word.text) else word
+            replace(word, text=UNKNOWN) if dip and ENGLISH.may_be_in_identifier(word.text) else word
             for word, dip in zip(said, dips, strict=True)
         )
 
@@ -195,7 +197,9 @@ def _all_words_allow_value(
     if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
         return entry.value in (told.value, told.runner_up, *told.rivals)
     return not any(
-        ENGLISH.in_id(words[at - 1].text) and ENGLISH.in_id(words[at].text) for at in span if 0 < at < len(words)
+        ENGLISH.may_be_in_identifier(words[at - 1].text) and ENGLISH.may_be_in_identifier(words[at].text)
+        for at in span
+        if 0 < at < len(words)
     )
 
 
@@ -205,7 +209,7 @@ def _changes_meaning(words: Sequence[Word], run: range) -> bool:
     Without a word between two numbers they join to another number; without "no, thirteen" the corrected value stands.
     """
     between = run.start > 0 and run.stop < len(words)
-    inside = between and all(ENGLISH.in_id(words[at].text) for at in (run.start - 1, run.stop))
+    inside = between and all(ENGLISH.may_be_in_identifier(words[at].text) for at in (run.start - 1, run.stop))
     return inside or (run.start > 0 and _begins_with_phrase(words[run.start : run.stop], _TAKES_BACK))
 
 

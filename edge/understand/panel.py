@@ -18,15 +18,15 @@ from enum import StrEnum
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, TurnExpectation, Usage
-from edge.config import Prices, ReadMode
-from edge.ports import Attention, Interpreter
+from edge.config import Prices, ReadingSource
+from edge.ports import Interpreter, UtteranceListener
 from edge.records import Utterance
 from edge.understand.prices import Budget, with_cost
 from edge.understand.remote.failures import Garbled, Rejected
 from edge.understand.weighing import PanelRole, is_settled, weigh
 
 
-class Arrival(StrEnum):
+class ArrivalTime(StrEnum):
     """When an answer arrived, relative to the verdict."""
 
     IN_TIME = "in time"
@@ -40,7 +40,7 @@ class PanelAnswer:
 
     utterance_id: str
     interpreter: str
-    came: Arrival
+    came: ArrivalTime
     reading: Reading | None  # None where the answer was no reading, and was charged for.
     usage: Usage | None
 
@@ -58,7 +58,7 @@ class Member:
 class PanelSettings:
     """The mode of a panel, its delays, and the confidence that it requires."""
 
-    mode: ReadMode
+    mode: ReadingSource
     deadline_s: float
     hedge_s: float | None  # With no answer after so long another request is sent; None: never.
     sure_from: float  # The confidence that `agree` demands.
@@ -134,7 +134,7 @@ class Panel(Interpreter):
     def listen(self) -> _Listening:
         """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
-        second = self._second if self._terms.mode is ReadMode.PANEL else None
+        second = self._second if self._terms.mode is ReadingSource.PANEL else None
         asked = {PanelRole.FIRST: next(iter(self._first), None), PanelRole.SECOND: second}
         ears = {seat: one.interpreter.listen() for seat, one in asked.items() if one is not None}
         return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **ears})
@@ -151,15 +151,15 @@ class Panel(Interpreter):
             try:
                 reading = _with_cost(await member.interpreter.listen().finish(utterance), member.prices)
             except Unavailable as fault:
-                self._log_failure_and_charge_usage(utterance, member, fault, Arrival.DEFERRED)
+                self._log_failure_and_charge_usage(utterance, member, fault, ArrivalTime.DEFERRED)
                 if hopeless:
                     trouble, hopeless = fault, isinstance(fault, Rejected | Garbled)
             else:
-                self._charge_and_note_answer(utterance, reading, Arrival.DEFERRED)
+                self._charge_and_note_answer(utterance, reading, ArrivalTime.DEFERRED)
                 return reading
         raise trouble
 
-    async def weigh_answers(self, utterance: Utterance, ears: Mapping[PanelRole, Attention]) -> Reading:
+    async def weigh_answers(self, utterance: Utterance, ears: Mapping[PanelRole, UtteranceListener]) -> Reading:
         """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
             return await ears[PanelRole.ON_DEVICE].finish(utterance)
@@ -176,7 +176,7 @@ class Panel(Interpreter):
         out_of_reach = one.asked_beyond and not one.heard_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
-    async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: Attention) -> Reading | None:
+    async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: UtteranceListener) -> Reading | None:
         if seat is PanelRole.FIRST:
             reading = await self._first_answer_or_fallback(one, ear)
         elif seat is PanelRole.SECOND and self._second is not None:
@@ -187,7 +187,7 @@ class Panel(Interpreter):
             one.opinions[seat] = reading
         return reading
 
-    async def _first_answer_or_fallback(self, one: _Round, ear: Attention) -> Reading | None:
+    async def _first_answer_or_fallback(self, one: _Round, ear: UtteranceListener) -> Reading | None:
         """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
         pending = {self._start_task(self._ask_member(one, first, ear))}
@@ -204,29 +204,29 @@ class Panel(Interpreter):
                 pending.add(self._start_task(self._ask_member(one, another, another.interpreter.listen())))
         return None
 
-    async def _ask_member(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
+    async def _ask_member(self, one: _Round, member: Member, ear: UtteranceListener) -> Reading | None:
         """One model's reading; None where it fails. An answer after the verdict is reported as late."""
         one.asked_beyond |= member.is_beyond
         try:
             reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
             self._log_failure_and_charge_usage(
-                one.utterance, member, fault, Arrival.LATE if one.is_over else Arrival.IN_TIME
+                one.utterance, member, fault, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME
             )
             return None
         one.heard_beyond |= member.is_beyond
-        self._charge_and_note_answer(one.utterance, reading, Arrival.LATE if one.is_over else Arrival.IN_TIME)
+        self._charge_and_note_answer(one.utterance, reading, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME)
         return reading
 
-    def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: Arrival) -> None:
+    def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: ArrivalTime) -> None:
         self._add_to_budget(reading.usage)
         # An answer in time is among the opinions of the verdict.
-        kept = None if came is Arrival.IN_TIME else reading
+        kept = None if came is ArrivalTime.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
     def _log_failure_and_charge_usage(
-        self, utterance: Utterance, member: Member, fault: Unavailable, came: Arrival
+        self, utterance: Utterance, member: Member, fault: Unavailable, came: ArrivalTime
     ) -> None:
         """Report a failure; an answer that made no reading still costs."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
@@ -257,10 +257,10 @@ class Panel(Interpreter):
         return task
 
 
-class _Listening(Attention):
+class _Listening(UtteranceListener):
     """The open attentions of all interpreters to one utterance."""
 
-    def __init__(self, panel: Panel, ears: Mapping[PanelRole, Attention]) -> None:
+    def __init__(self, panel: Panel, ears: Mapping[PanelRole, UtteranceListener]) -> None:
         self._panel = panel
         self._ears = ears
 

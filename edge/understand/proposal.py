@@ -33,7 +33,7 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import BRIEF, ExplanationCache, cached_lexicon
-from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, NotUnderstoodReason, Reading, Word
 
 _TALLY, _OF_PLACES = Command.HOW_MANY_HERE, {Command.WHAT_IS_LEFT, Command.TRAILER_DONE}
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
@@ -45,22 +45,22 @@ NOISE_S = 0.2
 back needs longer: the shortest such word, "not", takes a quarter of a second."""
 
 
-def propose_reading(
-    interpreter: str,
+def read_recognised_words(
+    interpreter_name: str,
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
     language: Language = ENGLISH,
     *,
-    noise_s: float = NOISE_S,
+    longest_noise_s: float = NOISE_S,
 ) -> Reading:
     """Make a reading of the words; words outside the grammar leave a field that they touch without a sure value.
 
-    Unknown words before the first field that last at most `noise_s` are dropped; 0: none is.
+    Unknown words before the first field that last at most `longest_noise_s` are dropped; 0: none is.
     """
-    meant, fields = parse_without_breath(words, form, catalogue, language, noise_s=noise_s)
-    before = meant.preface_words(longer_than_s=noise_s)
-    return build_reading(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
+    meant, fields = parse_without_breath(words, form, catalogue, language, longest_noise_s=longest_noise_s)
+    before = meant.preface_words(longer_than_s=longest_noise_s)
+    return build_reading(interpreter_name, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
 def parse_without_breath(
@@ -69,14 +69,14 @@ def parse_without_breath(
     catalogue: Catalogue,
     language: Language = ENGLISH,
     *,
-    noise_s: float = NOISE_S,
+    longest_noise_s: float = NOISE_S,
     explained: ExplanationCache | None = None,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
     """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
     meant = parse_meaning(words, form, catalogue, language, explained=explained)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
-    if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
+    if not before or meant.preface_words(longer_than_s=longest_noise_s) or first != before:
         return meant, meant.fields
     return meant, parse_meaning(words[len(before) :], form, catalogue, language, explained=explained).fields
 
@@ -99,7 +99,7 @@ def build_reading(
     """
     said = Reading(interpreter, form.name, tuple(words), {}, preface=meant.preface_words())
     if all(word.text == UNKNOWN for word in words):
-        return replace(said, not_understood=NotUnderstood.NO_WORDS)
+        return replace(said, not_understood=NotUnderstoodReason.NO_WORDS)
     if (entry := _read_query_about_entry_or_place(said, form, catalogue, language)) is not None:
         return entry
     whole = all(field.name in fields for field in form.fields if field.required)
@@ -159,7 +159,7 @@ def _read_query_about_entry_or_place(
         return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order.command is Command.WHERE_TO
-    return replace(said, not_understood=NotUnderstood.NOT_DICTATION) if doubtful else None
+    return replace(said, not_understood=NotUnderstoodReason.NOT_DICTATION) if doubtful else None
 
 
 def _may_name(order: ParsedCommand, field: FormField, form: Form) -> bool:
@@ -181,7 +181,7 @@ def _read_fieldless(said: Reading, form: Form, catalogue: Catalogue, meant: Mean
     nothing = is_murmur(words, language) and not says_next(words, language) and not ends
     talk = nothing or (is_chatter(words, form, catalogue, language) and not begins_with_cancellation(words, language))
     if talk:
-        return replace(said, not_understood=NotUnderstood.TALK)
+        return replace(said, not_understood=NotUnderstoodReason.TALK)
     return _make_not_dictation(said, form, meant)
 
 
@@ -192,7 +192,7 @@ def _make_not_dictation(said: Reading, form: Form, meant: Meaning) -> Reading:
     }
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
     known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
-    return replace(said, not_understood=NotUnderstood.NOT_DICTATION, unrecorded=known)
+    return replace(said, not_understood=NotUnderstoodReason.NOT_DICTATION, unrecorded=known)
 
 
 def _is_clear(said: FieldReading) -> bool:
@@ -314,7 +314,7 @@ def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
     if len(words) < _FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False
-    strange = sum(not language.in_id(token.text) for token in said)
+    strange = sum(not language.may_be_in_identifier(token.text) for token in said)
     figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)
     in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
     return strange >= _FEWEST_STRANGE and in_a_row < _FIGURES_IN_A_ROW

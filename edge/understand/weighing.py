@@ -14,8 +14,8 @@ from dataclasses import field as attribute
 from enum import IntEnum
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
-from edge.config import ReadMode
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, ScanFault
+from edge.config import ReadingSource
 from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
@@ -42,7 +42,12 @@ class PanelRole(IntEnum):
 
 
 def weigh(
-    opinions: Mapping[PanelRole, Reading], mode: ReadMode, form: Form, sure_from: float, *, out_of_reach: bool = False
+    opinions: Mapping[PanelRole, Reading],
+    mode: ReadingSource,
+    form: Form,
+    sure_from: float,
+    *,
+    out_of_reach: bool = False,
 ) -> Reading:
     """The one reading to decide about, made of the `opinions` there are.
 
@@ -53,26 +58,26 @@ def weigh(
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    if mode is ReadMode.PANEL:
+    if mode is ReadingSource.PANEL:
         reading = _merge_agreed(_first_reading_of_each_model(came), form, sure_from)
     else:
         reading = _check_against_device(came[0], opinions.get(PanelRole.ON_DEVICE), sure_from)
-    others = tuple(came) if len(came) > 1 or mode is ReadMode.PANEL else ()
+    others = tuple(came) if len(came) > 1 or mode is ReadingSource.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
-def is_settled(opinions: Mapping[PanelRole, Reading], mode: ReadMode, form: Form, sure_from: float) -> bool:
+def is_settled(opinions: Mapping[PanelRole, Reading], mode: ReadingSource, form: Form, sure_from: float) -> bool:
     """Whether further readings could not change the result, so that the panel need not wait.
 
     In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
-        case ReadMode.ON_DEVICE:
+        case ReadingSource.ON_DEVICE:
             return PanelRole.ON_DEVICE in opinions
-        case ReadMode.CLOUD_FIRST | ReadMode.CASCADE:
+        case ReadingSource.CLOUD_FIRST | ReadingSource.CASCADE:
             first = opinions.get(PanelRole.FIRST)
             return first is not None and (first.not_understood is not None or PanelRole.ON_DEVICE in opinions)
-        case ReadMode.PANEL:
+        case ReadingSource.PANEL:
             ears = _first_reading_of_each_model([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 
@@ -158,7 +163,7 @@ def _check_against_device(first: Reading, own: Reading | None, sure_from: float)
     }
     another = (first.act, first.command) != (own.act, own.command)
     if another and (_is_sure(own, sure_from) or sure.keys() - first.fields):
-        return Reading(first.interpreter, first.form, first.words, {}, NotUnderstood.NOT_DICTATION)
+        return Reading(first.interpreter, first.form, first.words, {}, NotUnderstoodReason.NOT_DICTATION)
     fields = dict(first.fields)
     for name, either in sure.items():
         if (read := fields.get(name)) is None:
@@ -180,15 +185,15 @@ def _names_the_same(one: Reading, other: Reading) -> bool:
     return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
-def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
+def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstoodReason | ScanFault | None:
     """Why the readings make no entry: all are not understood, or their acts differ; None where they make one."""
     if not understood:
         reasons = {one.not_understood for one in came}
-        return came[0].not_understood if len(reasons) == 1 else NotUnderstood.NOT_DICTATION
+        return came[0].not_understood if len(reasons) == 1 else NotUnderstoodReason.NOT_DICTATION
     acts = {(one.act, one.command) for one in understood}
     alone = len(understood) < min(_ENOUGH, len(came))
     if len(acts) > 1 or (alone and understood[0].act in _CONSEQUENTIAL):
-        return NotUnderstood.NOT_DICTATION
+        return NotUnderstoodReason.NOT_DICTATION
     return None
 
 

@@ -164,12 +164,12 @@ class ApiContext:
         done = deeds.UserAction(self.token.who, self.address, action, about, details)
         deeds.record_action(transaction, done, self.resources.now(), self.resources.signer)
 
-    def sites(self, wanted: str | None) -> tuple[str, ...] | None:
+    def sites(self, wanted_site: str | None) -> tuple[str, ...] | None:
         """The sites to read: the wanted one, else all that the token may read (None: every one). Raises Problem."""
-        if wanted is None:
+        if wanted_site is None:
             return self.token.sites
-        demand_scope(self.token, wanted, Scope.READ)
-        return (wanted,)
+        demand_scope(self.token, wanted_site, Scope.READ)
+        return (wanted_site,)
 
     def next_page(self, place: str) -> str:
         """The URL of the next page of this list, at the cursor `place`."""
@@ -179,7 +179,7 @@ class ApiContext:
 
 def demand_scope(token: Token, site: str, scope: Scope) -> None:
     """Raise Problem if the token lacks the scope at the site."""
-    if not token.may(site, scope):
+    if not token.may_access(site, scope):
         raise Problem(
             "not_granted",
             f"{token.name}: may not {scope} at {site}; let a token be made: dockvoice api token add NAME "

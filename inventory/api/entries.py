@@ -92,7 +92,7 @@ def _get_entry(context: ApiContext) -> Answer:
         steps = history.load_amendment_chain(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         against = load_flags(transaction, [event_id]).get(event_id, [])
-    if found is None or not context.token.may(found.site, Scope.READ):  # a token for another site learns nothing
+    if found is None or not context.token.may_access(found.site, Scope.READ):  # a token for another site learns nothing
         raise Problem("unknown", f"{event_id}: no event of this id is here")
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
     steps_out = [_step_out(one) for one in steps]
@@ -108,14 +108,13 @@ def _flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
 
 def _entry_out(one: ListedEntry) -> EntryOut:
     columns = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
-    counts = one.state == "current" and not one.struck
+    counts = one.state == "current" and not one.is_struck
     return EntryOut(**columns, counts=counts, flags=_flags_out(one.flags))
 
 
 def _step_out(one: history.Step) -> StepOut:
     proof = ProofOut(
-        holds=one.proof.fault is None,
-        **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__},
+        holds=one.proof.fault is None, **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__}
     )
     columns = {name: getattr(one, name) for name in ("event_id", "kind", "sequence", "received_at", "state")}
     return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))

@@ -92,7 +92,7 @@ class RosterIn(Body):
 def _list_kinds(context: ApiContext) -> Answer:
     """Answer with the latest version of every kind of master data of a site."""
     with context.read_transaction() as transaction:
-        found = context.resources.catalogue(context.parameters.site, transaction).kinds()
+        found = context.resources.catalogue(context.parameters.site, transaction).current_versions()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
@@ -229,7 +229,7 @@ def _store_and_publish(
 
 def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
-    if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.load_sites(
+    if not context.token.grants_site(context.parameters.site) and context.parameters.site not in fleet.load_sites(
         transaction
     ):
         raise Problem(
@@ -248,7 +248,7 @@ def _version_out(one: Version) -> MasterOut:
 
 def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     rows: Sequence[Cells] = one.rows
-    shows = context.token.may(one.site, Scope.WRITE)  # a number is enough to sign on
+    shows = context.token.may_access(one.site, Scope.WRITE)  # a number is enough to sign on
     operators = [
         OperatorOut(
             name=who.name,

@@ -81,11 +81,11 @@ class Token:
         """The sites that it may read; None: every one."""
         return None if _EVERY in self.grants else tuple(sorted(self.grants))
 
-    def may(self, site: str, scope: Scope) -> bool:
+    def may_access(self, site: str, scope: Scope) -> bool:
         """Whether the token has the scope at the site."""
         return max(self.grants.get(site, 0), self.grants.get(_EVERY, 0)) >= scope
 
-    def names(self, site: str) -> bool:
+    def grants_site(self, site: str) -> bool:
         """Whether it was granted this site by name."""
         return site in self.grants
 

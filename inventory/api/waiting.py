@@ -11,7 +11,7 @@ from inventory.api.endpoint import Answer, ApiContext, Endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
 from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor, encode_cursor
 from inventory.queries import refusals as turned_down
-from inventory.reviews.flags import undecided_and_current
+from inventory.reviews.flags import is_undecided_and_current
 from inventory.reviews.reviews import Review
 from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
@@ -66,7 +66,7 @@ def _list_flags(context: ApiContext) -> Answer:
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
-        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(undecided_and_current())
+        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(is_undecided_and_current())
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:

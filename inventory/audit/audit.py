@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import (
     Acknowledgement,
     BadEvent,
     ChainVerifier,
-    Defect,
+    DefectKind,
     KeySpan,
     KnownFaults,
     PublicKey,
@@ -92,7 +92,7 @@ class AuditReport:
             yield f"  refused, so that no entry was made of them: {_format_runs(self.refused)}"
         for one in self.acknowledged:
             why = f"{mark_unprintable(one.who)}, {one.at}: {mark_unprintable(one.reason)}"
-            yield f"  KNOWN at {one.sequence}: {Defect(one.wrong).message} ({why})"
+            yield f"  KNOWN at {one.sequence}: {DefectKind(one.wrong).message} ({why})"
         yield from self._fault_lines()
 
     def _fault_lines(self) -> Iterator[str]:
@@ -104,7 +104,7 @@ class AuditReport:
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
-            yield f"  WITHHELD: {_format_runs(self.withheld)}: {Defect.WITHHELD.message}"
+            yield f"  WITHHELD: {_format_runs(self.withheld)}: {DefectKind.WITHHELD.message}"
         counted = {
             "STRAY: entries without an event behind them": self.stray_entries,
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
@@ -123,25 +123,21 @@ def audit_device(
     keys: Mapping[str, PublicKey] | None,
     tell: Callable[[int], None] = lambda _: None,
     *,
-    known: KnownFaults | None = None,
+    known_faults: KnownFaults | None = None,
 ) -> AuditReport:
     """Verify a device's events from the first to the last, or to the first fault that is not acknowledged.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
     each event with the number of valid ones. Raises Unavailable.
     """
-    return _Audit(store, of, keys, known or KnownFaults((), {})).verify_and_report(tell)
+    return _Audit(store, of, keys, known_faults or KnownFaults((), {})).verify_and_report(tell)
 
 
 class _Audit:
     """The audit of one device in progress."""
 
     def __init__(
-        self,
-        store: Store,
-        of: DeviceProgress,
-        keys: Mapping[str, PublicKey] | None,
-        known: KnownFaults,
+        self, store: Store, of: DeviceProgress, keys: Mapping[str, PublicKey] | None, known: KnownFaults
     ) -> None:
         self._store = store
         self._of = of
@@ -196,7 +192,7 @@ class _Audit:
                 self._collect(came)
                 return None
         if came.withheld and not self._check_acknowledged_and_note_hash(
-            BadEvent(came.sequence, Defect.WITHHELD), _evidence_hash(came, chained.previous)
+            BadEvent(came.sequence, DefectKind.WITHHELD), _evidence_hash(came, chained.previous)
         ):
             self._withheld.append(came.sequence)
         if not came.applied:
@@ -213,30 +209,30 @@ class _Audit:
         """Faults that only all events together show."""
         if self._links.last < self._of.handled:
             yield (
-                BadEvent(self._links.last + 1, Defect.MISSING),
+                BadEvent(self._links.last + 1, DefectKind.MISSING),
                 sha256_hex(f"{self._links.link}\n{self._of.handled}\n"),
             )
         for sequence, told in self._states.find_faults():
-            yield BadEvent(sequence, Defect.STATE_ALTERED), sha256_hex(told)
+            yield BadEvent(sequence, DefectKind.STATE_ALTERED), sha256_hex(told)
 
     def _check_acknowledged_and_note_hash(self, broken: BadEvent, found: str) -> bool:
         known = self._known.excuse_if_acknowledged(broken, lambda: found)
-        if not known and (self._found is None or broken.wrong is not Defect.WITHHELD):
+        if not known and (self._found is None or broken.wrong is not DefectKind.WITHHELD):
             self._found = found  # of the fault that ends the audit, else of the first one withheld
         return known
 
-    def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Defect | None:
+    def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> DefectKind | None:
         """The first mismatch between an event and its stored rows; None if they match."""
         return self._find_row_fault(came, event) or _find_entry_fault(came) or self._stock.find_fault(came)
 
-    def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Defect | None:
+    def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> DefectKind | None:
         """The mismatch between an event and its own row; None if they match."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
         if came.applied:
             source = Topics("", self._of.site, self._of.device).source
             same = same and (event.get("source"), event.get("type")) == (source, came.type)
-        return None if same else Defect.ROW_ALTERED
+        return None if same else DefectKind.ROW_ALTERED
 
 
 class _EntryStates:
@@ -277,16 +273,16 @@ class _StockMoves:
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 
-    def find_fault(self, came: TrailEvent) -> Defect | None:
+    def find_fault(self, came: TrailEvent) -> DefectKind | None:
         """The mismatch between the stored stock moves and the events; None if they match."""
         if not _is_same_move(came.added, _stock_added(came)):
-            return Defect.STOCK_ALTERED
+            return DefectKind.STOCK_ALTERED
         named = self._replaced_id(came)
         if named is not None and named not in self._ended:
             return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
-        return None if _is_same_move(came.taken_back, back) else Defect.STOCK_ALTERED
+        return None if _is_same_move(came.taken_back, back) else DefectKind.STOCK_ALTERED
 
     def _replaced_id(self, came: TrailEvent) -> str | None:
         said = _data(parse_event_or_empty(came.body)) if came.applied and not came.withheld else {}
@@ -300,7 +296,7 @@ def _stock_added(came: TrailEvent) -> StockMove | None:
 
     event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
-    its = stock.quantity_with_columns(said["fields"]) if "fields" in said else None
+    its = stock.make_quantity_columns(said["fields"]) if "fields" in said else None
     if its is None:
         return None
     site, device = event["source"].split("/")[2::2]
@@ -426,20 +422,20 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _find_entry_fault(came: TrailEvent) -> Defect | None:
+def _find_entry_fault(came: TrailEvent) -> DefectKind | None:
     """The mismatch between an event and its entry; None if they match."""
     event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
     if made is None or "fields" not in said:
-        return None if made is None and "fields" not in said else Defect.ENTRY_ALTERED
+        return None if made is None and "fields" not in said else DefectKind.ENTRY_ALTERED
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
     same = expected == found and _tell_booleans_from_numbers(said["fields"]) == _tell_booleans_from_numbers(
         parse_event_or_empty(made.fields)
     )
-    return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Defect.ENTRY_ALTERED
+    return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else DefectKind.ENTRY_ALTERED
 
 
 def _tell_booleans_from_numbers(value: Any) -> Any:
@@ -451,10 +447,10 @@ def _tell_booleans_from_numbers(value: Any) -> Any:
     return (isinstance(value, bool), value)
 
 
-def _evidence_hash(came: TrailEvent, link: str, wrong: Defect | None = None) -> str:
+def _evidence_hash(came: TrailEvent, link: str, wrong: DefectKind | None = None) -> str:
     """A hash of the audited state that an acknowledgement covers."""
     body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
-    moved = f"{came.added}\n{came.taken_back}\n" if wrong is Defect.STOCK_ALTERED else ""
+    moved = f"{came.added}\n{came.taken_back}\n" if wrong is DefectKind.STOCK_ALTERED else ""
     return sha256_hex(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 

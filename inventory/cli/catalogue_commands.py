@@ -140,7 +140,7 @@ def _catalogue_print_versions(
 ) -> None:
     """Show the current versions, or the rows of one."""
     with _open_catalogue(context, site, config, database) as desk:
-        found = desk.catalogue.kinds() if kind is None else [desk.catalogue.current(kind)]
+        found = desk.catalogue.current_versions() if kind is None else [desk.catalogue.current(kind)]
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
@@ -177,7 +177,7 @@ def _catalogue_diff(
 ) -> None:
     """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
     with _open_catalogue(context, site, config, database) as desk:
-        found = desk.catalogue.differ(kind, before, after)
+        found = desk.catalogue.compare_versions(kind, before, after)
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
@@ -250,7 +250,9 @@ def _catalogue_devices(
     from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
     with _open_catalogue(context, site, config, database, broker) as desk:
-        wanted = [one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.kinds())) if one]
+        wanted = [
+            one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.current_versions())) if one
+        ]
         found = read_reported_versions(desk.settings, desk.catalogue.site)
     if json_lines:
         for one in found:
@@ -258,9 +260,9 @@ def _catalogue_devices(
                 kind: {"reason": of.reason, "version": of.version, "told": of.told} for kind, of in one.declined.items()
             }
             told = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
-            echo(json.dumps({**told, "lacks": one.lacks(wanted)}, ensure_ascii=False))
+            echo(json.dumps({**told, "lacks": one.kinds_not_run(wanted)}, ensure_ascii=False))
         return
-    behind = [one for one in found if one.lacks(wanted)]
+    behind = [one for one in found if one.kinds_not_run(wanted)]
     table = narrow_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind")
     for heading in ("device", "state", "runs", "lacks", "refused"):
         table.add_column(heading)
@@ -268,7 +270,7 @@ def _catalogue_devices(
         refused = (f"{kind}: {of.reason}" + (f", {of.told}" if of.told else "") for kind, of in one.declined.items())
         runs = (f"{kind} {version}" for kind, version in one.versions.items())
         state = "online" if one.online else "offline"
-        table.add_row(one.device, state, "\n".join(runs), "\n".join(one.lacks(wanted)), "\n".join(refused))
+        table.add_row(one.device, state, "\n".join(runs), "\n".join(one.kinds_not_run(wanted)), "\n".join(refused))
     print_tables(table)
 
 

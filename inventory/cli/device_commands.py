@@ -84,7 +84,7 @@ def _require_nothing_unsent(store: Store, found: list[At]) -> None:
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
     with store.transaction() as transaction:
-        lost = [("/".join(at), owed) for at in found if (owed := retiring.find_unsent(transaction, at))]
+        lost = [("/".join(at), owed) for at in found if (owed := retiring.count_data_lost_with(transaction, at))]
     if lost:
         told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
         raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
-from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, KnownFaults, format_acknowledgement
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, KnownFaults, format_acknowledgement
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.terminal.tables import SafeConsole, configure_logging, pluralize, print_tables
 from inventory.audit import audit
@@ -230,7 +230,7 @@ def audit_acknowledge(
     with open_store(context, config, database) as store:
         (of,) = audit.find_devices(store, device)
         report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
-    wrong = report.broken or next((BadEvent(number, Defect.WITHHELD) for number in report.withheld), None)
+    wrong = report.broken or next((BadEvent(number, DefectKind.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
         raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
@@ -259,12 +259,11 @@ def _audit_with_progress(
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731
-        return audit.audit_device(store, of, keys, tell, known=known)
+        return audit.audit_device(store, of, keys, tell, known_faults=known)
 
 
 _Directory = Annotated[
-    Path | None,
-    typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
+    Path | None, typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings.")
 ]
 _Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
 _KeyFile = Annotated[
@@ -420,7 +419,7 @@ def pending(
     warn too. With --json one object a line.
     """
     with open_store(context, config, database) as store:
-        found = store.outbox.pending()
+        found = store.outbox.count_pending_by_kind()
         if drop is not None:
             _confirm_and_drop_work(store, drop, found)
             return

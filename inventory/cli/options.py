@@ -89,9 +89,9 @@ def settings_of(config: Path | None, *, broker: str | None = None, database: str
     return load_settings(InventorySettings, config, **overrides)
 
 
-def echo(told: str) -> None:
+def echo(text: str) -> None:
     """Print to stdout as `typer.echo` does, with control characters escaped."""
-    typer.echo(escape_lines(told))
+    typer.echo(escape_lines(text))
 
 
 def narrow_table(title: str) -> Table:

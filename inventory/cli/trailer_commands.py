@@ -104,10 +104,7 @@ _Making = Callable[["Connection", datetime], list[ExpectedList]]
 
 
 def _replace_lists(
-    site: str,
-    announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]],
-    transaction: Connection,
-    now: datetime,
+    site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], transaction: Connection, now: datetime
 ) -> list[ExpectedList]:
     from inventory.site.expected import replace_list  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 

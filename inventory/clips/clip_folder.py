@@ -82,9 +82,9 @@ class ClipFolder:
             raise NoSound(f"{path}: is not what the device sent; ask for it once more")
         return sound
 
-    def remove_except(self, wanted: Collection[SignedSound]) -> None:
-        """Delete all files except those of `wanted`. Raises OSError."""
-        names = {self._path(sound).name for sound in wanted}
+    def remove_except(self, kept: Collection[SignedSound]) -> None:
+        """Delete all files except those of `kept`. Raises OSError."""
+        names = {self._path(sound).name for sound in kept}
         for path in self.folder.glob(f"*{_SUFFIX}"):
             if path.name not in names:
                 path.unlink(missing_ok=True)

@@ -284,11 +284,7 @@ def _save_row(
 
 
 def _match_sound(sound: SignedSound) -> tuple[Any, ...]:
-    return (
-        clips.c.site == sound.site,
-        clips.c.device == sound.device,
-        clips.c.utterance_id == sound.utterance_id,
-    )
+    return (clips.c.site == sound.site, clips.c.device == sound.device, clips.c.utterance_id == sound.utterance_id)
 
 
 def _parse_clip(row: RowMapping) -> Clip:

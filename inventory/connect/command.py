@@ -27,13 +27,13 @@ from inventory.connect.ports import (
     TEST_REFERENCE_PREFIX,
     Away,
     Declined,
+    DeclineReason,
     Document,
     DocumentState,
     Posting,
-    Pulled,
+    PulledData,
     PulledItem,
     ReversalReason,
-    Why,
     describe_omitted,
 )
 
@@ -47,7 +47,7 @@ _DIRECTORY = Path("/etc/dockvoice/connect")
 _UNIT = "EA"  # Unit of a test item if the other system reports no items.
 _SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
-_ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
+_ASKED_FOR = {DeclineReason.LOT_MISSING: "--lot", DeclineReason.PLACE_UNKNOWN: "--place"}
 """The option that supplies what a test receipt was declined for, by the reason."""
 
 
@@ -231,7 +231,7 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     print_tables(table)
 
 
-def _print_pulled(pulled: Pulled) -> None:
+def _print_pulled(pulled: PulledData) -> None:
     if pulled.expected is not None and not pulled.expected:
         echo("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
@@ -247,7 +247,7 @@ def _print_pulled(pulled: Pulled) -> None:
         echo(message)
 
 
-def _print_planned(at: ConnectorService, pulled: Pulled) -> None:
+def _print_planned(at: ConnectorService, pulled: PulledData) -> None:
     for message in at.describe_master_changes(pulled):
         echo(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
@@ -259,7 +259,7 @@ def _print_planned(at: ConnectorService, pulled: Pulled) -> None:
         echo(message)
 
 
-def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
+def _choose_item(pulled: PulledData, given: str | None) -> PulledItem:
     if pulled.items is None and given is not None:  # A connector that pulls no items may still know this one.
         return PulledItem(given, given, _UNIT, (), lot_needed=False)
     items = pulled.items or ()

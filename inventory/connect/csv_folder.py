@@ -11,10 +11,10 @@ from pydantic import Field
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.systemd import refuse_root_for_others
-from inventory.connect.csv_in import Incoming
-from inventory.connect.csv_out import Closing, Format, Outgoing
+from inventory.connect.csv_in import FileImporter
+from inventory.connect.csv_out import BatchLimits, FileWriter, Format
 from inventory.connect.notices import receipt_notice, reversal_notice, reversal_reference
-from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, ReversalReason
+from inventory.connect.ports import Away, Document, DocumentState, Posting, PulledData, ReversalReason
 from inventory.connect.settings import ConnectionSettings
 
 log = logging.getLogger("inventory.connect")
@@ -58,10 +58,10 @@ class CsvFolder:
         if settings.format is Format.XLSX:
             _require_openpyxl(name)
         self._settings = settings
-        self._out = Outgoing(
-            name, settings.folder, settings.format, Closing(settings.batch_lines, settings.batch_s), now
+        self._out = FileWriter(
+            name, settings.folder, settings.format, BatchLimits(settings.batch_lines, settings.batch_s), now
         )
-        self._in = Incoming(name, settings.folder, settings.operator_forms, now)
+        self._in = FileImporter(name, settings.folder, settings.operator_forms, now)
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The document of the posting's line, if one was written."""
@@ -84,7 +84,7 @@ class CsvFolder:
             self._out.append(reversal_notice(posting, why))
         return next(iter(self.find(posting)), document)
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Import the dropped files; the current lists, items and operators."""
         return self._in.pull()
 

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
-from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
+from inventory.connect.ports import Away, Omission, PulledData, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
 from inventory.site.expected_file import EXPECTED_LAYOUT as EXPECTED
 from inventory.site.expected_file import read_expected
@@ -61,7 +61,7 @@ _COPY = "dropped"  # Name of a file's copy while it is read.
 _Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
 
 
-class Incoming:
+class FileImporter:
     """Imports dropped files and stores the current data. Used by one thread."""
 
     def __init__(self, name: str, folder: Path, forms: Collection[str], now: Callable[[], datetime]) -> None:
@@ -77,7 +77,7 @@ class Incoming:
             ),
         }
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Import new files; the current data. A refused file is reported once. Raises Away."""
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
@@ -88,7 +88,7 @@ class Incoming:
             for own in (self._own.parent, self._own):
                 create_folder(own, OWN)
             omitted = [one for file in self._list_dropped() for one in self._import_file(file)]
-            return Pulled(
+            return PulledData(
                 expected=self._load_standing_lines(),
                 items=self._load_latest("items", _read_items),
                 operators=self._load_latest("operators", lambda file: read_operators(file, self._forms)),
@@ -108,7 +108,7 @@ class Incoming:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
 
-    def _import_file(self, file: Path) -> Iterator[Omitted]:
+    def _import_file(self, file: Path) -> Iterator[Omission]:
         """Import a file whole, or move it to `refused` with its faults in a file beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:
@@ -125,7 +125,7 @@ class Incoming:
             _write_durably(report, "".join(f"{one}\n" for one in faults))
             share_with_group(report)
             more = f"; and {len(faults) - 1} more, in {mark_unprintable(report.name)}" if len(faults) > 1 else ""
-            yield Omitted(f"file {mark_unprintable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
+            yield Omission(f"file {mark_unprintable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._move(file, "archive")
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, fields_by_role, format_time
-from inventory.connect.ports import Away, Declined, Posting, Why
+from inventory.connect.ports import Away, Declined, DeclineReason, Posting
 from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
 
 COLUMNS = (
@@ -61,17 +61,19 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class BatchLimits:
     """Limits at which a batch is closed."""
 
     lines: int  # Its number of lines.
     seconds: float  # Its age.
 
 
-class Outgoing:
+class FileWriter:
     """Writes the files for the other system. Used by one thread."""
 
-    def __init__(self, name: str, folder: Path, form: Format, closing: Closing, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, folder: Path, form: Format, closing: BatchLimits, now: Callable[[], datetime]
+    ) -> None:
         self._name, self._folder, self._form, self._closing, self._now = name, folder, form, closing, now
         self._out, self._own = folder / "out", folder / ".dockvoice"
         self._batch: list[_Row] | None = None  # None: not read from the disk yet, or the disk failed.
@@ -207,7 +209,7 @@ def _to_row(notice: Notice) -> _Row:
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
     if odd := [name for name, cell in row.items() if not is_plain_text(cell)]:
-        raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
+        raise Declined(DeclineReason.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
     return {name: cell if name in NUMERIC else escape_formula(cell) for name, cell in row.items()}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from inventory.connect.ledger import Ledger, Owed
+from inventory.connect.ledger import DuePosting, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, ReversalReason, Unset
 from inventory.records import PostingState
 
@@ -20,28 +20,28 @@ _MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates 
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class PostOrComplete:
     """Step: post the entry, or complete its draft."""
 
     draft: Document | None
 
 
 @dataclass(frozen=True, slots=True)
-class Reverse:
+class ReverseDocument:
     """Step: reverse this document."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class FinalState:
     """No step: the posting has its final state."""
 
     state: PostingState
     document: Document | None
 
 
-_Step = Post | Reverse | Settled
+_Step = PostOrComplete | ReverseDocument | FinalState
 
 
 def next_step(found: Sequence[Document], *, stands: bool) -> _Step:
@@ -56,21 +56,21 @@ def next_step(found: Sequence[Document], *, stands: bool) -> _Step:
     )
     if not stands:
         if live:
-            return Reverse(live[-1])
-        return Settled(PostingState.REVERSED if found else PostingState.VOID, found[-1] if found else None)
+            return ReverseDocument(live[-1])
+        return FinalState(PostingState.REVERSED if found else PostingState.VOID, found[-1] if found else None)
     if len(live) > 1:
-        return Reverse(live[-1])
+        return ReverseDocument(live[-1])
     if not live:
-        return Post(None)
+        return PostOrComplete(None)
     kept = live[0]
-    return Settled(PostingState.POSTED, kept) if kept.state is DocumentState.DONE else Post(kept)
+    return FinalState(PostingState.POSTED, kept) if kept.state is DocumentState.DONE else PostOrComplete(kept)
 
 
 log = logging.getLogger("inventory.connect")
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class RoundCounts:
     """Counts of the postings of one round."""
 
     settled: int = 0
@@ -107,7 +107,7 @@ class PostingLoop:
         self._left_alone = timedelta(seconds=left_alone_s)
         self._not_received = not_received
 
-    def run_round(self, most: int = 100) -> Round:
+    def run_round(self, most: int = 100) -> RoundCounts:
         """Process what is due, at most `most` postings. Raises Unavailable for our own database.
 
         A failure delays only its own posting; two in a row end the round, since then the other system is at fault.
@@ -130,20 +130,20 @@ class PostingLoop:
                 failed, in_a_row = failed + 1, in_a_row + 1
                 self._record_failure(owed, str(fault), fault.wait_s or 0.0)
                 if in_a_row > 1:
-                    return Round(settled, declined, failed, str(fault))
+                    return RoundCounts(settled, declined, failed, str(fault))
             except (Misconfigured, Unavailable):
                 raise
             except Exception as fault:  # a fault in a connector delays only this posting
                 log.exception("%s", owed.event_id)
                 failed += 1
                 self._record_failure(owed, f"{type(fault).__name__} in the connector; see its log")
-        return Round(settled, declined, failed)
+        return RoundCounts(settled, declined, failed)
 
-    def _record_failure(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
+    def _record_failure(self, owed: DuePosting, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
         wait = self._ledger.record_failed(owed, error, asked_s, settings=settings)
         log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, error, wait)
 
-    def _settle_or_postpone(self, owed: Owed) -> bool:
+    def _settle_or_postpone(self, owed: DuePosting) -> bool:
         """Run steps until the posting is settled; False if a pending call postpones it."""
         if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
             self._ledger.record_postponed(owed, until)
@@ -153,11 +153,11 @@ class PostingLoop:
         found, done = self._find_or_recall_documents(posting, owed), None
         for _ in range(_MOST_STEPS):
             step = next_step(found, stands=stands)
-            if isinstance(step, Settled) and found is not _UNKNOWN:
+            if isinstance(step, FinalState) and found is not _UNKNOWN:
                 self._ledger.record_settled(owed, step.state, step.document)
                 return True
-            if isinstance(step, Settled):
-                step = Post(None)
+            if isinstance(step, FinalState):
+                step = PostOrComplete(None)
             if step == done:
                 raise _NoEffect(f"{_describe(step)}: the answer was that it is done, and it is not")
             self._ledger.record_call_begun(owed.event_id)
@@ -166,7 +166,7 @@ class PostingLoop:
             found = tuple(self._connector.find(posting)) if self._connector.can_find else (answer,)
         raise _NoEffect(f"{posting.reference}: {_MOST_STEPS} steps were done, and it is not as it should be")
 
-    def _find_or_recall_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
+    def _find_or_recall_documents(self, posting: Posting, owed: DuePosting) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""
         if self._connector.can_find:
             return tuple(self._connector.find(posting))
@@ -174,8 +174,8 @@ class PostingLoop:
             return (Document(owed.document, owed.number or owed.document, DocumentState.DONE),)
         return _UNKNOWN if owed.begun_at is not None and not owed.stands else ()
 
-    def _post_or_reverse(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
-        if isinstance(step, Post):
+    def _post_or_reverse(self, posting: Posting, step: PostOrComplete | ReverseDocument, owed: DuePosting) -> Document:
+        if isinstance(step, PostOrComplete):
             return self._connector.post(posting, step.draft)
         twice = f"{posting.reference}:twice:{step.document.id}"
         why = owed.taken_back or ReversalReason(twice, False, None, posting.recorded_at)
@@ -186,7 +186,7 @@ _UNKNOWN: Sequence[Document] = []
 """State unknown after a crash: post again (idempotent), then reverse."""
 
 
-def _describe(step: Post | Reverse) -> str:
-    if isinstance(step, Reverse):
+def _describe(step: PostOrComplete | ReverseDocument) -> str:
+    if isinstance(step, ReverseDocument):
         return f"taking {step.document.number} back"
     return "posting" if step.draft is None else f"finishing {step.draft.number}"

@@ -24,16 +24,16 @@ from inventory.connect.notices import format_posting
 from inventory.connect.ports import (
     Away,
     Declined,
+    DeclineReason,
     Document,
     DocumentState,
-    Omitted,
+    Omission,
     Posting,
-    Pulled,
+    PulledData,
     PulledItem,
     PulledUnit,
     ReversalReason,
     Unset,
-    Why,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, HttpAnswer, shorten_to_line
@@ -61,15 +61,15 @@ _TRY_AGAIN = frozenset(
 )
 """Exceptions of a temporary state, which a retry may resolve."""
 
-_WHY: Mapping[str, Why] = {
-    "BatchExpiredError": Why.EXPIRED,
-    "BatchNegativeStockError": Why.QUANTITY_WRONG,
-    "ClosedAccountingPeriod": Why.ORDER_CLOSED,
-    "InvalidStatusError": Why.ORDER_CLOSED,
-    "OverAllowanceError": Why.QUANTITY_WRONG,
-    "StockFreezeError": Why.ORDER_CLOSED,
-    "StockOverReturnError": Why.QUANTITY_WRONG,
-    "UOMMustBeIntegerError": Why.QUANTITY_WRONG,
+_WHY: Mapping[str, DeclineReason] = {
+    "BatchExpiredError": DeclineReason.EXPIRED,
+    "BatchNegativeStockError": DeclineReason.QUANTITY_WRONG,
+    "ClosedAccountingPeriod": DeclineReason.ORDER_CLOSED,
+    "InvalidStatusError": DeclineReason.ORDER_CLOSED,
+    "OverAllowanceError": DeclineReason.QUANTITY_WRONG,
+    "StockFreezeError": DeclineReason.ORDER_CLOSED,
+    "StockOverReturnError": DeclineReason.QUANTITY_WRONG,
+    "UOMMustBeIntegerError": DeclineReason.QUANTITY_WRONG,
 }
 """The reason code of an exception of ERPNext's."""
 
@@ -199,38 +199,40 @@ class ErpNext:
         found = self._list(_ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
             message = "which one is meant is nobody's guess" if found else "it has none of that name"
-            raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
+            raise Declined(DeclineReason.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
         return str(found[0]["name"])
 
     def _explain_not_one_line(self, order: str, code: str, *, several: bool) -> Declined:
         """The error for an order without exactly one line of the item."""
         if several:
             return Declined(
-                Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
+                DeclineReason.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
         found = self._get(_ORDER, order)
         if found.get("status") in _SETTLED_STATES:
-            return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
+            return Declined(DeclineReason.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
-            return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
-        return Declined(Why.ITEM_UNKNOWN, f"{code} is not on {order}")
+            return Declined(DeclineReason.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
+        return Declined(DeclineReason.ITEM_UNKNOWN, f"{code} is not on {order}")
 
     def _load_item(self, code: str) -> _Record:
         try:
             return self._get(_ITEM, code)
         except _NotThere:
-            raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
+            raise Declined(DeclineReason.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
     def _unit_factor(self, posting: Posting, item: _Record, line: _Record) -> Decimal:
         """The factor from the spoken unit to the order's, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
-            raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
+            raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         if said == ordered:
             return Decimal(1)
         factors = {str(item.get("stock_uom")): Decimal(1), **_factors(item)}
         if missing := [one for one in (said, ordered) if one not in factors]:
-            raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
+            raise Declined(
+                DeclineReason.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext"
+            )
         return factors[said] / factors[ordered]
 
     def _find_or_create_batch_fields(self, posting: Posting, item: _Record) -> _Record:
@@ -238,7 +240,9 @@ class ErpNext:
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:
-            raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
+            raise Declined(
+                DeclineReason.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said"
+            )
         if not self._list(_BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
             self._request("POST", _path(_BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
@@ -246,7 +250,7 @@ class ErpNext:
 
     def _damaged_warehouse(self) -> str:
         if self._settings.damaged is None:
-            raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
+            raise Unset(DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
         return self._settings.damaged
 
     # Reversing
@@ -271,7 +275,7 @@ class ErpNext:
 
     # Pulling
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         items, omitted = [], []
@@ -280,7 +284,7 @@ class ErpNext:
         ):
             item = self._get(_ITEM, found)
             if (base := codes.get(str(item.get("stock_uom")))) is None:
-                omitted.append(Omitted(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
+                omitted.append(Omission(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
                 continue
             units = tuple(
                 PulledUnit(codes[name], factor)
@@ -288,7 +292,7 @@ class ErpNext:
                 if name in codes and name != item["stock_uom"]
             )
             items.append(PulledItem(found, str(item["item_name"]), base, units, bool(item.get("has_batch_no"))))
-        return Pulled(None, items, None, omitted)
+        return PulledData(None, items, None, omitted)
 
     def _all_names(self, doctype: str, filters: Sequence[Any]) -> Sequence[str]:
         found: list[str] = []
@@ -339,7 +343,7 @@ class ErpNext:
         content = None if said is None else json.dumps(said).encode()
         answer = self._web.ask(method, path, content=content)
         found = answer.json()
-        if not answer.well:
+        if not answer.is_success:
             raise self._to_exception(answer, found if isinstance(found, dict) else {})
         if not isinstance(found, dict):
             raise Away(
@@ -357,13 +361,13 @@ class ErpNext:
         if not exception or exception in _TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == _NOT_FOUND:
-            return _NotThere(Why.OTHER, message)
+            return _NotThere(DeclineReason.OTHER, message)
         if answer.status == _CONFLICT or exception == "UniqueValidationError":
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == _NAMES_NOTHING:
-            return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
-        return Declined(_WHY.get(exception, Why.OTHER), message)
+            return Unset(DeclineReason.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
+        return Declined(_WHY.get(exception, DeclineReason.OTHER), message)
 
 
 def _to_document(receipt: _Record) -> Document:
@@ -388,7 +392,9 @@ def _convert_exactly(quantity: Decimal, factor: Decimal) -> float:
     """The quantity in the order's unit. Raises Declined instead of rounding."""
     found = quantity * factor
     if found != round(found, _MOST_PLACES):
-        raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
+        raise Declined(
+            DeclineReason.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure"
+        )
     return float(found)
 
 

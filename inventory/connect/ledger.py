@@ -69,7 +69,7 @@ _WORK = and_(*outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, posting
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class DuePosting:
     """A posting that is due."""
 
     event_id: str
@@ -204,7 +204,7 @@ class Ledger:
         outbox.insert_work(transaction, MessageKind.ERP_POSTING, missing, now)
         return len(missing)
 
-    def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
+    def _leave_outbox(self, transaction: Connection, of: DuePosting | Row[Any]) -> None:
         """Delete a posting's work and its message of refusal from the outbox."""
         outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
         outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, _key_of(self.name, of.event_id))
@@ -214,7 +214,7 @@ class Ledger:
         """The rule under which its refusals are flagged."""
         return f"{SYSTEM_RULE_PREFIX}{self.name}"
 
-    def load_due(self, most: int = 100) -> list[Owed]:
+    def load_due(self, most: int = 100) -> list[DuePosting]:
         """The due rows, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
 
         A replaced entry is reversed before its replacement is posted, even with another pallet or none.
@@ -236,10 +236,10 @@ class Ledger:
         with self._transaction() as transaction:
             return [self._to_owed(transaction, row) for row in transaction.execute(wanted).all()]
 
-    def _to_owed(self, transaction: Connection, row: Row[Any]) -> Owed:
+    def _to_owed(self, transaction: Connection, row: Row[Any]) -> DuePosting:
         back = None if row.stands else _find_why_taken_back(transaction, row)
-        values = {name: getattr(row, name) for name in Owed.__dataclass_fields__ if name != "taken_back"}
-        return Owed(**values, taken_back=back)
+        values = {name: getattr(row, name) for name in DuePosting.__dataclass_fields__ if name != "taken_back"}
+        return DuePosting(**values, taken_back=back)
 
     # Outcomes
 
@@ -248,7 +248,7 @@ class Ledger:
         with self._transaction() as transaction:
             transaction.execute(update(postings).where(*self._match_row(event_id)).values(begun_at=self._now()))
 
-    def record_settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
+    def record_settled(self, owed: DuePosting, state: PostingState, document: Document | None) -> None:
         """Record the final state, and close the flag of a refusal."""
         now = self._now()
         posted = document is not None and state is PostingState.POSTED
@@ -262,7 +262,7 @@ class Ledger:
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
-    def record_failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
+    def record_failed(self, owed: DuePosting, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
         """Record a failed try; return the seconds until the next one. `settings`: they lack a value."""
         wait = BACKOFF.wait_s(owed.attempts, asked_s)
         due_at = self._now() + timedelta(seconds=wait)
@@ -272,12 +272,12 @@ class Ledger:
             _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:_SHOWN])
         return wait
 
-    def record_postponed(self, owed: Owed, until: datetime) -> None:
+    def record_postponed(self, owed: DuePosting, until: datetime) -> None:
         """Set the time of the next try; no call was made."""
         with self._transaction() as transaction:
             _schedule(transaction, owed, due_at=until)
 
-    def record_declined(self, owed: Owed, why: Declined) -> None:
+    def record_declined(self, owed: DuePosting, why: Declined) -> None:
         """Record the refusal, flag the entry, and enter a message for its device unless the reason is as before."""
         now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
@@ -339,7 +339,7 @@ def load_connector_names(transaction: Connection) -> list[str]:
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
 
-def _schedule(transaction: Connection, owed: Owed, **values: Any) -> None:
+def _schedule(transaction: Connection, owed: DuePosting, **values: Any) -> None:
     transaction.execute(update(outbox_table).where(outbox_table.c.id == owed.row).values(values))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from inventory.connect.ports import Declined, Posting, Unset, Why
+from inventory.connect.ports import Declined, DeclineReason, Posting, Unset
 
 
 def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal]:
@@ -17,12 +17,14 @@ def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal
     Raises Declined where the item or the good quantity is missing, one quantity is negative, or both are zero.
     """
     if posting.item is None:
-        raise Declined(Why.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
+        raise Declined(DeclineReason.ITEM_MISSING, "nothing says what is on the pallet: neither the entry nor a list")
     if posting.quantity is None:
-        raise Declined(Why.QUANTITY_WRONG, "no quantity was said")
+        raise Declined(DeclineReason.QUANTITY_WRONG, "no quantity was said")
     damaged = posting.damaged or Decimal(0)
     if posting.quantity < 0 or damaged < 0 or posting.quantity + damaged == 0:
-        raise Declined(Why.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received")
+        raise Declined(
+            DeclineReason.QUANTITY_WRONG, f"{posting.quantity} and {damaged} damaged: nothing that could be received"
+        )
     return posting.item, posting.quantity, damaged
 
 
@@ -33,7 +35,7 @@ def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
     for name in (f"{posting.item} {posting.unit}", posting.unit):
         if name in units:
             return units[name]
-    raise Unset(Why.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+    raise Unset(DeclineReason.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
@@ -44,7 +46,7 @@ def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
     if posting.place is None or not places:
         return None
     if posting.place not in places:
-        raise Unset(Why.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+        raise Unset(DeclineReason.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
     return places[posting.place]
 
 
@@ -62,5 +64,5 @@ OrderName = Annotated[str, AfterValidator(_check_order_name)]
 def format_order_names(posting: Posting, patterns: Sequence[str]) -> list[str]:
     """Put the order said into each pattern: its possible names in the other system. Raises Declined without one."""
     if posting.order is None:
-        raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
+        raise Declined(DeclineReason.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
     return [name.replace(_SAID, posting.order) for name in patterns]

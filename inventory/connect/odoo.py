@@ -26,16 +26,16 @@ from inventory.connect.notices import format_posting, reversal_reference
 from inventory.connect.ports import (
     Away,
     Declined,
+    DeclineReason,
     Document,
     DocumentState,
-    Omitted,
+    Omission,
     Posting,
-    Pulled,
+    PulledData,
     PulledItem,
     PulledUnit,
     ReversalReason,
     Unset,
-    Why,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, shorten_to_line
@@ -109,7 +109,7 @@ class _OdooRpc:
         body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": asked, "id": next(self._ids)}).encode()
         answer = self._web.ask("POST", "/jsonrpc", content=body, headers={"content-type": "application/json"})
         said = answer.json()
-        if not answer.well or not isinstance(said, dict) or not {"result", "error"} & said.keys():
+        if not answer.is_success or not isinstance(said, dict) or not {"result", "error"} & said.keys():
             where = f"{self._web.address}/jsonrpc"
             raise Away(f"{self._name}: {where} answered {answer.status} and no JSON-RPC: {answer.excerpt() or '-'}")
         if "error" in said:
@@ -121,7 +121,7 @@ class _OdooRpc:
         exception = str(data.get("name", "")).rpartition(".")[2]
         message = shorten_to_line(str(data.get("message", ""))) or "it says no more"
         if exception in _REFUSALS:
-            return _OdooRefused(Why.OTHER, message)
+            return _OdooRefused(DeclineReason.OTHER, message)
         if exception in _RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
         # A serialisation conflict, a database being upgraded, or an internal error of Odoo.
@@ -192,15 +192,15 @@ class _OdooNames:
     def find_product(self, item: str) -> _Record:
         """The product of that code. Raises Declined."""
         fields = ["default_code", "tracking", "uom_id"]
-        none = lambda message: Declined(Why.ITEM_UNKNOWN, f"{item} {message}")  # noqa: E731
+        none = lambda message: Declined(DeclineReason.ITEM_UNKNOWN, f"{item} {message}")  # noqa: E731
         return self._find_one(_PRODUCT, [["default_code", "=", item]], fields, none)
 
     def find_unit(self, posting: Posting) -> int:
         """The id of the spoken unit. Raises Declined."""
         unit = unit_of(posting, self._settings.units)
         if unit is None:
-            raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
-        none = lambda message: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
+            raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
+        none = lambda message: Unset(DeclineReason.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
         return int(self._find_one(_UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def find_location_of(self, posting: Posting, picking: _Record) -> int:
@@ -211,11 +211,12 @@ class _OdooNames:
     def find_damaged_location(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
-            raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
+            raise Unset(DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
         return self._find_location(self._settings.damaged)
 
     def _find_location(self, name: str) -> int:
-        none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
+        said = f"the location {name!r}, which the settings name, "
+        none = lambda message: Unset(DeclineReason.PLACE_UNKNOWN, said + message)  # noqa: E731
         return int(self._find_one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def find_or_create_package(self, pallet: str) -> int:
@@ -311,7 +312,7 @@ class Odoo:
         orders = format_order_names(posting, self._settings.orders)
         product = self._names.find_product(item)
         if product["tracking"] != "none" and posting.lot is None:
-            raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
+            raise Declined(DeclineReason.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
         picking = self._find_open_transfer(orders, posting.reference)
         move = self._find_move(picking, product)
         line = {
@@ -352,7 +353,8 @@ class Odoo:
             return  # Done; or not, which `find` shows.
         if asked["res_model"] != _BACKORDER:
             raise _OdooRefused(
-                Why.OTHER, f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers"
+                DeclineReason.OTHER,
+                f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers",
             )
         context = asked.get("context", {})
         wizard = self._rpc.call(_BACKORDER, "create", {}, context=context)
@@ -369,12 +371,12 @@ class Odoo:
         there = self._rpc.search_read(_PICKING, wanted, [*_SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
-            raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
+            raise Declined(DeclineReason.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
         if len({one["origin"] for one in there}) > 1:
-            raise Declined(Why.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
+            raise Declined(DeclineReason.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
         waiting = [one for one in there if one["state"] in _OPEN]
         if not waiting:
-            raise Declined(Why.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
+            raise Declined(DeclineReason.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
         free = [one for one in waiting if one[self._ref] in {False, reference}]
         if not free:
             first = waiting[0]
@@ -388,7 +390,10 @@ class Odoo:
         if len(found) != 1:
             message = "is on several lines of" if found else "is not, or no more, on"
             where = f"{picking['name']} of {picking['origin']}"
-            raise Declined(Why.OTHER if found else Why.ITEM_UNKNOWN, f"{product['default_code']} {message} {where}")
+            raise Declined(
+                DeclineReason.OTHER if found else DeclineReason.ITEM_UNKNOWN,
+                f"{product['default_code']} {message} {where}",
+            )
         return found[0]
 
     # Reversing
@@ -404,7 +409,7 @@ class Odoo:
         try:
             self._validate(returned)
         except _OdooRefused as refused:
-            raise Declined(Why.OTHER, f"the return of {document.number}: {refused}") from None
+            raise Declined(DeclineReason.OTHER, f"the return of {document.number}: {refused}") from None
         return self._to_document(self._load_transfer(picking), self._find_returns(posting))
 
     def _find_or_create_return(self, posting: Posting, picking: int) -> int:
@@ -423,9 +428,9 @@ class Odoo:
 
     # Pulling
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Items with their units. Transfers in Odoo name neither pallets nor trailers, so no list is made of them."""
-        omitted: list[Omitted] = []
+        omitted: list[Omission] = []
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         uoms = {one["id"]: one for one in self._rpc.search_read(_UOM, [], self._uom_fields())}
         items = []
@@ -433,12 +438,12 @@ class Odoo:
             base = codes.get(str(uoms[_id_of(product["uom_id"])]["name"]))
             if base is None:
                 unit = uoms[_id_of(product["uom_id"])]["name"]
-                omitted.append(Omitted(f"item {product['default_code']}", f"units does not name its unit {unit!r}"))
+                omitted.append(Omission(f"item {product['default_code']}", f"units does not name its unit {unit!r}"))
                 continue
             others = tuple(_convertible_units(uoms[_id_of(product["uom_id"])], uoms, codes))
             lots = product["tracking"] != "none"
             items.append(PulledItem(product["default_code"], product["name"], base, others, lots))
-        return Pulled(None, items, None, omitted)
+        return PulledData(None, items, None, omitted)
 
     def _uom_fields(self) -> Sequence[str]:
         known = self._rpc.call(_UOM, "fields_get", [], attributes=["type"])
@@ -490,6 +495,6 @@ def _unit_factor(uom: _Record) -> Decimal:
     return Decimal(str(uom["factor_inv"] if "factor_inv" in uom else uom["factor"]))
 
 
-def _reason_code(message: str) -> Why:
+def _reason_code(message: str) -> DeclineReason:
     """The reason code. Odoo's messages are translated: only a few are recognised."""
-    return Why.LOT_MISSING if "Lot/Serial" in message else Why.OTHER
+    return DeclineReason.LOT_MISSING if "Lot/Serial" in message else DeclineReason.OTHER

@@ -117,7 +117,7 @@ class Connector(Protocol):
         """
         ...
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Open orders, items and operators. Changes nothing in the other system; imported files are moved."""
         ...
 
@@ -157,14 +157,14 @@ class PulledItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Omitted:
+class Omission:
     """Something that cannot be pulled, and why."""
 
     what: str  # `item A100`, `shipment SH-0017, line 2`
     why: str
 
 
-def describe_omitted(omitted: Iterable[Omitted]) -> list[str]:
+def describe_omitted(omitted: Iterable[Omission]) -> list[str]:
     """One line for each reason, with the first things omitted for it: one missing unit may omit thousands of items."""
     by_why: dict[str, list[str]] = {}
     for one in omitted:
@@ -177,14 +177,14 @@ def describe_omitted(omitted: Iterable[Omitted]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PulledData:
     """The other system's data. None: it has no such data, and the published lists stay."""
 
     expected: Mapping[ReceivingPlace, Sequence[ExpectedLine]] | None
     """All open lines by trailer or door; a place without lines is withdrawn."""
     items: Sequence[PulledItem] | None
     operators: Sequence[Operator] | None
-    omitted: Sequence[Omitted] = ()
+    omitted: Sequence[Omission] = ()
 
 
 # Errors
@@ -201,7 +201,7 @@ class Away(DockvoiceError):
         self.wait_s = wait_s
 
 
-class Why(StrEnum):
+class DeclineReason(StrEnum):
     """Why a posting was declined: a code of a signed message, which the device words in its own language."""
 
     LOT_MISSING = "lot_missing"
@@ -225,7 +225,7 @@ class Declined(DockvoiceError):
 
     exit_code = 65
 
-    def __init__(self, why: Why, message: str) -> None:
+    def __init__(self, why: DeclineReason, message: str) -> None:
         """`message`: for the console, in the other system's own words; no secret."""
         super().__init__(message)
         self.why = why

@@ -14,7 +14,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, format_number
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from dockvoice_protocol.terminal.tables import pluralize
-from inventory.connect.ports import Omitted, Pulled, PulledItem
+from inventory.connect.ports import Omission, PulledData, PulledItem
 from inventory.forms import compared_pallet_fields, load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
@@ -38,7 +38,7 @@ class ListPlan:
     lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ.
     sources: Mapping[ReceivingPlace, Mapping[str, str]] = field(default_factory=dict)
     withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # The withdrawn notices by place.
-    omitted: Sequence[Omitted] = ()
+    omitted: Sequence[Omission] = ()
 
     def summary_lines(self) -> list[str]:
         """A line for each list published, then for each withdrawn."""
@@ -59,17 +59,17 @@ def source_of(name: str) -> str:
 
 
 def plan_lists(
-    known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str
+    stored: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str
 ) -> ListPlan:
     """The lists to publish, and the notices that this `source` has withdrawn.
 
     Notices of other sources stay: those of people, the API and other connectors.
     """
-    omitted: list[Omitted] = []
+    omitted: list[Omission] = []
     lists: dict[ReceivingPlace, Sequence[ExpectedLine]] = {}
     sources: dict[ReceivingPlace, Mapping[str, str]] = {}
     withdrawn: dict[ReceivingPlace, Sequence[str]] = {}
-    there = {one.expected.place: one for one in known}
+    there = {one.expected.place: one for one in stored}
     for place in {**pulled, **there}:
         lines, before = pulled.get(place, ()), there[place].expected.lines if place in there else ()
         by = dict(there[place].sources) if place in there else {}
@@ -79,7 +79,7 @@ def plan_lists(
         own = own if place in pulled else []
         fitting = [*others, *_valid_lines(place, [*own, *_not_announced(place, lines, others, by, omitted)], omitted)]
         if len(fitting) > MOST_LINES or max_expected_list_bytes(fitting) > LARGEST:
-            omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
+            omitted.append(Omission(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
         elif _as_announced(before) != _as_announced(fitting):
             lists[place] = fitting
             sources[place] = {of: one for of, one in by.items() if of not in ours} | {
@@ -99,7 +99,7 @@ def _not_announced(
     lines: Sequence[ExpectedLine],
     others: Sequence[ExpectedLine],
     by: Mapping[str, str],
-    omitted: list[Omitted],
+    omitted: list[Omission],
 ) -> Iterator[ExpectedLine]:
     """The lines that no other source has announced, in notices that no other source has."""
     for line in lines:
@@ -112,7 +112,7 @@ def _not_announced(
             message = f"is announced by {whose} already, in notice {first.notice}, and stays as it is there"
             if (first.pallet, first.item) != (line.pallet, line.item):
                 message = f"notice {line.notice} is announced by {whose} already, and a notice is of one of them alone"
-            omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", message))
+            omitted.append(Omission(f"{place}, pallet {line.pallet}, item {line.item}", message))
 
 
 class PullPublisher:
@@ -126,7 +126,7 @@ class PullPublisher:
         self._source = source_of(name)
         self._site = site
 
-    def publish_changed_lists(self, pulled: Pulled) -> tuple[list[ExpectedList], ListPlan]:
+    def publish_changed_lists(self, pulled: PulledData) -> tuple[list[ExpectedList], ListPlan]:
         """Publish the lists that differ; return those published, and the plan."""
         if pulled.expected is None:
             return [], ListPlan()
@@ -234,15 +234,15 @@ def _is_in(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:
     return any((line.pallet, line.item) == (one.pallet, one.item) for one in lines)
 
 
-def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omitted]) -> list[ExpectedLine]:
+def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omission]) -> list[ExpectedLine]:
     """The lines that a device accepts: one for each pallet and item, with a unit's code and a quantity."""
     found: dict[tuple[str, str], ExpectedLine] = {}
     for line in lines:
         key, what = (line.pallet, line.item), f"{place}, pallet {line.pallet}, item {line.item}"
         if not UNIT_CODE.fullmatch(line.uom) or not line.quantity > 0:
-            omitted.append(Omitted(what, f"{line.quantity} {line.uom}: is no count in a unit of Recommendation 20"))
+            omitted.append(Omission(what, f"{line.quantity} {line.uom}: is no count in a unit of Recommendation 20"))
         elif key in found:
-            omitted.append(Omitted(what, "stands there twice"))
+            omitted.append(Omission(what, "stands there twice"))
         else:
             found[key] = line
     return list(found.values())

@@ -26,9 +26,9 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.systemd import Notifier, create_owned_file
 from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit.audit import load_signer
-from inventory.connect.engine import PostingLoop, Round
+from inventory.connect.engine import PostingLoop, RoundCounts
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
-from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, describe_omitted
+from inventory.connect.ports import Away, Connector, Declined, Posting, PulledData, describe_omitted
 from inventory.connect.pulling import (
     ListPlan,
     PullPublisher,
@@ -169,14 +169,14 @@ class ConnectorService:
             log.info("%s", line)
         return message
 
-    def plan_expected(self, pulled: Pulled) -> ListPlan:
+    def plan_expected(self, pulled: PulledData) -> ListPlan:
         """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return ListPlan()
         known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return plan_lists(known, pulled.expected, source_of(self.name))
 
-    def describe_master_changes(self, pulled: Pulled) -> list[str]:
+    def describe_master_changes(self, pulled: PulledData) -> list[str]:
         """What publishing would change in items, units and operators, a line each."""
         site, source, wanted, message = self.settings.site, source_of(self.name), self.settings.pull, []
         if "items" in wanted and pulled.items is not None:
@@ -204,10 +204,7 @@ def open_service(name: str, settings: ConnectionSettings, inventory: InventorySe
     """Open the store and the connection. Raises what opening them raises."""
     key = settings.key or inventory.console.key
     signer = None if key is None else load_signer(key)
-    with (
-        closing(Store.open(inventory.database_url, create=False)) as store,
-        closing(settings.connector()) as connector,
-    ):
+    with closing(Store.open(inventory.database_url, create=False)) as store, closing(settings.connector()) as connector:
         yield ConnectorService(name, settings, inventory, store, connector, signer)
 
 
@@ -252,7 +249,7 @@ class _Work:
         if done.away is not None:
             return self._report_and_back_off(done.away, notifier)
         self._failed = 0
-        if done != Round():
+        if done != RoundCounts():
             notifier.set_status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 

@@ -20,16 +20,16 @@ from inventory.connect.ports import (
     TEST_REFERENCE_PREFIX,
     Away,
     Declined,
+    DeclineReason,
     Document,
     DocumentState,
-    Omitted,
+    Omission,
     Posting,
-    Pulled,
+    PulledData,
     PulledItem,
     PulledUnit,
     ReversalReason,
     Unset,
-    Why,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import (
@@ -176,7 +176,9 @@ class Tryton:
         wanted = ("shipment", "unit_price", "currency", "from_location", "origin")
         found = self._session.search(MOVE, domain, wanted)
         if len(found) > 1:
-            raise Declined(Why.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it")
+            raise Declined(
+                DeclineReason.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it"
+            )
         return found[0] if found else None
 
     def _supplier_and_price(self, posting: Posting, line: TrytonLine) -> tuple[int, Record]:
@@ -193,12 +195,14 @@ class Tryton:
         if code is None:
             named = f"pallet {posting.pallet}" if posting.pallet else "it"
             raise Unset(
-                Why.ORDER_UNKNOWN,
+                DeclineReason.ORDER_UNKNOWN,
                 f"{named} is announced on no open supplier shipment there, and [tryton] supplier names no party",
             )
         found = self._books.parties(code)
         if len(found) != 1:
-            raise Unset(Why.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there")
+            raise Unset(
+                DeclineReason.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there"
+            )
         factor = next(one.factor for one in self._books.units() if one.id == line.product.unit)
         price = (line.product.cost * Decimal(repr(line.unit.factor)) / Decimal(repr(factor))).quantize(
             Decimal("0.0001")
@@ -210,10 +214,10 @@ class Tryton:
     def _with_reason(self, why: Declined, posting: Posting) -> Declined:
         """The error with a reason code: LOT_MISSING if the item needs a lot and the entry has none."""
         if posting.lot is None and self._books.find_product(posting.item).lot_needed:
-            return Declined(Why.LOT_MISSING, str(why))
+            return Declined(DeclineReason.LOT_MISSING, str(why))
         return why
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Announced shipments, items and operators."""
         return _TrytonPull(self._books, self._session).pull()
 
@@ -253,7 +257,7 @@ class Tryton:
             self._press(_RETURN, back, state, button)
         if self._state(_RETURN, back) == "waiting":
             raise Declined(
-                Why.OTHER,
+                DeclineReason.OTHER,
                 f"{number} cannot be taken back: its goods are no longer where they were received; look there",
             )
 
@@ -287,14 +291,14 @@ class _TrytonPull:
         self._books = books
         self._session = session
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """Open supplier shipments by trailer, products with their units, employees."""
-        omitted: list[Omitted] = []
+        omitted: list[Omission] = []
         items = list(self._load_items(omitted))
         expected = self._load_expected(omitted) if self._books.has_packages() else None
-        return Pulled(expected, items, list(self._load_operators(omitted)), omitted)
+        return PulledData(expected, items, list(self._load_operators(omitted)), omitted)
 
-    def _load_items(self, omitted: list[Omitted]) -> Iterator[PulledItem]:
+    def _load_items(self, omitted: list[Omission]) -> Iterator[PulledItem]:
         fields = ("code", "rec_name", "default_uom", "default_uom.category", "lot_required")
         units = self._books.units()
         by_id = {one.id: one for one in units}
@@ -303,7 +307,7 @@ class _TrytonPull:
             base, codes = by_id[one["default_uom"]], dict(self._books.unit_codes(code, units))
             if not code or base.id not in codes:
                 why = "has no code" if not code else f'[tryton] units names no {base.name!r}; add CODE = "{base.name}"'
-                omitted.append(Omitted(f"item {code or one['rec_name']}", why))
+                omitted.append(Omission(f"item {code or one['rec_name']}", why))
                 continue
             others = tuple(
                 PulledUnit(named, Decimal(repr(by_id[unit].factor)) / Decimal(repr(base.factor)))
@@ -312,7 +316,7 @@ class _TrytonPull:
             )
             yield PulledItem(code, one["rec_name"], codes[base.id], others, bool(one.get("lot_required")))
 
-    def _load_expected(self, omitted: list[Omitted]) -> dict[ReceivingPlace, list[ExpectedLine]]:
+    def _load_expected(self, omitted: list[Omission]) -> dict[ReceivingPlace, list[ExpectedLine]]:
         units = self._books.units()
         domain = [["state", "=", "draft"], ["warehouse", "=", self._books.warehouse().id]]
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
@@ -321,13 +325,13 @@ class _TrytonPull:
             if _OURS.fullmatch(trailer):
                 continue
             if not LEVEL.fullmatch(trailer):
-                omitted.append(Omitted(message, f"its reference {trailer!r} is no trailer's number"))
+                omitted.append(Omission(message, f"its reference {trailer!r} is no trailer's number"))
                 continue
             lines = found.setdefault(ReceivingPlace(PlaceKind.TRAILER, trailer), [])
             for move in self._books.moves_of(shipment["id"]):
                 line = self._line_announced(move, shipment["number"], units)
                 if isinstance(line, str):
-                    omitted.append(Omitted(message, line))
+                    omitted.append(Omission(message, line))
                 else:
                     lines.append(line)
         return found
@@ -345,11 +349,11 @@ class _TrytonPull:
         amount = int(quantity) if quantity == int(quantity) else quantity
         return ExpectedLine(notice, pallet, item, amount, code, bool(move["product."].get("lot_required")))
 
-    def _load_operators(self, omitted: list[Omitted]) -> Iterator[Operator]:
+    def _load_operators(self, omitted: list[Omission]) -> Iterator[Operator]:
         domain = [["company", "=", self._books.company]]
         for one in self._session.search("company.employee", domain, ("party.name", "party.code")):
             name, number = one["party."]["name"], one["party."]["code"] or ""
             if name and OPERATOR_NUMBER.fullmatch(number):
                 yield Operator(name, number)
             else:
-                omitted.append(Omitted(f"employee {name}", f"its code {number!r} is no number of two to six digits"))
+                omitted.append(Omission(f"employee {name}", f"its code {number!r} is no number of two to six digits"))

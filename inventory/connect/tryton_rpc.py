@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, Posting, Unset, Why
+from inventory.connect.ports import Away, Declined, DeclineReason, Posting, Unset
 from inventory.connect.web import Address
 
 _CONNECT_S = 5.0  # Timeout for connecting.
@@ -168,9 +168,9 @@ def _to_exception(error: Any, method: str) -> Exception:
             return Away(f"{method}: {name}")
         case ["UserError", [str(message), *rest]]:
             more = f" ({rest[0]})" if rest and rest[0] else ""
-            return Declined(Why.OTHER, f"{message}{more}"[:_SHOWN])
+            return Declined(DeclineReason.OTHER, f"{message}{more}"[:_SHOWN])
         case ["UserWarning", [_, str(message), *_]]:
-            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:_SHOWN])
+            return Declined(DeclineReason.OTHER, f"Tryton warns, and a person must look: {message}"[:_SHOWN])
         case [str(message), *_]:
             return Away(f"{method}: the server met a fault: {message[:_SHOWN]}")
         case _:
@@ -309,30 +309,36 @@ class TrytonLookups:
     def _received_quantity(self, posting: Posting) -> Decimal:
         quantity, policy = posting.quantity, self._settings.damaged
         if quantity is None or quantity < 0:
-            raise Declined(Why.QUANTITY_WRONG, "says no quantity; correct the entry")
+            raise Declined(DeclineReason.QUANTITY_WRONG, "says no quantity; correct the entry")
         odd = [f"{posting.damaged} damaged"] if posting.damaged else []
         odd += [posting.exception] if posting.exception else []
         if odd and policy is None:
-            raise Unset(Why.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
+            raise Unset(DeclineReason.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
         if odd and policy == "decline":
-            raise Declined(Why.OTHER, f"{', '.join(odd)}: look at the pallet; [tryton] damaged wants a person to")
+            raise Declined(
+                DeclineReason.OTHER, f"{', '.join(odd)}: look at the pallet; [tryton] damaged wants a person to"
+            )
         if policy == "receive":
             quantity += posting.damaged or 0
         elif posting.exception:
             quantity = Decimal(0)
         if not quantity:
-            raise Declined(Why.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it")
+            raise Declined(
+                DeclineReason.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it"
+            )
         return quantity
 
     def find_product(self, code: str | None) -> TrytonProduct:
         """The product of that code. Raises Declined."""
         if code is None:
-            raise Declined(Why.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry")
+            raise Declined(
+                DeclineReason.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry"
+            )
         fields = ("code", "default_uom", "default_uom.category", "cost_price", "lot_required")
         found = self._session.search("product.product", [["code", "=", code]], fields)
         if len(found) != 1:
             known = "is no product's code there" if not found else f"is the code of {len(found)} products there"
-            raise Declined(Why.ITEM_UNKNOWN, f"item {code}: {known}; mend it there, or correct the entry")
+            raise Declined(DeclineReason.ITEM_UNKNOWN, f"item {code}: {known}; mend it there, or correct the entry")
         (one,) = found
         category = one["default_uom."]["category"]
         needs = bool(one.get("lot_required"))
@@ -341,16 +347,18 @@ class TrytonLookups:
     def _find_unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
         code, units = posting.unit, self._settings.units
         if code is None:
-            raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
+            raise Declined(DeclineReason.UNIT_UNKNOWN, "says no unit; correct the entry")
         name = units.get(f"{product.code} {code}") or units.get(code)
         if name is None:
-            raise Unset(Why.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is")
+            raise Unset(
+                DeclineReason.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is"
+            )
         found = [one for one in self.units() if one.name == name]
         if not found:
-            raise Unset(Why.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
+            raise Unset(DeclineReason.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
         unit = found[0]
         if unit.category != product.category:
-            raise Declined(Why.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
+            raise Declined(DeclineReason.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
         return unit
 
     def units(self) -> list[TrytonUnit]:
@@ -363,7 +371,7 @@ class TrytonLookups:
         if found:
             return int(found[0]["id"])
         if self._settings.lots == "known":
-            raise Declined(Why.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
+            raise Declined(DeclineReason.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
         return int(self._session.call("stock.lot", "create", [{"number": number, "product": product.id}])[0])
 
     def _find_place(self, place: str | None) -> int | None:
@@ -372,12 +380,14 @@ class TrytonLookups:
             return None
         code = places.get(place or _ANY) or places.get(_ANY)
         if code is None and place is None:
-            raise Declined(Why.PLACE_UNKNOWN, "says no dock or door")
+            raise Declined(DeclineReason.PLACE_UNKNOWN, "says no dock or door")
         if code is None:
-            raise Unset(Why.PLACE_UNKNOWN, f"{place}: [tryton] places does not say what it is")
+            raise Unset(DeclineReason.PLACE_UNKNOWN, f"{place}: [tryton] places does not say what it is")
         found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
         if len(found) != 1:
-            raise Unset(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
+            raise Unset(
+                DeclineReason.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there"
+            )
         return int(found[0]["id"])
 
     def unit_codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:

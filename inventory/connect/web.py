@@ -53,7 +53,7 @@ class HttpAnswer:
     body: bytes = field(repr=False)
 
     @property
-    def well(self) -> bool:
+    def is_success(self) -> bool:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP status classes
 

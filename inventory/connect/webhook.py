@@ -22,7 +22,16 @@ from standardwebhooks import Webhook as Signer
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, ReversalReason, Why
+from inventory.connect.ports import (
+    Away,
+    Declined,
+    DeclineReason,
+    Document,
+    DocumentState,
+    Posting,
+    PulledData,
+    ReversalReason,
+)
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, HttpAnswer, shorten_to_line
 
@@ -99,9 +108,9 @@ class Webhook:
         del document
         return self._send(reversal_notice(posting, why), DocumentState.REVERSED)
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PulledData:
         """No data: messages go one way."""
-        return Pulled(None, None, None)
+        return PulledData(None, None, None)
 
     def flush_old_batch(self) -> None:
         """Does nothing: there is no batch."""
@@ -134,7 +143,7 @@ class Webhook:
             raise Misconfigured(f"{self._name}: {self._settings.url} {advice}")
         if answer.status == _REFUSED:
             raise _declined(answer)
-        if not answer.well:
+        if not answer.is_success:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
         if self._settings.proof is _ShownBy.ECHO and notice.reference not in _echoed_ids(answer):
             raise Away(
@@ -179,7 +188,7 @@ def _signer(name: str, which: str, secret: str) -> Signer:
 def _declined(answer: HttpAnswer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
-    why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
+    why = next((one for one in DeclineReason if one == said.get("reason")), DeclineReason.OTHER)
     message_text = shorten_to_line(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
     return Declined(why, message_text)
 

@@ -98,7 +98,7 @@ def create_app(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Star
 
     def home(context: RequestContext) -> Response:
         """The first page for the user's role."""
-        mine = [tab.path for tab in tabs if context.may(tab.role)]
+        mine = [tab.path for tab in tabs if context.has_role(tab.role)]
         return RedirectResponse(mine[0], 303) if mine else context.refuse("gate.nothing_here", 200)
 
     routes = [Route("/", home, Role.VIEWER), Route("/live", stream, Role.VIEWER), *sign_in.ROUTES]

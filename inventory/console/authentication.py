@@ -84,7 +84,7 @@ def _authenticate_and_respond(context: RequestContext, route: Route) -> Response
             context.set_cookie(response, COOKIE, started)
     except Unavailable as fault:
         log.warning("database: %s", fault)
-        return context.unavailable()
+        return context.render_unavailable()
     return response
 
 

@@ -18,7 +18,7 @@ from dockvoice_protocol.instants import parse_iso
 from inventory.audit import deeds
 from inventory.audit.deeds import AuditLogVerifier
 from inventory.console.accounts import Role, Session
-from inventory.console.rendering import format_time, language_names, negotiate_language, render
+from inventory.console.rendering import language_names, negotiate_language, render, time_element
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.queries.listing import EntryFilter, EntryPosition
 from inventory.store.tables import MAX_SEARCHED_CHARS
@@ -92,7 +92,7 @@ class RequestContext:
         """The user's name; empty without a session."""
         return "" if self.user is None else self.user.name
 
-    def may(self, role: Role) -> bool:
+    def has_role(self, role: Role) -> bool:
         """Whether the user has at least this role."""
         return self.user is not None and self.user.role >= role
 
@@ -180,11 +180,11 @@ class RequestContext:
         common: dict[str, Any] = {
             "text": self.text,
             "code": lambda subject, code: all_texts(language).get(f"{subject}.{code}", code),  # of later versions as is
-            "time": lambda moment: format_time(moment, resources.zone),
+            "time": lambda moment: time_element(moment, resources.zone),
             "titles": lambda form: resources.titles(form, language),
             "user": self.user,
             "csrf": "" if self.user is None else self.user.csrf,
-            "tabs": [tab for tab in self.tabs if self.may(tab.role)],
+            "tabs": [tab for tab in self.tabs if self.has_role(tab.role)],
             "here": self.request.url.path,
             "language": language,
             "languages": language_names(),
@@ -215,7 +215,7 @@ class RequestContext:
         """Render an error page with the text of this key."""
         return self.render("refused.html", status, why=self.text(key, **values))
 
-    def unavailable(self) -> Response:
+    def render_unavailable(self) -> Response:
         """The page for a database that does not answer; it keeps the form's values, to be sent again."""
         typed = {name: value for name, value in self.form.items() if name not in _SECRET}
         response = self.render("away.html", 503, typed=typed, token=self.form.get(_CSRF, ""))

@@ -39,11 +39,7 @@ def form_fields(form: Validator | None) -> list[_Field]:
     required = schema.get("required", [])
     return [
         _Field(
-            name,
-            str(of.get("type", "string")),
-            tuple(map(str, of.get("enum", ()))),
-            name in required,
-            of.get("format"),
+            name, str(of.get("type", "string")), tuple(map(str, of.get("enum", ()))), name in required, of.get("format")
         )
         for name, of in schema.get("properties", {}).items()
     ]
@@ -73,14 +69,14 @@ class FilledForm:
     rule: Mapping[str, str]  # By field the rule of the form that it breaks.
 
 
-def check_typed_values(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+def check_typed_values(form: Validator | None, read_values: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
     """Find the typed values that differ from the known ones, what is wrong with each, and the rules that they break."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
-    changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
+    changed = {name: text for name, text in given.items() if text != input_text(read_values.get(name))}
     wrong = {name: why for name, text in changed.items() if (why := _find_fault(text, fields[name]))}
     values = {name: _parse(text, fields[name].kind) for name, text in changed.items() if name not in wrong}
-    rules = {} if form is None else _broken_rules(form, {**known, **values})
+    rules = {} if form is None else _broken_rules(form, {**read_values, **values})
     wrong = {name: "breaks" if rule else "missing" for name, rule in rules.items()} | wrong
     return FilledForm(changed, wrong, rules)
 

@@ -58,13 +58,15 @@ def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site:
 
 def build_playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> _Playable:
     """Build the page's view of a recording; it may be played once the user gave a reason."""
-    allowed = context.may(Role.REVIEWER)
+    allowed = context.has_role(Role.REVIEWER)
     with context.read_transaction() as transaction:
-        given = allowed and reason_given(transaction, context.user_name, recorded.utterance_id, context.resources.now())
+        given = allowed and has_given_reason(
+            transaction, context.user_name, recorded.utterance_id, context.resources.now()
+        )
     return _Playable(recorded, context.resources.sounds.state(recorded), allowed, given, event_id)
 
 
-def reason_given(transaction: Connection, user: str, utterance_id: str, now: datetime) -> bool:
+def has_given_reason(transaction: Connection, user: str, utterance_id: str, now: datetime) -> bool:
     """Whether the user gave a reason for listening lately."""
     its = (deeds.c.deed == LISTENED, deeds.c.who == user, deeds.c.about == utterance_id)
     recent = deeds.c.at > now - _REASON_LASTS

@@ -57,7 +57,7 @@ def render(template: str, values: Mapping[str, Any], block: str | None = None) -
     return "".join(found.blocks[block](found.new_context(dict(values))))
 
 
-def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
+def time_element(moment: datetime | None, zone: ZoneInfo) -> Markup:
     """Format a time as a <time> element on the site's clock."""
     if moment is None:
         return Markup("")

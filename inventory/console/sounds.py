@@ -27,7 +27,7 @@ class Sounds(Protocol):
         """A code of words/*/sounds.toml: here; asked, arriving; gone, rejected, removed; unasked, absent."""
         ...
 
-    def load(self, recording: SignedSound) -> bytes | None:
+    def load_or_none(self, recording: SignedSound) -> bytes | None:
         """The recording as FLAC bytes; None if it is not here."""
         ...
 
@@ -42,7 +42,7 @@ class NoSounds:
         """Always `absent`."""
         return "absent"
 
-    def load(self, recording: SignedSound) -> bytes | None:
+    def load_or_none(self, recording: SignedSound) -> bytes | None:
         """Always None."""
 
 
@@ -65,7 +65,7 @@ class DeviceSounds:
         clip = self._clips.load_clip(recording)
         return "unasked" if clip is None else str(clip.state)
 
-    def load(self, recording: SignedSound) -> bytes | None:
+    def load_or_none(self, recording: SignedSound) -> bytes | None:
         """The recording as FLAC bytes, hash checked; None if it is not here."""
         try:
             return listening.load_sound(self._clips, self._folder, recording)

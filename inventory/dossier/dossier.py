@@ -219,12 +219,7 @@ def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> DossierClips
 
 
 def _read_recording_or_named_hashes(
-    bundle: ZipFile,
-    member: ZipInfo,
-    path: Path,
-    needed: Collection[str],
-    given: dict[str, bytes],
-    named: set[str],
+    bundle: ZipFile, member: ZipInfo, path: Path, needed: Collection[str], given: dict[str, bytes], named: set[str]
 ) -> None:
     if not member.filename.endswith((".flac", "/event.json")):
         return

@@ -136,7 +136,7 @@ class Checker:
         """Forget an event that `learn` remembered."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
-    def told_before(self, event: _Json) -> bool | None:
+    def is_known_event(self, event: _Json) -> bool | None:
         """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
@@ -161,7 +161,7 @@ class Checker:
         for at, event in enumerate(events):
             if isinstance(event, dict) and isinstance(name := event.get("eventID"), str):
                 told = (name, "errorDeclaration" in event)
-                if told in seen or self.told_before(event) is False:
+                if told in seen or self.is_known_event(event) is False:
                     again = "; only its error declaration may have the same" if not told[1] else ""
                     yield _Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
                 else:
@@ -514,7 +514,7 @@ def _is_measured(epc_class: object) -> bool | None:
         key = parse_key(epc_class) if isinstance(epc_class, str) else None
     except InvalidKey:
         return None
-    return key.measured if key is not None and key.kind in _A_KIND else None
+    return key.is_measured if key is not None and key.kind in _A_KIND else None
 
 
 def _check_references(event: _Json, at: str, kind: str) -> _Breaches:

@@ -25,7 +25,7 @@ from inventory.cli.options import Config, Database, GroupOptions, Json, given_se
 
 if TYPE_CHECKING:
     from inventory.epcis.export import StoredEvent, Tally
-    from inventory.epcis.naming import Unexported
+    from inventory.epcis.naming import ExportObstacle
 
 commands = typer.Typer(no_args_is_help=True)
 
@@ -244,7 +244,7 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def count_or_print(self, one: StoredEvent, why: Unexported) -> None:
+    def count_or_print(self, one: StoredEvent, why: ExportObstacle) -> None:
         """Print one reason of one entry as JSON, or count it."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}

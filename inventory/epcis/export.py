@@ -34,8 +34,8 @@ from inventory.epcis.naming import (
     EntryContent,
     EpcisEvent,
     EventTimes,
-    Lack,
-    Unexported,
+    ExportObstacle,
+    ObstacleCode,
     event_identifier,
     to_epcis_events,
 )
@@ -68,7 +68,7 @@ class _Translation:
     """The result of translating one inventory event: its EPCIS events, or why there are none."""
 
     events: tuple[EpcisEvent, ...] = ()
-    refusals: tuple[Unexported, ...] = ()
+    refusals: tuple[ExportObstacle, ...] = ()
     left_out: str | None = None  # Its form, if it is not exported.
     unchanged: bool = False  # A correction without effect in EPCIS.
 
@@ -112,7 +112,7 @@ class _History:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
             return _Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return _Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
+        return _Translation(refusals=(ExportObstacle(ObstacleCode.WITHHELD, _WITHHELD_TOLD),))
 
     def _translate_entry(
         self, one: StoredEvent, data: Mapping[str, Any], when: EventTimes, old: _ReplaceableEntry | None
@@ -147,8 +147,9 @@ class _History:
         return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
 
 
-_ALTERED = Unexported(
-    Lack.ALTERED, "it was altered in the database and is no event any more, as `dockvoice inventory audit verify` tells"
+_ALTERED = ExportObstacle(
+    ObstacleCode.ALTERED,
+    "it was altered in the database and is no event any more, as `dockvoice inventory audit verify` tells",
 )
 
 
@@ -253,7 +254,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
 
 
-_Refused = Callable[[StoredEvent, Unexported], None]
+_Refused = Callable[[StoredEvent, ExportObstacle], None]
 
 
 class Export:
@@ -289,8 +290,8 @@ class Export:
         """Yield the EPCIS events to write."""
         for one in came:
             became = self._history.translate(one)
-            new = [event for event in became.events if self._checker.told_before(event) is not True]
-            not_known = [event for event in new if self._checker.told_before(event) is None]
+            new = [event for event in became.events if self._checker.is_known_event(event) is not True]
+            not_known = [event for event in new if self._checker.is_known_event(event) is None]
             unsound = list(self._find_breaches(new))
             reasons = [*became.refusals, *unsound]
             self._count(one, became, reasons)
@@ -306,7 +307,7 @@ class Export:
             self.tally.declarations += sum("errorDeclaration" in event for event in new)
             yield from new
 
-    def _count(self, one: StoredEvent, became: _Translation, reasons: list[Unexported]) -> None:
+    def _count(self, one: StoredEvent, became: _Translation, reasons: list[ExportObstacle]) -> None:
         if became.left_out is not None:
             self.tally.left_out[became.left_out] += 1
         self.tally.unchanged += became.unchanged
@@ -315,18 +316,18 @@ class Export:
         for reason in reasons:
             self._refused(one, reason)
 
-    def _find_breaches(self, new: Iterable[EpcisEvent]) -> Iterator[Unexported]:
+    def _find_breaches(self, new: Iterable[EpcisEvent]) -> Iterator[ExportObstacle]:
         """Why events may not be written: they contradict an earlier document, or break a rule."""
         for event in new:
-            if self._checker.told_before(event) is False:
+            if self._checker.is_known_event(event) is False:
                 told = f"{event['eventID']} was exported before and said something else; has the mapping changed?"
-                yield Unexported(
-                    Lack.OTHERWISE, f"{told} Say it right in the mapping as it was then, or correct the entry"
+                yield ExportObstacle(
+                    ObstacleCode.OTHERWISE, f"{told} Say it right in the mapping as it was then, or correct the entry"
                 )
                 continue
             self._checker.learn(event)
             for breach in self._checker.check_event(event, "", self._now):
-                yield Unexported(Lack.UNSOUND, str(breach))
+                yield ExportObstacle(ObstacleCode.UNSOUND, str(breach))
 
 
 _HEAD = {"@context": [vocabulary.CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0"}

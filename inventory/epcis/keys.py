@@ -56,7 +56,7 @@ class Key:
     more: str = ""  # The lot, the serial number, the extension.
 
     @property
-    def measured(self) -> bool | None:
+    def is_measured(self) -> bool | None:
         """Whether these trade items are measured one by one; None if the number does not show it."""
         if self.digits.startswith(_MEASURED):
             return True

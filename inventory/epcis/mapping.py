@@ -219,7 +219,7 @@ class EpcisMapping(Section):
     def _unit_faults(self) -> Iterator[str]:
         for item, units in self.items.items():
             for unit, digits in units.items():
-                measured = Key(KeyKind.CLASS, digits).measured
+                measured = Key(KeyKind.CLASS, digits).is_measured
                 if measured is True and unit not in vocabulary.MEASURE_UNITS:
                     yield f"items.{item}.{unit}: {digits} begins with 9: it is measured, and {unit} is no measure"
                 if measured is False and unit in vocabulary.MEASURE_UNITS:

@@ -32,7 +32,7 @@ MAIN, DAMAGED = "", "damaged"
 _MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both directions.
 
 
-class Lack(StrEnum):
+class ObstacleCode(StrEnum):
     """Reasons to leave an entry out: codes for the counts at the end."""
 
     ALTERED = "altered"
@@ -54,10 +54,10 @@ class Lack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unexported:
+class ExportObstacle:
     """One reason why an entry is not exported."""
 
-    code: Lack
+    code: ObstacleCode
     told: str  # The field, what was found, what is allowed, what to do.
 
 
@@ -85,9 +85,9 @@ class EntryContent:
 class _NotExportable(Exception):
     """Raised for a value that has no name in GS1."""
 
-    def __init__(self, code: Lack, told: str) -> None:
+    def __init__(self, code: ObstacleCode, told: str) -> None:
         super().__init__(told)
-        self.refusal = Unexported(code, told)
+        self.refusal = ExportObstacle(code, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class _NamedEntry:
     """The events of an entry by part, or the reasons why there are none."""
 
     parts: dict[str, EpcisEvent]
-    refusals: tuple[Unexported, ...] = ()
+    refusals: tuple[ExportObstacle, ...] = ()
 
 
 def to_epcis_events(said: EntryContent, mapping: EpcisMapping) -> _NamedEntry:
@@ -103,7 +103,7 @@ def to_epcis_events(said: EntryContent, mapping: EpcisMapping) -> _NamedEntry:
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
         return _NamedEntry({}, tuple(_missing_mappings(said, site, form)))
-    refusals: list[Unexported] = []
+    refusals: list[ExportObstacle] = []
     context: EpcisEvent = {}
     what: dict[str, EpcisEvent] = {}
     for make in (_event_time_members, _step_and_disposition, _event_places, _document_list):
@@ -120,12 +120,14 @@ def to_epcis_events(said: EntryContent, mapping: EpcisMapping) -> _NamedEntry:
     return _NamedEntry({part: _build_event(said.event_id, part, one, context) for part, one in what.items()})
 
 
-def _missing_mappings(said: EntryContent, site: SiteMapping | None, form: FormMapping | None) -> Iterator[Unexported]:
+def _missing_mappings(
+    said: EntryContent, site: SiteMapping | None, form: FormMapping | None
+) -> Iterator[ExportObstacle]:
     if site is None:
-        yield Unexported(Lack.SITE, f"the site {said.site} is not in the mapping; add [sites.{said.site}]")
+        yield ExportObstacle(ObstacleCode.SITE, f"the site {said.site} is not in the mapping; add [sites.{said.site}]")
     if form is None:
         repair = f"add [forms.{said.form}], or the name to left_out where it is nothing for partners"
-        yield Unexported(Lack.FORM, f"the form {said.form} is not in the mapping; {repair}")
+        yield ExportObstacle(ObstacleCode.FORM, f"the form {said.form} is not in the mapping; {repair}")
 
 
 def _build_event(event_id: str, part: str, what: EpcisEvent, context: EpcisEvent) -> EpcisEvent:
@@ -147,7 +149,7 @@ def _event_time_members(said: EntryContent, mapping: EpcisMapping, site: SiteMap
     when = said.when
     if not when.synchronised and mapping.unsynchronised == "refuse":
         raise _NotExportable(
-            Lack.CLOCK,
+            ObstacleCode.CLOCK,
             f"its device's clock could not be believed ({rfc3339(when.recorded_at)}), so nobody knows when it was; "
             'unsynchronised = "received" dates such entries by when they came',
         )
@@ -158,11 +160,12 @@ def _event_time_members(said: EntryContent, mapping: EpcisMapping, site: SiteMap
 def _format_offset(site: SiteMapping, moment: datetime) -> str:
     """The site's UTC offset: `+02:00`. Raises _NotExportable if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
-        raise _NotExportable(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
+        raise _NotExportable(ObstacleCode.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))
     if seconds or abs(ahead) > _MOST_OFFSET:
         raise _NotExportable(
-            Lack.OFFSET, f"{site.zone} was {ahead} from UTC then, which is no whole minute; EPCIS has no word for that"
+            ObstacleCode.OFFSET,
+            f"{site.zone} was {ahead} from UTC then, which is no whole minute; EPCIS has no word for that",
         )
     return f"{'-' if ahead < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
@@ -178,7 +181,7 @@ def _step_and_disposition(said: EntryContent, _: EpcisMapping, __: SiteMapping, 
         if of is None:
             where = f"[forms.{said.form}.exceptions.{field}]"
             raise _NotExportable(
-                Lack.EXCEPTION,
+                ObstacleCode.EXCEPTION,
                 f"{field}: found {_shorten(value)}, and the mapping does not say what that is in EPCIS; "
                 f"add it to {where} with a disposition, a step or both",
             )
@@ -190,7 +193,7 @@ def _event_places(said: EntryContent, mapping: EpcisMapping, site: SiteMapping, 
     at: EpcisEvent = {}
     for member, field in (("readPoint", form.read_point), ("bizLocation", form.location)):
         if field == WHOLE_SITE and site.gln is not None:
-            at[member] = {"id": _key_uri(mapping, Key(KeyKind.PLACE, site.gln), Lack.PLACE, "gln")}
+            at[member] = {"id": _key_uri(mapping, Key(KeyKind.PLACE, site.gln), ObstacleCode.PLACE, "gln")}
         elif field is not None and (value := said.fields.get(field)) is not None:
             at[member] = {"id": _place_identifier(said, mapping, site, field, value)}
     return at
@@ -200,8 +203,10 @@ def _place_identifier(said: EntryContent, mapping: EpcisMapping, site: SiteMappi
     place = site.places.get(field, {}).get(_text(value))
     if place is None:
         where = f"[sites.{said.site}.places.{field}]"
-        raise _NotExportable(Lack.PLACE, f"{field}: {_shorten(value)} has no GLN in the mapping; add it to {where}")
-    return _key_uri(mapping, place.key, Lack.PLACE, field)
+        raise _NotExportable(
+            ObstacleCode.PLACE, f"{field}: {_shorten(value)} has no GLN in the mapping; add it to {where}"
+        )
+    return _key_uri(mapping, place.key, ObstacleCode.PLACE, field)
 
 
 def _document_list(said: EntryContent, mapping: EpcisMapping, _: SiteMapping, __: FormMapping) -> EpcisEvent:
@@ -219,7 +224,7 @@ def _document_list(said: EntryContent, mapping: EpcisMapping, _: SiteMapping, __
             )
         elif value is not None and not one.optional:
             raise _NotExportable(
-                Lack.DOCUMENT,
+                ObstacleCode.DOCUMENT,
                 f"{one.field}: {_shorten(value)} is not among the values of its [[transactions]]; add its document, or "
                 "set optional = true where not every one has some",
             )
@@ -231,7 +236,7 @@ def _escape_document_number(field: str, number: str) -> str:
     try:
         told = check_lot_or_extension(number, "document's number")
     except InvalidKey as fault:
-        raise _NotExportable(Lack.DOCUMENT, f"{field}: {fault}") from None
+        raise _NotExportable(ObstacleCode.DOCUMENT, f"{field}: {fault}") from None
     return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
 
 
@@ -253,35 +258,35 @@ def _object_members_by_part(said: EntryContent, mapping: EpcisMapping, form: For
 def _pallet_identifier(said: EntryContent, mapping: EpcisMapping) -> str:
     field, value = _role_value(said, "pallet")
     if value is None:
-        raise _NotExportable(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
+        raise _NotExportable(ObstacleCode.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
     try:
         digits = check_key_digits(_text(value), SSCC, "SSCC")
     except InvalidKey as fault:
         repair = 'a number of your own is no EPC; label pallets with SSCCs, or set kind = "goods" for this form'
-        raise _NotExportable(Lack.PALLET, f"{field}: {fault}; {repair}") from None
-    return _key_uri(mapping, Key(KeyKind.UNIT, digits), Lack.PALLET, field)
+        raise _NotExportable(ObstacleCode.PALLET, f"{field}: {fault}; {repair}") from None
+    return _key_uri(mapping, Key(KeyKind.UNIT, digits), ObstacleCode.PALLET, field)
 
 
 def _goods_quantities(said: EntryContent, mapping: EpcisMapping, form: FormMapping) -> Iterator[tuple[str, EpcisEvent]]:
     """Classes and quantities, good and damaged apart; at least one of both."""
     item_field, item = _role_value(said, "item")
     if item is None:
-        raise _NotExportable(Lack.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")
+        raise _NotExportable(ObstacleCode.ITEM, f"{item_field}: no item was said; EPCIS needs its GTIN")
     units = mapping.items.get(_text(item))
     if units is None:
         raise _NotExportable(
-            Lack.ITEM, f"{item_field}: {_shorten(item)} has no GTIN in the mapping; add [items.{_text(item)}]"
+            ObstacleCode.ITEM, f"{item_field}: {_shorten(item)} has no GTIN in the mapping; add [items.{_text(item)}]"
         )
     unit_field, said_unit = _role_value(said, "uom")
     unit = form.unit if said_unit is None else _text(said_unit)
     if unit is None:
         raise _NotExportable(
-            Lack.UNIT, f"{unit_field}: no unit was said; set unit in [forms.{said.form}] to what is counted"
+            ObstacleCode.UNIT, f"{unit_field}: no unit was said; set unit in [forms.{said.form}] to what is counted"
         )
     if unit not in units:
         known = ", ".join(sorted(units)) or "none"
         raise _NotExportable(
-            Lack.UNIT,
+            ObstacleCode.UNIT,
             f"{unit_field}: {_shorten(item)} has no GTIN for {unit} in the mapping, which has {known}: a case and what "
             f"is in it have each their own; add {unit} to [items.{_text(item)}]",
         )
@@ -291,9 +296,9 @@ def _goods_quantities(said: EntryContent, mapping: EpcisMapping, form: FormMappi
     if not counted:
         told = "none was counted" if any(value is not None for _, _, value in amounts) else "no quantity was said"
         raise _NotExportable(
-            Lack.QUANTITY, f"{amounts[0][1]}: {told}; EPCIS tells of what is there, and has no word for none"
+            ObstacleCode.QUANTITY, f"{amounts[0][1]}: {told}; EPCIS tells of what is there, and has no word for none"
         )
-    epc_class = _key_uri(mapping, key, Lack.ITEM, item_field)
+    epc_class = _key_uri(mapping, key, ObstacleCode.ITEM, item_field)
     for part, field, value in counted:
         yield part, {"epcClass": epc_class, **_quantity_element(field, value, unit)}
 
@@ -305,21 +310,23 @@ def _class_key(said: EntryContent, gtin: str) -> Key:
     try:
         return Key(KeyKind.LOT, gtin, check_lot_or_extension(_text(lot), "lot"))
     except InvalidKey as fault:
-        raise _NotExportable(Lack.LOT, f"{field}: {fault}; GS1 cannot name it") from None
+        raise _NotExportable(ObstacleCode.LOT, f"{field}: {fault}; GS1 cannot name it") from None
 
 
 def _quantity_element(field: str, value: object, unit: str) -> EpcisEvent:
     """QuantityElement: without `uom` a positive whole number of objects, with it a positive measure."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
-        raise _NotExportable(Lack.QUANTITY, f"{field}: found {_shorten(value)}, allowed is a positive number")
+        raise _NotExportable(ObstacleCode.QUANTITY, f"{field}: found {_shorten(value)}, allowed is a positive number")
     if unit in vocabulary.MEASURE_UNITS:
         return {"quantity": value, "uom": unit}
     if value != int(value):
-        raise _NotExportable(Lack.QUANTITY, f"{field}: found {value} {unit}, and {unit} is counted in whole numbers")
+        raise _NotExportable(
+            ObstacleCode.QUANTITY, f"{field}: found {value} {unit}, and {unit} is counted in whole numbers"
+        )
     return {"quantity": int(value)}
 
 
-def _key_uri(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
+def _key_uri(mapping: EpcisMapping, key: Key, lack: ObstacleCode, field: str) -> str:
     try:
         return mapping.name(key)
     except InvalidKey as fault:

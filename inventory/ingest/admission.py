@@ -17,7 +17,7 @@ from inventory.records import Event, InvalidEvent
 from inventory.store.keys import EnrolledKey
 
 
-class Distrust(StrEnum):
+class DistrustReason(StrEnum):
     """Why an event is untrusted: the receipt's reason codes."""
 
     UNSIGNED = "unsigned"
@@ -28,10 +28,10 @@ class Distrust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Untrusted:
+class UntrustedEvent:
     """The event has no valid signature of an enrolled key of its device."""
 
-    why: Distrust
+    why: DistrustReason
     keyid: str | None  # The id of the key that the event names.
 
     @property
@@ -43,21 +43,21 @@ class Untrusted:
 _KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
-def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> Untrusted | None:
+def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> UntrustedEvent | None:
     """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
     try:
         said = parse_object(event.body)
     except MalformedMessage:  # ambiguous JSON is never signed
-        return Untrusted(Distrust.FORGED, None)
+        return UntrustedEvent(DistrustReason.FORGED, None)
     keyid = said.get(KEYID)
     if not (isinstance(keyid, str) and _KEYID_SHAPE.fullmatch(keyid)):
-        return Untrusted(Distrust.UNSIGNED, None)
+        return UntrustedEvent(DistrustReason.UNSIGNED, None)
     if (enrolled := keys.get(keyid)) is None:
-        return Untrusted(Distrust.UNKNOWN_KEY, keyid)
+        return UntrustedEvent(DistrustReason.UNKNOWN_KEY, keyid)
     if enrolled.revoked:
-        return Untrusted(Distrust.REVOKED_KEY, keyid)
+        return UntrustedEvent(DistrustReason.REVOKED_KEY, keyid)
     if enrolled.last is not None and event.sequence > enrolled.last:
-        return Untrusted(Distrust.REPLACED_KEY, keyid)
+        return UntrustedEvent(DistrustReason.REPLACED_KEY, keyid)
     vouching = (one.key for one in keys.values() if not one.revoked)
     is_theirs = is_whole_event_signed(said, enrolled.key, vouching, withheld=said.get("type") == WITHHELD)
-    return None if is_theirs else Untrusted(Distrust.FORGED, keyid)
+    return None if is_theirs else UntrustedEvent(DistrustReason.FORGED, keyid)

@@ -22,7 +22,7 @@ from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE_ERRORS, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, replaced_state, uses_no_number
+from inventory.ingest.rule import AppliedBefore, DeviceState, EventEffect, decide_change, replaced_state, uses_no_number
 from inventory.records import (
     Applied,
     Buffered,
@@ -157,12 +157,7 @@ def _run_batch(batch: _Batch) -> list[HandledEvent]:
 
 class _Batch:
     def __init__(
-        self,
-        transaction: Connection,
-        given: list[_BatchEvent],
-        clock: Callable[[], datetime],
-        *,
-        hold: bool,
+        self, transaction: Connection, given: list[_BatchEvent], clock: Callable[[], datetime], *, hold: bool
     ) -> None:
         self._transaction = transaction
         self._clock = clock
@@ -221,7 +216,7 @@ class _Batch:
         match decision:
             case Early() if not continuity.is_number_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
-            case Apply() | Refused() if device.advances(event):
+            case EventEffect() | Refused() if device.advances(event):
                 seal = continuity.parse_links(event.body)
                 return (
                     self._queue_applied_or_refused(one, device, decision, seal)
@@ -243,7 +238,7 @@ class _Batch:
         return continuity.continues_chain(device.link, seal) and not ruled
 
     def _queue_applied_or_refused(
-        self, one: _BatchEvent, device: _Device, decision: Apply | Refused, seal: Links
+        self, one: _BatchEvent, device: _Device, decision: EventEffect | Refused, seal: Links
     ) -> Applied | Refused:
         event = one.event
         refusal = decision if isinstance(decision, Refused) else self._register_entry_changes(one)
@@ -259,7 +254,7 @@ class _Batch:
         return Applied(device.handled)
 
     def _answer_repeated_without_writing(
-        self, one: _BatchEvent, device: _Device, decision: Apply | Duplicate | Refused | Early
+        self, one: _BatchEvent, device: _Device, decision: EventEffect | Duplicate | Refused | Early
     ) -> Outcome | None:
         """The outcome of a repeated event; None if something must be written as well."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
@@ -291,7 +286,7 @@ class _Batch:
                 return ended
             self._written.ended[event.replaces] = self._named[event.replaces].state = ended
         if event.fields is not None:
-            self._named[event.event_id] = _NamedEntry("current", one.at, stock.move_added(event, self._now, None))
+            self._named[event.event_id] = _NamedEntry("current", one.at, stock.make_added_move(event, self._now, None))
         return None
 
     def write(self) -> None:
@@ -382,7 +377,7 @@ class _RowsByTable:
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         self.of[events].append(event_row(event, arrival, self.now))
         if event.replaces is not None and (before := named[event.replaces].move) is not None:
-            self.of[stock_moves].append(stock.move_reversing(before, event, self.now, arrival))
+            self.of[stock_moves].append(stock.make_reversing_move(before, event, self.now, arrival))
         if event.fields is None:
             return
         self.of[entries].append(entry_row(event, event.fields, arrival))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from dockvoice_protocol.events import MalformedMessage, Topics
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from inventory.ingest.ports import ClipMessageHandler
 from inventory.ingest.receipts import CLIP_TAG_PREFIX
 
@@ -17,14 +17,14 @@ class ClipMessageQueue:
         self._desk = desk
         self._prefix = prefix
         self._largest = largest
-        self._came = deque[Delivered]()
+        self._came = deque[MessageReceived]()
 
     @property
-    def first(self) -> Delivered | None:
+    def first(self) -> MessageReceived | None:
         """The oldest unsettled message."""
         return self._came[0] if self._came else None
 
-    def add(self, message: Delivered) -> None:
+    def add(self, message: MessageReceived) -> None:
         """Append a device's message."""
         self._came.append(message)
 
@@ -41,7 +41,7 @@ class ClipMessageQueue:
         if self._desk is not None:
             self._desk.expire_due_clips()
 
-    def store_and_answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
+    def store_and_answer(self, message: MessageReceived) -> tuple[str, bytes, str] | None:
         """Store a message; its answer's topic, payload, tag. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:

@@ -18,19 +18,33 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, make_presence, to_json_bytes, untrusted_answer
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from dockvoice_protocol.events import (
+    SHOWN,
+    MalformedMessage,
+    Topics,
+    make_presence,
+    make_untrusted_answer,
+    to_json_bytes,
+)
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, SessionConnected, SessionDisconnected, SessionEvent
 from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
-from inventory.ingest.admission import Distrust, Untrusted, find_distrust
+from inventory.ingest.admission import DistrustReason, UntrustedEvent, find_distrust
 from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
-from inventory.ingest.validation import MAX_MESSAGE_BYTES, DeadLetter, Invalid, Valid, Validated, validate
-from inventory.ingest.watchdog import Watchdog
+from inventory.ingest.validation import (
+    MAX_MESSAGE_BYTES,
+    DeadLetterMessage,
+    InvalidMessage,
+    Validated,
+    ValidMessage,
+    validate,
+)
+from inventory.ingest.watchdog import OutageWatchdog
 from inventory.records import Applied, Buffered, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
@@ -69,7 +83,7 @@ Inbox = SimpleQueue[SessionEvent | Wake]
 class _Receipt:
     """A receipt to publish, of a committed event."""
 
-    to: Delivered | None
+    to: MessageReceived | None
     """The message that it answers; None: already acknowledged to the broker."""
     topic: str
     payload: bytes
@@ -83,7 +97,7 @@ class _PostponedEvent:
     Later events of its device wait, other devices' do not.
     """
 
-    message: Delivered
+    message: MessageReceived
     retry_at: float
     wait_s: float
     behind: bool = False
@@ -135,7 +149,7 @@ class Consumer:
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
-        self._waiting: deque[Delivered] = deque()
+        self._waiting: deque[MessageReceived] = deque()
         self._unsent: deque[_Receipt] = deque()
         self._stopping = False
         self._was_connected = False
@@ -143,7 +157,7 @@ class Consumer:
         self._retry_at = self._started
         self._retry_s = _RETRY_S[0]
         self._systemd = Notifier.from_environment()
-        self._watchdog = Watchdog(broker, store, clock, self._systemd)
+        self._watchdog = OutageWatchdog(broker, store, clock, self._systemd)
         self._reorder_buffer = None if batching is None else ReorderBuffer(batching, clock, self._systemd)
 
     def run(self) -> None:
@@ -161,7 +175,7 @@ class Consumer:
                 self._beat_watchdog_buffer_and_dossiers()
         finally:
             self._systemd.notify_stopping()
-            if self._broker.connected:
+            if self._broker.is_connected:
                 self._publish_presence("offline")
             self._broker.stop(_STOP_S)
 
@@ -188,13 +202,13 @@ class Consumer:
 
     def _receive(self, news: SessionEvent | Wake) -> None:
         match news:
-            case Delivered(topic) if topic.endswith("/status"):
+            case MessageReceived(topic) if topic.endswith("/status"):
                 self._statuses.add(news)
-            case Delivered(topic) if topic.endswith("/clips/chunks"):
+            case MessageReceived(topic) if topic.endswith("/clips/chunks"):
                 self._clip_messages.add(news)
-            case Delivered():
+            case MessageReceived():
                 self._waiting.append(news)
-            case Connected():
+            case SessionConnected():
                 self._was_connected = True
                 log.info(
                     "connected to the broker (%s), listening to %s",
@@ -205,7 +219,7 @@ class Consumer:
                 self._publish_presence("online")
                 self._publisher.handle_connect()
                 self._statuses.note_connected()
-            case Disconnected():
+            case SessionDisconnected():
                 # The next connection redelivers them with new packet ids: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._statuses.clear()
@@ -214,7 +228,7 @@ class Consumer:
                 self._postponed.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.set_status(f"broker lost: {news.why}")
-            case Acknowledged():
+            case PubackReceived():
                 self._publisher.queue_puback(news)
             case Wake():
                 return
@@ -255,7 +269,7 @@ class Consumer:
 
     def _settle_first_or_batch(self) -> None:
         """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""
-        batching, entries = self._batching, list[Delivered]()
+        batching, entries = self._batching, list[MessageReceived]()
         if batching is not None:
             most = islice(self._waiting, batching.most)
             entries = list(takewhile(lambda one: one.topic.endswith("/entries"), most))
@@ -265,7 +279,7 @@ class Consumer:
             self._settle_or_postpone(self._waiting[0])
             self._waiting.popleft()
 
-    def _settle_batch(self, messages: list[Delivered], batching: BatchSettings) -> None:
+    def _settle_batch(self, messages: list[MessageReceived], batching: BatchSettings) -> None:
         """Settle these in one transaction, and remove the settled ones from the queue. Raises Unavailable."""
         sound = [(message, judged) for message in messages if (judged := self._validate_or_settle(message)) is not None]
         if not sound:
@@ -288,11 +302,11 @@ class Consumer:
         counted = Counter(type(one).__name__.lower() for _, one in became)
         log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
 
-    def _validate_or_settle(self, message: Delivered) -> Valid | Invalid | None:
+    def _validate_or_settle(self, message: MessageReceived) -> ValidMessage | InvalidMessage | None:
         """The validated event if it may join a batch; else settle the message, and None. Raises Unavailable."""
         if message.topic in self._postponed:
             self._settle_or_postpone(message)
-        elif isinstance(judged := self._validate(message), DeadLetter):
+        elif isinstance(judged := self._validate(message), DeadLetterMessage):
             self._keep_rejected(message, judged.reason)
             self._broker.acknowledge(message)
         elif (stranger := self._check_trust(judged.event)) is None:
@@ -321,7 +335,7 @@ class Consumer:
         self._clip_messages.remove_first()
         self._send_receipts()
 
-    def _settle_or_postpone(self, message: Delivered) -> None:
+    def _settle_or_postpone(self, message: MessageReceived) -> None:
         """Settle it; if an event of its device is postponed, acknowledge it unanswered. Raises Unavailable."""
         if (first := self._postponed.get(message.topic)) is not None:
             # Unanswered, so the device resends it, and it takes no room at the broker meanwhile.
@@ -359,16 +373,16 @@ class Consumer:
         if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE_TAG, retain=True):
             log.info("%s: not said that we are %s", topic, state)
 
-    def _settle(self, message: Delivered) -> None:
+    def _settle(self, message: MessageReceived) -> None:
         if message.topic.endswith("/reviews") and self._reviews is not None:
             self._handle_review(message, self._reviews)
             return
         judged = self._validate(message)
         match judged:
-            case DeadLetter():
+            case DeadLetterMessage():
                 self._keep_rejected(message, judged.reason)
                 self._broker.acknowledge(message)
-            case Valid() | Invalid():
+            case ValidMessage() | InvalidMessage():
                 if stranger := self._check_trust(judged.event):
                     self._reject_untrusted(message, judged, stranger)
                 else:
@@ -376,7 +390,7 @@ class Consumer:
 
     def _queue_receipt_and_notify_dossiers(
         self,
-        message: Delivered | None,
+        message: MessageReceived | None,
         event: Event | InvalidEvent,
         became: Outcome | Buffered,
         level: int = logging.INFO,
@@ -389,10 +403,10 @@ class Consumer:
         if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
             self._dossiers.note_applied(event.form)
 
-    def _validate(self, message: Delivered) -> Validated:
+    def _validate(self, message: MessageReceived) -> Validated:
         return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
 
-    def _handle_review(self, message: Delivered, store: ReviewStore) -> None:
+    def _handle_review(self, message: MessageReceived, store: ReviewStore) -> None:
         """Store a device's message about an utterance under review, if its signature is trusted."""
         try:
             sender = Topics.parse(self._prefix, message.topic)
@@ -405,7 +419,7 @@ class Consumer:
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
         word = InvalidEvent(review.event_id, sender.site, sender.device, _LAST, message.payload, ())
-        judged = Invalid(sender, replace(word, sequence=review.sequence))
+        judged = InvalidMessage(sender, replace(word, sequence=review.sequence))
         if stranger := self._check_trust(word):
             self._reject_untrusted(message, judged, stranger)
         else:
@@ -414,10 +428,12 @@ class Consumer:
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.note_reviewed(review)
 
-    def _check_trust(self, event: Event | InvalidEvent) -> Untrusted | None:
+    def _check_trust(self, event: Event | InvalidEvent) -> UntrustedEvent | None:
         return find_distrust(event, self._keys.keys_of(event.site, event.device))
 
-    def _reject_untrusted(self, message: Delivered, judged: Valid | Invalid, stranger: Untrusted) -> None:
+    def _reject_untrusted(
+        self, message: MessageReceived, judged: ValidMessage | InvalidMessage, stranger: UntrustedEvent
+    ) -> None:
         """Answer that the event is untrusted; log it and store a copy once for each device and reason."""
         event = judged.event
         seen = (event.site, event.device, stranger.reason)
@@ -425,18 +441,18 @@ class Consumer:
             if len(self._mistrusted) >= _STRANGERS:
                 self._mistrusted.clear()
             whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
-            elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
+            elsewhere = f", the key of {whose}" if stranger.why is DistrustReason.UNKNOWN_KEY and whose else ""
             self._keep_rejected(message, f"untrusted:{stranger.reason}{elsewhere}")
             self._mistrusted.add(seen)
-        answer = to_json_bytes(untrusted_answer(event.event_id, stranger.reason, event.sequence, self._now()))
+        answer = to_json_bytes(make_untrusted_answer(event.event_id, stranger.reason, event.sequence, self._now()))
         self._unsent.append(_Receipt(message, judged.sender.receipts, answer, event.event_id))
 
-    def _keep_rejected(self, message: Delivered, reason: str) -> None:
+    def _keep_rejected(self, message: MessageReceived, reason: str) -> None:
         self._store.keep_rejected(message.payload, message.topic, reason)
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: Delivered | None, event: Event | InvalidEvent, became: Outcome, level: int = logging.INFO
+        self, message: MessageReceived | None, event: Event | InvalidEvent, became: Outcome, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
@@ -461,7 +477,7 @@ class Consumer:
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"
             )
         self._watchdog.beat()
-        if self._reorder_buffer is not None and self._broker.connected:
+        if self._reorder_buffer is not None and self._broker.is_connected:
             for event, said in self._reorder_buffer.drop_expired_and_apply_due(self._now):
                 self._queue_receipt_and_notify_dossiers(None, event, said)
         if self._dossiers is not None:

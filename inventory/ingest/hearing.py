@@ -10,7 +10,7 @@ from itertools import islice
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, parse_device_key
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from inventory.ingest.ports import StatusStore
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -55,15 +55,15 @@ class StatusQueue:
         self._told: set[tuple[str, str]] = set()  # Devices with a status since then.
         self._mistrusted: set[str] = set()  # Topics that showed another device's key.
         self._strangers: set[tuple[str, str]] = set()
-        self._unmet = deque[Delivered]()
-        self._unkept = deque[Delivered]()
+        self._unmet = deque[MessageReceived]()
+        self._unkept = deque[MessageReceived]()
 
     @property
     def has_messages(self) -> bool:
         """Whether messages are pending."""
         return bool(self._unmet or self._unkept)
 
-    def add(self, message: Delivered) -> None:
+    def add(self, message: MessageReceived) -> None:
         """Append a device's status message."""
         self._unmet.append(message)
 
@@ -94,7 +94,7 @@ class StatusQueue:
             self._enrol_at_first_use(self._unmet[0])
             self._unkept.append(self._unmet.popleft())
 
-    def store_batch(self) -> list[Delivered]:
+    def store_batch(self) -> list[MessageReceived]:
         """Store statuses; the messages to acknowledge. Raises Unavailable.
 
         Statuses are unsigned and decide nothing; the broker's access rules authenticate them. Those of devices that are
@@ -141,7 +141,7 @@ class StatusQueue:
             except SiteFault as fault:
                 log.warning("not kept of what %s/%s says of itself: %s", word.site, word.device, fault)
 
-    def _parse(self, message: Delivered) -> StatusMessage | None:
+    def _parse(self, message: MessageReceived) -> StatusMessage | None:
         try:
             if not message.payload:
                 return StatusMessage.cleared(Topics.parse(self._prefix, message.topic))
@@ -152,7 +152,7 @@ class StatusQueue:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
             return None
 
-    def _enrol_at_first_use(self, message: Delivered) -> None:
+    def _enrol_at_first_use(self, message: MessageReceived) -> None:
         # Without the setting it is a subscription that the broker kept from when it was on.
         if not self._trust_first_use or not message.payload:
             return

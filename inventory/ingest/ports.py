@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from inventory.records import Applied, BufferSize, Duplicate, Event, HandledEvent, InvalidEvent, Outcome
 from inventory.reviews.reviews import Review
 from inventory.store.statuses import StatusMessage
@@ -17,7 +17,7 @@ class Broker(Protocol):
     """The part of `dockvoice_protocol.mqtt.Session` that a consumer needs."""
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether messages can be sent now."""
         ...
 
@@ -39,7 +39,7 @@ class Broker(Protocol):
         """Publish at QoS 1; False without a connection."""
         ...
 
-    def acknowledge(self, delivered: Delivered) -> None:
+    def acknowledge(self, delivered: MessageReceived) -> None:
         """Acknowledge to the broker, which then does not redeliver the message."""
         ...
 
@@ -63,7 +63,7 @@ class StatusStore(Protocol):
         """Store all, in this order. Raises Unavailable."""
         ...
 
-    def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark online devices that are not among these offline; their names. Raises Unavailable."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from dockvoice_protocol.mqtt import Acknowledged
+from dockvoice_protocol.mqtt import PubackReceived
 from dockvoice_protocol.outbox import FAILURE, puback_meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
@@ -42,7 +42,7 @@ class Publisher:
         """Handle a new connection: messages in flight on the old one may be lost."""
         self._is_new, self._next = True, 0.0
 
-    def queue_puback(self, puback: Acknowledged) -> None:
+    def queue_puback(self, puback: PubackReceived) -> None:
         """Queue the broker's PUBACK for `record_pubacks_and_publish`; refusals of other messages go to `denied`."""
         is_row, refuses = puback.tag.startswith(_TAG), puback.reason_code >= FAILURE
         row = int(puback.tag.removeprefix(_TAG)) if is_row else 0
@@ -66,9 +66,9 @@ class Publisher:
     def _process(self, rows: OutboxTable) -> None:
         self._record_pubacks(rows)
         if self._clock() >= self._alarm_at:
-            self._log_stuck(rows.stuck())
+            self._log_stuck(rows.stuck_kinds())
             self._alarm_at = self._clock() + _ALARM_S
-        if self._broker.connected and self._clock() >= self._next:
+        if self._broker.is_connected and self._clock() >= self._next:
             self._publish_due(rows)
             self._next = self._clock() + _LOOK_S
 

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from dockvoice_protocol.events import Topics, early_answer, make_receipt
+from dockvoice_protocol.events import Topics, make_early_answer, make_receipt
 from dockvoice_protocol.records import ReceiptOutcome
 from inventory.records import Applied, Duplicate, Early, Event, InvalidEvent, Outcome, Refused
 
@@ -47,7 +47,7 @@ def build_receipt(event: Event | InvalidEvent, became: Outcome, now: datetime) -
         case Refused(reasons, handled, latest):
             return make_receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
         case Early(expected):
-            return early_answer(event.event_id, expected, event.sequence, now)
+            return make_early_answer(event.event_id, expected, event.sequence, now)
 
 
 def outcome_text(became: Outcome) -> str:

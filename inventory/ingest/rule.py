@@ -45,7 +45,7 @@ class AppliedBefore:
     body: str
 
 
-class Apply(Enum):
+class EventEffect(Enum):
     """What an accepted event writes: an entry, or withheld content."""
 
     RECORD = "record"
@@ -54,7 +54,7 @@ class Apply(Enum):
 
 def decide_change(
     event: Event | InvalidEvent, device: DeviceState, before: AppliedBefore | Refused | None
-) -> Apply | Duplicate | Refused | Early:
+) -> EventEffect | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""
     if isinstance(before, AppliedBefore):
         return _decide_repeated(event, before)
@@ -66,10 +66,10 @@ def decide_change(
         return Refused(("another_instance",))
     if event.sequence > device.handled + 1:
         return Early(expected=device.handled + 1)
-    return Refused(event.reasons) if isinstance(event, InvalidEvent) else Apply.RECORD
+    return Refused(event.reasons) if isinstance(event, InvalidEvent) else EventEffect.RECORD
 
 
-def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> Apply | Duplicate | Refused:
+def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> EventEffect | Duplicate | Refused:
     if before.body.encode() == event.body:
         return Duplicate()
     if isinstance(event, InvalidEvent):
@@ -77,7 +77,7 @@ def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> Appl
     # The content replaces the withheld record, in whichever order they arrive.
     if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):
         return Duplicate()
-    return Apply.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
+    return EventEffect.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
 
 
 def replaced_state(event: Event, state: str | None) -> str | Refused:
@@ -94,13 +94,13 @@ def uses_no_number(reasons: Collection[str]) -> bool:
     return not _OUT_OF_TURN.isdisjoint(reasons)
 
 
-def is_older_or_forked_instance(instance: str | None, known: str | None) -> bool:
-    """Whether `instance` cannot follow `known`: it is older, or another one of the same age.
+def is_older_or_forked_instance(instance: str | None, last_instance: str | None) -> bool:
+    """Whether `instance` cannot follow `last_instance`: it is older, or another one of the same age.
 
     A journal gets a new instance, numbered after the last, each time that it is opened for writing. So the first event
     of a journal that was restored from a copy, or that is used at the same time as one, shows that. None is the
     instance of an event that breaks a rule, and is not compared.
     """
-    if instance is None or known is None or instance == known:
+    if instance is None or last_instance is None or instance == last_instance:
         return False
-    return int(instance.partition("-")[0]) <= int(known.partition("-")[0])
+    return int(instance.partition("-")[0]) <= int(last_instance.partition("-")[0])

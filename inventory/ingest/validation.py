@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES = 256_000  # Default limit of a message in bytes: a hundred ti
 
 
 @dataclass(frozen=True, slots=True)
-class Valid:
+class ValidMessage:
     """A valid event of its sender's, ready to be applied."""
 
     sender: Topics
@@ -33,7 +33,7 @@ class Valid:
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
+class InvalidMessage:
     """An event that breaks a rule, which the receipt names."""
 
     sender: Topics
@@ -41,13 +41,13 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetterMessage:
     """A message that is no event: without an id it cannot be answered, and a copy is stored."""
 
     reason: str
 
 
-Validated = Valid | Invalid | DeadLetter
+Validated = ValidMessage | InvalidMessage | DeadLetterMessage
 
 
 def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = MAX_MESSAGE_BYTES) -> Validated:
@@ -55,9 +55,9 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
     try:
         sender = Topics.parse(prefix, topic)
     except MalformedMessage as fault:
-        return DeadLetter(str(fault))
+        return DeadLetterMessage(str(fault))
     if len(payload) > largest:
-        return DeadLetter(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
+        return DeadLetterMessage(f"message: found {len(payload):,} bytes, allowed are {largest:,} (message_kb)")
     try:
         message = parse_event(payload)
         event = _build_event(message, payload, sender)
@@ -65,7 +65,7 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
         return _refuse_malformed(payload, sender, str(fault))
     if reasons := _find_violations(message, sender, forms):
         return _build_invalid(sender, event.event_id, event.sequence, payload, reasons)
-    return Valid(sender, event)
+    return ValidMessage(sender, event)
 
 
 def _build_event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
@@ -108,21 +108,23 @@ def _find_violations(message: dict[str, Any], sender: Topics, forms: Forms) -> t
     return tuple(f"invalid:{fault}" for fault in find_faults(forms[data["form"]], data["fields"]))
 
 
-def _refuse_malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | DeadLetter:
-    """An Invalid if id and sequence are readable, so that the device stops resending; else a DeadLetter."""
+def _refuse_malformed(payload: bytes, sender: Topics, fault: str) -> InvalidMessage | DeadLetterMessage:
+    """InvalidMessage if id and sequence are readable, so that the device stops resending; else DeadLetterMessage."""
     try:
         message = json.loads(payload)
         event_id, sequence, kind = message["id"], message["sequence"], message.get("type")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return DeadLetter(fault)
+        return DeadLetterMessage(fault)
     if kind == REVIEW:  # signed by the device, with a number that is not one of its entries'
-        return DeadLetter("a review, on the topic of entries")
+        return DeadLetterMessage("a review, on the topic of entries")
     if not (isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)):
-        return DeadLetter(fault)
+        return DeadLetterMessage(fault)
     if not (isinstance(sequence, str) and _SEQUENCE.fullmatch(sequence)):
-        return DeadLetter(fault)
+        return DeadLetterMessage(fault)
     return _build_invalid(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
 
 
-def _build_invalid(sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]) -> Invalid:
-    return Invalid(sender, InvalidEvent(event_id, sender.site, sender.device, sequence, payload, reasons))
+def _build_invalid(
+    sender: Topics, event_id: str, sequence: int, payload: bytes, reasons: tuple[str, ...]
+) -> InvalidMessage:
+    return InvalidMessage(sender, InvalidEvent(event_id, sender.site, sender.device, sequence, payload, reasons))

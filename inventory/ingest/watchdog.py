@@ -15,7 +15,7 @@ MAX_OUTAGE_S = 300.0
 """Longest outage of broker or database before the watchdog is no longer fed and systemd restarts the process."""
 
 
-class Watchdog:
+class OutageWatchdog:
     """Feeds systemd's watchdog while the loop turns and no outage has lasted longer than MAX_OUTAGE_S."""
 
     def __init__(self, broker: Broker, store: EventStore, clock: Callable[[], float], systemd: Notifier) -> None:
@@ -35,7 +35,7 @@ class Watchdog:
             self._systemd.ping_watchdog()
 
     def _probe_broker_and_database(self) -> None:
-        if self._broker.connected:
+        if self._broker.is_connected:
             self._broker_seen = self._clock()
         try:
             self._store.ping()

@@ -33,12 +33,12 @@ class EntryCounts:
     operators: set[str] = field(default_factory=set)
 
     @property
-    def asked(self) -> float:
+    def answers_per_entry(self) -> float:
         """Additional answers and corrections per entry."""
         return self.answers / self.entries if self.entries else 0.0
 
     @property
-    def wrong(self) -> float:
+    def corrected_percent(self) -> float:
         """Entries corrected or cancelled later, in percent."""
         return 100 * self.corrected / self.entries if self.entries else 0.0
 

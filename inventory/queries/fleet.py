@@ -50,7 +50,7 @@ class Device:
     odd: Collection[str] = ()  # Rules of its open continuity flags (`continuity`).
 
     @property
-    def missing(self) -> int:
+    def missing_count(self) -> int:
         """Events not received yet, judged by the highest number received."""
         return max(0, self.highest - self.handled)
 
@@ -61,12 +61,12 @@ class Device:
         return found + (["mute"] if self.said.get("speaker", {}).get("heard") is False else [])
 
     @property
-    def level(self) -> int | None:
+    def speech_level_db(self) -> int | None:
         """Level of the wearer's speech in dBFS, 0 or negative; None: not known."""
         return self._hearing.get("level_db")
 
     @property
-    def noise(self) -> int | None:
+    def noise_level_db(self) -> int | None:
         """Level of the noise around it in dBFS, 0 or negative; None: not known."""
         return self._hearing.get("noise_db")
 
@@ -78,21 +78,25 @@ class Device:
     @property
     def snr_db(self) -> int | None:
         """Signal-to-noise ratio in dB; None: not known."""
-        return None if self.level is None or self.noise is None else self.level - self.noise
+        return (
+            None
+            if self.speech_level_db is None or self.noise_level_db is None
+            else self.speech_level_db - self.noise_level_db
+        )
 
     @property
     def speech_quality(self) -> str | None:
         """Quality of the wearer's recorded speech as a code; None: not known."""
-        if self.level is None:
+        if self.speech_level_db is None:
             return None
-        if self.level < QUIET_DB:
+        if self.speech_level_db < QUIET_DB:
             return "too_quiet"
-        if self.level > LOUD_DB:
+        if self.speech_level_db > LOUD_DB:
             return "too_loud"
         return "loud_hall" if self.snr_db is not None and self.snr_db < NOISY_DB else "well"
 
     @property
-    def backlog(self) -> int | None:
+    def pending_count(self) -> int | None:
         """Number of pending entries in its last status; None: never reported."""
         found: int | None = self.said.get("backlog", {}).get("entries")
         return found
@@ -135,7 +139,7 @@ class Device:
             "silent": not self.linked and (last is None or now - last > silent),
             "chain": CHAIN_BROKEN in self.odd,
             "number": NUMBER_JUMPS in self.odd,
-            "gap": self.missing > 0,
+            "gap": self.missing_count > 0,
             "backlog": self.linked and waits is not None and now - waits > _BACKLOG,
             "no_key": not self.keys,
             "fault": self.linked and bool(set(self.faults) - _QUIET),
@@ -161,12 +165,7 @@ def load_devices(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -
 
 
 def _to_device(
-    at: tuple[str, str],
-    said: Status | None,
-    came: Any,
-    keys: int,
-    wanted: Mapping[str, int],
-    odd: Collection[str],
+    at: tuple[str, str], said: Status | None, came: Any, keys: int, wanted: Mapping[str, int], odd: Collection[str]
 ) -> Device:
     times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
     heard: list[datetime] = [one for one in times if one is not None]

@@ -24,7 +24,7 @@ EntryPosition = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """Filters of a list; None: no restriction."""
+    """Filters of the list of entries; None: no restriction."""
 
     form: str | None = None
     device: tuple[str, str] | None = None  # Site and name.
@@ -57,9 +57,9 @@ class ListedEntry:
     flags: Sequence[Flag]  # The flags that rules of the site have raised.
 
     @property
-    def struck(self) -> bool:
+    def is_struck(self) -> bool:
         """Whether a person decided that it does not count; it is listed all the same."""
-        return any(flag.struck for flag in self.flags)
+        return any(flag.is_struck for flag in self.flags)
 
     @property
     def place(self) -> EntryPosition:
@@ -71,13 +71,13 @@ LISTED_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ i
 
 
 def load_entries(
-    transaction: Connection, wanted: EntryFilter, roles: Roles, most: int, before: EntryPosition | None = None
+    transaction: Connection, entry_filter: EntryFilter, roles: Roles, most: int, before: EntryPosition | None = None
 ) -> list[ListedEntry]:
     """At most `most` entries that match, the latest first; those before a sort key."""
-    query = select(*LISTED_COLUMNS).where(*_conditions(transaction, wanted))
+    query = select(*LISTED_COLUMNS).where(*_conditions(transaction, entry_filter))
     if before is not None:
         query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
-    named = {"trailer": wanted.trailer, "pallet": wanted.pallet}
+    named = {"trailer": entry_filter.trailer, "pallet": entry_filter.pallet}
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
         query = query.where(entries.c.event_id.in_(_select_entries_with(value, field_names_with_role(roles, role))))

@@ -62,10 +62,7 @@ def load_missing_connector_settings(transaction: Connection) -> list[_MissingSet
 
 
 def load_refusals(
-    transaction: Connection,
-    most: int,
-    before: tuple[datetime, str] | None = None,
-    sites: Collection[str] | None = None,
+    transaction: Connection, most: int, before: tuple[datetime, str] | None = None, sites: Collection[str] | None = None
 ) -> list[_Refusal]:
     """At most `most` refused events, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)

@@ -78,27 +78,27 @@ def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number
     return found
 
 
-def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
+def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, last_handled: int, now: datetime) -> None:
     """Compare the device's next event with the last handled one; log and flag a break."""
-    at = (event.site, event.device, handled)
+    at = (event.site, event.device, last_handled)
     if continues_chain(load_links(transaction, [at]).get(at), parse_links(event.body)):
         return
     before = _find_event_id(transaction, at)
     log.warning(
         "%s, number %d of %s/%s: does not continue number %d that is here: another one signs with the device's key, or "
         "its journal was copied; compare with `dockvoice audit verify` on the device, then `dockvoice inventory flags`",
-        *(event.event_id, event.sequence, event.site, event.device, handled),
+        *(event.event_id, event.sequence, event.site, event.device, last_handled),
     )
     _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
 
-def is_number_jump(event: Event | InvalidEvent, handled: int) -> bool:
+def is_number_jump(event: Event | InvalidEvent, last_handled: int) -> bool:
     """Whether the event's number is more than _FAR beyond the last handled one."""
-    return event.sequence > handled + _FAR
+    return event.sequence > last_handled + _FAR
 
 
 def insert_jump_flag_unless_open(
-    transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime
+    transaction: Connection, event: Event | InvalidEvent, last_handled: int, now: datetime
 ) -> None:
     """Flag and log an event that `is_number_jump`, unless such a flag of its device is open."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
@@ -107,7 +107,7 @@ def insert_jump_flag_unless_open(
     log.warning(
         "%s of %s/%s: its number is %d, and %d is the next one: the device miscounts, or another signs with its key; "
         "nothing is made of it, and `dockvoice inventory flags` shows it",
-        *(event.event_id, event.site, event.device, event.sequence, handled + 1),
+        *(event.event_id, event.site, event.device, event.sequence, last_handled + 1),
     )
     _insert_flag(transaction, event, NUMBER_JUMPS, f"number_jumps:{event.sequence}", None, now)
 

@@ -61,7 +61,7 @@ class Flag:
         return self.rule.removeprefix(SYSTEM_RULE_PREFIX) if self.rule.startswith(SYSTEM_RULE_PREFIX) else ""
 
     @property
-    def struck(self) -> bool:
+    def is_struck(self) -> bool:
         """Whether a person decided that the entry does not count."""
         return self.state is FlagState.STRUCK
 
@@ -80,7 +80,7 @@ class Flags:
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
             wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
-            wanted = wanted.where(flags.c.state == FlagState.OPEN, undecided_and_current())
+            wanted = wanted.where(flags.c.state == FlagState.OPEN, is_undecided_and_current())
         with self._transaction() as transaction:
             return [_to_flag(row) for row in transaction.execute(wanted)]
 
@@ -102,7 +102,7 @@ class Flags:
         return found
 
 
-def undecided_and_current() -> ColumnElement[bool]:
+def is_undecided_and_current() -> ColumnElement[bool]:
     """Query condition, with the entry joined: a flag whose entry is current, or whose rule needs none."""
     return (entries.c.state == "current") | flags.c.rule.in_(DEVICE_RULES)
 

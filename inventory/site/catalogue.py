@@ -104,7 +104,7 @@ class SiteCatalogue:
         self._now = now
         self._of_name = of
 
-    def kinds(self) -> list[Version]:
+    def current_versions(self) -> list[Version]:
         """The current version of every kind of master data, by name, with its rows."""
         with self.transaction() as transaction:
             return self._load_current_versions(transaction)
@@ -133,7 +133,7 @@ class SiteCatalogue:
             found = transaction.execute(wanted).one_or_none()
         return None if found is None else _to_version(found)
 
-    def at(self, kind: str, version: int) -> Version:
+    def get_version(self, kind: str, version: int) -> Version:
         """One version of a kind. Raises UnreadableInput for an unknown number."""
         with self.transaction() as transaction:
             return self._load_version(transaction, kind, version)
@@ -143,9 +143,11 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             return [_to_version(row) for row in transaction.execute(self._select(kind))]
 
-    def differ(self, kind: str, before: int, after: int) -> _Difference:
+    def compare_versions(self, kind: str, before: int, after: int) -> _Difference:
         """Compare two versions. Raises UnreadableInput."""
-        return compare_rows(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
+        return compare_rows(
+            self._of_name(kind), self.get_version(kind, before).rows, self.get_version(kind, after).rows
+        )
 
     def put(self, kind: str, rows: Sequence[Row], who: str, reason: str, source: str, *, above: int = 0) -> Version:
         """Make a version of rows with their places: `("line 7", {"value": "A"})`. `source` is their file.
@@ -266,8 +268,8 @@ class SiteCatalogue:
             raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
         before = self._load_current(transaction, kind.name, missing_ok=True)
         known = None
-        if kind.parent_list is not None:
-            listed = self._load_current(transaction, kind.parent_list, missing_ok=True)
+        if kind.list_name_if_units is not None:
+            listed = self._load_current(transaction, kind.list_name_if_units, missing_ok=True)
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
@@ -287,7 +289,7 @@ def find_rows_unfit_for_forms(catalogue: SiteCatalogue, one: Version) -> list[st
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = find_kind(one.kind)
     rows = [(f"row {kind.key_text(cells)!r}", cells) for cells in one.rows]
-    return _find_faults(catalogue.forms, kind, rows, catalogue.kinds)
+    return _find_faults(catalogue.forms, kind, rows, catalogue.current_versions)
 
 
 def _find_faults(

@@ -37,14 +37,16 @@ class ReportedVersions:
     versions: Mapping[str, int]  # By kind.
     declined: Mapping[str, DeclinedVersion]  # By kind.
 
-    def lacks(self, wanted: Iterable[Version]) -> list[str]:
+    def kinds_not_run(self, wanted: Iterable[Version]) -> list[str]:
         """The kinds of which it does not run these versions."""
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
 def _find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
     """The current versions that are not published, of these kinds; of all if empty."""
-    return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
+    return [
+        one for one in catalogue.current_versions() if one.published_at is None and (not kinds or one.kind in kinds)
+    ]
 
 
 def publish(

@@ -22,7 +22,7 @@ from inventory.store.tables import announced, entries, events, expected
 
 @dataclass(frozen=True, slots=True)
 class PublishedList:
-    """A signed list as it was published."""
+    """A list of expected receipts, as it was signed and published."""
 
     expected: ExpectedList
     written_at: datetime

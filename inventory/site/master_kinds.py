@@ -54,7 +54,7 @@ class Kind:
     """Replaces all validation of a kind that is no master data: the faults, a line each."""
 
     @property
-    def parent_list(self) -> str | None:
+    def list_name_if_units(self) -> str | None:
         """For units, the name of their list of values; None for other kinds."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
 

@@ -33,15 +33,15 @@ class UnsentData:
         return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
-def find_unsent(transaction: Connection, at: At) -> UnsentData:
+def count_data_lost_with(transaction: Connection, device: At) -> UnsentData:
     """The data that would be lost with the device."""
     come = transaction.execute(
-        select(devices.c.highest, devices.c.handled).where(*_match_device(devices, at))
+        select(devices.c.highest, devices.c.handled).where(*_match_device(devices, device))
     ).one_or_none()
-    said = transaction.execute(select(statuses.c.online_body).where(*_match_device(statuses, at))).scalar()
+    said = transaction.execute(select(statuses.c.online_body).where(*_match_device(statuses, device))).scalar()
     backlog = parse_event_or_empty(said or "{}").get("backlog")
     told = backlog.get("entries") if isinstance(backlog, dict) else None
-    opened = select(func.count()).select_from(reviews).where(*_match_device(reviews, at), reviews.c.state == "open")
+    opened = select(func.count()).select_from(reviews).where(*_match_device(reviews, device), reviews.c.state == "open")
     return UnsentData(
         0 if come is None else max(0, come.highest - come.handled),
         told if isinstance(told, int) else 0,
@@ -49,25 +49,25 @@ def find_unsent(transaction: Connection, at: At) -> UnsentData:
     )
 
 
-def is_known_device(transaction: Connection, at: At) -> bool:
+def is_known_device(transaction: Connection, device: At) -> bool:
     """Whether any row names the device."""
-    every = (exists().where(*_match_device(table, at)) for table in (statuses, devices, events, refused))
+    every = (exists().where(*_match_device(table, device)) for table in (statuses, devices, events, refused))
     return any(transaction.execute(select(one)).scalar_one() for one in every)
 
 
-def delete_and_mark_retired(transaction: Connection, at: At, now: object, *, enrolled: bool) -> None:
+def delete_and_mark_retired(transaction: Connection, device: At, now: object, *, enrolled: bool) -> None:
     """Delete its status, buffered events, outbox rows and open reviews.
 
     If it was `enrolled`, or sent events, a row records that it was retired.
     """
     came = any(
-        transaction.execute(select(exists().where(*_match_device(table, at)))).scalar_one()
+        transaction.execute(select(exists().where(*_match_device(table, device)))).scalar_one()
         for table in (devices, events, refused)
     )
     for table, more in ((statuses, ()), (waiting, ()), (outbox, ()), (reviews, (reviews.c.state == "open",))):
-        transaction.execute(delete(table).where(*_match_device(table, at), *more))
+        transaction.execute(delete(table).where(*_match_device(table, device), *more))
     if came or enrolled:
-        transaction.execute(insert(statuses).values(site=at[0], device=at[1], state=RETIRED, since=now))
+        transaction.execute(insert(statuses).values(site=device[0], device=device[1], state=RETIRED, since=now))
 
 
 def find_devices_without_events(transaction: Connection) -> list[At]:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, Session, SessionConnected, SessionEvent
 from dockvoice_protocol.outbox import FAILURE
 from inventory.settings import InventorySettings
 from inventory.store import outbox
@@ -36,8 +36,8 @@ def publish_messages(
     try:
         while waiting:
             match news.get(timeout=max(0.0, until - time.monotonic())):
-                case Connected() | Acknowledged() as said:
-                    if isinstance(said, Acknowledged):
+                case SessionConnected() | PubackReceived() as said:
+                    if isinstance(said, PubackReceived):
                         _check_accepted(said)
                         waiting.pop(said.tag, None)
                         until = time.monotonic() + PUBLISH_TIMEOUT_S
@@ -93,9 +93,9 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
     try:
         while most is None or len(found) < most:
             match news.get(timeout=max(0.0, until - time.monotonic())):
-                case Connected():
+                case SessionConnected():
                     until, connected = time.monotonic() + _KEPT_S, True
-                case Delivered(topic, payload):
+                case MessageReceived(topic, payload):
                     found[topic] = payload
                     until = time.monotonic() + _KEPT_S
                 case _:
@@ -109,6 +109,6 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
     return found
 
 
-def _check_accepted(said: Acknowledged) -> None:
+def _check_accepted(said: PubackReceived) -> None:
     if said.reason_code >= FAILURE:
         raise Misconfigured(f"{said.tag}: denied by the broker ({said.reason_code}); allow this user to publish it")

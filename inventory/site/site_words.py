@@ -48,7 +48,7 @@ class _Meaning:
         return f"{self.as_}/{self.field}/{self.means}"
 
 
-class Effect(StrEnum):
+class EffectKind(StrEnum):
     """The effect of a word on an utterance, the worst first."""
 
     OTHER = "other"  # It would be read as something other than known, or than before.
@@ -70,7 +70,7 @@ class TranscriptChange:
     """The effect of a word on one utterance."""
 
     said: Transcript
-    becomes: Effect
+    becomes: EffectKind
     before: Mapping[str, Any] = field(repr=False)
     after: Mapping[str, Any] = field(repr=False)
 
@@ -99,7 +99,7 @@ class SpokenForms:
         self._lists = frozenset(lists)
         self.forms = {name: _form_with_words(form, self._words, self.catalogue) for name, form in self.plain.items()}
 
-    def unlisted(self, form: str) -> list[str]:
+    def missing_lists(self, form: str) -> list[str]:
         """The lists of a form that the inventory lacks; entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
@@ -114,13 +114,13 @@ class SpokenForms:
             found += [_Meaning(one.name, UNIT, code) for code in codes] if one.units else []
         return found
 
-    def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
+    def unexplained_words(self, said: str, form: str, language: str) -> frozenset[str]:
         """The words of a sentence, beside numbers, that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
         return _find_unexplained(said, self.forms[form], self.catalogue, language)
 
-    def faults(self, row: Cells) -> list[str]:
+    def faults_of_word(self, row: Cells) -> list[str]:
         """Reasons not to add a word; empty if it can be added."""
         form = self.plain.get(row.get("form", ""))
         if form is None:
@@ -133,7 +133,7 @@ class SpokenForms:
             pass
         return _find_faults(form, (*self._words, row), self.catalogue)
 
-    def trial(self, row: Cells, said: Iterable[Transcript]) -> WordTrial:
+    def try_word(self, row: Cells, said: Iterable[Transcript]) -> WordTrial:
         """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
         after = add_published_words(self.plain[before.name], (*self._words, row), self.catalogue)
@@ -148,7 +148,7 @@ class SpokenForms:
             was, would_be = (_parse_fields(one.words, form, self.catalogue, language.code) for form in (before, after))
             if (becomes := _classify_effect(one.known, was, would_be, after)) is not None:
                 changes.append(TranscriptChange(one, becomes, was, would_be))
-        order = list(Effect)
+        order = list(EffectKind)
         return WordTrial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
 
 
@@ -279,12 +279,12 @@ def _to_json_value(value: object) -> object:
 
 def _classify_effect(
     known: Mapping[str, Any], was: Mapping[str, Any], would_be: Mapping[str, Any], form: Form
-) -> Effect | None:
+) -> EffectKind | None:
     if was == would_be:
         return None
     stood = {**{name: _to_json_value(value) for name, value in known.items()}, **was}
     lost = was.keys() - would_be.keys()
     if lost or any(name in stood and stood[name] != value for name, value in would_be.items()):
-        return Effect.OTHER
+        return EffectKind.OTHER
     whole = {one.name for one in form.fields if one.required} <= would_be.keys()
-    return Effect.WHOLE if whole else Effect.MORE
+    return EffectKind.WHOLE if whole else EffectKind.MORE

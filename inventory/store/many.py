@@ -101,17 +101,17 @@ def delete_rows(transaction: Connection, table: Table, rows: Sequence[_Row]) -> 
 
 
 def select_by_keys(
-    transaction: Connection, wanted: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]
+    transaction: Connection, query: Select[Any], table: Table, keys: Sequence[str], of: Collection[Any]
 ) -> Any:
-    """Execute `wanted`, limited to rows of `table` whose `keys` equal one of these tuples."""
+    """Execute `query`, limited to rows of `table` whose `keys` equal one of these tuples."""
     if transaction.dialect.name != "postgresql":
         # SQLite scans the table for a list of tuples; a join uses the index.
         given = func.json_each(bindparam("every", type_=Text)).table_valued("value", name="given")
         its = (table.c[key] == func.json_extract(given.c.value, f"$[{n}]") for n, key in enumerate(keys))
-        return transaction.execute(wanted.where(*its), {"every": to_json([*{*of}]).decode()})
+        return transaction.execute(query.where(*its), {"every": to_json([*{*of}]).decode()})
     rows = [dict(zip(keys, one, strict=True)) for one in of]
     source = _json_source(table, tuple(keys))
-    met = wanted.where(tuple_(*(table.c[key] for key in keys)).in_(select(*source.c)))
+    met = query.where(tuple_(*(table.c[key] for key in keys)).in_(select(*source.c)))
     return transaction.execute(met, _to_parameter(rows))
 
 

@@ -252,11 +252,11 @@ class OutboxTable:
         with self._transaction() as transaction:
             return transaction.execute(delete(outbox).where(outbox.c.kind == kind)).rowcount
 
-    def stuck(self) -> list[PendingKind]:
+    def stuck_kinds(self) -> list[PendingKind]:
         """The kinds of which something is pending for too long."""
-        return [one for one in self.pending() if one.is_stuck(self._now())]
+        return [one for one in self.count_pending_by_kind() if one.is_stuck(self._now())]
 
-    def pending(self) -> list[PendingKind]:
+    def count_pending_by_kind(self) -> list[PendingKind]:
         """Count the pending rows by kind."""
         with self._transaction() as transaction:
             return load_pending_kinds(transaction)
@@ -279,10 +279,7 @@ def _to_due_row(row: Any) -> DueRow:
 
 
 def match_row(
-    kind: MessageKind,
-    site: str | ColumnElement[str],
-    device: str | ColumnElement[str],
-    key: str | ColumnElement[str],
+    kind: MessageKind, site: str | ColumnElement[str], device: str | ColumnElement[str], key: str | ColumnElement[str]
 ) -> tuple[ColumnElement[bool], ...]:
     """Conditions for the one row of this kind, site, device and key."""
     return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key

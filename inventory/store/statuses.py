@@ -63,11 +63,11 @@ class Statuses:
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             _store_statuses(transaction, words, self._now())
 
-    def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Mark devices offline that were online and are not in `heard`; return them. Raises Unavailable."""
+    def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Mark devices offline that were online and are not in `online`; return them. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
-            lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
+            lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*online})
             away = {"state": "offline", "since": self._now()}
             many.update_rows(
                 transaction, statuses, _KEYS, [{"site": site, "device": name, **away} for site, name in lost]

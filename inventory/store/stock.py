@@ -38,14 +38,14 @@ TAKES_BACK, ADDS = 0, 1
 StockMove = dict[str, Any]
 
 
-def move_added(event: Event, now: datetime, arrival: int | None) -> StockMove | None:
+def make_added_move(event: Event, now: datetime, arrival: int | None) -> StockMove | None:
     """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
-    if (its := quantity_with_columns(event.fields or {})) is None:
+    if (its := make_quantity_columns(event.fields or {})) is None:
         return None
     return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
-def quantity_with_columns(fields: Mapping[str, FieldValue]) -> StockMove | None:
+def make_quantity_columns(fields: Mapping[str, FieldValue]) -> StockMove | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(_COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
@@ -53,7 +53,7 @@ def quantity_with_columns(fields: Mapping[str, FieldValue]) -> StockMove | None:
     return {"quantity": to_decimal(number), **{key: _first_text(fields, names) for key, names in STOCK_COLUMNS.items()}}
 
 
-def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> StockMove:
+def make_reversing_move(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> StockMove:
     """The stock move with which `event` reverses the row `before`."""
     return {**before, **_event_columns(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
@@ -64,8 +64,8 @@ def insert_added_and_reversed_moves(transaction: Connection, event: Event, now: 
         its = stock_moves.c.event_id == event.replaces, stock_moves.c.line == ADDS
         before = transaction.execute(select(stock_moves).where(*its)).mappings().one_or_none()
         if before is not None:
-            transaction.execute(insert(stock_moves).values(move_reversing({**before}, event, now, arrival)))
-    if (row := move_added(event, now, arrival)) is not None:
+            transaction.execute(insert(stock_moves).values(make_reversing_move({**before}, event, now, arrival)))
+    if (row := make_added_move(event, now, arrival)) is not None:
         transaction.execute(insert(stock_moves).values(row))
 
 

@@ -48,13 +48,13 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to the database's type."""
+        """Convert the moment to UTC without a zone for SQLite, which stores none."""
         if value is None or dialect.name != "sqlite":
             return value
         return to_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Convert from the database's type."""
+        """Return the stored moment in UTC; SQLite gives it without a zone."""
         if value is None:
             return None
         found: datetime = value
@@ -72,7 +72,7 @@ class _Amount(TypeDecorator[Decimal]):
         return dialect.type_descriptor(Numeric(asdecimal=False) if dialect.name == "sqlite" else Numeric())
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
-        """Convert from the database's type."""
+        """Return the stored moment in UTC; SQLite gives it without a zone."""
         return value if value is None or isinstance(value, Decimal) else Decimal(repr(value))
 
 

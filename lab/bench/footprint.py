@@ -27,7 +27,7 @@ from vosk import KaldiRecognizer
 
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
-from edge.agent.events import Decided, DictationEvent, SourceEnded
+from edge.agent.events import DictationEvent, SourceEnded, UtteranceDecided
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
@@ -125,7 +125,7 @@ class _NoiseSource(Source):
 
 
 @dataclass(frozen=True, slots=True)
-class HearingCost:
+class RecognitionCost:
     """The cost of recognising one kind of sound."""
 
     sound: str
@@ -180,9 +180,7 @@ def main() -> None:
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
-        bare = settings.model_copy(
-            update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
-        )
+        bare = settings.model_copy(update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})})
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
             asyncio.run(_measure_other_pipeline(pipeline, baseline, name, sources))
@@ -192,14 +190,14 @@ def main() -> None:
     _print_figures(parts, memory, heard, speculation)
 
 
-def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> HearingCost:
+def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> RecognitionCost:
     """Recognise the sources as in production; return the CPU cost. `memory_mb` gets the memory at each event, MB."""
     utterances = 0
     samples = 0
 
     def count_event(what: DictationEvent) -> None:
         nonlocal utterances, samples
-        utterances += isinstance(what, Decided)
+        utterances += isinstance(what, UtteranceDecided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
         memory_mb.append(resident_mb())
 
@@ -214,14 +212,14 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}
-    return HearingCost(
+    return RecognitionCost(
         name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()}
     )
 
 
 async def _measure_other_pipeline(
     pipeline: TurnPipeline, baseline: BaselineRecogniser, name: str, sources: Sequence[Source]
-) -> HearingCost:
+) -> RecognitionCost:
     """Detect turns with another pipeline and recognise each once; return the CPU cost."""
     recogniser = TurnRecogniser(baseline)
     samples = turns = 0
@@ -233,10 +231,10 @@ async def _measure_other_pipeline(
             recogniser.recognise_turn(frames, turn)
             turns += 1
     seconds = samples / SAMPLE_RATE
-    return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
+    return RecognitionCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
+def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[RecognitionCost], speculation: Speculation) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")

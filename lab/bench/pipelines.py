@@ -20,7 +20,7 @@ from dockvoice_protocol.records import Word
 from edge.agent.ear import listen
 from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
@@ -61,8 +61,8 @@ class FixedPause:
 
     async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source."""
-        heard = listen(source, make_speech_scorer(self._settings.vad), Endpointing(self._settings.endpoint))
-        segments = [event.segment for event in heard if isinstance(event, Closed)]
+        heard = listen(source, make_speech_scorer(self._settings.vad), Endpointer(self._settings.endpoint))
+        segments = [event.segment for event in heard if isinstance(event, UtteranceClosed)]
         return [DetectedTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 
 

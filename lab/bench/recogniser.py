@@ -27,9 +27,9 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import sample_sentences
 from dockvoice_protocol.records import Reading
-from edge.config import Engine, Settings
+from edge.config import RecogniserKind, Settings
 from edge.ports import Interpreter
-from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.local.factory import locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
@@ -88,7 +88,7 @@ def main() -> None:
 
 def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sentences: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
-    if settings.understand.engine is not Engine.VOSK:
+    if settings.understand.engine is not RecogniserKind.VOSK:
         return make_recogniser(settings, form, catalogue)
     if sentences == 0:
         return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, recogniser_language(settings))
@@ -136,7 +136,7 @@ class _TimedReading(NamedTuple):
 
 async def recognise_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedReading:
     """Recognise a whole clip, fed as fast as it is taken."""
-    segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
+    segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, ClosedBy.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
     attention = reader.listen()
     began = time.perf_counter()

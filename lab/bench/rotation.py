@@ -93,7 +93,7 @@ def _mark_with_threshold(
 def cross_validate_groups(
     every: Sequence[KeptClip],
     key: Callable[[KeptClip], str | None],
-    standing: Mapping[str, Rules],
+    rules: Mapping[str, Rules],
     *,
     fit_threshold: bool = False,
 ) -> list[tuple[KeptClip, Mark]]:
@@ -101,7 +101,7 @@ def cross_validate_groups(
 
     With `fit_threshold` the confidence threshold is fitted on them too.
     """
-    forms = {name: one.form for name, one in standing.items()}
+    forms = {name: one.form for name, one in rules.items()}
     readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
     told = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
@@ -109,17 +109,17 @@ def cross_validate_groups(
         some = [one for one in every if key(one) == name]
         if fit_threshold:
             rest = [one for one in every if key(one) != name]
-            least = find_lowest_threshold(partial(_mark_with_threshold, rest, by, standing))
-            told += _mark_with_threshold(some, by, standing, least)
+            least = find_lowest_threshold(partial(_mark_with_threshold, rest, by, rules))
+            told += _mark_with_threshold(some, by, rules, least)
         else:
-            told += [(one, mark_with_curves(one, by, standing[one.clip.form])) for one in some]
+            told += [(one, mark_with_curves(one, by, rules[one.clip.form])) for one in some]
     return told
 
 
 _COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
 
 
-def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
+def tabulate_marks_by_fit(ways: Mapping[str, Marks], title: str) -> Table:
     """Right and wrong of dictated clips, by condition and by the set that the curves were fitted on."""
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
@@ -207,7 +207,7 @@ def main() -> None:
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
     told.append(f"The demand too: {judge_left_out_results(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
-    print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
+    print(to_markdown(tabulate_marks_by_fit(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")
 
 

@@ -103,7 +103,7 @@ def entry_of(slots: Mapping[str, str]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DatasetFiles:
     """The benchmark's files: a checkout, or a git directory without one."""
 
     place: Path
@@ -130,18 +130,24 @@ class Source:
         return np.asarray(samples, np.float64)
 
 
-def _clone() -> Source:
+def _clone() -> DatasetFiles:
     """The public repository, cloned on first use."""
     place = _KEPT / "repository"
     if not place.is_dir():
         part = place.with_suffix(".part")
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", _PUBLIC, part], check=True)  # noqa: S603, S607
         part.rename(place)
-    return Source(place)
+    return DatasetFiles(place)
 
 
 def write_set(
-    source: Source, noise: str | None, snrs_db: Sequence[int], names: Sequence[str], target: Path, *, deal: bool = False
+    source: DatasetFiles,
+    noise: str | None,
+    snrs_db: Sequence[int],
+    names: Sequence[str],
+    target: Path,
+    *,
+    deal: bool = False,
 ) -> Path:
     """Write the clips of these names, clean (`noise` None) or in noise at each ratio, and a manifest; return its path.
 
@@ -171,14 +177,14 @@ def write_set(
     return manifest
 
 
-def load_labels(source: Source) -> dict[str, dict[str, str]]:
+def load_labels(source: DatasetFiles) -> dict[str, dict[str, str]]:
     """The form's fields of each labelled clip, by its file name. Raises ValueError where the source has no labels."""
     if (content := source.read("data/label/label.json")) is None:
         raise ValueError(f"{source.place}: has no data/label/label.json; name a checkout of {_PUBLIC}")
     return {name: entry_of(told["slots"]) for name, told in json.loads(content).items()}
 
 
-def choose_clips(source: Source, count: int | None, half: str | None) -> tuple[str, ...]:
+def choose_clips(source: DatasetFiles, count: int | None, half: str | None) -> tuple[str, ...]:
     """The first `count` of the set's clips by a hash of their names, of one half by another hash; None: all."""
     present = (name for name in load_labels(source) if source.read(f"data/speech/clean/{name}") is not None)
     of_half = (name for name in present if half is None or speaker_half(name) == half)
@@ -217,7 +223,7 @@ def _row(name: str, lines: Sequence[ClipLine], published: Sequence[float]) -> tu
     return name, str(of), str(right), str(of - right - wrong), str(wrong), *shares, *told
 
 
-def hear(settings: Settings, manifest: Path) -> Iterator[ClipLine]:
+def evaluate_set(settings: Settings, manifest: Path) -> Iterator[ClipLine]:
     """The line of each clip of a manifest, heard with the form of the benchmark."""
     of_forms = settings.model_copy(update={"forms": settings.forms.model_copy(update={"directory": FORMS})})
     clips = read_manifest(manifest)
@@ -243,7 +249,7 @@ def main() -> None:
     parser.add_argument("--half", choices=["train", "report"], help="only one half of the clips, by a hash")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
-    source = _clone() if asked.source is None else Source(asked.source)
+    source = _clone() if asked.source is None else DatasetFiles(asked.source)
     snrs_db = [int(one) for one in asked.snr.split(",")]
     if unknown := set(snrs_db) - set(SNRS_DB):
         parser.error(f"--snr {', '.join(map(str, unknown))}: nothing is published for it; allowed: {SNRS_DB}")
@@ -255,7 +261,7 @@ def main() -> None:
             print(f"{noise}: not measured: the source lacks data/noise/{noise}.wav", file=sys.stderr, flush=True)
             continue
         manifest = write_set(source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise, deal=asked.deal)
-        lines += (found := list(hear(settings, manifest)))
+        lines += (found := list(evaluate_set(settings, manifest)))
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{noise}: right of {len(names)}: {right}", file=sys.stderr, flush=True)
         if asked.details is not None:

@@ -77,10 +77,7 @@ def _peak_mb(pid: int | None) -> float:
 
 
 def _judge_entry(
-    whose: str,
-    clip: Clip,
-    fields: Mapping[str, FieldValue],
-    otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
+    whose: str, clip: Clip, fields: Mapping[str, FieldValue], otherwise: Mapping[str, tuple[FieldValue, FieldValue]]
 ) -> _WitnessedEntry:
     """Compare one record with the second recogniser's values and the truth."""
     truth = clip.fields or {}

@@ -173,7 +173,7 @@ class _Demo:
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
                     await door.play_until_handled(clip.audio)
                 await door.wait_until_recorded()
-                await door.wait_for_receipts(_SETTLE_WITHIN_S)
+                await door.count_pending_after(_SETTLE_WITHIN_S)
                 holds = await asyncio.to_thread(self._make_and_verify_dossier)
                 await self._show_reviews(await door.parked_ids())
         return holds
@@ -181,7 +181,7 @@ class _Demo:
     async def _play_event_before(self, clip: _DemoUtterance, door: DemoDevice) -> None:
         match clip.before:
             case "broker dies":
-                await asyncio.to_thread(self._broker.kill)
+                await asyncio.to_thread(self._broker.stop)
             case "broker is back":
                 await asyncio.to_thread(self._broker.start)
             case _:

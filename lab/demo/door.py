@@ -13,9 +13,9 @@ from threading import Event
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
-from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, dialogue_settings
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, make_dialogue_settings
 from edge.agent.parts import Parts, dictate_sources, make_dictation, make_entry_renderer
-from edge.agent.review_decisions import Decisions
+from edge.agent.review_decisions import DecisionHandler
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.hear.recording import RecordedSource
@@ -105,7 +105,7 @@ class DemoDevice:
             lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
             review=review_delivery.make_review_renderer(works.find_rules, settings.site, settings.device),
         )
-        self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
+        self._dialogue = Dialogue(parts.rules, make_dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
             executor,
@@ -121,9 +121,9 @@ class DemoDevice:
             *(parts, executor, lambda _: None),
             conversing=self._conversing,
             expected=self._delivery.expected.current,
-            works=works,
+            workplaces=works,
         )
-        self._decisions = Decisions(settings, executor, self._conversing, self._delivery.notify_pending)
+        self._decisions = DecisionHandler(settings, executor, self._conversing, self._delivery.notify_pending)
         self._headset = _RecordedMicrophone()
 
     @asynccontextmanager
@@ -145,8 +145,8 @@ class DemoDevice:
 
     async def _apply_signed_decisions(self) -> None:
         """Carry out the console's signed decisions about parked entries."""
-        read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.run_signed_decisions(self._executor, self._signed, read, carry_out)
+        read, carry_out = self._delivery.decisions.verify_and_parse, self._decisions.decide_signed
+        await review_decisions.carry_out_signed_decisions(self._executor, self._signed, read, carry_out)
 
     async def play_until_handled(self, recording: Path) -> None:
         """Play a recording; return when its result is on disk."""
@@ -170,11 +170,11 @@ class DemoDevice:
         """Wait until the entry read back is committed."""
         await _poll_until(lambda: self._dialogue.state is not State.HELD)
 
-    async def wait_for_receipts(self, within_s: float) -> int:
+    async def count_pending_after(self, within_s: float) -> int:
         """Wait at most `within_s` seconds for receipts; return the number of pending events."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     async def parked_ids(self) -> list[str]:
         """Ids of the parked utterances, oldest first."""
-        return await self._executor(lambda journal: [one.utterance_id for one in journal.review.under_review()])
+        return await self._executor(lambda journal: [one.utterance_id for one in journal.review.list_under_review()])

@@ -71,7 +71,7 @@ class DemoBroker:
 
     def __exit__(self, *_: object) -> None:
         """Kill the broker."""
-        self.kill()
+        self.stop()
 
     def start(self) -> None:
         """Start the broker and wait until its port accepts connections. Raises Unavailable."""
@@ -80,7 +80,7 @@ class DemoBroker:
             wait_until(lambda: is_listening(self.port), process, "the broker", self._log)
             self._running = starting.pop_all()
 
-    def kill(self) -> None:
+    def stop(self) -> None:
         """Stop the broker (SIGTERM, then SIGKILL); its sessions and retained messages are lost."""
         self._running.close()
 

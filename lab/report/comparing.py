@@ -37,7 +37,7 @@ class Comparison:
     """Clips in only one of the runs, which are ignored."""
 
     @cached_property
-    def changed(self) -> tuple[_ChangedClip, ...]:
+    def changed_clips(self) -> tuple[_ChangedClip, ...]:
         """The clips whose outcome differs, or that were recorded wrongly in another way."""
         return tuple(
             _ChangedClip(before.audio, before.condition, before, after)
@@ -47,19 +47,19 @@ class Comparison:
         )
 
     @property
-    def only_first(self) -> int:
+    def only_first_right(self) -> int:
         """Clips that only the first run had right."""
         return sum(before.mark in _GOOD and after.mark not in _GOOD for before, after in self.pairs)
 
     @property
-    def only_second(self) -> int:
+    def only_second_right(self) -> int:
         """Clips that only the second run had right."""
         return sum(after.mark in _GOOD and before.mark not in _GOOD for before, after in self.pairs)
 
     @property
     def p_value(self) -> float:
         """p-value of McNemar's exact test of right against not right."""
-        return mcnemar_p_value(self.only_first, self.only_second)
+        return mcnemar_p_value(self.only_first_right, self.only_second_right)
 
     def count_clips_with_mark(self, mark: Mark) -> tuple[int, int]:
         """The clips with `mark` in the first and in the second run."""
@@ -71,8 +71,8 @@ class Comparison:
             "clips": len(self.pairs),
             "unpaired": self.unpaired,
             "marks": {mark.value: self.count_clips_with_mark(mark) for mark in Mark},
-            "right_only_first": self.only_first,
-            "right_only_second": self.only_second,
+            "right_only_first": self.only_first_right,
+            "right_only_second": self.only_second_right,
             "mcnemar_p": round(self.p_value, 6),
             "changed": [
                 {
@@ -82,7 +82,7 @@ class Comparison:
                     "after": {"mark": one.after.mark, "fields": first_recorded_fields(one.after)},
                     "truth": one.before.truth,
                 }
-                for one in self.changed
+                for one in self.changed_clips
             ],
         }
 

@@ -75,7 +75,7 @@ def _tabulate_fields(lines: Sequence[ClipLine]) -> Table:
 
 
 def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
-    right, missing = sum(one.right for one in heard), sum(one.heard is None for one in heard)
+    right, missing = sum(one.is_right for one in heard), sum(one.heard is None for one in heard)
     counts = (right, len(heard) - right - missing, missing)
     return str(len(heard)), *(format_percent(wilson_interval(count, len(heard))) for count in counts)
 

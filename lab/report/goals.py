@@ -164,7 +164,7 @@ def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
         str(len(lines)),
         format_decision_ms(lines, 50),
         format_decision_ms(lines, 95),
-        format_percent(wilson_interval(sum(one.cut_in_two for one in lines), len(lines))),
+        format_percent(wilson_interval(sum(one.is_cut_in_two for one in lines), len(lines))),
         format_percent(wilson_interval(counted[Mark.RIGHT], len(lines))),
         str(counted[Mark.WRONG]),
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.records import SAMPLE_RATE, Outcome
 from lab.scoring import ClipResult, Mark, are_fields_equal, format_validation_error
 
@@ -138,13 +138,13 @@ class ClipLine(_LenientModel):
     """None if the baseline was not run."""
 
     @property
-    def cut_in_two(self) -> bool:
+    def is_cut_in_two(self) -> bool:
         """Whether endpointing closed an utterance before the speech ended."""
         end = self.speech_end_s
         return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
-    def proposed(self) -> HeardUtterance | None:
+    def fullest_utterance(self) -> HeardUtterance | None:
         """The utterance with the most recognised fields."""
         known = [one for one in self.heard if one.readings]
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
@@ -152,7 +152,7 @@ class ClipLine(_LenientModel):
     @property
     def lowest_confidence_if_complete(self) -> float | None:
         """Lowest confidence of its fields, if one utterance gives each field exactly one value; else None."""
-        best = self.proposed
+        best = self.fullest_utterance
         if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
             return None
         if self.truth is not None and set(best.readings) != set(self.truth):
@@ -167,7 +167,7 @@ class ClipLine(_LenientModel):
     @property
     def would_be_right(self) -> bool:
         """Whether the proposed values equal the truth."""
-        best = self.proposed
+        best = self.fullest_utterance
         values = {} if best is None else {name: read.value for name, read in best.readings.items()}
         return self.truth is not None and are_fields_equal(values, self.truth)
 
@@ -205,7 +205,7 @@ def build_line(
     )
 
 
-def _build_utterance(one: Decided) -> HeardUtterance:
+def _build_utterance(one: UtteranceDecided) -> HeardUtterance:
     segment = one.utterance.segment
     return HeardUtterance(
         interpreter=one.reading.interpreter,

@@ -52,7 +52,7 @@ def _edit_distances(truth: str, heard: str) -> list[list[int]]:
     return table
 
 
-def count_digit_letter_pairs(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
     for pair in _aligned_pairs(values):
@@ -113,7 +113,7 @@ class FieldResult:
     confidence: float
 
     @property
-    def right(self) -> bool:
+    def is_right(self) -> bool:
         """Whether the recognised value is the true one."""
         return self.heard == self.truth
 
@@ -121,7 +121,7 @@ class FieldResult:
 def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
     """Every field of every clip with truth, as recognised in the utterance with most fields."""
     for one in lines:
-        best = one.proposed
+        best = one.fullest_utterance
         for name, value in (one.truth or {}).items():
             read = best.readings.get(name) if best else None
             found = None if read is None or read.value is None else str(read.value)
@@ -130,7 +130,7 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
 
 def count_field_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over the fields of all clips."""
-    return count_digit_letter_pairs((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
+    return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[_ConfidenceBin, ...
     bins = []
     for least, beyond in zip(_BINS, (*_BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
-        right = wilson_interval(sum(one.right for one in inside), len(inside))
+        right = wilson_interval(sum(one.is_right for one in inside), len(inside))
         if right is not None:
             bins.append(_ConfidenceBin(fmean(one.confidence for one in inside), right, len(inside)))
     return tuple(bins)

@@ -11,8 +11,8 @@ from enum import StrEnum
 from lab.scoring import Clip
 
 
-class Half(StrEnum):
-    """The two halves of a set's speakers."""
+class SpeakerHalf(StrEnum):
+    """Which half of a set's speakers a speaker belongs to: for tuning, or for reporting."""
 
     TRAIN = "train"
     """Speakers on whom rules and thresholds may be tuned."""
@@ -20,14 +20,14 @@ class Half(StrEnum):
     """Speakers that must not be used for tuning."""
 
 
-def speaker_half(speaker: str) -> Half:
+def speaker_half(speaker: str) -> SpeakerHalf:
     """The half that a speaker belongs to, by a hash of the name: stable as a set grows."""
-    return Half.REPORT if hashlib.sha256(speaker.encode()).digest()[0] % 2 else Half.TRAIN
+    return SpeakerHalf.REPORT if hashlib.sha256(speaker.encode()).digest()[0] % 2 else SpeakerHalf.TRAIN
 
 
-def clips_of_half(clips: Sequence[Clip], wanted: Half) -> tuple[Clip, ...]:
+def clips_of_half(clips: Sequence[Clip], half: SpeakerHalf) -> tuple[Clip, ...]:
     """The clips of one half's speakers; those without a speaker belong to both."""
-    return tuple(clip for clip in clips if clip.speaker is None or speaker_half(clip.speaker) is wanted)
+    return tuple(clip for clip in clips if clip.speaker is None or speaker_half(clip.speaker) is half)
 
 
 Z_95 = 1.959964

@@ -141,7 +141,7 @@ class TypedDevice:
         """Whether a timeout of the dialogue is running."""
         return self._talk.due is not None
 
-    def set_pallet(self, pallet: str) -> None:
+    def begin_pallet(self, pallet: str) -> None:
         """Attribute the following lines to this pallet."""
         self._about, self._begins = pallet, True
 
@@ -208,7 +208,7 @@ class TypedDevice:
         self.journal, self._talk = self._open_conversation()
         self.start()
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         """The current entries of its journal."""
         entries = self.journal.queries.standing_kept_entries(self._rules.form.name, _BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
@@ -127,4 +127,4 @@ class NoisyChannel:
         words = tuple(
             replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
         )
-        return propose_reading("ear", words, rules.form, rules.catalogue, rules.language, noise_s=0.0)
+        return read_recognised_words("ear", words, rules.form, rules.catalogue, rules.language, longest_noise_s=0.0)

@@ -185,16 +185,16 @@ class ScriptedOperator(Generic[L]):
         return bool(fields) and any(not self.wrong_fields(fields, one) for one in self._before[:-1])
 
     def _is_recorded(self, load: L) -> bool:
-        return load.fields() in self.device.recorded()
+        return load.fields() in self.device.recorded_entries()
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         """The recorded entries."""
-        return self.device.recorded()
+        return self.device.recorded_entries()
 
     def count_outcomes(self, loads: Sequence[L], whole: set[str]) -> None:
         """Count outcomes of the intended entries; `whole` are the pallets dictated completely."""
         meant = [load.fields() for load in loads]
-        for fields in self.recorded():
+        for fields in self.recorded_entries():
             if fields in meant:
                 meant.remove(next(one for one in meant if one == fields))
                 self.ledger.right += 1

@@ -113,7 +113,7 @@ class PromptedReceiving:
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
+            count = wording.sum_number_words(self._ask_value(unit, wording.word_number(said)))
             if (self._settings.confirms or announced is None) and not self._ask_yes_no(
                 f"{count}, correct?", right=count == believed
             ):
@@ -135,7 +135,9 @@ class PromptedReceiving:
         """Ask for an exception in place of the count: number damaged and reason."""
         if load.damaged is not None:
             self._ask_value("Cases?", "damaged", number=False)
-            return wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged))), None
+            return wording.sum_number_words(
+                self._ask_value("How many damaged?", wording.word_number(load.damaged))
+            ), None
         if load.exception is not None:
             self._ask_value("Cases?", load.exception, number=False)
         return None, load.exception
@@ -143,7 +145,7 @@ class PromptedReceiving:
     def _ask_condition(self, load: Pallet) -> tuple[int | None, str | None]:
         if load.damaged is not None:
             self._ask_value("Condition?", "damaged", number=False)
-            count = wording.parse_number(self._ask_value("How many damaged?", wording.word_number(load.damaged)))
+            count = wording.sum_number_words(self._ask_value("How many damaged?", wording.word_number(load.damaged)))
             self._ask_yes_no(f"{count}, correct?", right=count == load.damaged)
             return load.damaged, None
         self._ask_value("Condition?", load.exception or "good", number=False)

@@ -122,7 +122,7 @@ def _repeats_previous(before: Sequence[Pallet], device: TypedDevice, load: Palle
         return False
     last, meant = before[-1].fields(), load.fields()
     same = all(last.get(name) == meant.get(name) for name in ("quantity", "uom", "lot", "damaged", "exception"))
-    latest = [*device.recorded()[-1:], device.held]
+    latest = [*device.recorded_entries()[-1:], device.held]
     there = any(one.get("pallet_id") == last["pallet_id"] for one in latest)
     return same and there and last["pallet_id"] not in device.aside
 
@@ -214,9 +214,9 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         told = _sum_quantities(
             turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM
         )
-        if told != (has := _sum_quantities(self.recorded())):
+        if told != (has := _sum_quantities(self.recorded_entries())):
             self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
-        if coming.pallets[0].trailer not in self._tables.closed():
+        if coming.pallets[0].trailer not in self._tables.closed_trailers():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
         self._tables.close()
         self.device.journal.close()
@@ -247,7 +247,7 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
 
     def _dictate_standing_values(self, load: Pallet, *names: str) -> None:
         """Dictate standing values until the readback agrees."""
-        self.device.set_pallet("")
+        self.device.begin_pallet("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
             _resume_if_paused(self._say, self.device)
@@ -258,7 +258,7 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
 
     def _close_trailer(self) -> None:
         """Close the trailer, and confirm the device's summary."""
-        self.device.set_pallet("")
+        self.device.begin_pallet("")
         _resume_if_paused(self._say, self.device)
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
@@ -268,7 +268,7 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         self._tables.deliver()
 
     def _turn_to_pallet(self, load: Pallet) -> None:
-        self.device.set_pallet(load.pallet)
+        self.device.begin_pallet(load.pallet)
         self._load, self._counted = load, load.quantity
 
     def _repeat_recorded_entry(self, load: Pallet) -> None:
@@ -309,6 +309,6 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
             case _:
                 pass
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         """The inventory's rows of the device."""
-        return self._tables.recorded()
+        return self._tables.recorded_entries()

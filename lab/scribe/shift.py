@@ -37,7 +37,7 @@ class _OperatorVoice(SpeechChannel, Protocol):
     ways: Mapping[str, int]
     """Share of each way to dictate a pallet, in %."""
 
-    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_trailer_loads(self, count: int, random: Random) -> list[Load]:
         """The pallets of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
@@ -63,9 +63,9 @@ class _TypingOperator(TypedChannel):
 
     ways: Mapping[str, int] = _SAID
 
-    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_trailer_loads(self, count: int, random: Random) -> list[Load]:
         """Generate the pallets of a trailer."""
-        return generate_loads(pallets, random)
+        return generate_loads(count, random)
 
     def sentence(self, load: Load, random: Random) -> str:
         """Word a whole entry."""
@@ -107,7 +107,7 @@ class TrailerUnloading(ScriptedOperator[Load]):
     def unload(self, pallets: int = PALLETS) -> Outcomes:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
         self.device.start()
-        meant = self._voice.choose_loads(pallets, self._random)
+        meant = self._voice.choose_trailer_loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
             self._before.append(load)
@@ -122,7 +122,7 @@ class TrailerUnloading(ScriptedOperator[Load]):
 
     def _dictate(self, load: Load) -> bool:
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
-        self.device.set_pallet(load.pallet)
+        self.device.begin_pallet(load.pallet)
         slip = self._misread_one_value(load)
         match self._draw(self._voice.ways):
             case "whole":

@@ -19,7 +19,7 @@ import numpy as np
 
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.dialogue_driver import StepResult
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules
 from edge.config import Settings
@@ -86,7 +86,7 @@ class _DeviceHearing:
         self._parts = parts
         self._executor = executor
         self._runner = runner
-        self._heard: list[Decided] = []
+        self._heard: list[UtteranceDecided] = []
 
     def rules(self) -> Rules:
         """The pipeline's rules."""
@@ -96,7 +96,7 @@ class _DeviceHearing:
         """Synthesise the text with espeak-ng in this speaker's voice."""
         return self._runner.run(synthesise(text, voice, seed=0))
 
-    def recognise(self, sound: Sound, told: str) -> list[Decided]:
+    def recognise(self, sound: Sound, told: str) -> list[UtteranceDecided]:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(
@@ -105,7 +105,7 @@ class _DeviceHearing:
         return self._heard
 
     def _add(self, what: DictationEvent) -> None:
-        if isinstance(what, Decided):
+        if isinstance(what, UtteranceDecided):
             self._heard.append(what)
 
 
@@ -134,9 +134,9 @@ class SpeakingOperator:
         self._sentences: dict[str, _RecordedSentence] = {}
         self._number = 0
 
-    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_trailer_loads(self, count: int, random: Random) -> list[Load]:
         """Choose pallets of which the set has recordings."""
-        chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
+        chosen = random.sample(self._recorded.sentences, min(count, len(self._recorded.sentences)))
         self._sentences = {one.load.pallet: one for one in chosen}
         return [one.load for one in self._sentences.values()]
 

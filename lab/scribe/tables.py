@@ -14,7 +14,7 @@ from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from edge.agree.expectations import Expectations
 from inventory.forms import Forms, load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
 from lab.scribe.device import DEVICE, SITE, TypedDevice
@@ -60,21 +60,21 @@ class LocalInventory:
 
     def deliver(self) -> None:
         """Deliver the device's pending events, if online, and pass the receipts back."""
-        rows = self._device.journal.outbox.due(_OWED) if self.online else []
+        rows = self._device.journal.outbox.load_due(_OWED) if self.online else []
         for row in rows:
             judged = validate(row.body.encode(), _TOPICS.entries, _TOPICS.prefix, self._forms)
-            applied = isinstance(judged, Valid) and isinstance(self._store.apply(judged.event), Applied)
+            applied = isinstance(judged, ValidMessage) and isinstance(self._store.apply(judged.event), Applied)
             self._device.said += [] if applied else [f"    the inventory: {judged}"]
             outcome = ReceiptOutcome.APPLIED if applied else ReceiptOutcome.REFUSED
             self._device.handle_receipt(Receipt(row.event_id, outcome, handled=row.sequence))
         if rows:
             self._publish()
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         """The device's current rows."""
         return self._current_rows(self._form)
 
-    def closed(self) -> set[str]:
+    def closed_trailers(self) -> set[str]:
         """The trailers that the device has closed."""
         return {str(fields["trailer"]) for fields in self._current_rows("close-trailer")}
 

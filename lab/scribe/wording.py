@@ -218,7 +218,7 @@ def parse_digits(said: str) -> str:
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
-def parse_number(said: str) -> int:
+def sum_number_words(said: str) -> int:
     """Convert number words to an integer; impossible ones, such as "forty twelve", are summed."""
     total = 0
     for word in said.split():

@@ -22,7 +22,7 @@ from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
-from edge.cli import AsJson, Broker, Config, settings
+from edge.cli import AsJson, Broker, Config, load_settings_with_options
 from lab.simulate.device import CorrectionShares
 from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
 
@@ -118,7 +118,7 @@ def simulate(
         rate = devices * (per_hour if per_hour is not None else 0 if backlog else _USUAL) / HOUR_S
     wanted = RunParameters(
         devices=devices,
-        deliver=settings(config, broker).deliver,
+        deliver=load_settings_with_options(config, broker).deliver,
         site=_check_topic_level("--site", site or "simulated"),
         run=_check_topic_level("--run", run or f"sim-{secrets.token_hex(3)}"),
         rate=rate,
@@ -162,7 +162,7 @@ def _run_and_report(
         print_lines(json.dumps(result.as_json()))
     else:
         print_tables(render_result(result))
-    return result.complete
+    return result.is_complete
 
 
 def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:

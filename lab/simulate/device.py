@@ -23,8 +23,19 @@ from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, seal_event
 from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
 from edge.deliver.device_events import entry_event
-from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, ReadLast, ReadPending, Relay, Reopen, Sent, Settle
-from edge.records import Entry, Minted, OutboxRow
+from edge.deliver.relay import (
+    Command,
+    CountPuback,
+    DeadLetterRow,
+    PublishRow,
+    RaiseAlarm,
+    ReadLastRow,
+    ReadPendingRows,
+    Relay,
+    ReopenRows,
+    SettleRow,
+)
+from edge.records import Entry, EventIds, OutboxRow
 from lab.simulate.ledger import DeviceLedger, ReceivedAnswer, SaidEntry
 
 _FORM = "pallet-move"
@@ -171,11 +182,7 @@ class SimulatedDevice:
         try:
             message: dict[str, Any] = json.loads(payload)
             answer = ReceivedAnswer(
-                message["event_id"],
-                message["sequence"],
-                message["outcome"],
-                tuple(message["reasons"]),
-                message["time"],
+                message["event_id"], message["sequence"], message["outcome"], tuple(message["reasons"]), message["time"]
             )
         except (ValueError, KeyError, TypeError):
             self.faults["unreadable answer"] += 1
@@ -201,17 +208,17 @@ class SimulatedDevice:
         waiting = deque(commands)
         while waiting:
             match waiting.popleft():
-                case Publish(row):
+                case PublishRow(row):
                     rows.append(row)
-                case ReadPending(at_most):
+                case ReadPendingRows(at_most):
                     waiting.extend(self._relay.add_rows(self._build_oldest_pending(at_most), now))
-                case ReadLast():
+                case ReadLastRow():
                     waiting.extend(self._relay.republish_last_row(self._last, now))
-                case Settle(event_id):
+                case SettleRow(event_id):
                     self._owed.pop(event_id, None)
-                case Reopen() | DeadLetter() | Alarm() as trouble:
+                case ReopenRows() | DeadLetterRow() | RaiseAlarm() as trouble:
                     self.faults[_trouble_name(trouble)] += 1
-                case Sent():
+                case CountPuback():
                     pass
         return rows
 
@@ -240,18 +247,18 @@ class SimulatedDevice:
             said.act,
             named,
         )
-        minted = Minted(said.event_id, sequence, self._link, self._instance)
+        minted = EventIds(said.event_id, sequence, self._link, self._instance)
         event = entry_event(entry, minted, site=self.topics.site, device=self.name)
         whole = seal_event(event, self._link, sound, _READING_TEXT, self.signer)
         self._link = whole[CHAIN]
         return OutboxRow(said.event_id, sequence, to_json_bytes(whole).decode())
 
 
-def _trouble_name(trouble: Reopen | DeadLetter | Alarm) -> str:
+def _trouble_name(trouble: ReopenRows | DeadLetterRow | RaiseAlarm) -> str:
     match trouble:
-        case Reopen():
+        case ReopenRows():
             return REOPENED
-        case DeadLetter(reason=reason):
+        case DeadLetterRow(reason=reason):
             return f"{_DEAD_LETTER}: {reason}"
-        case Alarm(meaning=meant):
+        case RaiseAlarm(meaning=meant):
             return f"the broker refuses: {meant.name}"

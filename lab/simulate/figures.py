@@ -122,7 +122,7 @@ class LoadResult:
     database: TableComparison | None = None
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether each entry has one final receipt, and the table agrees."""
         bad = _WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.agrees)
@@ -130,7 +130,11 @@ class LoadResult:
     def as_json(self) -> dict[str, Any]:
         """The result as JSON."""
         compared = None if self.database is None else {**asdict(self.database), "holds": self.database.agrees}
-        return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.complete}
+        return {
+            **{name: getattr(self, name) for name in self.__slots__},
+            "database": compared,
+            "whole": self.is_complete,
+        }
 
 
 def render_result(result: LoadResult) -> Group:
@@ -138,7 +142,7 @@ def render_result(result: LoadResult) -> Group:
     parts = [_connections_table(result), _counts_and_latencies_table(result), _outcomes_table(result)]
     if result.processes:
         parts.append(_processes_table(result.processes))
-    verdict = "Nothing lost, nothing twice." if result.complete else "NOT WHOLE: see above."
+    verdict = "Nothing lost, nothing twice." if result.is_complete else "NOT WHOLE: see above."
     return Group(*parts, verdict)
 
 

@@ -443,7 +443,7 @@ class Fleet:
             outcomes=outcomes,
             reasons=reasons,
             faults=faults,
-            lost=sum(station.device.ledger.unanswered() for station in self.stations),
+            lost=sum(station.device.ledger.count_unanswered() for station in self.stations),
             twice=faults["twice"],
             processes=processes,
         )

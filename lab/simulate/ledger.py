@@ -103,7 +103,7 @@ class DeviceLedger:
             return "contradicted"
         return None
 
-    def unanswered(self) -> int:
+    def count_unanswered(self) -> int:
         """Number of entries without a final receipt."""
         return sum(not one.outcome for one in self.said)
 

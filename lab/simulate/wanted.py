@@ -67,15 +67,15 @@ class ResourceNeed:
     remedy: str
 
 
-def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
+def estimate_needs(run: RunParameters) -> list[ResourceNeed]:
     """The resources that the run needs of this machine, the broker and the inventory."""
-    mqtt, devices = wanted.deliver.mqtt, wanted.devices
-    on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
-    here = devices * KB_SIMULATOR + wanted.estimated_entries * _KB_ENTRY
+    mqtt, devices = run.deliver.mqtt, run.devices
+    on_the_way = devices * min(run.deliver.window, run.backlog or 1)
+    here = devices * KB_SIMULATOR + run.estimated_entries * _KB_ENTRY
     return [
         ResourceNeed(
             "descriptors here",
-            f"{_descriptors_needed(wanted):,}",
+            f"{_descriptors_needed(run):,}",
             "ulimit -n; raised by itself as far as the hard limit goes",
         ),
         ResourceNeed("descriptors of the broker", f"{devices + _BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
@@ -96,9 +96,7 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
         ResourceNeed(
             "keys that the inventory knows", f"{devices:,}", "--keys DIR and keys_directory, or trust_first_use"
         ),
-        ResourceNeed(
-            "rows in the inventory", f"{wanted.estimated_entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"
-        ),
+        ResourceNeed("rows in the inventory", f"{run.estimated_entries:,}", f"of site {run.site}, devices {run.run}-…"),
     ]
 
 
@@ -116,9 +114,9 @@ def _available_ports() -> int:
     return last - first + 1
 
 
-def raise_descriptor_limit(wanted: RunParameters) -> None:
+def raise_descriptor_limit(run: RunParameters) -> None:
     """Raise this process's file descriptor limit as far as needed. Raises Misconfigured if the hard limit is lower."""
-    needed = _descriptors_needed(wanted)
+    needed = _descriptors_needed(run)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         most = hard if hard != resource.RLIM_INFINITY else needed
@@ -126,12 +124,12 @@ def raise_descriptor_limit(wanted: RunParameters) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))  # beyond `hard` root may
         except (ValueError, OSError):
             raise Misconfigured(
-                f"--devices {wanted.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
+                f"--devices {run.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
                 f"most; raise it (ulimit -Hn {needed}, or LimitNOFILE= in its unit), or ask for fewer"
             ) from None
-    if wanted.devices > _available_ports() and not _may_resolve_to_many_addresses(wanted.deliver.mqtt):
+    if run.devices > _available_ports() and not _may_resolve_to_many_addresses(run.deliver.mqtt):
         raise Misconfigured(
-            f"--devices {wanted.devices}: one address of this machine has {_available_ports():,} ports for connections "
+            f"--devices {run.devices}: one address of this machine has {_available_ports():,} ports for connections "
             "to one broker; widen net.ipv4.ip_local_port_range, or use several machines, each with a --run of its own"
         )
 

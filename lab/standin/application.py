@@ -146,19 +146,19 @@ class StandinArguments:
     serve: tuple[str, ...]
 
 
-def serve_forever(settings: Settings, told: StandinArguments) -> None:
+def serve_forever(settings: Settings, arguments: StandinArguments) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises Unavailable if the port is in use."""
-    listener = _open_listener(told.host, told.port)
-    accounts = Accounts(told.key)
-    for name in told.serve:
+    listener = _open_listener(arguments.host, arguments.port)
+    accounts = Accounts(arguments.key)
+    for name in arguments.serve:
         accounts.serve_as_live(name)
     mind = SimulatedModel(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
-    house = StandinState(mind, accounts, BehaviourQueue(told.behaviours))
+    house = StandinState(mind, accounts, BehaviourQueue(arguments.behaviours))
     # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.
     config = uvicorn.Config(
         _build_application(house), http=TrackedConnection, ws="none", lifespan="off", log_config=None, access_log=False
     )
-    sys.stdout.write(_settings_text(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
+    sys.stdout.write(_settings_text(f"http://{arguments.host}:{listener.getsockname()[1]}", arguments.key))
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])
 

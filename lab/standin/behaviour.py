@@ -21,7 +21,7 @@ _Z95 = 1.6448536269514722
 """The 95th percentile of the standard normal distribution."""
 
 
-class ConnectionCut(StrEnum):
+class CutPoint(StrEnum):
     """The point at which a connection breaks."""
 
     BEFORE_HEADERS = "before_headers"
@@ -29,7 +29,7 @@ class ConnectionCut(StrEnum):
     HALF_BODY = "half_body"
 
 
-class WrongAnswer(StrEnum):
+class WrongAnswerKind(StrEnum):
     """Kinds of wrong answers of a model."""
 
     FABRICATE = "fabricate"
@@ -59,14 +59,14 @@ class Behaviour(BaseModel):
     headers: Mapping[str, str] = Field(default_factory=dict, description="go along with the answer")
     body: str | None = Field(None, description="answer exactly this")
     content_type: str = Field("application/json", description="of that body")
-    cut: ConnectionCut | None = None
-    answer: WrongAnswer | None = None
+    cut: CutPoint | None = None
+    answer: WrongAnswerKind | None = None
 
     _random: Random = PrivateAttr()
     _left: int | None = PrivateAttr()
 
     def model_post_init(self, _: object) -> None:
-        """Initialise the counter and the random generator."""
+        """Start the count of remaining times and the random generator, after pydantic has set the fields."""
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 

@@ -10,7 +10,7 @@ import typer
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
-from lab.standin.behaviour import Behaviour, WrongAnswer
+from lab.standin.behaviour import Behaviour, WrongAnswerKind
 
 _EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
 """Packages of the optional extra that the command needs."""
@@ -32,8 +32,7 @@ def standin(
         ),
     ] = None,
     fabricate: Annotated[
-        float,
-        typer.Option(min=0, max=100, metavar="PERCENT", help="Answers with invented identifiers; published: 8."),
+        float, typer.Option(min=0, max=100, metavar="PERCENT", help="Answers with invented identifiers; published: 8.")
     ] = 0,
     serve: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Serve this model too; repeatable.")] = None,
     seed: Annotated[
@@ -73,7 +72,7 @@ def _standing_behaviours(latency: str | None, fabricate: float, seed: int) -> tu
     elif latency is not None:
         orders.append(Behaviour(delay_ms=_parse_milliseconds(latency)))
     if fabricate:
-        orders.append(Behaviour(answer=WrongAnswer.FABRICATE, share=fabricate, seed=seed))
+        orders.append(Behaviour(answer=WrongAnswerKind.FABRICATE, share=fabricate, seed=seed))
     return tuple(orders)
 
 

@@ -37,9 +37,7 @@ CHAT = _table(
 """OpenAI's Chat Completions (openai 3.52.0, completion_create_params.py)."""
 
 SPEECH = _table(
-    string="input model instructions response_format stream_format",
-    string_or_object="voice",
-    number="speed",
+    string="input model instructions response_format stream_format", string_or_object="voice", number="speed"
 )
 """OpenAI's speech (speech_create_params.py)."""
 
@@ -90,10 +88,7 @@ GENERATION = _table(
 )
 """Its `generationConfig` (google-genai 3.4.0, types.GenerationConfig), without the keys of newer services."""
 
-RECOGNIZE = _table(
-    object="config",
-    string="configMask content uri",
-)
+RECOGNIZE = _table(object="config", string="configMask content uri")
 RECOGNITION = _table(
     object=(
         "autoDecodingConfig explicitDecodingConfig features adaptation transcriptNormalization "

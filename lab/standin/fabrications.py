@@ -11,7 +11,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.records import FieldReading, FieldValue
-from lab.standin.behaviour import WrongAnswer
+from lab.standin.behaviour import WrongAnswerKind
 from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, build_arguments
 
 _PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
@@ -22,19 +22,21 @@ _LONGEST = 6
 
 
 def falsify_answer(
-    how: WrongAnswer, honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], prompt: str, random: Random
+    how: WrongAnswerKind, honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], prompt: str, random: Random
 ) -> Answer:
     """Replace the honest answer by a wrong one of the given kind."""
     match how:
-        case WrongAnswer.FABRICATE:
+        case WrongAnswerKind.FABRICATE:
             return _fabricate_identifiers(honest, mind, tools, random)
-        case WrongAnswer.TWO_CALLS:
+        case WrongAnswerKind.TWO_CALLS:
             return replace(honest, calls=(*honest.calls, *_fabricate_identifiers(honest, mind, tools, random).calls))
-        case WrongAnswer.PROSE | WrongAnswer.LEAKED_PROMPT | WrongAnswer.EMPTY:
-            return Answer(text={WrongAnswer.PROSE: _PROSE, WrongAnswer.LEAKED_PROMPT: prompt or _PROSE}.get(how))
-        case WrongAnswer.NOT_JSON:
+        case WrongAnswerKind.PROSE | WrongAnswerKind.LEAKED_PROMPT | WrongAnswerKind.EMPTY:
+            return Answer(
+                text={WrongAnswerKind.PROSE: _PROSE, WrongAnswerKind.LEAKED_PROMPT: prompt or _PROSE}.get(how)
+            )
+        case WrongAnswerKind.NOT_JSON:
             return replace(honest, broken=json.dumps(_arguments(honest))[:-2] + ", and so on")
-        case WrongAnswer.UNKNOWN_TOOL | WrongAnswer.WRONG_TYPES | WrongAnswer.EXTRA_FIELDS:
+        case WrongAnswerKind.UNKNOWN_TOOL | WrongAnswerKind.WRONG_TYPES | WrongAnswerKind.EXTRA_FIELDS:
             return replace(honest, calls=(_malformed_call(how, honest),))
 
 
@@ -104,11 +106,11 @@ def _arguments(answer: Answer) -> Mapping[str, Any]:
     return answer.calls[0].arguments if answer.calls else {}
 
 
-def _malformed_call(how: WrongAnswer, honest: Answer) -> Call:
+def _malformed_call(how: WrongAnswerKind, honest: Answer) -> Call:
     name, arguments = honest.calls[0].name if honest.calls else "", _arguments(honest)
-    if how is WrongAnswer.UNKNOWN_TOOL:
+    if how is WrongAnswerKind.UNKNOWN_TOOL:
         return Call("update_inventory", arguments)
-    if how is WrongAnswer.EXTRA_FIELDS:
+    if how is WrongAnswerKind.EXTRA_FIELDS:
         return Call(name, {**arguments, "confidence": "high", "supervisor_override": True})
     return Call(name, _convert_to_wrong_types(arguments))
 

@@ -124,7 +124,7 @@ _WORD = re.compile(rf"[A-Za-z']{{{_SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
 
 
-class TranscriptCorrector:
+class VocabularyCorrector:
     """Corrects transcripts to one form's words and its catalogue."""
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:

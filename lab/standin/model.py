@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_command, read_transcript
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
-from lab.standin.hearing import TranscriptCorrector
+from lab.standin.hearing import VocabularyCorrector
 from lab.standin.tool_form import derive_form, unwrap_value_schema
 
 _CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
@@ -63,7 +63,7 @@ class SimulatedModel:
 
     forms: Mapping[str, Form]
     catalogue: Catalogue
-    _correctors: dict[Form, TranscriptCorrector] = field(default_factory=dict, repr=False)
+    _correctors: dict[Form, VocabularyCorrector] = field(default_factory=dict, repr=False)
     """Corrector by form, created on first use."""
 
     def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
@@ -98,7 +98,7 @@ class SimulatedModel:
         if form is None:
             return {}
         if form not in self._correctors:
-            self._correctors[form] = TranscriptCorrector(form, self.catalogue)
+            self._correctors[form] = VocabularyCorrector(form, self.catalogue)
         return read_transcript(self._correctors[form].correct(said), form, self.catalogue)
 
     def _call_with_record(

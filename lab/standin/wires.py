@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab.standin.behaviour import MESSAGES, Behaviour, ConnectionCut, Refusal, Vendor, refusal_response, vendor_of
+from lab.standin.behaviour import MESSAGES, Behaviour, CutPoint, Refusal, Vendor, refusal_response, vendor_of
 from lab.standin.server import LoggedRequest, StandinState, new_id
 
 _CONTROL = "/standin/"
@@ -73,7 +73,7 @@ class BehaviourMiddleware:
         scope.setdefault("state", {})["behaviours"] = behaviours
         due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
         cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)
-        if cut is ConnectionCut.BEFORE_HEADERS:
+        if cut is CutPoint.BEFORE_HEADERS:
             await _sleep_until(due)
             _reset_connection(scope)
             return
@@ -152,7 +152,7 @@ def _with_request_id(scope: Scope, send: Send) -> Send:
     return sending
 
 
-def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
+def _cut_response(scope: Scope, send: Send, cut: CutPoint | None) -> Send:
     """Wrap `send` to pass as much of a response as ordered, then cut the connection."""
     if cut is None:
         return send
@@ -161,8 +161,8 @@ def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
     async def sending(message: Message) -> None:
         kept.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            await _send_headers_and_half_body(kept, send, headers_only=cut is ConnectionCut.AFTER_HEADERS)
-            _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
+            await _send_headers_and_half_body(kept, send, headers_only=cut is CutPoint.AFTER_HEADERS)
+            _reset_connection(scope) if cut is CutPoint.AFTER_HEADERS else _close_connection(scope)
             raise _ConnectionCutError
 
     return sending

@@ -21,13 +21,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_name, get_group
 
-from dockvoice_protocol.errors import (
-    DockvoiceError,
-    Misconfigured,
-    StorageFailed,
-    describe_os_error,
-    permission_error,
-)
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, describe_os_error, permission_error
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.plain_text import escape_line
 

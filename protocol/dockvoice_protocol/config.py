@@ -112,8 +112,7 @@ class Mqtt(Section):
     )
     tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
     insecure: bool = Field(
-        False,
-        description="take a link that others can read on the way: no TLS beyond this machine, or a password",
+        False, description="take a link that others can read on the way: no TLS beyond this machine, or a password"
     )
     ca_file: Place | None = Field(
         None, description="authority that signed the broker's certificate; unset: the system's"
@@ -351,12 +350,12 @@ class LayeredSettings(BaseSettings):
         self._instance = None if self.unit is None else self.unit.instance_of_file(path)
 
     @property
-    def unit_state(self) -> Path | None:
+    def unit_state_directory(self) -> Path | None:
         """The state directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.state if self.unit else None)
 
     @property
-    def unit_cache(self) -> Path | None:
+    def unit_cache_directory(self) -> Path | None:
         """The cache directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.cache if self.unit else None)
 

@@ -231,7 +231,7 @@ def make_receipt(
     }
 
 
-def early_answer(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
+def make_early_answer(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that arrived early: `expected` is the missing number."""
     return {
         "event_id": event_id,
@@ -243,7 +243,7 @@ def early_answer(event_id: str, expected: int, sequence: int, time: datetime) ->
     }
 
 
-def untrusted_answer(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+def make_untrusted_answer(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that is not signed with an enrolled key."""
     return {
         "event_id": event_id,
@@ -294,7 +294,7 @@ def make_status(
 
 
 def make_presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
-    """The retained message on whether an inventory accepts events. A last will has no `time`."""
+    """Build the retained message that tells whether an inventory accepts events; a last will has no `time`."""
     said = {"state": state, "client_id": client_id}
     return said if time is None else {**said, "time": rfc3339(time)}
 
@@ -445,7 +445,7 @@ _LARGEST_CLIP = 10_000_000
 """Bytes of a recording, at most. An utterance of 90 s, the longest that settings allow, takes 2.9 MB uncompressed."""
 
 
-class ClipUnsent(StrEnum):
+class ClipUnsentReason(StrEnum):
     """Why a device sends no recording for a request."""
 
     REMOVED = "removed"  # The device has removed the recording, and signed that it did.
@@ -505,7 +505,7 @@ class ClipUnavailable:
     """The device cannot send the recording, and why."""
 
     utterance_id: str
-    why: ClipUnsent
+    why: ClipUnsentReason
 
 
 ClipMessage = ClipRequestStored | ClipOffered | ClipChunk | ClipUnavailable
@@ -543,7 +543,7 @@ def format_clip_message(said: ClipMessage, source: str) -> bytes:
 
 
 def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
-    """Parse a message of the device `sender`. Raises MalformedMessage."""
+    """Parse a message about a recording from the device `sender`. Raises MalformedMessage."""
     message = parse_object(payload)
     validate_message(message, "clip.schema.json")
     if message["source"] != sender.source:
@@ -563,7 +563,7 @@ def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
                 raise MalformedMessage("/data: is no base64") from None
             return ClipChunk(utterance_id, message["audio_sha256"], message["chunks"], message["number"], data)
         case _:
-            return ClipUnavailable(utterance_id, ClipUnsent(message["reason"]))
+            return ClipUnavailable(utterance_id, ClipUnsentReason(message["reason"]))
 
 
 def format_clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:

@@ -124,7 +124,7 @@ class Signer:
         return f"Signer({self.public.keyid})"
 
 
-class Defect(StrEnum):
+class DefectKind(StrEnum):
     """Codes for what can be wrong with an event; `message` words them."""
 
     MISSING = "missing"
@@ -153,26 +153,26 @@ class Defect(StrEnum):
 
 
 _MESSAGES = {
-    Defect.MISSING: "is missing: its rows, or some of them, were removed",
-    Defect.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
-    Defect.ALTERED: "the event, its link or the hash of its recording was altered",
-    Defect.UNSIGNED: "carries no signature",
-    Defect.UNKNOWN_KEY: "is signed with a key that is not known here",
-    Defect.FORGED: "its signature was not made for it by the key it names",
-    Defect.READING_ALTERED: "the reading kept with it was altered",
-    Defect.RECORDING_ALTERED: "its recording was altered or exchanged",
-    Defect.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
-    Defect.ENTRY_ALTERED: "the entry made of it was altered or removed",
-    Defect.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
-    Defect.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
-    Defect.STOCK_ALTERED: "what it moved in stock was altered, removed or put in: `stock_moves` does not say what the "
-    "events do",
-    Defect.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
-    Defect.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
-    "of the agent enters it",
-    Defect.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
-    Defect.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
-    Defect.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",
+    DefectKind.MISSING: "is missing: its rows, or some of them, were removed",
+    DefectKind.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
+    DefectKind.ALTERED: "the event, its link or the hash of its recording was altered",
+    DefectKind.UNSIGNED: "carries no signature",
+    DefectKind.UNKNOWN_KEY: "is signed with a key that is not known here",
+    DefectKind.FORGED: "its signature was not made for it by the key it names",
+    DefectKind.READING_ALTERED: "the reading kept with it was altered",
+    DefectKind.RECORDING_ALTERED: "its recording was altered or exchanged",
+    DefectKind.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
+    DefectKind.ENTRY_ALTERED: "the entry made of it was altered or removed",
+    DefectKind.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
+    DefectKind.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
+    DefectKind.STOCK_ALTERED: "what it moved in stock was altered, removed or put in: `stock_moves` does not say what "
+    "the events do",
+    DefectKind.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
+    DefectKind.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next "
+    "start of the agent enters it",
+    DefectKind.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
+    DefectKind.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
+    DefectKind.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",
 }
 
 
@@ -181,7 +181,7 @@ class BadEvent:
     """The first faulty event of a device."""
 
     sequence: int
-    wrong: Defect
+    wrong: DefectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class ChainVerifier:
         self.held = 0  # The number of valid events.
         self.spans: list[KeySpan] = []
 
-    def next_fault(self, chained: StoredEvent) -> Defect | None:
+    def next_fault(self, chained: StoredEvent) -> DefectKind | None:
         """The fault of the next event; None where it is valid."""
         altered = None if chained.withheld else _content_fault(chained)
         return self._position_fault(chained) or altered or self._signature_fault(chained)
@@ -232,34 +232,34 @@ class ChainVerifier:
         else:
             self.spans.append(KeySpan(keyid, self.last, self.last))
 
-    def skip_acknowledged(self, wrong: Defect, chained: StoredEvent) -> bool:
+    def skip_acknowledged(self, wrong: DefectKind, chained: StoredEvent) -> bool:
         """Advance past a fault of the next event that was acknowledged.
 
         Returns whether the event itself must still be verified: it must when only its place in the chain was wrong.
         """
-        if wrong in {Defect.MISSING, Defect.MISPLACED}:
+        if wrong in {DefectKind.MISSING, DefectKind.MISPLACED}:
             self.last, self.link = chained.sequence - 1, chained.previous
             if self._position_fault(chained) is None:
                 return True
         self.last, self.link = chained.sequence, chained.link
         return False
 
-    def _position_fault(self, chained: StoredEvent) -> Defect | None:
+    def _position_fault(self, chained: StoredEvent) -> DefectKind | None:
         if chained.sequence > self.last + 1:
-            return Defect.MISSING
+            return DefectKind.MISSING
         # Without the member, the event is reported as altered.
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
-        return None if continues and chained.sequence == self.last + 1 else Defect.MISPLACED
+        return None if continues and chained.sequence == self.last + 1 else DefectKind.MISPLACED
 
-    def _signature_fault(self, chained: StoredEvent) -> Defect | None:
+    def _signature_fault(self, chained: StoredEvent) -> DefectKind | None:
         event = chained.event
         if SIGNATURE not in event:
-            return Defect.UNSIGNED
+            return DefectKind.UNSIGNED
         if self._keys is None:
             return None
         if (key := self._keys.get(str(event.get(KEYID)))) is None:
-            return Defect.UNKNOWN_KEY
-        return None if key.verify(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Defect.FORGED
+            return DefectKind.UNKNOWN_KEY
+        return None if key.verify(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else DefectKind.FORGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,10 +433,10 @@ def sha256_hex(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content_fault(chained: StoredEvent) -> Defect | None:
+def _content_fault(chained: StoredEvent) -> DefectKind | None:
     try:
         hashed = event_sha256(chained.event) if chained.event_sha256 is None else chained.event_sha256
         own = _link_of(chained.previous, hashed, chained.audio_sha256)
     except ValueError:  # NaN, half a letter: nothing that was ever written
-        return Defect.ALTERED
-    return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Defect.ALTERED
+        return DefectKind.ALTERED
+    return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else DefectKind.ALTERED

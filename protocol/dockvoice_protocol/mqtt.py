@@ -50,7 +50,7 @@ _UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 u
 
 
 @dataclass(frozen=True)
-class Connected:
+class SessionConnected:
     """The broker accepted the connection and every subscription."""
 
     protocol: str  # `5` or `3.1.1`.
@@ -59,17 +59,17 @@ class Connected:
 
 
 @dataclass(frozen=True)
-class Disconnected:
-    """A connection that was reported as Connected has ended."""
+class SessionDisconnected:
+    """A connection that was reported as SessionConnected has ended."""
 
     why: str
 
 
 @dataclass(frozen=True)
-class Acknowledged:
+class PubackReceived:
     """The broker's PUBACK for the publication with this tag; with MQTT 3.1.1, which has no codes, always 0.
 
-    149 too where the broker hung up because the packet was too large; then Disconnected follows.
+    149 too where the broker hung up because the packet was too large; then SessionDisconnected follows.
     """
 
     tag: str
@@ -77,8 +77,8 @@ class Acknowledged:
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """A received message; always between Connected and Disconnected."""
+class MessageReceived:
+    """A received message; always between SessionConnected and SessionDisconnected."""
 
     topic: str
     payload: bytes = field(repr=False)
@@ -86,7 +86,7 @@ class Delivered:
     retained: bool = False  # Whether it is a retained message.
 
 
-SessionEvent = Connected | Disconnected | Acknowledged | Delivered
+SessionEvent = SessionConnected | SessionDisconnected | PubackReceived | MessageReceived
 
 
 @dataclass
@@ -97,7 +97,7 @@ class _Attempt:
     answer_due: float | None
     """Deadline of the broker's answer, on the monotonic clock; None once it has answered."""
     silent: bool = False  # Whether the deadline passed.
-    welcome: Connected | None = None  # Reported once the subscriptions are accepted.
+    welcome: SessionConnected | None = None  # Reported once the subscriptions are accepted.
     early: list[MQTTMessage] = field(default_factory=list)  # Messages of a kept session that arrive before that.
     heard_at: float = 0.0  # When the last of them, or CONNACK, arrived, on the monotonic clock.
     refusal: str | None = None  # Why the broker refused.
@@ -148,12 +148,12 @@ class Session:
         self._swap = threading.Lock()
         self._client: Client | None = None
         self._join: Callable[[float], None] | None = None
-        self._connected: Connected | None = None
+        self._connected: SessionConnected | None = None
         self._trouble: str | None = None
         self._failure: Exception | None = None
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether publications can be sent now."""
         return self._connected is not None
 
@@ -182,7 +182,7 @@ class Session:
     ) -> bool:
         """Send now; False when not connected, or at the broker's receive maximum. Nothing is queued.
 
-        True means only that it was handed to the network: `Acknowledged(tag, …)` follows, or nothing when the
+        True means only that it was handed to the network: `PubackReceived(tag, …)` follows, or nothing when the
         connection ends first. `content_type` becomes the property of MQTT 5. A packet above the broker's limit would
         end the connection: it is not sent, and acknowledged at once as too large.
         """
@@ -194,13 +194,13 @@ class Session:
         if content_type is not None and connected.protocol == MqttVersion.V5:
             properties = content_type_properties(content_type)
         if packet_size(topic, payload, properties) > self._try.largest:
-            return self._call_receive_or_end_session(client, Acknowledged(tag, PACKET_TOO_LARGE))
+            return self._call_receive_or_end_session(client, PubackReceived(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at on_publish too.
         self._on_the_way.add(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def acknowledge(self, delivered: Delivered) -> None:
+    def acknowledge(self, delivered: MessageReceived) -> None:
         """Acknowledge a received message. One of an earlier connection is ignored: the broker sends it again."""
         self._raise_failure()
         number, packet = divmod(delivered.token, _RECEIVE_MAXIMUM + 1)
@@ -301,7 +301,7 @@ class Session:
         self._on_the_way.clear()
         limit = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._try.largest = getattr(properties, "MaximumPacketSize", _LARGEST)
-        self._try.welcome = Connected(self._version.now.value, limit, flags.session_present)
+        self._try.welcome = SessionConnected(self._version.now.value, limit, flags.session_present)
         self._try.heard_at = time.monotonic()
         if wanted := self._subscriptions + self._wishes:
             client.subscribe([(topic, 1) for topic in wanted])
@@ -324,10 +324,10 @@ class Session:
     ) -> None:
         tag = self._on_the_way.acknowledge(mid)
         if tag is not None and client is self._client:
-            self._call_receive_or_end_session(client, Acknowledged(tag, reason.value))
+            self._call_receive_or_end_session(client, PubackReceived(tag, reason.value))
 
     def _deliver_or_hold_until_connected(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
-        """Report a message; hold it where it comes before Connected was reported."""
+        """Report a message; hold it where it comes before SessionConnected was reported."""
         if client is not self._client:
             return
         if self._connected is None:
@@ -336,7 +336,7 @@ class Session:
             return
         token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
         taken = self._call_receive_or_end_session(
-            client, Delivered(message.topic, bytes(message.payload), token, message.retain)
+            client, MessageReceived(message.topic, bytes(message.payload), token, message.retain)
         )
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
@@ -355,8 +355,8 @@ class Session:
             largest = self._on_the_way.largest_tag()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
-                self._call_receive_or_end_session(client, Acknowledged(largest, PACKET_TOO_LARGE))
-            self._call_receive_or_end_session(client, Disconnected(self._trouble))
+                self._call_receive_or_end_session(client, PubackReceived(largest, PACKET_TOO_LARGE))
+            self._call_receive_or_end_session(client, SessionDisconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._replace_client(client)
 

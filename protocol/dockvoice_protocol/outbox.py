@@ -52,11 +52,11 @@ _P = TypeVar("_P", bound=Pending)
 class Policy(Protocol):
     """The order in which an outbox publishes its messages, and which replace others."""
 
-    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The messages that `new` makes obsolete, which are not published any more."""
         ...
 
-    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
+    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """The messages to publish now, in their order."""
         ...
 
@@ -67,11 +67,11 @@ class _InOrder:
     Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
     """
 
-    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """An empty list: no message makes another obsolete."""
         return []
 
-    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
+    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """All messages that are due, in order."""
         return sorted((one for one in pending if one.due <= now), key=lambda one: one.order)
 
@@ -79,7 +79,7 @@ class _InOrder:
 class _Latest(_InOrder):
     """Only the latest message of a topic is published; earlier ones are dropped."""
 
-    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The earlier messages on its topic; `new` itself where a later one is pending."""
         same = [one for one in pending if one.topic == new.topic]
         return [new] if any(one.order > new.order for one in same) else same
@@ -88,9 +88,9 @@ class _Latest(_InOrder):
 class _Chunks(_InOrder):
     """One message at a time, so that those of other outboxes can go between."""
 
-    def due(self, pending: Iterable[_P], now: float) -> list[_P]:
+    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
         """The first message that is due."""
-        return super().due(pending, now)[:1]
+        return super().select_due(pending, now)[:1]
 
 
 class Outbox(Generic[_P]):
@@ -118,7 +118,7 @@ class Outbox(Generic[_P]):
         """Schedule a pending message. A known one keeps its attempts."""
         if new.key in self._pending:
             return
-        outdated = self._policy.superseded(self._pending.values(), new)
+        outdated = self._policy.select_superseded(self._pending.values(), new)
         if new in outdated:
             return
         for one in outdated:
@@ -130,7 +130,7 @@ class Outbox(Generic[_P]):
 
         Those that the broker refused go last: some brokers disconnect over what they refuse.
         """
-        due = self._policy.due(self._pending.values(), now)
+        due = self._policy.select_due(self._pending.values(), now)
         for one in due:
             one.due = now + self._backoff.wait_s(one.attempts)
             one.attempts += 1

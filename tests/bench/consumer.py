@@ -26,7 +26,7 @@ from sqlalchemy import select
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
@@ -110,7 +110,7 @@ def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
     found = []
     for one in Fleet(seed, devices_).say(number).events:
         verdict = validate(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)
-        if not isinstance(verdict, Valid):
+        if not isinstance(verdict, ValidMessage):
             raise TypeError(verdict)
         found.append(verdict.event)
     return found

@@ -97,10 +97,7 @@ def consumer(number: int, of: int) -> dict[str, str]:
     """What this one of several inventories is told besides: each event goes to one of them."""
     if of == 1:
         return {}
-    return {
-        "DOCKVOICE_INVENTORY_CLIENT_ID": f"inventory-{number + 1}",
-        "DOCKVOICE_INVENTORY_CONSUMER__SHARE": "office",
-    }
+    return {"DOCKVOICE_INVENTORY_CLIENT_ID": f"inventory-{number + 1}", "DOCKVOICE_INVENTORY_CONSUMER__SHARE": "office"}
 
 
 @contextmanager

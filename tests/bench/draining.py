@@ -22,7 +22,7 @@ from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.deliver.device_events import entry_event
 from edge.keep.journal_thread import JournalThread
-from edge.records import Entry, Minted
+from edge.records import Entry, EventIds
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import held_port
@@ -35,7 +35,7 @@ LOOK_S = 0.1
 SITE, DEVICE = "bench", "dock-1"
 
 
-def as_said(entry: Entry) -> Callable[[Minted], dict[str, Any]]:
+def as_said(entry: Entry) -> Callable[[EventIds], dict[str, Any]]:
     """Makes the event of an entry, as the agent does."""
     return lambda minted: entry_event(entry, minted, site=SITE, device=DEVICE)
 

@@ -137,7 +137,7 @@ def asking(journal: Journal) -> dict[str, float]:
     """What the questions cost that are asked all the time."""
     questions: dict[str, Callable[[], object]] = {
         "unsettled": journal.outbox.count_unsettled,
-        "due(16)": partial(journal.outbox.due, 16),
+        "due(16)": partial(journal.outbox.load_due, 16),
         "entries(20)": partial(journal.queries.entries, 20),
         "counts": journal.queries.counts,
     }

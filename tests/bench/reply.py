@@ -27,9 +27,9 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from edge.speak.synthesis import ClauseCache, Speaker
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
@@ -90,13 +90,13 @@ async def _reply(
     replies: Replies,
 ) -> None:
     ordered = time.monotonic()
-    speaker.carry_out(Sound(Earcon.STORED))
+    speaker.carry_out(PlayEarcon(Earcon.STORED))
     speaker.carry_out(Say(Prompt.READBACK, entry))
     await loudspeaker.wait_until_quiet()
     await asyncio.sleep(PAUSE_S)
     heard = listening.samples[listening.at(ordered) :].astype(np.int32)
     first = int(np.flatnonzero(np.abs(heard) > AUDIBLE)[0])
-    ring = earcon(Earcon.STORED).astype(np.int32)
+    ring = earcon_samples(Earcon.STORED).astype(np.int32)
     begins = first - int(np.flatnonzero(np.abs(ring) > AUDIBLE)[0])
     heard[begins : begins + len(ring)] -= ring
     word = int(np.flatnonzero(np.abs(heard) > AUDIBLE)[0])

@@ -64,7 +64,7 @@ class Folder:
     def state(self, recording: SignedSound) -> str:
         return "here" if self.asked else "asked"
 
-    def load(self, recording: SignedSound) -> bytes | None:
+    def load_or_none(self, recording: SignedSound) -> bytes | None:
         return FLAC if self.asked else None
 
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
-from inventory.ingest.validation import Invalid, Valid, validate
+from inventory.ingest.validation import InvalidMessage, ValidMessage, validate
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import COLUMNS, ROSTER, roster_kind
 from inventory.store.statuses import StatusMessage
@@ -71,7 +71,7 @@ class Dock:
     def _send(self, event: dict[str, Any]) -> None:
         site, device = event["source"].split("/")[2::2]
         judged = validate(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", self._forms)
-        assert isinstance(judged, Valid | Invalid), judged
+        assert isinstance(judged, ValidMessage | InvalidMessage), judged
         self._site.store.apply(judged.event)
 
 

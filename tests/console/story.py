@@ -7,7 +7,7 @@ from typing import Any
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import GENESIS, seal_event
 from inventory.forms import load_forms
-from inventory.ingest.validation import Invalid, Valid, validate
+from inventory.ingest.validation import InvalidMessage, ValidMessage, validate
 from inventory.reviews.reviews import read_review
 from tests.console import Console
 from tests.dictated import AT_DOCK_3, KEY, amended, payload, recorded, reviewed, signed
@@ -56,5 +56,5 @@ def apply(site: Console, *events: dict[str, Any]) -> None:
         )  # of the recording that each event names, in whatever shape
         previous = whole["chain"]
         judged = validate(payload(whole), DEVICE.entries, "dockvoice", forms)
-        assert isinstance(judged, Valid | Invalid), judged
+        assert isinstance(judged, ValidMessage | InvalidMessage), judged
         site.store.apply(judged.event)

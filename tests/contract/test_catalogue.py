@@ -51,10 +51,10 @@ def test_every_change_is_a_version_with_who_why_and_what(url: str) -> None:
             (0, "ben", "the new hall", "imported docks.csv: 2 added"),
         ]
         assert {one.made_at for one in history} == {NOW}
-        differs = north.differ("docks", FIRST, FIRST + 3)
+        differs = north.compare_versions("docks", FIRST, FIRST + 3)
         assert (differs.added, differs.removed) == ({"C": {"value": "C"}}, {"A": A})
         assert differs.changed == {"B": (B, {"value": "B", "check": "61"})}
-        assert store.catalogue("south").kinds() == []
+        assert store.catalogue("south").current_versions() == []
 
 
 def test_what_was_published_is_known_apart_from_what_was_changed_since(store: Store) -> None:
@@ -65,7 +65,7 @@ def test_what_was_published_is_known_apart_from_what_was_changed_since(store: St
     assert north.is_pending("docks"), "the broker has not taken it"
     drained(store)
     assert not north.is_pending("docks")
-    assert north.published("docks") == north.at("docks", put.version)
+    assert north.published("docks") == north.get_version("docks", put.version)
     assert sent.published_at is not None
     assert PublicKey(bytes.fromhex(north.current("docks").signed_by or "")).keyid == ANOTHER.public.keyid
     after = north.withdraw("docks", "ben", "the files are right again")
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_told_and_makes_no_version(
     with pytest.raises(raised) as caught:
         deed(north)
     assert told in str(caught.value)
-    assert north.kinds() == before == north.history("items")
+    assert north.current_versions() == before == north.history("items")
 
 
 def says_that_it_has(store: Store, version: int, device: str = "dock-3") -> None:
@@ -152,8 +152,8 @@ def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: st
         says_that_it_has(store, ahead + 50)
         assert sent() == ahead + 51
         assert north.put("docks", [("line 2", {"value": "B"})], "ben", "more", "x.csv").version == ahead + 51
-        assert north.kinds()[0].kind == "docks"  # the roster is none of these
-        assert len(north.kinds()) == 1
+        assert north.current_versions()[0].kind == "docks"  # the roster is none of these
+        assert len(north.current_versions()) == 1
         with store.transaction() as transaction:  # the docks were not published yet
             assert last_published_versions(transaction, "north") == {"roster": ahead + 51}
 

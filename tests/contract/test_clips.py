@@ -19,7 +19,7 @@ from dockvoice_protocol.events import (
     ClipMessage,
     ClipOffered,
     ClipUnavailable,
-    ClipUnsent,
+    ClipUnsentReason,
     MalformedMessage,
     Topics,
     count_chunks,
@@ -231,7 +231,7 @@ def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:
     office.asked(here)
     office.come(here)
     office.asked(gone)
-    assert [office.said(ClipUnavailable(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == [
+    assert [office.said(ClipUnavailable(one.utterance_id, ClipUnsentReason.REMOVED)) for one in (here, gone)] == [
         "noted",
         "noted",
     ]

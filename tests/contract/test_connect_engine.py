@@ -17,12 +17,12 @@ from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import verify_declined_posting
 from inventory.connect import ledger as ledgers
-from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
+from inventory.connect.engine import FinalState, PostingLoop, PostOrComplete, ReverseDocument, next_step
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
-from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
+from inventory.connect.ports import DeclineReason, Document, DocumentState, Posting, Unset
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.queries.refusals import load_missing_connector_settings
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
@@ -217,7 +217,7 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
 
     def hook(deed: str, said: Posting) -> None:
         if deed == "post" and said.reference == refused:
-            raise Declined(Why.LOT_MISSING, "Lot is required")
+            raise Declined(DeclineReason.LOT_MISSING, "Lot is required")
 
     dock.other.before = hook
     dock.engine().run_round()
@@ -264,7 +264,9 @@ def test_what_a_person_struck_is_taken_back_and_posted_anew_when_it_stands_again
 def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -> None:
     first = dock.says(recorded(1))
     dock.other.before = lambda deed, said: (
-        (_ for _ in ()).throw(Declined(Why.QUANTITY_WRONG, "no")) if deed == "post" and said.quantity == 12 else None
+        (_ for _ in ()).throw(Declined(DeclineReason.QUANTITY_WRONG, "no"))
+        if deed == "post" and said.quantity == 12
+        else None
     )
     dock.engine().run_round()
     dock.says(amended(2, 1, quantity=13))
@@ -481,7 +483,7 @@ def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is
     message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
     forms = load_forms(repository / "schemas" / "forms")
     judged = validate(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
-    assert isinstance(judged, Valid)
+    assert isinstance(judged, ValidMessage)
     assert store.apply(judged.event) == Applied()
 
     def item() -> str | None:
@@ -510,14 +512,14 @@ def document(state: DocumentState, number: int = 1) -> Document:
 
 def test_what_is_done_next_is_decided_by_what_stands_there() -> None:
     draft, done, back = (document(state, at) for at, state in enumerate(DocumentState))
-    assert next_step([], stands=True) == Post(None)
-    assert next_step([draft], stands=True) == Post(draft)
-    assert next_step([done], stands=True) == Settled(PostingState.POSTED, done)
-    assert next_step([back], stands=True) == Post(None)
-    assert next_step([draft, done], stands=True) == Reverse(draft)
-    assert next_step([], stands=False) == Settled(PostingState.VOID, None)
-    assert next_step([draft], stands=False) == Reverse(draft)
-    assert next_step([back], stands=False) == Settled(PostingState.REVERSED, back)
+    assert next_step([], stands=True) == PostOrComplete(None)
+    assert next_step([draft], stands=True) == PostOrComplete(draft)
+    assert next_step([done], stands=True) == FinalState(PostingState.POSTED, done)
+    assert next_step([back], stands=True) == PostOrComplete(None)
+    assert next_step([draft, done], stands=True) == ReverseDocument(draft)
+    assert next_step([], stands=False) == FinalState(PostingState.VOID, None)
+    assert next_step([draft], stands=False) == ReverseDocument(draft)
+    assert next_step([back], stands=False) == FinalState(PostingState.REVERSED, back)
 
 
 def test_what_is_owed_is_pending_in_the_outbox_and_found_again_when_it_is_dropped(dock: Dock) -> None:
@@ -528,23 +530,23 @@ def test_what_is_owed_is_pending_in_the_outbox_and_found_again_when_it_is_droppe
     dock.clock.moves(59)  # as it asked
     dock.engine().run_round()
     assert len(dock.books.calls) == 1
-    (waits,) = dock.store.outbox.pending()
+    (waits,) = dock.store.outbox.count_pending_by_kind()
     assert (waits.kind, waits.number, waits.attempts, waits.error) == ("erp_posting", 1, 1, "HTTP 500")
     assert dock.store.outbox.take_due() == []  # nothing of it is for the broker
     dock.clock.moves(3600)
-    assert dock.store.outbox.stuck() == dock.store.outbox.pending()
+    assert dock.store.outbox.stuck_kinds() == dock.store.outbox.count_pending_by_kind()
     assert dock.store.outbox.drop("erp_posting") == 1
-    assert dock.store.outbox.pending() == []
+    assert dock.store.outbox.count_pending_by_kind() == []
     dock.again()
     dock.until_settled()
     assert len(dock.books.standing(identity(1, 1))) == 1
-    assert dock.store.outbox.pending() == []
+    assert dock.store.outbox.count_pending_by_kind() == []
 
 
 def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock: Dock) -> None:
     first = dock.says(recorded(1))
     other = dock.says(recorded(2, pallet_id="0001"))
-    lacking = Unset(Why.OTHER, "2 damaged: [tryton] damaged does not say what becomes of them")
+    lacking = Unset(DeclineReason.OTHER, "2 damaged: [tryton] damaged does not say what becomes of them")
 
     def hook(deed: str, said: Posting) -> None:
         if deed == "post" and said.reference == first:

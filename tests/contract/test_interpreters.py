@@ -27,10 +27,10 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import sample_sentences
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import FieldReading, NotUnderstoodReason, Reading, Word
 from edge.config import Settings
-from edge.ports import Attention, Interpreter
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.ports import Interpreter, UtteranceListener
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.factory import InterpreterArguments
 from edge.understand.factory import make_interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
@@ -63,11 +63,11 @@ class Scripted:
     def __init__(self, script: Mapping[bytes, Reading]) -> None:
         self._script = script
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _ScriptedAttention(self._script)
 
 
-class _ScriptedAttention(Attention):
+class _ScriptedAttention(UtteranceListener):
     def __init__(self, script: Mapping[bytes, Reading]) -> None:
         self._script = script
 
@@ -75,7 +75,7 @@ class _ScriptedAttention(Attention):
         """Nothing to be done ahead."""
 
     async def finish(self, utterance: Utterance) -> Reading:
-        nothing = Reading("scripted", utterance.form, (), {}, NotUnderstood.NO_WORDS)
+        nothing = Reading("scripted", utterance.form, (), {}, NotUnderstoodReason.NO_WORDS)
         return self._script.get(utterance.segment.pcm, nothing)
 
 
@@ -277,7 +277,7 @@ def alone(interpreter: Interpreter, read: Read, known: dict[Interpreter, Reading
 
 def utterance(pcm: bytes) -> Utterance:
     samples = len(pcm) // 2
-    segment = Segment(0, 0, samples, samples, Closing.PAUSE, pcm)
+    segment = Segment(0, 0, samples, samples, ClosedBy.PAUSE, pcm)
     return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
@@ -324,7 +324,7 @@ def test_a_model_reads_leading_zeros_and_corrections_right_and_says_what_it_took
 def test_silence_is_not_understood(interpreter: Interpreter, read: Read) -> None:
     for pcm in (b"", bytes(2), bytes(320), bytes(SAMPLE_RATE * 4)):
         reading = read(interpreter, pcm, cut(pcm, 640))
-        assert (reading.not_understood, reading.fields) == (NotUnderstood.NO_WORDS, {})
+        assert (reading.not_understood, reading.fields) == (NotUnderstoodReason.NO_WORDS, {})
     recorded = read(interpreter, sound(SILENCE))
     assert recorded.not_understood is not None
     assert not recorded.fields

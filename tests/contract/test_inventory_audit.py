@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import WITHHELD, Topics, make_status
-from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, KeySpan, KnownFaults, PublicKey, Signer
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, KeySpan, KnownFaults, PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.deliver.device_events import withheld_event
 from inventory.audit import audit
 from inventory.clips.listening import request_clip
 from inventory.forms import Forms, load_forms
-from inventory.ingest.validation import Invalid, Valid, validate
+from inventory.ingest.validation import InvalidMessage, ValidMessage, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import read_review
 from inventory.store.statuses import StatusMessage
@@ -94,7 +94,7 @@ def deliver(store: Store, forms: Forms, said: list[dict[str, Any]]) -> None:
     for event in said:
         site, device = event["source"].split("/")[2::2]
         judged = validate(payload(event), Topics("dockvoice", site, device).entries, "dockvoice", forms)
-        assert isinstance(judged, Valid | Invalid)
+        assert isinstance(judged, ValidMessage | InvalidMessage)
         store.apply(judged.event)
 
 
@@ -174,73 +174,74 @@ def invented(transaction: Connection) -> None:
 
 
 ATTACKS: dict[str, tuple[Attack, BadEvent]] = {
-    "a quantity in the event": (body(lambda body: body.replace(":12,", ":21,")), BadEvent(2, Defect.ALTERED)),
-    "the signature": (body(lambda body: body.replace('"signature":"', '"signature":"0')), BadEvent(2, Defect.FORGED)),
+    "a quantity in the event": (body(lambda body: body.replace(":12,", ":21,")), BadEvent(2, DefectKind.ALTERED)),
+    "the signature": (
+        body(lambda body: body.replace('"signature":"', '"signature":"0')),
+        BadEvent(2, DefectKind.FORGED),
+    ),
     "the event of another number": (
         lambda transaction: transaction.execute(
             update(events).where(at(2)).values(body=payload(sealed(SAID)[0]).decode())
         ),
-        BadEvent(2, Defect.MISPLACED),
+        BadEvent(2, DefectKind.MISPLACED),
     ),
     "a quantity in the entry": (
         lambda transaction: transaction.execute(
             update(entries).where(made_of(2)).values(fields={"pallet_id": "0742", "quantity": 21, "dock": "B"})
         ),
-        BadEvent(2, Defect.ENTRY_ALTERED),
+        BadEvent(2, DefectKind.ENTRY_ALTERED),
     ),
     "the entry deleted": (
         lambda transaction: transaction.execute(delete(entries).where(made_of(4))),
-        BadEvent(4, Defect.ENTRY_ALTERED),
+        BadEvent(4, DefectKind.ENTRY_ALTERED),
     ),
     "the entry put to a cancellation": (
-        lambda transaction: transaction.execute(
-            update(entries).where(made_of(4)).values(event_id=identity(1, 5)),
-        ),
-        BadEvent(4, Defect.ENTRY_ALTERED),
+        lambda transaction: transaction.execute(update(entries).where(made_of(4)).values(event_id=identity(1, 5))),
+        BadEvent(4, DefectKind.ENTRY_ALTERED),
     ),
-    "an event deleted": (deleted(4), BadEvent(4, Defect.MISSING)),
+    "an event deleted": (deleted(4), BadEvent(4, DefectKind.MISSING)),
     "the refused event deleted": (
         lambda transaction: transaction.execute(delete(refused)),
-        BadEvent(3, Defect.MISSING),
+        BadEvent(3, DefectKind.MISSING),
     ),
     "the refused event altered": (
         lambda transaction: transaction.execute(
             update(refused).values(body=payload(sealed(SAID)[2]).replace(b"0742", b"0743"))
         ),
-        BadEvent(3, Defect.ALTERED),
+        BadEvent(3, DefectKind.ALTERED),
     ),
-    "all deleted": (both(*map(deleted, (4, 5, 2, 1))), BadEvent(1, Defect.MISSING)),
+    "all deleted": (both(*map(deleted, (4, 5, 2, 1))), BadEvent(1, DefectKind.MISSING)),
     "a member named twice, of which most readers take one": (
         body(lambda body: body.replace('"quantity":', '"quantity":99,"quantity":')),
-        BadEvent(2, Defect.ALTERED),
+        BadEvent(2, DefectKind.ALTERED),
     ),
     "a number of the entry made true": (
         entry(2, fields={"pallet_id": "0742", "quantity": True, "dock": "B"}),
-        BadEvent(2, Defect.ENTRY_ALTERED),
+        BadEvent(2, DefectKind.ENTRY_ALTERED),
     ),
-    "an entry said to replace another": (entry(2, replaces=identity(1, 1)), BadEvent(2, Defect.ENTRY_ALTERED)),
-    "an amendment said to replace nothing": (entry(4, replaces=None), BadEvent(4, Defect.ENTRY_ALTERED)),
-    "an entry that stands said to be cancelled": (entry(4, state="cancelled"), BadEvent(4, Defect.STATE_ALTERED)),
-    "an amended entry made to stand": (entry(2, state="current"), BadEvent(4, Defect.STATE_ALTERED)),
-    "a cancelled entry made to stand": (entry(1, state="current"), BadEvent(5, Defect.STATE_ALTERED)),
-    "the id in the event's row": (row(5, event_id=identity(1, 9)), BadEvent(5, Defect.ROW_ALTERED)),
-    "the number in the event's row": (row(5, sequence=6), BadEvent(5, Defect.MISSING)),
-    "a thousand more in stock": (moves(4, ADDS, quantity=1015), BadEvent(4, Defect.STOCK_ALTERED)),
-    "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), BadEvent(4, Defect.STOCK_ALTERED)),
+    "an entry said to replace another": (entry(2, replaces=identity(1, 1)), BadEvent(2, DefectKind.ENTRY_ALTERED)),
+    "an amendment said to replace nothing": (entry(4, replaces=None), BadEvent(4, DefectKind.ENTRY_ALTERED)),
+    "an entry that stands said to be cancelled": (entry(4, state="cancelled"), BadEvent(4, DefectKind.STATE_ALTERED)),
+    "an amended entry made to stand": (entry(2, state="current"), BadEvent(4, DefectKind.STATE_ALTERED)),
+    "a cancelled entry made to stand": (entry(1, state="current"), BadEvent(5, DefectKind.STATE_ALTERED)),
+    "the id in the event's row": (row(5, event_id=identity(1, 9)), BadEvent(5, DefectKind.ROW_ALTERED)),
+    "the number in the event's row": (row(5, sequence=6), BadEvent(5, DefectKind.MISSING)),
+    "a thousand more in stock": (moves(4, ADDS, quantity=1015), BadEvent(4, DefectKind.STOCK_ALTERED)),
+    "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), BadEvent(4, DefectKind.STOCK_ALTERED)),
     "what was cancelled not taken back": (
         lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(5))),
-        BadEvent(5, Defect.STOCK_ALTERED),
+        BadEvent(5, DefectKind.STOCK_ALTERED),
     ),
     "a stock move put to a cancellation": (
         moved_besides(4, event_id=identity(1, 5)),
-        BadEvent(5, Defect.STOCK_ALTERED),
+        BadEvent(5, DefectKind.STOCK_ALTERED),
     ),
     "the device given another name": (
         lambda transaction: [
             transaction.execute(update(table).values(device="dock-4"))
             for table in (devices, events, refused, entries, stock_moves)
         ],
-        BadEvent(1, Defect.ROW_ALTERED),
+        BadEvent(1, DefectKind.ROW_ALTERED),
     ),
 }
 """Each by plain SQL, without the device's key."""
@@ -258,10 +259,7 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
         lambda transaction: transaction.execute(delete(devices)),
         {"known": False, "out_of_turn": 5, "events": 0},
     ),
-    "an entry without an event": (
-        invented,
-        {"stray_entries": 1},
-    ),
+    "an entry without an event": (invented, {"stray_entries": 1}),
     "a stock move of an event that nobody sent": (moved_besides(4, event_id=identity(1, 8)), {"stray_moves": 1}),
     "a third stock move of an event": (moved_besides(4, line=2), {"stray_moves": 1}),
     "a stock move of the refused event": (moved_besides(4, event_id=identity(1, 3)), {"stray_moves": 1}),
@@ -306,7 +304,7 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     report = audit.audit_device(store, of, KNOWN)
     assert report.broken == broken
     assert not report.is_whole
-    assert broken.wrong is Defect.STATE_ALTERED or report.events == broken.sequence - 1
+    assert broken.wrong is DefectKind.STATE_ALTERED or report.events == broken.sequence - 1
 
 
 @on_one_kind
@@ -326,7 +324,7 @@ def test_a_quantity_that_sql_adds_up_as_another_one_is_found(store: Store, quant
     its = {"quantity": quantity, "event": identity(1, 4), "line": ADDS}
     put = text("UPDATE stock_moves SET quantity = :quantity WHERE event_id = :event AND line = :line")
     attack(store, lambda transaction: transaction.execute(put, its))
-    assert verify(store).broken == BadEvent(4, Defect.STOCK_ALTERED)
+    assert verify(store).broken == BadEvent(4, DefectKind.STOCK_ALTERED)
 
 
 @on_sqlite
@@ -336,7 +334,7 @@ def test_what_stands_there_as_bytes_is_found(store: Store, column: str) -> None:
     table, _, name = column.partition(".")
     put = text(f"UPDATE {table} SET {name} = CAST({name} AS BLOB) WHERE event_id = :event")  # noqa: S608 - ours
     attack(store, lambda transaction: transaction.execute(put, {"event": identity(1, 4)}))
-    wrong = Defect.ENTRY_ALTERED if table == "entries" else Defect.STOCK_ALTERED
+    wrong = DefectKind.ENTRY_ALTERED if table == "entries" else DefectKind.STOCK_ALTERED
     assert verify(store).broken == BadEvent(4, wrong)
 
 
@@ -403,12 +401,7 @@ def posted(transaction: Connection) -> None:
     """An entry that a connector has posted."""
     now = datetime.now(UTC)
     its = {"connector": "tryton", "event_id": identity(1, 2), "site": "north", "device": "dock-3", "sequence": 2}
-    how = {
-        "arrival": 2,
-        "state": "posted",
-        "stands": True,
-        "begun_at": now,
-    }
+    how = {"arrival": 2, "state": "posted", "stands": True, "begun_at": now}
     transaction.execute(insert(postings).values(**its, **how, changed_at=now))
 
 
@@ -452,33 +445,35 @@ def without_constraints(transaction: Connection) -> None:
 def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, forms: Forms) -> None:
     shorter = sealed([*SAID[:4], recorded(6)])  # as if the fifth had never been
     deliver(store, forms, [{**shorter[-1], "sequence": "6"}])
-    assert verify(store).broken == BadEvent(6, Defect.MISPLACED)
+    assert verify(store).broken == BadEvent(6, DefectKind.MISPLACED)
 
 
-def acknowledged(store: Store, sequence: int, wrong: Defect) -> audit.AuditReport:
+def acknowledged(store: Store, sequence: int, wrong: DefectKind) -> audit.AuditReport:
     """The audit again, after somebody has signed that this is known."""
     of = store.progress()[0]
     found = str(audit.audit_device(store, of, KNOWN).found)
     word = Acknowledgement("north/dock-3", sequence, wrong, found, "a clerk", "restored on Monday", "2026-11-21")
     trusted = {STRANGER.public.keyid: STRANGER.public}
-    return audit.audit_device(store, of, KNOWN, known=KnownFaults([word.signed(STRANGER)], trusted, "north/dock-3"))
+    return audit.audit_device(
+        store, of, KNOWN, known_faults=KnownFaults([word.signed(STRANGER)], trusted, "north/dock-3")
+    )
 
 
 def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store: Store, forms: Forms) -> None:
     """A device that was put back to before its fifth event, and went on: both lives are whole."""
     again = sealed([*SAID[:4], recorded(6), recorded(7)])
     deliver(store, forms, again[4:])
-    assert verify(store).broken == BadEvent(6, Defect.MISPLACED)
-    report = acknowledged(store, 6, Defect.MISPLACED)
+    assert verify(store).broken == BadEvent(6, DefectKind.MISPLACED)
+    report = acknowledged(store, 6, DefectKind.MISPLACED)
     assert (report.broken, report.events, report.is_whole) == (None, 7, True)
     attack(store, lambda transaction: transaction.execute(delete(entries).where(made_of(7))))
-    assert acknowledged(store, 6, Defect.MISPLACED).broken is not None
+    assert acknowledged(store, 6, DefectKind.MISPLACED).broken is not None
 
 
 def test_a_gap_is_acknowledged(store: Store) -> None:
     attack(store, deleted(4))
     attack(store, entry(2, state="current"))
-    report = acknowledged(store, 4, Defect.MISSING)
+    report = acknowledged(store, 4, DefectKind.MISSING)
     assert (report.broken, report.events, report.is_whole) == (None, 4, True)
 
 
@@ -486,13 +481,13 @@ def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
     said = sealed([recorded(1), recorded(2), recorded(3)])
     with closing(Store.open(url)) as store:
         deliver(store, forms, [said[0], withheld_event(said[1], "payload format invalid"), said[2]])
-        report = acknowledged(store, 2, Defect.WITHHELD)
+        report = acknowledged(store, 2, DefectKind.WITHHELD)
         assert (report.withheld, report.is_whole, report.events) == ((), True, 3)
 
 
 def test_another_key_than_the_known_ones(store: Store) -> None:
-    assert verify(store, {STRANGER.public.keyid: STRANGER.public}).broken == BadEvent(1, Defect.UNKNOWN_KEY)
-    assert verify(store, {}).broken == BadEvent(1, Defect.UNKNOWN_KEY)
+    assert verify(store, {STRANGER.public.keyid: STRANGER.public}).broken == BadEvent(1, DefectKind.UNKNOWN_KEY)
+    assert verify(store, {}).broken == BadEvent(1, DefectKind.UNKNOWN_KEY)
 
 
 def test_without_keys_the_links_alone_are_followed(store: Store) -> None:
@@ -519,7 +514,7 @@ def test_each_device_has_its_own_chain(store: Store, forms: Forms) -> None:
     deliver(store, forms, sealed([recorded(1, at=other), recorded(2, at=other)], STRANGER))
     attack(store, lambda transaction: transaction.execute(delete(events).where(at(5))))
     both_known = {**KNOWN, STRANGER.public.keyid: STRANGER.public}
-    assert verify(store, both_known).broken == BadEvent(5, Defect.MISSING)
+    assert verify(store, both_known).broken == BadEvent(5, DefectKind.MISSING)
     assert verify(store, both_known, device=1).broken is None
 
 
@@ -531,7 +526,7 @@ def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
         assert verify(store).withheld == (2,)
         assert not verify(store).is_whole
         attack(store, body(lambda body: body.replace('"signature":"', '"signature":"0')))
-        assert verify(store).broken == BadEvent(2, Defect.FORGED)
+        assert verify(store).broken == BadEvent(2, DefectKind.FORGED)
 
 
 def test_a_copy_of_which_all_signatures_were_stripped(url: str, forms: Forms) -> None:
@@ -544,4 +539,4 @@ def test_a_copy_of_which_all_signatures_were_stripped(url: str, forms: Forms) ->
     with closing(Store.open(url)) as store:
         deliver(store, forms, sealed(said))
         attack(store, strip)
-        assert verify(store).broken == verify(store, None).broken == BadEvent(1, Defect.UNSIGNED)
+        assert verify(store).broken == verify(store, None).broken == BadEvent(1, DefectKind.UNSIGNED)

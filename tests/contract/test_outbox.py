@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.mqtt import Acknowledged
+from dockvoice_protocol.mqtt import PubackReceived
 from inventory.ingest.publisher import Publisher
 from inventory.repository import Store
 from inventory.store import outbox
@@ -26,7 +26,7 @@ DECISION = Message(MessageKind.DECISION, "north", "dock-3", "review-1", "north/d
 class Site:
     """A database, a broker, and the service between them."""
 
-    connected = True
+    is_connected = True
     trouble: str | None = None
 
     def __init__(self, store: Store) -> None:
@@ -56,7 +56,7 @@ class Site:
         self.published.clear()
         self.publisher.record_pubacks_and_publish()
         for _, _, tag in () if code is None else tuple(self.published):
-            self.publisher.queue_puback(Acknowledged(tag, code or 0))
+            self.publisher.queue_puback(PubackReceived(tag, code or 0))
         self.publisher.record_pubacks_and_publish()
         return [body for _, body, _ in self.published]
 
@@ -73,7 +73,7 @@ def test_what_the_broker_has_is_published_once_and_gone(site: Site) -> None:
     site.enter(LIST, DECISION)
     assert site.bodies() == [b"1", b"yes"]
     assert site.bodies(3600) == []
-    assert site.store.outbox.pending() == []
+    assert site.store.outbox.count_pending_by_kind() == []
 
 
 def test_of_one_thing_the_latest_is_published(site: Site) -> None:
@@ -87,7 +87,7 @@ def test_a_later_message_stays_though_the_broker_takes_the_one_before(site: Site
     assert site.bodies(code=None) == [b"1"]
     taken = site.published[0][2]
     site.enter(replace(LIST, body=b"2"))
-    site.publisher.queue_puback(Acknowledged(taken, 0))
+    site.publisher.queue_puback(PubackReceived(taken, 0))
     assert site.bodies() == [b"2"]
 
 
@@ -98,7 +98,7 @@ def test_what_the_broker_refuses_waits_longer_and_longer_and_a_person_sees_it(si
     assert site.bodies(2, code=135) == [b"1"]
     assert site.bodies(6, code=135) == []
     assert site.bodies(4, code=135) == [b"1"]
-    (waits,) = site.store.outbox.pending()
+    (waits,) = site.store.outbox.count_pending_by_kind()
     assert (waits.kind, waits.number, waits.oldest, waits.attempts) == ("expected_list", 1, NOON, 3)
     assert waits.error == "the broker refuses it: not authorized"
     assert (waits.is_stuck(NOON + STUCK_AFTER), waits.is_stuck(NOON + 2 * STUCK_AFTER)) == (False, True)

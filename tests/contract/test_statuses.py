@@ -93,10 +93,10 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
     store.statuses.record([word("online", "dock-3"), word("online", "ghost")])
     at, ghost = ("north", "dock-3"), ("north", "ghost")
     with store.transaction() as transaction:
-        assert [retiring.find_devices_without_events(transaction), retiring.find_unsent(transaction, at).summary] == [
-            [ghost],
-            "",
-        ]
+        assert [
+            retiring.find_devices_without_events(transaction),
+            retiring.count_data_lost_with(transaction, at).summary,
+        ] == [[ghost], ""]
         retiring.delete_and_mark_retired(transaction, at, NOON, enrolled=True)
         retiring.delete_and_mark_retired(transaction, ghost, NOON, enrolled=False)
         assert fleet.load_devices(transaction, []) == []
@@ -116,7 +116,7 @@ def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, eve
     store.statuses.record([StatusMessage.read(payload(said), Topics("dockvoice", "north", "dock-3"))])
     store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     with store.transaction() as transaction:
-        found = retiring.find_unsent(transaction, ("north", "dock-3"))
+        found = retiring.count_data_lost_with(transaction, ("north", "dock-3"))
     assert found == retiring.UnsentData(missing=4, backlog=7, reviews=1)
     assert found.summary == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
     with store.transaction() as transaction:

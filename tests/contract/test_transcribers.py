@@ -17,14 +17,14 @@ import pytest
 import soundfile
 
 from dockvoice_protocol.config import load_settings
-from dockvoice_protocol.records import Hallucination, Transcript
+from dockvoice_protocol.records import HallucinationKind, Transcript
 from edge.config import Settings
 from edge.ports import Transcriber
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.factory import make_transcriber
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AccessDenied, Failure, Garbled, Rejected, TryLater
-from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.stt.transcript_reader import TranscriptParser
 from tests.shipped import catalogue, form
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
@@ -110,7 +110,7 @@ ROWS = {
 
 def utterance(pcm: bytes) -> Utterance:
     samples = len(pcm) // 2
-    segment = Segment(0, 0, samples, samples, Closing.PAUSE, pcm)
+    segment = Segment(0, 0, samples, samples, ClosedBy.PAUSE, pcm)
     return Utterance("u", "pallet-move", "test", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
@@ -251,9 +251,9 @@ def test_a_text_from_another_world_costs_what_it_cost(asking: Asking, standin: R
 
 MADE_UP = {
     "  ": None,
-    "Thank you.": Hallucination.STOCK_PHRASE,
-    "Thanks for watching!": Hallucination.STOCK_PHRASE,
-    "dock B is " * 30: Hallucination.LOOP,
+    "Thank you.": HallucinationKind.STOCK_PHRASE,
+    "Thanks for watching!": HallucinationKind.STOCK_PHRASE,
+    "dock B is " * 30: HallucinationKind.LOOP,
 }
 
 
@@ -285,7 +285,7 @@ def test_clear_speech_is_written_down_with_who_wrote_it_and_what_it_took(
     assert isinstance(transcript, Transcript)
     assert isinstance(again, Transcript)
     assert (transcript.text, transcript.words, transcript.confidence) == (again.text, again.words, again.confidence)
-    read = TranscriptReader(form(), catalogue(), "en").read(transcript, 1.0, 4.0)
+    read = TranscriptParser(form(), catalogue(), "en").read(transcript, 1.0, 4.0)
     assert {name: field.value for name, field in read.fields.items()} == SAYS
     assert transcript.hallucination is None
     assert all(0 <= one <= 1 for one in (transcript.confidence or 0, *(word.confidence for word in transcript.words)))

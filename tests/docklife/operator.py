@@ -176,10 +176,4 @@ class Operator:
             yield answer
 
 
-_SIGN_ON = {
-    "en": "sign on",
-    "de": "anmelden",
-    "fr": "début de service",
-    "es": "iniciar turno",
-    "it": "inizio turno",
-}
+_SIGN_ON = {"en": "sign on", "de": "anmelden", "fr": "début de service", "es": "iniciar turno", "it": "inizio turno"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, ReversalReason
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, PulledData, ReversalReason
 
 
 class Killed(BaseException):
@@ -67,8 +67,8 @@ class Other:
         self.after("reverse", posting)
         return replace(document, state=DocumentState.REVERSED)
 
-    def pull(self) -> Pulled:
-        return Pulled(None, None, None)
+    def pull(self) -> PulledData:
+        return PulledData(None, None, None)
 
     def describe_system(self) -> str:
         return "other"

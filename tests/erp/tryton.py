@@ -113,9 +113,7 @@ class Tryton:
         """Start the server and wait until it answers for the database."""
         with (self._directory / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                [_program("trytond"), "-c", str(self._directory / "trytond.conf"), "-d", NAME],
-                stdout=log,
-                stderr=log,
+                [_program("trytond"), "-c", str(self._directory / "trytond.conf"), "-d", NAME], stdout=log, stderr=log
             )
         until(self._answers, lambda: f"Tryton does not answer: {self.log()}", START_S)
 

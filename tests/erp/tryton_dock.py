@@ -61,12 +61,7 @@ class Dock:
     """All of it but the devices, each in a process of its own."""
 
     def __init__(
-        self,
-        directory: Path,
-        tryton: Tryton,
-        cluster: PostgreSQL,
-        port: Callable[[], int],
-        keys: tuple[Path, Path],
+        self, directory: Path, tryton: Tryton, cluster: PostgreSQL, port: Callable[[], int], keys: tuple[Path, Path]
     ) -> None:
         self._directory = directory
         self._tryton = tryton

@@ -134,15 +134,15 @@ def test_every_entry_keeps_its_event_and_its_number_and_nothing_is_read_as_if_it
             row.event_id for row in device.rows
         ]
         assert audit.verify(journal.trail).broken is None
-        sent_again = journal.outbox.due(1000)
+        sent_again = journal.outbox.load_due(1000)
         assert set(sent_again) <= set(device.rows)
         assert set(device.rows[SETTLED:]) <= set(sent_again)
 
         assert list(journal.queries.unread_utterances()) == []
         counts = journal.queries.counts()
         assert (counts.heard, counts.accepted) == (ENTRIES + len(device.asked), ENTRIES)
-        assert counts.asked + len(journal.review.under_review()) == len(device.asked)
-        assert {one.utterance_id for one in journal.review.under_review()} <= device.asked
+        assert counts.asked + len(journal.review.list_under_review()) == len(device.asked)
+        assert {one.utterance_id for one in journal.review.list_under_review()} <= device.asked
 
         said = utterance(ENTRIES + 5)
         following = journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
@@ -165,7 +165,7 @@ def test_what_the_second_copy_cannot_know_is_read_from_the_broken_file(device: D
         assert device.aside()
         counts = journal.queries.counts()
         assert (counts.applied, counts.unsettled, counts.asked) == (SETTLED, ENTRIES - SETTLED, len(device.asked))
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
 
 
 def test_a_log_of_sqlite_is_set_aside_with_its_file(device: Device) -> None:
@@ -202,14 +202,14 @@ class TestTheLogOfSqliteIsGone:
         self, device: Device, caplog: pytest.LogCaptureFixture
     ) -> None:
         with Journal.open(device.directory) as journal:
-            assert journal.outbox.due(100) == device.rows[SETTLED:]
+            assert journal.outbox.load_due(100) == device.rows[SETTLED:]
             assert audit.verify(journal.trail).broken is None
         assert f"brought up from {ENTRIES} to {ENTRIES + 3} entries" in caplog.text
 
     def test_an_utterance_whose_verdict_is_lost_is_put_under_review(self, device: Device) -> None:
         with Journal.open(device.directory) as journal:
             assert list(journal.queries.unread_utterances()) == []
-            (reviewed,) = journal.review.under_review()
+            (reviewed,) = journal.review.list_under_review()
             assert reviewed.utterance_id in device.asked
             assert journal.queries.counts().asked == len(device.asked) - 1
 
@@ -223,9 +223,9 @@ def test_a_kill_between_the_second_copy_and_the_commit_enters_the_entry_once(dev
     shutil.copy(before, device.journal)
     kept.path.rename(device.directory / "evidence" / "new" / kept.path.name)
     with Journal.open(device.directory) as journal:
-        assert journal.outbox.due(100)[-1] == row
+        assert journal.outbox.load_due(100)[-1] == row
         assert list(journal.queries.unread_utterances()) == []
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
         assert journal.commit(entry(said, kept), ACCEPT, render) == row
 
 
@@ -236,12 +236,12 @@ class TestTheSecondCopy:
         log.unlink()
         Journal.open(device.directory).close()
         with_log = EntryLog(device.directory)
-        assert with_log.last == ENTRIES
+        assert with_log.last_sequence == ENTRIES
         assert len(log.read_bytes().splitlines()) == len(whole.splitlines())
         with_log.close()
         device.journal.unlink()
         with Journal.open(device.directory) as journal:
-            assert set(device.rows[SETTLED:]) <= set(journal.outbox.due(1000))
+            assert set(device.rows[SETTLED:]) <= set(journal.outbox.load_due(1000))
 
     @pytest.mark.parametrize("kept", [0, 1, 0.5, 0.999])
     def test_a_damaged_end_is_made_good_from_the_journal(self, device: Device, kept: float) -> None:

@@ -56,7 +56,7 @@ def test_what_was_acknowledged_is_there_once_and_in_order(call: str, every: int,
     refusals = [what for kind, what in told if kind == "refused"]
     assert refusals, "no call failed"
     with Journal.open(tmp_path) as journal:
-        due = journal.outbox.due(10_000)
+        due = journal.outbox.load_due(10_000)
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert [row.body for row in due if row.body in set(bodies)] == bodies
         assert audit.verify(journal.trail).broken is None

@@ -17,7 +17,7 @@ from typing import cast
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from edge.agent.app import Agent
-from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
+from edge.agent.events import CaptureResumed, CaptureStopped, DictationEvent, UtteranceDecided
 from edge.agent.parts import Parts
 from edge.config import Keep, Settings, Speak
 from edge.hear.recording import RecordedSource
@@ -77,7 +77,7 @@ def dictated(desk: JournalThread, number: int) -> OutboxRow:
 def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
     """The journal has exactly these rows, and exactly the recordings that its rows name."""
     with Journal.inspect(directory) as journal:
-        assert journal.outbox.due(1000) == rows
+        assert journal.outbox.load_due(1000) == rows
         assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
         assert audit.verify(journal.trail).broken is None
         named = {journal.directory / one.audio_path for one in journal.queries.histories()}
@@ -208,7 +208,7 @@ class Witness:
 
     @property
     def rows(self) -> list[OutboxRow]:
-        return [one.row for one in self.told if isinstance(one, Decided) and one.row is not None]
+        return [one.row for one in self.told if isinstance(one, UtteranceDecided) and one.row is not None]
 
 
 def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
@@ -231,7 +231,7 @@ def agent(directory: Path) -> None:
     ballast, witness = Ballast(directory), Witness()
 
     def fill_up() -> bool:
-        if witness.count(Decided) == 1 and witness.count(CaptureStopped) == 0:
+        if witness.count(UtteranceDecided) == 1 and witness.count(CaptureStopped) == 0:
             ballast.take(leave=600_000)
         return witness.count(CaptureStopped) == 1
 
@@ -241,11 +241,11 @@ def agent(directory: Path) -> None:
         return witness.count(CaptureResumed) == 1
 
     def said_again() -> bool:
-        return witness.count(Decided) == 2
+        return witness.count(UtteranceDecided) == 2
 
     run_agent(directory, witness, Operator([fill_up, told_in_vain, said_again]))
-    kinds = [type(one) for one in witness.told if type(one) in {Decided, CaptureStopped, CaptureResumed}]
-    assert kinds == [Decided, CaptureStopped, CaptureStopped, CaptureResumed, Decided]
+    kinds = [type(one) for one in witness.told if type(one) in {UtteranceDecided, CaptureStopped, CaptureResumed}]
+    assert kinds == [UtteranceDecided, CaptureStopped, CaptureStopped, CaptureResumed, UtteranceDecided]
     assert "keep.stop_free_mb" in next(one.reason for one in witness.told if isinstance(one, CaptureStopped))
     demand_sound(directory, witness.rows)
 
@@ -255,18 +255,18 @@ def sudden(directory: Path) -> None:
     ballast, witness = Ballast(directory), Witness()
 
     def fill_up() -> bool:
-        if witness.count(Decided) == 1:
+        if witness.count(UtteranceDecided) == 1:
             (directory / "journal.reserve").unlink(missing_ok=True)
             ballast.take()
-        return witness.count(Decided) == 1
+        return witness.count(UtteranceDecided) == 1
 
     def give() -> bool:
         if witness.count(CaptureStopped):
             ballast.give()
         return witness.count(CaptureResumed) >= 1
 
-    run_agent(directory, witness, Operator([fill_up, give, lambda: witness.count(Decided) >= 2]))
-    assert all(one.verdict.outcome is Outcome.ACCEPT for one in witness.told if isinstance(one, Decided))
+    run_agent(directory, witness, Operator([fill_up, give, lambda: witness.count(UtteranceDecided) >= 2]))
+    assert all(one.verdict.outcome is Outcome.ACCEPT for one in witness.told if isinstance(one, UtteranceDecided))
     with Journal.inspect(directory) as journal:
         assert list(journal.queries.unread_utterances()) == []
     demand_sound(directory, witness.rows)

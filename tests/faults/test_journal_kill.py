@@ -29,7 +29,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.signed import ReviewDecision, sign_decision, verify_decision
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review_decisions import Decisions, run_signed_decisions
+from edge.agent.review_decisions import DecisionHandler, carry_out_signed_decisions
 from edge.agent.review_delivery import make_review_renderer
 from edge.config import Settings
 from edge.keep import audit
@@ -112,20 +112,20 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
         SignedDecisions._end = lambda *_: step(dies)  # type: ignore[method-assign] # this process is the test's own
     settings, came = Settings(state_directory=directory), asyncio.Event()
     with JournalThread(directory) as desk:
-        decisions = Decisions(settings, desk, None, written=lambda: step("when it is done"))
+        decisions = DecisionHandler(settings, desk, None, written=lambda: step("when it is done"))
         if order:
             desk.run(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
         step("before the broker knows")
         acknowledge("taken", order)
         step("when the broker knows")
         read = partial(verify_decision, source=SOURCE, key=OFFICE.public)
-        asyncio.run(until_all_is_done(desk, run_signed_decisions(desk, came, read, decisions.decide_signed)))
+        asyncio.run(until_all_is_done(desk, carry_out_signed_decisions(desk, came, read, decisions.decide_signed)))
 
 
 async def until_all_is_done(desk: JournalThread, taking: Coroutine[Any, Any, None]) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(taking)
-        while await desk(lambda journal: journal.orders.due()):  # noqa: ASYNC110 - the journal tells nobody of it
+        while await desk(lambda journal: journal.orders.load_due()):  # noqa: ASYNC110 - the journal tells nobody of it
             await asyncio.sleep(0.01)
         task.cancel()
 
@@ -144,7 +144,11 @@ def test_a_decision_that_was_taken_is_carried_out_once_wherever_the_agent_is_kil
         (entered,) = journal.queries.entries(9)
         assert (entered.fields["pallet_id"], entered.fields["quantity"]) == ("0042", 13)
         assert len(journal.queries.history("1").decisions) == 1
-        assert (journal.orders.due(), journal.orders.count_not_done(), journal.review.under_review()) == ([], {}, [])
+        assert (journal.orders.load_due(), journal.orders.count_not_done(), journal.review.list_under_review()) == (
+            [],
+            {},
+            [],
+        )
 
 
 def start(life: str, directory: Path, *more: str) -> subprocess.Popen[str]:
@@ -179,7 +183,7 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
             continue  # killed while it opened its journal for the first time
         with Journal.inspect(tmp_path) as seen:
             assert all(seen.queries.get_utterance(utterance_id) for utterance_id in begun)
-            due = seen.outbox.due(1_000_000)
+            due = seen.outbox.load_due(1_000_000)
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert bodies == [row.body for row in due if row.body in set(bodies)]
     assert begun
@@ -196,7 +200,7 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
             == counts.accepted + len(list(journal.queries.unread_utterances()))
         )
         # The last kill may have fallen between the second copy and the commit: then opening it added that entry.
-        assert counts.accepted == len(journal.outbox.due(1_000_000)) in (len(due), len(due) + 1)
+        assert counts.accepted == len(journal.outbox.load_due(1_000_000)) in (len(due), len(due) + 1)
     assert not list(tmp_path.rglob(f"*{PARTIAL}"))
 
 

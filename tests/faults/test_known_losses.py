@@ -17,7 +17,7 @@ import pytest
 from edge.deliver.relay import Relay
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.records import Minted
+from edge.records import EventIds
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.simulation.broker import Broker
 from tests.simulation.device import Device, settings
@@ -193,7 +193,7 @@ def test_a_corrupt_buffer_is_mended_once_and_not_at_every_start(tmp_path: Path) 
         file.write(b"\xff" * 8192)
     for _ in range(2):
         with Journal.open(state) as journal:
-            assert [row.event_id for row in journal.outbox.due(100)] == event_ids
+            assert [row.event_id for row in journal.outbox.load_due(100)] == event_ids
         assert len(list(state.glob("journal.broken-*.db"))) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_write_torn_by_a_power_cut_leaves_the_queue_readable(tmp_path: Path, t
     with (state / torn).open("ab") as file:
         file.write(b"0badc0de {half a rec")
     with Journal.open(state) as journal:
-        assert [row.event_id for row in journal.outbox.due(100)] == event_ids
+        assert [row.event_id for row in journal.outbox.load_due(100)] == event_ids
         said = utterance(5)
         assert journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render).sequence == 6
 
@@ -235,9 +235,9 @@ def test_the_same_tool_call_twice_makes_one_record(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "state") as journal:
         said = utterance()
         meant = entry(said, journal.store_utterance(said))
-        minted: list[Minted] = []
+        minted: list[EventIds] = []
 
-        def rendered(identity: Minted) -> dict[str, object]:
+        def rendered(identity: EventIds) -> dict[str, object]:
             minted.append(identity)
             return render(identity)
 

@@ -95,11 +95,7 @@ def test_a_transaction_open_in_sqlite_is_seen_and_an_ended_one_is_not(tmp_path: 
 
 
 def test_a_transaction_open_in_postgresql_is_seen_once_it_locks_something(postgresql: PostgreSQL) -> None:
-    with (
-        postgresql.database() as url,
-        closing(Store.open(url)) as store,
-        store.engine.connect() as connection,
-    ):
+    with postgresql.database() as url, closing(Store.open(url)) as store, store.engine.connect() as connection:
         connection.execute(text("SELECT count(*) FROM devices"))
         assert not writing_in_postgresql(postgresql)
         connection.execute(text("SELECT version FROM dockvoice_inventory FOR UPDATE"))

@@ -68,5 +68,5 @@ def left_alone(image: Path, stage: Stage) -> None:
         assert list(journal.queries.unread_utterances()) == [], "what was said is forgotten"
         # Of a closing that was not agreed to nothing is kept: the trailer stays open.
         if opened is not None and opened.act is Act.RECORD and not stage.manner.is_closing(opened):
-            waiting = [kept.utterance_id for kept in journal.review.under_review()]
+            waiting = [kept.utterance_id for kept in journal.review.list_under_review()]
             assert opened.utterance_id in waiting, "what was open is with nobody"

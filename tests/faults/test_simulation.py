@@ -14,7 +14,7 @@ import pytest
 from typing_extensions import override
 
 from dockvoice_protocol.outbox import FAILURE
-from edge.deliver.relay import Command, Publish, Relay
+from edge.deliver.relay import Command, PublishRow, Relay
 from edge.keep.storage import DiskFull
 from edge.records import OutboxRow
 from inventory.records import Event, InvalidEvent, Outcome
@@ -82,7 +82,7 @@ class StaysInFlight(Relay):
     def publish_due(self, now: float) -> list[Command]:
         sent = super().publish_due(now)
         for command in sent:
-            if isinstance(command, Publish) and (debt := self._debts.get(command.row.event_id)) is not None:
+            if isinstance(command, PublishRow) and (debt := self._debts.get(command.row.event_id)) is not None:
                 debt.due = math.inf
         return sent
 
@@ -94,8 +94,8 @@ class StaysInFlight(Relay):
 class DeletesBeforeSending(ModelOutbox):
     """Hands a row out and has it no more."""
 
-    def due(self, limit: int) -> list[OutboxRow]:
-        rows = super().due(limit)
+    def load_due(self, limit: int) -> list[OutboxRow]:
+        rows = super().load_due(limit)
         for row in rows:
             self._rows[row.event_id].settled = True
         return rows

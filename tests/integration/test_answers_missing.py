@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from dockvoice_protocol.config import Mqtt, MqttVersion
-from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionConnected, SessionDisconnected, SessionEvent
 from tests.waiting import until
 
 ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")
@@ -71,12 +71,12 @@ def test_the_connection_is_made_anew_and_room_is_there_again(listener: socket.so
             with end:
                 end.recv(1000)
                 end.sendall(ONE_AT_A_TIME)
-                until(lambda: device.connected, "never connected")
+                until(lambda: device.is_connected, "never connected")
                 assert device.publish("topic", b"first", tag="first")
                 assert not device.publish("topic", b"second", tag="second"), "there is no room for another one"
-                until(lambda: isinstance(heard[-1], Disconnected), "it waits for ever")
-    assert kinds(heard) == [Connected, Disconnected] * 2
-    assert isinstance(heard[1], Disconnected)
+                until(lambda: isinstance(heard[-1], SessionDisconnected), "it waits for ever")
+    assert kinds(heard) == [SessionConnected, SessionDisconnected] * 2
+    assert isinstance(heard[1], SessionDisconnected)
     assert "lives, but acknowledges nothing" in heard[1].why
 
 
@@ -88,8 +88,8 @@ def test_a_subscription_that_is_never_answered_ends_the_connection_and_is_told(l
         assert "lives, but answers no subscription" in str(device.trouble)
         with welcomed_by(listener) as (end, subscribe):
             end.sendall(suback(subscribe))
-            until(lambda: device.connected, "never connected")
-    assert heard[0] == Connected("5", 65_535, session_present=True)
+            until(lambda: device.is_connected, "never connected")
+    assert heard[0] == SessionConnected("5", 65_535, session_present=True)
 
 
 def test_all_that_was_kept_may_come_before_the_answer(listener: socket.socket) -> None:
@@ -101,7 +101,7 @@ def test_all_that_was_kept_may_come_before_the_answer(listener: socket.socket) -
         assert heard == []
         end.sendall(suback(subscribe))
         until(lambda: len(heard) == 11, "what came early is not told")
-    assert kinds(heard)[:11] == [Connected, *[Delivered] * 10]
+    assert kinds(heard)[:11] == [SessionConnected, *[MessageReceived] * 10]
 
 
 def kinds(heard: list[SessionEvent]) -> list[type]:

@@ -72,7 +72,7 @@ def test_a_broken_journal(journal: Journal) -> None:
 def test_a_recording_removed_to_make_room_is_told(journal: Journal) -> None:
     (_, second, _) = journal.trail.events()
     journal.outbox.settle(second.event_id, None)
-    journal.retention.remove_evidence(journal.retention.spare_evidence(1))
+    journal.retention.remove_evidence(journal.retention.list_spare_evidence(1))
     told = run("verify", "--state", journal.directory)
     assert told.exit_code == 0
     assert told.stdout.startswith("events that hold: 3, 1 of them without recording: the device removed it\n")

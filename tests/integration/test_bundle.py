@@ -18,9 +18,9 @@ import pytest
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from edge.keep import bundle, device_key
-from edge.keep.bundle import Bundled, export, list_trailer_event_ids
+from edge.keep.bundle import BundleCounts, export, list_trailer_event_ids
 from edge.keep.journal import Journal
-from edge.records import Entry, Minted
+from edge.records import Entry, EventIds
 from tests.sayings import ACCEPT, entry, render, utterance
 
 EVENT, READING, RECORDING = (f"0000000002/{name}" for name in ("event.json", "reading.json", "audio.flac"))
@@ -41,7 +41,7 @@ def commit(journal: Journal, number: int, **beside: object) -> None:
     said = utterance(number)
     meant: Entry = entry(said, journal.store_utterance(said))
 
-    def with_its_utterance(minted: Minted) -> dict[str, object]:
+    def with_its_utterance(minted: EventIds) -> dict[str, object]:
         data = {
             "fields": dict(meant.fields),
             "utterance": {"audio_sha256": meant.audio_sha256},
@@ -56,7 +56,7 @@ def commit(journal: Journal, number: int, **beside: object) -> None:
 @pytest.fixture
 def whole(journal: Journal, tmp_path: Path) -> Path:
     path = tmp_path / "whole.zip"
-    assert export(journal.trail, journal.trail.events(), path) == Bundled(events=3, silent=0)
+    assert export(journal.trail, journal.trail.events(), path) == BundleCounts(events=3, silent=0)
     return path
 
 
@@ -204,7 +204,7 @@ def test_a_recording_that_is_not_there_any_more_is_told(
     first, second, _ = journal.trail.events()
     (journal.directory / second.audio_path).unlink()
     path = tmp_path / "silent.zip"
-    assert export(journal.trail, [first, second], path) == Bundled(events=2, silent=1)
+    assert export(journal.trail, [first, second], path) == BundleCounts(events=2, silent=1)
     checked = check(path, keyid)
     assert (checked.returncode, checked.stdout) == (0, "1 holds\n2 holds, without its recording\n")
 

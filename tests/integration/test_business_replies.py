@@ -29,7 +29,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame
-from edge.records.speech import Earcon, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Say
 from edge.speak.wording import Phrasing
 from inventory.repository import Store
 from inventory.reviews.reviews import Review
@@ -78,7 +78,7 @@ class Shift:
         if isinstance(told, DialogueStatus):
             self.begun.set()
             self.said += [self._phrasing.text(order) for order in told.told if isinstance(order, Say)]
-            self.sounds += [order.earcon for order in told.told if isinstance(order, Sound)]
+            self.sounds += [order.earcon for order in told.told if isinstance(order, PlayEarcon)]
 
     async def type(self, text: str) -> None:
         await self.agent.process_text(text)
@@ -202,7 +202,7 @@ def test_what_was_put_aside_is_decided_by_another_process_while_the_agent_runs(
 
     def waiting() -> list[str]:
         with Journal.inspect(state) as journal:
-            return [one.utterance_id for one in journal.review.under_review()]
+            return [one.utterance_id for one in journal.review.list_under_review()]
 
     async def play(operator: Shift) -> None:
         for pallet in ("742", "743"):
@@ -311,10 +311,7 @@ def test_a_label_by_the_scanner_and_the_rest_by_the_operator_become_one_row(
         await operator.is_settled()
 
     writer = bench.plug_in()
-    with (
-        postgresql.database() as url,
-        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
-    ):
+    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
         shift(tmp_path / "state", broker.port, play, scanner=bench.device)
         assert [row["fields"] for row in inventory.rows()] == [
             {"pallet_id": "376130321109103420", "quantity": 12, "dock": "B"}

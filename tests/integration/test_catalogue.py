@@ -23,7 +23,7 @@ from dockvoice_protocol.events import Topics, make_status, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import PublicKey, Signer
-from dockvoice_protocol.mqtt import Delivered, Session
+from dockvoice_protocol.mqtt import MessageReceived, Session
 from dockvoice_protocol.records.master import Cells, MasterData
 from dockvoice_protocol.signed import sign_master_data
 from edge.agent.delivery import Delivery
@@ -107,13 +107,7 @@ class Device:
     """One of very many: its way from the message to what it works with, and its status."""
 
     def __init__(
-        self,
-        name: str,
-        directory: Path,
-        files: Catalogue,
-        key: PublicKey,
-        forms: tuple[Form, ...],
-        opened: ExitStack,
+        self, name: str, directory: Path, files: Catalogue, key: PublicKey, forms: tuple[Form, ...], opened: ExitStack
     ) -> None:
         self.name = name
         self._key = key
@@ -149,16 +143,16 @@ class Fleet:
     def work(self, done: Callable[[], bool]) -> None:
         """Take what comes, until it is done."""
         self._session.start()
-        until(lambda: self._session.connected, "the fleet never connected")
+        until(lambda: self._session.is_connected, "the fleet never connected")
         try:
             while not done():
                 with suppress(Empty):
-                    if isinstance(message := self._news.get(timeout=0.05), Delivered):
+                    if isinstance(message := self._news.get(timeout=0.05), MessageReceived):
                         asyncio.run(self._take(message))
         finally:
             self._session.stop()
 
-    async def _take(self, message: Delivered) -> None:
+    async def _take(self, message: MessageReceived) -> None:
         before = {device.name: device.status for device in self._devices}
         async with asyncio.TaskGroup() as group:
             for device in self._devices:
@@ -176,7 +170,7 @@ def statuses(broker: Mosquitto) -> Iterator[dict[str, ReportedVersions]]:
 
     def receive(event: object) -> None:
         if (
-            isinstance(event, Delivered)
+            isinstance(event, MessageReceived)
             and (said := parse_reported_versions(event.topic, event.payload, "dockvoice")) is not None
         ):
             found[said.device] = said
@@ -186,7 +180,7 @@ def statuses(broker: Mosquitto) -> Iterator[dict[str, ReportedVersions]]:
         Mqtt(host="127.0.0.1", port=broker.port), client_id="watch", receive=receive, subscriptions=[everyone]
     )
     session.start()
-    until(lambda: session.connected, "never connected")
+    until(lambda: session.is_connected, "never connected")
     yield found
     session.stop()
 
@@ -231,7 +225,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
         told = "form 'pallet-move': catalogue 'docks': '12' breaks the rules of field 'dock'; mend one of the two"
         assert statuses[odd].versions == {"docks": first.version}
         assert statuses[odd].declined == {"docks": DeclinedVersion("breaks_form", second.version, told)}
-        assert statuses[odd].lacks([second]) == ["docks"]
+        assert statuses[odd].kinds_not_run([second]) == ["docks"]
         assert away not in statuses
         Fleet(broker.port, [device for device in devices if device.name == away]).work(lambda: all_run(second, odd))
         third = north.rollback("docks", first.version, "ana", "the door is not there yet")
@@ -242,7 +236,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
         found = read_reported_versions(settings, "hall")
     assert {one.device for one in found} == {*names}
     assert {one.versions["docks"] for one in found} == {third.version}
-    assert not any(one.lacks([third]) for one in found)
+    assert not any(one.kinds_not_run([third]) for one in found)
 
 
 def changing(settings: Settings) -> Parts:
@@ -395,7 +389,7 @@ def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, brok
         "imported docks.csv: 1 added, 1 changed, 1 removed",
     )
     assert run("diff", "docks", str(old["version"]), str(new["version"])).splitlines() == [
-        *("- value=B", "+ value=C", "- value=A spoken=blue door", "+ value=A", "1 added, 1 changed, 1 removed"),
+        *("- value=B", "+ value=C", "- value=A spoken=blue door", "+ value=A", "1 added, 1 changed, 1 removed")
     ]
     assert "published, 2 rows" in run("rollback", "docks", str(old["version"]), "--reason", "too early", *signed)
     assert "blue door" in run("show", "docks")

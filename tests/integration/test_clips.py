@@ -21,7 +21,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, count_chunks
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import make_review_renderer
@@ -61,10 +61,10 @@ class Wire:
         settings = Mqtt(host="127.0.0.1", port=port)
         self._session = Session(settings, client_id="wire", receive=self._hear, subscriptions=topics)
         self._session.start()
-        until(lambda: self._session.connected, "never connected")
+        until(lambda: self._session.is_connected, "never connected")
 
     def _hear(self, event: SessionEvent) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageReceived):
             self.heard.append((event.topic, json.loads(event.payload)))
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
@@ -353,7 +353,7 @@ def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
             stage.ask(sound)
             stage.is_(ClipState.GONE, sound)
             assert stage.clip(sound).why == why
-        until(lambda: stage.desk.run(lambda journal: journal.clips.due(9)) == [], "still owed")
+        until(lambda: stage.desk.run(lambda journal: journal.clips.load_due(9)) == [], "still owed")
         assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-17")) is None, "nobody heard anything"
 
     device = stage.device()

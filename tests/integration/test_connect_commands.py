@@ -27,7 +27,7 @@ from edge.keep.device_key import KEY
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
@@ -54,7 +54,7 @@ class Site:
         found = validate(
             payload(event), "dockvoice/north/dock-3/entries", "dockvoice", load_forms(InventorySettings().forms)
         )
-        assert isinstance(found, Valid), found
+        assert isinstance(found, ValidMessage), found
         self.store.apply(found.event)
 
     def settings(self, name: str, text: str) -> None:

@@ -26,7 +26,7 @@ import pytest
 from standardwebhooks import Webhook as Receiver
 
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
-from inventory.connect.engine import PostingLoop, Round
+from inventory.connect.engine import PostingLoop, RoundCounts
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
 from inventory.connect.ledger import Ledger, load_posting
 from inventory.connect.odoo import Odoo, OdooSettings
@@ -35,7 +35,7 @@ from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_rpc import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, load_roles
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import amended, cancelled, identity, payload, recorded
@@ -129,7 +129,7 @@ class Dock:
             name: self._id(event["data"][name]) for name in ("amends", "cancels") if name in event["data"]
         }
         found = validate(payload(event), "dockvoice/north/dock-3/entries", "dockvoice", FORMS)
-        assert isinstance(found, Valid), found
+        assert isinstance(found, ValidMessage), found
         self.store.apply(found.event)
         return str(event["id"])
 
@@ -164,7 +164,7 @@ class Posted:
             done = engine.run_round()
             with suppress(Away):  # as the service does: it looks again
                 connector.flush_old_batch()
-            if done == Round():
+            if done == RoundCounts():
                 waiting = [row.due_at for row in self.ledger.load_open(100) if row.state == "due"]
                 if not waiting:
                     return

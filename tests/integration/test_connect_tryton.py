@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
-from inventory.connect.ports import Away, Declined, DocumentState, Posting, ReversalReason, Why
+from inventory.connect.ports import Away, Declined, DeclineReason, DocumentState, Posting, ReversalReason
 from inventory.connect.tryton import Tryton as Connector
 from inventory.connect.tryton_rpc import TrytonSettings
 from tests.erp.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
@@ -102,19 +102,19 @@ def test_who_answers_there_and_who_is_not_let_in(tryton: Tryton, connector: Conn
 @pytest.mark.parametrize(
     ("changed", "why", "said"),
     [
-        ({"item": LOT_NEEDED, "unit": "EA"}, Why.LOT_MISSING, "lot"),  # in Tryton's own words
-        ({"item": "A999"}, Why.ITEM_UNKNOWN, "is no product's code there"),
-        ({"item": None}, Why.ITEM_MISSING, "names no item"),
-        ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "cannot be converted"),
-        ({"unit": "XX"}, Why.UNIT_UNKNOWN, "units does not say what it is"),
-        ({"unit": None}, Why.UNIT_UNKNOWN, "says no unit"),
-        ({"quantity": None}, Why.QUANTITY_WRONG, "says no quantity"),
-        ({"place": "99"}, Why.PLACE_UNKNOWN, "99"),
-        ({"damaged": Decimal(2)}, Why.OTHER, "does not say what becomes of them"),
+        ({"item": LOT_NEEDED, "unit": "EA"}, DeclineReason.LOT_MISSING, "lot"),  # in Tryton's own words
+        ({"item": "A999"}, DeclineReason.ITEM_UNKNOWN, "is no product's code there"),
+        ({"item": None}, DeclineReason.ITEM_MISSING, "names no item"),
+        ({"unit": "KGM"}, DeclineReason.UNIT_UNKNOWN, "cannot be converted"),
+        ({"unit": "XX"}, DeclineReason.UNIT_UNKNOWN, "units does not say what it is"),
+        ({"unit": None}, DeclineReason.UNIT_UNKNOWN, "says no unit"),
+        ({"quantity": None}, DeclineReason.QUANTITY_WRONG, "says no quantity"),
+        ({"place": "99"}, DeclineReason.PLACE_UNKNOWN, "99"),
+        ({"damaged": Decimal(2)}, DeclineReason.OTHER, "does not say what becomes of them"),
     ],
 )
 def test_what_it_cannot_be_is_declined_with_the_reason(
-    connector: Connector, changed: dict[str, Any], why: Why, said: str
+    connector: Connector, changed: dict[str, Any], why: DeclineReason, said: str
 ) -> None:
     with pytest.raises(Declined, match=said) as caught:
         connector.post(posting(**changed), None)
@@ -183,7 +183,7 @@ def test_an_announced_pallet_is_taken_from_the_shipment_that_announced_it(tryton
     with closing(Connector(settings(tryton, supplier=None))) as strict:
         with pytest.raises(Declined, match="announced on no open supplier shipment") as caught:
             strict.post(posting(pallet="nobody's", trailer=trailer), None)
-        assert caught.value.why is Why.ORDER_UNKNOWN
+        assert caught.value.why is DeclineReason.ORDER_UNKNOWN
         assert strict.post(posting(amends=said.reference), None).state is DocumentState.DONE  # as what it corrects
 
 

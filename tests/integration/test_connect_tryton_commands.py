@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import Misconfigured, Unfinished
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import payload, recorded
@@ -102,7 +102,7 @@ def test_its_user_tries_it_pulls_posts_and_looks(
             }
             at = f"dockvoice/{SITE}/dock-3/entries"
             found = validate(payload(event), at, "dockvoice", load_forms(InventorySettings().forms))
-            assert isinstance(found, Valid), found
+            assert isinstance(found, ValidMessage), found
             dock.store.apply(found.event)
         dock.connector.start()
         until(lambda: "1 posted, 1 declined" in connect(dock.config, "status").stdout, dock.connector.log)

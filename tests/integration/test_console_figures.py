@@ -47,7 +47,7 @@ def test_an_hour_has_what_was_said_in_it_by_the_clock_of_the_site(url: str, tmp_
             empty = figures.load_figures(transaction, since, 24, BERLIN, form="damage")
         hours = {hour.hour: (one.entries, one.answers, one.corrected) for hour, one in found.hours if one.entries}
     assert hours == {8: (2, 1, 2), 9: (3, 2, 0)}
-    assert (found.whole.entries, found.whole.asked, found.whole.wrong) == (5, 0.6, 40.0)
+    assert (found.whole.entries, found.whole.answers_per_entry, found.whole.corrected_percent) == (5, 0.6, 40.0)
     assert found.delays is not None
     assert (empty.whole.entries, empty.withheld, empty.delays) == (0, False, None)
 

@@ -164,7 +164,7 @@ def test_operators_are_added_changed_taken_out_and_brought_back_and_all_of_it_is
         assert "removed op-17: 1 removed" in page
         assert browser.get("/catalogue/north/roster").status_code == 404
         assert "/catalogue/north/" not in browser.get("/catalogue").text, "it is no master data"
-    assert site.store.catalogue("north").kinds() == []
+    assert site.store.catalogue("north").current_versions() == []
     with site.place.transaction() as transaction:
         done = [line.deed for line in deeds.load_latest_actions(transaction, 20) if line.deed.deed == "roster_changed"]
     assert [(one.who, one.about) for one in done] == [("ana", "north")] * 6

@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.events import Topics, make_status
 from inventory.audit import deeds
 from inventory.site.catalogue import Version
-from inventory.site.site_words import Effect, SpokenForms, Transcript
+from inventory.site.site_words import EffectKind, SpokenForms, Transcript
 from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, send
 from tests.console.story import apply, put_aside
@@ -126,9 +126,7 @@ def test_a_site_whose_devices_count_nothing_has_what_they_put_aside(site: Consol
         assert '<td class="n">1</td><td class="n">0</td>' in browser.get("/words").text
 
 
-def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_published_next(
-    site: Console,
-) -> None:
+def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_published_next(site: Console) -> None:
     counts(site, COUNTED)
     waits(site)
     entered(site, "dock bee")
@@ -195,9 +193,9 @@ def test_what_does_not_have_the_word_is_read_as_before_so_that_only_what_has_it_
         Transcript("d", "Door, C.", {}),
         Transcript("e", "hello", {}),
     ]
-    trial = forms.trial(ROW, said)
-    assert [(one.said.about, one.becomes) for one in trial.changes] == [("c", Effect.WHOLE), ("d", Effect.MORE)]
+    trial = forms.try_word(ROW, said)
+    assert [(one.said.about, one.becomes) for one in trial.changes] == [("c", EffectKind.WHOLE), ("d", EffectKind.MORE)]
     assert trial.looked_at == 5
     units = [one.key for one in forms.meanings("receive-notice")]
     assert {"unit/quantity/CS", "unit/quantity/EA", "label/quantity/"} <= set(units)
-    assert forms.faults(ROW | {"form": "gone"})[0].startswith("'gone': is no form here; there are")
+    assert forms.faults_of_word(ROW | {"form": "gone"})[0].startswith("'gone': is no form here; there are")

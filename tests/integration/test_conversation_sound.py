@@ -89,8 +89,7 @@ class Company:
         directory.mkdir()
         with self.theatre.seat() as seat:
             play = Aloud(
-                *(self.theatre, seat, self.reader, clips(PLAYS[name]), directory, self.models),
-                leaks=name in LEAKING,
+                *(self.theatre, seat, self.reader, clips(PLAYS[name]), directory, self.models), leaks=name in LEAKING
             )
             play.act(script(name))
         return play

@@ -15,9 +15,16 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, make_presence, make_receipt, parse_status, to_json_bytes, untrusted_answer
+from dockvoice_protocol.events import (
+    Topics,
+    make_presence,
+    make_receipt,
+    make_untrusted_answer,
+    parse_status,
+    to_json_bytes,
+)
 from dockvoice_protocol.instants import rfc3339
-from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.signed import ReviewDecision, sign_decision
 from edge.agent import conditions
@@ -53,15 +60,15 @@ class FarEnd:
         settings = Mqtt(host="127.0.0.1", port=broker.port)
         self._session = Session(settings, client_id="far-end", receive=self._hear, subscriptions=topics)
         self._session.start()
-        until(lambda: self._session.connected, "the far end never connected")
+        until(lambda: self._session.is_connected, "the far end never connected")
 
     def _hear(self, event: SessionEvent) -> None:
         match event:
-            case Delivered(TOPICS.entries, payload):
+            case MessageReceived(TOPICS.entries, payload):
                 self.entries.append(payload.decode())
-            case Delivered(TOPICS.status, payload):
+            case MessageReceived(TOPICS.status, payload):
                 self.status.append(payload)
-            case Acknowledged(tag):
+            case PubackReceived(tag):
                 self.acknowledged.append(tag)
             case _:
                 pass
@@ -366,17 +373,17 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
-        assert desk.run(lambda journal: journal.orders.due()) == []
+        assert desk.run(lambda journal: journal.orders.load_due()) == []
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
-        ((signature, body),) = desk.run(lambda journal: journal.orders.due())
-        assert taking.decisions.read(body.encode()) == good
+        ((signature, body),) = desk.run(lambda journal: journal.orders.load_due())
+        assert taking.decisions.verify_and_parse(body.encode()) == good
         desk.run(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
-    assert desk.run(lambda journal: journal.orders.due()) == []
+    assert desk.run(lambda journal: journal.orders.load_due()) == []
     counted = desk.run(lambda journal: journal.orders.count_not_done())
     assert counted == {"forged": 2, "late": 1, "malformed": 1, "repeated": 1, "retained": 1}
 
@@ -405,7 +412,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         patched.setattr(SignedDecisions, "store", cut)
         asyncio.run(cut_off())
     again = Delivery(settings, desk, lambda _: None)
-    delivering(again, lambda: until(lambda: bool(desk.run(lambda journal: journal.orders.due())), "it is lost"))
+    delivering(again, lambda: until(lambda: bool(desk.run(lambda journal: journal.orders.load_due())), "it is lost"))
     assert desk.run(lambda journal: journal.orders.count_not_done()) == {}
 
 
@@ -416,7 +423,9 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     def meanwhile() -> None:
         far_end.wait_for_entries(1)
-        far_end.say(to_json_bytes(untrusted_answer(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
+        far_end.say(
+            to_json_bytes(make_untrusted_answer(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC)))
+        )
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
         assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)

@@ -169,7 +169,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     desk.folder.touch()  # a file in its place, as a share that is not mounted
     settled(writer)
     assert "dossier of trailer 5501" in caplog.text
-    (waits,) = dock.store.outbox.pending()
+    (waits,) = dock.store.outbox.count_pending_by_kind()
     assert (waits.kind, waits.number, waits.attempts) == ("dossier", 1, 1)
     assert str(desk.folder) in (waits.error or "")
     desk.folder.unlink()
@@ -195,7 +195,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     dock.clock.on(BACKOFF.wait_s(99))
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2
-    assert dock.store.outbox.pending() == []
+    assert dock.store.outbox.count_pending_by_kind() == []
 
 
 def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_its_work_is_dropped(
@@ -281,12 +281,7 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     assert after["changed"]["added"] == ["events/dock-3.0000000003.json"]
     assert len(after["changed"]["other"]) == 1
     assert after["changed"]["figures"]["missing"] == {"before": {"CS": 30}, "now": {}}
-    shown = subprocess.run(
-        [*VERIFIER, second, KEYID],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = subprocess.run([*VERIFIER, second, KEYID], capture_output=True, text=True, check=True).stdout
     assert f"version 2, rests on {after['basis'][:16]}, in the place of the one that rests on" in shown
     assert "changed: events/dock-3.0000000003.json: new" in shown
     assert "changed: missing: CS 30; now nothing" in shown

@@ -18,7 +18,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.speech_detection import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from edge.speak.synthesis import ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import Phrasing
@@ -45,7 +45,7 @@ def readbacks(count: int, language: str) -> tuple[Sound, ...]:
     async def told() -> Sound:
         entry = {one.name: sample_value(one, CATALOGUE, chance) for one in MOVE.fields if one.required}
         clauses = [await phrases.synthesise(clause, 1.0) for clause in phrasing.clauses(Say(Prompt.READBACK, entry))]
-        return np.concatenate([earcon(Earcon.STORED), *clauses])
+        return np.concatenate([earcon_samples(Earcon.STORED), *clauses])
 
     async def all_told() -> list[Sound]:
         return [await told() for _ in range(count)]
@@ -149,7 +149,7 @@ def test_two_clocks_that_drift_apart_do_not_lose_each_other() -> None:
 @pytest.mark.parametrize("leakage_db", [-100.0, -20.0], ids=str)
 def test_what_is_said_right_after_an_earcon_is_heard_from_the_first_word(leakage_db: float) -> None:
     """One syllable rises and falls as one tone does: that is no proof that it is the device's."""
-    rings = np.concatenate([earcon(Earcon.HEARD), earcon(Earcon.STORED)])
+    rings = np.concatenate([earcon_samples(Earcon.HEARD), earcon_samples(Earcon.STORED)])
     silence = np.zeros(1, dtype=np.int16)
     clips = sorted((ROOT / "tests/data/speech/conversation").glob("*.flac"))
     script: list[tuple[float, Sound, Sound | None, float]] = []

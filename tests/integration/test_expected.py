@@ -63,7 +63,7 @@ def while_running(delivery: Delivery, work: Callable[[], None]) -> None:
 def publish(broker: Mosquitto) -> Iterator[Callable[[str, bytes], None]]:
     session = Session(Mqtt(host="127.0.0.1", port=broker.port), client_id="somebody", receive=lambda _: None)
     session.start()
-    until(lambda: session.connected, "somebody never connected")
+    until(lambda: session.is_connected, "somebody never connected")
     yield lambda named, payload: until(lambda: session.publish(named, payload, tag="t", retain=True), "not published")
     session.stop()
 
@@ -145,7 +145,7 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
 def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_old_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_lists, "MOST", 2)
+    monkeypatch.setattr(kept_lists, "_MOST_LISTS", 2)
     with JournalThread(tmp_path / "state") as desk:
         for version in (1, 2, 3):
             assert desk.run(partial(take, version)) == "new"

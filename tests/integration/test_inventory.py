@@ -16,7 +16,7 @@ import pytest
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import EarlyAnswer, Topics, UntrustedAnswer, parse_answer
-from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
 from inventory.records import TableCounts
 from inventory.repository import Store
 from tests.dictated import amended, cancelled, identity, recorded, signed
@@ -52,7 +52,7 @@ class Device:
 
     def __enter__(self) -> Self:
         self._session.start()
-        self.wait_for(lambda: self._session.connected)
+        self.wait_for(lambda: self._session.is_connected)
         return self
 
     def __exit__(self, *_fault: object) -> None:
@@ -89,7 +89,7 @@ class Device:
         self.wait_for(lambda: condition() or time.monotonic() > until)
 
     def _take(self, news: SessionEvent) -> None:
-        if isinstance(news, Delivered):
+        if isinstance(news, MessageReceived):
             answer = parse_answer(news.payload)
             if isinstance(answer, EarlyAnswer):
                 self.expected = answer.expected

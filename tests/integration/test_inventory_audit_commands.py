@@ -18,7 +18,7 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
 from tests.dictated import payload, recorded
@@ -40,7 +40,7 @@ def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
             link = sealed["chain"]
             _, _, site, _, device = event["source"].split("/")
             judged = validate(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)
-            assert isinstance(judged, Valid)
+            assert isinstance(judged, ValidMessage)
             opened.apply(judged.event)
         yield opened
 

@@ -14,7 +14,7 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Buffered
 from inventory.repository import Store
 from inventory.store import outbox
@@ -31,7 +31,7 @@ def database(tmp_path: Path, repository: Path) -> str:
     with closing(Store.open(url)) as store:
         for message in (recorded(1), recorded(2), amended(3, 2, quantity=15), recorded(6)):
             judged = validate(payload(message), "dockvoice/north/dock-3/entries", "dockvoice", forms)
-            assert isinstance(judged, Valid)
+            assert isinstance(judged, ValidMessage)
             store.apply(judged.event)
     return url
 
@@ -167,10 +167,7 @@ def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
         (("asn.csv", "--site", "north", "--sign", "asn.csv"), "is no Ed25519 private key"),
         (("asn.csv", "--received"), "give FILE, --withdraw or --received, one of them"),
         (("--withdraw", "door/12", "--site", "north"), "must be given: devices take it only with a signature"),
-        (
-            ("--received", "--sign", "office.key", "--config", "moves.toml"),
-            "no form is compared with expected lists",
-        ),
+        (("--received", "--sign", "office.key", "--config", "moves.toml"), "no form is compared with expected lists"),
         (("--withdraw", "door/12", "--site", "north", "--sign", "office.key"), "published are none"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: line 2, column quantity: found '0'"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: 2 faults; nothing was published"),

@@ -17,11 +17,11 @@ from edge.agent.app import Agent, AgentEvent
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts
 from edge.agree.dialogue.table import State
-from edge.config import ReadMode, Settings
+from edge.config import ReadingSource, Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.ports import Attention, Interpreter, Source
+from edge.ports import Interpreter, Source, UtteranceListener
 from edge.records import Frame, Utterance
 from edge.understand.panel import Member, Panel, PanelSettings
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
@@ -61,11 +61,11 @@ class Slow(Interpreter):
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _Slow(self)
 
 
-class _Slow(Attention):
+class _Slow(UtteranceListener):
     def __init__(self, model: Slow) -> None:
         self._model = model
 
@@ -87,7 +87,7 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, PanelSettings(ReadMode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, PanelSettings(ReadingSource.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 

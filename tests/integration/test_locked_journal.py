@@ -52,7 +52,7 @@ def test_what_is_said_meanwhile_is_on_the_disk_and_becomes_entries_when_it_is_fr
         for one, recording in zip(said, kept, strict=True):
             desk.run(partial(Journal.commit, entry=entry(one, recording), verdict=ACCEPT, render=render))
         assert desk.locked is None
-        assert desk.now(lambda journal: journal.trail.last_sequence()) == 5
+        assert desk.run(lambda journal: journal.trail.last_sequence()) == 5
         assert list((tmp_path / "evidence" / "new").iterdir()) == []
     assert "database is locked; close the other program that holds it locked" in caplog.text
     assert "is free again, and goes on" in caplog.text

@@ -24,7 +24,7 @@ from edge.config import Endpoint, Vad
 from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
 from edge.agent.ear import listen
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.speech_detection import make_speech_scorer
 
 def say(**said):
@@ -43,8 +43,8 @@ def tell(event):
 
 microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell, patient=True)
 try:
-    for event in listen(microphone, make_speech_scorer(Vad()), Endpointing(Endpoint())):
-        if isinstance(event, Closed):
+    for event in listen(microphone, make_speech_scorer(Vad()), Endpointer(Endpoint())):
+        if isinstance(event, UtteranceClosed):
             seconds = (event.segment.speech_end - event.segment.speech_start) / 16000
             say(speech=seconds, closing=event.segment.closing, dropped=microphone.dropped)
 except Unavailable as fault:

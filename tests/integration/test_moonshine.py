@@ -9,7 +9,7 @@ import soundfile
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import NotUnderstood
+from dockvoice_protocol.records import NotUnderstoodReason
 from edge.speak.voices import _load_library
 from edge.understand.local.moonshine import MoonshineInterpreter
 
@@ -66,18 +66,18 @@ def test_a_model_that_fails_is_not_there_now(
 @pytest.mark.parametrize(
     ("lines", "reason", "words"),
     [
-        ([], NotUnderstood.NO_WORDS, ""),
-        ([""], NotUnderstood.NO_WORDS, ""),
-        (["Thank you."], NotUnderstood.NO_WORDS, "[stock_phrase]"),
-        (["and the dog is on the " * 6], NotUnderstood.NOT_DICTATION, "[loop]"),
-        (["Where did you put", "the tape gun?"], NotUnderstood.TALK, "Where did you put the tape gun?"),
+        ([], NotUnderstoodReason.NO_WORDS, ""),
+        ([""], NotUnderstoodReason.NO_WORDS, ""),
+        (["Thank you."], NotUnderstoodReason.NO_WORDS, "[stock_phrase]"),
+        (["and the dog is on the " * 6], NotUnderstoodReason.NOT_DICTATION, "[loop]"),
+        (["Where did you put", "the tape gun?"], NotUnderstoodReason.TALK, "Where did you put the tape gun?"),
     ],
 )
 def test_what_is_no_dictation_is_declined(
     interpreter: MoonshineInterpreter,
     monkeypatch: pytest.MonkeyPatch,
     lines: list[str],
-    reason: NotUnderstood,
+    reason: NotUnderstoodReason,
     words: str,
 ) -> None:
     monkeypatch.setattr(interpreter, "_model", Writing(*lines))

@@ -20,7 +20,14 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import MEDIA_TYPE
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt import (
+    MessageReceived,
+    PubackReceived,
+    Session,
+    SessionConnected,
+    SessionDisconnected,
+    SessionEvent,
+)
 from dockvoice_protocol.mqtt_client import Will
 from tests.processes.starting import Started
 from tests.servers.mosquitto import Mosquitto
@@ -31,7 +38,7 @@ DEADLINE_S = 60.0
 
 BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
-Event = TypeVar("Event", Connected, Disconnected, Acknowledged, Delivered)
+Event = TypeVar("Event", SessionConnected, SessionDisconnected, PubackReceived, MessageReceived)
 
 
 class Owner:
@@ -89,19 +96,19 @@ def test_what_one_publishes_another_receives_and_the_broker_acknowledges(
 ) -> None:
     session, sender = connect(broker.port, version=version)
     _, reader = connect(broker.port, "reader", version=version, subscriptions=["north/+/entries"])
-    assert reader.next(Connected).protocol == version
-    assert sender.next(Connected).receive_maximum == (20 if version == "5" else 65_535)
-    assert session.connected
+    assert reader.next(SessionConnected).protocol == version
+    assert sender.next(SessionConnected).receive_maximum == (20 if version == "5" else 65_535)
+    assert session.is_connected
     assert session.trouble is None
     assert session.publish("north/dock-3/entries", b"{}", tag="one", content_type="application/cloudevents+json")
-    assert sender.next(Acknowledged).tag == "one"
-    delivered = reader.next(Delivered)
+    assert sender.next(PubackReceived).tag == "one"
+    delivered = reader.next(MessageReceived)
     assert (delivered.topic, delivered.payload) == ("north/dock-3/entries", b"{}")
 
 
 def test_the_content_type_travels_as_a_property_of_mqtt_5(broker: Mosquitto, connect: Sessions) -> None:
     session, owner = connect(broker.port)
-    owner.next(Connected)
+    owner.next(SessionConnected)
 
     def publish(*_subscribed: object) -> None:
         session.publish("entries", b"{}", tag="one", content_type=MEDIA_TYPE)
@@ -127,10 +134,10 @@ def test_an_absent_broker_is_waited_for(tmp_path: Path, free_port: Callable[[], 
     session, owner = connect(port)
     until(lambda: session.trouble is not None, "no trouble was told")
     assert session.trouble == f"broker 127.0.0.1:{port}: Connection refused"
-    assert not session.connected
+    assert not session.is_connected
     assert not session.publish("entries", b"too early", tag="early")
     with Mosquitto(tmp_path / "broker", port):
-        owner.next(Connected)
+        owner.next(SessionConnected)
         assert session.trouble is None
 
 
@@ -139,33 +146,33 @@ def test_after_a_restart_of_the_broker_it_goes_on_and_sends_nothing_of_its_own(
     broker: Mosquitto, connect: Sessions, version: str
 ) -> None:
     session, owner = connect(broker.port, version=version, subscriptions=["echo"])
-    assert not owner.next(Connected).session_present
+    assert not owner.next(SessionConnected).session_present
     broker.stop()
-    owner.next(Disconnected)
+    owner.next(SessionDisconnected)
     assert session.trouble is not None
     assert not session.publish("echo", b"while away", tag="away")
     broker.start()
-    assert owner.next(Connected, 2).session_present
+    assert owner.next(SessionConnected, 2).session_present
     assert session.publish("echo", b"back again", tag="back")
-    assert owner.next(Acknowledged).tag == "back"
-    assert [delivered.payload for delivered in [owner.next(Delivered)]] == [b"back again"]
+    assert owner.next(PubackReceived).tag == "back"
+    assert [delivered.payload for delivered in [owner.next(MessageReceived)]] == [b"back again"]
 
 
 def test_what_was_on_the_way_when_the_broker_died_is_not_repeated_behind_the_owners_back(
     broker: Mosquitto, connect: Sessions
 ) -> None:
     session, owner = connect(broker.port, subscriptions=["echo"])
-    owner.next(Connected)
+    owner.next(SessionConnected)
     broker.freeze()
     assert session.publish("echo", b"into the void", tag="lost")
     broker.kill()
-    owner.next(Disconnected)
+    owner.next(SessionDisconnected)
     broker.start()
-    owner.next(Connected, 2)
+    owner.next(SessionConnected, 2)
     assert session.publish("echo", b"after", tag="after")
-    assert owner.next(Acknowledged) == Acknowledged("after", 0)
-    assert owner.next(Delivered).payload == b"after"
-    assert len(owner.all(Acknowledged)) == 1
+    assert owner.next(PubackReceived) == PubackReceived("after", 0)
+    assert owner.next(MessageReceived).payload == b"after"
+    assert len(owner.all(PubackReceived)) == 1
 
 
 def test_no_more_is_on_the_way_than_the_broker_takes(
@@ -173,19 +180,19 @@ def test_no_more_is_on_the_way_than_the_broker_takes(
 ) -> None:
     with Mosquitto(tmp_path / "broker", free_port(), options=["max_inflight_messages 2"]) as broker:
         session, owner = connect(broker.port)
-        assert owner.next(Connected).receive_maximum == 2
+        assert owner.next(SessionConnected).receive_maximum == 2
         broker.freeze()
         assert [session.publish("entries", b"", tag=tag) for tag in "abc"] == [True, True, False]
         broker.thaw()
-        assert [owner.next(Acknowledged, 1).tag, owner.next(Acknowledged, 2).tag] == ["a", "b"]
+        assert [owner.next(PubackReceived, 1).tag, owner.next(PubackReceived, 2).tag] == ["a", "b"]
         assert session.publish("entries", b"", tag="c")
 
 
 def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosquitto, connect: Sessions) -> None:
     _, watcher = connect(broker.port, "watcher", subscriptions=["status"])
-    watcher.next(Connected)
+    watcher.next(SessionConnected)
     leaver, owner = connect(broker.port, "leaver", will=Will("status", b"never said"))
-    owner.next(Connected)
+    owner.next(SessionConnected)
     leaver.stop()
     program = (
         "import sys, time; from dockvoice_protocol.config import Mqtt\n"
@@ -198,9 +205,9 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"Connected\n"
         os.kill(victim.pid, signal.SIGKILL)
-    assert watcher.next(Delivered).payload == b"offline"
+    assert watcher.next(MessageReceived).payload == b"offline"
     _, later = connect(broker.port, "later", subscriptions=["status"])
-    assert later.next(Delivered).payload == b"offline", "the will was not retained"
+    assert later.next(MessageReceived).payload == b"offline", "the will was not retained"
 
 
 @BOTH
@@ -208,11 +215,11 @@ def test_two_of_one_name_are_told_why_they_lose_the_connection(
     broker: Mosquitto, connect: Sessions, version: str
 ) -> None:
     _, first = connect(broker.port, "dock", version=version)
-    first.next(Connected)
+    first.next(SessionConnected)
     _, second = connect(broker.port, "dock", version=version)
 
     def told(owner: Owner) -> bool:
-        return any("another client calls itself 'dock' too" in lost.why for lost in owner.all(Disconnected))
+        return any("another client calls itself 'dock' too" in lost.why for lost in owner.all(SessionDisconnected))
 
     # A connection that stood for long before is not suspected at once.
     until(lambda: told(first) and told(second), "no namesake was told")
@@ -221,20 +228,20 @@ def test_two_of_one_name_are_told_why_they_lose_the_connection(
 @BOTH
 def test_a_message_comes_again_until_it_is_acknowledged(broker: Mosquitto, connect: Sessions, version: str) -> None:
     session, owner = connect(broker.port, version=version, subscriptions=["entries"], manual_ack=True)
-    owner.next(Connected)
+    owner.next(SessionConnected)
     session.publish("entries", b"first", tag="first")
-    before_the_restart = owner.next(Delivered, 1)
+    before_the_restart = owner.next(MessageReceived, 1)
     restart(broker)
-    again = owner.next(Delivered, 2)
+    again = owner.next(MessageReceived, 2)
     session.acknowledge(before_the_restart)  # of a connection that is gone: must not count for this one
     restart(broker)
-    session.acknowledge(owner.next(Delivered, 3))
+    session.acknowledge(owner.next(MessageReceived, 3))
     session.publish("entries", b"second", tag="second")
-    owner.next(Delivered, 4)  # the acknowledgement of the first was on the wire before
+    owner.next(MessageReceived, 4)  # the acknowledgement of the first was on the wire before
     restart(broker)
-    owner.next(Delivered, 5)
+    owner.next(MessageReceived, 5)
     assert again.payload == b"first"
-    payloads = [delivered.payload for delivered in owner.all(Delivered)]
+    payloads = [delivered.payload for delivered in owner.all(MessageReceived)]
     assert payloads == [b"first", b"first", b"first", b"second", b"second"]
 
 
@@ -245,21 +252,21 @@ def restart(broker: Mosquitto) -> None:
 
 def test_a_broken_receiver_ends_the_session_and_loses_no_message(broker: Mosquitto, connect: Sessions) -> None:
     def broken(event: SessionEvent) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageReceived):
             raise LookupError("pallet seven four two")  # noqa: TRY004 - what a broken receiver raises is its own affair
 
     session, _ = connect(broker.port, receive=broken, subscriptions=["entries"])
-    until(lambda: session.connected, "it never connected")
+    until(lambda: session.is_connected, "it never connected")
     session.publish("entries", b"precious", tag="one")
     until(lambda: session.failure is not None, "the failure was not kept")
     assert session.trouble == (
         f"broker 127.0.0.1:{broker.port}: the receiver failed (LookupError), the session is over"
     )
-    assert not session.connected
+    assert not session.is_connected
     with pytest.raises(LookupError):
         session.publish("entries", b"", tag="two")
     _, owner = connect(broker.port, subscriptions=["entries"])
-    assert owner.next(Delivered).payload == b"precious"
+    assert owner.next(MessageReceived).payload == b"precious"
 
 
 @BOTH
@@ -282,7 +289,7 @@ def test_a_denied_subscription_is_no_connection(free_port: Callable[[], int], co
 
 def test_a_stop_is_prompt_even_when_the_broker_is_frozen(broker: Mosquitto, connect: Sessions) -> None:
     session, owner = connect(broker.port)
-    owner.next(Connected)
+    owner.next(SessionConnected)
     broker.freeze()
     began = time.monotonic()
     session.stop(1.0)

@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken import command_phrases, jsgf_grammar, parse
 from dockvoice_protocol.forms.spoken.commands import ParsedCommand
 from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Settings
-from edge.records import Closing, Segment, Utterance
+from edge.records import ClosedBy, Segment, Utterance
 from edge.understand.local.factory import make_recogniser
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from tests import shipped
@@ -33,7 +33,7 @@ ASKED = {"yes", "scratch that", "say again", "repeat", "last entry", "how many w
 
 def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
     pcm, _ = soundfile.read(audio, dtype="int16")
-    segment = Segment(0, 0, len(pcm), len(pcm), Closing.PAUSE, pcm.tobytes())
+    segment = Segment(0, 0, len(pcm), len(pcm), ClosedBy.PAUSE, pcm.tobytes())
     attention = interpreter.listen()
     attention.hear(segment.pcm)
     return asyncio.run(attention.finish(Utterance("u", "pallet-move", "test", datetime.now(UTC), segment)))

@@ -15,10 +15,10 @@ from dockvoice_protocol.errors import AlreadyRunning, UnreadableInput
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.cli.queue import commands
 from edge.keep.journal import Journal
-from edge.records import Because, Outcome, Reason, Verdict
+from edge.records import Cause, Outcome, Reason, Verdict
 from tests.sayings import ACCEPT, READ, entry, render, utterance
 
-DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
+DEFER = Verdict(Outcome.DEFER, (Cause(Reason.NO_MODEL),), {})
 
 
 @pytest.fixture

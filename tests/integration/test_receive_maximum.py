@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
@@ -23,7 +23,7 @@ class Receiver:
     """Takes messages, and acknowledges when it is told to."""
 
     def __init__(self, of: Mqtt) -> None:
-        self.taken: list[Delivered] = []
+        self.taken: list[MessageReceived] = []
         self._news: queue.SimpleQueue[SessionEvent] = queue.SimpleQueue()
         self.session = Session(
             of, client_id="far", receive=self._news.put, subscriptions=("t",), manual_ack=True, at_once=AT_ONCE
@@ -32,7 +32,7 @@ class Receiver:
     def came(self) -> int:
         """How many messages came in all."""
         while not self._news.empty():
-            if isinstance(news := self._news.get(), Delivered):
+            if isinstance(news := self._news.get(), MessageReceived):
                 self.taken.append(news)
         return len(self.taken)
 
@@ -54,7 +54,7 @@ def test_no_more_than_the_receive_maximum_is_on_the_way(tmp_path: Path, free_por
         with closing(Receiver(of)) as receiver:
             receiver.session.start()
             sender.start()
-            until(lambda: receiver.session.connected and sender.connected, "no connection")
+            until(lambda: receiver.session.is_connected and sender.is_connected, "no connection")
             for number in range(EVERY):
                 until(partial(sender.publish, "t", b"x", tag=str(number)), "not sent")
             until(lambda: receiver.came() == AT_ONCE, lambda: f"{len(receiver.taken)} came")

@@ -17,14 +17,14 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
-from edge.records import SAMPLE_RATE, Closing, Outcome, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Outcome, Segment, Utterance
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.factory import make_recogniser
 from edge.understand.local.vosk import VoskInterpreter
@@ -73,7 +73,7 @@ def sound(name: str) -> bytes:
 
 
 def utterance(pcm: bytes) -> Utterance:
-    segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, Closing.PAUSE, pcm)
+    segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, ClosedBy.PAUSE, pcm)
     return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
@@ -160,7 +160,7 @@ def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, boo
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
             reading = asyncio.run(reader.listen().finish(utterance(asyncio.run(spoken(text, speaker)))))
-            verdict = decide(reading, Closing.PAUSE, under)
+            verdict = decide(reading, ClosedBy.PAUSE, under)
             assert verdict.fields.items() <= meant.items(), f"{speaker}: {text}"
             if verdict.outcome is Outcome.ACCEPT and verdict.fields == meant:
                 at_once.add(text)
@@ -225,6 +225,6 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
                 [RecordedSource(thinks)],
             )
         )
-    decided = [one.verdict for one in told if isinstance(one, Decided)]
+    decided = [one.verdict for one in told if isinstance(one, UtteranceDecided)]
     assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
     assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}

@@ -15,7 +15,7 @@ import pytest
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Misconfigured
-from edge.agent.delivery import Reconciled, reconcile
+from edge.agent.delivery import ReconcileResult, reconcile
 from edge.config import Deliver, Settings, SettleBy
 from edge.deliver.device_events import entry_event
 from edge.keep.device_key import KEY
@@ -55,13 +55,13 @@ def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
         desk.run(partial(work, number))
 
 
-def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
+def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> ReconcileResult:
     return asyncio.run(reconcile(settings(broker), desk, within_s=within_s))
 
 
 def delivered(desk: JournalThread, broker: Mosquitto, count: int) -> None:
     commit(desk, count)
-    assert compared(desk, broker) == Reconciled(agreed=True, sent_again=0, unsettled=0, trouble=None)
+    assert compared(desk, broker) == ReconcileResult(agreed=True, sent_again=0, unsettled=0, trouble=None)
 
 
 def sequences(inventory: RunningInventory) -> list[int]:
@@ -83,7 +83,7 @@ def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_ne
         shutil.copytree(tmp_path / "backup", directory, dirs_exist_ok=True)
         inventory.start()
         commit(desk, 5)
-        assert compared(desk, broker) == Reconciled(agreed=True, sent_again=20, unsettled=0, trouble=None)
+        assert compared(desk, broker) == ReconcileResult(agreed=True, sent_again=20, unsettled=0, trouble=None)
         assert sequences(inventory) == list(range(1, 36))
 
 

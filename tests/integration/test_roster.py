@@ -14,7 +14,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.mqtt import Delivered, Session
+from dockvoice_protocol.mqtt import MessageReceived, Session
 from dockvoice_protocol.records import Operator, Roster, make_operators
 from dockvoice_protocol.signed import sign_roster
 from edge.agent.delivery import CrewChanged, Delivery, DeliveryEvent
@@ -56,7 +56,7 @@ def told(broker: Mosquitto) -> Iterator[Callable[[], Any]]:
     statuses: list[dict[str, Any]] = []
 
     def receive(event: object) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageReceived):
             statuses.append(json.loads(event.payload))
 
     status = Topics("dockvoice", "hall", "dock-1").status
@@ -64,7 +64,7 @@ def told(broker: Mosquitto) -> Iterator[Callable[[], Any]]:
         Mqtt(host="127.0.0.1", port=broker.port), client_id="watch", receive=receive, subscriptions=[status]
     )
     watching.start()
-    until(lambda: watching.connected, "never connected")
+    until(lambda: watching.is_connected, "never connected")
     yield lambda: statuses[-1].get("roster") if statuses else None
     watching.stop()
 

@@ -22,9 +22,9 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.ports import Interpreter
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.records.speech import Earcon
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from tests.processes.command import answer, dockvoice
 from tests.processes.starting import Started, run
 from tests.sound.earpiece import DEVICE, declare, earpiece, plug_in
@@ -53,7 +53,7 @@ from edge.speak.synthesis import Speaker
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import Speak
 from dockvoice_protocol.forms.loader import load_forms
-from edge.agent.voice_output import make_voice
+from edge.agent.voice_output import make_clause_cache
 
 def say(**said):
     print(json.dumps(said), flush=True)
@@ -61,7 +61,7 @@ def say(**said):
 async def main():
     form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
     loudspeaker = Loudspeaker(sys.argv[1])
-    speaker = Speaker(loudspeaker, make_voice(Speak(), {}), Phrasing(form))
+    speaker = Speaker(loudspeaker, make_clause_cache(Speak(), {}), Phrasing(form))
     await loudspeaker.open()
     say(open=True)
     async with asyncio.TaskGroup() as group:
@@ -142,7 +142,7 @@ def read(interpreter: Interpreter, sound: NDArray[np.int16]) -> dict[str, FieldV
     pcm = np.concatenate([quiet, sound[loud[0] : loud[-1]], quiet]).tobytes()
     attention = interpreter.listen()
     attention.hear(pcm)
-    segment = Segment(0, len(quiet), len(pcm) // 2 - len(quiet), len(pcm) // 2, Closing.PAUSE, pcm)
+    segment = Segment(0, len(quiet), len(pcm) // 2 - len(quiet), len(pcm) // 2, ClosedBy.PAUSE, pcm)
     said = Utterance("0", "pallet-move", "sha256:0", datetime.now(UTC), segment)
     return {name: field.value for name, field in asyncio.run(attention.finish(said)).fields.items()}
 
@@ -160,13 +160,13 @@ def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(wor
             sound = after(listening, begins)
             rings = ring_at(sound, Earcon.STORED)
             words = sound[rings:].astype(int)
-            ring = len(earcon(Earcon.STORED))
-            words[:ring] -= earcon(Earcon.STORED)
+            ring = len(earcon_samples(Earcon.STORED))
+            words[:ring] -= earcon_samples(Earcon.STORED)
             begun.append(int(np.flatnonzero(np.abs(words) > LOUD)[0]))
             right += len(entry.items() & read(interpreter, words.astype(np.int16)).items())
     # The words begin while the earcon fades. How long espeak's breath takes to be loud is chance, 55 to 85 ms, and a
     # busy machine may leave a gap: once is enough, as words that waited for the earcon's end would never be in time.
-    assert any(45 * SAMPLE_RATE // 1000 <= first < len(earcon(Earcon.STORED)) for first in begun), begun
+    assert any(45 * SAMPLE_RATE // 1000 <= first < len(earcon_samples(Earcon.STORED)) for first in begun), begun
     assert right >= 2 * len(TOLD), f"of {3 * len(TOLD)} fields read back the recogniser read {right}"
 
 

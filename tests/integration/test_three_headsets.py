@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
 from tests.processes.command import DOCKVOICE
 from tests.processes.starting import Started
 from tests.servers.inventory import RunningInventory
@@ -80,7 +80,7 @@ class Watcher:
         self._session.start()
 
     def _receive(self, event: SessionEvent) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageReceived):
             self.states.append((event.topic.split("/")[2], json.loads(event.payload)))
 
     def sees(self, device: str, **microphone: Any) -> Callable[[], bool]:
@@ -126,10 +126,7 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
             one.notices.hear("READY=1", one.log.read_text)
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        intruders = [
-            Worn(shelf, "left", "dock-d", port, tmp_path),
-            Worn(shelf, "middle", "dock-c", port, elsewhere),
-        ]
+        intruders = [Worn(shelf, "left", "dock-d", port, tmp_path), Worn(shelf, "middle", "dock-c", port, elsewhere)]
         for name, (_, clip, *_) in SAID.items():
             shelf.air.say(name, clips / clip)
         until(

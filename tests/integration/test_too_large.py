@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockvoice_protocol.config import Mqtt, MqttVersion
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Disconnected, Session, SessionEvent
+from dockvoice_protocol.mqtt import PubackReceived, Session, SessionConnected, SessionDisconnected, SessionEvent
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
@@ -32,13 +32,13 @@ def test_what_the_broker_announced_to_be_too_large_is_not_sent_to_it(
     heard: list[SessionEvent] = []
     with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 600"]) as broker:
         device = session(broker.port, heard)
-        until(lambda: device.connected, "never connected")
+        until(lambda: device.is_connected, "never connected")
         # Fixed header 3, topic 2 + 5, packet identifier 2, length of the properties 1: the standard's section 3.3.
         for tag, size in (("too large", 588), ("just right", 587)):
             assert device.publish("topic", bytes(size), tag=tag)
         until(lambda: len(heard) == 3, "not both were answered")
         device.stop()
-    assert heard[1:] == [Acknowledged("too large", TOO_LARGE), Acknowledged("just right", NO_SUBSCRIBER)]
+    assert heard[1:] == [PubackReceived("too large", TOO_LARGE), PubackReceived("just right", NO_SUBSCRIBER)]
 
 
 def test_what_a_broker_hung_up_over_without_a_warning_counts_as_refused() -> None:
@@ -49,7 +49,7 @@ def test_what_a_broker_hung_up_over_without_a_warning_counts_as_refused() -> Non
         with end:
             end.recv(1000)
             end.sendall(CONNACK)
-            until(lambda: device.connected, "never connected")
+            until(lambda: device.is_connected, "never connected")
             for tag, size in (("small", 100), ("large", 1000), ("behind", 100)):
                 assert device.publish("topic", bytes(size), tag=tag)
             received = 0
@@ -58,5 +58,5 @@ def test_what_a_broker_hung_up_over_without_a_warning_counts_as_refused() -> Non
             end.sendall(DISCONNECT_TOO_LARGE)
             until(lambda: len(heard) >= 3, "the end of the connection was not told")
         device.stop()
-    assert [type(event) for event in heard] == [Connected, Acknowledged, Disconnected]
-    assert heard[1] == Acknowledged("large", TOO_LARGE), "of those that were not taken it is the largest"
+    assert [type(event) for event in heard] == [SessionConnected, PubackReceived, SessionDisconnected]
+    assert heard[1] == PubackReceived("large", TOO_LARGE), "of those that were not taken it is the largest"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
-from edge.audio.pcm import Framing
+from edge.audio.pcm import FrameCutter
 from edge.config import Vad, VadKind
 from edge.hear import speech_detection
 from edge.hear.recording import RecordedSource
@@ -26,7 +26,7 @@ def speech(repository: Path) -> list[Frame]:
 
 
 def frames(sound: np.ndarray) -> list[Frame]:
-    framing = Framing(16_000)
+    framing = FrameCutter(16_000)
     return [*framing.push(sound.astype(np.float32)[:, None]), *framing.end()]
 
 

@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from edge.agent.parts import make_wake_filter
 from edge.config import Hear, ListeningMode, Settings
-from edge.records import SAMPLE_RATE, Closing, Segment
+from edge.records import SAMPLE_RATE, ClosedBy, Segment
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import find_model, locate
 
@@ -28,7 +28,7 @@ def spoken(text: str) -> Segment:
     room = np.random.default_rng(1).normal(0, 30, SAMPLE_RATE // 4).astype("<i2").tobytes()
     pcm = room + asyncio.run(say()) + room
     samples = len(pcm) // 2
-    return Segment(0, len(room) // 2, samples - len(room) // 2, samples, Closing.PAUSE, pcm)
+    return Segment(0, len(room) // 2, samples - len(room) // 2, samples, ClosedBy.PAUSE, pcm)
 
 
 @pytest.fixture

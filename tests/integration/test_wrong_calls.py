@@ -269,9 +269,6 @@ def test_a_variable_that_is_nested_without_end_is_named_in_a_line(
         assert f"{variable}: is nested too deeply" in said
 
     every(
-        [
-            ("DOCKVOICE_AGREE__OPERATORS", "queue list"),
-            ("DOCKVOICE_INVENTORY_DOSSIER__RECEIPTS", "inventory count"),
-        ],
+        [("DOCKVOICE_AGREE__OPERATORS", "queue list"), ("DOCKVOICE_INVENTORY_DOSSIER__RECEIPTS", "inventory count")],
         ends_in_words,
     )

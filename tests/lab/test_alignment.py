@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lab.report.measures import align_characters, count_digit_letter_pairs
+from lab.report.measures import align_characters, count_confusions
 from tests.rows import each_of
 
 
@@ -20,6 +20,6 @@ def test_truth_and_heard_lie_side_by_side(truth: str, heard: str, pairs: tuple[t
 
 
 def test_digits_and_letters_are_counted_apart() -> None:
-    digits, letters = count_digit_letter_pairs([("15", "50"), ("B", "D"), ("B", "B")])
+    digits, letters = count_confusions([("15", "50"), ("B", "D"), ("B", "B")])
     assert digits[("1", "5")] == digits[("5", "0")] == 1
     assert letters == {("B", "D"): 1, ("B", "B"): 1}

@@ -24,8 +24,8 @@ def test_both_ways_stand_beside_each_other_in_each_condition() -> None:
 def test_a_dictation_is_cut_in_two_where_the_second_part_began_before_the_last_word_ended() -> None:
     first, rest = heard(), heard()
     noise_after = rest.model_copy(update={"speech_start_s": 2.5})
-    assert line(Mark.WRONG, first, rest).cut_in_two
-    assert not line(Mark.RIGHT, first, noise_after).cut_in_two
+    assert line(Mark.WRONG, first, rest).is_cut_in_two
+    assert not line(Mark.RIGHT, first, noise_after).is_cut_in_two
     found = rows([line(Mark.WRONG, first, rest)], [line(Mark.RIGHT, first)])
     assert found["clean: by meaning"]["cut in two %"].startswith("100.0 ")
     assert found["clean: fixed 600 ms"]["cut in two %"].startswith("0.0 ")

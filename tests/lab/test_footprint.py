@@ -32,7 +32,7 @@ def test_processor_time_counts_for_the_part_that_was_called_first_and_nothing_is
 
 
 def test_a_share_of_a_core_is_told_as_seconds_an_hour() -> None:
-    assert footprint.HearingCost("speech", 60, 3, 0.05).hourly_cpu == pytest.approx(180)
+    assert footprint.RecognitionCost("speech", 60, 3, 0.05).hourly_cpu == pytest.approx(180)
 
 
 def test_every_part_names_functions_that_exist() -> None:

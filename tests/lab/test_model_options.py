@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.cli import settings
+from edge.cli import load_settings_with_options
 from edge.cli.reports import parse_moment
-from edge.config import ReadMode
+from edge.config import ReadingSource
 from lab.evaluate_command import understand_overrides
 from tests.rows import each_of
 
@@ -18,13 +18,13 @@ from tests.rows import each_of
     ("mode", "interpreters", "second", "given"),
     [
         (None, None, None, {}),
-        (ReadMode.PANEL, None, None, {"mode": ReadMode.PANEL}),
+        (ReadingSource.PANEL, None, None, {"mode": ReadingSource.PANEL}),
         (None, "audio", None, {"first": "audio"}),
         (None, "audio,gemini,box", "own", {"first": "audio", "fallback": ("gemini", "box"), "second": "own"}),
     ],
 )
 def test_who_is_asked(
-    mode: ReadMode | None, interpreters: str | None, second: str | None, given: dict[str, Any]
+    mode: ReadingSource | None, interpreters: str | None, second: str | None, given: dict[str, Any]
 ) -> None:
     assert understand_overrides(mode, interpreters, second) == given
 
@@ -36,8 +36,10 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
         '[understand.clients.box]\nkind = "self-hosted"\nurl = "http://box"\n'
         '[understand.interpreters.audio]\nkind = "chat-audio"\nclient = "box"\nmodel = "voxtral"\n'
     )
-    understand = settings(file, understand=understand_overrides(ReadMode.CLOUD_FIRST, None, None)).understand
-    assert (understand.mode, understand.first, understand.deadline_ms) == (ReadMode.CLOUD_FIRST, "audio", 900)
+    understand = load_settings_with_options(
+        file, understand=understand_overrides(ReadingSource.CLOUD_FIRST, None, None)
+    ).understand
+    assert (understand.mode, understand.first, understand.deadline_ms) == (ReadingSource.CLOUD_FIRST, "audio", 900)
 
 
 @each_of(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])

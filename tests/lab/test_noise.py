@@ -54,13 +54,7 @@ def test_noise_lies_below_the_active_speech_by_the_ratio(snr_db: float) -> None:
 
 
 IN_WIND = ("05-pallet-5245-thirty-units-dock-hotel-in-wind-20db", "086-clean", "wind", 20, 5)
-BY_FORKLIFT = (
-    "06-pallet-175-twenty-one-cartons-dock-foxtrot-by-forklift-10db",
-    "045-clean",
-    "forklift_engine",
-    10,
-    6,
-)
+BY_FORKLIFT = ("06-pallet-175-twenty-one-cartons-dock-foxtrot-by-forklift-10db", "045-clean", "forklift_engine", 10, 6)
 
 
 @each_of("recipe", [IN_WIND, BY_FORKLIFT], ids=["wind", "forklift"])

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.bench.nothing_said import (
-    SilenceTotals,
-    mix_talkers,
-    summarise_tally,
-    tabulate_kinds,
-)
+from lab.bench.nothing_said import SilenceTotals, mix_talkers, summarise_tally, tabulate_kinds
 from lab.noises import RATE
 
 TONES = [np.sin(np.arange(RATE // 2) / pitch) for pitch in (5, 9)]

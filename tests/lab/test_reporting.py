@@ -10,15 +10,15 @@ import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import FieldReading, Reading
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.config import Settings
-from edge.records import Because, Closing, Outcome, Reason, Segment, Utterance, Verdict
+from edge.records import Cause, ClosedBy, Outcome, Reason, Segment, Utterance, Verdict
 from edge.understand.local.incremental import Speculation
 from lab.report import figures, made_with, measures
 from lab.report.lines import ClipLine, Conversation, HeardUtterance, read_lines, write_lines
 from lab.report.lines import build_line as as_line
 from lab.report.page import ReportInput, render_report
-from lab.report.statistics import Half, clips_of_half, speaker_half
+from lab.report.statistics import SpeakerHalf, clips_of_half, speaker_half
 from lab.scoring import Clip, ClipResult, Mark
 from tests.lab.details import TRUTH, heard, line
 
@@ -28,13 +28,15 @@ def still(mark: Mark, *utterances: HeardUtterance, audio: str = "set/900.flac", 
     return line(mark, *utterances, truth=None, speaker=None, condition="noise only", audio=audio, audio_s=audio_s)
 
 
-def decided() -> Decided:
-    segment = Segment(0, 8_000, 32_000, 40_000, Closing.PAUSE, bytes(2))
+def decided() -> UtteranceDecided:
+    segment = Segment(0, 8_000, 32_000, 40_000, ClosedBy.PAUSE, bytes(2))
     utterance = Utterance("u", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
     said = {"dock": FieldReading("B", ("dock", "b"), 0.91234, rivals=("D",), runner_up="E")}
     opinion = Reading("second", "pallet-move", (), {"dock": FieldReading("D", (), 0.5)})
-    verdict = Verdict(Outcome.ASK, (Because(Reason.FIELD_AMBIGUOUS, "dock"),), {}, ask="dock")
-    return Decided(utterance, Reading("first", "pallet-move", (), said, opinions=(opinion,)), verdict, None, 0.05)
+    verdict = Verdict(Outcome.ASK, (Cause(Reason.FIELD_AMBIGUOUS, "dock"),), {}, ask="dock")
+    return UtteranceDecided(
+        utterance, Reading("first", "pallet-move", (), said, opinions=(opinion,)), verdict, None, 0.05
+    )
 
 
 def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -72,13 +74,13 @@ def test_a_file_that_is_no_details_is_refused(tmp_path: Path, text: str | None, 
 
 
 def test_a_speaker_stays_in_one_half_and_silence_is_in_both() -> None:
-    assert {speaker_half(name) for name in ("am_adam", "am_echo", "af_heart", "bm_lewis")} == set(Half)
+    assert {speaker_half(name) for name in ("am_adam", "am_echo", "af_heart", "bm_lewis")} == set(SpeakerHalf)
     assert speaker_half("am_adam") is speaker_half("am_adam")
     clips = [
         Clip(audio=Path(f"{number}.flac"), fields=None, condition="clean", speaker=speaker)
         for number, speaker in enumerate(["am_adam", "am_echo", "af_heart", "bm_lewis", None])
     ]
-    parts = [clips_of_half(clips, one) for one in Half]
+    parts = [clips_of_half(clips, one) for one in SpeakerHalf]
     assert sum(map(len, parts)) == len(clips) + 1
 
 

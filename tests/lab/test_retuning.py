@@ -67,10 +67,10 @@ def test_too_few_are_refused_and_it_is_told_how_many_more(rules: Rules, tmp_path
 def test_what_is_wrong_at_a_site_is_asked_there(rules: Rules) -> None:
     every = sayings(16, 0.995, rules) + sayings(5, 0.6, rules, wrong=4)
     ways, best = shares(every, rules)
-    assert ways[0].wrong == 4 * 4
+    assert ways[0].wrong_count == 4 * 4
     assert best is not None
-    assert best.wrong == 0
-    assert best.right >= ways[0].right - 10
+    assert best.wrong_count == 0
+    assert best.right_percent >= ways[0].right_percent - 10
 
 
 @each_of(("clips", "condition", "better"), [(380, "clean", False), (381, "clean", True), (381, ON_RECORD, False)])

@@ -127,8 +127,8 @@ def test_what_is_heard_in_doubt_is_said_again(coming: Arrival) -> None:
 class Forgetful(NoticeReceiver):
     """An inventory from which a row is gone, and in which one was altered: its sums are not those that were told."""
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        _, altered, *rest = super().recorded()
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
+        _, altered, *rest = super().recorded_entries()
         return [{**altered, "quantity": 9999}, *rest]
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
-from edge.agent.events import Decided
+from edge.agent.events import UtteranceDecided
 from edge.agree.decide import Rules, decide
-from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
+from edge.records import Acoustics, ClosedBy, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Calibration
-from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_fits
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_marks_by_fit
 from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
@@ -27,9 +27,9 @@ def clip(speaker: str, share: float, rules: Rules, *, right: bool = True) -> Kep
     sure = VOSK[RivalKind.NONE].probability(share)
     fields = {name: FieldReading(value, (), sure, calibrated=True) for name, value in said.items()}
     reading = Reading("vosk/test", "pallet-move", (), fields)
-    segment = Segment(0, 0, 16_000, 20_000, Closing.PAUSE, b"")
+    segment = Segment(0, 0, 16_000, 20_000, ClosedBy.PAUSE, b"")
     utterance = Utterance("a", "pallet-move", "sha256:0", datetime.now(UTC), segment)
-    decided = Decided(utterance, reading, decide(reading, Closing.PAUSE, rules), None, 0.0)
+    decided = UtteranceDecided(utterance, reading, decide(reading, ClosedBy.PAUSE, rules), None, 0.0)
     made = Clip(audio=Path("a.flac"), fields=dict(TRUTH), condition="clean", speaker=speaker)
     return KeptClip(made, "set", "pallet …", ((decided, QUIET),))
 
@@ -51,7 +51,7 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     assert {(one.clip.speaker, became) for one, became in left_out} >= {("carl", Mark.WRONG)}
     all_in = fit_curves([read for _, read in extract_field_samples(every, {"pallet-move": rules.form})])
     together = [(one, mark_with_curves(one, all_in, rules)) for one in every]
-    assert [row[0] for row in tabulate_fits({"all of it": together, "other speakers": left_out}, "T").rows] == [
+    assert [row[0] for row in tabulate_marks_by_fit({"all of it": together, "other speakers": left_out}, "T").rows] == [
         f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
     ]
     assert "beyond its goal at clean" in judge_left_out_results(together, left_out)

@@ -10,19 +10,21 @@ import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
-from edge.agent.events import Decided
-from edge.records import Closing, OutboxRow, Outcome, Segment, Utterance, Verdict
+from edge.agent.events import UtteranceDecided
+from edge.records import ClosedBy, OutboxRow, Outcome, Segment, Utterance, Verdict
 from lab.scoring import Clip, ClipResult, Mark, read_manifest, score_clip, tally_by_condition
 from tests.rows import each_of
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
 
-def decided(outcome: Outcome, fields: dict[str, FieldValue] | None = None, *, closed: int = 0) -> Decided:
-    segment = Segment(0, 0, closed, closed, Closing.PAUSE, b"")
+def decided(outcome: Outcome, fields: dict[str, FieldValue] | None = None, *, closed: int = 0) -> UtteranceDecided:
+    segment = Segment(0, 0, closed, closed, ClosedBy.PAUSE, b"")
     utterance = Utterance("u", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment)
     said = {name: FieldReading(value, (), 1.0) for name, value in (fields or {}).items()}
-    return Decided(utterance, Reading("r", "pallet-move", (), said), Verdict(outcome, (), fields or {}), None, 0.010)
+    return UtteranceDecided(
+        utterance, Reading("r", "pallet-move", (), said), Verdict(outcome, (), fields or {}), None, 0.010
+    )
 
 
 @pytest.fixture
@@ -83,12 +85,12 @@ def test_a_manifest_keeps_leading_zeros_and_finds_audio_beside_itself(
     ],
 )
 def test_every_clip_has_exactly_one_mark(
-    truth: dict[str, FieldValue] | None, heard: list[Decided], expected: Mark
+    truth: dict[str, FieldValue] | None, heard: list[UtteranceDecided], expected: Mark
 ) -> None:
     assert score_clip(truth, heard) is expected
 
 
-def result(heard: list[Decided], *, condition: str = "clean", speech_end: float | None = 1.0) -> ClipResult:
+def result(heard: list[UtteranceDecided], *, condition: str = "clean", speech_end: float | None = 1.0) -> ClipResult:
     clip = Clip(audio=Path("a.flac"), fields=TRUTH, condition=condition, speech_end=speech_end)
     return ClipResult(clip, score_clip(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
 

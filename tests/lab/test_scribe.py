@@ -26,7 +26,7 @@ class Books(TrailerUnloading):
 
     written: Sequence[Mapping[str, FieldValue]]
 
-    def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
+    def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         return self.written
 
 

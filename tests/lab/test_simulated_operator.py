@@ -12,14 +12,14 @@ import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading
-from edge.agent.events import Decided
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
+from edge.agent.events import UtteranceDecided
 from edge.agent.parts import Parts
 from edge.agree.dialogue.drafting import MOST_TRIES
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
-from edge.records import SAMPLE_BYTES, Because, Closing, Confirmation, Outcome, Reason, Segment, Utterance, Verdict
+from edge.records import SAMPLE_BYTES, Cause, ClosedBy, ConfirmationKind, Outcome, Reason, Segment, Utterance, Verdict
 from lab.report.lines import Conversation
 from lab.scoring import Clip, ClipResult, Mark
 from lab.simulated_operator import REACTION_S, OperatorHabits, SimulatedOperator
@@ -28,7 +28,7 @@ from tests.fakes import ScriptedInterpreter, reading
 TRUTH: dict[str, FieldValue] = {"pallet_id": "0126", "quantity": 9, "dock": "B"}
 SPOKEN = Path(__file__).parent.parent / "data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac"
 NUMBERS = count()
-NOTHING = reading(not_understood=NotUnderstood.NOT_DICTATION)
+NOTHING = reading(not_understood=NotUnderstoodReason.NOT_DICTATION)
 
 
 @pytest.fixture
@@ -48,23 +48,23 @@ def parts(repository: Path) -> Parts:
     return Parts(Settings(), form, Catalogue.load(repository / "config/catalogue"), ScriptedInterpreter())
 
 
-def decided(said: Reading, verdict: Verdict) -> Decided:
+def decided(said: Reading, verdict: Verdict) -> UtteranceDecided:
     pcm = b"".join(frame.pcm for frame in RecordedSource(SPOKEN).frames())
-    segment = Segment(0, 8_000, 61_000, 66_000, Closing.PAUSE, pcm[: 64_200 * SAMPLE_BYTES])
+    segment = Segment(0, 8_000, 61_000, 66_000, ClosedBy.PAUSE, pcm[: 64_200 * SAMPLE_BYTES])
     utterance = Utterance(
         f"utterance-{next(NUMBERS)}", "pallet-move", "sha256:x", datetime(2026, 1, 1, tzinfo=UTC), segment
     )
-    return Decided(utterance, said, verdict, None, 0.05)
+    return UtteranceDecided(utterance, said, verdict, None, 0.05)
 
 
-def accepted(confirm: Confirmation = Confirmation.READBACK, **changed: FieldValue) -> Decided:
+def accepted(confirm: ConfirmationKind = ConfirmationKind.READBACK, **changed: FieldValue) -> UtteranceDecided:
     fields = {**TRUTH, **changed}
-    return decided(reading(fields), Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), fields, confirm=confirm))
+    return decided(reading(fields), Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), fields, confirm=confirm))
 
 
-def asked(missing: str) -> Decided:
+def asked(missing: str) -> UtteranceDecided:
     fields = {name: value for name, value in TRUTH.items() if name != missing}
-    verdict = Verdict(Outcome.ASK, (Because(Reason.FIELD_MISSING, missing),), fields, ask=missing)
+    verdict = Verdict(Outcome.ASK, (Cause(Reason.FIELD_MISSING, missing),), fields, ask=missing)
     return decided(reading(fields), verdict)
 
 
@@ -72,7 +72,7 @@ def conversed(
     parts: Parts,
     desk: JournalThread,
     clip: Clip,
-    heard: list[Decided],
+    heard: list[UtteranceDecided],
     *answers: Reading,
     habits: OperatorHabits | None = None,
 ) -> Conversation | None:
@@ -108,8 +108,10 @@ def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Jour
     assert "dock" in ended.turns[0].text
 
 
-@pytest.mark.parametrize("confirm", [Confirmation.READBACK, Confirmation.EARCON], ids=str)
-def test_a_wrong_readback_is_put_right(parts: Parts, desk: JournalThread, clip: Clip, confirm: Confirmation) -> None:
+@pytest.mark.parametrize("confirm", [ConfirmationKind.READBACK, ConfirmationKind.EARCON], ids=str)
+def test_a_wrong_readback_is_put_right(
+    parts: Parts, desk: JournalThread, clip: Clip, confirm: ConfirmationKind
+) -> None:
     correction = replace(reading({"quantity": 9}), act=Act.AMEND)
     ended = conversed(parts, desk, clip, [accepted(confirm, quantity=90)], correction)
     assert ended is not None
@@ -122,12 +124,12 @@ def test_a_wrong_readback_is_put_right(parts: Parts, desk: JournalThread, clip: 
     ("heard", "habits"),
     [
         (accepted(quantity=90), OperatorHabits(attentive=0.0)),
-        (accepted(Confirmation.EARCON, quantity=90), OperatorHabits(read_back=False)),
+        (accepted(ConfirmationKind.EARCON, quantity=90), OperatorHabits(read_back=False)),
     ],
     ids=["inattentive", "earcon"],
 )
 def test_what_nobody_notices_stays_wrong(
-    parts: Parts, desk: JournalThread, clip: Clip, heard: Decided, habits: OperatorHabits
+    parts: Parts, desk: JournalThread, clip: Clip, heard: UtteranceDecided, habits: OperatorHabits
 ) -> None:
     ended = conversed(parts, desk, clip, [heard], habits=habits)
     assert ended is not None

@@ -16,7 +16,7 @@ from lab.bench.speech_to_intent import (
     FORMS,
     PUBLISHED,
     SNRS_DB,
-    Source,
+    DatasetFiles,
     choose_clips,
     mix,
     tabulate,
@@ -67,7 +67,7 @@ def test_labels_become_a_manifest_from_a_checkout_as_from_a_git_directory(checko
         subprocess.run([*git, *command], check=True)
     made: list[list[bytes]] = []
     for place in (checkout, checkout / ".git"):
-        source = Source(place)
+        source = DatasetFiles(place)
         names = choose_clips(source, None, None)
         assert sorted(names) == ["anna.wav", "ben.wav"]
         clips = read_manifest(write_set(source, "kitchen", [24, 6], names, tmp_path / place.name))
@@ -82,13 +82,15 @@ def test_labels_become_a_manifest_from_a_checkout_as_from_a_git_directory(checko
 
 
 def test_the_ratios_may_take_turns(checkout: Path, tmp_path: Path) -> None:
-    manifest = write_set(Source(checkout), "kitchen", [24, 6], ["anna.wav", "ben.wav"], tmp_path / "dealt", deal=True)
+    manifest = write_set(
+        DatasetFiles(checkout), "kitchen", [24, 6], ["anna.wav", "ben.wav"], tmp_path / "dealt", deal=True
+    )
     assert [clip.condition for clip in read_manifest(manifest)] == ["kitchen 24 dB", "kitchen 6 dB"]
 
 
 def test_a_noise_that_the_source_lacks_is_told(checkout: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cafe\.wav: the source lacks it"):
-        write_set(Source(checkout), "cafe", SNRS_DB, ["anna.wav"], tmp_path / "cafe")
+        write_set(DatasetFiles(checkout), "cafe", SNRS_DB, ["anna.wav"], tmp_path / "cafe")
 
 
 def test_the_form_has_the_slots_of_the_benchmark() -> None:

@@ -24,7 +24,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
-from lab.standin.behaviour import WrongAnswer
+from lab.standin.behaviour import WrongAnswerKind
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
 DEMO = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -130,15 +130,15 @@ def test_what_is_no_dictation_is_declined(client: openai.OpenAI, name: str, reas
     assert json.loads(arguments)["reason"] == reason
 
 
-@pytest.mark.parametrize("how", WrongAnswer)
+@pytest.mark.parametrize("how", WrongAnswerKind)
 def test_even_its_lies_have_the_vendor_s_shape(
-    standin: RunningStandin, client: openai.OpenAI, how: WrongAnswer
+    standin: RunningStandin, client: openai.OpenAI, how: WrongAnswerKind
 ) -> None:
     standin.behave(answer=how)
     message = chat(client).choices[0].message
-    honest = how not in {WrongAnswer.PROSE, WrongAnswer.LEAKED_PROMPT, WrongAnswer.EMPTY}
+    honest = how not in {WrongAnswerKind.PROSE, WrongAnswerKind.LEAKED_PROMPT, WrongAnswerKind.EMPTY}
     assert bool(message.tool_calls) == honest
-    assert message.content is None or how in {WrongAnswer.PROSE, WrongAnswer.LEAKED_PROMPT}
+    assert message.content is None or how in {WrongAnswerKind.PROSE, WrongAnswerKind.LEAKED_PROMPT}
 
 
 @pytest.mark.parametrize("model", ["gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"])

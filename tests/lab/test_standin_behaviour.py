@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from lab.standin.behaviour import Behaviour, BehaviourQueue, WrongAnswer
+from lab.standin.behaviour import Behaviour, BehaviourQueue, WrongAnswerKind
 from tests.rows import each_of
 
 
@@ -37,12 +37,12 @@ def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
 
 
 def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
-    orders = BehaviourQueue((Behaviour(delay_ms=5), Behaviour(answer=WrongAnswer.FABRICATE)))
+    orders = BehaviourQueue((Behaviour(delay_ms=5), Behaviour(answer=WrongAnswerKind.FABRICATE)))
     orders.add(Behaviour(status=500))
     assert [behaviour.status for behaviour in orders.select_for("/a")] == [500]
     orders.remove_added()
     assert sum(behaviour.wait_s() for behaviour in orders.select_for("/a")) == pytest.approx(0.005)
-    assert [behaviour.answer for behaviour in orders.select_for("/a")] == [None, WrongAnswer.FABRICATE]
+    assert [behaviour.answer for behaviour in orders.select_for("/a")] == [None, WrongAnswerKind.FABRICATE]
 
 
 def test_a_share_is_met_and_the_same_each_time() -> None:

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
-from lab.standin.behaviour import WrongAnswer
+from lab.standin.behaviour import WrongAnswerKind
 from lab.standin.fabrications import falsify_answer
 from lab.standin.model import Answer, Call, SimulatedModel, Tool
 from tests.rows import each_of
@@ -81,7 +81,7 @@ def test_what_is_no_record_is_told_by_its_own_tool(said: str, name: str, argumen
     assert only(mind().answer(said, tools, must_call=True)) == Call(name, arguments)
 
 
-def lie(how: WrongAnswer, said: str = SPOKEN) -> Answer:
+def lie(how: WrongAnswerKind, said: str = SPOKEN) -> Answer:
     honest = mind().answer(said, pallet_move(), must_call=True)
     return falsify_answer(how, honest, mind(), pallet_move(), "the prompt", Random(1))
 
@@ -89,7 +89,7 @@ def lie(how: WrongAnswer, said: str = SPOKEN) -> Answer:
 @each_of("seed", range(20))
 def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> None:
     honest = mind().answer(SPOKEN, pallet_move(), must_call=True)
-    call = only(falsify_answer(WrongAnswer.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
+    call = only(falsify_answer(WrongAnswerKind.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
     made_up = values(call)
     assert not mind().forms["pallet-move"].faults(made_up)
     assert made_up["dock"] in set(mind().catalogue.values("docks")) - {"B"}
@@ -100,14 +100,14 @@ def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> No
 
 
 def test_each_lie_is_what_it_says() -> None:
-    assert lie(WrongAnswer.LEAKED_PROMPT) == Answer(text="the prompt")
-    assert lie(WrongAnswer.EMPTY) == Answer()
-    assert lie(WrongAnswer.PROSE).text
-    assert not lie(WrongAnswer.PROSE).calls
-    assert only(lie(WrongAnswer.UNKNOWN_TOOL)).name not in {tool.name for tool in pallet_move()}
-    assert len(lie(WrongAnswer.TWO_CALLS).calls) == 2
-    assert set(only(lie(WrongAnswer.EXTRA_FIELDS)).arguments) > set(SAYS)
-    assert values(only(lie(WrongAnswer.WRONG_TYPES))) == {"pallet_id": 742, "quantity": "12 units", "dock": ["B"]}
-    broken = lie(WrongAnswer.NOT_JSON).broken
+    assert lie(WrongAnswerKind.LEAKED_PROMPT) == Answer(text="the prompt")
+    assert lie(WrongAnswerKind.EMPTY) == Answer()
+    assert lie(WrongAnswerKind.PROSE).text
+    assert not lie(WrongAnswerKind.PROSE).calls
+    assert only(lie(WrongAnswerKind.UNKNOWN_TOOL)).name not in {tool.name for tool in pallet_move()}
+    assert len(lie(WrongAnswerKind.TWO_CALLS).calls) == 2
+    assert set(only(lie(WrongAnswerKind.EXTRA_FIELDS)).arguments) > set(SAYS)
+    assert values(only(lie(WrongAnswerKind.WRONG_TYPES))) == {"pallet_id": 742, "quantity": "12 units", "dock": ["B"]}
+    broken = lie(WrongAnswerKind.NOT_JSON).broken
     assert broken is not None
     assert broken.endswith("and so on")

@@ -84,17 +84,13 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
     for _ in range(2):
         assert "device" not in typed(state=tmp_path).stdout
     with Journal.inspect(tmp_path) as journal:
-        [review] = journal.review.under_review()
+        [review] = journal.review.list_under_review()
         assert dict(review.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
         assert (
             list(journal.queries.unread_utterances()),
             journal.queries.counts().heard,
             journal.outbox.count_unsettled(),
-        ) == (
-            [],
-            2,
-            0,
-        )
+        ) == ([], 2, 0)
 
 
 def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path) -> None:
@@ -126,11 +122,7 @@ def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path)
 
 
 def test_a_conversation_is_held_step_by_step_with_what_happens_beside_the_operator() -> None:
-    begin = {
-        "hand": ["receive-notice"],
-        "operators": "471 ana = op-17",
-        "list": ["trailer 5501: 742 24 CS A100"],
-    }
+    begin = {"hand": ["receive-notice"], "operators": "471 ana = op-17", "list": ["trailer 5501: 742 24 CS A100"]}
     steps = ["sign on ana", "trailer 5501", "/wait", "pallet 742, 24 cases", "/wait", "/refuse 1 not_on_site"]
     steps += [
         "pallet 743, 10 cases",

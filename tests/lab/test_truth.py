@@ -81,7 +81,7 @@ def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Pat
     said, still = read_manifest(again.manifest)
     assert (said.fields, said.condition, said.speaker, said.speech_end) == ({"dock": "B"}, "clean", "anna", 0.8)
     assert (still.fields, still.condition, still.speaker, still.speech_end) == (None, "site noise", None, None)
-    sound, rate = soundfile.read_fields(said.audio, dtype="int16")
+    sound, rate = soundfile.read(said.audio, dtype="int16")
     assert (sound.tobytes(), rate) == (TAKE.pcm, 16_000)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from tests.reading.speakers import english
 from tests.sound.earpiece import Earpiece
 
@@ -133,7 +133,7 @@ class Listener:
 
     def _ring(self, which: Earcon, since: int) -> bool | None:
         """Half of it is enough: in the other one there may be a gap."""
-        played, whole = self._played(since).astype(float), earcon(which)
+        played, whole = self._played(since).astype(float), earcon_samples(which)
         for half in (whole[: len(whole) // 2], whole[len(whole) // 2 :]):
             if likeness(played, half).max(initial=0) > ALIKE:
                 return True
@@ -156,12 +156,12 @@ def in_words(prompt: str) -> str:
 def without_earcons(played: Sound) -> Sound:
     """What is left of it when the earcons in it are taken away, sample by sample."""
     left = played.astype(float)
-    for which in sorted(Earcon, key=lambda one: -len(earcon(one))):
-        alike = likeness(left, earcon(which))
+    for which in sorted(Earcon, key=lambda one: -len(earcon_samples(one))):
+        alike = likeness(left, earcon_samples(which))
         while len(alike) and alike.max() > ALIKE:
             at = int(alike.argmax())
-            left[at : at + len(earcon(which))] -= earcon(which)
-            alike[max(0, at - len(earcon(which))) : at + len(earcon(which))] = 0
+            left[at : at + len(earcon_samples(which))] -= earcon_samples(which)
+            alike[max(0, at - len(earcon_samples(which))) : at + len(earcon_samples(which))] = 0
     rest: Sound = np.clip(np.rint(left), -32_768, 32_767).astype(np.int16)
     return rest
 

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import (
     Act,
     ExpectedLine,
     ExpectedList,
-    NotUnderstood,
+    NotUnderstoodReason,
     Operator,
     PlaceKind,
     Reading,
@@ -26,14 +26,14 @@ from dockvoice_protocol.records import (
     make_operators,
 )
 from edge.agent.dialogue_driver import StepResult
-from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
+from edge.agent.review import DeviceIdentity, Reviewer, commit_reviewed, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
-    Contradicted,
-    HeadsetFault,
-    LinkEvent,
+    HeadsetFaultChanged,
+    InventoryLinkChanged,
     OfficeDecided,
     OfficeDecision,
+    ReadingContradicted,
     RosterChanged,
     SpeechBegan,
 )
@@ -43,11 +43,11 @@ from edge.agree.expectations import Expectations
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Acoustics, Closing, Outcome, Shift, WorkChange
-from edge.records.speech import Adjust, Hush, Say, Sound
+from edge.records import Acoustics, ClosedBy, Outcome, Shift, StoreWorkChange
+from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from edge.speak.wording import Phrasing
-from edge.understand.proposal import propose_reading
-from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.proposal import read_recognised_words
+from edge.understand.stt.transcript_reader import TranscriptParser
 from edge.understand.witness import find_contradictions
 from lab.typed_conversation import TypedConversation
 from tests.playbook.script import DOES, Line
@@ -141,7 +141,7 @@ class Stage:
             self.on_pass(str(due - self._now))
 
     def on_cut_off(self, text: str) -> None:
-        self._hear(self._reading(text), Closing.BROKEN_OFF)
+        self._hear(self._reading(text), ClosedBy.BROKEN_OFF)
 
     def on_noisy(self, text: str) -> None:
         self._hear(self._reading(text), acoustics=replace(PLAIN, snr_db=1.0))
@@ -150,7 +150,7 @@ class Stage:
         self._hear(self._reading(text), acoustics=replace(PLAIN, level_db=-60.0))
 
     def on_mumbles(self) -> None:
-        self._hear(Reading("play", self._form, (), {}, NotUnderstood.NO_WORDS))
+        self._hear(Reading("play", self._form, (), {}, NotUnderstoodReason.NO_WORDS))
 
     def on_unread(self, text: str) -> None:
         self._hear(replace(self._reading(text), deferrable=True))
@@ -163,7 +163,7 @@ class Stage:
         rules = self._device.rules
         otherwise = find_contradictions(words, text, rules.form, rules.catalogue)
         assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
-        self._tell(lambda: self._device.handle_event(Contradicted(which, otherwise)))
+        self._tell(lambda: self._device.handle_event(ReadingContradicted(which, otherwise)))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)
@@ -191,7 +191,7 @@ class Stage:
         )
         found = self._oldest()
         assert self._journal is not None
-        row = accept(self._journal, found.utterance_id, values, self._device.rules, Reviewer("ann"), office)
+        row = commit_reviewed(self._journal, found.utterance_id, values, self._device.rules, Reviewer("ann"), office)
         self._events.append(parse_event(row.body.encode()))
         (entry,) = self._journal.dialogue.latest_entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
@@ -214,20 +214,20 @@ class Stage:
         self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
 
     def on_lost(self) -> None:
-        self._tell(lambda: self._device.handle_event(LinkEvent(up=False)))
+        self._tell(lambda: self._device.handle_event(InventoryLinkChanged(up=False)))
 
     def on_back(self) -> None:
-        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))
+        self._tell(lambda: self._device.handle_event(InventoryLinkChanged(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle_event(HeadsetFault(fault)))
+        self._tell(lambda: self._device.handle_event(HeadsetFaultChanged(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle_event(HeadsetFault(fault, healed=True)))
+        self._tell(lambda: self._device.handle_event(HeadsetFaultChanged(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name
-        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))  # whatever happens next
+        self._tell(lambda: self._device.handle_event(InventoryLinkChanged(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()
@@ -242,16 +242,16 @@ class Stage:
         assert said == text, f"it said: {said}"
 
     def on_sounds(self, earcon: str) -> None:
-        assert earcon in [order.earcon for order in self._orders if isinstance(order, Sound)]
+        assert earcon in [order.earcon for order in self._orders if isinstance(order, PlayEarcon)]
 
     def on_silent(self) -> None:
-        assert Hush() in self._orders
+        assert StopSpeaking() in self._orders
 
     def on_talks_on(self) -> None:
-        assert Hush() not in self._orders
+        assert StopSpeaking() not in self._orders
 
     def on_adjusts(self, how: str) -> None:
-        assert [order.what.value for order in self._orders if isinstance(order, Adjust)] == [how]
+        assert [order.what.value for order in self._orders if isinstance(order, AdjustVoice)] == [how]
 
     def on_state(self, name: str) -> None:
         assert self._device.state.value == name
@@ -292,7 +292,7 @@ class Stage:
 
     def on_review(self, count: str) -> None:
         assert self._journal is not None
-        assert len(self._journal.review.under_review()) == int(count)
+        assert len(self._journal.review.list_under_review()) == int(count)
 
     def on_cancelled(self, count: str) -> None:
         assert self._journal is not None
@@ -341,19 +341,19 @@ class Stage:
     def _reading(self, text: str) -> Reading:
         rules = self._device.rules
         if self._language != "en":
-            reader = TranscriptReader(rules.form, rules.catalogue, self._language)
+            reader = TranscriptParser(rules.form, rules.catalogue, self._language)
             return reader.read(Transcript("play", text, SURE), SURE, len(text.split()) * 0.4)
         words = [_word(number, said) for number, said in enumerate(text.split())]
-        return propose_reading("play", words, rules.form, rules.catalogue)
+        return read_recognised_words("play", words, rules.form, rules.catalogue)
 
-    def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
+    def _hear(self, reading: Reading, closing: ClosedBy = ClosedBy.PAUSE, acoustics: Acoustics | None = None) -> None:
         self._tell(lambda: self._device.handle_reading(reading, closing, acoustics))
         if reading.act is Act.RECORD and len(reading.fields) > 1:
             self._sentence = self._device.latest, reading.words
 
     def _oldest(self) -> KeptUtterance:
         assert self._journal is not None
-        return self._journal.review.under_review()[0]
+        return self._journal.review.list_under_review()[0]
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]
@@ -365,7 +365,7 @@ class Stage:
         stepped: StepResult = happen()
         self._orders += stepped.orders
         for order in stepped.orders:
-            if isinstance(order, WorkChange):
+            if isinstance(order, StoreWorkChange):
                 self._spoken = order.language or self._language
                 phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):

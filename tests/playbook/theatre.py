@@ -16,7 +16,7 @@ import numpy as np
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, make_receipt, to_json_bytes
-from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
 from dockvoice_protocol.records import ReceiptOutcome
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
@@ -79,12 +79,12 @@ class Warehouse:
     """Another system than ours in the inventory's place, which refuses what it is sent, when it is told to."""
 
     def __init__(self, port: int) -> None:
-        self._sent: SimpleQueue[Delivered] = SimpleQueue()
+        self._sent: SimpleQueue[MessageReceived] = SimpleQueue()
         self._session = Session(
             Mqtt(port=port), client_id="warehouse", receive=self._receive, subscriptions=[f"{PREFIX}/+/+/entries"]
         )
         self._session.start()
-        until(lambda: self._session.connected, "the warehouse is not connected")
+        until(lambda: self._session.is_connected, "the warehouse is not connected")
 
     def refuse(self, reason: str, outcome: ReceiptOutcome = ReceiptOutcome.REFUSED) -> None:
         """Refuse the next event, or say that it has it from somebody else."""
@@ -99,7 +99,7 @@ class Warehouse:
         self._session.stop()
 
     def _receive(self, event: SessionEvent) -> None:
-        if isinstance(event, Delivered):
+        if isinstance(event, MessageReceived):
             self._sent.put(event)
             self._session.acknowledge(event)
 

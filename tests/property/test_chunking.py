@@ -21,7 +21,7 @@ from edge.agent.ear import listen
 from edge.audio.sound_server import SoundServer
 from edge.config import Endpoint, Vad
 from edge.hear.capture import Stream
-from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
+from edge.hear.endpointing import EarEvent, Endpointer, UtteranceClosed, UtteranceContinued, UtteranceOpened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.hear.speech_detection import make_speech_scorer
@@ -61,7 +61,7 @@ class Delivered(Source):
 
 
 def utterances(source: Source) -> list[EarEvent]:
-    return [event for event in listen(source, DETECTOR, Endpointing(Endpoint())) if isinstance(event, Closed)]
+    return [event for event in listen(source, DETECTOR, Endpointer(Endpoint())) if isinstance(event, UtteranceClosed)]
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,8 @@ def test_silence_before_speech_moves_an_utterance_and_does_not_change_it(
     base = tmp_path_factory.mktemp("later") / "base.wav"
     soundfile.write(base, np.concatenate([np.zeros(5120, np.int16), sound]), rate)
     (later,), (first,) = utterances(RecordedSource(path)), utterances(RecordedSource(base))
-    assert isinstance(later, Closed)
-    assert isinstance(first, Closed)
+    assert isinstance(later, UtteranceClosed)
+    assert isinstance(first, UtteranceClosed)
     assert later.segment.start - shift == first.segment.start
     assert later.segment.pcm == first.segment.pcm
 
@@ -132,14 +132,14 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
 ) -> None:
     scores = [speech for speech, length in speech_runs for _ in range(length)]
     sound = np.arange(len(scores) * 320).astype("<u2").tobytes()
-    machine = Endpointing(endpoint)
+    machine = Endpointer(endpoint)
     fed, kept_until = b"", 0
     for event in [*_events(machine, scores, sound), *machine.end_source()]:
-        if isinstance(event, Opened):
+        if isinstance(event, UtteranceOpened):
             fed = event.pcm
-        elif isinstance(event, Continued):
+        elif isinstance(event, UtteranceContinued):
             fed += event.pcm
-        elif isinstance(event, Closed):
+        elif isinstance(event, UtteranceClosed):
             segment = event.segment
             assert fed == segment.pcm == sound[segment.start * 2 :][: len(segment.pcm)]
             assert kept_until <= segment.start <= segment.speech_start < segment.speech_end <= segment.closed
@@ -148,7 +148,7 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
             kept_until = segment.start + len(segment.pcm) // 2
 
 
-def _events(machine: Endpointing, scores: list[bool], sound: bytes) -> Iterator[EarEvent]:
+def _events(machine: Endpointer, scores: list[bool], sound: bytes) -> Iterator[EarEvent]:
     for number, speech in enumerate(scores):
         yield from machine.process_frame(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
 
@@ -159,9 +159,9 @@ def test_speech_that_opens_and_is_long_enough_lies_within_some_utterance(
     endpoint: Endpoint, speech_runs: list[tuple[bool, int]]
 ) -> None:
     scores = [speech for speech, length in speech_runs for _ in range(length)]
-    machine = Endpointing(endpoint)
+    machine = Endpointer(endpoint)
     events = [*_events(machine, scores, bytes(640 * len(scores))), *machine.end_source()]
-    kept = [(e.segment.start, e.segment.speech_end) for e in events if isinstance(e, Closed)]
+    kept = [(e.segment.start, e.segment.speech_end) for e in events if isinstance(e, UtteranceClosed)]
     enough = max(endpoint.onset_ms, endpoint.minimum_speech_ms) // 20 + 1
     for begin, length in _speech(scores):
         if length >= enough:

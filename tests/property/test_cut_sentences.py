@@ -18,10 +18,10 @@ from dockvoice_protocol.forms.spoken.in_words import number_in_words, spell_out
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Started, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, EntryCommitted, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from tests.tiers import examples
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -42,23 +42,23 @@ class Recorder:
         self._dialogue = Dialogue(RULES)
         self._said = 0
         self.recorded: list[dict[str, FieldValue]] = []
-        self._take(Started())
+        self._take(DeviceStarted())
 
     def hear(self, said: str) -> None:
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.97) for at, text in enumerate(said.split())]
-        reading = propose_reading("test", words, FORM, RULES.catalogue)
+        reading = read_recognised_words("test", words, FORM, RULES.catalogue)
         self._said += 1
         self._take(UtteranceHeard(f"u{self._said}", reading))
 
     def fall_silent(self, times: int = 4) -> None:
         for _ in range(times):
-            self._take(Deadline())
+            self._take(TimerExpired())
 
     def _take(self, happening: DialogueInput) -> None:
         for order in self._dialogue.handle(happening):
             if isinstance(order, Commit):
                 self.recorded.append(dict(order.verdict.fields))
-                self._take(Committed(LastEntry(f"e{len(self.recorded)}", order.draft, order.verdict.fields)))
+                self._take(EntryCommitted(LastEntry(f"e{len(self.recorded)}", order.draft, order.verdict.fields)))
 
 
 @st.composite

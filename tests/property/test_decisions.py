@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.policy import POLICIES, Policy, find_highest_demand
-from edge.records import Acoustics, Closing, Outcome
+from edge.records import Acoustics, ClosedBy, Outcome
 
 ROOT = Path(__file__).parent.parent.parent
 FORM = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
@@ -55,7 +55,7 @@ circumstances = some.builds(
 
 @given(readings, policies, circumstances)
 def test_nothing_is_accepted_below_the_demand(reading: Reading, policy: Policy, known: Circumstances) -> None:
-    verdict = decide(reading, Closing.PAUSE, Rules(FORM, CATALOGUE, policy=policy), known)
+    verdict = decide(reading, ClosedBy.PAUSE, Rules(FORM, CATALOGUE, policy=policy), known)
     if verdict.outcome is Outcome.ACCEPT:
         for name, value in verdict.fields.items():
             one = reading.fields[name]
@@ -77,14 +77,14 @@ def test_more_doubt_never_makes_an_accept(
         name: replace(one, confidence=data.draw(some.floats(0.0, one.confidence)))
         for name, one in reading.fields.items()
     }
-    before = decide(reading, Closing.PAUSE, rules, known)
-    after = decide(replace(reading, fields=doubted), Closing.PAUSE, rules, known)
+    before = decide(reading, ClosedBy.PAUSE, rules, known)
+    after = decide(replace(reading, fields=doubted), ClosedBy.PAUSE, rules, known)
     assert after.outcome is not Outcome.ACCEPT or before.outcome is Outcome.ACCEPT
 
 
 @given(readings, policies, circumstances)
 def test_a_question_offers_only_what_may_be_recorded(reading: Reading, policy: Policy, known: Circumstances) -> None:
-    verdict = decide(reading, Closing.PAUSE, Rules(FORM, CATALOGUE, policy=policy), known)
+    verdict = decide(reading, ClosedBy.PAUSE, Rules(FORM, CATALOGUE, policy=policy), known)
     if verdict.outcome is Outcome.ASK:
         assert verdict.ask is not None
         assert verdict.ask not in verdict.fields

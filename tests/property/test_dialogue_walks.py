@@ -18,29 +18,29 @@ from dockvoice_protocol.forms.scanned import read_scan
 from dockvoice_protocol.records import Act, Operator, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
-    Committed,
-    Deadline,
+    DeviceStarted,
     DialogueInput,
-    HeadsetFault,
+    EntryCommitted,
+    HeadsetFaultChanged,
     InventoryAnswered,
-    LinkEvent,
+    InventoryLinkChanged,
     OfficeDecided,
     OfficeDecision,
     Order,
     RosterChanged,
     ShiftBegan,
     SpeechBegan,
-    Started,
     StartTimer,
     StopTimer,
+    TimerExpired,
     UtteranceHeard,
     classify_event,
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
-from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
-from edge.understand.proposal import propose_reading
+from edge.records import ClosedBy, Commit, LastEntry, Note, Park, StoreDropped
+from edge.understand.proposal import read_recognised_words
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOADED = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
@@ -91,7 +91,7 @@ SAID_ONCE = [
 ]
 
 
-def heard(said: str, number: int, rules: Rules = RULES, closing: Closing = Closing.PAUSE) -> UtteranceHeard:
+def heard(said: str, number: int, rules: Rules = RULES, closing: ClosedBy = ClosedBy.PAUSE) -> UtteranceHeard:
     if said.startswith("]"):
         reading = read_scan(f"{said}\n", FORM, RULES.catalogue, date(2026, 11, 21))
         # The trigger may be pulled twice, and a second apart is as soon as any label may come after another.
@@ -100,7 +100,7 @@ def heard(said: str, number: int, rules: Rules = RULES, closing: Closing = Closi
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
     ]
-    reading = propose_reading("test", words, rules.form, rules.catalogue)
+    reading = read_recognised_words("test", words, rules.form, rules.catalogue)
     return UtteranceHeard(f"u{number}", reading, closing)
 
 
@@ -108,16 +108,16 @@ spoken = st.sampled_from(SAID)
 others = st.sampled_from(
     [
         SpeechBegan(),
-        Deadline(),
+        TimerExpired(),
         OfficeDecided("u1", OfficeDecision.RECORDED, {"pallet_id": "742"}),
         OfficeDecided("u2", OfficeDecision.DROPPED),
         RosterChanged(CREW[:1]),
         RosterChanged(CREW),
         RosterChanged(None),
-        LinkEvent(up=False),
-        LinkEvent(up=True),
-        HeadsetFault("headset_lost"),
-        HeadsetFault("headset_lost", healed=True),
+        InventoryLinkChanged(up=False),
+        InventoryLinkChanged(up=True),
+        HeadsetFaultChanged("headset_lost"),
+        HeadsetFaultChanged("headset_lost", healed=True),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.APPLIED)),
         ShiftBegan(("2026-11-21", "late")),
@@ -133,7 +133,7 @@ class Walk:
         self.heard: set[str] = set()
         self.waits = False
         self.became: Counter[str] = Counter()
-        self.take(Started())
+        self.take(DeviceStarted())
 
     def take(self, happening: DialogueInput) -> None:
         if isinstance(happening, UtteranceHeard):
@@ -178,8 +178,8 @@ class Walk:
                 for name, one in draft.reading.fields.items():
                     by = {*one.said_in} & self.heard
                     assert one.words or by or f"{name}={one.value}" in draft.agreed, "nobody said so"
-                self.take(Committed(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
-            case Drop(draft):
+                self.take(EntryCommitted(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
+            case StoreDropped(draft):
                 assert draft.utterance_id not in self.became
             case Note(utterance_id) | Park(utterance_id):
                 assert utterance_id not in self.became
@@ -206,6 +206,6 @@ def come_to_rest(walk: Walk, happenings: list[str | DialogueInput]) -> None:
     for _ in range(4):
         if walk.waits:
             walk.waits = False
-            walk.take(Deadline())
+            walk.take(TimerExpired())
     assert not walk.waits
     assert walk.dialogue.draft is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.keep import evidence
-from edge.records import Closing, Segment, Utterance
+from edge.records import ClosedBy, Segment, Utterance
 from tests.tiers import examples
 
 INDEX = st.integers(min_value=0, max_value=2**53)
@@ -21,7 +21,7 @@ SEGMENTS = st.builds(
     speech_start=INDEX,
     speech_end=INDEX,
     closed=INDEX,
-    closing=st.sampled_from(Closing),
+    closing=st.sampled_from(ClosedBy),
     pcm=SOUND | st.sampled_from([b"\xff\x7f" * 5000, b"\x00\x80" * 5000, b"\x00\x80\xff\x7f" * 5000, b"\0\0"]),
 )
 UTTERANCES = st.builds(

@@ -14,7 +14,7 @@ import pytest
 from dockvoice_protocol.records import FieldValue
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import decide
-from edge.records import Closing, Outcome
+from edge.records import ClosedBy, Outcome
 from tests.reading.borne_out import bears_out, words
 from tests.reading.scribe import DATA, rules
 from tests.tiers import SEED, TIER, Tier, sized
@@ -81,7 +81,7 @@ def common_words() -> tuple[str, ...]:
 def recorded(text: str, form: str) -> dict[str, FieldValue] | None:
     """The entry that is made of it at once."""
     under = rules(form, "en")
-    verdict = decide(parse_typed(text, under), Closing.PAUSE, under)
+    verdict = decide(parse_typed(text, under), ClosedBy.PAUSE, under)
     return dict(verdict.fields) if verdict.outcome is Outcome.ACCEPT else None
 
 

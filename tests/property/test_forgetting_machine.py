@@ -53,7 +53,7 @@ class ForgettingMachine(RuleBasedStateMachine):
 
     @rule()
     def outlive(self) -> None:
-        self.journal.retention.remove_evidence(self.journal.retention.spare_evidence(1000))
+        self.journal.retention.remove_evidence(self.journal.retention.list_spare_evidence(1000))
         self.outlived |= self.settled
 
     @precondition(lambda self: self.event_ids)
@@ -78,7 +78,7 @@ class ForgettingMachine(RuleBasedStateMachine):
         newest, gone = len(self.event_ids), self.journal.trail.last_removed_sequence
         assert kept == list(range(gone + 1, newest + 1))
         assert set(range(1, gone + 1)) <= self.outlived - {newest}
-        assert [row.sequence for row in self.journal.outbox.due(1000)] == [
+        assert [row.sequence for row in self.journal.outbox.load_due(1000)] == [
             one for one in kept if one not in self.settled
         ]
 

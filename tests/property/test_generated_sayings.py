@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.languages import LANGUAGES
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import decide
-from edge.records import Closing, Outcome
+from edge.records import ClosedBy, Outcome
 from tests.reading.scribe import rules
 from tests.reading.sentences import TONGUES, Sentence, sentence
 from tests.tiers import SEED, sized
@@ -35,7 +35,7 @@ def faults(said: Sentence, language: str, form: str) -> Iterator[str]:
     """What is wrong with the reading of a sentence."""
     under = rules(form, language)
     reading = parse_typed(said.text, under)
-    verdict = decide(reading, Closing.PAUSE, under)
+    verdict = decide(reading, ClosedBy.PAUSE, under)
     if verdict.outcome is Outcome.ACCEPT and verdict.fields != said.fields:
         yield f"recorded {dict(verdict.fields)}"
         return
@@ -72,7 +72,7 @@ def test_what_is_said_fluently_is_recorded_at_once(language: str, form: str, par
     asked = [
         f"{language} {form} {seed}: {said.text}"
         for seed, said in plain
-        if decide(parse_typed(said.text, under), Closing.PAUSE, under).outcome is not Outcome.ACCEPT
+        if decide(parse_typed(said.text, under), ClosedBy.PAUSE, under).outcome is not Outcome.ACCEPT
     ]
     allowed = max(1.0, (1 - AT_ONCE) * len(plain))  # of the few by day, one
     assert len(asked) <= allowed, "\n".join([f"{len(asked)} of {len(plain)}", *asked[:TOLD]])

@@ -102,7 +102,7 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def owed_is_committed_and_not_settled(self) -> None:
         owed = [row for row in self.events.values() if row.event_id not in self.settled]
-        assert self.journal.outbox.due(1000) == sorted(owed, key=lambda row: row.sequence)
+        assert self.journal.outbox.load_due(1000) == sorted(owed, key=lambda row: row.sequence)
         assert self.journal.outbox.count_unsettled() == len(owed)
 
     @invariant()

@@ -19,12 +19,12 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP
-from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, LawAlarm, Order, UtteranceHeard
+from edge.agree.dialogue.interface import DialogueInput, EntryCommitted, LawAlarm, Order, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import possible_values
-from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park
-from edge.records.speech import Earcon, Say, Sound
+from edge.records import ClosedBy, Commit, Draft, LastEntry, Note, Park, StoreDropped
+from edge.records.speech import Earcon, PlayEarcon, Say
 from tests.reading.conversing import heard
 from tests.rows import each_of, every
 from tests.shipped import ROOT, form
@@ -103,7 +103,7 @@ class Line:
     text: str
     unclear: bool = False  # The name in it is not understood.
     sure: float = 0.94
-    closing: Closing = Closing.PAUSE
+    closing: ClosedBy = ClosedBy.PAUSE
     corrects: bool = False  # It may say that a thing is another one.
 
     def __str__(self) -> str:
@@ -154,7 +154,7 @@ def inputs(world: World) -> Iterator[Line]:
             yield Line(f"cancel {thing.named}", unclear)
             yield Line(f"{thing.named} from now on", unclear)
             yield Line(thing.entry, unclear, sure=0.3)
-            yield Line(thing.entry, unclear, closing=Closing.BROKEN_OFF)
+            yield Line(thing.entry, unclear, closing=ClosedBy.BROKEN_OFF)
     for values in (one.values, other.values):
         for said in {", ".join(values), *values}:
             yield Line(said)
@@ -201,7 +201,7 @@ class Outside:
         self.said[name] = line, spoken
         orders = self.take(spoken)
         told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
-        if told or Sound(Earcon.NOT_UNDERSTOOD) in orders:  # that sound comes with the question, put again
+        if told or PlayEarcon(Earcon.NOT_UNDERSTOOD) in orders:  # that sound comes with the question, put again
             self.given_up.add(name)
 
     def take(self, happening: DialogueInput) -> list[Order]:
@@ -220,7 +220,7 @@ class Outside:
                 self.waiting[utterance_id] = order
             case Note(utterance_id):
                 self.waiting.pop(utterance_id, None)
-            case Drop(draft):
+            case StoreDropped(draft):
                 self.gone.append(draft)
                 self.conclude(draft)
             case _:
@@ -233,7 +233,7 @@ class Outside:
         if draft.act is not Act.CANCEL:
             self.records[event] = order
         self.conclude(draft)
-        self.take(Committed(LastEntry(event, draft, order.verdict.fields)))
+        self.take(EntryCommitted(LastEntry(event, draft, order.verdict.fields)))
 
     def conclude(self, draft: Draft) -> None:
         for name in (draft.utterance_id, *draft.support):
@@ -241,7 +241,7 @@ class Outside:
 
     def be_silent(self) -> None:
         for _ in range(SILENCES):
-            self.take(Deadline())
+            self.take(TimerExpired())
         assert self.dialogue.state not in AGREEING, "it would wait for ever"
 
 
@@ -303,7 +303,7 @@ def test_what_is_said_over_what_is_open_keeps_both_laws(world: str) -> None:
         if end is not None:
             seen.say(end)
         if seen.dialogue.state is State.PAUSED:
-            seen.take(Deadline())
+            seen.take(TimerExpired())
         seen.be_silent()
         nothing_went_under(seen)
         each_record_has_what_was_said_of_it(seen)

@@ -14,11 +14,18 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, InventoryAnswered, Started, UtteranceHeard
+from edge.agree.dialogue.interface import (
+    DeviceStarted,
+    DialogueInput,
+    EntryCommitted,
+    InventoryAnswered,
+    TimerExpired,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.records import Commit, Draft, LastEntry
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -57,7 +64,7 @@ class Place:
         if (self.dialogue.state, words) in ANOTHER:
             return
         heard = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.94) for at, text in enumerate(words.split())]
-        reading = propose_reading("test", heard, FORM, RULES.catalogue)
+        reading = read_recognised_words("test", heard, FORM, RULES.catalogue)
         self.said += 1
         self.take(UtteranceHeard(f"u{self.said}", reading))
 
@@ -67,7 +74,7 @@ class Place:
                 event = Sent(f"e{len(self.sent) + 1}", order.draft)
                 self.sent.append(event)
                 self.owed.append(event)
-                self.take(Committed(LastEntry(event.event_id, order.draft, order.verdict.fields)))
+                self.take(EntryCommitted(LastEntry(event.event_id, order.draft, order.verdict.fields)))
 
     def deliver(self, *, refuse: bool) -> None:
         """The inventory takes the next event, and answers; it changes only what it has."""
@@ -85,7 +92,7 @@ class Place:
 
     def rest(self) -> None:
         for _ in range(4):
-            self.take(Deadline())
+            self.take(TimerExpired())
 
 
 ANSWERS = st.sampled_from(["apply", "refuse"])
@@ -94,14 +101,14 @@ ANSWERS = st.sampled_from(["apply", "refuse"])
 @given(st.lists(st.sampled_from(CORRECTIONS) | st.sampled_from(["wait", "wait", "wait"]) | ANSWERS, max_size=25))
 def test_it_is_in_stock_at_most_once_and_can_be_taken_away(happenings: list[str]) -> None:
     place = Place()
-    place.take(Started())
+    place.take(DeviceStarted())
     place.say(FIRST)
     place.rest()
     for what in happenings:
         if what in {"apply", "refuse"}:
             place.deliver(refuse=what == "refuse")
         elif what == "wait":
-            place.take(Deadline())
+            place.take(TimerExpired())
         else:
             place.say(what)
         assert len(place.stock) <= 1, [(one.event_id, one.draft.act.value, one.draft.replaces) for one in place.sent]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.config import SettleBy
-from edge.deliver.relay import DeadLetter, Reopen, Settle
+from edge.deliver.relay import DeadLetterRow, ReopenRows, SettleRow
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -38,8 +38,8 @@ class JournalledLine(Line):
         self._scratch = TemporaryDirectory()
         self.journal = Journal.open(Path(self._scratch.name))
 
-    def due(self, at_most: int) -> list[OutboxRow]:
-        return self.journal.outbox.due(at_most)
+    def load_due(self, at_most: int) -> list[OutboxRow]:
+        return self.journal.outbox.load_due(at_most)
 
     def last(self) -> OutboxRow | None:
         return self.journal.outbox.last_event()
@@ -48,14 +48,14 @@ class JournalledLine(Line):
         said = utterance(sequence)
         return self.journal.commit(entry(said, self.journal.store_utterance(said)), ACCEPT, render)
 
-    def note(self, change: Settle | Reopen | DeadLetter) -> None:
+    def note(self, change: SettleRow | ReopenRows | DeadLetterRow) -> None:
         super().note(change)
         match change:
-            case Settle(event_id, receipt):
+            case SettleRow(event_id, receipt):
                 assert self.journal.outbox.settle(event_id, receipt)
-            case Reopen(sequence):
+            case ReopenRows(sequence):
                 self.journal.outbox.reopen(sequence)
-            case DeadLetter(event_id, reason):
+            case DeadLetterRow(event_id, reason):
                 assert self.journal.outbox.dead_letter(event_id, reason, lambda event: {**event, "data": TOMBSTONE})
 
     def crash(self, reaches_the_broker: bool) -> None:
@@ -163,7 +163,7 @@ class FaultsOverAnOutbox(Faults):
     @invariant()
     def the_outbox_owes_what_the_model_owes(self) -> None:
         owed = [row.event_id for row in self.line.owed]
-        assert [row.event_id for row in self.line.journal.outbox.due(1000)] == owed
+        assert [row.event_id for row in self.line.journal.outbox.load_due(1000)] == owed
         assert self.line.journal.outbox.count_unsettled() == len(owed)
 
     def teardown(self) -> None:

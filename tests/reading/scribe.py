@@ -42,7 +42,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import DialogueSettings
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
-from edge.records import Closing, Outcome, Reason
+from edge.records import ClosedBy, Outcome, Reason
 from lab.typed_conversation import TypedConversation
 from tests.shipped import ROOT, catalogue
 
@@ -169,7 +169,7 @@ def rules(form: str, language: str) -> Rules:
 def made(text: str, under: Rules) -> Made:
     """What a device makes of a sentence that comes when nothing is open."""
     reading = parse_typed(text, under)
-    verdict = decide(reading, Closing.PAUSE, under)
+    verdict = decide(reading, ClosedBy.PAUSE, under)
     fields = dict(verdict.fields)
     doubts = [because for because in verdict.reasons if because.field is not None]
     for doubt in doubts:

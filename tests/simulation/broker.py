@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, SessionConnected, SessionDisconnected, SessionEvent
 from tests.simulation.events import LARGEST
 from tests.simulation.virtual import Fuse, VirtualLoop
 from tests.simulation.weather import CODES, LATENCY_S, Weather
@@ -63,16 +63,16 @@ class Client:
         self._packets = 0
 
     @property
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return self.connection > 0
 
     @property
     def is_accepted(self) -> bool:
-        return self.connected
+        return self.is_connected
 
     @property
     def trouble(self) -> str | None:
-        return None if self.connected else "no connection"
+        return None if self.is_connected else "no connection"
 
     @property
     def failure(self) -> None:
@@ -93,7 +93,7 @@ class Client:
         self._fuse.burn()
         return True
 
-    def acknowledge(self, delivered: Delivered) -> None:
+    def acknowledge(self, delivered: MessageReceived) -> None:
         connection, packet = divmod(delivered.token, 1 << 32)
         if self.alive and connection == self.connection:
             self._fuse.burn()
@@ -116,23 +116,23 @@ class Client:
         self.connection = 0
         self.sent.clear()
         if blamed is not None:
-            self.hear(Acknowledged(blamed, TOO_LARGE))
-        self.hear(Disconnected(why))
+            self.hear(PubackReceived(blamed, TOO_LARGE))
+        self.hear(SessionDisconnected(why))
         self._broker.soon(self._knock, KNOCK_S)
 
     def welcome(self, connection: int, receive_maximum: int, present: bool) -> None:
         """The broker took the connection."""
         self.connection = connection
-        self.hear(Connected("5", receive_maximum, present))
+        self.hear(SessionConnected("5", receive_maximum, present))
 
     def taken(self, packet: int, reason_code: int) -> None:
         """A PUBACK."""
         if (sent := self.sent.pop(packet, None)) is not None:
-            self.hear(Acknowledged(sent[0], reason_code))
+            self.hear(PubackReceived(sent[0], reason_code))
 
     def deliver(self, packet: int, topic: str, payload: bytes) -> None:
         """A message for a subscription."""
-        delivered = Delivered(topic, payload, (self.connection << 32) + packet)
+        delivered = MessageReceived(topic, payload, (self.connection << 32) + packet)
         self.hear(delivered)
         if self._acknowledges:
             self._acknowledge(packet)

@@ -15,16 +15,16 @@ from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
     MOST_REFUSALS,
     NEVER_ARRIVES_REASON,
-    Alarm,
     Command,
-    DeadLetter,
-    Publish,
-    ReadLast,
-    ReadPending,
+    CountPuback,
+    DeadLetterRow,
+    PublishRow,
+    RaiseAlarm,
+    ReadLastRow,
+    ReadPendingRows,
     Relay,
-    Reopen,
-    Sent,
-    Settle,
+    ReopenRows,
+    SettleRow,
 )
 from edge.records import OutboxRow
 
@@ -103,22 +103,22 @@ class Line:
     def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case ReadPending(at_most):
-                    self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
-                case ReadLast():
-                    self.carry_out(self.relay.republish_last_row(self.last(), self.now))
-                case Publish(row):
+                case ReadPendingRows(at_most):
+                    self.carry_out(self.relay.add_rows(self.load_due(at_most), self.now))
+                case ReadLastRow():
+                    self.carry_out(self.relay.republish_last_row(self.last_event(), self.now))
+                case PublishRow(row):
                     self._publish(row)
-                case Settle() | Reopen() | DeadLetter():
+                case SettleRow() | ReopenRows() | DeadLetterRow():
                     self.note(command)
-                case Sent() | Alarm():
+                case CountPuback() | RaiseAlarm():
                     pass
 
-    def due(self, at_most: int) -> list[OutboxRow]:
+    def load_due(self, at_most: int) -> list[OutboxRow]:
         """What the journal says is owed."""
         return self.owed[:at_most]
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         """The newest row of the journal."""
         return self.written[-1] if self.written else None
 
@@ -126,16 +126,16 @@ class Line:
         """The row that the journal makes of the next entry."""
         return OutboxRow(f"event-{sequence}", sequence, "{}")
 
-    def note(self, change: Settle | Reopen | DeadLetter) -> None:
+    def note(self, change: SettleRow | ReopenRows | DeadLetterRow) -> None:
         match change:
-            case Settle(event_id):
+            case SettleRow(event_id):
                 self.settled.add(event_id)
                 self.sent_now.discard(event_id)
                 self.aside.discard(event_id)
-            case Reopen(sequence):
+            case ReopenRows(sequence):
                 self.settled -= {row.event_id for row in self.written if row.sequence >= sequence}
                 self.sent_now.clear()
-            case DeadLetter(event_id, reason):
+            case DeadLetterRow(event_id, reason):
                 (number,) = [row.sequence for row in self.written if row.event_id == event_id]
                 assert number != self.poisoned or self.refused[event_id] >= MOST_REFUSALS
                 assert self.refused[event_id] >= MOST_REFUSALS or reason == NEVER_ARRIVES_REASON, (

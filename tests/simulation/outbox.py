@@ -18,7 +18,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.storage import DiskFull
-from edge.records import Minted, OutboxRow, Utterance
+from edge.records import EventIds, OutboxRow, Utterance
 from tests.sayings import ACCEPT, entry, utterance
 from tests.simulation.events import AT, Saying, body, event
 from tests.simulation.virtual import Fuse
@@ -98,7 +98,7 @@ class _Row:
 class ModelOutbox:
     """The outbox as a table in memory."""
 
-    forgotten = 0
+    last_removed_sequence = 0
     """Nothing is ever removed to make room."""
 
     def __init__(self, disk: Disk) -> None:
@@ -118,10 +118,10 @@ class ModelOutbox:
         self._logged = _Row(OutboxRow(event(saying, sequence)["id"], sequence, said), saying)
         self._commit("said", sequence, self._enter)
 
-    def due(self, limit: int) -> list[OutboxRow]:
+    def load_due(self, limit: int) -> list[OutboxRow]:
         return [known.row for known in self._rows.values() if not known.settled][:limit]
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         return list(self._rows.values())[-1].row if self._rows else None
 
     def count_unsettled(self) -> int:
@@ -245,7 +245,7 @@ class RealOutbox:
         return self._journal.public_key
 
     @property
-    def forgotten(self) -> int:
+    def last_removed_sequence(self) -> int:
         return self._journal.trail.last_removed_sequence
 
     def speak(self, saying: Saying) -> None:
@@ -256,17 +256,17 @@ class RealOutbox:
         meant = replace(entry(said, journal.store_utterance(said)), fields=saying.fields, operator=saying.operator)
         site, device = AT
 
-        def render(minted: Minted) -> dict[str, Any]:
+        def render(minted: EventIds) -> dict[str, Any]:
             self._numbers[minted.event_id] = minted.sequence
             return entry_event(meant, minted, site=site, device=device)
 
         with self._about("said", journal.trail.last_sequence() + 1):
             journal.commit(meant, ACCEPT, render)
 
-    def due(self, limit: int) -> list[OutboxRow]:
-        return self._journal.outbox.due(limit)
+    def load_due(self, limit: int) -> list[OutboxRow]:
+        return self._journal.outbox.load_due(limit)
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         return self._journal.outbox.last_event()
 
     def count_unsettled(self) -> int:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
@@ -42,7 +42,7 @@ def judged(payload: bytes, topic: str) -> Validated:
 
 class _Consumer(Consumer):
     @override
-    def _validate(self, message: Delivered) -> Validated:
+    def _validate(self, message: MessageReceived) -> Validated:
         return judged(message.payload, message.topic)
 
     @override

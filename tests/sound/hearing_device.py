@@ -24,11 +24,11 @@ from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, VoiceOrder
 from edge.agent.parts import assemble_interpretation, dictate_sources, make_dictation, make_entry_renderer
-from edge.agent.review_decisions import Decisions, run_signed_decisions
+from edge.agent.review_decisions import DecisionHandler, carry_out_signed_decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
-from edge.audio.pcm import Framing
+from edge.audio.pcm import FrameCutter
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -65,7 +65,7 @@ class Air:
 
     def __init__(self) -> None:
         self._said: Queue[Sound | None] = Queue()
-        self._framing = Framing(SAMPLE_RATE)
+        self._framing = FrameCutter(SAMPLE_RATE)
 
     def frames(self) -> Iterator[Frame]:
         while (sound := self._said.get()) is not None:
@@ -159,7 +159,7 @@ class Device:
             self._delivery = Delivery(
                 self._settings, desk, lambda event: decided.set() if isinstance(event, DecisionStored) else None
             )
-            decisions = Decisions(self._settings, desk, driver, self._delivery.notify_pending)
+            decisions = DecisionHandler(self._settings, desk, driver, self._delivery.notify_pending)
             self._dictation = make_dictation(
                 self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.current
             )
@@ -170,7 +170,9 @@ class Device:
                     for one in (
                         self._delivery.run(),
                         driver.run(),
-                        run_signed_decisions(desk, decided, self._delivery.decisions.read, decisions.decide_signed),
+                        carry_out_signed_decisions(
+                            desk, decided, self._delivery.decisions.verify_and_parse, decisions.decide_signed
+                        ),
                     )
                 ]
                 self._loop = asyncio.get_running_loop()

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector, make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
-from edge.speak.mixer import Mixer, Rank
+from edge.speak.mixer import Mixer, PhrasePriority
 
 Sound = NDArray[np.int16]
 FRAME = 320
@@ -53,7 +53,7 @@ class Leaking(Source):
             said = np.zeros(0) if operator is None else operator
             while number < max(begins + FRAME, speaks + len(said)) or not self.playing.is_quiet:
                 if number == begins:
-                    phrase = self.playing.queue_phrase(Rank.REPLY)
+                    phrase = self.playing.queue_phrase(PhrasePriority.REPLY)
                     self.playing.append_sound(phrase, device)
                     self.playing.end_phrase(phrase)
                 out = self.playing.render(FRAME)
@@ -84,4 +84,8 @@ def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | N
     detector = make_speech_scorer(Vad())
     if guarded:
         detector = EchoSuppressingDetector(detector, source.own, lambda: source.now, stop or source.stop)
-    return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]
+    return [
+        event.segment
+        for event in listen(source, detector, Endpointer(Endpoint()))
+        if isinstance(event, UtteranceClosed)
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.audio.sound_server import Routing, ServerGone
+from edge.audio.sound_server import Routing, ServerState
 from edge.hear.microphone import Microphone
 
 FINE = SimpleNamespace(input_overflow=False)
@@ -95,14 +95,14 @@ class FakeStream:
 class FakeServer:
     """A sound server that says what it was told to say, in order, and then nothing more."""
 
-    says: list[Routing | ServerGone] = field(default_factory=list)
+    says: list[Routing | ServerState] = field(default_factory=list)
     moved: list[tuple[int, str]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
 
-    def poll(self, _now: float) -> Routing | ServerGone | None:
+    def poll(self, _now: float) -> Routing | ServerState | None:
         return self.says.pop(0) if self.says else None
 
-    def query_and_wait(self) -> Routing | ServerGone | None:
+    def query_and_wait(self) -> Routing | ServerState | None:
         return self.poll(0)
 
     def move(self, stream: int, source: str) -> None:
@@ -118,7 +118,7 @@ class FakeServer:
 class AfterTheFirstLook(FakeServer):
     """One that is heard only when it is asked at once."""
 
-    def poll(self, now: float) -> Routing | ServerGone | None:
+    def poll(self, now: float) -> Routing | ServerState | None:
         return super().poll(now) if now == 0 else None
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from tests.playbook.listener import likeness
 from tests.processes.command import DOCKVOICE
 from tests.processes.starting import Started
@@ -49,7 +49,7 @@ def after(listening: Earpiece, begins: int) -> NDArray[np.int16]:
 
 def ring_at(sound: NDArray[np.int16], which: Earcon) -> int:
     """Where the earcon begins, to the sample; it must be there: or one half, where a busy machine left a gap in it."""
-    whole = earcon(which)
+    whole = earcon_samples(which)
     half = len(whole) // 2
     for begins, part in ((0, whole), (0, whole[:half]), (half, whole[half:])):
         alike = likeness(sound.astype(float), part)

@@ -17,7 +17,7 @@ def portaudio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePortAudio:
     fake = FakePortAudio()
     # A microphone is claimed for the whole machine: the headset of a test beside this one is that of another server.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(capture, "portaudio", lambda: fake)
+    monkeypatch.setattr(capture, "import_sounddevice", lambda: fake)
     monkeypatch.setattr(microphone, "_REOPEN_EVERY_S", 0.01)
     return fake
 

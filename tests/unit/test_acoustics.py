@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.hear.acoustics import measure_acoustics
-from edge.records import SAMPLE_RATE, Acoustics, Closing, Segment
+from edge.records import SAMPLE_RATE, Acoustics, ClosedBy, Segment
 from tests.rows import each_of
 
 Sound = NDArray[np.float64]
@@ -28,7 +28,7 @@ def segment(speech: Sound, *, noise: float = 0.0, around_s: float = 0.3) -> Segm
     ends = begins + len(speech)
     pcm = np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype("<i2").tobytes()
     # The segment begins somewhere in the source: positions are those of the source.
-    return Segment(1_000, 1_000 + begins, 1_000 + ends, 1_000 + len(sound), Closing.PAUSE, pcm)
+    return Segment(1_000, 1_000 + begins, 1_000 + ends, 1_000 + len(sound), ClosedBy.PAUSE, pcm)
 
 
 def of(speech: Sound, noise: float = 0.0) -> Acoustics:
@@ -36,7 +36,7 @@ def of(speech: Sound, noise: float = 0.0) -> Acoustics:
 
 
 def test_an_utterance_without_speech_or_surroundings_is_measured_too() -> None:
-    empty = measure_acoustics(Segment(0, 0, 0, 0, Closing.BROKEN_OFF, b""))
+    empty = measure_acoustics(Segment(0, 0, 0, 0, ClosedBy.BROKEN_OFF, b""))
     assert empty.speech_seconds == 0
     alone = measure_acoustics(segment(voice(120, 1.0), around_s=0.0))
     assert np.isfinite(alone.snr_db)

@@ -52,10 +52,7 @@ STRANGE: dict[str, tuple[bytes, str]] = {
     "unsigned": (altered(GOOD, keyid=None), "unsigned"),
     "the signature stripped": (altered(GOOD, signature=None), f"forged:{OURS}"),
     "another's key": (signed(recorded(1), ANOTHER), f"unknown_key:{THEIRS}"),
-    "another's signature under our key": (
-        altered(signed(recorded(1), ANOTHER), keyid=OURS),
-        f"forged:{OURS}",
-    ),
+    "another's signature under our key": (altered(signed(recorded(1), ANOTHER), keyid=OURS), f"forged:{OURS}"),
     "another number": (altered(GOOD, sequence="9999999999"), f"forged:{OURS}"),
     "another id": (altered(GOOD, id=identity(1, 2)), f"forged:{OURS}"),
     "another quantity": (altered(GOOD, data=recorded(1, quantity=4999)["data"]), f"forged:{OURS}"),

@@ -10,7 +10,7 @@ import soxr
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.acoustics import measure_and_advise
-from edge.hear.endpointing import Closed, Endpointing
+from edge.hear.endpointing import Endpointer, UtteranceClosed
 from edge.hear.recording import RecordedSource
 from edge.hear.speech_detection import make_speech_scorer
 from edge.records import Segment
@@ -20,8 +20,8 @@ from tests.rows import each_of
 @pytest.fixture(scope="module")
 def said(repository: Path) -> Segment:
     clip = RecordedSource(repository / "tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
-    heard = listen(clip, make_speech_scorer(Vad()), Endpointing(Endpoint()))
-    return next(event.segment for event in heard if isinstance(event, Closed))
+    heard = listen(clip, make_speech_scorer(Vad()), Endpointer(Endpoint()))
+    return next(event.segment for event in heard if isinstance(event, UtteranceClosed))
 
 
 def changed(said: Segment, gain_db: float = 0, noise: float = 0) -> Segment:

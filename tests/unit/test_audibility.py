@@ -8,7 +8,7 @@ import pytest
 
 from edge.agent import voice_output
 from edge.agent.voice_output import AudibilityMonitor
-from edge.records.speech import Prompt, Say, Sound
+from edge.records.speech import PlayEarcon, Prompt, Say
 
 
 class Voice:
@@ -119,7 +119,7 @@ def test_from_the_moment_that_a_speaker_is_there_entries_are_agreed_and_the_oper
     play(floor, acted)
     assert floor.told == [False, True]
     assert floor.ear.started == 1
-    assert [type(order) for order in floor.voice.ordered] == [Sound, Say]
+    assert [type(order) for order in floor.voice.ordered] == [PlayEarcon, Say]
     assert cast(Say, floor.voice.ordered[1]).prompt is Prompt.LISTENING
 
 

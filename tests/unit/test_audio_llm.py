@@ -12,9 +12,9 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.records import Act, NotUnderstood, Reading
+from dockvoice_protocol.records import Act, NotUnderstoodReason, Reading
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context
@@ -38,7 +38,7 @@ def utterance(pcm: bytes) -> Utterance:
         "pallet-move",
         "microphone",
         datetime(2026, 11, 20, tzinfo=UTC),
-        Segment(0, 0, samples, samples, Closing.PAUSE, pcm),
+        Segment(0, 0, samples, samples, ClosedBy.PAUSE, pcm),
     )
 
 
@@ -95,7 +95,7 @@ DOCK: dict[str, Any] = {"dock": ("B", "dock b")}
 def test_silence_and_less_than_a_word_are_not_sent(pcm: bytes) -> None:
     model = Model(lambda _number, _body: call(**PALLET))
     reading = read(model, pcm)
-    assert reading.not_understood is NotUnderstood.NO_WORDS
+    assert reading.not_understood is NotUnderstoodReason.NO_WORDS
     assert model.asked == []
 
 
@@ -148,7 +148,7 @@ def test_a_long_speech_that_is_not_dictation_all_through_is_not_understood(other
     second = made(other, {"heard": "scratch that", "reason": "not_dictation"})
     answers = [call(**PALLET, **QUANTITY, **DOCK), second]
     reading = read(Model(lambda number, _: answers[number]), speech(7), max_seconds=5)
-    assert reading.not_understood is NotUnderstood.NOT_DICTATION
+    assert reading.not_understood is NotUnderstoodReason.NOT_DICTATION
     assert reading.act is Act.RECORD
     assert not reading.fields
 
@@ -160,7 +160,8 @@ def test_a_silent_piece_changes_nothing() -> None:
     assert reading.not_understood is None
     nothing = made("not_understood", {"reason": "no_words", "heard": None})
     assert (
-        read(Model(lambda _number, _body: nothing), speech(7), max_seconds=5).not_understood is NotUnderstood.NO_WORDS
+        read(Model(lambda _number, _body: nothing), speech(7), max_seconds=5).not_understood
+        is NotUnderstoodReason.NO_WORDS
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.hash_chain import BadEvent, Defect, KeySpan
+from dockvoice_protocol.hash_chain import BadEvent, DefectKind, KeySpan
 from dockvoice_protocol.records import ShiftChange, ShiftEvent
 from edge.deliver.device_events import entry_event, review_event, withheld_event
 from edge.keep import audit, device_key, entry_log
@@ -214,70 +214,67 @@ def entry_says(change: str) -> Attack:
     return all_of(sql(f"UPDATE entries SET {change} WHERE sequence = :at"), written_anew())  # noqa: S608 - a forger's
 
 
-ATTACKS: dict[str, tuple[Attack, Defect]] = {
+ATTACKS: dict[str, tuple[Attack, DefectKind]] = {
     "a field altered": (
         sql("UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = :at"),
-        Defect.ALTERED,
+        DefectKind.ALTERED,
     ),
     "a member named twice, of which most readers take one": (
         sql(
             'UPDATE outbox SET body = replace(body, \'"quantity":\', \'"quantity":9,"quantity":\') WHERE sequence = :at'
         ),
-        Defect.ALTERED,
+        DefectKind.ALTERED,
     ),
-    "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), Defect.ALTERED),
-    "the link altered": (sql("UPDATE audit SET link = 'none' WHERE sequence = :at"), Defect.ALTERED),
-    "the previous link altered": (sql("UPDATE audit SET previous = 'none' WHERE sequence = :at"), Defect.MISPLACED),
-    "two events exchanged": (everywhere(*EXCHANGE), Defect.MISPLACED),
-    "two bodies exchanged": (sql(*EXCHANGE, table="outbox"), Defect.MISSING),
-    "an event deleted": (everywhere(DELETE), Defect.MISSING),
-    "its link deleted": (sql(DELETE, table="audit"), Defect.MISSING),
-    "its body deleted": (sql(DELETE, table="outbox"), Defect.MISSING),
-    "its entry deleted": (sql(DELETE, table="entries"), Defect.MISSING),
-    "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), Defect.MISPLACED),
-    "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), Defect.UNKNOWN_KEY),
-    "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), Defect.ROW_ALTERED),
-    "the signature beside the event": (sql("UPDATE audit SET signature = '' WHERE sequence = :at"), Defect.ROW_ALTERED),
-    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), Defect.ROW_ALTERED),
-    "all signatures stripped, and a quantity altered": (unsigned_everywhere, Defect.UNSIGNED),
-    "the reading altered": (
-        utterance_of("reading = replace(reading, 'pallet', 'ballet')"),
-        Defect.READING_ALTERED,
+    "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), DefectKind.ALTERED),
+    "the link altered": (sql("UPDATE audit SET link = 'none' WHERE sequence = :at"), DefectKind.ALTERED),
+    "the previous link altered": (sql("UPDATE audit SET previous = 'none' WHERE sequence = :at"), DefectKind.MISPLACED),
+    "two events exchanged": (everywhere(*EXCHANGE), DefectKind.MISPLACED),
+    "two bodies exchanged": (sql(*EXCHANGE, table="outbox"), DefectKind.MISSING),
+    "an event deleted": (everywhere(DELETE), DefectKind.MISSING),
+    "its link deleted": (sql(DELETE, table="audit"), DefectKind.MISSING),
+    "its body deleted": (sql(DELETE, table="outbox"), DefectKind.MISSING),
+    "its entry deleted": (sql(DELETE, table="entries"), DefectKind.MISSING),
+    "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), DefectKind.MISPLACED),
+    "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), DefectKind.UNKNOWN_KEY),
+    "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), DefectKind.ROW_ALTERED),
+    "the signature beside the event": (
+        sql("UPDATE audit SET signature = '' WHERE sequence = :at"),
+        DefectKind.ROW_ALTERED,
     ),
-    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), Defect.ENTRY_ALTERED),
-    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), Defect.ENTRY_ALTERED),
-    "what the entry rests on": (entry_says("support = '[]'"), Defect.ENTRY_ALTERED),
+    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), DefectKind.ROW_ALTERED),
+    "all signatures stripped, and a quantity altered": (unsigned_everywhere, DefectKind.UNSIGNED),
+    "the reading altered": (utterance_of("reading = replace(reading, 'pallet', 'ballet')"), DefectKind.READING_ALTERED),
+    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), DefectKind.ENTRY_ALTERED),
+    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), DefectKind.ENTRY_ALTERED),
+    "what the entry rests on": (entry_says("support = '[]'"), DefectKind.ENTRY_ALTERED),
     "the entry's utterance": (
-        all_of(
-            sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"),
-            written_anew(),
-        ),
-        Defect.ALTERED,
+        all_of(sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"), written_anew()),
+        DefectKind.ALTERED,
     ),
-    "a bit of the recording": (one_bit, Defect.RECORDING_ALTERED),
-    "another recording and its hash": (another_recording_and_its_hash, Defect.ALTERED),
-    "the recording deleted": (lambda journal: recording(journal).unlink(), Defect.RECORDING_MISSING),
+    "a bit of the recording": (one_bit, DefectKind.RECORDING_ALTERED),
+    "another recording and its hash": (another_recording_and_its_hash, DefectKind.ALTERED),
+    "the recording deleted": (lambda journal: recording(journal).unlink(), DefectKind.RECORDING_MISSING),
     "the recording deleted and marked as removed": (
         all_of(
             lambda journal: recording(journal).unlink(),
             utterance_of("evidence = 'removed', audio_removed_at = '2026-11-21T00:00:00.000000+00:00'"),
         ),
-        Defect.REMOVAL_FORGED,
+        DefectKind.REMOVAL_FORGED,
     ),
-    "the recording deleted, and a stranger signs for it": (a_strangers_removal, Defect.REMOVAL_FORGED),
+    "the recording deleted, and a stranger signs for it": (a_strangers_removal, DefectKind.REMOVAL_FORGED),
     "the recording of an answer altered": (
         lambda journal: support(journal).write_bytes(recording(journal).read_bytes()),
-        Defect.RECORDING_ALTERED,
+        DefectKind.RECORDING_ALTERED,
     ),
-    "an event erased, and a stranger signs for it": (a_strangers_erasure, Defect.ERASURE_FORGED),
-    "the second copy's line deleted": (without_line, Defect.LOG_ALTERED),
+    "an event erased, and a stranger signs for it": (a_strangers_erasure, DefectKind.ERASURE_FORGED),
+    "the second copy's line deleted": (without_line, DefectKind.LOG_ALTERED),
     "the second copy's fields": (
         written_anew(lambda rows: rows["entries"].update(fields='{"quantity":99}')),
-        Defect.LOG_ALTERED,
+        DefectKind.LOG_ALTERED,
     ),
     "the second copy emptied": (
         lambda journal: (journal.directory / entry_log.ENTRIES).write_bytes(b"") and None,
-        Defect.LOG_ALTERED,
+        DefectKind.LOG_ALTERED,
     ),
 }
 """Each by plain SQL or a file tool, without the device's key."""
@@ -308,7 +305,7 @@ def reviewed(journal: Journal) -> None:
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
     journal.write_reviews(told)
     journal.review.discard(
-        journal.review.under_review()[0].utterance_id, "a clerk", "said twice", partial(withheld_event, reason="x")
+        journal.review.list_under_review()[0].utterance_id, "a clerk", "said twice", partial(withheld_event, reason="x")
     )
     journal.write_reviews(told)
 
@@ -334,23 +331,23 @@ def stranger_removes(journal: Journal) -> None:
 
 
 REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
-REVIEW_ATTACKS: dict[str, tuple[Attack, Defect]] = {
-    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), Defect.MISPLACED),
-    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), Defect.ALTERED),
-    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), Defect.ROW_ALTERED),
-    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), Defect.ROW_ALTERED),
-    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), Defect.MISSING),
+REVIEW_ATTACKS: dict[str, tuple[Attack, DefectKind]] = {
+    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), DefectKind.MISPLACED),
+    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), DefectKind.ALTERED),
+    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), DefectKind.ROW_ALTERED),
+    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), DefectKind.ROW_ALTERED),
+    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), DefectKind.MISSING),
     "deleted, and the next moved up": (
         sql("DELETE FROM reviews WHERE sequence = :at", "UPDATE reviews SET sequence = 3 WHERE sequence = 4"),
-        Defect.MISPLACED,
+        DefectKind.MISPLACED,
     ),
-    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), Defect.MISPLACED),
+    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), DefectKind.MISPLACED),
     "its signature stripped": (
         sql(REVIEW.replace("$", "body = json_remove(body, '$.signature')")),
-        Defect.UNSIGNED,
+        DefectKind.UNSIGNED,
     ),
-    "told anew by a stranger": (stranger_tells, Defect.UNKNOWN_KEY),
-    "deleted, and a stranger signs for it": (stranger_removes, Defect.ERASURE_FORGED),
+    "told anew by a stranger": (stranger_tells, DefectKind.UNKNOWN_KEY),
+    "deleted, and a stranger signs for it": (stranger_removes, DefectKind.ERASURE_FORGED),
 }
 """On what is told of reviews: each by plain SQL, without the device's key."""
 
@@ -433,7 +430,7 @@ def one_row_each(journal: Journal) -> None:
         sign_review_removals(database(journal), to_json([gone["utterance_id"]]), device_key.load(journal.directory))
         database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone["utterance_id"]])
     journal.outbox.settle(str(which.event_id), None)
-    journal.retention.remove_evidence(journal.retention.spare_evidence(2))
+    journal.retention.remove_evidence(journal.retention.list_spare_evidence(2))
 
 
 def altered_in_place(journal: Journal, table: str, column: str, kind: str) -> None:
@@ -468,7 +465,7 @@ def test_an_event_signed_anew_with_another_key_does_not_fit_between_its_neighbou
     resigned(journal)
     written_anew()(journal)
     report = audit.verify(journal.trail)
-    assert report.broken == BadEvent(AT + 1, Defect.MISPLACED)
+    assert report.broken == BadEvent(AT + 1, DefectKind.MISPLACED)
     assert [span.last - span.first for span in report.spans] == [AT - 2, 0]  # his key stands out besides
 
 
@@ -484,14 +481,14 @@ def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_key
             KeySpan(device_key.load(tmp_path / "evidence").public.keyid, AT, AT),
         )
         known = {journal.public_key.keyid: journal.public_key}
-        assert audit.verify(journal.trail, keys=known).broken == BadEvent(AT, Defect.UNKNOWN_KEY)
+        assert audit.verify(journal.trail, keys=known).broken == BadEvent(AT, DefectKind.UNKNOWN_KEY)
 
 
 def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journal) -> None:
     everywhere(DELETE, at=EVENTS)(journal)
-    assert audit.verify(journal.trail).broken == BadEvent(EVENTS, Defect.UNCOMMITTED)  # entries.log has it
+    assert audit.verify(journal.trail).broken == BadEvent(EVENTS, DefectKind.UNCOMMITTED)  # entries.log has it
     everywhere(DELETE, at=EVENTS - 1)(journal)
-    assert audit.verify(journal.trail).broken == BadEvent(EVENTS - 1, Defect.MISSING)
+    assert audit.verify(journal.trail).broken == BadEvent(EVENTS - 1, DefectKind.MISSING)
     written_anew()(journal)
     report = audit.verify(journal.trail)
     assert (report.events, report.broken) == (EVENTS - 2, None)
@@ -503,14 +500,14 @@ def test_a_failed_commit_behind_one_that_came_during_the_audit_is_no_missing_eve
     everywhere(DELETE, at=EVENTS)(journal)
     trail = journal.trail
     monkeypatch.setattr(trail, "last_sequence", lambda: EVENTS - 2)  # when the audit began; one has come since
-    assert audit.verify(trail).broken == BadEvent(EVENTS, Defect.UNCOMMITTED)
+    assert audit.verify(trail).broken == BadEvent(EVENTS, DefectKind.UNCOMMITTED)
 
 
 def test_a_recording_that_the_agent_removes_while_the_audit_reads_is_no_fault(journal: Journal) -> None:
     def meanwhile(_: int) -> None:
         for one in journal.trail.events():
             journal.outbox.settle(one.event_id, None)
-        journal.retention.remove_evidence(journal.retention.spare_evidence(100))
+        journal.retention.remove_evidence(journal.retention.list_spare_evidence(100))
 
     report = audit.verify(journal.trail, meanwhile)
     assert (report.broken, report.events) == (None, EVENTS)
@@ -522,7 +519,7 @@ def test_a_recording_that_a_full_disk_left_among_the_new_ones_is_there(journal: 
     path.rename(new)
     assert audit.verify(journal.trail).is_intact
     new.write_bytes(recording(journal, at=1).read_bytes())
-    assert audit.verify(journal.trail).broken == BadEvent(AT, Defect.RECORDING_ALTERED)
+    assert audit.verify(journal.trail).broken == BadEvent(AT, DefectKind.RECORDING_ALTERED)
 
 
 def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Journal) -> None:

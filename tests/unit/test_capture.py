@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dockvoice_protocol.errors import AlreadyRunning, Unavailable
-from edge.audio.sound_server import Routing, ServerGone
+from edge.audio.sound_server import Routing, ServerState
 from edge.hear import microphone
 from edge.hear.capture import LossWatch, Piece, Stream
 from edge.hear.microphone import Microphone
@@ -175,7 +175,7 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play = bringing_all(np.full(320, 5))
-    worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([ServerGone.GONE]))
+    worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([ServerState.GONE]))
     with pytest.raises(Unavailable, match="its sound server ended"):
         list(worn.frames())
     assert [event.fault for event in told] == [FaultKind.SERVER_GONE]

@@ -14,16 +14,16 @@ from dockvoice_protocol.records import (
     Act,
     FieldReading,
     FieldValue,
-    Hallucination,
-    NotUnderstood,
+    HallucinationKind,
+    NotUnderstoodReason,
     Reading,
     Transcript,
     Usage,
     Word,
 )
-from edge.config import InterpreterKind, InterpreterSettings, Parser
+from edge.config import InterpreterKind, InterpreterSettings, ParserUse
 from edge.ports import Transcriber
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.stt.cascade import Cascade
 
 WHOLE = "Pallet 742, 12 units, dock B."
@@ -34,7 +34,7 @@ SECONDS = 4
 
 def utterance() -> Utterance:
     samples = SECONDS * SAMPLE_RATE
-    segment = Segment(0, 0, samples, samples, Closing.PAUSE, b"\x00\x10" * samples)
+    segment = Segment(0, 0, samples, samples, ClosedBy.PAUSE, b"\x00\x10" * samples)
     return Utterance("u", "pallet-move", "test", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
@@ -91,7 +91,7 @@ class Trial:
         self,
         transcript: Transcript | Unavailable,
         model: TextModel | None = None,
-        parser: Parser = Parser.FIRST,
+        parser: ParserUse = ParserUse.FIRST,
         language: str = "en",
     ) -> Reading:
         settings = InterpreterSettings(
@@ -133,15 +133,15 @@ def test_a_text_model_that_fails_where_the_parser_found_nothing_is_a_failure(tri
 @pytest.mark.parametrize(
     ("why", "reason"),
     [
-        (Hallucination.STOCK_PHRASE, NotUnderstood.NO_WORDS),
-        (Hallucination.NO_SPEECH, NotUnderstood.NO_WORDS),
-        (Hallucination.LOOP, NotUnderstood.NOT_DICTATION),
-        (Hallucination.PROMPT_RETURNED, NotUnderstood.NOT_DICTATION),
-        (None, NotUnderstood.NO_WORDS),
+        (HallucinationKind.STOCK_PHRASE, NotUnderstoodReason.NO_WORDS),
+        (HallucinationKind.NO_SPEECH, NotUnderstoodReason.NO_WORDS),
+        (HallucinationKind.LOOP, NotUnderstoodReason.NOT_DICTATION),
+        (HallucinationKind.PROMPT_RETURNED, NotUnderstoodReason.NOT_DICTATION),
+        (None, NotUnderstoodReason.NO_WORDS),
     ],
 )
 def test_a_transcript_set_aside_is_no_reading_and_says_why(
-    trial: Trial, why: Hallucination | None, reason: NotUnderstood
+    trial: Trial, why: HallucinationKind | None, reason: NotUnderstoodReason
 ) -> None:
     model = TextModel(proposed(pallet_id=("742", "742")))
     reading = trial.read(written("", hallucination=why), model)
@@ -173,7 +173,7 @@ def test_an_act_without_its_words_in_the_transcript_is_none(trial: Trial, act: A
     made_up = replace(proposed(act), words=(Word("yes", 0.0, 0.0, 0.9),))
     reading = trial.read(written("where is the tape"), TextModel(made_up))
     assert reading.act is Act.RECORD
-    assert reading.not_understood is NotUnderstood.NOT_DICTATION
+    assert reading.not_understood is NotUnderstoodReason.NOT_DICTATION
 
 
 @pytest.mark.parametrize("act", [Act.YES, Act.NO, Act.CANCEL])
@@ -214,19 +214,17 @@ def test_without_a_text_model_the_parser_reads_alone(trial: Trial) -> None:
     reading = trial.read(written(IN_PART))
     assert values(reading) == {"pallet_id": "742", "dock": "B"}
     assert reading.interpreter == "scribe/1 + spoken-forms"
-    assert trial.read(written("good morning")).not_understood is NotUnderstood.NOT_DICTATION
+    assert trial.read(written("good morning")).not_understood is NotUnderstoodReason.NOT_DICTATION
 
 
 # ---- How sure, and at what cost ----
 
 
-@pytest.mark.parametrize("parser", list(Parser))
-def test_a_field_is_as_sure_as_the_least_sure_of_its_words(trial: Trial, parser: Parser) -> None:
+@pytest.mark.parametrize("parser", list(ParserUse))
+def test_a_field_is_as_sure_as_the_least_sure_of_its_words(trial: Trial, parser: ParserUse) -> None:
     sure = {"Pallet": 0.99, "742,": 0.6, "12": 0.97, "units,": 0.95, "dock": 0.99, "B.": 0.7}
     words = tuple(Word(text, at / 2, at / 2 + 0.4, one) for at, (text, one) in enumerate(sure.items()))
-    model = TextModel(
-        proposed(pallet_id=("742", "pallet 742"), quantity=(12, "12 units"), dock=("B", "dock b")),
-    )
+    model = TextModel(proposed(pallet_id=("742", "pallet 742"), quantity=(12, "12 units"), dock=("B", "dock b")))
     reading = trial.read(written(WHOLE, words=words, confidence=0.6), model, parser)
     assert {name: field.confidence for name, field in reading.fields.items()} == {
         "pallet_id": 0.6,

@@ -26,17 +26,17 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import find_differing_identifiers
-from edge.records import Because, Commit, Draft, Note, Outcome, Park, Reason, Verdict
-from edge.records.entry import Drop
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records import Cause, Commit, Draft, Note, Outcome, Park, Reason, Verdict
+from edge.records.entry import StoreDropped
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 from tests.reading.conversing import heard
 from tests.rows import each_of
 
 BREACH = "conversation_breach"
 IDENTIFIES = ("item", "location")
 UNCLEAR = FieldReading(None, ("mumble",), 0.4)
-HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-ACCEPTED = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {})
+HEEDED = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
+ACCEPTED = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), {})
 
 Said = dict[str, FieldValue | FieldReading]
 
@@ -159,7 +159,7 @@ def test_a_name_said_over_a_claim_without_one_is_no_more_known_than_any_other() 
     nameless, name = claim("u1", quantity=9), Note("u2", said({}), HEEDED)
     found = audited((nameless,), (nameless,), name, now={"item": "A100"}, corrects=True)
     assert found.orders == [Park("u2", BREACH, {"item": "A100"}, None), Say(Prompt.PARKED_ENTRY, {"item": "A100"})]
-    refused: list[Order] = [name, Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.ASK_FIELD)]  # asked again
+    refused: list[Order] = [name, PlayEarcon(Earcon.NOT_UNDERSTOOD), Say(Prompt.ASK_FIELD)]  # asked again
     assert audited((nameless,), (nameless,), *refused, now={"item": "A100"}).orders == refused
 
 
@@ -273,8 +273,8 @@ def test_names_differ_where_both_have_values_and_none_in_common(before: Said, no
         ((claim("u2", "u1", item="A100", quantity=9),), None),  # another one rests on it
         ((), Commit(FIRST, ACCEPTED)),
         ((), Park("u1", "unanswered", {}, FIRST)),
-        ((), Drop(FIRST)),
-        ((), Drop(claim("u3", "u1"))),
+        ((), StoreDropped(FIRST)),
+        ((), StoreDropped(claim("u3", "u1"))),
     ],
     ids=str,
 )

@@ -10,7 +10,7 @@ from dockvoice_protocol.records import (
     Command,
     FieldReading,
     FieldValue,
-    NotUnderstood,
+    NotUnderstoodReason,
     Reading,
     ScanFault,
     Usage,
@@ -43,7 +43,9 @@ MEANT = Reading(
 WHOLE = replace(
     MEANT,
     usage=Usage("c", "m", 1, 2, 3, 0.5, "r"),
-    opinions=(Reading("o", "pallet-move", (), {}, NotUnderstood.TALK, Act.COMMAND, Command.HELP, deferrable=True),),
+    opinions=(
+        Reading("o", "pallet-move", (), {}, NotUnderstoodReason.TALK, Act.COMMAND, Command.HELP, deferrable=True),
+    ),
     deferrable=True,
 )
 OPINIONS = (replace(WHOLE.opinions[0], deferrable=False),)

@@ -15,20 +15,8 @@ from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.records import Entry, Minted, OutboxRow, Utterance
-from tests.sayings import (
-    ACCEPT,
-    ASK,
-    MUMBLED,
-    NOON,
-    READ,
-    REPEAT,
-    committed,
-    database,
-    entry,
-    render,
-    utterance,
-)
+from edge.records import Entry, EventIds, OutboxRow, Utterance
+from tests.sayings import ACCEPT, ASK, MUMBLED, NOON, READ, REPEAT, committed, database, entry, render, utterance
 from tests.servers.small_disk import full
 
 
@@ -81,13 +69,13 @@ class TestCommitting:
         assert refused
         assert message.startswith(str(tmp_path / "state" / "journal.db"))
         assert "free space" in message
-        assert journal.outbox.due(100) == done
+        assert journal.outbox.load_due(100) == done
         assert all(
             (found := journal.queries.get_utterance(said.utterance_id)) and found.verdict is None for said, _ in refused
         )
         for said, recording in refused:
             done.append(journal.commit(entry(said, recording), ACCEPT, render))
-        assert [row.sequence for row in journal.outbox.due(100)] == list(range(1, 61))
+        assert [row.sequence for row in journal.outbox.load_due(100)] == list(range(1, 61))
         assert audit.verify(journal.trail).broken is None
 
     def test_a_disk_gone_read_only(self, journal: Journal) -> None:
@@ -98,10 +86,10 @@ class TestCommitting:
             journal.commit(entry(said, kept), ACCEPT, render)
 
     def test_an_event_that_cannot_be_rendered_leaves_no_trace(self, journal: Journal) -> None:
-        def broken(minted: Minted) -> dict[str, Any]:
+        def broken(minted: EventIds) -> dict[str, Any]:
             raise KeyError("no such template")
 
-        def unwritable(minted: Minted) -> dict[str, Any]:
+        def unwritable(minted: EventIds) -> dict[str, Any]:
             return {"when": NOON}
 
         said = utterance()
@@ -125,9 +113,9 @@ class TestCommitting:
             journal.commit(entry(said, journal.store_utterance(said)), ASK, render)
 
     def test_twice_gives_the_first_event_and_renders_once(self, journal: Journal) -> None:
-        seen: list[Minted] = []
+        seen: list[EventIds] = []
 
-        def counted(minted: Minted) -> dict[str, Any]:
+        def counted(minted: EventIds) -> dict[str, Any]:
             seen.append(minted)
             return render(minted)
 
@@ -140,7 +128,7 @@ class TestCommitting:
     def test_identity_sequence_and_chain(self, tmp_path: Path) -> None:
         chains: list[str] = []
 
-        def noted(minted: Minted) -> dict[str, Any]:
+        def noted(minted: EventIds) -> dict[str, Any]:
             chains.append(minted.chain)
             return render(minted)
 
@@ -154,7 +142,7 @@ class TestCommitting:
         assert len({row.event_id for row in written}) == 4
         assert chains == [hash_chain.GENESIS, *(json.loads(row.body)["chain"] for row in written[:-1])]
         with Journal.inspect(tmp_path) as seen:
-            assert seen.outbox.due(10) == written
+            assert seen.outbox.load_due(10) == written
             assert audit.verify(seen.trail).broken is None
 
 
@@ -163,7 +151,7 @@ class TestOwing:
         row = committed(journal, utterance())
         journal.outbox.mark_sent(row.event_id)
         journal.outbox.mark_sent(row.event_id)
-        assert journal.outbox.due(1) == [row]
+        assert journal.outbox.load_due(1) == [row]
         assert journal.queries.entries(1)[0].attempts == 2
 
     def test_the_first_settlement_stands(self, journal: Journal) -> None:
@@ -177,7 +165,7 @@ class TestOwing:
     def test_a_refusal_is_settled_and_says_why(self, journal: Journal) -> None:
         row = committed(journal, utterance())
         journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("unknown_dock", "too_many")))
-        assert journal.outbox.due(10) == []
+        assert journal.outbox.load_due(10) == []
         (listed,) = journal.queries.entries(10)
         assert (listed.state, listed.reasons) == (OutboxState.REFUSED, ("unknown_dock", "too_many"))
         assert journal.queries.entry(row.event_id) == listed

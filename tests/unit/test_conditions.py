@@ -78,7 +78,7 @@ def told(device: Conditions, now: float = 0) -> None:
 
 
 def is_news(device: Conditions, now: float) -> bool:
-    return device.is_worth_publishing(device.snapshot(now), now)
+    return device.is_due_to_publish(device.snapshot(now), now)
 
 
 def test_what_has_hardly_changed_is_no_news_and_nothing_is_within_a_minute(device: Conditions) -> None:

@@ -276,7 +276,7 @@ def test_the_folders_group_can_fetch_and_drop_under_the_umask_of_the_unit(folder
     (made,) = (folder.path / "out").iterdir()
     (faults,) = (folder.path / "in" / "refused").glob("*.faults.txt")
     assert [mode(folder.path / name) for name in ("out", "in", "in/refused", "in/archive", ".dockvoice")] == [
-        *("770", "770", "750", "750", "700"),
+        *("770", "770", "750", "750", "700")
     ]
     assert (mode(made), mode(faults)) == ("640", "640")
 

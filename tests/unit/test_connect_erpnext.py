@@ -9,7 +9,16 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
+from inventory.connect.ports import (
+    Away,
+    Declined,
+    DeclineReason,
+    DocumentState,
+    Omission,
+    PulledItem,
+    PulledUnit,
+    Unset,
+)
 from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext, Thrown
 from tests.erp.postings import because, posting
 from tests.rows import each_of
@@ -72,19 +81,23 @@ def test_whatever_is_no_answer_to_what_was_asked_is_tried_again(answer: httpx.Re
 @pytest.mark.parametrize(
     ("said", "why", "told"),
     [
-        ({"item": "C300"}, Why.ITEM_UNKNOWN, "C300 is not on P00012"),
-        ({"quantity": None}, Why.QUANTITY_WRONG, "no quantity was said"),
-        ({"quantity": Decimal(49)}, Why.QUANTITY_WRONG, "This document is over limit by Qty"),
-        ({"unit": "PL"}, Why.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
-        ({"unit": "KGM"}, Why.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
-        ({"unit": "EA", "quantity": Decimal(1)}, Why.UNIT_UNKNOWN, "which is no exact figure"),
-        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "purchase order P99999 in ERPNext: it has none of that name"),
-        ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
-        ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in ERPNext"),
+        ({"item": "C300"}, DeclineReason.ITEM_UNKNOWN, "C300 is not on P00012"),
+        ({"quantity": None}, DeclineReason.QUANTITY_WRONG, "no quantity was said"),
+        ({"quantity": Decimal(49)}, DeclineReason.QUANTITY_WRONG, "This document is over limit by Qty"),
+        ({"unit": "PL"}, DeclineReason.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
+        ({"unit": "KGM"}, DeclineReason.UNIT_UNKNOWN, "A100 has no conversion for 'Kg' in ERPNext"),
+        ({"unit": "EA", "quantity": Decimal(1)}, DeclineReason.UNIT_UNKNOWN, "which is no exact figure"),
+        (
+            {"order": "P99999"},
+            DeclineReason.ORDER_UNKNOWN,
+            "purchase order P99999 in ERPNext: it has none of that name",
+        ),
+        ({"place": "Q"}, DeclineReason.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
+        ({"damaged": Decimal(2)}, DeclineReason.OTHER, "damaged does not say where they go in ERPNext"),
     ],
 )
 def test_what_has_no_place_there_is_declined_and_leaves_nothing(
-    other: OtherErpNext, said: dict[str, Any], why: Why, told: str
+    other: OtherErpNext, said: dict[str, Any], why: DeclineReason, told: str
 ) -> None:
     with pytest.raises(Declined, match=told) as found:
         connected(other, places={"B": "Dock"}).post(posting(**said), None)
@@ -133,7 +146,7 @@ def test_a_batch_is_made_where_there_is_none_and_asked_for_where_none_was_said(o
     erp = connected(other)
     with pytest.raises(Declined, match="kept by batches in ERPNext, and no lot was said") as found:
         erp.post(posting(1, item="L100", order="P00013"), None)
-    assert found.value.why is Why.LOT_MISSING
+    assert found.value.why is DeclineReason.LOT_MISSING
     for number in (1, 2):
         erp.post(posting(number, item="L100", order="P00013", lot="L7", expiry="2027-03-31"), None)
     assert other.stock() == {("L100", "Stores", "L7"): Decimal(288)}
@@ -156,7 +169,7 @@ def test_an_order_that_takes_no_more_is_told_so(other: OtherErpNext, status: str
     order["items"][0]["received_qty"] = received
     with pytest.raises(Declined) as found:
         connected(other).post(posting(), None)
-    assert found.value.why is Why.ORDER_CLOSED
+    assert found.value.why is DeclineReason.ORDER_CLOSED
 
 
 def test_an_item_on_two_lines_is_nobodys_guess(other: OtherErpNext) -> None:
@@ -225,7 +238,7 @@ def test_items_come_with_their_units(other: OtherErpNext, monkeypatch: pytest.Mo
         PulledItem("A100", "Item A100", "EA", (PulledUnit("CS", Decimal(12)),), False),
         PulledItem("F100", "Item F100", "KGM", (), True),
     ]
-    assert [*pulled.omitted] == [Omitted("item X100", "units does not name its unit 'Litre'")]
+    assert [*pulled.omitted] == [Omission("item X100", "units does not name its unit 'Litre'")]
     assert (pulled.expected, pulled.operators) == (None, None)
 
 

@@ -10,7 +10,16 @@ from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.odoo import Odoo, OdooSettings
-from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
+from inventory.connect.ports import (
+    Away,
+    Declined,
+    DeclineReason,
+    DocumentState,
+    Omission,
+    PulledItem,
+    PulledUnit,
+    Unset,
+)
 from tests.erp.odoo_server import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.erp.postings import because, posting
 from tests.rows import each_of
@@ -89,17 +98,17 @@ def test_a_user_without_rights_is_told_to_a_person() -> None:
 @pytest.mark.parametrize(
     ("said", "why", "told"),
     [
-        ({"item": "B200"}, Why.ITEM_UNKNOWN, "B200 is not known in Odoo"),
-        ({"item": "C300"}, Why.ITEM_UNKNOWN, "C300 is not, or no more, on WH/IN/"),
-        ({"quantity": None}, Why.QUANTITY_WRONG, "no quantity was said"),
-        ({"unit": "PL"}, Why.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
-        ({"order": "P99999"}, Why.ORDER_UNKNOWN, "no transfer in Odoo has the source document P99999"),
-        ({"place": "Q"}, Why.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
-        ({"damaged": Decimal(2)}, Why.OTHER, "damaged does not say where they go in Odoo"),
+        ({"item": "B200"}, DeclineReason.ITEM_UNKNOWN, "B200 is not known in Odoo"),
+        ({"item": "C300"}, DeclineReason.ITEM_UNKNOWN, "C300 is not, or no more, on WH/IN/"),
+        ({"quantity": None}, DeclineReason.QUANTITY_WRONG, "no quantity was said"),
+        ({"unit": "PL"}, DeclineReason.UNIT_UNKNOWN, "PL: units does not say what it is called there"),
+        ({"order": "P99999"}, DeclineReason.ORDER_UNKNOWN, "no transfer in Odoo has the source document P99999"),
+        ({"place": "Q"}, DeclineReason.PLACE_UNKNOWN, "Q: places does not say what it is called there"),
+        ({"damaged": Decimal(2)}, DeclineReason.OTHER, "damaged does not say where they go in Odoo"),
     ],
 )
 def test_what_has_no_place_there_is_declined_and_changes_nothing(
-    other: OtherOdoo, said: dict[str, Any], why: Why, told: str
+    other: OtherOdoo, said: dict[str, Any], why: DeclineReason, told: str
 ) -> None:
     other.product("C300")
     with pytest.raises(Declined, match=told) as found:
@@ -154,7 +163,7 @@ def test_a_lot_goes_where_lots_are_kept_and_is_asked_for_there(other: OtherOdoo)
     odoo = connected(other)
     with pytest.raises(Declined, match="L100 is kept by lots in Odoo, and none was said") as found:
         odoo.post(posting(1, item="L100", order="P00013"), None)
-    assert found.value.why is Why.LOT_MISSING
+    assert found.value.why is DeclineReason.LOT_MISSING
     odoo.post(posting(1, item="L100", order="P00013", lot="L7"), None)
     assert other.stock() == {("L100", STOCK, "L7"): Decimal(288)}
 
@@ -179,7 +188,7 @@ def test_an_order_that_was_received_takes_no_more(other: OtherOdoo) -> None:
     odoo.post(posting(1, quantity=Decimal(48)), None)
     with pytest.raises(Declined, match=r"all of P00012 was received") as found:
         odoo.post(posting(2), None)
-    assert found.value.why is Why.ORDER_CLOSED
+    assert found.value.why is DeclineReason.ORDER_CLOSED
 
 
 def test_a_product_on_two_lines_is_nobodys_guess(other: OtherOdoo) -> None:
@@ -272,7 +281,7 @@ def test_items_come_with_the_units_that_convert(other: OtherOdoo) -> None:
         PulledItem("A100", "Product A100", "EA", (PulledUnit("CS", Decimal(12)),), False),
         PulledItem("F100", "Product F100", "KGM", (), False),
     ]
-    assert [*pulled.omitted] == [Omitted("item X100", "units does not name its unit 'Dozens'")]
+    assert [*pulled.omitted] == [Omission("item X100", "units does not name its unit 'Dozens'")]
     assert (pulled.expected, pulled.operators) == (None, None)
 
 

@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks import Webhook as Receiver
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, DocumentState, Why
+from inventory.connect.ports import Away, Declined, DeclineReason, DocumentState
 from inventory.connect.webhook import Webhook, WebhookSettings
 from tests.erp.postings import because, posting
 from tests.rows import each_of
@@ -67,13 +67,13 @@ def test_a_key_goes_nowhere_else() -> None:
 @each_of(
     ("body", "why", "told"),
     [
-        ({"reason": "lot_missing", "message": "A100 wants a lot"}, Why.LOT_MISSING, "A100 wants a lot"),
-        ({"reason": "whatever", "message": "no"}, Why.OTHER, "no"),
-        (b"<h1>no\x1b[2J</h1>", Why.OTHER, "<h1>no [2J</h1>"),
-        (None, Why.OTHER, "it says no more"),
+        ({"reason": "lot_missing", "message": "A100 wants a lot"}, DeclineReason.LOT_MISSING, "A100 wants a lot"),
+        ({"reason": "whatever", "message": "no"}, DeclineReason.OTHER, "no"),
+        (b"<h1>no\x1b[2J</h1>", DeclineReason.OTHER, "<h1>no [2J</h1>"),
+        (None, DeclineReason.OTHER, "it says no more"),
     ],
 )
-def test_a_refusal_of_one_message_is_no_fault_of_the_connection(body: Any, why: Why, told: str) -> None:
+def test_a_refusal_of_one_message_is_no_fault_of_the_connection(body: Any, why: DeclineReason, told: str) -> None:
     with pytest.raises(Declined) as found:
         hook(Other(422, body)).post(posting(), None)
     assert (found.value.why, str(found.value)) == (why, told)

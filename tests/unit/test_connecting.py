@@ -61,10 +61,7 @@ def refusal(**settings: Any) -> str:
             ({"host": host}, f"mqtt.tls: is false, and all that is said goes to {host} in the clear; {OPEN}")
             for host in ("broker.north", "10.0.0.7", "2001:db8::7", "localhost.north")
         ),
-        (
-            {"username": "dock", "password": "right"},
-            f"mqtt.tls: is false, and the password goes in the clear; {OPEN}",
-        ),
+        ({"username": "dock", "password": "right"}, f"mqtt.tls: is false, and the password goes in the clear; {OPEN}"),
         ({"tls": True, "ca_file": "gone"}, "mqtt.ca_file: gone: No such file or directory; it must hold PEM"),
     ],
 )
@@ -171,10 +168,7 @@ def handshake(directory: Path, *, lax: bool) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(issued.certificate, issued.key)
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        client.wrap_bio(back, there, server_hostname="localhost"),
-        server.wrap_bio(there, back, server_side=True),
-    ]
+    ends = [client.wrap_bio(back, there, server_hostname="localhost"), server.wrap_bio(there, back, server_side=True)]
     for end in ends * 4:  # more turns than a handshake has
         with suppress(ssl.SSLWantReadError):
             end.do_handshake()

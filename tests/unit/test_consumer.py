@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.events import MalformedMessage, Topics, make_status, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, SessionConnected, SessionDisconnected, SessionEvent
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.ingest.ports import Broker, ClipMessageHandler, EventStore, ReviewStore
@@ -28,7 +28,7 @@ from inventory.store.keys import KeyDirectory
 from tests.dictated import ANOTHER, KEY, enrolled, identity, payload, recorded, reviewed, signed
 
 TOPIC = "dockvoice/north/dock-3/entries"
-CONNECTED = Connected("5", receive_maximum=20, session_present=True)
+CONNECTED = SessionConnected("5", receive_maximum=20, session_present=True)
 AWAY = Unavailable("postgresql://localhost: connection refused; see that the server runs")
 
 
@@ -45,7 +45,7 @@ Step = SessionEvent | Pass | Callable[[], object]
 class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
     """Broker and database at once; `deeds` is what was done, in order, and `said` what the consumer said of itself."""
 
-    connected = True
+    is_connected = True
     is_accepted = False
     trouble: str | None = None
 
@@ -85,7 +85,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
         self.deeds.append(("receipt", topic, receipt))
         return True
 
-    def acknowledge(self, delivered: Delivered) -> None:
+    def acknowledge(self, delivered: MessageReceived) -> None:
         self.deeds.append(("acknowledge", delivered.token))
 
     def stop(self, timeout_s: float) -> None:
@@ -152,7 +152,7 @@ class ScriptedInbox(Inbox):
                 if quiet.seconds <= 0:
                     self._script.pop(0)
                 raise Empty
-            case Connected() | Disconnected() | Acknowledged() | Delivered() as news:
+            case SessionConnected() | SessionDisconnected() | PubackReceived() | MessageReceived() as news:
                 self._script.pop(0)
                 return news
             case deed:
@@ -199,8 +199,8 @@ def run(world: World, repository: Path, tmp_path: Path) -> Callable[..., None]:
 Run = Callable[..., None]
 
 
-def delivered(number: int, **fields: Any) -> Delivered:
-    return Delivered(TOPIC, signed(recorded(number, **fields)), token=number)
+def delivered(number: int, **fields: Any) -> MessageReceived:
+    return MessageReceived(TOPIC, signed(recorded(number, **fields)), token=number)
 
 
 def test_commit_then_receipt_then_acknowledgement(run: Run, world: World) -> None:
@@ -247,9 +247,9 @@ def test_while_the_database_is_away_nothing_is_answered_and_the_order_stays(run:
 STATUS = "dockvoice/north/dock-9/status"
 
 
-def stranger(number: int, key: Signer = ANOTHER, device: str = "dock-3") -> Delivered:
+def stranger(number: int, key: Signer = ANOTHER, device: str = "dock-3") -> MessageReceived:
     body = signed(recorded(number, at=("north", device)), key)
-    return Delivered(f"dockvoice/north/{device}/entries", body, token=number)
+    return MessageReceived(f"dockvoice/north/{device}/entries", body, token=number)
 
 
 def altered(event: dict[str, Any]) -> bytes:
@@ -277,7 +277,7 @@ OPEN = reviewed(1)
 def test_a_review_is_kept_as_the_word_of_its_device_alone(
     run: Run, world: World, topic: str, said: bytes, kept: list[str], outcome: list[str]
 ) -> None:
-    run(Delivered(topic, said, token=1))
+    run(MessageReceived(topic, said, token=1))
     assert [deed[0] for deed in world.deeds if deed[0] in {"review", "apply", "keep"}] == kept
     assert world.outcomes == outcome
     assert ("acknowledge", 1) in world.deeds
@@ -286,8 +286,10 @@ def test_a_review_is_kept_as_the_word_of_its_device_alone(
 THIRD = Signer(Ed25519PrivateKey.from_private_bytes(bytes([3] * 32)))
 
 
-def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered:
-    return Delivered(topic, to_json_bytes(make_status("online", site="north", device=device, key=key.public)), token=9)
+def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> MessageReceived:
+    return MessageReceived(
+        topic, to_json_bytes(make_status("online", site="north", device=device, key=key.public)), token=9
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,11 +299,11 @@ def shows(key: Signer, device: str = "dock-9", topic: str = STATUS) -> Delivered
         ([shows(ANOTHER)], False, ["untrusted"]),
         ([shows(THIRD), shows(ANOTHER)], True, ["untrusted"]),  # the first use is the first
         ([shows(ANOTHER, device="dock-8")], True, ["untrusted"]),  # nobody speaks for another
-        ([Delivered(STATUS, b"{}", token=9)], True, ["untrusted"]),
+        ([MessageReceived(STATUS, b"{}", token=9)], True, ["untrusted"]),
     ],
 )
 def test_trust_at_first_use_is_the_sites_own_decision(
-    run: Run, world: World, before: list[Delivered], trusting: bool, outcomes: list[str]
+    run: Run, world: World, before: list[MessageReceived], trusting: bool, outcomes: list[str]
 ) -> None:
     run(*before, stranger(1, device="dock-9"), trusting=trusting)
     assert world.outcomes == outcomes
@@ -359,7 +361,7 @@ def test_a_fault_that_waiting_cannot_mend_ends_it(run: Run, world: World) -> Non
 
 
 def test_a_receipt_the_broker_denies_is_told(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    run(delivered(1), Acknowledged(identity(1, 1), 0x87))
+    run(delivered(1), PubackReceived(identity(1, 1), 0x87))
     assert f"receipt for {identity(1, 1)} denied by the broker (0x87)" in caplog.text
 
 
@@ -381,8 +383,8 @@ OF_THE_SITE = SiteFault("postgresql://localhost: not on my watch; mend the trigg
 ELSEWHERE = "dockvoice/north/dock-4/entries"
 
 
-def other(number: int) -> Delivered:
-    return Delivered(ELSEWHERE, payload(recorded(number, at=("north", "dock-4"))), token=100 + number)
+def other(number: int) -> MessageReceived:
+    return MessageReceived(ELSEWHERE, payload(recorded(number, at=("north", "dock-4"))), token=100 + number)
 
 
 def test_an_event_that_a_sites_trigger_keeps_out_holds_no_other_device_up(world: World, run: Run) -> None:
@@ -405,7 +407,7 @@ def test_those_behind_it_go_back_to_their_device_which_is_told_when_they_may_com
 
 
 def test_the_same_event_once_more_is_not_held_twice(world: World, run: Run) -> None:
-    again = Delivered(TOPIC, delivered(1).payload, token=7)
+    again = MessageReceived(TOPIC, delivered(1).payload, token=7)
     run(delivered(1), again, Pass(2.0), answers=[OF_THE_SITE])
     assert world.outcomes == ["applied"]
     assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [7, 1]
@@ -413,7 +415,7 @@ def test_the_same_event_once_more_is_not_held_twice(world: World, run: Run) -> N
 
 
 def test_with_the_connection_goes_what_was_put_off(world: World, run: Run) -> None:
-    run(delivered(1), Disconnected("gone"), CONNECTED, Pass(3.0), answers=[OF_THE_SITE])
+    run(delivered(1), SessionDisconnected("gone"), CONNECTED, Pass(3.0), answers=[OF_THE_SITE])
     assert world.kinds.count("apply") == 1, "the broker sends it again"
     assert world.said == ["online", "online", "offline"]
 
@@ -422,7 +424,10 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
     world: World, repository: Path, tmp_path: Path
 ) -> None:
     inbox, topic = Inbox(), "dockvoice/north/dock-3/clips/chunks"
-    said = [Delivered(topic, payload, token) for token, payload in enumerate((b"one", b"bad", b"kept out", b"two"), 10)]
+    said = [
+        MessageReceived(topic, payload, token)
+        for token, payload in enumerate((b"one", b"bad", b"kept out", b"two"), 10)
+    ]
     came: list[SessionEvent] = [CONNECTED, *said, delivered(1), delivered(2)]
     for news in came:
         inbox.put(news)
@@ -444,6 +449,4 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
         *(("clip", b"bad"), ("keep", b"bad"), "acknowledge", ("clip", b"kept out"), "acknowledge"),
         *(("clip", b"two"), "receipt", "acknowledge"),
     ]
-    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == [
-        "dockvoice/north/dock-3/clips/receipts",
-    ]
+    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == ["dockvoice/north/dock-3/clips/receipts"]

@@ -13,7 +13,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import make_status, to_json_bytes
-from dockvoice_protocol.mqtt import Connected, Delivered, Disconnected
+from dockvoice_protocol.mqtt import MessageReceived, SessionConnected, SessionDisconnected
 from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchStore, Broker, EventStore, StatusStore
@@ -31,7 +31,7 @@ TOPIC = "dockvoice/north/{}/entries"
 class World(Broker, EventStore, BatchStore, StatusStore):
     """Broker and database at once; `deeds` is what was done, in order."""
 
-    connected = is_accepted = True
+    is_connected = is_accepted = True
     trouble: str | None = None
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
         self.deeds.append(("receipt", topic.split("/")[2], said["sequence"], said["outcome"]))
         return True
 
-    def acknowledge(self, delivered: Delivered) -> None:
+    def acknowledge(self, delivered: MessageReceived) -> None:
         self.deeds.append(("acknowledge", delivered.token))
 
     # the database
@@ -146,7 +146,7 @@ class Loop:
             clock=lambda: self.world.s,
             now=lambda: NOW,
         )
-        self.turn(Connected("5", 20, session_present=True))
+        self.turn(SessionConnected("5", 20, session_present=True))
 
     def turn(self, *news: Any, seconds: float = 0) -> None:
         """All of these come; the consumer works once."""
@@ -168,14 +168,14 @@ def sharing(repository: Path, tmp_path: Path) -> Loop:
     return Loop(repository, tmp_path, patience=timedelta(seconds=10))
 
 
-def came(number: int, device: str = "dock-3", **fields: Any) -> Delivered:
+def came(number: int, device: str = "dock-3", **fields: Any) -> MessageReceived:
     said = signed(recorded(number, at=("north", device), **fields))
-    return Delivered(TOPIC.format(device), said, token=number if device == "dock-3" else 100 + number)
+    return MessageReceived(TOPIC.format(device), said, token=number if device == "dock-3" else 100 + number)
 
 
-def says(state: Any, number: int, device: str = "dock-3") -> Delivered:
+def says(state: Any, number: int, device: str = "dock-3") -> MessageReceived:
     topic = f"dockvoice/north/{device}/status"
-    return Delivered(
+    return MessageReceived(
         topic, to_json_bytes(make_status(state, site="north", device=device, key=KEY.public)), token=200 + number
     )
 
@@ -205,9 +205,9 @@ def test_no_more_at_once_than_the_settings_say(repository: Path, tmp_path: Path)
 
 
 def test_strangers_and_what_is_no_event_hurt_no_other(loop: Loop) -> None:
-    rubbish = Delivered(TOPIC.format("dock-3"), b"hello", token=50)
-    stranger = Delivered(TOPIC.format("dock-3"), signed(recorded(2), ANOTHER), token=51)
-    unsigned = Delivered(TOPIC.format("dock-3"), payload(recorded(2)), token=52)
+    rubbish = MessageReceived(TOPIC.format("dock-3"), b"hello", token=50)
+    stranger = MessageReceived(TOPIC.format("dock-3"), signed(recorded(2), ANOTHER), token=51)
+    unsigned = MessageReceived(TOPIC.format("dock-3"), payload(recorded(2)), token=52)
     loop.turn(came(1), rubbish, stranger, unsigned, came(2))
     assert ("together", [1, 2], False) in loop.world.deeds
     assert [deed[3] for deed in loop.world.deeds if deed[0] == "receipt"] == [
@@ -277,7 +277,7 @@ def test_what_waited_in_vain_is_told_to_its_device(sharing: Loop, caplog: pytest
 def test_with_the_connection_goes_what_was_not_settled(loop: Loop) -> None:
     loop.world.faults = [Unavailable("away")]
     loop.turn(came(1), came(2))
-    loop.turn(Disconnected("reset"), seconds=5)
+    loop.turn(SessionDisconnected("reset"), seconds=5)
     assert loop.world.kinds() == ["together"]
 
 
@@ -339,9 +339,9 @@ def test_entries_without_end_leave_room_for_statuses_each_second(loop: Loop) -> 
 
 
 def test_what_is_no_status_of_its_device_hurts_no_other_and_does_not_come_again(loop: Loop) -> None:
-    rubbish = Delivered("dockvoice/north/dock-3/status", b"hello", token=50)
-    another = Delivered("dockvoice/north/dock-4/status", says("online", 1).payload, token=51)
-    large = Delivered("dockvoice/north/dock-3/status", b" " * 1_000_000, token=52)
+    rubbish = MessageReceived("dockvoice/north/dock-3/status", b"hello", token=50)
+    another = MessageReceived("dockvoice/north/dock-4/status", says("online", 1).payload, token=51)
+    large = MessageReceived("dockvoice/north/dock-3/status", b" " * 1_000_000, token=52)
     loop.turn(says("online", 1), rubbish, another, large, says("offline", 2))
     assert loop.world.deeds == [
         ("heard", [("dock-3", "online"), ("dock-3", "offline")]),
@@ -352,7 +352,7 @@ def test_what_is_no_status_of_its_device_hurts_no_other_and_does_not_come_again(
 def test_a_device_whose_status_somebody_removed_from_the_broker_is_away(
     loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loop.turn(Delivered("dockvoice/north/dock-3/status", b"", token=50))
+    loop.turn(MessageReceived("dockvoice/north/dock-3/status", b"", token=50))
     assert loop.world.deeds == [("heard", [("dock-3", "offline")]), ("acknowledge", 50)]
     assert "not kept" not in caplog.text
 

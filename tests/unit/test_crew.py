@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
 from dockvoice_protocol.records import Operator
-from edge.agree.crew import find_sign_on_candidates, render_unknown_name
+from edge.agree.crew import find_sign_on_candidates, spell_if_number
 from tests.rows import each_of
 
 ANA = Operator("op-17", "471", ("ana",))
@@ -65,5 +65,5 @@ def test_nobody_is_meant_by_anything_else(said: str) -> None:
 def test_a_number_is_said_digit_by_digit_in_other_languages_too() -> None:
     (found,) = find_sign_on_candidates("sechs zwei", CREW, language_named("de"))
     assert found.operator is PEN
-    assert render_unknown_name("vier acht", language_named("de")) == "4 8"
-    assert render_unknown_name("carl", ENGLISH) == "carl"
+    assert spell_if_number("vier acht", language_named("de")) == "4 8"
+    assert spell_if_number("carl", ENGLISH) == "carl"

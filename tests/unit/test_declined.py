@@ -15,10 +15,15 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, sign_decision, sign_declined
 from edge.agent.dialogue_driver import VoiceOrder
-from edge.agent.review_decisions import Decisions, Stale, carry_out_signed, run_signed_decisions
+from edge.agent.review_decisions import (
+    DecisionHandler,
+    StaleDecision,
+    carry_out_signed_decision,
+    carry_out_signed_decisions,
+)
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
@@ -26,9 +31,9 @@ from edge.agree.dialogue.review import render_declined
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 from edge.speak.wording import Phrasing, words_by_code
-from inventory.connect.ports import Why
+from inventory.connect.ports import DeclineReason
 from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
 
@@ -53,7 +58,7 @@ def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path
     word = DeclinedPosting(SOURCE, "01999f2e-7c1a-7b3e-9d2f-3c5a7e9b1d42", "lot_missing", "tryton")
     other = Signer(Ed25519PrivateKey.generate())
     with JournalThread(tmp_path) as desk:
-        read = inbox(desk, signer).read
+        read = inbox(desk, signer).verify_and_parse
         assert read(message(word, signer)) == word
         for payload, fault in (
             (message(word, other), Forged),
@@ -79,10 +84,12 @@ async def commit(bench: Bench, text: str) -> str:
 async def take(desk: JournalThread, bench: Bench, word: DeclinedPosting, signer: Signer, state: Path) -> None:
     """As the agent does when the broker hands it over: kept, then carried out."""
     at = inbox(desk, signer)
-    await at.verify_and_store(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
-    decisions = Decisions(Settings(state_directory=state), desk, bench.conversing, lambda: None)
+    await at.verify_and_store(MessageReceived("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
+    decisions = DecisionHandler(Settings(state_directory=state), desk, bench.conversing, lambda: None)
     with suppress(TimeoutError):
-        await asyncio.wait_for(run_signed_decisions(desk, asyncio.Event(), at.read, decisions.decide_signed), 0.3)
+        await asyncio.wait_for(
+            carry_out_signed_decisions(desk, asyncio.Event(), at.verify_and_parse, decisions.decide_signed), 0.3
+        )
 
 
 def told(bench: Bench) -> list[Say]:
@@ -104,7 +111,7 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
             ({"pallet_id": "742"}, {"reason": "lot_missing"})
         ]
         at = bench.heard.index(told(bench)[0])
-        assert bench.heard[at - 1] == Sound(Earcon.REFUSED)
+        assert bench.heard[at - 1] == PlayEarcon(Earcon.REFUSED)
         await take(desk, bench, word, signer, tmp_path)
         assert len(told(bench)) == 1
         assert await desk(lambda journal: journal.orders.count_not_done()) == {"repeated": 1}
@@ -155,10 +162,10 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
     with JournalThread(tmp_path) as desk:
         first = asyncio.run(play(desk))
     with Journal.open(tmp_path) as journal:
-        with pytest.raises(Stale, match="was corrected or cancelled since"):
-            carry_out_signed(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
+        with pytest.raises(StaleDecision, match="was corrected or cancelled since"):
+            carry_out_signed_decision(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
         with pytest.raises(UnreadableInput, match="is no entry of this device"):
-            carry_out_signed(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))
+            carry_out_signed_decision(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))
 
 
 def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, rules: Rules, signer: Signer) -> None:
@@ -179,9 +186,9 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
 @each_of("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
     names = words_by_code("reasons", language)
-    assert {why.value for why in Why} <= names.keys()
+    assert {why.value for why in DeclineReason} <= names.keys()
     phrasing = Phrasing(rules.form, language)
-    for why in (*Why, "something_new"):
+    for why in (*DeclineReason, "something_new"):
         say = render_declined(
             {"pallet_id": "742"}, OfficeDecided("1", OfficeDecision.DECLINED, {"pallet_id": "742"}, why=why)
         )

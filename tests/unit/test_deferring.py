@@ -15,23 +15,23 @@ import pytest
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import NotUnderstood, Reading, Usage
+from dockvoice_protocol.records import NotUnderstoodReason, Reading, Usage
 from edge.agent.later_readings import LateReadings
-from edge.agent.typed_input import Readers
+from edge.agent.typed_input import ReaderBySource
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.config import ReadMode
+from edge.config import ReadingSource
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
-from edge.ports import Attention, Interpreter
-from edge.records import Because, Outcome, Reason, Utterance, Verdict, WorkChange
-from edge.understand.panel import Arrival, Member, Panel, PanelAnswer, PanelSettings
+from edge.ports import Interpreter, UtteranceListener
+from edge.records import Cause, Outcome, Reason, StoreWorkChange, Utterance, Verdict
+from edge.understand.panel import ArrivalTime, Member, Panel, PanelAnswer, PanelSettings
 from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
 from edge.understand.weighing import RetryPacing
 from tests.fakes import alone, reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
-DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL), Because(Reason.FIELD_UNSURE, "dock")), {})
+DEFER = Verdict(Outcome.DEFER, (Cause(Reason.NO_MODEL), Cause(Reason.FIELD_UNSURE, "dock")), {})
 SAID = replace(reading(FIELDS), interpreter="gpt", usage=Usage("openai", "gpt", cost_usd=0.002))
 INVENTED = reading({**FIELDS, "pallet_id": "991"})
 PATIENCE_S = 30
@@ -69,11 +69,11 @@ class Scripted(Interpreter):
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _ScriptedAttention(self)
 
 
-class _ScriptedAttention(Attention):
+class _ScriptedAttention(UtteranceListener):
     def __init__(self, interpreter: Scripted) -> None:
         self._interpreter = interpreter
 
@@ -116,7 +116,7 @@ class Bench:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelSettings(ReadingSource.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
             async with (
@@ -161,8 +161,8 @@ def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stoc
     bench.work(model, until=nothing_waits)
     assert model.asked == ids
     with bench.look() as journal:
-        assert [one.utterance_id for one in journal.review.under_review()] == ids
-        assert {one.event_id for one in journal.review.under_review()} == {None}
+        assert [one.utterance_id for one in journal.review.list_under_review()] == ids
+        assert {one.event_id for one in journal.review.list_under_review()} == {None}
         assert (journal.outbox.count_unsettled(), journal.queries.counts().deferred) == (0, 3)
         found = journal.queries.history(ids[0])
     assert found.review == "deferred"
@@ -180,7 +180,7 @@ def test_while_no_model_can_be_asked_everything_waits(bench: Bench, failure: Una
     bench.work(model, until=lambda _: len(model.asked) == 1)
     with bench.look() as journal:
         assert [one.utterance_id for one in journal.readings.deferred_utterances()] == ids
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
 
 
 def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> None:
@@ -188,7 +188,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
     def somebody_is_answered(beside: LateReadings) -> None:
-        beside.queue_answer(PanelAnswer(waiting, "gpt", Arrival.IN_TIME, None, Usage("openai", "gpt")))
+        beside.queue_answer(PanelAnswer(waiting, "gpt", ArrivalTime.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
     bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
@@ -214,9 +214,9 @@ def test_a_recording_that_is_lost_holds_up_nobody(bench: Bench) -> None:
 
 def test_where_a_model_hears_no_words_nobody_need_look(bench: Bench) -> None:
     bench.defer(0)
-    bench.work(Scripted(reading(not_understood=NotUnderstood.NO_WORDS)), until=nothing_waits)
+    bench.work(Scripted(reading(not_understood=NotUnderstoodReason.NO_WORDS)), until=nothing_waits)
     with bench.look() as journal:
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
         assert journal.queries.counts().ignored == 1
 
 
@@ -225,8 +225,8 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
     read: list[tuple[str, str | None]] = []
 
     class Noting(Panel):
-        def __init__(self, work: WorkChange) -> None:
-            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
+        def __init__(self, work: StoreWorkChange) -> None:
+            terms = PanelSettings(ReadingSource.CLOUD_FIRST, 1.2, None, 0.9)
             super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
             self.work = work
 
@@ -235,8 +235,8 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
             return SAID
 
     def make(form: Form, language: str | None) -> Workplace:
-        panel = Noting(WorkChange(form.name, language))
-        return Workplace(panel.work, Readers(replace(bench.rules, form=form), panel), panel)
+        panel = Noting(StoreWorkChange(form.name, language))
+        return Workplace(panel.work, ReaderBySource(replace(bench.rules, form=form), panel), panel)
 
     counting = replace(bench.rules.form, name="stock-count")
     said: list[tuple[str, str | None]] = [("stock-count", None), ("pallet-move", "de"), ("pallet-move", None)]
@@ -247,7 +247,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
             journal.conclude(one.utterance_id, reading(FIELDS), DEFER)
 
     works = Workplaces(make(bench.rules.form, None), make, [counting])
-    bench.work(Scripted(SAID), until=lambda journal: len(journal.review.under_review()) == len(said), works=works)
+    bench.work(Scripted(SAID), until=lambda journal: len(journal.review.list_under_review()) == len(said), works=works)
     assert read == said
 
 
@@ -257,7 +257,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = PanelSettings(ReadMode.PANEL, 1.2, None, 0.9)
+    terms = PanelSettings(ReadingSource.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
     async with panel.running_requests(), asyncio.TaskGroup() as group:
@@ -267,7 +267,7 @@ async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadin
 
 
 def late(utterance_id: str, read: Reading) -> PanelAnswer:
-    return PanelAnswer(utterance_id, "gpt", Arrival.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
+    return PanelAnswer(utterance_id, "gpt", ArrivalTime.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
 
 
 @pytest.fixture
@@ -322,13 +322,13 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
             await beside.wait_until_stored()
             for verdict in first:
                 await desk(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
-                beside.queue_decided(said.utterance_id, verdict.outcome)
+                beside.queue_decided_utterance(said.utterance_id, verdict.outcome)
                 await beside.wait_until_stored()
             for answer in () if before_the_verdict else answers:
                 beside.queue_answer(answer)
             await beside.wait_until_stored()
             row = await desk(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
-            beside.queue_committed(row)
+            beside.queue_committed_entry(row)
             await beside.wait_until_stored()
 
     with JournalThread(bench.directory) as desk:
@@ -349,7 +349,7 @@ def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None
 
 
 def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, accepted: str) -> None:
-    unpriced = PanelAnswer(accepted, "local", Arrival.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
+    unpriced = PanelAnswer(accepted, "local", ArrivalTime.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
     bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with bench.look() as journal:
@@ -388,7 +388,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
         journal.review.retry(ids[0], "kim")
         journal.review.discard(ids[1], "kim", "said again at once", dict)
         assert [one.utterance_id for one in journal.readings.deferred_utterances()] == ids[:1]
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
         assert list(journal.queries.unread_utterances()) == []
 
 

@@ -26,11 +26,11 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Word
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstoodReason, Word
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
-from edge.records import Closing, Outcome
-from edge.understand.proposal import propose_reading
+from edge.records import ClosedBy, Outcome
+from edge.understand.proposal import read_recognised_words
 from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue as catalogue_shipped
@@ -96,7 +96,7 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
         for sentence in islice(generate_sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
-            reading = propose_reading("test", words(sentence.text), form, catalogue)
+            reading = read_recognised_words("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert parse_command(words(sentence.text)) is None, sentence.text
 
@@ -105,7 +105,9 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
     for form in load_forms(repository / "schemas" / "forms").values():
         for phrase in command_phrases(["ana"])[:: sized(quick=5, test=2, nightly=1)]:
             assert read_fields(words(phrase), form, catalogue) == {}, phrase
-            assert propose_reading("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
+            assert read_recognised_words("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, (
+                phrase
+            )
 
 
 @each_of("code", LANGUAGES)
@@ -127,7 +129,7 @@ def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
 )
 def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped())
-    assert decide(parse_typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
+    assert decide(parse_typed(said, rules), ClosedBy.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
     assert parse_typed(said, rules).act is Act.RECORD
 
 
@@ -152,8 +154,8 @@ def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
 def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     before: str, form: Form, catalogue: Catalogue
 ) -> None:
-    reading = propose_reading("test", words(f"{before} {SENTENCE}"), form, catalogue)
-    assert decide(reading, Closing.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
+    reading = read_recognised_words("test", words(f"{before} {SENTENCE}"), form, catalogue)
+    assert decide(reading, ClosedBy.PAUSE, Rules(form, catalogue)).outcome is not Outcome.ACCEPT
     assert reading.act is Act.RECORD
 
 
@@ -168,7 +170,7 @@ SENTENCE = "pallet seven four two twelve units dock b"
     ],
 )
 def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: Form, catalogue: Catalogue) -> None:
-    reading = propose_reading("test", words(f"{before} {SENTENCE}"), form, catalogue)
+    reading = read_recognised_words("test", words(f"{before} {SENTENCE}"), form, catalogue)
     assert {name: said.value for name, said in reading.fields.items()} == {
         "pallet_id": "742",
         "quantity": 12,
@@ -294,7 +296,7 @@ def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, mean
 @each_of("code", that_say("murmured"))
 def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    assert {parse_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
+    assert {parse_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstoodReason.TALK}
 
 
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])

@@ -16,16 +16,16 @@ from edge.agent import dialogue_driver
 from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, VoiceOrder, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import dictate_sources
-from edge.agent.review_decisions import Resolution, Resolved, carry_out, do_and_mark_unannounced
+from edge.agent.review_decisions import DecisionRequest, DecisionResult, carry_out_decision, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.interface import (
-    Deadline,
     DialogueInput,
-    HeadsetFault,
+    HeadsetFaultChanged,
     InventoryAnswered,
-    LinkEvent,
+    InventoryLinkChanged,
+    TimerExpired,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
@@ -36,11 +36,11 @@ from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.records import Acoustics, Closing, OutboxRow, Outcome
+from edge.records import Acoustics, ClosedBy, OutboxRow, Outcome
 from edge.records.sound import Frame, Utterance
-from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.understand.llm.prompt import PromptState
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
 from tests.sayings import utterance
 from tests.waiting import until
@@ -57,7 +57,7 @@ PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.0, 
 
 def read(text: str, rules: Rules) -> Reading:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, 0.94) for at, said in enumerate(text.split())]
-    return propose_reading("test", words, rules.form, rules.catalogue)
+    return read_recognised_words("test", words, rules.form, rules.catalogue)
 
 
 class Bench:
@@ -123,7 +123,7 @@ def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules
         assert await bench.say(WHOLE) is None
         assert bench.said == [Prompt.READBACK]
         await bench.until(lambda: bool(bench.owed))
-        assert Sound(Earcon.STORED) in bench.heard
+        assert PlayEarcon(Earcon.STORED) in bench.heard
 
     converse(tmp_path, rules, play)
 
@@ -181,7 +181,7 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         await bench.say(WHOLE)
         row = await bench.say("yes")
         assert row is not None
-        bench.conversing.post(LinkEvent(up=False))
+        bench.conversing.post(InventoryLinkChanged(up=False))
         refused = InventoryAnswered(
             Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
         )
@@ -229,11 +229,11 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
 def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_next_start_tells(
     tmp_path: Path, rules: Rules, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said, verdict = utterance(0), decide(read(WHOLE, rules), Closing.PAUSE, rules)
+    said, verdict = utterance(0), decide(read(WHOLE, rules), ClosedBy.PAUSE, rules)
 
-    def discard(journal: Journal) -> Resolved:
-        asked = Resolution("discard", said.utterance_id, "ann", "why")
-        return carry_out(journal, Settings(state_directory=tmp_path), asked)
+    def discard(journal: Journal) -> DecisionResult:
+        asked = DecisionRequest("discard", said.utterance_id, "ann", "why")
+        return carry_out_decision(journal, Settings(state_directory=tmp_path), asked)
 
     async def full(desk: JournalThread) -> None:
         bench = Bench(desk, rules)
@@ -292,14 +292,14 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
 
     async def play(bench: Bench) -> None:
         await dictate_sources(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
-        await bench.until(lambda: Hush() in bench.heard)
+        await bench.until(lambda: StopSpeaking() in bench.heard)
         assert bench.said == [Prompt.READBACK]
         # This sound comes faster than anybody speaks: the yes was said before the readback.
         assert bench.owed == []
         assert await bench.say("yes", began=time.perf_counter()) is not None
 
     converse(tmp_path, rules, play, undo_s=60)
-    decided = [one for one in told if isinstance(one, Decided)]
+    decided = [one for one in told if isinstance(one, UtteranceDecided)]
     assert [one.row for one in decided] == [None, None]  # what came of it is told by the conversation
 
 
@@ -316,7 +316,7 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
         assert bench.said == []
 
     converse(tmp_path, rules, play)
-    outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, Decided)]
+    outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, UtteranceDecided)]
     assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
 
 
@@ -392,7 +392,7 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
         await bench.say(WHOLE)
         bench.attentive = bench.cut = True
         bench.conversing.post_speech_began()
-        await bench.until(lambda: Hush() in bench.heard)
+        await bench.until(lambda: StopSpeaking() in bench.heard)
         bench.quiet = bench.attentive = False
         await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
         await asyncio.sleep(0.6)
@@ -484,7 +484,7 @@ def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [HeadsetFault("muted", healed=True), Deadline()])
+@pytest.mark.parametrize("between", [HeadsetFaultChanged("muted", healed=True), TimerExpired()])
 def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
     tmp_path: Path, rules: Rules, between: DialogueInput
 ) -> None:
@@ -579,7 +579,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
         assert await bench.say("yes") is not None
 
     converse(tmp_path, rules, play, undo_s=60)
-    outcomes = [one.verdict.outcome for one in told if isinstance(one, Decided)]
+    outcomes = [one.verdict.outcome for one in told if isinstance(one, UtteranceDecided)]
     assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
 
 

@@ -6,11 +6,11 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, HeadsetFault, SpeechBegan, UtteranceHeard
+from edge.agree.dialogue.interface import EntryCommitted, HeadsetFaultChanged, SpeechBegan, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 
 ENTRY = "pallet seven four two twelve units dock b"
 
@@ -27,10 +27,10 @@ def dialogue(form: Form, catalogue: Catalogue, steps: list[StepTrace]) -> Dialog
 
 def say(dialogue: Dialogue, text: str, rules: Rules) -> None:
     words = [Word(word, at * 0.4, at * 0.4 + 0.3, 0.99) for at, word in enumerate(text.split())]
-    reading = propose_reading("test", words, rules.form, rules.catalogue)
+    reading = read_recognised_words("test", words, rules.form, rules.catalogue)
     for order in dialogue.handle(UtteranceHeard(text, reading)):
         if isinstance(order, Commit):
-            dialogue.handle(Committed(LastEntry("e1", order.draft, order.verdict.fields)))
+            dialogue.handle(EntryCommitted(LastEntry("e1", order.draft, order.verdict.fields)))
 
 
 def test_each_step_tells_what_happened_where_it_stood_and_where_it_led(
@@ -55,7 +55,7 @@ def test_no_step_tells_what_was_said(
     rules = Rules(form, catalogue)
     for text in ("pallet seven four two", "twelve units", "dock b", "no fifteen units", "yes", "last entry", "cancel"):
         say(dialogue, text, rules)
-    for happening in (Deadline(), Deadline(), HeadsetFault("headset_lost")):
+    for happening in (TimerExpired(), TimerExpired(), HeadsetFaultChanged("headset_lost")):
         dialogue.handle(happening)
     told = "\n".join(map(str, steps))
     assert len(steps) >= 10

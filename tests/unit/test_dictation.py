@@ -13,11 +13,18 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading, Word
 from dockvoice_protocol.records.reading import TurnExpectation
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.events import (
+    CaptureResumed,
+    CaptureStopped,
+    DictationEvent,
+    SourceEnded,
+    UtteranceAlreadyStored,
+    UtteranceDecided,
+)
 from edge.agent.parts import dictate_sources
 from edge.agree.decide import Rules
 from edge.agree.dialogue.drafting import UNANSWERED
@@ -26,10 +33,10 @@ from edge.config import Endpoint
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
-from edge.ports import Attention, Interpreter
-from edge.records import Entry, Minted, Outcome, Utterance, Verdict
+from edge.ports import Interpreter, UtteranceListener
+from edge.records import Entry, EventIds, Outcome, Utterance, Verdict
 from edge.records.sound import SAMPLE_RATE
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
 
@@ -39,7 +46,7 @@ UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 """0.4 s of silence, 0.6 s of speech, 0.8 s of silence."""
 
 
-def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+def render(entry: Entry, minted: EventIds) -> dict[str, Any]:
     return {
         "id": minted.event_id,
         "instance": minted.instance,
@@ -73,20 +80,10 @@ class Bench:
 
         works = alone(self.rules, interpreter)
         listening = Ear(
-            present=lambda: works.current,
-            endpoint=Endpoint(),
-            scorer=LoudnessScorer(),
-            executor=desk,
-            heartbeat=beat,
+            present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk, heartbeat=beat
         )
         return Dictation(
-            listening,
-            works=works,
-            executor=desk,
-            operator="op-17",
-            render=render,
-            tell=self.tell,
-            converse=converse,
+            listening, works=works, executor=desk, operator="op-17", render=render, tell=self.tell, converse=converse
         )
 
     def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:
@@ -98,8 +95,8 @@ class Bench:
             return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).decide_unread())
 
     @property
-    def decided(self) -> list[Decided]:
-        return [one for one in self.told if isinstance(one, Decided)]
+    def decided(self) -> list[UtteranceDecided]:
+        return [one for one in self.told if isinstance(one, UtteranceDecided)]
 
 
 @pytest.fixture
@@ -157,7 +154,7 @@ def heard_before_a_crash(bench: Bench) -> Utterance:
 
 def under_review(bench: Bench) -> list[tuple[str, dict[str, FieldValue]]]:
     with Journal.inspect(bench.directory) as journal:
-        return [(kept.utterance_id, dict(kept.fields)) for kept in journal.review.under_review()]
+        return [(kept.utterance_id, dict(kept.fields)) for kept in journal.review.list_under_review()]
 
 
 def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: Bench) -> None:
@@ -166,7 +163,7 @@ def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: B
     assert under_review(bench) == [(said.utterance_id, PART)]
     assert bench.resume() == 0
     with Journal.open(bench.directory) as journal:
-        assert journal.retention.spare_evidence(1) == [], "its recording is needed"
+        assert journal.retention.list_spare_evidence(1) == [], "its recording is needed"
 
 
 def test_what_nobody_could_object_to_is_no_entry_before_a_person_wants_it_read(bench: Bench) -> None:
@@ -278,7 +275,7 @@ def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch
         monkeypatch.setattr(Journal, "commit", refuse)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     kinds = [type(one) for one in bench.told if not isinstance(one, SourceEnded)]
-    assert kinds == [CaptureStopped, CaptureResumed, Decided]
+    assert kinds == [CaptureStopped, CaptureResumed, UtteranceDecided]
     assert [one.row.sequence for one in bench.decided if one.row] == [1]
 
 
@@ -321,7 +318,7 @@ def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> 
     nothing_to_read = ScriptedInterpreter()
     bench.hear(ScriptedSource(UTTERANCE), reads=nothing_to_read)
     assert nothing_to_read.read == []
-    first, second = bench.decided[0], next(one for one in bench.told if isinstance(one, AlreadyStored))
+    first, second = bench.decided[0], next(one for one in bench.told if isinstance(one, UtteranceAlreadyStored))
     assert first.row is not None
     assert second.kept.event_id == first.row.event_id
 
@@ -329,8 +326,8 @@ def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> 
 @pytest.mark.parametrize(
     ("read", "outcome"),
     [
-        (reading(not_understood=NotUnderstood.NO_WORDS), Outcome.IGNORE),
-        (reading(not_understood=NotUnderstood.NOT_DICTATION), Outcome.REPEAT),
+        (reading(not_understood=NotUnderstoodReason.NO_WORDS), Outcome.IGNORE),
+        (reading(not_understood=NotUnderstoodReason.NOT_DICTATION), Outcome.REPEAT),
         (reading({"dock": "B"}), Outcome.ASK),
     ],
 )
@@ -360,11 +357,11 @@ class BreathsInterpreter(Interpreter):
     def line(self) -> list[str]:
         return ["#" * (SHORTEST + at) for at in range(len(self.said))]
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _BreathsAttention(self)
 
 
-class _BreathsAttention(Attention):
+class _BreathsAttention(UtteranceListener):
     def __init__(self, interpreter: BreathsInterpreter) -> None:
         self._interpreter = interpreter
 
@@ -382,8 +379,8 @@ class _BreathsAttention(Attention):
             begins = breath.start() * 0.02
             words += [Word(text, begins + at * each, begins + at * each + each, 1.0) for at, text in enumerate(said)]
         if len(breaths) > 1 and self._interpreter.deaf_together:
-            return reading(not_understood=NotUnderstood.NO_WORDS)
-        return propose_reading("breaths", words, rules.form, rules.catalogue)
+            return reading(not_understood=NotUnderstoodReason.NO_WORDS)
+        return read_recognised_words("breaths", words, rules.form, rules.catalogue)
 
 
 A, Q, R, N = Outcome.ACCEPT, Outcome.ASK, Outcome.REPEAT, Outcome.IGNORE
@@ -471,10 +468,10 @@ def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
 
 def test_what_would_be_asked_to_be_said_again_goes_to_a_person_after_a_restart(bench: Bench) -> None:
     said = heard_before_a_crash(bench)
-    bench.resume(reading(not_understood=NotUnderstood.NOT_DICTATION))
+    bench.resume(reading(not_understood=NotUnderstoodReason.NOT_DICTATION))
     assert under_review(bench) == [(said.utterance_id, {})]
     with Journal.open(bench.directory) as journal:
-        assert journal.retention.spare_evidence(1) == [], "its recording is needed"
+        assert journal.retention.list_spare_evidence(1) == [], "its recording is needed"
 
 
 def test_the_microphone_may_hear_the_same_sound_twice_and_the_same_thing_is_asked_about(bench: Bench) -> None:
@@ -506,7 +503,7 @@ def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Ben
 def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:
     bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
     with Journal.inspect(bench.directory) as journal:
-        (row,) = journal.outbox.due(10)
+        (row,) = journal.outbox.load_due(10)
         (entry,) = journal.queries.entries(10)
     assert entry.fields == WHOLE
     assert '"audio":"' in row.body
@@ -522,7 +519,7 @@ def test_the_recogniser_is_fed_while_the_operator_speaks_pre_roll_first(bench: B
 
 def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None:
     bench.hear(ScriptedSource(UTTERANCE * 2), reads=ScriptedInterpreter(reading(WHOLE), reading({"dock": "B"})))
-    assert [type(one) for one in bench.told] == [Decided, Decided, SourceEnded]
+    assert [type(one) for one in bench.told] == [UtteranceDecided, UtteranceDecided, SourceEnded]
     assert bench.beats == len(UTTERANCE) * 2
     ended = bench.told[-1]
     assert isinstance(ended, SourceEnded)

@@ -167,7 +167,7 @@ def test_whose_age_is_not_known_goes_last_and_in_the_order_in_which_it_came(jour
     database(journal).execute(
         "UPDATE utterances SET dated_at = heard_at WHERE utterance_id = ?", [sayings[2].utterance_id]
     )
-    spare = [one.utterance_id for one in journal.retention.spare_evidence(10)]
+    spare = [one.utterance_id for one in journal.retention.list_spare_evidence(10)]
     assert spare == [sayings[at].utterance_id for at in (2, 0, 1)]
 
 
@@ -193,7 +193,7 @@ def test_a_kill_at_an_unlink_leaves_a_record_that_tells_the_truth(
 
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr("edge.keep.evidence.remove", killed)
-        journal.retention.remove_evidence(journal.retention.spare_evidence(10))
+        journal.retention.remove_evidence(journal.retention.list_spare_evidence(10))
     assert len(unlinked) == nth
     assert audit.verify(journal.trail).broken is None
     journal.close()

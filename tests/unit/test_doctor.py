@@ -20,7 +20,7 @@ from edge.agent import doctor
 from edge.agent.doctor import (
     Check,
     Finding,
-    ModelSeen,
+    ModelCheckResult,
     Severity,
     find_worst,
     make_checks,
@@ -91,14 +91,7 @@ def test_the_worst_counts() -> None:
     assert find_worst([warning, failed, WELL]) is Severity.FAILED
 
 
-@each_of(
-    ("version", "level"),
-    [
-        ("3.6.23", Severity.WELL),
-        ("3.40.1", Severity.WARNING),
-        ("3.51.3", Severity.WELL),
-    ],
-)
+@each_of(("version", "level"), [("3.6.23", Severity.WELL), ("3.40.1", Severity.WARNING), ("3.51.3", Severity.WELL)])
 def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, level: Severity) -> None:
     found = doctor.sqlite_finding(version)
     assert (found.level, version in found.found) == (level, True)
@@ -111,8 +104,8 @@ def test_room_on_the_disk(free: int, level: Severity) -> None:
 
 
 def test_what_waits_is_counted() -> None:
-    assert doctor.not_done_findings({}) == []
-    (decisions,) = doctor.not_done_findings({"forged": 2, "late": 1})
+    assert doctor.undone_decision_findings({}) == []
+    (decisions,) = doctor.undone_decision_findings({"forged": 2, "late": 1})
     assert (decisions.level, decisions.found) == (Severity.WARNING, "not done: 2 forged, 1 late")
     assert doctor.waiting_finding(refused=0, dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
     found = doctor.waiting_finding(refused=3, dead=1, reviewed=0, flagged=2, deferred=30)
@@ -120,8 +113,8 @@ def test_what_waits_is_counted() -> None:
     assert found.found == "whole; 3 refused, 1 dead letter, 2 contradicted, 30 deferred"
 
 
-def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | None = None) -> ModelSeen:
-    return ModelSeen("audio", "gpt-audio-mini", "openai", seconds, is_there, ends)
+def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | None = None) -> ModelCheckResult:
+    return ModelCheckResult("audio", "gpt-audio-mini", "openai", seconds, is_there, ends)
 
 
 @each_of(
@@ -133,7 +126,7 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
         (seen(is_there=False), [Severity.FAILED], "'openai' serves no gpt-audio-mini"),
         (seen(is_there=None), [Severity.WELL], "shows at the first utterance"),
         (
-            ModelSeen(
+            ModelCheckResult(
                 "f", "gemini-2.5-flash", "g", 0.1, True, date(2026, 12, 1), ", says a page", "gemini-3.5-flash-lite"
             ),
             [Severity.WARNING],
@@ -141,15 +134,19 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
         ),
         # A day that a page told may have been put off: a vendor's own word may not.
         (
-            ModelSeen("f", "gemini-2.5-flash", "g", 0.1, None, date(2026, 10, 16), ", says a page"),
+            ModelCheckResult("f", "gemini-2.5-flash", "g", 0.1, None, date(2026, 10, 16), ", says a page"),
             [Severity.WARNING],
             "was shut down on 2026-10-16, says a page",
         ),
-        (ModelSeen("v", "voxtral-small-2507", "m", 0.1, True, None, "", "s"), [Severity.WARNING], "is superseded"),
+        (
+            ModelCheckResult("v", "voxtral-small-2507", "m", 0.1, True, None, "", "s"),
+            [Severity.WARNING],
+            "is superseded",
+        ),
         (seen(0.7), [Severity.WELL, Severity.WARNING], "took 0.70 s"),
     ],
 )
-def test_what_a_service_says_of_a_model(model: ModelSeen, levels: list[Severity], told: str) -> None:
+def test_what_a_service_says_of_a_model(model: ModelCheckResult, levels: list[Severity], told: str) -> None:
     findings = doctor.model_findings(model, TODAY, 1.2)
     assert [one.level for one in findings] == levels
     assert told in findings[-1].found

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.mixer import earcon
+from edge.speak.mixer import earcon_samples
 from tests.rows import each_of
 
 WINDOW = SAMPLE_RATE * 20 // 1000
 
 
 def sound(which: Earcon) -> NDArray[np.float64]:
-    return earcon(which).astype(np.float64) / 32768
+    return earcon_samples(which).astype(np.float64) / 32768
 
 
 def rhythm(which: Earcon) -> list[int]:

@@ -6,8 +6,16 @@ import pytest
 
 from dockvoice_protocol.records import TurnExpectation
 from edge.config import Endpoint
-from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
-from edge.records import Closing, Frame, Segment
+from edge.hear.endpointing import (
+    EarEvent,
+    Endpointer,
+    UtteranceAbandoned,
+    UtteranceClosed,
+    UtteranceContinued,
+    UtteranceOpened,
+    UtterancePaused,
+)
+from edge.records import ClosedBy, Frame, Segment
 from tests.rows import each_of
 
 FRAME = 320
@@ -24,22 +32,22 @@ def numbers(pcm: bytes) -> list[int]:
 
 
 def hear(line: str, *, end: bool = True, **settings: int) -> list[EarEvent]:
-    machine = Endpointing(Endpoint(**(QUICK | settings)))
+    machine = Endpointer(Endpoint(**(QUICK | settings)))
     events = [event for i, sound in enumerate(line) for event in machine.process_frame(frame(i), sound == "#")]
     return [*events, *machine.end_source()] if end else events
 
 
 def segments(events: list[EarEvent]) -> list[Segment]:
-    return [event.segment for event in events if isinstance(event, Closed)]
+    return [event.segment for event in events if isinstance(event, UtteranceClosed)]
 
 
 def fed(events: list[EarEvent]) -> list[list[int]]:
     """The frames that a streaming recogniser was given, by utterance."""
     utterances: list[list[int]] = []
     for event in events:
-        if isinstance(event, Opened):
+        if isinstance(event, UtteranceOpened):
             utterances.append(numbers(event.pcm))
-        elif isinstance(event, Continued):
+        elif isinstance(event, UtteranceContinued):
             utterances[-1].extend(numbers(event.pcm))
     return utterances
 
@@ -51,8 +59,8 @@ def test_speech_shorter_than_the_onset_opens_nothing(line: str) -> None:
 
 def test_a_click_is_abandoned() -> None:
     events = hear("....##..........")
-    assert isinstance(events[0], Opened)
-    assert events[-1] == Abandoned()
+    assert isinstance(events[0], UtteranceOpened)
+    assert events[-1] == UtteranceAbandoned()
     assert segments(events) == []
 
 
@@ -72,7 +80,7 @@ def test_a_pause_closes_at_the_hangover_and_says_where_speech_ended() -> None:
     (segment,) = segments(hear(".....####.....", end=False))
     assert segment.speech_end == 9 * FRAME
     assert segment.closed == 14 * FRAME
-    assert segment.closing is Closing.PAUSE
+    assert segment.closing is ClosedBy.PAUSE
 
 
 def test_a_pause_shorter_than_the_hangover_belongs_to_the_utterance() -> None:
@@ -98,27 +106,27 @@ def test_the_recogniser_is_fed_everything_from_preroll_to_closing_once_and_in_or
 
 def test_the_end_of_the_source_closes_what_is_open() -> None:
     (segment,) = segments(hear("...####."))
-    assert segment.closing is Closing.SOURCE_ENDED
+    assert segment.closing is ClosedBy.SOURCE_ENDED
     assert segment.closed == 8 * FRAME
     assert numbers(segment.pcm)[-1] == 7
 
 
 @each_of("before", ["####", "####.", "####....", "...."])
 def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(before: str) -> None:
-    machine = Endpointing(Endpoint(**QUICK))
+    machine = Endpointer(Endpoint(**QUICK))
     for number, sound in enumerate(before):
         machine.process_frame(frame(number), sound == "#")
     machine.end_source()
     assert machine.end_source() == ()
     first, second = frame(len(before) + 1), frame(len(before) + 2)
     assert machine.process_frame(first, speech=True) == ()
-    assert machine.process_frame(second, speech=True) == (Opened(first.pcm + second.pcm),)
+    assert machine.process_frame(second, speech=True) == (UtteranceOpened(first.pcm + second.pcm),)
 
 
 def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between() -> None:
     events = hear("." * 3 + "#" * 250 + "." * 5)
     found = segments(events)
-    assert [segment.closing for segment in found] == [Closing.TOO_LONG, Closing.TOO_LONG, Closing.BROKEN_OFF]
+    assert [segment.closing for segment in found] == [ClosedBy.TOO_LONG, ClosedBy.TOO_LONG, ClosedBy.BROKEN_OFF]
     assert [len(numbers(segment.pcm)) for segment in found] == [103, 100, 55]  # the first one with its pre-roll
     assert [number for segment in found for number in numbers(segment.pcm)] == list(range(258))
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
@@ -126,11 +134,11 @@ def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between
 
 def expecting(line: str, expectation: TurnExpectation, **settings: int) -> list[EarEvent]:
     """What is heard by a machine that is told the same at each pause."""
-    machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
+    machine = Endpointer(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
     events: list[EarEvent] = []
     for number, sound in enumerate(line):
         now = machine.process_frame(frame(number), sound == "#")
-        if Paused() in now:
+        if UtterancePaused() in now:
             machine.set_expectation(expectation)
         events += now
     return events
@@ -147,12 +155,12 @@ def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: Tu
 
 
 def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
-    machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500})))
+    machine = Endpointer(Endpoint(**(QUICK | {"hangover_ms": 500})))
     line = "####" + "." * 11 + "####" + "." * 24
     events: list[EarEvent] = []
     for number, sound in enumerate(line):
         now = machine.process_frame(frame(number), sound == "#")
-        if Paused() in now and not events:
+        if UtterancePaused() in now and not events:
             machine.set_expectation(TurnExpectation.FINISHED)
             events += now
     assert events
@@ -161,8 +169,8 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
 
 def test_a_pause_is_told_once_and_when_all_of_the_sound_was_told() -> None:
     events = hear("####" + "." * 20 + "####" + "." * 30, hangover_ms=500)
-    assert events.count(Paused()) == 2
-    first = events.index(Paused())
+    assert events.count(UtterancePaused()) == 2
+    first = events.index(UtterancePaused())
     assert fed(events[:first]) == [list(range(14))]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from inventory.epcis.check import Checker, Rule
 from inventory.epcis.export import StoredEvent
 from inventory.epcis.mapping import EpcisMapping
-from inventory.epcis.naming import Lack
+from inventory.epcis.naming import ObstacleCode
 from tests.dictated import identity
 from tests.epcis import RECEIVED, SAID, SSCC, a_day, events, exported, happened, mapped, mapping, with_urns
 from tests.rows import each_of, every
@@ -366,4 +366,4 @@ def test_the_example_of_the_page_is_what_the_program_writes(repository: Path) ->
 
 def test_the_page_names_every_reason_and_every_rule(repository: Path) -> None:
     page = (repository / "docs" / "epcis.md").read_text(encoding="utf-8")
-    assert [code for code in (*Lack, *Rule) if f"`{code}`" not in page] == []
+    assert [code for code in (*ObstacleCode, *Rule) if f"`{code}`" not in page] == []

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.events import parse_event, to_json_bytes
-from dockvoice_protocol.hash_chain import BadEvent, Defect, is_whole_event_signed
+from dockvoice_protocol.hash_chain import BadEvent, DefectKind, is_whole_event_signed
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, ShiftEvent, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import entry_event, withheld_event
@@ -94,7 +94,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     assert found(tmp_path) == []
     assert [one.operator for one in journal.shifts.shifts_and_breaks(10)] == ["other"]
     assert journal.clips.latest_listener(None) is None
-    assert journal.clips.due(9) == []
+    assert journal.clips.load_due(9) == []
     assert recordings(tmp_path) == 2
     report = audit.verify(journal.trail)
     assert (report.broken, report.events) == (None, 5)
@@ -139,7 +139,7 @@ def test_what_is_owed_waits(journal: Journal, tmp_path: Path) -> None:
 def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: Path) -> None:
     journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     journal.outbox.reopen(2, 2)
-    (row, *_) = journal.outbox.due(1)
+    (row, *_) = journal.outbox.load_due(1)
     event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in to_json_bytes(event) for secret in SECRETS)
@@ -147,7 +147,7 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log
-        assert json.loads(rebuilt.outbox.due(2)[1].body)["data"]["reason"] == "erased"
+        assert json.loads(rebuilt.outbox.load_due(2)[1].body)["data"]["reason"] == "erased"
 
 
 @pytest.mark.parametrize("step", ["replace", "compact", "remove_recordings"])
@@ -201,12 +201,14 @@ def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"by": "nobody"}, Defect.ERASURE_FORGED),
-        ({"at": "2020-01-01"}, Defect.ERASURE_FORGED),
-        ({"event_sha256": "0" * 64}, Defect.ALTERED),
+        ({"by": "nobody"}, DefectKind.ERASURE_FORGED),
+        ({"at": "2020-01-01"}, DefectKind.ERASURE_FORGED),
+        ({"event_sha256": "0" * 64}, DefectKind.ALTERED),
     ],
 )
-def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Defect) -> None:
+def test_what_is_said_of_an_erasure_cannot_be_altered(
+    journal: Journal, change: dict[str, str], wrong: DefectKind
+) -> None:
     journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     altered(lambda told: told.update(change), journal)
     assert audit.verify(journal.trail).broken == BadEvent(2, wrong)

@@ -18,7 +18,7 @@ from dockvoice_protocol.events import (
     EarlyAnswer,
     MalformedMessage,
     Topics,
-    early_answer,
+    make_early_answer,
     make_receipt,
     make_status,
     parse_answer,
@@ -31,7 +31,7 @@ from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge.deliver.device_events import entry_event, withheld_event
-from edge.records import Entry, Minted
+from edge.records import Entry, EventIds
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 
@@ -64,7 +64,7 @@ def entry(**changes: Any) -> Entry:
     return Entry(**{**whole, **changes})
 
 
-MINTED = Minted(EVENT_ID, 17, "0" * 64, INSTANCE)
+MINTED = EventIds(EVENT_ID, 17, "0" * 64, INSTANCE)
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -229,14 +229,14 @@ def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
 
 
 def test_an_answer_that_settles_nothing_goes_and_comes() -> None:
-    assert parse_answer(to_json_bytes(early_answer(EVENT_ID, 14, 17, NOON))) == EarlyAnswer(
+    assert parse_answer(to_json_bytes(make_early_answer(EVENT_ID, 14, 17, NOON))) == EarlyAnswer(
         EVENT_ID, sequence=17, expected=14
     )
 
 
 @each_of("expected", [None, 0, "14"])
 def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object) -> None:
-    broken = {**early_answer(EVENT_ID, 14, 17, NOON), "expected": expected}
+    broken = {**make_early_answer(EVENT_ID, 14, 17, NOON), "expected": expected}
     with pytest.raises(MalformedMessage, match="/expected"):
         parse_answer(to_json_bytes(broken))
 
@@ -267,16 +267,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
         rfc3339(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
 
 
-@each_of(
-    "topic",
-    [
-        "",
-        "dockvoice",
-        "dockvoice/north/dock-3/other",
-        "dockvoice/a/b/c/entries",
-        "north/dock-3/entries",
-    ],
-)
+@each_of("topic", ["", "dockvoice", "dockvoice/north/dock-3/other", "dockvoice/a/b/c/entries", "north/dock-3/entries"])
 def test_a_topic_of_no_device_is_refused(topic: str) -> None:
     with pytest.raises(MalformedMessage, match="no topic of a device"):
         Topics.parse("dockvoice", topic)

@@ -23,17 +23,17 @@ from dockvoice_protocol.records import (
     Word,
 )
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.interface import Deadline, DialogueInput, Started, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, find_contradicted_fields
 from edge.deliver.device_events import entry_event
 from edge.keep.codec import draft_json, parse_draft
-from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
+from edge.records import ClosedBy, Commit, Draft, Entry, EventIds, Park, Reason
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
-from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.stt.transcript_reader import TranscriptParser
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 from tests.sayings import NOON
@@ -131,11 +131,11 @@ class Shift:
         self.commits: list[Commit] = []
         self.parked: list[Park] = []
         self._number = 0
-        self.take(Started())
+        self.take(DeviceStarted())
 
     def say(self, text: str, confidence: float = 0.99) -> None:
         self._number += 1
-        reading = TranscriptReader(FORM, CATALOGUE, "en").read(Transcript("test", text, confidence), confidence, 3.0)
+        reading = TranscriptParser(FORM, CATALOGUE, "en").read(Transcript("test", text, confidence), confidence, 3.0)
         known = Circumstances(expected=self.expected)
         self.take(UtteranceHeard(f"u{self._number}", reading, known=known))
 
@@ -168,11 +168,11 @@ def test_a_pallet_that_is_not_as_announced_is_asked_about_at_once_and_never_lost
         assert (shift.said, shift.commits) == ([asked], [])
         if answer is not None:
             shift.say(answer)
-            shift.take(Deadline())
+            shift.take(TimerExpired())
             assert [one.verdict.fields["pallet_id"] for one in shift.commits] == [sentence.split()[1].strip(",")]
         else:
-            shift.take(Deadline())
-            shift.take(Deadline())
+            shift.take(TimerExpired())
+            shift.take(TimerExpired())
             assert len(shift.parked) == 1  # Nobody answered: a person decides.
 
 
@@ -185,7 +185,7 @@ def test_a_count_that_differs_is_counted_again_and_the_second_count_stands(secon
     shift.say("pallet 742, 22 cases, trailer 5501")
     assert (shift.said, shift.commits) == (["Count pallet 7 4 2 again."], [])
     shift.say(second)
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     (commit,) = shift.commits
     assert commit.verdict.fields == {"pallet_id": "742", "quantity": wanted, "uom": "CS", "trailer": "5501"}
     assert dict(commit.draft.counted) == {"quantity": 22}
@@ -206,8 +206,8 @@ def test_whoever_counts_hears_no_figure_but_his_own() -> None:
 def test_a_second_count_that_nobody_gives_puts_the_entry_before_a_person() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")
-    shift.take(Deadline())
-    shift.take(Deadline())
+    shift.take(TimerExpired())
+    shift.take(TimerExpired())
     (parked,) = shift.parked
     assert (shift.commits, parked.fields["pallet_id"]) == ([], "742")
 
@@ -216,8 +216,8 @@ def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None
     before = Shift()
     before.say("pallet 742, 22 cases")
     after = Shift()
-    after.take(Started(parse_draft(draft_json(before.dialogue.draft))))
-    after.take(Deadline())
+    after.take(DeviceStarted(parse_draft(draft_json(before.dialogue.draft))))
+    after.take(TimerExpired())
     assert after.commits == []
 
 
@@ -226,7 +226,7 @@ def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
     before.say("22 cases, trailer 5501")
     before.say("pallet 742")
     after = Shift()
-    after.take(Started(parse_draft(draft_json(before.dialogue.draft))))
+    after.take(DeviceStarted(parse_draft(draft_json(before.dialogue.draft))))
     after.say("yes")
     assert (after.said[-1], after.commits) == ("Count pallet 7 4 2 again.", [])
 
@@ -235,13 +235,13 @@ def test_both_counts_are_in_the_event() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")
     shift.say("23 cases")
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     (commit,) = shift.commits
     draft, fields = commit.draft, commit.verdict.fields
     moment: dict[str, Any] = {"recorded_at": NOON, "audio_sha256": "ab" * 32, "audio_seconds": 1.0}
     utterance = "01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b"
     entry = Entry(utterance, FORM.name, fields, None, reading=draft.reading, counted=draft.counted, **moment)
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
+    minted = EventIds("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     data = parse_event(to_json_bytes(entry_event(entry, minted, site="north", device="dock-3") | seal(1)))["data"]
     assert (data["counted_first"], data["fields"]["quantity"]) == ({"quantity": 22}, 23)
 
@@ -255,7 +255,7 @@ def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_
         "pallet_id": FieldReading("742", ("seven", "four", "two"), 0.2),
     }
     reading = Reading("test", FORM.name, (Word("seven", 0.0, 0.3, 0.2),), said)
-    verdict = decide(reading, Closing.PAUSE, rules, Circumstances(expected=KNOWN))
+    verdict = decide(reading, ClosedBy.PAUSE, rules, Circumstances(expected=KNOWN))
     assert [str(one) for one in verdict.reasons] == ["count_differs:quantity", "field_unsure:pallet_id"]
     question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
     assert question is not None
@@ -313,7 +313,7 @@ def test_a_lot_that_is_needed_is_asked_for() -> None:
     shift.say("pallet 750, 24 cases")
     assert (shift.said, shift.commits) == (["Which lot?"], [])
     shift.say("lot L 1 2 3 4")
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     assert [one.verdict.fields.get("lot") for one in shift.commits] == ["L1234"]
 
 
@@ -330,7 +330,7 @@ def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")
     shift.say("22 cases")
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     shift.say("pallet 747, 23 cases")
     assert shift.said[-1] == "Count pallet 7 4 7 again."
 
@@ -347,7 +347,7 @@ def test_the_second_of_two_in_one_breath_is_held_against_the_list_too(second: st
     shift = Shift()
     shift.say(f"pallet 742, 24 cases, {second}")
     shift.say("742")
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     assert shift.said[-1] == asked
     assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["742"]
 
@@ -355,11 +355,11 @@ def test_the_second_of_two_in_one_breath_is_held_against_the_list_too(second: st
 def test_what_is_taken_up_again_is_counted_again_too() -> None:
     shift = Shift()
     shift.say("pallet 742, 22 cases")
-    shift.take(Deadline())
-    shift.take(Deadline())
+    shift.take(TimerExpired())
+    shift.take(TimerExpired())
     (parked,) = shift.parked
     assert parked.draft is not None
-    shift.dialogue.recorded.aside = InReview(1, (parked.draft,))
+    shift.dialogue.history.aside = InReview(1, (parked.draft,))
     shift.say("what is open")
     assert shift.said[-1] == "Count pallet 7 4 2 again."
 
@@ -370,6 +370,6 @@ def test_a_pallet_is_held_against_the_list_of_the_trailer_that_was_said_once() -
     shift.say("pallet 744, 24 cases")
     assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"]
     shift.say("yes")
-    shift.take(Deadline())
+    shift.take(TimerExpired())
     (commit,) = shift.commits
     assert commit.verdict.fields == {"pallet_id": "744", "quantity": 24, "uom": "CS", "trailer": "5501"}

@@ -104,7 +104,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(FaultyFile) as caught:
         read_expected(path)
     assert [fault.removeprefix(f"{path}: ").split(":")[0] for fault in caught.value.faults] == [
-        *("line 3, column pallet", "line 3, column quantity", "line 4, column item"),
+        *("line 3, column pallet", "line 3, column quantity", "line 4, column item")
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.hash_chain import BadEvent, Defect
+from dockvoice_protocol.hash_chain import BadEvent, DefectKind
 from edge.config import Keep
 from edge.deliver.device_events import entry_event
 from edge.keep import device_key, entry_log, retention
@@ -45,7 +45,7 @@ def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[
 
 def outlive(journal: Journal) -> None:
     """Remove every recording that nothing rests on."""
-    journal.retention.remove_evidence(journal.retention.spare_evidence(1000))
+    journal.retention.remove_evidence(journal.retention.list_spare_evidence(1000))
 
 
 def settled(journal: Journal, count: int) -> list[str]:
@@ -158,7 +158,7 @@ def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has
         report = verify(journal.trail)
         assert report.forgotten == 3
         # What became of the recordings is not known any more, but for those that are there.
-        assert report.broken == BadEvent(4, Defect.RECORDING_MISSING)
+        assert report.broken == BadEvent(4, DefectKind.RECORDING_MISSING)
 
 
 @pytest.mark.parametrize("shortened", [False, True])
@@ -186,14 +186,14 @@ def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp
         anchor = tmp_path / "journal.anchor"
         honest = anchor.read_text()
         for forged, found in (
-            ({"sequence": 5, "link": fifth.link}, BadEvent(5, Defect.FORGED)),
-            ({"removed_at": "2020-01-01"}, BadEvent(3, Defect.FORGED)),
-            ({"keyid": "0" * 16}, BadEvent(3, Defect.UNKNOWN_KEY)),
+            ({"sequence": 5, "link": fifth.link}, BadEvent(5, DefectKind.FORGED)),
+            ({"removed_at": "2020-01-01"}, BadEvent(3, DefectKind.FORGED)),
+            ({"keyid": "0" * 16}, BadEvent(3, DefectKind.UNKNOWN_KEY)),
         ):
             anchor.write_text(json.dumps({**json.loads(honest), **forged}))
             assert verify(journal.trail).broken == found
         anchor.unlink()
-        assert verify(journal.trail).broken == BadEvent(1, Defect.MISSING)
+        assert verify(journal.trail).broken == BadEvent(1, DefectKind.MISSING)
         anchor.write_text(honest)
         assert verify(journal.trail).broken is None
 

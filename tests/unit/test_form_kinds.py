@@ -167,7 +167,7 @@ def test_one_of_a_unit_is_one_and_an_unknown_unit_is_not_made_up(form: Form) -> 
     assert told.entry_line({"quantity": 1, "uom": "CS"}) == "1 case"
     assert told.entry_line({"quantity": 4}) == "quantity 4"
     assert told.entry_line({"uom": "BX"}) == "boxes"
-    assert told.text("quantity", 12) == "quantity 12"
+    assert told.field_line("quantity", 12) == "quantity 12"
     assert form.readback({"quantity": 1, "uom": "BX"}) == "1 box"
     assert form.readback({"quantity": 4}) == "4"
 

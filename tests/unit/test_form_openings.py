@@ -19,9 +19,9 @@ from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_wo
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
-from edge.records import Closing, Outcome
+from edge.records import ClosedBy, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from tests.rows import each_of
 
 NO_CATALOGUE = Catalogue.from_rows({})
@@ -51,8 +51,8 @@ def with_table(schema: dict[str, Any]) -> dict[str, Any]:
 def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[str, FieldValue]]:
     spoken = language_named(language)
     words = make_timed_words(text, form, NO_CATALOGUE, spoken)
-    reading = propose_reading("test", words, form, NO_CATALOGUE, spoken)
-    verdict = decide(reading, Closing.PAUSE, Rules(form, NO_CATALOGUE, 0.5, language=spoken))
+    reading = read_recognised_words("test", words, form, NO_CATALOGUE, spoken)
+    verdict = decide(reading, ClosedBy.PAUSE, Rules(form, NO_CATALOGUE, 0.5, language=spoken))
     return verdict.outcome, dict(verdict.fields)
 
 
@@ -116,15 +116,7 @@ def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
     assert decided("give me kaffee", form, "de")[0] is not Outcome.ACCEPT
 
 
-@each_of(
-    "text",
-    [
-        "can you get a latte",
-        "don't give me a latte",
-        "i want a latte",
-        "small latte, give me",
-    ],
-)
+@each_of("text", ["can you get a latte", "don't give me a latte", "i want a latte", "small latte, give me"])
 def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: Form) -> None:
     assert decided(text, form)[0] is not Outcome.ACCEPT
 

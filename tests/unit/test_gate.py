@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from edge.hear.endpointing import Gate, GateShut, WakePhrase
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
-from edge.records import Closing, Frame, Segment
+from edge.records import ClosedBy, Frame, Segment
 from tests.rows import each_of
 
 FRAME = 320
@@ -63,7 +63,7 @@ def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_g
 
 
 SEGMENT = Segment(
-    start=1000, speech_start=1500, speech_end=30_000, closed=38_000, closing=Closing.PAUSE, pcm=bytes(2 * 32_000)
+    start=1000, speech_start=1500, speech_end=30_000, closed=38_000, closing=ClosedBy.PAUSE, pcm=bytes(2 * 32_000)
 )
 
 
@@ -79,7 +79,7 @@ def later(seconds: float) -> Segment:
 
 
 def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:
-    meant = WakePhrase(8).cut_wake_phrase(SEGMENT, 12_000)
+    meant = WakePhrase(8).extract_addressed_speech(SEGMENT, 12_000)
     assert meant is not None
     assert (meant.start, meant.speech_start, meant.speech_end) == (13_000, 13_000, 30_000)
     assert len(meant.pcm) == 2 * 20_000
@@ -87,18 +87,20 @@ def test_the_phrase_is_taken_off_and_the_rest_keeps_its_place() -> None:
 
 def test_shortly_after_an_utterance_no_phrase_is_needed() -> None:
     wake = WakePhrase(8)
-    wake.cut_wake_phrase(SEGMENT, 12_000)
-    assert wake.cut_wake_phrase(later(9), None) == later(9)  # it began 8 s after the first one closed at the latest
-    assert wake.cut_wake_phrase(later(30), None) is None
+    wake.extract_addressed_speech(SEGMENT, 12_000)
+    assert wake.extract_addressed_speech(later(9), None) == later(
+        9
+    )  # it began 8 s after the first one closed at the latest
+    assert wake.extract_addressed_speech(later(30), None) is None
 
 
 def test_what_is_awaited_needs_no_phrase() -> None:
     wake = WakePhrase(0)
-    assert wake.cut_wake_phrase(SEGMENT, None, awaited=True) == SEGMENT
-    assert wake.cut_wake_phrase(later(100), None) is None
+    assert wake.extract_addressed_speech(SEGMENT, None, is_answer=True) == SEGMENT
+    assert wake.extract_addressed_speech(later(100), None) is None
 
 
 def test_the_phrase_alone_opens_the_ear_for_what_follows() -> None:
     wake = WakePhrase(8)
-    assert wake.cut_wake_phrase(SEGMENT, 29_500) is None
-    assert wake.cut_wake_phrase(later(5), None) == later(5)
+    assert wake.extract_addressed_speech(SEGMENT, 29_500) is None
+    assert wake.extract_addressed_speech(later(5), None) == later(5)

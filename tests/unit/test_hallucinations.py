@@ -1,37 +1,37 @@
 from __future__ import annotations
 
-from dockvoice_protocol.records import Hallucination
+from dockvoice_protocol.records import HallucinationKind
 from edge.understand.stt.hallucinations import detect_hallucination
 from tests.rows import every
 
 PROMPT = "pallet, pallet number, quantity, units, unit, cases, case, dock"
 
 MADE_UP = [
-    ("Thank you.", Hallucination.STOCK_PHRASE),
-    (" thank you. Thank you. Thank you.", Hallucination.STOCK_PHRASE),
-    ("Thanks for watching!", Hallucination.STOCK_PHRASE),
-    ("you", Hallucination.STOCK_PHRASE),
-    ("Bye-bye!", Hallucination.STOCK_PHRASE),
-    ("Don't forget to like and subscribe!", Hallucination.STOCK_PHRASE),
-    ("[BLANK_AUDIO]", Hallucination.STOCK_PHRASE),
-    ("♪ Music ♪", Hallucination.STOCK_PHRASE),
-    ("Subtitles by the Amara.org community", Hallucination.STOCK_PHRASE),
+    ("Thank you.", HallucinationKind.STOCK_PHRASE),
+    (" thank you. Thank you. Thank you.", HallucinationKind.STOCK_PHRASE),
+    ("Thanks for watching!", HallucinationKind.STOCK_PHRASE),
+    ("you", HallucinationKind.STOCK_PHRASE),
+    ("Bye-bye!", HallucinationKind.STOCK_PHRASE),
+    ("Don't forget to like and subscribe!", HallucinationKind.STOCK_PHRASE),
+    ("[BLANK_AUDIO]", HallucinationKind.STOCK_PHRASE),
+    ("♪ Music ♪", HallucinationKind.STOCK_PHRASE),
+    ("Subtitles by the Amara.org community", HallucinationKind.STOCK_PHRASE),
     ("© 2019", None),
-    ("Untertitel im Auftrag des ZDF für funk, 2017", Hallucination.STOCK_PHRASE),
-    ("Vielen Dank fürs Zuschauen!", Hallucination.STOCK_PHRASE),
-    ("Tschüss!", Hallucination.STOCK_PHRASE),
-    ("Sous-titrage ST' 501", Hallucination.STOCK_PHRASE),
-    ("Merci d'avoir regardé cette vidéo !", Hallucination.STOCK_PHRASE),
-    ("Abonnez-vous !", Hallucination.STOCK_PHRASE),
-    ("Subtítulos realizados por la comunidad de Amara.org", Hallucination.STOCK_PHRASE),
-    ("Gracias por ver el video.", Hallucination.STOCK_PHRASE),
-    ("Sottotitoli creati dalla comunità Amara.org", Hallucination.STOCK_PHRASE),
-    ("the pallet is on the " * 4, Hallucination.LOOP),
-    ("and then " + "we go to the dock " * 8 + "we go", Hallucination.LOOP),
-    ("0 " * 40, Hallucination.LOOP),
-    ("Pallet, pallet number, quantity, units, unit, cases, case, dock", Hallucination.PROMPT_RETURNED),
-    ("quantity, units, unit, cases", Hallucination.PROMPT_RETURNED),
-    ("Okay. Pallet, pallet number, quantity.", Hallucination.PROMPT_RETURNED),
+    ("Untertitel im Auftrag des ZDF für funk, 2017", HallucinationKind.STOCK_PHRASE),
+    ("Vielen Dank fürs Zuschauen!", HallucinationKind.STOCK_PHRASE),
+    ("Tschüss!", HallucinationKind.STOCK_PHRASE),
+    ("Sous-titrage ST' 501", HallucinationKind.STOCK_PHRASE),
+    ("Merci d'avoir regardé cette vidéo !", HallucinationKind.STOCK_PHRASE),
+    ("Abonnez-vous !", HallucinationKind.STOCK_PHRASE),
+    ("Subtítulos realizados por la comunidad de Amara.org", HallucinationKind.STOCK_PHRASE),
+    ("Gracias por ver el video.", HallucinationKind.STOCK_PHRASE),
+    ("Sottotitoli creati dalla comunità Amara.org", HallucinationKind.STOCK_PHRASE),
+    ("the pallet is on the " * 4, HallucinationKind.LOOP),
+    ("and then " + "we go to the dock " * 8 + "we go", HallucinationKind.LOOP),
+    ("0 " * 40, HallucinationKind.LOOP),
+    ("Pallet, pallet number, quantity, units, unit, cases, case, dock", HallucinationKind.PROMPT_RETURNED),
+    ("quantity, units, unit, cases", HallucinationKind.PROMPT_RETURNED),
+    ("Okay. Pallet, pallet number, quantity.", HallucinationKind.PROMPT_RETURNED),
 ]
 
 SAID = [
@@ -53,7 +53,7 @@ SAID = [
 
 
 def test_what_is_made_up_is_known_for_what_it_is() -> None:
-    def is_known(row: tuple[str, Hallucination | None]) -> None:
+    def is_known(row: tuple[str, HallucinationKind | None]) -> None:
         text, why = row
         assert detect_hallucination(text, PROMPT) is why
 
@@ -72,4 +72,4 @@ def test_the_same_words_are_no_echo_where_no_prompt_was_given() -> None:
 
 
 def test_spelling_as_a_model_chooses_makes_no_difference() -> None:
-    assert detect_hallucination("Vielen Dank fu\N{COMBINING DIAERESIS}rs Zuschauen") is Hallucination.STOCK_PHRASE
+    assert detect_hallucination("Vielen Dank fu\N{COMBINING DIAERESIS}rs Zuschauen") is HallucinationKind.STOCK_PHRASE

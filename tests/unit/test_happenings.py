@@ -6,18 +6,18 @@ from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue.interface import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
-from edge.records import Acoustics, Closing
-from edge.understand.proposal import propose_reading
+from edge.records import Acoustics, ClosedBy
+from edge.understand.proposal import read_recognised_words
 from tests.rows import each_of
 
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, second_voice=0.0)
 
 
 def event(
-    text: str, rules: Rules, acoustics: Acoustics | None = PLAIN, closing: Closing = Closing.PAUSE, sure: float = 0.94
+    text: str, rules: Rules, acoustics: Acoustics | None = PLAIN, closing: ClosedBy = ClosedBy.PAUSE, sure: float = 0.94
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
-    reading, known = propose_reading("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
+    reading, known = read_recognised_words("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
     return classify_event(UtteranceHeard("u", reading, closing, known).with_verdict(rules), rules)
 
 

@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import (
     UNHASHED,
     BadEvent,
     ChainVerifier,
-    Defect,
+    DefectKind,
     KeySpan,
     PublicKey,
     Signer,
@@ -122,34 +122,34 @@ ALTERED: dict[str, Forge] = {
 def test_what_is_altered_is_found_where_it_was(what: str) -> None:
     rows = chained(signed, signed, signed, signed)
     rows[1] = ALTERED[what](rows[1])
-    assert broken(rows) == BadEvent(2, Defect.ALTERED)
-    assert broken(rows, None) == BadEvent(2, Defect.ALTERED)
+    assert broken(rows) == BadEvent(2, DefectKind.ALTERED)
+    assert broken(rows, None) == BadEvent(2, DefectKind.ALTERED)
 
 
 @each_of("previous", [GENESIS, None, [], "c" * 64])
 def test_another_previous_link_is_out_of_place(previous: Any) -> None:
     rows = chained(signed, signed, signed)
-    assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == BadEvent(2, Defect.MISPLACED)
-    assert broken([rows[0], replace(rows[1], previous=previous), rows[2]]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == BadEvent(2, DefectKind.MISPLACED)
+    assert broken([rows[0], replace(rows[1], previous=previous), rows[2]]) == BadEvent(2, DefectKind.MISPLACED)
 
 
-FORGED: dict[str, tuple[Forge, Defect]] = {
-    "linked anew": (relinked, Defect.FORGED),
+FORGED: dict[str, tuple[Forge, DefectKind]] = {
+    "linked anew": (relinked, DefectKind.FORGED),
     "the signature of another event": (
         lambda one: with_members(one, signature=signed(1, GENESIS).event[SIGNATURE]),
-        Defect.FORGED,
+        DefectKind.FORGED,
     ),
-    "one digit": (lambda one: with_members(one, signature="0" * 128), Defect.FORGED),
-    "large digits": (lambda one: with_members(one, signature=one.event[SIGNATURE].upper()), Defect.FORGED),
-    "no digits": (lambda one: with_members(one, signature="of mine"), Defect.FORGED),
-    "nothing": (lambda one: with_members(one, signature=None), Defect.FORGED),
-    "no signature": (lambda one: without(one, SIGNATURE), Defect.UNSIGNED),
-    "a stranger's": (lambda one: signed(one.sequence, one.previous, STRANGER), Defect.UNKNOWN_KEY),
+    "one digit": (lambda one: with_members(one, signature="0" * 128), DefectKind.FORGED),
+    "large digits": (lambda one: with_members(one, signature=one.event[SIGNATURE].upper()), DefectKind.FORGED),
+    "no digits": (lambda one: with_members(one, signature="of mine"), DefectKind.FORGED),
+    "nothing": (lambda one: with_members(one, signature=None), DefectKind.FORGED),
+    "no signature": (lambda one: without(one, SIGNATURE), DefectKind.UNSIGNED),
+    "a stranger's": (lambda one: signed(one.sequence, one.previous, STRANGER), DefectKind.UNKNOWN_KEY),
     "a stranger's in the device's name": (
         lambda one: with_members(one, signature=STRANGER.sign(one.link)),
-        Defect.FORGED,
+        DefectKind.FORGED,
     ),
-    "linked without a key": (lambda one: unsigned(one.sequence, one.previous), Defect.UNSIGNED),
+    "linked without a key": (lambda one: unsigned(one.sequence, one.previous), DefectKind.UNSIGNED),
 }
 
 
@@ -164,18 +164,18 @@ def test_who_has_no_key_cannot_write_an_event(how: str) -> None:
 def test_without_keys_a_forger_who_links_anew_is_found_at_the_next_event() -> None:
     rows = chained(signed, signed, signed)
     rows[1] = relinked(rows[1])
-    assert broken(rows, None) == BadEvent(3, Defect.MISPLACED)
+    assert broken(rows, None) == BadEvent(3, DefectKind.MISPLACED)
 
 
 def test_removed_exchanged_and_repeated_events() -> None:
     first, second, third = chained(signed, signed, signed)
-    assert broken([second, third]) == BadEvent(1, Defect.MISSING)
-    assert broken([first, third]) == BadEvent(2, Defect.MISSING)
-    assert broken([first, third, second]) == BadEvent(2, Defect.MISSING)
-    assert broken([first, first, second]) == BadEvent(2, Defect.MISPLACED)
-    assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([second, third]) == BadEvent(1, DefectKind.MISSING)
+    assert broken([first, third]) == BadEvent(2, DefectKind.MISSING)
+    assert broken([first, third, second]) == BadEvent(2, DefectKind.MISSING)
+    assert broken([first, first, second]) == BadEvent(2, DefectKind.MISPLACED)
+    assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == BadEvent(2, DefectKind.MISPLACED)
     exchanged = replace(third, sequence=2, previous=second.previous)
-    assert broken([first, exchanged]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([first, exchanged]) == BadEvent(2, DefectKind.MISPLACED)
 
 
 def test_a_change_of_key_is_told() -> None:
@@ -190,8 +190,8 @@ def test_a_change_of_key_is_told() -> None:
 
 
 def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event() -> None:
-    assert broken(chained(unsigned, unsigned)) == BadEvent(1, Defect.UNSIGNED)
-    assert broken(chained(unsigned, unsigned), None) == BadEvent(1, Defect.UNSIGNED)
+    assert broken(chained(unsigned, unsigned)) == BadEvent(1, DefectKind.UNSIGNED)
+    assert broken(chained(unsigned, unsigned), None) == BadEvent(1, DefectKind.UNSIGNED)
 
 
 @each_of(
@@ -218,8 +218,8 @@ def test_of_a_withheld_event_the_seal_is_checked() -> None:
     kept_back = {"id": rows[1].event["id"], **{name: rows[1].event[name] for name in seal}, "type": "withheld"}
     rows[1] = replace(rows[1], event=kept_back, withheld=True)
     assert broken(rows) is None
-    assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == BadEvent(2, Defect.FORGED)
-    assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == BadEvent(2, DefectKind.FORGED)
+    assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == BadEvent(2, DefectKind.MISPLACED)
 
 
 def test_the_link_is_written_as_documented() -> None:
@@ -294,7 +294,7 @@ def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> Non
 
     rows = chained(by_stranger, by_stranger)
     assert broken(rows, {STRANGER.public.keyid: STRANGER.public}) is None
-    assert broken(rows) == BadEvent(1, Defect.UNKNOWN_KEY)
+    assert broken(rows) == BadEvent(1, DefectKind.UNKNOWN_KEY)
 
 
 def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
@@ -309,7 +309,7 @@ def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
 
 
 def test_every_fault_has_its_words() -> None:
-    assert all(wrong.message for wrong in Defect)
+    assert all(wrong.message for wrong in DefectKind)
 
 
 def test_text_is_hashed_as_utf_8() -> None:
@@ -319,6 +319,6 @@ def test_text_is_hashed_as_utf_8() -> None:
 def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
     doubtful = signed(1, GENESIS, clock="unsynchronised")
     assert broken([doubtful]) is None
-    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == BadEvent(1, Defect.ALTERED)
+    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == BadEvent(1, DefectKind.ALTERED)
     whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
-    assert broken([replace(doubtful, event=whole)]) == BadEvent(1, Defect.ALTERED)
+    assert broken([replace(doubtful, event=whole)]) == BadEvent(1, DefectKind.ALTERED)

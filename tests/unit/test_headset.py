@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from dockvoice_protocol.systemd import Notifier
-from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Muted, Order, headset_event_as_json
+from edge.agent.headset import (
+    AudibilityChanged,
+    Headset,
+    HeadsetEvent,
+    HeadsetOrder,
+    MicrophoneFault,
+    MuteChanged,
+    headset_event_as_json,
+)
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from tests.rows import each_of
@@ -50,9 +58,9 @@ def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over() -> None:
 
 def test_mute_is_announced_each_time_it_changes_and_only_then() -> None:
     seen = Seen()
-    for order in (Order.MUTE, Order.MUTE, Order.UNMUTE, Order.UNMUTE):
+    for order in (HeadsetOrder.MUTE, HeadsetOrder.MUTE, HeadsetOrder.UNMUTE, HeadsetOrder.UNMUTE):
         seen.headset.carry_out(order)
-    assert seen.told == [Muted(True), Muted(False)]
+    assert seen.told == [MuteChanged(True), MuteChanged(False)]
     assert [state["muted"] for state in seen.published] == [True, False]
 
 
@@ -71,11 +79,11 @@ def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None
 
 def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
     seen = Seen()
-    seen.headset.publish_audibility(heard=False)
+    seen.headset.publish_audibility(is_audible=False)
     assert seen.headset.status_line == "no speaker, nothing is read back; listening"
-    seen.headset.publish_audibility(heard=True)
+    seen.headset.publish_audibility(is_audible=True)
     assert seen.headset.status_line == "listening"
-    assert seen.told == [Audible(False), Audible(True)]
+    assert seen.told == [AudibilityChanged(False), AudibilityChanged(True)]
     assert [headset_event_as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
 
 

@@ -20,7 +20,7 @@ class Pulse:
 
     def stalled(self, at: float) -> tuple[str, ...]:
         self._time = at
-        return self._beats.stalled()
+        return self._beats.stalled_parts()
 
 
 def test_a_part_nobody_waits_for_is_an_error() -> None:

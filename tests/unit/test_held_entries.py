@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.events import CLOCK
 from dockvoice_protocol.records import Act, FieldValue, Receipt, ReceiptOutcome
-from edge.agent.review import DeviceIdentity, Reviewer, accept
+from edge.agent.review import DeviceIdentity, Reviewer, commit_reviewed
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
@@ -28,7 +28,7 @@ from edge.keep.retention import Reserve
 from edge.records import OutboxRow
 from inventory.forms import load_forms
 from inventory.ingest.admission import find_distrust
-from inventory.ingest.validation import DeadLetter, validate
+from inventory.ingest.validation import DeadLetterMessage, validate
 from inventory.store.keys import EnrolledKey
 from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
 from tests.shipped import ROOT
@@ -91,11 +91,11 @@ class TestARefusedEntry:
         refuse(journal, row)
         journal.review.discard("1", "kim", "counted by hand", WITHHOLD)
         assert (journal.review.held_entries(), journal.queries.counts().held) == ([], 0)
-        assert journal.outbox.due(9) == []
+        assert journal.outbox.load_due(9) == []
         journal.outbox.reopen(1)
-        (owed,) = journal.outbox.due(9)
+        (owed,) = journal.outbox.load_due(9)
         assert (owed.event_id, json.loads(owed.body)["data"]["reason"]) == (row.event_id, "discarded")
-        assert judged(owed.body) == "Valid"
+        assert judged(owed.body) == "ValidMessage"
 
     def test_to_send_it_as_it_is_would_be_of_no_use(self, journal: Journal) -> None:
         refuse(journal, dictate(journal))
@@ -107,7 +107,7 @@ class TestEnteredOnceMore:
     def test_it_has_a_new_number_the_same_values_and_the_same_sound(self, journal: Journal, rules: Rules) -> None:
         old = dictate(journal, fields=fields(quantity=31))
         refuse(journal, old)
-        new = accept(journal, "1", {}, rules, KIM, DEVICE)
+        new = commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         assert new.sequence == 2
         assert journal.queries.history("2").fields == fields(quantity=31)
         found = journal.queries.history("1")
@@ -122,26 +122,26 @@ class TestEnteredOnceMore:
         self, journal: Journal, rules: Rules, judged: Callable[[str], str]
     ) -> None:
         refuse(journal, dictate(journal))
-        new = accept(journal, "1", {}, rules, KIM, DEVICE)
+        new = commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         journal.outbox.reopen(1)
-        tombstone, entered = journal.outbox.due(9)
-        assert (judged(tombstone.body), judged(entered.body)) == ("Valid", "Valid")
+        tombstone, entered = journal.outbox.load_due(9)
+        assert (judged(tombstone.body), judged(entered.body)) == ("ValidMessage", "ValidMessage")
         assert json.loads(tombstone.body)["data"]["reason"] == "entered again"
         assert entered == new
 
     def test_once_more_changes_nothing(self, journal: Journal, rules: Rules) -> None:
         refuse(journal, dictate(journal))
-        accept(journal, "1", {}, rules, KIM, DEVICE)
+        commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         with pytest.raises(UnreadableInput, match="waits for no person"):
-            accept(journal, "1", {}, rules, KIM, DEVICE)
+            commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         assert journal.trail.last_sequence() == 2
 
     def test_a_person_may_put_it_right_and_the_form_holds_for_him_too(self, journal: Journal, rules: Rules) -> None:
         refuse(journal, dictate(journal), "invalid:/quantity: breaks maximum 10")
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
-            accept(journal, "1", {"dock": "Q"}, rules, KIM, DEVICE)
+            commit_reviewed(journal, "1", {"dock": "Q"}, rules, KIM, DEVICE)
         assert len(journal.review.held_entries()) == 1
-        accept(journal, "1", {"quantity": 9}, rules, KIM, DEVICE)
+        commit_reviewed(journal, "1", {"quantity": 9}, rules, KIM, DEVICE)
         assert journal.queries.history("2").fields == fields(quantity=9)
 
     def test_what_was_said_again_meanwhile_is_not_counted_twice(self, journal: Journal, rules: Rules) -> None:
@@ -149,16 +149,16 @@ class TestEnteredOnceMore:
         refuse(journal, dictate(journal))
         dictate(journal, 1, recorded_at=now)
         with pytest.raises(UnreadableInput, match="recorded since then, as entry 2"):
-            accept(journal, "1", {}, rules, KIM, DEVICE)
-        assert accept(journal, "1", {}, rules, KIM, DEVICE, anyway=True).sequence == 3
+            commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
+        assert commit_reviewed(journal, "1", {}, rules, KIM, DEVICE, anyway=True).sequence == 3
 
     def test_a_dead_letter_only_when_its_tombstone_has_come(self, journal: Journal, rules: Rules) -> None:
         row = dictate(journal)
         journal.outbox.dead_letter(row.event_id, "packet too large", WITHHOLD)
         with pytest.raises(Unfinished, match="its tombstone is on its way"):
-            accept(journal, "1", {}, rules, KIM, DEVICE)
+            commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
-        assert accept(journal, "1", {}, rules, KIM, DEVICE).sequence == 2
+        assert commit_reviewed(journal, "1", {}, rules, KIM, DEVICE).sequence == 2
 
     def test_a_doubtful_time_stays_doubtful_and_the_time_is_that_of_the_saying(
         self, journal: Journal, rules: Rules
@@ -169,7 +169,7 @@ class TestEnteredOnceMore:
             meant, ACCEPT, lambda minted: entry_event(meant, minted, site="n", device="d", clock_believed=False)
         )
         refuse(journal, old)
-        new = json.loads(accept(journal, "1", {}, rules, KIM, DEVICE).body)
+        new = json.loads(commit_reviewed(journal, "1", {}, rules, KIM, DEVICE).body)
         assert (new[CLOCK], new["time"]) == ("unsynchronised", json.loads(old.body)["time"])
 
     def test_without_its_recording_it_rests_on_the_word_of_a_person(self, journal: Journal, rules: Rules) -> None:
@@ -180,7 +180,7 @@ class TestEnteredOnceMore:
         )
         with database(journal).writing():
             database(journal).execute("UPDATE outbox SET state = 'refused'")
-        accept(journal, "1", {}, rules, KIM, DEVICE)
+        commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         assert journal.queries.history("2").fields == FIELDS
         assert audit.verify(journal.trail).broken is None
 
@@ -190,12 +190,12 @@ class TestEnteredOnceMore:
         refuse(journal, dictate(journal))
         monkeypatch.setattr(Journal, "reenter", _fails)
         with pytest.raises(StorageFailed):
-            accept(journal, "1", {}, rules, KIM, DEVICE)
+            commit_reviewed(journal, "1", {}, rules, KIM, DEVICE)
         monkeypatch.undo()
         journal.close()
         with Journal.open(journal.directory) as again:
             assert list(again.queries.unread_utterances()) == []
-            assert accept(again, "1", {}, rules, KIM, DEVICE).sequence == 2
+            assert commit_reviewed(again, "1", {}, rules, KIM, DEVICE).sequence == 2
 
 
 class TestWhatChangesAnother:
@@ -206,9 +206,9 @@ class TestWhatChangesAnother:
         refuse(journal, first)
         refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
         with pytest.raises(UnreadableInput, match="2: changes entry 1, which waits too"):
-            accept(journal, "2", {}, rules, KIM, DEVICE)
-        now = accept(journal, "1", {}, rules, KIM, DEVICE, anyway=True)
-        new = json.loads(accept(journal, "2", {}, rules, KIM, DEVICE, anyway=True).body)
+            commit_reviewed(journal, "2", {}, rules, KIM, DEVICE)
+        now = commit_reviewed(journal, "1", {}, rules, KIM, DEVICE, anyway=True)
+        new = json.loads(commit_reviewed(journal, "2", {}, rules, KIM, DEVICE, anyway=True).body)
         assert new["data"]["amends"] == now.event_id
 
     def test_what_was_given_up_is_no_longer_there_to_be_changed(self, journal: Journal, rules: Rules) -> None:
@@ -217,9 +217,12 @@ class TestWhatChangesAnother:
         refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
         refuse(journal, dictate(journal, 2, act=Act.CANCEL, replaces=first.event_id, fields={}))
         journal.review.discard("1", "kim", "wrong", WITHHOLD)
-        assert json.loads(accept(journal, "2", {}, rules, KIM, DEVICE).body)["type"] == "dockvoice.entry.recorded.v1"
+        assert (
+            json.loads(commit_reviewed(journal, "2", {}, rules, KIM, DEVICE).body)["type"]
+            == "dockvoice.entry.recorded.v1"
+        )
         with pytest.raises(UnreadableInput, match="has nothing of what it cancels"):
-            accept(journal, "3", {}, rules, KIM, DEVICE)
+            commit_reviewed(journal, "3", {}, rules, KIM, DEVICE)
 
 
 class TestUnderANewName:
@@ -229,11 +232,11 @@ class TestUnderANewName:
         refuse(journal, dictate(journal), "another_instance")
         named = replace(DEVICE, device="dock-c")
         with Journal.open(tmp_path / "new") as new:
-            row = accept(new, "1", {}, rules, KIM, named, origin=journal)
+            row = commit_reviewed(new, "1", {}, rules, KIM, named, origin=journal)
             assert (row.sequence, json.loads(row.body)["source"]) == (1, "/sites/north/devices/dock-c")
             with database(journal).writing():  # as if the power had been cut before the former one knew
                 database(journal).execute("UPDATE outbox SET state = 'refused', reentered = NULL")
-            assert accept(new, "1", {}, rules, KIM, named, origin=journal) == row
+            assert commit_reviewed(new, "1", {}, rules, KIM, named, origin=journal) == row
             assert new.trail.last_sequence() == 1
         assert journal.review.held_entries() == []
 
@@ -245,11 +248,11 @@ class TestUnderANewName:
         journal.successor.note("it ends at 4")
         journal.close()
         with Journal.open(journal.directory) as former, Journal.open(tmp_path / "new") as new:
-            (waiting,) = former.review.under_review()
-            row = accept(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
+            (waiting,) = former.review.list_under_review()
+            row = commit_reviewed(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
             assert new.queries.history(row.event_id).fields == FIELDS
             assert new.copy_utterance(new.queries.history("1")).segment.pcm == said.segment.pcm
-            assert former.review.under_review() == []
+            assert former.review.list_under_review() == []
 
     def test_what_changes_an_entry_of_the_former_name_is_put_right_in_the_inventory(
         self, journal: Journal, tmp_path: Path, rules: Rules
@@ -258,7 +261,7 @@ class TestUnderANewName:
         journal.outbox.settle(first.event_id, Receipt(first.event_id, ReceiptOutcome.APPLIED))
         refuse(journal, dictate(journal, 1, act=Act.AMEND, replaces=first.event_id, fields=fields(quantity=5)))
         with Journal.open(tmp_path / "new") as new, pytest.raises(UnreadableInput, match="under the former name"):
-            accept(new, "2", {}, rules, KIM, DEVICE, origin=journal)
+            commit_reviewed(new, "2", {}, rules, KIM, DEVICE, origin=journal)
 
 
 @pytest.fixture
@@ -268,7 +271,7 @@ def judged(journal: Journal) -> Callable[[str], str]:
 
     def judging(body: str) -> str:
         found = validate(body.encode(), "dockvoice/north/dock-b/entries", "dockvoice", forms)
-        assert not isinstance(found, DeadLetter)
+        assert not isinstance(found, DeadLetterMessage)
         key = EnrolledKey("north", "dock-b", journal.public_key.keyid, None, revoked=False, key=journal.public_key)
         stranger = find_distrust(found.event, {key.keyid: key})
         return type(found).__name__ if stranger is None else stranger.reason

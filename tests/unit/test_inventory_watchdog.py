@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd import Notifier
-from inventory.ingest.watchdog import MAX_OUTAGE_S, Watchdog
+from inventory.ingest.watchdog import MAX_OUTAGE_S, OutageWatchdog
 
 ALIVE = b"WATCHDOG=1"
 
@@ -40,7 +40,7 @@ class Systemd:
 class World:
     """Broker, database and clock in one."""
 
-    connected = True
+    is_connected = True
     database = True
     s = 0.0
 
@@ -67,24 +67,24 @@ def world() -> World:
 
 
 @pytest.fixture
-def pulse(systemd: Systemd, world: World) -> Watchdog:
-    return Watchdog(world, world, world.clock, Notifier.from_environment())  # type: ignore[arg-type] # only what a pulse looks at
+def pulse(systemd: Systemd, world: World) -> OutageWatchdog:
+    return OutageWatchdog(world, world, world.clock, Notifier.from_environment())  # type: ignore[arg-type] # only what a pulse looks at
 
 
-def live(pulse: Watchdog, world: World, seconds: int) -> None:
+def live(pulse: OutageWatchdog, world: World, seconds: int) -> None:
     for _ in range(seconds):
         world.s += 1
         pulse.beat()
 
 
-def test_it_beats_twice_in_the_time_allowed(pulse: Watchdog, world: World, systemd: Systemd) -> None:
+def test_it_beats_twice_in_the_time_allowed(pulse: OutageWatchdog, world: World, systemd: Systemd) -> None:
     live(pulse, world, 60)
     assert systemd.heard == [ALIVE] * 4
 
 
-@pytest.mark.parametrize("away", ["connected", "database"])
+@pytest.mark.parametrize("away", ["is_connected", "database"])
 def test_an_outage_is_borne_for_a_while_and_then_no_longer(
-    pulse: Watchdog, world: World, systemd: Systemd, away: str
+    pulse: OutageWatchdog, world: World, systemd: Systemd, away: str
 ) -> None:
     setattr(world, away, False)
     live(pulse, world, 60)
@@ -95,7 +95,7 @@ def test_an_outage_is_borne_for_a_while_and_then_no_longer(
     assert systemd.heard == []
 
 
-def test_after_an_outage_it_beats_again(pulse: Watchdog, world: World, systemd: Systemd) -> None:
+def test_after_an_outage_it_beats_again(pulse: OutageWatchdog, world: World, systemd: Systemd) -> None:
     world.database = False
     live(pulse, world, int(MAX_OUTAGE_S) + 60)
     systemd.forget()
@@ -107,5 +107,5 @@ def test_after_an_outage_it_beats_again(pulse: Watchdog, world: World, systemd: 
 
 def test_nobody_is_told_where_nobody_watches(systemd: Systemd, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC")
-    live(Watchdog(world, world, world.clock, Notifier.from_environment()), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
+    live(OutageWatchdog(world, world, world.clock, Notifier.from_environment()), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
     assert systemd.heard == []

@@ -99,9 +99,9 @@ class TestInspecting:
     def test_beside_the_process_that_writes(self, journal: Journal, tmp_path: Path) -> None:
         row = committed(journal, utterance())
         with Journal.inspect(tmp_path / "state") as seen:
-            assert seen.outbox.due(10) == [row]
+            assert seen.outbox.load_due(10) == [row]
             second = committed(journal, utterance(1))
-            assert seen.outbox.due(10) == [row, second]
+            assert seen.outbox.load_due(10) == [row, second]
             assert seen.queries.counts() == journal.queries.counts()
 
     def test_it_cannot_write(self, journal: Journal, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def applied(journal: Journal, row: OutboxRow) -> None:
 class TestADeadLetter:
     def test_its_tombstone_is_owed_in_its_place_and_in_its_turn(self, journal: Journal, rows: list[OutboxRow]) -> None:
         assert journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
-        due = journal.outbox.due(10)
+        due = journal.outbox.load_due(10)
         assert [row.sequence for row in due] == [1, 2, 3]
         sent = json.loads(due[1].body)
         text = withheld_statement(sent)
@@ -51,7 +51,7 @@ class TestADeadLetter:
     ) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
-        assert [row.sequence for row in journal.outbox.due(10)] == [1, 3]
+        assert [row.sequence for row in journal.outbox.load_due(10)] == [1, 3]
         (held,) = journal.review.held_entries()
         assert (held.event_id, held.state, held.reasons) == (rows[1].event_id, OutboxState.DEAD, (TOO_LARGE,))
         assert journal.queries.counts().applied == 0
@@ -74,7 +74,7 @@ class TestADeadLetter:
         for row in rows:
             applied(journal, row)
         assert journal.outbox.reopen(2) == 2
-        assert [("withheld" in json.loads(row.body)) for row in journal.outbox.due(10)] == [True, False]
+        assert [("withheld" in json.loads(row.body)) for row in journal.outbox.load_due(10)] == [True, False]
         assert len(journal.review.held_entries()) == 1
 
 
@@ -85,7 +85,7 @@ class TestRetrying:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
         journal.review.retry("2", "kim")
-        assert journal.outbox.due(10) == rows
+        assert journal.outbox.load_due(10) == rows
         assert journal.review.held_entries() == []
         (decision,) = journal.queries.history("2").decisions
         assert (decision.decision, decision.who, decision.reason) == ("retry", "kim", None)
@@ -122,15 +122,15 @@ class TestUnderReview:
     def test_retrying_lets_it_be_read(self, journal: Journal, said: Utterance) -> None:
         journal.review.retry(said.utterance_id, "kim")
         assert list(journal.queries.unread_utterances()) == [said]
-        assert journal.review.under_review() == []
+        assert journal.review.list_under_review() == []
 
     def test_discarding_keeps_it_and_owes_nothing(self, journal: Journal, said: Utterance) -> None:
         journal.review.discard(said.utterance_id, "kim", "said again", tombstone)
-        assert (list(journal.queries.unread_utterances()), journal.review.under_review(), journal.outbox.due(10)) == (
-            [],
-            [],
-            [],
-        )
+        assert (
+            list(journal.queries.unread_utterances()),
+            journal.review.list_under_review(),
+            journal.outbox.load_due(10),
+        ) == ([], [], [])
         assert journal.queries.counts().ignored == 1
         assert journal.queries.history(said.utterance_id).decisions[0].reason == "said again"
 

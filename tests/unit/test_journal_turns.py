@@ -21,26 +21,26 @@ from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.records import (
     NOTHING_STANDS,
-    Because,
+    Cause,
     Commit,
     Draft,
-    Drop,
     Note,
     OutboxRow,
     Outcome,
     Park,
     Reason,
     StandingContext,
+    StoreDropped,
     Utterance,
     Verdict,
 )
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
-HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})
+HEEDED = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
+TAKEN_BACK = Verdict(Outcome.CANCEL, (Cause(Reason.TAKEN_BACK),), {})
 render = partial(entry_event, site="north", device="dock-3")
 
 
@@ -101,7 +101,7 @@ def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal
 def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> None:
     answer = said(journal, 2)
     pending = held(journal, 1, answer)
-    journal.store_dialogue_step([Drop(pending)], None, "op-17", render)
+    journal.store_dialogue_step([StoreDropped(pending)], None, "op-17", render)
     assert set(evidence(journal).values()) == {"spare"}
     kept = journal.queries.get_utterance(pending.utterance_id)
     assert kept is not None
@@ -114,7 +114,7 @@ def test_amended_and_cancelled_entries_follow_in_number_and_chain(journal: Journ
     correcting, cancelling = said(journal, 2), said(journal, 3)
     second = commit(journal, draft(correcting, act=Act.AMEND, replaces=first.event_id), quantity=15)
     third = commit(journal, draft(cancelling, act=Act.CANCEL, replaces=second.event_id))
-    events = [parse_event(row.body.encode()) for row in journal.outbox.due(10)]
+    events = [parse_event(row.body.encode()) for row in journal.outbox.load_due(10)]
     assert [event["type"].split(".")[2] for event in events] == ["recorded", "amended", "cancelled"]
     assert [event["sequence"] for event in events] == ["1", "2", "3"]
     assert (events[1]["data"]["amends"], events[1]["data"]["fields"]["quantity"]) == (first.event_id, 15)
@@ -127,11 +127,11 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     first = commit(journal, held(journal, 1))
     second = commit(journal, draft(said(journal, 2), act=Act.AMEND, replaces=first.event_id))
     third = commit(journal, draft(said(journal, 3), act=Act.AMEND, replaces=second.event_id))
-    assert journal.dialogue.refused_chain(third.event_id) == {}
+    assert journal.dialogue.load_refused_chain(third.event_id) == {}
     journal.outbox.settle(second.event_id, Receipt(second.event_id, ReceiptOutcome.REFUSED, ("invalid:/quantity",)))
-    assert journal.dialogue.refused_chain(third.event_id) == {second.event_id: first.event_id}
+    assert journal.dialogue.load_refused_chain(third.event_id) == {second.event_id: first.event_id}
     journal.outbox.dead_letter(third.event_id, "packet_too_large", lambda event: event)
-    assert journal.dialogue.refused_chain(third.event_id) == {
+    assert journal.dialogue.load_refused_chain(third.event_id) == {
         third.event_id: second.event_id,
         second.event_id: first.event_id,
     }
@@ -139,16 +139,16 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
     assert last is not None
     assert last.refused, "a dead letter is nothing that could be amended"
     every = [row.event_id for row in (first, second, third)]
-    assert journal.dialogue.accepted_or_pending(every) == {first.event_id}
+    assert journal.dialogue.select_accepted_or_pending(every) == {first.event_id}
     journal.outbox.reopen(second.sequence, second.sequence)
-    assert journal.dialogue.accepted_or_pending(every[1:]) == {second.event_id}, "the inventory is asked again"
+    assert journal.dialogue.select_accepted_or_pending(every[1:]) == {second.event_id}, "the inventory is asked again"
 
 
 def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: Journal) -> None:
     pending = held(journal, 1)
     parked = Park(pending.utterance_id, "unanswered", {"pallet_id": "007"})
     journal.store_dialogue_step([parked], None, "op-17", render)
-    assert [kept.utterance_id for kept in journal.review.under_review()] == [pending.utterance_id]
+    assert [kept.utterance_id for kept in journal.review.list_under_review()] == [pending.utterance_id]
     assert journal.queries.history(pending.utterance_id).fields == {"pallet_id": "007"}
     assert list(journal.queries.unread_utterances()) == []
     journal.review.retry(pending.utterance_id, "a person")
@@ -187,7 +187,7 @@ def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(t
         committed = commit(journal, pending)
     (tmp_path / "journal.db").write_bytes(before_the_commit)
     with Journal.open(tmp_path) as journal:
-        assert journal.outbox.due(10) == [committed]
+        assert journal.outbox.load_due(10) == [committed]
         assert journal.dialogue.load_state().draft is None
         assert list(journal.queries.unread_utterances()) == [], "what it rests on makes no second entry"
         assert set(evidence(journal).values()) == {"needed"}
@@ -196,14 +196,14 @@ def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(t
 def test_a_turn_that_is_kept_again_makes_no_second_event(journal: Journal) -> None:
     pending = held(journal, 1)
     assert commit(journal, pending) == commit(journal, pending)
-    assert [row.sequence for row in journal.outbox.due(10)] == [1]
+    assert [row.sequence for row in journal.outbox.load_due(10)] == [1]
 
 
 def test_what_is_committed_cannot_be_noted_otherwise(journal: Journal) -> None:
     pending = held(journal, 1)
     commit(journal, pending)
     with pytest.raises(ValueError, match="committed already"):
-        journal.store_dialogue_step([Drop(pending)], None, None, render)
+        journal.store_dialogue_step([StoreDropped(pending)], None, None, render)
 
 
 def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: P
         assert last is not None
         assert (last.draft.act, last.draft.replaces, last.fields["quantity"]) == (Act.AMEND, first.event_id, 15)
         assert rebuilt.dialogue.load_state().draft is None
-        assert len(rebuilt.review.under_review()) == 1
+        assert len(rebuilt.review.list_under_review()) == 1
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         (support,) = db.execute("SELECT support FROM entries WHERE sequence = 1").fetchone()
     assert json.loads(support) == [answer.utterance_id]
@@ -324,7 +324,7 @@ def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: J
     journal.store_dialogue_step([], None, "op-17", render)
     for row in rows:
         journal.outbox.settle(row.event_id, None)
-    journal.retention.remove_evidence(journal.retention.spare_evidence(10))
+    journal.retention.remove_evidence(journal.retention.list_spare_evidence(10))
     assert journal.retention.prune(2) == 2
     assert once.utterance_id in evidence(journal)
     assert audit.verify(journal.trail).broken is None
@@ -346,11 +346,7 @@ def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
         journal.dialogue.load_state().draft,
         journal.dialogue.load_state().operator,
         journal.dialogue.last_entry(),
-    ) == (
-        None,
-        None,
-        None,
-    )
+    ) == (None, None, None)
 
 
 def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
@@ -369,9 +365,13 @@ def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path
     forms = load_forms(repository / "schemas" / "forms")
     judged = [
         validate(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms)
-        for row in journal.outbox.due(10)
+        for row in journal.outbox.load_due(10)
     ]
-    assert [one.event.replaces for one in judged if isinstance(one, Valid)] == [None, first.event_id, second.event_id]
+    assert [one.event.replaces for one in judged if isinstance(one, ValidMessage)] == [
+        None,
+        first.event_id,
+        second.event_id,
+    ]
 
 
 def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:

@@ -19,7 +19,7 @@ from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
 from edge.keep.journal import Journal
-from edge.records import Closing, Outcome
+from edge.records import ClosedBy, Outcome
 from tests.fakes import ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance
 
@@ -38,7 +38,7 @@ def spoken(directory: Path, rules: Rules, said: Sequence[str | tuple[str, dict[s
             text, fields = (one, None) if isinstance(one, str) else one
             reading, heard = parse_typed(text, rules), utterance(number)
             kept = journal.store_utterance(heard)
-            verdict = decide(reading, Closing.PAUSE, rules)
+            verdict = decide(reading, ClosedBy.PAUSE, rules)
             if fields is None and verdict.outcome is Outcome.ACCEPT:
                 fields = dict(verdict.fields)
             if fields is None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.audio.pcm import NoiseFloor, is_telephone_band, sound_level
+from edge.audio.pcm import NoiseFloor, is_telephone_band, measure_sound_level
 
 CHANCE = np.random.default_rng(2)
 
@@ -15,11 +15,11 @@ def noise(rms: float, samples: int = 320) -> bytes:
 
 def test_the_floor_is_what_surrounds_the_speech_and_rises_after_three_seconds() -> None:
     floor = NoiseFloor()
-    quiet = [floor.update(sound_level(noise(30))) for _ in range(50)][-1]
-    amid_speech = [floor.update(sound_level(noise(3000))) for _ in range(100)][-1]
+    quiet = [floor.update(measure_sound_level(noise(30))) for _ in range(50)][-1]
+    amid_speech = [floor.update(measure_sound_level(noise(3000))) for _ in range(100)][-1]
     assert quiet == pytest.approx(-61, abs=2)
     assert amid_speech == pytest.approx(quiet, abs=1)
-    later = [floor.update(sound_level(noise(3000))) for _ in range(60)][-1]
+    later = [floor.update(measure_sound_level(noise(3000))) for _ in range(60)][-1]
     assert later == pytest.approx(-21, abs=2)
 
 

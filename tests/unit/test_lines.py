@@ -10,26 +10,26 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import DialogueStatus
-from edge.agent.events import Decided, SourceEnded
+from edge.agent.events import SourceEnded, UtteranceDecided
 from edge.agree.dialogue.table import State
 from edge.cli.lines import make_event_logger, make_event_printer
-from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
+from edge.records import Cause, ClosedBy, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
 
 SAID = ("seven", "four", "two")
 
 
-def decided(outcome: Outcome, reason: Because, ask: str | None = None) -> Decided:
-    segment = Segment(0, 1600, 16_000, 24_000, Closing.PAUSE, b"")
+def decided(outcome: Outcome, reason: Cause, ask: str | None = None) -> UtteranceDecided:
+    segment = Segment(0, 1600, 16_000, 24_000, ClosedBy.PAUSE, b"")
     utterance = Utterance("0199", "pallet-move", "sha256:f00d", datetime(2026, 11, 20, tzinfo=UTC), segment)
     words = tuple(Word(word, 0.0, 0.1, 1.0) for word in SAID)
     reading = Reading("vosk/x", "pallet-move", words, {"pallet_id": FieldReading("742", SAID, 1.0)})
     row = OutboxRow("event-1", 7, "{}") if outcome is Outcome.ACCEPT else None
     fields: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"} if row else {}
-    return Decided(utterance, reading, Verdict(outcome, (reason,), fields, ask), row, 0.025)
+    return UtteranceDecided(utterance, reading, Verdict(outcome, (reason,), fields, ask), row, 0.025)
 
 
-ACCEPTED = decided(Outcome.ACCEPT, Because(Reason.COMPLETE))
-ASKED = decided(Outcome.ASK, Because(Reason.FIELD_MISSING, "dock"), ask="dock")
+ACCEPTED = decided(Outcome.ACCEPT, Cause(Reason.COMPLETE))
+ASKED = decided(Outcome.ASK, Cause(Reason.FIELD_MISSING, "dock"), ask="dock")
 
 
 def test_a_log_never_holds_a_word_of_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,9 +90,9 @@ def test_what_was_agreed_in_a_conversation_is_told_as_it_is_recorded(
 def test_what_the_dialogue_made_of_an_utterance_is_told_in_the_place_of_its_verdict_alone(
     form: Form, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    yes = decided(Outcome.REPEAT, Because(Reason.NOT_UNDERSTOOD))
-    heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-    others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
+    yes = decided(Outcome.REPEAT, Cause(Reason.NOT_UNDERSTOOD))
+    heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
+    others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Cause(Reason.TAKEN_BACK),), {}))
     agreed = replace(RECORDED, row=None, noted=(others, Note("0199", yes.reading, heeded), Park("0197", "superseded")))
     for show in (
         make_event_printer(form, {}, as_json=True),

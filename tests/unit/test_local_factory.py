@@ -16,9 +16,9 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Reading, TurnExpectation
 from edge.config import Settings
-from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.local.factory import make_recogniser, recogniser_language
-from edge.understand.local.incremental import PIECE, Speculation, SpeculativeAttention
+from edge.understand.local.incremental import PIECE, Speculation, SpeculativeListener
 from edge.understand.local.vosk import VoskInterpreter
 
 
@@ -76,7 +76,7 @@ class Ahead:
         self.made: list[Counting] = []
         self.judged: list[Reading] = []
         self.speculation = Speculation()
-        self.attention = SpeculativeAttention(self._begin, self._judge, self.speculation)
+        self.attention = SpeculativeListener(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> Counting:
         self.made.append(Counting())
@@ -96,7 +96,7 @@ class Ahead:
         return b"".join(self.made[-1].pieces)
 
     def finish(self, pcm: bytes) -> Reading:
-        segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, Closing.PAUSE, pcm)
+        segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, ClosedBy.PAUSE, pcm)
         now = datetime(2026, 11, 20, tzinfo=UTC)
         return asyncio.run(self.attention.finish(Utterance("0", "f", "microphone", now, segment)))
 

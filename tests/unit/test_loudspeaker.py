@@ -14,7 +14,7 @@ from edge.audio.sound_server import NULL_SINK, PlaybackSink
 from edge.records import SAMPLE_RATE
 from edge.speak import loudspeaker as module
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.mixer import Rank
+from edge.speak.mixer import PhrasePriority
 from tests.rows import each_of
 
 SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
@@ -95,7 +95,7 @@ async def seen(condition: Callable[[], bool]) -> None:
 
 
 def speak(speaker: Loudspeaker) -> None:
-    phrase = speaker.queue_phrase(Rank.REPLY)
+    phrase = speaker.queue_phrase(PhrasePriority.REPLY)
     assert phrase is not None
     speaker.append_sound(phrase, SOUND)
     speaker.end_phrase(phrase)
@@ -147,7 +147,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
             keeping = group.create_task(speaker.keep_open())
             card.streams[0].finished()
             await seen(lambda: not speaker.is_open)
-            assert speaker.queue_phrase(Rank.REPLY) is None
+            assert speaker.queue_phrase(PhrasePriority.REPLY) is None
             card.there = True
             await seen(lambda: speaker.is_open)
             assert card.streams[0].closed
@@ -198,7 +198,7 @@ def test_a_device_of_another_rate_or_with_two_channels_gets_what_it_wants(rate: 
     async def test(speaker: Loudspeaker) -> None:
         await speaker.open()
         tone = (np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) * 10_000).astype(np.int16)
-        phrase = speaker.queue_phrase(Rank.REPLY)
+        phrase = speaker.queue_phrase(PhrasePriority.REPLY)
         assert phrase is not None
         speaker.append_sound(phrase, tone)
         heard = card.streams[0].take(50)

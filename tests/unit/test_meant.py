@@ -11,26 +11,26 @@ from typing import Any
 from dockvoice_protocol.records import FieldValue
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import dictate_sources
 from edge.agree.decide import Rules
 from edge.config import Endpoint
 from edge.hear.endpointing import Gate
 from edge.keep.journal_thread import JournalThread
-from edge.records import Entry, Minted, Segment
+from edge.records import Entry, EventIds, Segment
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
-def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+def render(entry: Entry, minted: EventIds) -> dict[str, Any]:
     return {"id": minted.event_id, "instance": minted.instance, "fields": dict(entry.fields)}
 
 
 def heard(
     directory: Path, rules: Rules, meant: Callable[[Segment], Segment | None], *, live: bool = True
-) -> tuple[list[Decided], ScriptedInterpreter]:
+) -> tuple[list[UtteranceDecided], ScriptedInterpreter]:
     told: list[DictationEvent] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
     with JournalThread(directory) as desk:
@@ -43,16 +43,9 @@ def heard(
             gate=Gate(push_to_talk=False),
             meant=meant,
         )
-        dictation = Dictation(
-            listening,
-            works=works,
-            executor=desk,
-            operator=None,
-            render=render,
-            tell=told.append,
-        )
+        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=render, tell=told.append)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
-    return [one for one in told if isinstance(one, Decided)], interpreter
+    return [one for one in told if isinstance(one, UtteranceDecided)], interpreter
 
 
 def test_what_is_not_meant_for_the_device_is_neither_read_nor_kept(tmp_path: Path, rules: Rules) -> None:

@@ -7,12 +7,12 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_off_talk
 from edge.agree.one_breath import split_two_things_sharing_values
-from edge.records import Closing, Outcome, Verdict
+from edge.records import ClosedBy, Outcome, Verdict
 from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 
@@ -26,7 +26,7 @@ def said(value: FieldValue | None, confidence: float = 1.0) -> FieldReading:
     return FieldReading(value, ("some", "words"), confidence)
 
 
-def reading(not_understood: NotUnderstood | None = None, /, **fields: FieldReading) -> Reading:
+def reading(not_understood: NotUnderstoodReason | None = None, /, **fields: FieldReading) -> Reading:
     return Reading("scripted", "pallet-move", (), fields, not_understood)
 
 
@@ -35,23 +35,23 @@ UNSURE_DOCK = reading(pallet_id=said("742"), quantity=said(12), dock=said("B", 0
 
 
 def answered(
-    before: Reading, answer: Reading, rules: Rules, closing: Closing = Closing.PAUSE, *, correcting: bool = False
+    before: Reading, answer: Reading, rules: Rules, closing: ClosedBy = ClosedBy.PAUSE, *, correcting: bool = False
 ) -> tuple[Reading, Verdict]:
     merged = with_answer(before, "dock", answer, closing, rules, correcting=correcting)
-    return merged, decide(merged, Closing.PAUSE, rules)
+    return merged, decide(merged, ClosedBy.PAUSE, rules)
 
 
 @each_of(
     ("answer", "closing"),
     [
-        (reading(NotUnderstood.NO_WORDS), Closing.PAUSE),
-        (reading(NotUnderstood.NOT_DICTATION), Closing.PAUSE),
-        (reading(), Closing.PAUSE),
-        (reading(dock=said("D")), Closing.BROKEN_OFF),
+        (reading(NotUnderstoodReason.NO_WORDS), ClosedBy.PAUSE),
+        (reading(NotUnderstoodReason.NOT_DICTATION), ClosedBy.PAUSE),
+        (reading(), ClosedBy.PAUSE),
+        (reading(dock=said("D")), ClosedBy.BROKEN_OFF),
     ],
 )
 def test_an_answer_that_cannot_be_read_changes_nothing_and_the_field_is_asked_again(
-    rules: Rules, answer: Reading, closing: Closing
+    rules: Rules, answer: Reading, closing: ClosedBy
 ) -> None:
     merged, verdict = answered(WITHOUT_DOCK, answer, rules, closing)
     assert merged == WITHOUT_DOCK

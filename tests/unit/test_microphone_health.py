@@ -3,15 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.audio.pcm import sound_level
+from edge.audio.pcm import measure_sound_level
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import (
-    FaultBegan,
-    FaultEnded,
-    FaultKind,
-    MicrophoneEvent,
-    MicrophoneHealth,
-)
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent, MicrophoneHealth
 from tests.rows import each_of
 
 RETURNS = 3
@@ -45,7 +39,7 @@ class Worn:
         return self._pieces * PIECE / RATE / self._speed
 
     def brings(self, pcm: bytes, seconds: float, *, lost_every: int = 0) -> None:
-        level = sound_level(pcm)
+        level = measure_sound_level(pcm)
         for number in range(round(seconds * 50 * self._speed)):
             self._pieces += 1
             lost = bool(lost_every) and number % lost_every == 0
@@ -140,7 +134,7 @@ def test_a_clock_that_is_a_little_off_and_a_burst_after_a_hold_up_are_no_other_r
     for number in range(50 * 60):
         on_time = (number + 1) * 0.02 * 1.002
         arrived = max(on_time, 11.5) if 500 < number < 600 else on_time
-        assert health.note_sound(sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
+        assert health.note_sound(measure_sound_level(ROOM), (number + 1) * PIECE, arrived, lost=False) == []
 
 
 def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:

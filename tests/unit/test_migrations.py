@@ -63,7 +63,7 @@ def test_a_later_change_is_applied_to_a_journal_that_has_entries(
     with pytest.raises(UnreadableInput, match="older dockvoice; start the agent once"):
         Journal.inspect(tmp_path)
     with Journal.open(tmp_path) as journal:
-        assert journal.outbox.due(10) == [committed]
+        assert journal.outbox.load_due(10) == [committed]
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
         assert db.execute("SELECT sequence, mood FROM entries").fetchall() == [(1, None)]
         assert [name for (name,) in db.execute("SELECT name FROM _sqlite_migrations ORDER BY id")] == [

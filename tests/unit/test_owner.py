@@ -39,7 +39,7 @@ def test_another_name_is_refused_and_told_what_to_do_first(
 def test_also_where_all_that_was_delivered_made_room(journal: Journal) -> None:
     for _ in range(3):
         journal.outbox.settle(commit(journal), None)
-    journal.retention.remove_evidence(journal.retention.spare_evidence(3))
+    journal.retention.remove_evidence(journal.retention.list_spare_evidence(3))
     assert journal.retention.prune(3) == 2
     with pytest.raises(Misconfigured):
         journal.outbox.demand_owner("/sites/hall/devices/dock-2")

@@ -10,10 +10,10 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, Usage
-from edge.config import InterpreterKind, InterpreterSettings, ReadMode
-from edge.ports import Attention, Interpreter
+from edge.config import InterpreterKind, InterpreterSettings, ReadingSource
+from edge.ports import Interpreter, UtteranceListener
 from edge.records import Utterance
-from edge.understand.panel import Arrival, Member, Panel, PanelAnswer, PanelSettings
+from edge.understand.panel import ArrivalTime, Member, Panel, PanelAnswer, PanelSettings
 from edge.understand.prices import Budget
 from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
 from tests.fakes import reading
@@ -37,7 +37,7 @@ class Timed(Interpreter):
         self.heard: list[bytes] = []
         self.called_off = 0
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return _TimedAttention(self)
 
     async def read(self) -> Reading:
@@ -53,7 +53,7 @@ class Timed(Interpreter):
         return replace(answer, interpreter=self.name)
 
 
-class _TimedAttention(Attention):
+class _TimedAttention(UtteranceListener):
     def __init__(self, interpreter: Timed) -> None:
         self._interpreter = interpreter
 
@@ -84,7 +84,7 @@ def run(
     bench: Bench,
     *first: Timed,
     second: Timed | None = None,
-    mode: ReadMode = ReadMode.PANEL,
+    mode: ReadingSource = ReadingSource.PANEL,
     hedge_s: float | None = None,
     then: Callable[[Panel], Awaitable[None]] | None = None,
 ) -> tuple[Reading, float]:
@@ -133,7 +133,7 @@ def test_a_late_answer_is_noted_with_its_reading_and_its_cost(bench: Bench) -> N
 
     run(bench, Timed("gpt", (5, PAID_FOR)), then=later)
     (late,) = bench.noted
-    assert (late.came, late.interpreter) == (Arrival.LATE, "gpt")
+    assert (late.came, late.interpreter) == (ArrivalTime.LATE, "gpt")
     assert late.reading is not None
     assert late.usage is not None
     assert late.usage.cost_usd == pytest.approx(COST)
@@ -163,7 +163,7 @@ def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench)
 
 def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:
     bench.ours.answers = [(0.3, SAID)]
-    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=ReadMode.CLOUD_FIRST)
+    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=ReadingSource.CLOUD_FIRST)
     assert took == pytest.approx(0.3)
     assert (read.fields["pallet_id"].value, read.fields["pallet_id"].rivals) == ("991", (FIELDS["pallet_id"],))
 
@@ -174,7 +174,7 @@ def test_an_answer_that_is_none_is_paid_for(bench: Bench) -> None:
     bench.budget = Budget(0.003, TODAY)
     read, _ = run(bench, Timed("gpt", (0.1, prose)))
     (noted,) = bench.noted
-    assert (noted.reading, noted.came) == (None, Arrival.IN_TIME)
+    assert (noted.reading, noted.came) == (None, ArrivalTime.IN_TIME)
     assert bench.budget.is_spent(TODAY)
     assert read.deferrable
 
@@ -205,7 +205,7 @@ def test_what_was_deferred_is_read_by_the_first_that_answers(bench: Bench) -> No
         assert (await panel.read_deferred(utterance())).interpreter == "gemini"
 
     run(bench, gpt, gemini, then=later)
-    assert [one.came for one in bench.noted if one.interpreter == "gemini"][-1] is Arrival.DEFERRED
+    assert [one.came for one in bench.noted if one.interpreter == "gemini"][-1] is ArrivalTime.DEFERRED
 
 
 @pytest.mark.parametrize(

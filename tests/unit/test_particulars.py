@@ -19,15 +19,15 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldValue, Reading, UnitFactor
 from edge.config import Settings
-from edge.deliver.device_events import entry_event, make_particulars
-from edge.records import Entry, Minted, Particulars, SiteTime
+from edge.deliver.device_events import entry_event, make_derived_fields_function
+from edge.records import DerivedFields, Entry, EventIds, SiteCalendar
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
-BERLIN = SiteTime(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
-AT_HALF_PAST_TWO = SiteTime(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)})
-CHATHAM = SiteTime(ZoneInfo("Pacific/Chatham"))
+BERLIN = SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
+AT_HALF_PAST_TWO = SiteCalendar(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)})
+CHATHAM = SiteCalendar(ZoneInfo("Pacific/Chatham"))
 
 
 @each_of(
@@ -53,11 +53,11 @@ CHATHAM = SiteTime(ZoneInfo("Pacific/Chatham"))
         (AT_HALF_PAST_TWO, "2026-03-29T01:30:00", "2026-03-29", "one", "+02:00"),
         (CHATHAM, "2026-11-20T10:14:59", "2026-11-20", None, "+13:45"),
         (CHATHAM, "2026-11-20T10:15:00", "2026-11-21", None, "+13:45"),
-        (SiteTime(ZoneInfo("America/St_Johns")), "2026-01-01T03:29:00", "2025-12-31", None, "-03:30"),
+        (SiteCalendar(ZoneInfo("America/St_Johns")), "2026-01-01T03:29:00", "2025-12-31", None, "-03:30"),
     ],
 )
 def test_a_moment_has_one_business_day_and_shift(
-    site: SiteTime, moment: str, day: str, shift: str | None, offset: str
+    site: SiteCalendar, moment: str, day: str, shift: str | None, offset: str
 ) -> None:
     found = site.at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
     assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
@@ -140,14 +140,16 @@ def test_a_form_that_names_no_field_for_its_particulars_is_told(
     assert told in str(caught.value)
 
 
-def of(repository: Path, directory: Path, fields: dict[str, FieldValue], **settings: Any) -> tuple[Entry, Particulars]:
+def of(
+    repository: Path, directory: Path, fields: dict[str, FieldValue], **settings: Any
+) -> tuple[Entry, DerivedFields]:
     (directory / "items.csv").write_text("value\nA1\nA2\n", encoding="utf-8")
     (directory / "items.units.csv").write_text("value,unit,factor,base\nA1,CS,12,EA\n", encoding="utf-8")
     form, catalogue = load_form(written(repository, directory)), Catalogue.load(directory)
     moment = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
     reading = Reading("test", form.name, (), {})
     entry = Entry("01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b", form.name, fields, None, moment, reading, "ab" * 32, 1.0)
-    return entry, make_particulars(Settings(**settings), form, catalogue)(entry)
+    return entry, make_derived_fields_function(Settings(**settings), form, catalogue)(entry)
 
 
 def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: Path, tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
     workday = {"zone": "Europe/Berlin", "begins": "06:00", "shifts": {"early": "06:00", "night": "22:00"}}
     entry, beside = of(repository, tmp_path, fields, workday=workday)
     named: dict[str, Any] = {"site": "north", "device": "dock-3", "particulars": beside}
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
+    minted = EventIds("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     for act in (Act.RECORD, Act.AMEND):
         event = entry_event(replace(entry, act=act, replaces=minted.event_id), minted, **named)
         data = parse_event(to_json_bytes(event | seal(1)))["data"]
@@ -180,8 +182,8 @@ def test_without_a_factor_a_quantity_stays_as_it_was_said(
     fields: dict[str, FieldValue], repository: Path, tmp_path: Path
 ) -> None:
     entry, beside = of(repository, tmp_path, fields)
-    assert beside == Particulars()
-    minted = Minted("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
+    assert beside == DerivedFields()
+    minted = EventIds("01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11", 1, "0" * 64, INSTANCE)
     event = entry_event(entry, minted, site="north", device="dock-3", particulars=beside)
     assert event == entry_event(entry, minted, site="north", device="dock-3")
     assert event["type"] == RECORDED in SCHEMAS

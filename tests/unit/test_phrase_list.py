@@ -49,7 +49,7 @@ def test_a_pattern_stands_for_its_phrases_and_finds_just_these(pattern: str) -> 
 )
 def test_a_pattern_that_is_none_says_what_is_wrong(pattern: str, named: str) -> None:
     with pytest.raises(PatternError, match="put") as failed:
-        phrases(pattern)
+        tuple(phrases(pattern))
     assert named in str(failed.value)
 
 

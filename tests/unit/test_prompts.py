@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Started
+from edge.agree.dialogue.interface import DeviceStarted
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import RecentEntries, StandingEntry
 from edge.records.speech import Prompt, Say
@@ -105,7 +105,7 @@ def test_forms_that_are_shipped_ask_in_every_language(language: str) -> None:
 def test_when_an_entry_was_recorded_is_told(minutes: int, told: Say, rules: Rules) -> None:
     fields: dict[str, FieldValue] = {"pallet_id": "743", "quantity": 12, "dock": "B"}
     dialogue = Dialogue(rules)
-    dialogue.handle(Started())
+    dialogue.handle(DeviceStarted())
     entry = StandingEntry("e1", rules.form.name, fields, None, NOON - timedelta(minutes=minutes))
     dialogue.set_recent_entries(RecentEntries(NOON, (entry,)))
     (said,) = (one for one in dialogue.handle(heard("u1", "look up pallet 743", rules)) if isinstance(one, Say))

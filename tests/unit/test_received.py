@@ -49,9 +49,7 @@ def announced(*lines: ExpectedLine) -> Expectations:
         (
             [entry("742", 24, item="A100"), entry("743", 6, item="A200"), entry("744", 1, item="A100")],
             EntryTotals(
-                3,
-                0,
-                ({"item": "A100", "quantity": 25, "uom": "CS"}, {"item": "A200", "quantity": 6, "uom": "CS"}),
+                3, 0, ({"item": "A100", "quantity": 25, "uom": "CS"}, {"item": "A200", "quantity": 6, "uom": "CS"})
             ),
         ),
         # Of one the item is not known: then what they come to is told by units alone.

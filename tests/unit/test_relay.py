@@ -11,16 +11,16 @@ from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
     MOST_REFUSALS,
     NEVER_ARRIVES_REASON,
-    Alarm,
     Command,
-    DeadLetter,
-    Publish,
-    ReadLast,
-    ReadPending,
+    CountPuback,
+    DeadLetterRow,
+    PublishRow,
+    RaiseAlarm,
+    ReadLastRow,
+    ReadPendingRows,
     Relay,
-    Reopen,
-    Sent,
-    Settle,
+    ReopenRows,
+    SettleRow,
 )
 from edge.records import OutboxRow
 from tests.rows import each_of
@@ -44,8 +44,8 @@ def relay(*, settle: SettleBy = SettleBy.RECEIPT, window: int = 3, receive_maxim
 
 
 def published(commands: list[Command]) -> list[int]:
-    assert all(isinstance(command, Publish) for command in commands)
-    return [command.row.sequence for command in commands if isinstance(command, Publish)]
+    assert all(isinstance(command, PublishRow) for command in commands)
+    return [command.row.sequence for command in commands if isinstance(command, PublishRow)]
 
 
 def answer(sequence: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> Receipt:
@@ -86,7 +86,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
     machine = relay(settle=settle)
     machine.add_rows(rows(1), now=0)
     alarm = machine.handle_puback("event-1", code)
-    assert alarm[0] == Alarm(code, puback_meaning(code))
+    assert alarm[0] == RaiseAlarm(code, puback_meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
         wait = machine.due_in_s(now)
@@ -95,7 +95,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         assert machine.publish_due(now + wait - 0.001) == []
         now += wait
         assert published(machine.publish_due(now)) == [1]
-        assert Alarm(code, puback_meaning(code)) not in machine.handle_puback("event-1", code)
+        assert RaiseAlarm(code, puback_meaning(code)) not in machine.handle_puback("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
 
@@ -116,14 +116,14 @@ def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     assert machine.handle_disconnect() == []
     assert machine.due_in_s(0) is None
     assert machine.publish_due(1000) == []
-    assert machine.handle_connect(20) == [ReadPending(3)]
+    assert machine.handle_connect(20) == [ReadPendingRows(3)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [1, 2]
 
 
 @each_of(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
 def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_maximum: int, limit: int) -> None:
     machine = relay(window=window, receive_maximum=None)
-    assert machine.handle_connect(receive_maximum) == [ReadPending(limit)]
+    assert machine.handle_connect(receive_maximum) == [ReadPendingRows(limit)]
     assert published(machine.add_rows(rows(1, 2, 3, 4, 5), now=0)) == [1, 2, 3, 4, 5][:limit]
     assert machine.handle_new_row() == []
 
@@ -131,15 +131,15 @@ def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_
 def test_room_is_filled_as_soon_as_there_is_some() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2, 3), now=0)
-    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), ReadPending(3)]
+    assert machine.handle_receipt(answer(2)) == [SettleRow("event-2", answer(2)), ReadPendingRows(3)]
     assert published(machine.add_rows(rows(1, 3, 4), now=0)) == [4]
 
 
 def test_a_journal_that_had_no_more_is_asked_only_when_it_has() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
-    assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
-    assert machine.handle_new_row() == [ReadPending(3)]
+    assert machine.handle_receipt(answer(1)) == [SettleRow("event-1", answer(1))]
+    assert machine.handle_new_row() == [ReadPendingRows(3)]
     assert published(machine.add_rows(rows(2, 3), now=0)) == [3]
 
 
@@ -147,13 +147,13 @@ def test_a_journal_that_had_no_more_is_asked_only_when_it_has() -> None:
 def test_any_receipt_settles_with_what_it_says(outcome: ReceiptOutcome) -> None:
     machine = relay()
     machine.add_rows(rows(1), now=0)
-    assert machine.handle_receipt(answer(1, outcome)) == [Settle("event-1", answer(1, outcome))]
+    assert machine.handle_receipt(answer(1, outcome)) == [SettleRow("event-1", answer(1, outcome))]
     assert machine.due_in_s(0) is None
 
 
 @each_of("code", [0, 16])
 def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
-    for settle, command in ((SettleBy.RECEIPT, Sent("event-1")), (SettleBy.BROKER, Settle("event-1", None))):
+    for settle, command in ((SettleBy.RECEIPT, CountPuback("event-1")), (SettleBy.BROKER, SettleRow("event-1", None))):
         machine = relay(settle=settle)
         machine.add_rows(rows(1), now=0)
         assert machine.handle_puback("event-1", code) == [command]
@@ -163,7 +163,7 @@ def test_a_puback_settles_only_where_there_are_no_receipts(code: int) -> None:
 def refused_until_it_is_enough(machine: Relay, code: int) -> list[Command]:
     """Row 1, refused once, is refused as often as it may be; what the relay wants at the last time."""
     for _ in range(MOST_REFUSALS - 2):
-        assert DeadLetter not in map(type, machine.handle_puback("event-1", code))
+        assert DeadLetterRow not in map(type, machine.handle_puback("event-1", code))
     return machine.handle_puback("event-1", code)
 
 
@@ -174,8 +174,8 @@ def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(cod
     machine.handle_puback("event-1", code)
     machine.handle_puback("event-2", 0)
     assert refused_until_it_is_enough(machine, code)[-2:] == [
-        DeadLetter("event-1", puback_meaning(code).name),
-        ReadPending(3),
+        DeadLetterRow("event-1", puback_meaning(code).name),
+        ReadPendingRows(3),
     ]
     assert published(machine.add_rows(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
@@ -186,14 +186,14 @@ def test_a_broker_that_refuses_everything_makes_no_dead_letters(code: int) -> No
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", code)
     machine.handle_puback("event-2", code)
-    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, code))
+    assert DeadLetterRow not in map(type, refused_until_it_is_enough(machine, code))
 
 
 def test_what_is_taken_at_last_is_no_dead_letter() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
     for code in [153] * (MOST_REFUSALS - 1) + [0, 153]:
-        assert DeadLetter not in map(type, machine.handle_puback("event-1", code))
+        assert DeadLetterRow not in map(type, machine.handle_puback("event-1", code))
         machine.handle_puback("event-2", 0)
 
 
@@ -214,7 +214,7 @@ def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
     machine.add_rows(rows(1), now=0)
     machine.handle_puback("event-1", TOO_LARGE)
     machine.handle_disconnect()
-    assert machine.handle_connect(20) == [ReadPending(2)]
+    assert machine.handle_connect(20) == [ReadPendingRows(2)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [2]
     assert machine.due_in_s(1) == TIMEOUT_S - 1
 
@@ -223,20 +223,20 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
     machine, now = relay(), 0.0
     machine.add_rows(rows(1), now)
     for _ in range(MOST_REFUSALS - 1):
-        assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
+        assert DeadLetterRow not in map(type, hung_up_over(machine, "event-1"))
         machine.add_rows(rows(1, 2), now)
         machine.handle_puback("event-2", 0)
         now += machine.due_in_s(now) or 0
         machine.publish_due(now)
-    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
+    assert DeadLetterRow("event-1", puback_meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
 
 
 def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
     machine = relay()
     for _ in range(2 * MOST_REFUSALS):
         machine.add_rows(rows(1, 2), now=0)
-        assert DeadLetter not in map(type, hung_up_over(machine, "event-1"))
-        assert DeadLetter not in map(type, hung_up_over(machine, "event-2"))
+        assert DeadLetterRow not in map(type, hung_up_over(machine, "event-1"))
+        assert DeadLetterRow not in map(type, hung_up_over(machine, "event-2"))
 
 
 def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_try() -> None:
@@ -262,15 +262,15 @@ def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     all_refused(machine, 16)
     assert published(machine.add_rows(rows(*range(1, 18)), now=0)) == [17]
     machine.handle_puback("event-17", 0)
-    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
+    assert DeadLetterRow("event-1", puback_meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     machine = relay(window=1)
     all_refused(machine, 17)
     assert machine.add_rows(rows(*range(1, 19)), now=0) == []
-    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
-    assert Alarm(TOO_LARGE, puback_meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
+    assert DeadLetterRow not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
+    assert RaiseAlarm(TOO_LARGE, puback_meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
 
 def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:
@@ -311,7 +311,7 @@ def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says
     assert machine.handle_gap_report(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
     assert published(machine.publish_due(TIMEOUT_S)) == [7, 8]
     assert machine.handle_gap_report(early(7, expected=3), now=TIMEOUT_S) == []
-    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), ReadPending(3)]
+    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [ReopenRows(3), ReadPendingRows(3)]
     assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
 
 
@@ -339,7 +339,7 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
     while now < 24 * 3600:
         machine.handle_receipt(answer(1))
         machine.add_rows(rows(2), now=now)
-        if Reopen(1) in machine.handle_gap_report(early(2, expected=1), now=now):
+        if ReopenRows(1) in machine.handle_gap_report(early(2, expected=1), now=now):
             reopened.append(now)
             machine.add_rows(rows(1, 2), now=now)
         now += 10
@@ -351,13 +351,13 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
 
 def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [ReadLast()]
+    assert machine.add_rows([], now=0) == [ReadLastRow()]
     assert not machine.has_inventory_answered_all
     assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
     assert not machine.has_inventory_answered_all
     machine.handle_puback("event-9", 0)
-    assert machine.handle_receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
+    assert machine.handle_receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == SettleRow(
         "event-9", answer(9, ReceiptOutcome.DUPLICATE)
     )
     assert machine.has_inventory_answered_all
@@ -375,24 +375,24 @@ def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_
         "it may have been the answer all the same: the question is put again"
     )
     assert machine.handle_gap_report(early(9, expected=1), now=0.2) == []
-    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
+    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [ReopenRows(1), ReadPendingRows(3)]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
     machine = relay(window=1)
     machine.add_rows([], now=0)
     machine.republish_last_row(row(9), now=0)
-    assert machine.handle_new_row() == [ReadPending(1)]
+    assert machine.handle_new_row() == [ReadPendingRows(1)]
     assert published(machine.add_rows(rows(10), now=1)) == [10]
 
 
 def test_where_an_inventory_shows_that_sends_receipts_the_brokers_word_settles_nothing_more() -> None:
     machine = relay(settle=SettleBy.BROKER)
     machine.add_rows(rows(1, 2), now=0)
-    assert machine.handle_puback("event-1", 0) == [Settle("event-1", None)]
+    assert machine.handle_puback("event-1", 0) == [SettleRow("event-1", None)]
     machine.settle_by_receipts()
-    assert machine.handle_puback("event-2", 0) == [Sent("event-2")]
-    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2))]
+    assert machine.handle_puback("event-2", 0) == [CountPuback("event-2")]
+    assert machine.handle_receipt(answer(2)) == [SettleRow("event-2", answer(2))]
 
 
 def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> None:
@@ -405,8 +405,8 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
         assert machine.handle_gap_report(early(2, expected=1), now=0) == []
     machine.handle_puback("event-1", 0)
     assert machine.handle_gap_report(early(2, expected=1), now=0) == [
-        DeadLetter("event-1", NEVER_ARRIVES_REASON),
-        ReadPending(3),
+        DeadLetterRow("event-1", NEVER_ARRIVES_REASON),
+        ReadPendingRows(3),
     ]
 
 
@@ -420,21 +420,21 @@ def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
 
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [ReadLast()]
+    assert machine.add_rows([], now=0) == [ReadLastRow()]
     machine.republish_last_row(row(7), now=0)
     machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
     assert machine.has_inventory_answered_all
-    assert machine.publish_all_pending(9.0) == [ReadPending(3)]
+    assert machine.publish_all_pending(9.0) == [ReadPendingRows(3)]
     assert not machine.has_inventory_answered_all
-    assert machine.add_rows([], now=9.0) == [ReadLast()]
+    assert machine.add_rows([], now=9.0) == [ReadLastRow()]
 
 
 def test_another_alarm_comes_after_a_success_in_between() -> None:
     machine = relay()
     assert machine.handle_puback("event-1", 135) != []
     assert machine.handle_puback("event-1", 135) == []
-    assert machine.handle_puback("event-1", 0) == [Sent("event-1")]
+    assert machine.handle_puback("event-1", 0) == [CountPuback("event-1")]
     assert machine.handle_puback("event-1", 135) != []
 
 
@@ -461,7 +461,7 @@ def test_rows_go_in_the_order_of_their_sequence() -> None:
 
 def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
     machine = relay(receive_maximum=None)
-    assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
+    assert machine.handle_receipt(answer(1)) == [SettleRow("event-1", answer(1))]
 
 
 def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
@@ -469,13 +469,13 @@ def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", 151)
     machine.handle_puback("event-2", 0)
-    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, 151))
+    assert DeadLetterRow not in map(type, refused_until_it_is_enough(machine, 151))
 
 
 def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
     machine = relay(window=1)
     machine.add_rows(rows(1), now=0)
-    assert machine.handle_puback("event-1", 153)[-1] == ReadPending(2)
+    assert machine.handle_puback("event-1", 153)[-1] == ReadPendingRows(2)
     assert published(machine.add_rows(rows(1, 2), now=0)) == [2]
 
 
@@ -516,7 +516,10 @@ def test_what_helped_is_done_as_quickly_the_next_time() -> None:
         machine.handle_connect(20)
         machine.add_rows(rows(3), now=start)
         machine.handle_gap_report(early(3, expected=1), now=start)
-        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
+        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [
+            ReopenRows(1),
+            ReadPendingRows(3),
+        ]
         machine.add_rows(rows(1, 2, 3), now=start)
         for sequence in (1, 2, 3):
             machine.handle_receipt(answer(sequence))
@@ -536,7 +539,7 @@ def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     assert machine.handle_gap_report(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.publish_due(1 + TIMEOUT_S)) == [9]
-    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), ReadPending(3)]
+    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [ReopenRows(4), ReadPendingRows(3)]
     assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 

@@ -46,11 +46,7 @@ def test_what_is_our_fault_is_not_tried_again_and_names_the_request(code: int) -
         (401, None, "the key is refused; give a valid one"),
         (402, None, "no credit"),
         (403, None, "may not use this model"),
-        (
-            404,
-            {"error": {"code": "model_not_found"}},
-            "status 404, model_not_found: the service does",
-        ),
+        (404, {"error": {"code": "model_not_found"}}, "status 404, model_not_found: the service does"),
         (410, None, "was shut down; name another one"),
         (429, {"error": {"code": "insufficient_quota"}}, "no credit; top it up"),
         (400, {"error": {"code": 400, "details": [{"reason": "API_KEY_INVALID"}]}}, "the key is refused"),

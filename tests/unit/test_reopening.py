@@ -22,7 +22,7 @@ def test_events_of_these_numbers_are_owed_again_as_it_was_sent(journal: Journal)
     for row in rows:
         settled(journal, row)
     assert journal.outbox.reopen(3, 9) == 2
-    assert journal.outbox.due(9) == rows[2:]
+    assert journal.outbox.load_due(9) == rows[2:]
     assert (journal.outbox.count_unsettled(), journal.queries.counts().applied) == (2, 2)
 
 
@@ -31,7 +31,7 @@ def test_what_was_refused_is_owed_again_too_and_what_is_owed_stays_so(journal: J
     settled(journal, first, ReceiptOutcome.REFUSED)
     settled(journal, third)
     assert journal.outbox.reopen(1, 3) == 2
-    assert journal.outbox.due(9) == [first, second, third]
+    assert journal.outbox.load_due(9) == [first, second, third]
     assert journal.queries.counts().refused == 0
 
 

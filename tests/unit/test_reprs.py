@@ -15,8 +15,8 @@ from dockvoice_protocol.records import Transcript, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic
-from edge.records import Closing, Commit, Draft, Note
-from edge.understand.proposal import propose_reading
+from edge.records import ClosedBy, Commit, Draft, Note
+from edge.understand.proposal import read_recognised_words
 
 PACKAGES = (
     "dockvoice_protocol.records",
@@ -92,8 +92,8 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     rules = Rules(form, catalogue, 0.9)
     said = "pallet seven four two twelve units dock b"
     words = [Word(word, number * 0.4, number * 0.4 + 0.3, 0.99) for number, word in enumerate(said.split())]
-    reading = propose_reading("test", words, form, catalogue)
-    verdict = decide(reading, Closing.PAUSE, rules)
+    reading = read_recognised_words("test", words, form, catalogue)
+    verdict = decide(reading, ClosedBy.PAUSE, rules)
     draft = Draft("u", form.name, reading, agreed=("pallet_id=742",), proved=("dock=B",))
     handed_on = (
         *(UtteranceHeard("u", reading, verdict=verdict), Note("u", reading, verdict), Commit(draft, verdict)),

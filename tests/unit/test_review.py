@@ -28,8 +28,13 @@ from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldValue, Reading, Word
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
-from edge.agent.review_decisions import Resolved, Stale, carry_out_signed, run_signed_decisions
+from edge.agent.review import DeviceIdentity, Reviewer, commit_reviewed, parse_assignments
+from edge.agent.review_decisions import (
+    DecisionResult,
+    StaleDecision,
+    carry_out_signed_decision,
+    carry_out_signed_decisions,
+)
 from edge.agent.review_delivery import make_review_renderer
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
@@ -39,12 +44,12 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
-from edge.records import Because, Outcome, Reason, Verdict
+from edge.records import Cause, Outcome, Reason, Verdict
 from tests.fakes import reading
 from tests.rows import each_of
 from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance
 
-DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
+DEFER = Verdict(Outcome.DEFER, (Cause(Reason.NO_MODEL),), {})
 HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
 DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
 KIM = Reviewer("kim", "listened to it")
@@ -71,7 +76,7 @@ def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str
 
 def waiting(state: Path) -> str:
     with Journal.inspect(state) as journal:
-        (found,) = journal.review.under_review()
+        (found,) = journal.review.list_under_review()
     return found.utterance_id
 
 
@@ -138,7 +143,7 @@ def test_a_disk_that_refuses_leaves_it_under_review(state: Path, rules: Rules, m
 
         monkeypatch.setattr("edge.keep.entries.Entries._insert_entry", refuse)
         with pytest.raises(StorageFailed):
-            accept(journal, which, {}, rules, KIM, DEVICE)
+            commit_reviewed(journal, which, {}, rules, KIM, DEVICE)
         assert journal.queries.history(which).decisions == ()
     assert waiting(state) == which
 
@@ -158,11 +163,11 @@ def test_who_accepts_the_same_thing_once_more_is_told_which_entry_has_it(
 
 def accepted(state: Path, rules: Rules, given: Mapping[str, FieldValue] | None = None) -> dict[str, FieldValue]:
     with Journal.open(state) as journal:
-        row = accept(journal, waiting(state), given or {}, rules, KIM, DEVICE)
+        row = commit_reviewed(journal, waiting(state), given or {}, rules, KIM, DEVICE)
         event = parse_event(row.body.encode())
         found = journal.queries.history(row.event_id)
-        assert [one.sequence for one in journal.outbox.due(10)] == [1, 2]
-        assert journal.review.under_review() == []
+        assert [one.sequence for one in journal.outbox.load_due(10)] == [1, 2]
+        assert journal.review.list_under_review() == []
     assert (found.outcome, found.review) == ("accept", None)
     assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", "listened to it")]
     assert event["data"]["fields"] == found.fields
@@ -255,7 +260,7 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
         journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, panel, ASK, "unanswered")
         assert journal.write_reviews(told) == 1
-        (row,) = journal.review_log.due(9)
+        (row,) = journal.review_log.load_due(9)
     readings = parse_review(row.body.encode())["data"]["readings"]
     assert [one["interpreter"] for one in readings] == [HEARD.interpreter, "vosk"]
     assert [one["fields"]["dock"] for one in readings] == [["B"], ["B", "D"]]
@@ -278,7 +283,7 @@ def test_whatever_was_heard_the_event_of_a_review_fits_its_schema(tmp_path: Path
             words = tuple(Word(text, at / 3, at / 3 + 0.3, 1.0) for at, text in enumerate(strange[:count]))
             journal.put_under_review(said.utterance_id, replace(HEARD, words=words), ASK, "unanswered")
         assert journal.write_reviews(told) == 3
-        events = [parse_review(row.body.encode()) for row in journal.review_log.due(9)]
+        events = [parse_review(row.body.encode()) for row in journal.review_log.load_due(9)]
     assert ["account" in one["data"]["readings"][0] for one in events] == [False, True, False]
 
 
@@ -289,25 +294,25 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
     told = make_review_renderer({form.name: demands}.get, "north", "dock-b")
     with Journal.open(state) as journal:
         assert journal.write_reviews(told) == 1
-        (row,) = journal.review_log.due(9)
+        (row,) = journal.review_log.load_due(9)
         opened = parse_review(row.body.encode())
         which = opened["data"]["utterance"]["id"]
         assert (opened["data"]["state"], opened["data"]["fields"]["pallet_id"]) == ("open", "007")
         order = ReviewDecision("", row.event_id, which, "correct", {"pallet_id": "0042"}, "ann", "the label")
         with pytest.raises(UnreadableInput, match="has changed since"):
-            carry_out_signed(journal, settings, replace(order, review=str(opened["data"]["utterance"]["id"])))
+            carry_out_signed_decision(journal, settings, replace(order, review=str(opened["data"]["utterance"]["id"])))
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
-            carry_out_signed(journal, settings, replace(order, values={"dock": "Q"}))
-        done = carry_out_signed(journal, settings, order)
+            carry_out_signed_decision(journal, settings, replace(order, values={"dock": "Q"}))
+        done = carry_out_signed_decision(journal, settings, order)
         assert (done.told.fate, str(done)) == (
             OfficeDecision.CORRECTED,
             "is entry 2 (pallet_id 0042, quantity 12, dock B)",
         )
         for late in (order, replace(order, decision="discard")):
             with pytest.raises(UnreadableInput, match="was decided before"):
-                carry_out_signed(journal, settings, late)
+                carry_out_signed_decision(journal, settings, late)
         assert [journal.write_reviews(told), journal.write_reviews(told)] == [1, 0]
-        ended = parse_review(journal.review_log.due(9)[1].body.encode())
+        ended = parse_review(journal.review_log.load_due(9)[1].body.encode())
         assert (ended["data"]["state"], ended["data"]["by"], ended["previous"]) == (
             "recorded",
             "office",
@@ -320,18 +325,18 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
 
 
-FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "refused", Stale: "late"}
+FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "refused", StaleDecision: "late"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     tmp_path: Path, fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    done = Resolved(OfficeDecided("2", OfficeDecision.DROPPED, {}), None)
+    done = DecisionResult(OfficeDecided("2", OfficeDecision.DROPPED, {}), None)
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 
-    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> Resolved:
+    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> DecisionResult:
         if full:
             full.clear()
             raise DiskFull("no space left")
@@ -348,7 +353,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     async def play(desk: JournalThread) -> None:
         await desk(lambda journal: [journal.orders.store(f"s{one}", one) for one in ("0", "1")])
         with suppress(TimeoutError):
-            await asyncio.wait_for(run_signed_decisions(desk, asyncio.Event(), read, carry_out), 0.3)
+            await asyncio.wait_for(carry_out_signed_decisions(desk, asyncio.Event(), read, carry_out), 0.3)
 
     with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
         patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)

@@ -20,7 +20,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 from edge.speak.wording import Phrasing, words_by_code
 from lab.typed_conversation import TypedConversation
 from tests import shipped
@@ -232,7 +232,7 @@ def test_a_fault_is_told_and_changes_nothing(desk: Desk, before: tuple[str, ...]
     stands = desk.talk.state, desk.talk.question
     wrong = PALLET[:-1] + str((int(PALLET[-1]) + 1) % 10)
     assert desk.scan(wrong) == ["Not taken: its check digit is wrong."]
-    assert Sound(Earcon.NOT_UNDERSTOOD) in desk.orders
+    assert PlayEarcon(Earcon.NOT_UNDERSTOOD) in desk.orders
     assert (desk.talk.state, desk.talk.question) == stands
     assert desk.events == []
 

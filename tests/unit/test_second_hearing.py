@@ -14,11 +14,11 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
 from edge.agent.later_readings import WitnessQueue
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Contradicted
+from edge.agree.dialogue.interface import ReadingContradicted
 from edge.agree.dialogue.table import State
-from edge.records import Closing, Draft, Segment, Utterance
+from edge.records import ClosedBy, Draft, Segment, Utterance
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.proposal import propose_reading
+from edge.understand.proposal import read_recognised_words
 from tests.rows import each_of
 
 SOUND = b"\x01\x00" * 1600
@@ -55,12 +55,12 @@ class Desk:
     """A second hearing at work, and what it posted."""
 
     def __init__(self, witness: Scripted, rules: Rules) -> None:
-        self.posted: list[Contradicted] = []
+        self.posted: list[ReadingContradicted] = []
         self._told = asyncio.Event()
         self.hearing = WitnessQueue(witness, lambda _: rules, self._post)
         self.rules = rules
 
-    def _post(self, what: Contradicted) -> None:
+    def _post(self, what: ReadingContradicted) -> None:
         self.posted.append(what)
         self._told.set()
 
@@ -72,8 +72,8 @@ class Desk:
     def hold(self, which: str, *, state: State = State.HELD, draft_of: str | None = None) -> None:
         said = "pallet four seven four four dock f twelve units"
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
-        reading = propose_reading("vosk", words, self.rules.form, self.rules.catalogue)
-        segment = Segment(0, 0, 1600, 1600, Closing.PAUSE, SOUND)
+        reading = read_recognised_words("vosk", words, self.rules.form, self.rules.catalogue)
+        segment = Segment(0, 0, 1600, 1600, ClosedBy.PAUSE, SOUND)
         utterance = Utterance(which, "pallet-move", "microphone", datetime.now(UTC), segment)
         draft = Draft(draft_of or which, "pallet-move", reading, None)
         self.hearing.cancel_if_not_held(state, draft)
@@ -104,7 +104,7 @@ def test_what_is_held_is_heard_again_and_what_differs_is_told(rules: Rules) -> N
         await desk.told()
 
     desk = play(Scripted(HEARD), rules, acted)
-    assert desk.posted == [Contradicted("one", {"pallet_id": ("4744", "474")})]
+    assert desk.posted == [ReadingContradicted("one", {"pallet_id": ("4744", "474")})]
 
 
 @each_of(("state", "draft_of"), [(State.ASKING, None), (State.IDLE, None), (State.HELD, "another")])

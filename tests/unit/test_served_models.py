@@ -17,7 +17,7 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientKind, ClientSettings, Settings
-from edge.ports import Attention, Interpreter
+from edge.ports import Interpreter, UtteranceListener
 from edge.understand.factory import InterpreterArguments, make_panel
 from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.served_models import (
@@ -51,9 +51,7 @@ def test_releases_of_a_model_are_one_family(model: str, its_family: str) -> None
     assert model_family(model) == its_family
 
 
-def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     answerer = RecordedModelName("google", ClientKind.GEMINI, "gemini-2.5-flash")
     assert answerer.name(None) == answerer.name("gemini-2.5-flash-001") == "google/gemini-2.5-flash"
@@ -167,7 +165,7 @@ class Silent(Interpreter):
 
     name: str
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         raise NotImplementedError
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from dockvoice_protocol.hash_chain import seal_event, sign_withheld_replacement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
-from edge.agent.settlement import Outcome, Settlement
+from edge.agent.settlement import DeliveryOutcome, Settlement
 from edge.deliver.device_events import entry_event, withheld_event
-from edge.deliver.relay import DeadLetter, Sent, Settle
+from edge.deliver.relay import CountPuback, DeadLetterRow, SettleRow
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -32,7 +32,7 @@ def desk(tmp_path: Path) -> Iterator[JournalThread]:
         yield opened
 
 
-def note(desk: JournalThread, outcome: Outcome) -> None:
+def note(desk: JournalThread, outcome: DeliveryOutcome) -> None:
     asyncio.run(Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).store_outcome(outcome))
 
 
@@ -52,23 +52,23 @@ def forgotten(desk: JournalThread) -> str:
 
 def forget(desk: JournalThread, event_id: str) -> None:
     desk.run(lambda journal: journal.outbox.settle(event_id, None))
-    desk.run(lambda journal: journal.retention.remove_evidence(journal.retention.spare_evidence(1)))
+    desk.run(lambda journal: journal.retention.remove_evidence(journal.retention.list_spare_evidence(1)))
     assert desk.run(lambda journal: journal.retention.prune(1)) == 1
 
 
 @pytest.mark.parametrize(
     "late",
     [
-        Sent,
-        lambda event_id: Settle(event_id, Receipt(event_id, ReceiptOutcome.DUPLICATE)),
-        lambda event_id: Settle(event_id, Receipt(event_id, ReceiptOutcome.REFUSED, ("unknown_event",))),
-        lambda event_id: Settle(event_id, None),
-        lambda event_id: DeadLetter(event_id, "packet too large"),
+        CountPuback,
+        lambda event_id: SettleRow(event_id, Receipt(event_id, ReceiptOutcome.DUPLICATE)),
+        lambda event_id: SettleRow(event_id, Receipt(event_id, ReceiptOutcome.REFUSED, ("unknown_event",))),
+        lambda event_id: SettleRow(event_id, None),
+        lambda event_id: DeadLetterRow(event_id, "packet too large"),
     ],
     ids=["puback", "receipt", "refusal", "broker's word", "dead letter"],
 )
 def test_what_comes_for_an_event_that_made_room_meanwhile_changes_nothing(
-    desk: JournalThread, late: type[Sent]
+    desk: JournalThread, late: type[CountPuback]
 ) -> None:
     event_id = forgotten(desk)
     note(desk, late(event_id))
@@ -113,7 +113,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
         ),
     }
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
-    asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
+    asyncio.run(settlement.store_outcome(SettleRow(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
     desk.run(lambda journal: journal.successor.demand_none())
@@ -132,5 +132,5 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     if is_withheld:
         latest = sign_withheld_replacement(withheld_event(latest, "too large"), device_key.load(tmp_path))
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
-    asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
+    asyncio.run(settlement.store_outcome(SettleRow(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None

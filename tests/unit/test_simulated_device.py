@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
-from dockvoice_protocol.events import early_answer, make_receipt, to_json_bytes
+from dockvoice_protocol.events import make_early_answer, make_receipt, to_json_bytes
 from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_whole_event_signed
 from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
 from edge.records import OutboxRow
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
 from lab.simulate.command import write_public_keys
@@ -65,10 +65,10 @@ def test_what_has_no_receipt_is_lost(up: SimulatedDevice) -> None:
     up.handle_puback(first.event_id, 0, 0.1)
     up.handle_receipt(answer(first), 0.2)
     up.handle_puback(second.event_id, 0, 0.1)  # the broker's word settles nothing
-    assert up.ledger.unanswered() == 1
+    assert up.ledger.count_unanswered() == 1
     assert up.has_pending_rows
     up.handle_receipt(answer(second), 0.3)
-    assert (up.ledger.unanswered(), up.has_pending_rows) == (0, False)
+    assert (up.ledger.count_unanswered(), up.has_pending_rows) == (0, False)
 
 
 def test_applied_at_two_moments_is_twice_and_the_same_answer_again_is_not(up: SimulatedDevice) -> None:
@@ -86,7 +86,7 @@ def test_an_answer_to_what_nobody_said_is_a_stray(up: SimulatedDevice) -> None:
     up.handle_receipt(answer(replace(row, sequence=2)), 0.1)
     up.handle_receipt(answer(replace(row, event_id="01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11")), 0.1)
     assert up.faults == {"stray": 2}
-    assert up.ledger.unanswered() == 1
+    assert up.ledger.count_unanswered() == 1
 
 
 def test_refused_behind_applied_contradicts_it(up: SimulatedDevice) -> None:
@@ -121,7 +121,7 @@ def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: S
     rows = [row for _ in range(3) for row in said(up)]
     for row in rows[:2]:
         up.handle_receipt(answer(row), 0.1)
-    lacks_all = to_json_bytes(early_answer(rows[2].event_id, 1, 3, NOW))
+    lacks_all = to_json_bytes(make_early_answer(rows[2].event_id, 1, 3, NOW))
     up.handle_receipt(lacks_all, 1.0)
     up.handle_receipt(lacks_all, 60.0)
     assert up.faults == {REOPENED: 1}
@@ -133,7 +133,7 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
     for habits in (SPEAKS, CORRECTS, CANCELS, SPEAKS):
         [row] = said(up, habits)
         judged = validate(row.body.encode(), up.topics.entries, "dockvoice", forms)
-        assert isinstance(judged, Valid), judged
+        assert isinstance(judged, ValidMessage), judged
         event = json.loads(row.body)
         assert event[PREVIOUS] == link
         assert is_whole_event_signed(event, up.signer.public, (), withheld=False)
@@ -153,7 +153,7 @@ def stored(tmp_path: Path) -> tuple[SimulatedDevice, str]:
         for habits in (SPEAKS, CORRECTS, CANCELS, SPEAKS, CORRECTS):
             [row] = said(one, habits)
             judged = validate(row.body.encode(), one.topics.entries, "dockvoice", forms)
-            assert isinstance(judged, Valid), judged
+            assert isinstance(judged, ValidMessage), judged
             store.apply(judged.event)
             one.handle_receipt(answer(row), 0.1)
     return one, url

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.audio.sound_server import Routing, ServerGone, SoundServer
+from edge.audio.sound_server import Routing, ServerState, SoundServer
 from tests.waiting import until
 
 OURS = {
@@ -47,7 +47,7 @@ def pactl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePactl:
     return FakePactl(tmp_path)
 
 
-def answered(server: SoundServer, now: float) -> Routing | ServerGone | None:
+def answered(server: SoundServer, now: float) -> Routing | ServerState | None:
     """The answer to a question that is due at `now`."""
     found = server.poll(now)
     assert found is None, "it answered before it was asked"
@@ -81,8 +81,8 @@ def test_a_server_that_answered_before_and_does_not_any_more_is_gone_until_it_is
     server = SoundServer()
     assert isinstance(server.query_and_wait(), Routing)
     pactl.does("exit 1")
-    assert server.query_and_wait() is ServerGone.GONE
-    assert answered(server, 10) is ServerGone.GONE
+    assert server.query_and_wait() is ServerState.GONE
+    assert answered(server, 10) is ServerState.GONE
     pactl.lists(OURS)
     assert isinstance(answered(server, 20), Routing)
 

@@ -8,7 +8,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_driver import dialogue_settings
+from edge.agent.dialogue_driver import make_dialogue_settings
 from edge.agent.parts import load_named_form, make_rules
 from edge.config import Settings
 
@@ -35,7 +35,7 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_said_around_dictation_is_told_in_words_and_phrases_without_a_number_or_letter() -> None:
     remarks = ENGLISH.remarks()
     assert {"see you later", "see", "all good", "could be", "right then"} <= {*remarks}
-    assert not [said for said in remarks if any(map(ENGLISH.in_id, said.split()))]
+    assert not [said for said in remarks if any(map(ENGLISH.may_be_in_identifier, said.split()))]
 
 
 def test_a_model_is_spoken_to_in_its_own_language() -> None:
@@ -45,7 +45,7 @@ def test_a_model_is_spoken_to_in_its_own_language() -> None:
 
 
 def test_the_manner_of_a_site_names_who_may_sign_on() -> None:
-    assert dialogue_settings(load_settings(Settings, None)).operators is None
-    assert dialogue_settings(load_settings(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
+    assert make_dialogue_settings(load_settings(Settings, None)).operators is None
+    assert make_dialogue_settings(load_settings(Settings, None, agree={"operators": {"ana": "op-17"}})).operators == (
         Operator("op-17", spoken=("ana",)),
     )

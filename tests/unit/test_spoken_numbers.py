@@ -59,12 +59,7 @@ def form() -> Form:
         "properties": fields | {"quantity": count | {"x-voice": voice}},
         "required": ["quantity"],
         "additionalProperties": False,
-        "x-voice": {
-            "name": "anything",
-            "spoken_name": "anything",
-            "readback": readback,
-            "identifies": ["pallet"],
-        },
+        "x-voice": {"name": "anything", "spoken_name": "anything", "readback": readback, "identifies": ["pallet"]},
     }
     with TemporaryDirectory() as directory:
         path = Path(directory) / "anything.schema.json"

@@ -10,8 +10,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, read_transcript
-from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
-from edge.understand.proposal import propose_reading
+from dockvoice_protocol.records import FieldReading, NotUnderstoodReason, Word
+from edge.understand.proposal import read_recognised_words
 from tests.rows import each_of, every
 
 TABLES = Path(__file__).parent / "tables"
@@ -112,8 +112,8 @@ def test_more_ways_than_anybody_means_in_one_breath_say_nothing(form: Form, cata
     entry, endless = "pallet seven four two | twelve units | dock b", "no not dock two pallet eight cases of " * 24
     assert told(read_fields(words(entry), form, catalogue))
     for said in (f"{entry} | {endless}", f"{endless} | {entry}"):
-        reading = propose_reading("typed", words(said), form, catalogue)
-        assert reading.not_understood is NotUnderstood.NOT_DICTATION
+        reading = read_recognised_words("typed", words(said), form, catalogue)
+        assert reading.not_understood is NotUnderstoodReason.NOT_DICTATION
         assert not reading.fields
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory.records import Event
-from inventory.store.stock import move_added
+from inventory.store.stock import make_added_move
 from tests.dictated import INSTANCE
 from tests.rows import each_of
 from tests.sayings import NOON
@@ -20,4 +20,4 @@ from tests.sayings import NOON
 )
 def test_an_entry_adds_what_was_taken_in(fields: dict[str, str | int], adds: bool) -> None:
     event = Event("e1", "north", "dock-3", 1, "recorded", "receive", "u1", NOON, None, b"{}", fields, INSTANCE)
-    assert (move_added(event, NOON, 1) is not None) is adds
+    assert (make_added_move(event, NOON, 1) is not None) is adds

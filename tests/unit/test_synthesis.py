@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import Command, FieldValue
-from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
+from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import ClauseCache, Speaker
@@ -62,7 +62,7 @@ def test_where_the_voice_fails_the_earcon_is_still_heard_and_it_is_told_once(
 
     async def test(speaker: Speaker, card: Card) -> None:
         for _ in range(3):
-            speaker.carry_out(Sound(Earcon.STORED))
+            speaker.carry_out(PlayEarcon(Earcon.STORED))
             speaker.carry_out(Say(Prompt.READBACK, ENTRY))
             assert loud_blocks(card, 2) == 2
             await seen(lambda: loud_blocks(card, 50) == 0)
@@ -79,7 +79,7 @@ def test_the_first_clause_of_a_readback_is_heard_before_the_rest_is_made() -> No
 
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
-        speaker.carry_out(Sound(Earcon.STORED))
+        speaker.carry_out(PlayEarcon(Earcon.STORED))
         speaker.carry_out(Say(Prompt.READBACK_AMENDED, ENTRY))
         assert loud_blocks(card, 10) >= 9  # no task has run in between
         assert "7 4 2," not in voice.said
@@ -109,7 +109,7 @@ def test_barge_in_stops_what_is_said_and_what_was_to_follow_is_not_made() -> Non
         speaker.carry_out(Say(Prompt.READBACK, ENTRY))
         speaker.carry_out(Say(Prompt.READBACK, {"pallet_id": "999999"}))
         loud_blocks(card, 3)
-        speaker.carry_out(Hush())
+        speaker.carry_out(StopSpeaking())
         assert loud_blocks(card, 20) <= 1  # the fade
         speaker.carry_out(Say(Prompt.READBACK, {"dock": "H"}))
         await seen(lambda: "dock H." in voice.said)
@@ -125,7 +125,7 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
         speaker.carry_out(Say(Prompt.READBACK, ENTRY))
-        speaker.queue_news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), Sound(Earcon.REFUSED))
+        speaker.queue_news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), PlayEarcon(Earcon.REFUSED))
         await seen(lambda: "dock A." in voice.said)
         assert "not on site." not in voice.said
         await seen(lambda: loud_blocks(card, 1) + ("not on site." in voice.said) > 1)
@@ -136,11 +136,11 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 @each_of(("what", "limit"), [(Command.FASTER, 2.0), (Command.SLOWER, 0.6)])
 def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
     async def test(speaker: Speaker, _: Card) -> None:
-        speaker.carry_out(Adjust(what))
+        speaker.carry_out(AdjustVoice(what))
         assert 0.8 < speaker._pace < 1.2
         assert speaker._pace != 1.0
         for _again in range(20):
-            speaker.carry_out(Adjust(what))
+            speaker.carry_out(AdjustVoice(what))
         assert speaker._pace == limit
 
     speaking(ScriptedVoice(), test)

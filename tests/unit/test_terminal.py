@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import terminal as terminal_of
-from edge.cli.terminal import can_be_drawn_on, capture_stderr, has_hung_up, ignore_hang_up, read_keys
+from edge.cli.terminal import can_be_drawn_on, capture_stderr, has_hung_up, read_keys, silence_after_hang_up
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_what_is_told_outlives_the_terminal_and_no_other_trouble() -> None:
     def tell(number: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    told = ignore_hang_up(tell)
+    told = silence_after_hang_up(tell)
     told(errno.EIO)
     with pytest.raises(OSError, match="No space left"):
         told(errno.ENOSPC)
@@ -89,7 +89,7 @@ def test_who_reads_a_pipe_no_more_ends_what_is_printed_and_not_who_prints(monkey
     def tell(text: bytes) -> None:
         os.write(writing, text)
 
-    ignore_hang_up(tell)(b"nobody reads it")
+    silence_after_hang_up(tell)(b"nobody reads it")
     assert os.write(writing, b"nor this") == 8
     assert str(Path(f"/proc/self/fd/{writing}").readlink()) == os.devnull
     os.close(writing)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
-from dockvoice_protocol.records import Hallucination, Word
+from dockvoice_protocol.records import HallucinationKind, Word
 from edge.config import TextDetail
 from edge.records import SAMPLE_RATE
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
@@ -164,7 +164,7 @@ def test_what_whisper_itself_would_not_believe_is_doubted_or_set_aside() -> None
     doubtful = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.2}]}
     assert WIRES["openai whisper"].parse(doubtful, 2.0).confidence == pytest.approx(math.exp(-1.5))
     silent = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}]}
-    assert WIRES["openai whisper"].parse(silent, 2.0).hallucination is Hallucination.NO_SPEECH
+    assert WIRES["openai whisper"].parse(silent, 2.0).hallucination is HallucinationKind.NO_SPEECH
     half = {**VERBOSE, "segments": [{"avg_logprob": -1.5, "no_speech_prob": 0.9}, {"avg_logprob": -0.1}]}
     assert WIRES["openai whisper"].parse(half, 2.0).hallucination is None
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.spoken.commands import NAMED
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
+from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstoodReason, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import DictationEvent
 from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, parse_typed, words_for_key
@@ -172,7 +172,7 @@ def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench
     reading = parse_typed(
         f"{said_in(code)['correction']}, {said_in(code)['sentence']}", bench.rules, language_named(code)
     )
-    assert (reading.not_understood, values(reading)) == (NotUnderstood.NOT_DICTATION, {})
+    assert (reading.not_understood, values(reading)) == (NotUnderstoodReason.NOT_DICTATION, {})
 
 
 @pytest.mark.parametrize("code", OTHERS)

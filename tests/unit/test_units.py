@@ -77,9 +77,9 @@ def test_one_that_lies_elsewhere_means_none(etc: Path, tmp_path: Path, monkeypat
         load_settings(InventorySettings, tmp_path / "mine.toml").state,
     )
     assert set(found) == {Path("/home/ana/state/dockvoice")}
-    assert load_settings(Settings, None).unit_state is None
+    assert load_settings(Settings, None).unit_state_directory is None
     (etc / "dock-b.bak").write_text("", encoding="utf-8")
-    assert load_settings(Settings, etc / "dock-b.bak").unit_cache is None
+    assert load_settings(Settings, etc / "dock-b.bak").unit_cache_directory is None
 
 
 def test_what_is_told_otherwise_wins(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:

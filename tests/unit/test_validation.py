@@ -10,7 +10,7 @@ from jsonschema.protocols import Validator
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.forms import Forms, find_faults, load_forms
-from inventory.ingest.validation import DeadLetter, Invalid, Valid, Validated, validate
+from inventory.ingest.validation import DeadLetterMessage, InvalidMessage, Validated, ValidMessage, validate
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.rows import each_of
 
@@ -34,7 +34,7 @@ Ask = Callable[..., Validated]
 
 def test_a_recorded_entry_is_sound(judged: Ask) -> None:
     found = judged(recorded(17))
-    assert isinstance(found, Valid)
+    assert isinstance(found, ValidMessage)
     assert (found.event.event_id, found.event.site, found.event.device) == (identity(1, 17), "north", "dock-3")
     assert (found.event.sequence, found.event.utterance_id) == (17, identity(2, 17))
     assert found.event.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
@@ -43,7 +43,7 @@ def test_a_recorded_entry_is_sound(judged: Ask) -> None:
 
 def test_an_integer_written_with_a_point_is_an_integer(judged: Ask) -> None:
     found = judged(recorded(1, quantity=12.0))
-    assert isinstance(found, Valid)
+    assert isinstance(found, ValidMessage)
     assert found.event.fields is not None
     assert str(found.event.fields["quantity"]) == "12"
 
@@ -96,7 +96,7 @@ def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Validator) -> None:
 )
 def test_a_value_outside_the_form_is_refused_by_pointer_and_rule(judged: Ask, fields: Any, reason: str) -> None:
     found = judged(recorded(1, **fields))
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == (reason,)
 
 
@@ -104,13 +104,13 @@ def test_a_missing_field_is_refused(judged: Ask) -> None:
     message = recorded(1)
     del message["data"]["fields"]["dock"]
     found = judged(message)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("invalid:/: 'dock' is a required property",)
 
 
 def test_every_fault_is_told_and_no_value_is(judged: Ask) -> None:
     found = judged(recorded(1, quantity=-5, dock="the secret dock"))
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert len(found.event.reasons) == 2
     assert "secret" not in str(found)
 
@@ -119,20 +119,20 @@ def test_an_unknown_form_is_refused(judged: Ask) -> None:
     message = recorded(1)
     message["data"]["form"] = message["subject"] = "goods-in"
     found = judged(message)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("unknown_form:goods-in",)
 
 
 def test_the_event_of_another_device_is_refused_to_the_one_that_sent_it(judged: Ask) -> None:
     found = judged(recorded(1), "dockvoice/north/dock-4/entries")
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("wrong_source",)
     assert found.sender.receipts == "dockvoice/north/dock-4/receipts"
 
 
 def test_a_day_that_does_not_exist_is_refused(judged: Ask) -> None:
     found = judged(recorded(1) | {"time": "2026-02-30T00:00:00Z"})
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("malformed:/time: is no moment of the calendar",)
 
 
@@ -140,7 +140,7 @@ def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: A
     message = recorded(9)
     del message["data"]["utterance"]
     found = judged(message)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert (found.event.event_id, found.event.sequence) == (identity(1, 9), 9)
     assert found.event.reasons == ("malformed:/data: 'utterance' is a required property",)
 
@@ -166,7 +166,7 @@ def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: A
     ids=lambda message: message[:30].decode(errors="replace"),
 )
 def test_what_names_no_event_cannot_be_answered(judged: Ask, message: bytes) -> None:
-    assert isinstance(judged(message), DeadLetter)
+    assert isinstance(judged(message), DeadLetterMessage)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_names_no_event_cannot_be_answered(judged: Ask, message: bytes) -> 
 )
 def test_what_comes_from_no_device_cannot_be_answered(judged: Ask, topic: str) -> None:
     found = judged(recorded(1), topic)
-    assert isinstance(found, DeadLetter)
+    assert isinstance(found, DeadLetterMessage)
     assert len(found.reason) < 250
 
 
@@ -190,7 +190,7 @@ def test_no_control_character_passes(judged: Ask, where: str, tail: str) -> None
     for part in (message, data, data["fields"], data["reading"]):
         if where in part:
             part[where] += tail
-    assert not isinstance(judged(message), Valid)
+    assert not isinstance(judged(message), ValidMessage)
 
 
 @each_of("levels", [33, 300, 900])
@@ -200,7 +200,7 @@ def test_what_is_nested_too_deeply_is_refused_wherever_it_stands(judged: Ask, le
     event = recorded(1)
     event["data"][where] = nested(levels)
     found = judged(event)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("malformed:message: is nested too deeply; 32 levels are the most",)
 
 
@@ -212,7 +212,7 @@ def test_a_number_beyond_all_that_is_counted_is_refused_wherever_it_stands(
     event = recorded(1)
     event["data"]["utterance"][where] = number
     found = judged(event)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("malformed:message: holds a number too large, or is nested too deeply",)
 
 
@@ -234,19 +234,19 @@ def test_what_names_another_event_stands_in_no_event_but_its_own(
     """No schema looks at it there, and each reader would make something else of it."""
     odd = {**event, "data": event["data"] | {member: given}}
     found = judged(odd)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidMessage)
     assert found.event.reasons == (f"malformed:/data/{member}: belongs to no event of this type",)
 
 
 def test_an_operator_with_a_thousand_letters_is_no_operator(judged: Ask) -> None:
     message = recorded(1)
     message["data"]["operator"] = "o" * 1001
-    assert isinstance(judged(message), Invalid)
+    assert isinstance(judged(message), InvalidMessage)
 
 
 def test_a_message_beyond_the_limit_is_put_aside_unread(judged: Ask) -> None:
     found = judged(b" " * 256_000 + payload(recorded(1)))
-    assert isinstance(found, DeadLetter)
+    assert isinstance(found, DeadLetterMessage)
     assert "allowed are 256,000 (message_kb)" in found.reason
 
 
@@ -279,4 +279,4 @@ def test_a_new_form_needs_only_its_file(tmp_path: Path) -> None:
     (tmp_path / "gate-check.schema.json").write_text(json.dumps(schema))
     message = recorded(1)
     message["data"] |= {"form": "gate-check", "fields": {"dock": "B"}}
-    assert isinstance(validate(payload(message), TOPIC, "dockvoice", load_forms(tmp_path)), Valid)
+    assert isinstance(validate(payload(message), TOPIC, "dockvoice", load_forms(tmp_path)), ValidMessage)

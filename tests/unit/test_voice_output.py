@@ -11,10 +11,10 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.dialogue.interface import HeadsetFault
+from edge.agree.dialogue.interface import HeadsetFaultChanged
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak
-from edge.records.speech import Prompt, Say, Sound
+from edge.records.speech import PlayEarcon, Prompt, Say
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import ClauseCache, Speaker
 
@@ -106,12 +106,12 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     monkeypatch.setattr(Speaker, "carry_out", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
-        spoken.announce(HeadsetFault("stuck"))
-        spoken.announce(HeadsetFault("stuck", healed=True))
-    spoken.announce(HeadsetFault("muted"))
+        spoken.announce(HeadsetFaultChanged("stuck"))
+        spoken.announce(HeadsetFaultChanged("stuck", healed=True))
+    spoken.announce(HeadsetFaultChanged("muted"))
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
-    assert sum(isinstance(order, Sound) for order in ordered) == 4
+    assert sum(isinstance(order, PlayEarcon) for order in ordered) == 4
 
 
 def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the_time(

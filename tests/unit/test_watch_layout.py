@@ -7,7 +7,7 @@ from itertools import product
 from rich.cells import cell_len
 
 from edge.cli.audio import MeterReading
-from edge.cli.tables import Tone, Worded
+from edge.cli.tables import Tone, ToneText
 from edge.cli.watch.layout import Badge, FieldRow, LastUtterance, Picture, QueueRow, draw
 from tests.rows import each_of, every
 
@@ -22,10 +22,10 @@ PICTURE = Picture(
     sound=MeterReading(320, -24, -12, -60),
     badge=Badge("held", "2.4 s to object", Tone.OPEN),
     said="pallet 7 4 2, 12 units, dock B.",
-    heard=LastUtterance((("pallet", True), ("twelve", False)), "heard", Worded("held: complete", Tone.OPEN)),
+    heard=LastUtterance((("pallet", True), ("twelve", False)), "heard", ToneText("held: complete", Tone.OPEN)),
     entry=(FieldRow("pallet_id", "742", "seven four two"), FieldRow("dock", None, "", "dock was not said")),
-    counts=(Worded("1 owed", Tone.OPEN), Worded("14 in the inventory", Tone.GOOD)),
-    queue=(QueueRow(15, "pallet 7, 1 unit, dock A", Worded("sent, no receipt yet", Tone.OPEN)),),
+    counts=(ToneText("1 owed", Tone.OPEN), ToneText("14 in the inventory", Tone.GOOD)),
+    queue=(QueueRow(15, "pallet 7, 1 unit, dock A", ToneText("sent, no receipt yet", Tone.OPEN)),),
     keys=(("y", "yes"), ("^C", "stop")),
 )
 
@@ -63,10 +63,10 @@ def evil(picture: Picture) -> Picture:
         microphone=EVIL,
         badge=Badge(EVIL, EVIL, Tone.OPEN),
         said=EVIL,
-        heard=LastUtterance(((EVIL, False),), "typed", Worded(EVIL)),
+        heard=LastUtterance(((EVIL, False),), "typed", ToneText(EVIL)),
         entry=(FieldRow(EVIL, EVIL, EVIL, EVIL),),
-        counts=(Worded(EVIL),),
-        queue=(QueueRow(1, EVIL, Worded(EVIL)),),
+        counts=(ToneText(EVIL),),
+        queue=(QueueRow(1, EVIL, ToneText(EVIL)),),
         faults=(EVIL,),
         log=(EVIL,),
         typing=EVIL,

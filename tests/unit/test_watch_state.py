@@ -8,23 +8,23 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import DialogueStatus
-from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.agent.headset import MicrophoneFault, Muted
+from edge.agent.events import CaptureResumed, CaptureStopped, SourceEnded, UtteranceDecided
+from edge.agent.headset import MicrophoneFault, MuteChanged
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.interface import Deadline, DialogueInput, Started, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli.lines import AgentLines, JournalState, replace_by_dialogue_verdicts
+from edge.cli.lines import AgentLines, JournalState, wrap_to_print_dialogue_verdicts
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.state import View
 from edge.config import Agree, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
-from edge.records import Closing, Note, OutboxRow, Outcome, Park, Reason
-from edge.records.speech import Adjust, Hush, Say, Sound
+from edge.records import ClosedBy, Note, OutboxRow, Outcome, Park, Reason
+from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from tests.sayings import NOON, utterance
 
 NOTHING_KEPT = JournalState(Counts(0, 0, 0, 0, 0, 0, 0, 0, 0), 0, 0, ())
@@ -37,11 +37,11 @@ class Desk:
         self.rules = rules
         self.lines = AgentLines(settings or Settings(agree=Agree(conversation=converses)), rules)
         self.view = View()
-        self._tell = replace_by_dialogue_verdicts(lambda told: self.take(*self.lines.event_lines(told)))
+        self._tell = wrap_to_print_dialogue_verdicts(lambda told: self.take(*self.lines.event_lines(told)))
         self.take(self.lines.started_line())
         self._dialogue = Dialogue(rules, DialogueSettings()) if converses else None
         if converses:
-            self.happen(Started())
+            self.happen(DeviceStarted())
 
     def say(self, text: str, *, confidence: float = 1.0, source: str = "microphone") -> None:
         reading = parse_typed(text, self.rules)
@@ -51,16 +51,16 @@ class Desk:
 
     def hear(self, reading: Reading, source: str = "microphone") -> None:
         said = utterance(source=source)
-        verdict = decide(reading, Closing.PAUSE, self.rules)
+        verdict = decide(reading, ClosedBy.PAUSE, self.rules)
         self.happen(UtteranceHeard(said.utterance_id, reading))
-        self.tell(Decided(said, reading, verdict, None, 0.01))
+        self.tell(UtteranceDecided(said, reading, verdict, None, 0.01))
 
     def happen(self, happening: DialogueInput, row: OutboxRow | None = None) -> None:
         dialogue = self._dialogue
         if dialogue is None:
             return
         orders = dialogue.handle(happening)
-        told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
+        told = tuple(order for order in orders if isinstance(order, Say | PlayEarcon | StopSpeaking | AdjustVoice))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
         self.tell(DialogueStatus(*where, told, noted, row, context=dialogue.context))
@@ -120,7 +120,7 @@ def test_a_broker_that_is_away_is_told_with_why_and_that_nothing_is_lost(rules: 
 
 def test_a_full_disk_comes_before_everything_else(rules: Rules) -> None:
     desk = Desk(rules)
-    desk.tell(Muted(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
+    desk.tell(MuteChanged(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
     assert desk.sees().badge.name == "not recording"
     assert "free space on its disk" in desk.sees().faults[0]
     desk.tell(CaptureResumed())
@@ -147,7 +147,7 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
     assert (seen.badge.name, seen.badge.detail) == ("held", "2.4 s to object")
     assert seen.heard is not None
     assert seen.heard.result.words == "held: complete and sure"
-    desk.happen(Deadline())
+    desk.happen(TimerExpired())
     assert desk.sees().badge.name == "idle"
     assert {row.value for row in desk.sees().entry} == {None}
 
@@ -155,7 +155,7 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
 def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
-    desk.tell(Muted(True), CaptureStopped("full"), MicrophoneFault("stuck", "is stuck"))
+    desk.tell(MuteChanged(True), CaptureStopped("full"), MicrophoneFault("stuck", "is stuck"))
     desk.keep(NOTHING_KEPT, "gone")
     desk.tell(SourceEnded("microphone", 1, 1.0))
     desk.log("WARNING the log stays")
@@ -182,12 +182,7 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
     )
     desk.keep(JournalState(counts, sent=1, in_review=3, latest=latest))
     seen = desk.sees()
-    assert [told.words for told in seen.counts] == [
-        "2 owed (1 sent)",
-        "3 in review",
-        "1 held",
-        "2 in the inventory",
-    ]
+    assert [told.words for told in seen.counts] == ["2 owed (1 sent)", "3 in review", "1 held", "2 in the inventory"]
     assert [row.state.words for row in seen.queue] == [
         "not sent yet",
         "sent, no receipt yet",

@@ -7,18 +7,18 @@ import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Usage, Word
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstoodReason, Reading, Usage, Word
 from edge.agree.decide import Rules, decide
-from edge.config import ReadMode
-from edge.records import Closing, Outcome
+from edge.config import ReadingSource
+from edge.records import ClosedBy, Outcome
 from edge.understand.weighing import PanelRole, contradicts, is_settled, weigh
 from tests.rows import each_of
 
 SURE = 0.9
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 ONE, TWO, OURS = PanelRole.FIRST, PanelRole.SECOND, PanelRole.ON_DEVICE
-SILENT = NotUnderstood.NO_WORDS
-CHATTER = NotUnderstood.NOT_DICTATION
+SILENT = NotUnderstoodReason.NO_WORDS
+CHATTER = NotUnderstoodReason.NOT_DICTATION
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def said(who: str, confidence: float = 1.0, **differing: FieldValue | None) -> R
     return Reading(who, "pallet-move", (Word(who, 0, 1, confidence),), fields)
 
 
-def declined(who: str, reason: NotUnderstood = SILENT) -> Reading:
+def declined(who: str, reason: NotUnderstoodReason = SILENT) -> Reading:
     return Reading(who, "pallet-move", (), {}, reason)
 
 
@@ -41,11 +41,11 @@ def did(who: str, act: Act, command: Command | None = None) -> Reading:
     return Reading(who, "pallet-move", (), {}, act=act, command=command)
 
 
-def told(rules: Rules, mode: ReadMode, opinions: Mapping[PanelRole, Reading]) -> str:
+def told(rules: Rules, mode: ReadingSource, opinions: Mapping[PanelRole, Reading]) -> str:
     """What is decided, in short: `accept`, or the outcome with the reasons."""
-    out_of_reach = mode is not ReadMode.ON_DEVICE and not opinions.keys() - {OURS}
+    out_of_reach = mode is not ReadingSource.ON_DEVICE and not opinions.keys() - {OURS}
     reading = weigh(opinions, mode, rules.form, SURE, out_of_reach=out_of_reach)
-    verdict = decide(reading, Closing.PAUSE, rules)
+    verdict = decide(reading, ClosedBy.PAUSE, rules)
     if verdict.outcome is Outcome.ACCEPT:
         assert verdict.fields == TRUTH
         return "accept"
@@ -61,10 +61,7 @@ PANEL = {
         "accept",
     ),
     "two agree but for formatting": ({ONE: said("a", dock="b"), OURS: said("d")}, "accept"),
-    "a plausible id is invented": (
-        {ONE: said("a", pallet_id="991"), OURS: said("d")},
-        "ask field_ambiguous:pallet_id",
-    ),
+    "a plausible id is invented": ({ONE: said("a", pallet_id="991"), OURS: said("d")}, "ask field_ambiguous:pallet_id"),
     "an id is invented, and the device is unsure": (
         {ONE: said("a", pallet_id="991"), OURS: said("d", 0.5)},
         "ask field_ambiguous:pallet_id",
@@ -97,10 +94,7 @@ PANEL = {
         "defer no_model field_unconfirmed:pallet_id field_missing:dock",
     ),
     "no model answered, and the device heard no words": ({OURS: declined("d")}, "defer no_model no_speech"),
-    "nobody answered": (
-        {},
-        "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock",
-    ),
+    "nobody answered": ({}, "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock"),
     "all heard nothing": ({ONE: declined("a"), OURS: declined("d")}, "ignore no_speech"),
     "one heard nothing, one heard talk": ({ONE: declined("a", CHATTER), OURS: declined("d")}, "repeat not_understood"),
     "one cancels, one records": ({ONE: did("a", Act.CANCEL), OURS: said("d")}, "repeat not_understood"),
@@ -110,7 +104,7 @@ PANEL = {
 @each_of("name", PANEL)
 def test_what_a_panel_concludes(rules: Rules, name: str) -> None:
     opinions, expected = PANEL[name]
-    assert told(rules, ReadMode.PANEL, opinions) == expected
+    assert told(rules, ReadingSource.PANEL, opinions) == expected
 
 
 UNLIKE_QUANTITY = "ask field_ambiguous:quantity"
@@ -187,48 +181,48 @@ CLOUD_FIRST = {
 }
 
 
-@each_of("mode", [ReadMode.CLOUD_FIRST, ReadMode.CASCADE])
+@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
 @each_of("name", CLOUD_FIRST)
-def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: ReadMode, name: str) -> None:
+def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: ReadingSource, name: str) -> None:
     opinions, expected = CLOUD_FIRST[name]
     assert told(rules, mode, opinions) == expected
 
 
-@each_of("mode", [ReadMode.CLOUD_FIRST, ReadMode.CASCADE])
+@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
 @each_of("act", [Act.YES, Act.NO, Act.CANCEL])
 def test_where_the_device_surely_heard_a_value_no_model_makes_an_answer_of_it(
-    rules: Rules, mode: ReadMode, act: Act
+    rules: Rules, mode: ReadingSource, act: Act
 ) -> None:
     weighed = weigh({ONE: did("a", act), OURS: half_sure("d")}, mode, rules.form, SURE)
     assert weighed.not_understood is CHATTER
 
 
-@each_of("mode", [ReadMode.CLOUD_FIRST, ReadMode.CASCADE])
-def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: ReadMode) -> None:
+@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
+def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: ReadingSource) -> None:
     reading = weigh({ONE: said("a", pallet_id="7777"), OURS: said("d")}, mode, rules.form, SURE)
-    verdict = decide(reading, Closing.PAUSE, rules)
+    verdict = decide(reading, ClosedBy.PAUSE, rules)
     assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
 
 
-@each_of("mode", [ReadMode.CLOUD_FIRST, ReadMode.CASCADE])
+@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
 @each_of(("model", "asked"), [("7777", "pallet_id"), ("742", None), ("743", None)])
 def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_no_third(
-    rules: Rules, mode: ReadMode, model: str, asked: str | None
+    rules: Rules, mode: ReadingSource, model: str, asked: str | None
 ) -> None:
     either = said("d")
     heard = replace(either.fields["pallet_id"], rivals=("743",))
     own = replace(either, fields={**either.fields, "pallet_id": heard})
-    verdict = decide(weigh({ONE: said("a", pallet_id=model), OURS: own}, mode, rules.form, SURE), Closing.PAUSE, rules)
+    verdict = decide(weigh({ONE: said("a", pallet_id=model), OURS: own}, mode, rules.form, SURE), ClosedBy.PAUSE, rules)
     assert (verdict.outcome, verdict.ask) == (Outcome.ASK if asked else Outcome.ACCEPT, asked)
 
 
 def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
     unclear = said("d")
     fields = {**unclear.fields, "dock": FieldReading(None, ("dock", "eh"), 1.0)}
-    assert told(rules, ReadMode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
+    assert told(rules, ReadingSource.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
         "ask field_unconfirmed:dock"
     )
-    assert told(rules, ReadMode.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
+    assert told(rules, ReadingSource.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
 
 
 @each_of(
@@ -243,37 +237,37 @@ def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
 def test_what_has_consequences_takes_two(
     rules: Rules, act: Act, command: Command | None, *, alone_is_enough: bool
 ) -> None:
-    alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, ReadMode.PANEL, rules.form, SURE)
-    both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, ReadMode.PANEL, rules.form, SURE)
+    alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, ReadingSource.PANEL, rules.form, SURE)
+    both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, ReadingSource.PANEL, rules.form, SURE)
     assert (alone.not_understood is None) is alone_is_enough
     assert (both.act, both.command, both.not_understood) == (act, command, None)
 
 
 def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None:
     paid = replace(said("a"), usage=Usage("openai", "gpt-audio-mini", cost_usd=0.001))
-    for mode in (ReadMode.PANEL, ReadMode.CLOUD_FIRST):
+    for mode in (ReadingSource.PANEL, ReadingSource.CLOUD_FIRST):
         reading = weigh({OURS: said("d"), ONE: paid}, mode, rules.form, SURE)
         assert reading.opinions == (paid, said("d"))
         assert reading.usage is None
-    assert weigh({OURS: said("d"), ONE: paid}, ReadMode.PANEL, rules.form, SURE).interpreter == "panel(a d)"
+    assert weigh({OURS: said("d"), ONE: paid}, ReadingSource.PANEL, rules.form, SURE).interpreter == "panel(a d)"
 
 
 @each_of(
     ("mode", "opinions", "settled"),
     [
-        (ReadMode.CLOUD_FIRST, {OURS: said("d")}, False),
-        (ReadMode.CLOUD_FIRST, {ONE: declined("a")}, True),
-        (ReadMode.CLOUD_FIRST, {ONE: said("a")}, False),
-        (ReadMode.CLOUD_FIRST, {ONE: said("a"), OURS: said("d", pallet_id="743")}, True),
-        (ReadMode.PANEL, {OURS: said("d")}, False),
-        (ReadMode.PANEL, {ONE: said("a"), OURS: said("d")}, True),
-        (ReadMode.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),
-        (ReadMode.PANEL, {ONE: said("a"), OURS: declined("d")}, False),
-        (ReadMode.ON_DEVICE, {OURS: declined("d")}, True),
+        (ReadingSource.CLOUD_FIRST, {OURS: said("d")}, False),
+        (ReadingSource.CLOUD_FIRST, {ONE: declined("a")}, True),
+        (ReadingSource.CLOUD_FIRST, {ONE: said("a")}, False),
+        (ReadingSource.CLOUD_FIRST, {ONE: said("a"), OURS: said("d", pallet_id="743")}, True),
+        (ReadingSource.PANEL, {OURS: said("d")}, False),
+        (ReadingSource.PANEL, {ONE: said("a"), OURS: said("d")}, True),
+        (ReadingSource.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),
+        (ReadingSource.PANEL, {ONE: said("a"), OURS: declined("d")}, False),
+        (ReadingSource.ON_DEVICE, {OURS: declined("d")}, True),
     ],
 )
 def test_waiting_ends_when_nothing_more_can_matter(
-    rules: Rules, mode: ReadMode, opinions: Mapping[PanelRole, Reading], *, settled: bool
+    rules: Rules, mode: ReadingSource, opinions: Mapping[PanelRole, Reading], *, settled: bool
 ) -> None:
     assert is_settled(opinions, mode, rules.form, SURE) is settled
 
@@ -321,6 +315,6 @@ def heard_by(model: str, who: str) -> Reading:
 )
 def test_two_readings_that_one_model_heard_are_one_opinion(one: str, other: str, outcome: str, rules: Rules) -> None:
     opinions = {ONE: heard_by(one, "a"), TWO: heard_by(other, "b")}
-    assert told(rules, ReadMode.PANEL, opinions) == outcome
-    assert is_settled(opinions, ReadMode.PANEL, rules.form, SURE) == (outcome == "accept")
-    assert len(weigh(opinions, ReadMode.PANEL, rules.form, SURE).opinions) == 2  # on record they are both
+    assert told(rules, ReadingSource.PANEL, opinions) == outcome
+    assert is_settled(opinions, ReadingSource.PANEL, rules.form, SURE) == (outcome == "accept")
+    assert len(weigh(opinions, ReadingSource.PANEL, rules.form, SURE).opinions) == 2  # on record they are both

@@ -42,11 +42,7 @@ def spoken(text: str) -> tuple[Word, ...]:
             "16 units of pallet 408 left at dark hotel.",
             {"pallet_id": ("40811", "408")},
         ),
-        (
-            "pallet seven four two, fifteen units, dock b",
-            "Pallet 742, 50 units, dock B.",
-            {"quantity": (15, 50)},
-        ),
+        ("pallet seven four two, fifteen units, dock b", "Pallet 742, 50 units, dock B.", {"quantity": (15, 50)}),
         ("pallet seven four two, twelve units, dock b", "Pallet 742, 12 units, dock D.", {"dock": ("B", "D")}),
         (
             "pallet number four seven two, quantity thirteen, dock g",

@@ -17,18 +17,18 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import NotUnderstood, Reading
+from dockvoice_protocol.records import NotUnderstoodReason, Reading
 from edge.agent.app import Agent, AgentEvent
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import Decided, DictationEvent
+from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, list_remote_languages
-from edge.agent.typed_input import Readers, parse_typed, typed_utterance
+from edge.agent.typed_input import ReaderBySource, parse_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Deadline, Order, UtteranceHeard
+from edge.agree.dialogue.interface import Order, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.cli.lines import AgentLines
@@ -36,7 +36,7 @@ from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Commit, Frame, WorkChange
+from edge.records import Commit, Frame, StoreWorkChange
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
@@ -83,7 +83,8 @@ def parts_of(directory: Path, **more: Any) -> Parts:
     def make(form: Form, language: str | None) -> Workplace:
         spoken = language_named(language or "en")
         return Workplace(
-            WorkChange(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), NullReader(form))
+            StoreWorkChange(form.name, language),
+            ReaderBySource(Rules(form, CATALOGUE, language=spoken), NullReader(form)),
         )
 
     return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
@@ -103,8 +104,8 @@ class Device:
         await asyncio.to_thread(until, lambda: len(self.decided) > before, lambda: f"{text!r}: {self.told[-3:]}")
 
     @property
-    def decided(self) -> list[Decided]:
-        return [one for one in self.told if isinstance(one, Decided)]
+    def decided(self) -> list[UtteranceDecided]:
+        return [one for one in self.told if isinstance(one, UtteranceDecided)]
 
     @property
     def stands(self) -> DialogueStatus:
@@ -116,9 +117,9 @@ class Device:
         assert driver is not None
         async with driver._turn:
             for order in driver._dialogue.restore_form_and_language(
-                WorkChange(driver._dialogue.rules.form.name, language), None
+                StoreWorkChange(driver._dialogue.rules.form.name, language), None
             ):
-                assert isinstance(order, WorkChange)
+                assert isinstance(order, StoreWorkChange)
                 driver._take_up(order)
 
 
@@ -194,7 +195,7 @@ def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_pa
 
     run(parts_of(tmp_path), play)
     with Journal.open(tmp_path) as journal:
-        (waits,) = journal.review.under_review()
+        (waits,) = journal.review.list_under_review()
         (unread,) = journal.queries.unread_utterances()
     assert (waits.form, dict(waits.fields)) == ("stock-count", {"item": "B714", "quantity": 14, "location": "A01"})
     assert unread.form == "temperature", "no form at hand: it waits for an agent that has it"
@@ -252,18 +253,18 @@ def test_the_voice_speaks_of_the_form_and_in_the_language_that_were_changed_to()
 def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_somebody_begins_to_speak(
     tmp_path: Path, rules: Rules
 ) -> None:
-    silent = Reading("scripted", "", (), {}, NotUnderstood.NO_WORDS)
+    silent = Reading("scripted", "", (), {}, NotUnderstoodReason.NO_WORDS)
     ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
 
     def make(form: Form, language: str | None) -> Workplace:
-        return Workplace(WorkChange(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
+        return Workplace(StoreWorkChange(form.name, language), ReaderBySource(Rules(form, CATALOGUE), ears[form.name]))
 
     works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
 
     def tell(told: DictationEvent) -> None:
-        if isinstance(told, Decided):
+        if isinstance(told, UtteranceDecided):
             heard.append(told.utterance.form)
-            works.make_current(WorkChange("stock-count"))
+            works.make_current(StoreWorkChange("stock-count"))
 
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
@@ -275,7 +276,11 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
     reading = asyncio.run(NullReader(MOVE).listen().finish(typed_utterance("pallet-move", "x")))
-    assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
+    assert (reading.not_understood, reading.words, dict(reading.fields)) == (
+        NotUnderstoodReason.UNHEARD_LANGUAGE,
+        (),
+        {},
+    )
 
 
 def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
@@ -286,9 +291,9 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
         return dialogue.handle(UtteranceHeard("u", reading))
 
     hear(parse_typed(ENTRY, rules))
-    orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
+    orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstoodReason.UNHEARD_LANGUAGE))
     assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
-    assert not any(isinstance(one, Commit) for one in dialogue.handle(Deadline()))
+    assert not any(isinstance(one, Commit) for one in dialogue.handle(TimerExpired()))
     assert dialogue.state is State.CONFIRMING
 
 
@@ -304,7 +309,9 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
     one.listen()
     one.listen()
     asyncio.run(
-        Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, one, recogniser=one))).prepare_recognisers()
+        Workplaces(
+            Workplace(StoreWorkChange(rules.form.name), ReaderBySource(rules, one, recogniser=one))
+        ).prepare_recognisers()
     )
     assert len(made) == 1
 

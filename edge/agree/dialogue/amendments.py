@@ -15,7 +15,7 @@ from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
-from edge.records import Because, Draft, LastEntry, Outcome, Reason, Verdict
+from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
 
@@ -86,7 +86,7 @@ def ask_what_is_wrong_with_last(
     if session.settings.is_closing(last.draft):
         return ask_to_cancel_named_or_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
-    noted = heard.note_utterance(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
+    noted = heard.note_utterance(Verdict(Outcome.HOLD, (Cause(Reason.ANSWER),), {}))
     return [noted, read_out_entry(session, last, told), *session.ask(Question(Topic.WRONG))]
 
 

@@ -26,19 +26,19 @@ from edge.agree.merging import (
     keep_first_count,
     read_as_answer_to,
     settle_dependent_fields,
-    supported_by,
     unconfirm_doubtful_fields,
     with_agreed_value,
     with_answer,
     with_fields,
     with_reading,
+    with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
 from edge.agree.one_breath import order_two_by_answer
 from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
 from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
-from edge.records import Draft, Drop, Outcome, Reason
-from edge.records.speech import Earcon, Prompt, Sound
+from edge.records import Draft, Outcome, Reason, StoreDropped
+from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
@@ -89,7 +89,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
 def _may_be_rest_of_cut_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
-    name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.asked.field
+    name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.current_question.field
     if not number_head(said.words, rules.language):
         return False
     if are_one_number(session.breath.words, said.words, rules.language):
@@ -106,20 +106,20 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         cut = find_cut_fields(draft.reading, session.breath.words, session.rules)
         return replace(draft, reading=with_unconfirmed(draft.reading, cut))
 
-    asked, draft = session.asked, doubted(session.open_draft)
+    asked, draft = session.current_question, doubted(session.open_draft)
     session.draft, session.verdict = draft, judge_draft(draft, session.rules)
     if asked.other is not None:
         session.question = replace(asked, other=doubted(asked.other))
 
 
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    name, rules, value = str(session.asked.field), session.rules, _find_chosen_value(session, heard)
+    name, rules, value = str(session.current_question.field), session.rules, _find_chosen_value(session, heard)
     if session.topic is Topic.CHOICE and value is not None:
         return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, value, heard.utterance_id))
     said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
     if _has_no_answer(session, said):
         return drafting.reject_answer(session, heard)
-    if session.asked.prompt is Prompt.ONE_BY_ONE:
+    if session.current_question.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_answer(session, heard, said)
     return corrections.remove_denied_identifier(session, heard, said) or _merge_answer_or_begin_other(
         session, heard, said
@@ -127,7 +127,7 @@ def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list
 
 
 def _merge_answer_or_begin_other(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    name, rules = str(session.asked.field), session.rules
+    name, rules = str(session.current_question.field), session.rules
     relation = _relate_answer_to_claim(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
         if _has_entry_of_its_own(session, said):
@@ -143,22 +143,24 @@ def _merge_answer_or_begin_other(session: DialogueSession, heard: UtteranceHeard
 
 def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
     """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
-    if not said.fields or session.asked.field in said.fields:
+    if not said.fields or session.current_question.field in said.fields:
         return not said.fields
     counted = number_head(said.words, session.rules.language) and not values_of(said)
-    unclear = session.asked.is_about_implausible_value and not all(map(possible_values, said.fields.values()))
+    unclear = session.current_question.is_about_implausible_value and not all(
+        map(possible_values, said.fields.values())
+    )
     behind_cue = replace(said, words=without_cue(said.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 
 def _has_entry_of_its_own(session: DialogueSession, said: Reading) -> bool:
     """Whether it has more fields than the asked one and the identifiers: enough for an entry of its own."""
-    return bool(said.fields.keys() - {*session.rules.identifying_fields, session.asked.field})
+    return bool(said.fields.keys() - {*session.rules.identifying_fields, session.current_question.field})
 
 
 def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
-    relation, asked = session.relate_to_claim(said), session.asked
+    relation, asked = session.relate_to_claim(said), session.current_question
     name = str(asked.field)
     differs = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)
     if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
@@ -179,14 +181,14 @@ def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, sai
 
 def _are_different_identifiers(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
-    tells = session.rules.language.in_id
+    tells = session.rules.language.may_be_in_identifier
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
 def _continues_identifier(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
     """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
-    known = (session.asked.candidates or possible_values(session.open_draft.reading.fields.get(name)))[:1]
+    known = (session.current_question.candidates or possible_values(session.open_draft.reading.fields.get(name)))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in possible_values(said)]
     return any(long.startswith(short) for short, long in pairs) or _may_be_rest_of_cut_number(session, heard)
 
@@ -195,7 +197,7 @@ def _rename_or_ask_or_begin_next(
     session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation
 ) -> list[Order]:
     """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
-    name, draft = str(session.asked.field), session.open_draft
+    name, draft = str(session.current_question.field), session.open_draft
     if (
         relation is Relation.NAME
         and drafting.is_sure_correction(session, heard)
@@ -211,14 +213,14 @@ def _rename_or_ask_or_begin_next(
 
 
 def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    draft, name, rules = session.open_draft, str(session.asked.field), session.rules
+    draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
     if name not in said.fields and drafting.is_sure_correction(session, heard):
         return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     if name in said.fields and _is_doubtful_choice(session, heard, said.fields[name].value):
         said = with_unconfirmed(said, [name])
-    was_no = session.asked.prompt is not None  # asked again, since the offered value was rejected
+    was_no = session.current_question.prompt is not None  # asked again, since the offered value was rejected
     reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
-    if session.asked.why is Reason.COUNT_DIFFERS and name in values_of(said):
+    if session.current_question.why is Reason.COUNT_DIFFERS and name in values_of(said):
         draft = keep_first_count(draft, name)  # even if it equals the first
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, heard)
@@ -229,12 +231,12 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if after and name in rules.identifying_fields[:1] and not possible_values(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
-    return _apply_answer(session, heard, supported_by(replace(draft, reading=reading), heard.utterance_id))
+    return _apply_answer(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
 
 
 def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
-    name, rules = str(session.asked.field), session.rules
+    name, rules = str(session.current_question.field), session.rules
     draft = context.mark_answer_as_context(session, draft, heard)
     doubts = drafting.judge_after_utterance(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
@@ -244,7 +246,7 @@ def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft)
 
 def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
-    asked, words = session.asked, heard.reading.words
+    asked, words = session.current_question, heard.reading.words
     value = _find_chosen_value(session, heard)
     if value is None:
         said = read_as_answer_to(str(asked.field), heard.reading, _rules_with_last_digits(session))
@@ -261,7 +263,7 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
 
 
 def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
-    offered = session.asked.candidates
+    offered = session.current_question.candidates
     place = chosen_position(heard.reading.words, session.rules.language) if len(offered) > 1 else None
     return None if place is None else offered[place]
 
@@ -284,7 +286,10 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
 
 def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    asked, bare = session.asked, has_no_values(heard.reading) and not drafting.is_sure_correction(session, heard)
+    asked, bare = (
+        session.current_question,
+        has_no_values(heard.reading) and not drafting.is_sure_correction(session, heard),
+    )
     if asked.candidates:
         return value not in asked.candidates and (asked.about is Topic.CHOICE or bare)
     return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
@@ -292,7 +297,7 @@ def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: 
 
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
-    asked, draft, rules = session.asked, session.open_draft, session.rules
+    asked, draft, rules = session.current_question, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
@@ -309,7 +314,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
         return [heard.note_as_heeded(), *drafting.park_draft(session)]
     again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
-    orders = [heard.note_as_heeded(), Sound(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
+    orders = [heard.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
     session.tries = tries
     return orders
 
@@ -330,7 +335,7 @@ def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, heard: Utter
 
 def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
-    asked, draft = session.asked, session.open_draft
+    asked, draft = session.current_question, session.open_draft
     match asked.about:
         case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, heard, yes=True)
@@ -345,17 +350,17 @@ def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             return _agree_to_cancel(session, heard)
         case _ if drafting.judge_after_utterance(session, draft, heard).outcome is not Outcome.ACCEPT:
             # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
-            return drafting.revise_draft(session, heard, supported_by(draft, heard.utterance_id))
+            return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
         case _:
-            session.draft = supported_by(draft, heard.utterance_id)
+            session.draft = with_support(draft, heard.utterance_id)
             return [heard.note_as_heeded(), *drafting.commit_draft(session)]
 
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    draft, told = session.open_draft, session.asked.fields
+    draft, told = session.open_draft, session.current_question.fields
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [heard.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
-    session.draft = supported_by(draft, heard.utterance_id)
+    session.draft = with_support(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
         return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
     orders = [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
@@ -365,7 +370,7 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 
 def reject_open_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Reject what the open question asked."""
-    asked = session.asked
+    asked = session.current_question
     match asked.about:
         case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, heard, yes=False)
@@ -383,7 +388,7 @@ def reject_open_question(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) -> list[Order]:
     """Fill a field whose question has a yes or no as value, "is it sealed?"; for any other field it is no answer."""
-    name = session.asked.field
+    name = session.current_question.field
     counted = None if yes or name is None else session.rules.form[name].unit_of
     if counted is not None and counted in session.open_draft.reading.fields:
         return _ask_count_again_after_no(session, heard, counted)
@@ -404,7 +409,7 @@ def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -
     """Ask for the field, since no offered value is right."""
     if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
-    asked = Question(Topic.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
+    asked = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
     return [heard.note_as_heeded(), *session.ask(asked)]
 
 
@@ -420,13 +425,13 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
     """
     if session.topic is Topic.CANCEL:
         return _take_yes(session, heard)
-    if (other := session.asked.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
+    if (other := session.current_question.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
         if (
             session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
         ):  # "cancel pallet 742"
-            taken = next_or_instead.begin_as_next(session, heard, other, left=[Drop(session.open_draft)])
+            taken = next_or_instead.begin_as_next(session, heard, other, left=[StoreDropped(session.open_draft)])
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
-        dropped = Drop(other)  # the latest one
+        dropped = StoreDropped(other)  # the latest one
         return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
     if session.topic is Topic.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
@@ -435,8 +440,8 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
     return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
-def drop_open_or_ask_to_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
+def handle_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Drop what is open; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
         return handle_cancel_over_open(session, heard)
     return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, heard)]

@@ -24,8 +24,8 @@ from enum import StrEnum
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.interface import Breach, Law, Order
 from edge.agree.readings import find_differing_identifiers, possible_values
-from edge.records import Commit, Draft, Drop, Note, Park
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records import Commit, Draft, Note, Park, StoreDropped
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 
 class Relation(StrEnum):
@@ -203,7 +203,7 @@ def park_lawbreaking_claims(
         *(before.waiting - noted),
         *(name for one in committed if one.utterance_id not in mixed for name in _utterance_ids(one)),
         *(order.utterance_id for order in kept if isinstance(order, Park)),
-        *(name for order in kept if isinstance(order, Drop) for name in _utterance_ids(order.draft)),
+        *(name for order in kept if isinstance(order, StoreDropped) for name in _utterance_ids(order.draft)),
     }
     lost = {one.utterance_id: one for one in before.claims if one.utterance_id not in ended}
     over = (
@@ -265,7 +265,9 @@ def _find_unclaimed_reading(
     """
     said = heard.reading
     names = [name for name in identifies if possible_values(said.fields.get(name))]
-    again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # this earcon repeats a question, which may ask for an identifier
+    again = (
+        PlayEarcon(Earcon.NOT_UNDERSTOOD) in orders
+    )  # this earcon repeats a question, which may ask for an identifier
     here = [
         one.reading for one in after if again or any(possible_values(one.reading.fields.get(name)) for name in names)
     ]

@@ -24,19 +24,19 @@ from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
 from edge.records import (
     NOTHING_STANDS,
-    Because,
+    Cause,
     Draft,
-    Drop,
     LastEntry,
     Note,
     Outcome,
     Reason,
     StandingContext,
+    StoreDropped,
     Verdict,
 )
 from edge.records.speech import Prompt, Say
 
-CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
+CONTEXT_VERDICT = Verdict(Outcome.HEED, (Cause(Reason.CONTEXT),), {})  # On what sets the context.
 
 
 # Readings.
@@ -341,7 +341,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
     agreed = session.read_back
     if agreed is None or agreed.utterance_id != draft.utterance_id:
-        return [Drop(draft)]
+        return [StoreDropped(draft)]
     session.context = _context_with_draft(session, agreed)
     return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
 
@@ -390,7 +390,7 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
 
 def mark_answer_as_context(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
-    name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
+    name, asked, before = session.current_question.field, session.current_question, session.open_draft.reading.fields
     form = session.rules.form
     if name not in form.standing_fields or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft

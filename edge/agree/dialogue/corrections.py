@@ -22,7 +22,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import read_as_answer_to, read_correction_of_number, supported_by, with_fields, with_reading
+from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
     begins_with_foreign_words,
     find_field_named_without_value,
@@ -152,15 +152,12 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
         return []
     correction = replace(heard, reading=without_inherited(heard.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)
-    if named.event_id in {
-        replaced,
-        session.recorded.find_applied_event(replaced),
-    }:  # it takes back the open correction
+    if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
-    draft, verdict, question = session.open_draft, session.verdict, session.asked
+    draft, verdict, question = session.open_draft, session.verdict, session.current_question
     session.close_draft()
     corrected = amendments.correct_named_or_last(session, correction)
     asks = session.draft is not None and session.state is not State.HELD
@@ -194,7 +191,12 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
     cues = {word.text for word in leading_cue(heard.reading.words, language)}
     long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
     said = with_unconfirmed(
-        said, [name for name in long if all(word in cues or language.in_id(word) for word in said.fields[name].words)]
+        said,
+        [
+            name
+            for name in long
+            if all(word in cues or language.may_be_in_identifier(word) for word in said.fields[name].words)
+        ],
     )
     said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
     if not drafting.is_sure_correction(session, heard) and _changes_several_fields(session, said):
@@ -323,7 +325,7 @@ def mark_if_correction_of_last(session: DialogueSession, said: Reading) -> Readi
 
 def _mark_correction_while_asked(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
-    name, takes_back = str(session.asked.field), is_correction(said.words, session.rules.language)
+    name, takes_back = str(session.current_question.field), is_correction(said.words, session.rules.language)
     is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
     is_answer = is_answer and name in read_as_answer_to(name, said, session.rules).fields
     is_value = any(one.value is not None for one in said.fields.values())
@@ -348,7 +350,7 @@ def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, sa
         return []
     left = {name: one for name, one in fields.items() if name not in denied}
     draft = replace(session.open_draft, reading=replace(session.open_draft.reading, fields=left))
-    return drafting.revise_draft(session, heard, supported_by(draft, heard.utterance_id))
+    return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
 
 
 def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
@@ -431,7 +433,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
 
 def _may_be_of_another_thing(session: DialogueSession) -> bool:
     """Whether values may be another thing's: the draft was restored after a power cut, and others are in review."""
-    asked, draft = session.asked, session.open_draft
+    asked, draft = session.current_question, session.open_draft
     waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
     return asked.prompt is Prompt.RESTORED and waits
 
@@ -475,7 +477,7 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: Ut
     A third thing becomes the next entry, the open thing said anew replaces the open entry, values of the other thing
     are added to it and the question is asked again; all else is rejected as an answer.
     """
-    said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
+    said, other = drafting.read_with_acoustic_doubts(session, heard), session.current_question.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     if session.relate_to_claim(said) is Relation.ANOTHER and session.relate_to_claim(said, other) is Relation.ANOTHER:
@@ -490,7 +492,7 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: Ut
     ):
         return drafting.reject_answer(session, heard)
     more = with_fields(other, said.fields, heard.utterance_id)
-    asked = replace(session.asked, other=more, fields=values_of(more.reading))
+    asked = replace(session.current_question, other=more, fields=values_of(more.reading))
     parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
     return [heard.note_as_heeded(), parked, *session.ask(asked)]
 
@@ -508,7 +510,9 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     return (
-        drafting.queue_open_draft(session) if session.asked.is_about_implausible_value else drafting.park_draft(session)
+        drafting.queue_open_draft(session)
+        if session.current_question.is_about_implausible_value
+        else drafting.park_draft(session)
     )
 
 

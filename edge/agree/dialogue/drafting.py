@@ -12,19 +12,31 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, W
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.interface import Contradicted, Order, UtteranceHeard
+from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import agreement_mark, has_number_word, supported_by, unconfirm_doubtful_fields
+from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word
 from edge.agree.one_breath import list_several_identifiers, split_two_things, split_two_things_sharing_values
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
-from edge.agree.unclear_numbers import SHORTEST_NAME, add_valueless_identifier, complete_cut_number
-from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
-from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
+from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
+from edge.records import (
+    Cause,
+    Commit,
+    ConfirmationKind,
+    Draft,
+    LastEntry,
+    Note,
+    Outcome,
+    Park,
+    Reason,
+    StoreDropped,
+    Verdict,
+)
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, Terms
 
 HELP_PROMPTS = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -73,7 +85,9 @@ def judge_after_utterance(
         expected = _list_expected_for_recount(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
     verdict = judge_draft(draft, session.rules, known)
-    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
+    return (
+        replace(verdict, confirm=ConfirmationKind.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
+    )
 
 
 def _list_expected_for_recount(
@@ -113,7 +127,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     It is held, unless it `may_commit_at_once`: a step commits one entry.
     """
     draft, verdict = build_draft(session, heard), heard.verdict
-    draft = replace(draft, reading=add_valueless_identifier(draft.reading, draft.utterance_id, session.rules))
+    draft = replace(draft, reading=take_stray_digits_as_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
     if not understood and split_two_things_sharing_values(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
@@ -122,7 +136,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
     draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_new_entry_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not may_commit_at_once:
-        verdict = replace(verdict, confirm=Confirmation.READBACK)
+        verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, heard, aloud=True)
     waited = session.queued_draft
@@ -133,7 +147,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
         return [*announce_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
     said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
-    return [said, *begin_draft(session, heard, supported_by(draft, waited.utterance_id), verdict)]
+    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -188,7 +202,7 @@ def ask_or_hold_or_commit(
         return session.ask(question)
     if draft.utterance_id in session.needs_yes:
         return session.ask(session.entry_question)
-    sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
+    sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
     told = (
         session.settings.holds_sure
         or _list_differing_reviews(session)
@@ -247,13 +261,13 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     draft = _replace_effective_event(session, session.open_draft)
     settled = [one for one in _reviews_of_same_thing(session, draft) if _has_no_other_values(one, verdict)]
     for one in settled:
-        draft = supported_by(draft, one.utterance_id)
+        draft = with_support(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
     session.breath.words = ()
-    heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
+    heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
     return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
 
 
@@ -297,7 +311,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     if draft.act is Act.CANCEL:
-        return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+        return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.unset_named_identifiers(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
@@ -411,7 +425,7 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
 
 def drop_draft(session: DialogueSession) -> list[Order]:
     """Drop the draft and record it as dropped."""
-    order, besides = Drop(session.open_draft), announce_other_draft_in_review(session)
+    order, besides = StoreDropped(session.open_draft), announce_other_draft_in_review(session)
     session.scanned = (), None  # the same label may be scanned again at once
     session.close_draft()
     return [order, *besides]
@@ -460,10 +474,10 @@ def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -
         session.doubted = True
         return ask_to_repeat(session, heard)
     again = session.ask(session.entry_question)
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
+    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
 
-def ask_which_value(session: DialogueSession, heard: Contradicted) -> list[Order]:
+def ask_which_value(session: DialogueSession, heard: ReadingContradicted) -> list[Order]:
     """Ask "4744, or 474?" where a second recogniser heard a value otherwise that no yes has settled.
 
     Not while the operator speaks, nor after the undo window: it is too late then.
@@ -477,7 +491,7 @@ def ask_which_value(session: DialogueSession, heard: Contradicted) -> list[Order
     verdict = judge_draft(draft, session.rules)
     if not doubted or verdict.outcome is not Outcome.ASK:
         return []
-    return [Sound(Earcon.QUESTION), *ask_or_hold_or_commit(session, draft, verdict, None)]
+    return [PlayEarcon(Earcon.QUESTION), *ask_or_hold_or_commit(session, draft, verdict, None)]
 
 
 def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:
@@ -495,13 +509,15 @@ def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """Record the utterance as not understood and ask to repeat it."""
     context.unset_named_identifiers(session, heard.reading)
     session.recorded.left_since |= _may_name(session, heard.reading)
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
+    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
 def _may_name(session: DialogueSession, said: Reading) -> bool:
     """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
-    digits = sum(len(word.text) if word.text.isdigit() else rules.language.in_id(word.text) for word in said.words)
+    digits = sum(
+        len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text) for word in said.words
+    )
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
@@ -520,7 +536,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.unset_named_identifiers(session, said)
-    told = [word.text for word in said.words if rules.language.in_id(word.text)]
+    told = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
@@ -551,7 +567,7 @@ def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> l
     if session.tries >= MOST_TRIES or session.question is None:
         return [*given_up, *park_draft(session)]
     way_out = [Say(HELP_PROMPTS[session.state])] if session.tries == MOST_TRIES - 1 else given_up
-    return [Sound(Earcon.NOT_UNDERSTOOD), *way_out, session.say_open_question()]
+    return [PlayEarcon(Earcon.NOT_UNDERSTOOD), *way_out, session.say_open_question()]
 
 
 def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dockvoice_protocol.forms.spoken import cancels_open_entry, leading_cue
-from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Operator, Reading, Receipt
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances, Rules, decide, is_unusable
 from edge.agree.dialogue.table import Event
 from edge.records import (
     NOTHING_STANDS,
-    Because,
-    Closing,
-    Confirmation,
+    Cause,
+    ClosedBy,
+    ConfirmationKind,
     Draft,
     DurableOrder,
     LastEntry,
@@ -28,7 +28,7 @@ from edge.records import (
     StandingContext,
     Verdict,
 )
-from edge.records.speech import Adjust, Hush, Say, Sound
+from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 
 _BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
 """The event of each command, by its name; all others are ASKED."""
@@ -54,7 +54,7 @@ class UtteranceHeard:
 
     utterance_id: str
     reading: Reading
-    closing: Closing = Closing.PAUSE
+    closing: ClosedBy = ClosedBy.PAUSE
     known: Circumstances = NO_CIRCUMSTANCES
     began: float | None = None
     """When its speech began, on the driver's clock; None: unknown."""
@@ -70,13 +70,13 @@ class UtteranceHeard:
             said, of = replace(said, act=Act.RECORD), rules.for_context
         verdict = decide(said, self.closing, of, self.known)
         if self.aloud and verdict.outcome is Outcome.ACCEPT:
-            verdict = replace(verdict, confirm=Confirmation.READBACK)
+            verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
         return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
         """The utterance's row in the dialogue's table; UNCLEAR for a doubtful command, answer or correcting word."""
         said = self.reading
-        unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
+        unheard = said.not_understood is NotUnderstoodReason.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
             return Event.UNHEARD if unheard else _OUTCOMES[self.verdict.outcome]
         if self.is_indistinct(rules):
@@ -109,11 +109,11 @@ class UtteranceHeard:
 
     def note_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
         """The order to record it as heeded: no entry of its own."""
-        return self.note_utterance(Verdict(Outcome.HEED, (Because(why),), {}))
+        return self.note_utterance(Verdict(Outcome.HEED, (Cause(why),), {}))
 
     def note_as_not_understood(self) -> Note:
         """The order to record it as not understood; REPEAT keeps its own verdict, and its reasons."""
-        unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
+        unclear = Verdict(Outcome.REPEAT, (Cause(Reason.NOT_UNDERSTOOD),), {})
         return self.note_utterance(None if self.verdict.outcome is Outcome.REPEAT else unclear)
 
 
@@ -123,12 +123,12 @@ class SpeechBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
+class TimerExpired:
     """Input to the dialogue: its timer expired."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contradicted:
+class ReadingContradicted:
     """A second recogniser heard fields of an utterance otherwise."""
 
     utterance_id: str
@@ -137,7 +137,7 @@ class Contradicted:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class EntryCommitted:
     """Input to the dialogue: a commit that it ordered is on disk."""
 
     entry: LastEntry
@@ -183,14 +183,14 @@ class OfficeDecided:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkEvent:
+class InventoryLinkChanged:
     """The connection to the inventory was lost, or is back."""
 
     up: bool
 
 
 @dataclass(frozen=True, slots=True)
-class HeadsetFault:
+class HeadsetFaultChanged:
     """A fault of the headset began or ended."""
 
     fault: str  # A code, such as `headset_lost` or `silent_source`.
@@ -212,7 +212,7 @@ class RosterChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class DeviceStarted:
     """The device started; the draft from before is asked about again."""
 
     draft: Draft | None = None
@@ -232,30 +232,30 @@ class Started:
 DialogueInput = (
     UtteranceHeard
     | SpeechBegan
-    | Deadline
-    | Contradicted
-    | Committed
+    | TimerExpired
+    | ReadingContradicted
+    | EntryCommitted
     | InventoryAnswered
     | OfficeDecided
-    | LinkEvent
-    | HeadsetFault
+    | InventoryLinkChanged
+    | HeadsetFaultChanged
     | ShiftBegan
     | RosterChanged
-    | Started
+    | DeviceStarted
 )
 
 
 _ALONE: Mapping[type, Event] = {
     SpeechBegan: Event.SPEAKING,
-    Deadline: Event.DEADLINE,
-    Contradicted: Event.CONTRADICTED,
-    Committed: Event.COMMITTED,
+    TimerExpired: Event.DEADLINE,
+    ReadingContradicted: Event.CONTRADICTED,
+    EntryCommitted: Event.COMMITTED,
     OfficeDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
     RosterChanged: Event.ROSTER,
-    LinkEvent: Event.LINK,
-    HeadsetFault: Event.FAULT,
-    Started: Event.STARTED,
+    InventoryLinkChanged: Event.LINK,
+    HeadsetFaultChanged: Event.FAULT,
+    DeviceStarted: Event.STARTED,
 }
 
 
@@ -274,7 +274,7 @@ def classify_event(happening: DialogueInput, rules: Rules) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
-    """Start the one timer: `Deadline` follows this many seconds after the current prompt ends."""
+    """Start the one timer: `TimerExpired` follows this many seconds after the current prompt ends."""
 
     seconds: float
 
@@ -307,4 +307,4 @@ class LawAlarm:
     trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.
 
 
-Order = DurableOrder | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm
+Order = DurableOrder | Say | PlayEarcon | StopSpeaking | StartTimer | StopTimer | AdjustVoice | LawAlarm

@@ -37,13 +37,13 @@ from edge.agree.dialogue import (
 )
 from edge.agree.dialogue.interface import (
     NOT_JUDGED,
-    Deadline,
+    DeviceStarted,
     DialogueInput,
     LawAlarm,
     Order,
-    Started,
     StartTimer,
     StopTimer,
+    TimerExpired,
     UtteranceHeard,
     classify_event,
 )
@@ -53,8 +53,8 @@ from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event,
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, WorkChange
-from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreWorkChange
+from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
 
 def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -86,7 +86,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.NOT_HEARD: drafting.reject_indistinct,
     Step.DROP: answers.handle_cancel_over_open,
     Step.FORGET: answers.drop_open_or_park_again,
-    Step.GIVE_UP: answers.drop_open_or_ask_to_cancel_last,
+    Step.GIVE_UP: answers.handle_cancel,
     Step.OBJECT: standing.ask_what_is_wrong_with_context_or_last,
     Step.TAKE_BACK: amendments.ask_to_cancel_named_or_last,
     Step.DEFER: drafting.defer_until_model_answers,
@@ -140,10 +140,10 @@ _TRACED_FIELDS: Mapping[type, str] = {
     Park: "why",
     Commit: "draft.act",
     ShiftEvent: "change",
-    WorkChange: "form",
+    StoreWorkChange: "form",
     Say: "prompt",
-    Sound: "earcon",
-    Adjust: "what",
+    PlayEarcon: "earcon",
+    AdjustVoice: "what",
     StartTimer: "seconds",
 }
 """By order type, the attribute that the trace shows beside its name."""
@@ -189,7 +189,7 @@ class Dialogue:
         self.verdict = NOT_JUDGED
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
-    def restore_form_and_language(self, work: WorkChange | None, operator: str | None) -> list[Order]:
+    def restore_form_and_language(self, work: StoreWorkChange | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
         If the form is gone or was never chosen, an operator who is signed on is asked for it.
@@ -272,7 +272,7 @@ class Dialogue:
         return self._session.recording_operator
 
     @property
-    def recorded(self) -> History:
+    def history(self) -> History:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
@@ -321,7 +321,7 @@ class Dialogue:
             goes_on = session.state in QUESTIONS
             if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
-        acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
+        acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
@@ -532,10 +532,10 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
     """Prepend the earcon of an utterance to the orders; none for noise, or where they have that for not understood."""
-    if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
+    if event is not Event.NOISE and PlayEarcon(Earcon.NOT_UNDERSTOOD) not in orders:
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
-        orders.insert(0, Sound(Earcon.QUESTION if asks else Earcon.HEARD))
+        orders.insert(0, PlayEarcon(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
 def _update_timer(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:

@@ -15,7 +15,7 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.merging import supported_by, with_fields
+from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
@@ -53,7 +53,7 @@ def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldVal
 
 def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer."""
-    said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
+    said, other = drafting.read_with_acoustic_doubts(session, heard), session.current_question.other
     if other is None:
         return drafting.reject_answer(session, heard)
     language = session.rules.language
@@ -61,7 +61,7 @@ def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> l
     if alone and says_instead(said.words, language):
         return rename_open_entry(session, heard, other)
     if alone and says_next(said.words, language) and session.relate_to_claim(said, other) is not Relation.NAME:
-        return [heard.note_as_heeded(), *begin_as_next(session, heard, supported_by(other, heard.utterance_id))]
+        return [heard.note_as_heeded(), *begin_as_next(session, heard, with_support(other, heard.utterance_id))]
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     return _take_following_values(session, heard, said, other)
@@ -70,7 +70,7 @@ def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> l
 def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
     to_other, takes_back = session.relate_to_claim(said, other), drafting.is_sure_correction(session, heard)
     fields = without_inherited(said).fields
-    alone = fields.keys() <= {session.asked.field}
+    alone = fields.keys() <= {session.current_question.field}
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
             return rename_open_entry(session, heard, other)
@@ -80,10 +80,14 @@ def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said
         goes_on = with_fields(other, fields, heard.utterance_id)
         known = values_of(session.open_draft.reading)
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
-        repeats = not session.asked.unspoken and all(known.get(name) == one.value for name, one in fields.items())
+        repeats = not session.current_question.unspoken and all(
+            known.get(name) == one.value for name, one in fields.items()
+        )
         session.doubted = session.doubted or repeats
         return [heard.note_as_heeded(), *begin_as_next(session, heard, goes_on)]
-    if session.relate_to_claim(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
+    if (
+        session.relate_to_claim(said) is Relation.SAME and session.current_question.field in fields
+    ):  # the open one was right
         told = drafting.announce_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
         return [*told, *drafting.revise_draft(session, heard, revised)]
@@ -117,7 +121,7 @@ def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Dr
     """Rename the open entry, and read it back again."""
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
-        draft = supported_by(draft, support)
+        draft = with_support(draft, support)
     noted = heard.note_as_heeded()
     meant = Note(other.utterance_id, other.reading, noted.verdict)
     return [

@@ -16,7 +16,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.merging import agreement_mark
 from edge.agree.one_breath import split_two_things, split_two_things_sharing_values
 from edge.agree.readings import values_of
-from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
+from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 
 _UNSETTLED_BY_YES = frozenset(
@@ -91,20 +91,20 @@ class Question:
         return self.about is Topic.REOPEN or (self.about is Topic.FIELD_RIGHT and self.why in AS_MEANT)
 
 
-def judge_draft(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
+def judge_draft(draft: Draft, rules: Rules, circumstances: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
     """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
     # Acoustics of one utterance do not apply to a draft of several: see `merging.unconfirm_doubtful_fields`.
     of = rules.for_context if draft.act is Act.CONTEXT else rules
-    verdict = decide(draft.reading, Closing.PAUSE, of, replace(known, acoustics=None))
+    verdict = decide(draft.reading, ClosedBy.PAUSE, of, replace(circumstances, acoustics=None))
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _is_agreed(draft, doubt))
     values = values_of(draft.reading)
     if not left:
-        return Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values, confirm=Confirmation.READBACK)
+        return Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), values, confirm=ConfirmationKind.READBACK)
     if left[0] == verdict.reasons[0]:
         return replace(verdict, reasons=left)
-    return Verdict(Outcome.ASK, left, verdict.fields, ask=left[0].field, confirm=Confirmation.FIELD)
+    return Verdict(Outcome.ASK, left, verdict.fields, ask=left[0].field, confirm=ConfirmationKind.FIELD)
 
 
 def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, ended: bool) -> Question | None:
@@ -147,23 +147,23 @@ def build_field_question(
     return Question(Topic.CHOICE if len(candidates) > 1 else Topic.FIELD_RIGHT, name, candidates, why=why)
 
 
-def render_question(asked: Question) -> Say:
+def render_question(question: Question) -> Say:
     """The question's prompt."""
-    match asked.about:
+    match question.about:
         case Topic.FIELD:
-            return _render_field_question(asked)
+            return _render_field_question(question)
         case Topic.CHOICE | Topic.NEXT_OR_INSTEAD:
-            prompt = asked.prompt or (Prompt.CHOOSE if asked.about is Topic.CHOICE else Prompt.NEXT_OR_INSTEAD)
-            return Say(prompt, asked=asked.field, candidates=asked.candidates[:2])
+            prompt = question.prompt or (Prompt.CHOOSE if question.about is Topic.CHOICE else Prompt.NEXT_OR_INSTEAD)
+            return Say(prompt, asked=question.field, candidates=question.candidates[:2])
         case Topic.FIELD_RIGHT:
-            return _render_confirmation(asked)
-        case Topic.INSTEAD if asked.before:
-            ((name, before),) = asked.before.items()
-            return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(asked.fields[name], before))
-        case Topic.PROOF if asked.checks > 1:
-            return Say(Prompt.PROVE_SET, asked.fields, {"set": str(asked.check + 1)})
+            return _render_confirmation(question)
+        case Topic.INSTEAD if question.before:
+            ((name, before),) = question.before.items()
+            return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(question.fields[name], before))
+        case Topic.PROOF if question.checks > 1:
+            return Say(Prompt.PROVE_SET, question.fields, {"set": str(question.check + 1)})
         case _:
-            return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
+            return Say(question.prompt or _PLAIN[question.about], question.fields)
 
 
 def _render_confirmation(asked: Question) -> Say:
@@ -213,7 +213,7 @@ def hold_if_accepted(verdict: Verdict) -> Verdict:
     return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
 
-def _is_agreed(draft: Draft, doubt: Because) -> bool:
+def _is_agreed(draft: Draft, doubt: Cause) -> bool:
     if doubt.reason is Reason.COUNT_DIFFERS:
         return doubt.field in dict(draft.counted)
     if doubt.field is None or doubt.reason in _UNSETTLED_BY_YES:

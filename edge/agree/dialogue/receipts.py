@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, ReceiptOutcome
-from edge.agree.dialogue.interface import Committed, InventoryAnswered, LinkEvent, Order
+from edge.agree.dialogue.interface import EntryCommitted, InventoryAnswered, InventoryLinkChanged, Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 _TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 """Prompts of an entry that was refused or declined: an earcon precedes them."""
 
 
-def record_commit(session: DialogueSession, committed: Committed) -> list[Order]:
+def record_commit(session: DialogueSession, committed: EntryCommitted) -> list[Order]:
     """Remember an entry that is on disk: as the last one, or for a cancellation clear that. Plays an earcon."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
@@ -35,7 +35,7 @@ def record_commit(session: DialogueSession, committed: Committed) -> list[Order]
         recorded.refused = {one for one in recorded.refused if recorded.find_applied_event(one) != entry.draft.replaces}
     if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:
         recorded.resolve_refusals(recorded.mending[1])
-    return [Sound(Earcon.STORED)]
+    return [PlayEarcon(Earcon.STORED)]
 
 
 def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list[Order]:
@@ -53,9 +53,11 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     return []
 
 
-def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | LinkEvent) -> list[Order]:
+def queue_refusal_or_link_news(
+    session: DialogueSession, happening: InventoryAnswered | InventoryLinkChanged
+) -> list[Order]:
     """Queue the news of a refusal, whose receipt is counted, or of a lost or restored link."""
-    if isinstance(happening, LinkEvent):
+    if isinstance(happening, InventoryLinkChanged):
         _queue_link_news(session, up=happening.up)
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # a receipt may arrive more than once
@@ -88,5 +90,5 @@ def announce_queued_news(session: DialogueSession) -> list[Order]:
     told: list[Order] = []
     while session.news.untold:
         say = session.make_repeatable(session.news.untold.popleft())
-        told += [Sound(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
+        told += [PlayEarcon(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
     return told

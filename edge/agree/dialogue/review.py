@@ -13,7 +13,7 @@ from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
-from edge.records import Confirmation, Draft
+from edge.records import ConfirmationKind, Draft
 from edge.records.speech import Prompt, Say, Terms
 
 
@@ -67,13 +67,13 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
-    verdict = replace(judge_draft(draft, rules, known), confirm=Confirmation.READBACK)
+    verdict = replace(judge_draft(draft, rules, known), confirm=ConfirmationKind.READBACK)
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
     told = drafting.say_unfinished_draft(session, draft)
     # A question that reads the entry back needs no introduction.
-    spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
+    spoken = session.current_question.fields or any(session.current_question.field in one.fields for one in told)
     return orders if spoken else [*told, *orders]
 
 
@@ -112,9 +112,9 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
     return _close_decided(session, decided.utterance_id)
 
 
-def render_declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
-    """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
-    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or _OTHER}, form=told.form)
+def render_declined(identifiers: Mapping[str, FieldValue], decided: OfficeDecided) -> Say:
+    """The prompt for a declined entry; `identifiers` are its identifiers, if it has any, which are read out alone."""
+    return Say(Prompt.DECLINED, identifiers or decided.fields, {"reason": decided.why or _OTHER}, form=decided.form)
 
 
 def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:

@@ -15,7 +15,7 @@ from edge.agree.merging import with_fields, with_reading
 from edge.agree.one_breath import order_two_by_answer
 from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
-from edge.records.speech import Earcon, Prompt, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _SAME_S = 3.0
 """Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
@@ -41,7 +41,7 @@ def announce_scan_fault(session: DialogueSession, heard: UtteranceHeard) -> list
     """Say why the label fills no field; the open entry is unchanged."""
     session.scanned = (), None
     told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]
+    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
 
 
 def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
@@ -77,7 +77,7 @@ def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, sai
 def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
-    if session.asked.prompt is Prompt.ONE_BY_ONE:
+    if session.current_question.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_label(session, heard, said)
     whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):

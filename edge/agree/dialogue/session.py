@@ -365,7 +365,7 @@ class DialogueSession:
         return Question(Topic.ENTRY_RIGHT, fields=self.values)
 
     @property
-    def asked(self) -> Question:
+    def current_question(self) -> Question:
         """The open question; while an entry is held, whether it is right."""
         return self.question or self.entry_question
 
@@ -387,7 +387,7 @@ class DialogueSession:
 
     def say_open_question(self) -> Say:
         """The order to ask the open question, which is no longer unspoken."""
-        self.question = replace(self.asked, unspoken=False)
+        self.question = replace(self.current_question, unspoken=False)
         return self.say_question(self.question)
 
     def say_question(self, question: Question) -> Say:

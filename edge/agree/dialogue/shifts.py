@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_sign_on, words_after_sign_on
 from dockvoice_protocol.records import Command, Operator, ShiftChange, ShiftEvent
-from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
+from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, spell_if_number
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
-from edge.records import Park, Reason, WorkChange
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records import Park, Reason, StoreWorkChange
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 _RELIEVED, _NOT_LISTED, _UNUSED = "relieved", "not_listed", "unused"
 """Why a shift ended without a sign-off: another signed on, the roster changed, no speech."""
@@ -27,11 +27,11 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     noted, said = heard.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, heard)
     candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
-        name = render_unknown_name(said, session.rules.language)
+        name = spell_if_number(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), told]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
     if (turned_away := _reject_without_rights(session, candidates)) is not None:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.recording_operator]
     behind = DeferredAction(lambda: _sign_on_by_roster(session, said), newcomer=True)
     if leaves and (unfinished := drafting.ask_to_finish_open(session, behind)):
@@ -90,8 +90,10 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     session.on_break = session.identifying = session.deferred_action = None
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     chosen = _apply_operator_rights(session, form)
-    changed = [order for order in chosen if isinstance(order, WorkChange)]  # first: the greeting is in his language
-    told = [order for order in chosen if not isinstance(order, WorkChange)]
+    changed = [
+        order for order in chosen if isinstance(order, StoreWorkChange)
+    ]  # first: the greeting is in his language
+    told = [order for order in chosen if not isinstance(order, StoreWorkChange)]
     return [
         *shifted,
         *ended,
@@ -124,7 +126,7 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
         refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
     orders = works.choose_form_or_ask(session, form)
     if changes and not orders:
-        orders = works.set_form_and_language(session, WorkChange(session.rules.form.name, spoken))
+        orders = works.set_form_and_language(session, StoreWorkChange(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
 
 
@@ -216,8 +218,8 @@ def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     noted = heard.note_as_not_understood()
     session.tries += 1
     if session.tries >= drafting.MOST_TRIES:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, heard)]
-    return [noted, Sound(Earcon.NOT_UNDERSTOOD), ask_about_candidate(session)]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, heard)]
+    return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_about_candidate(session)]
 
 
 def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
@@ -267,7 +269,7 @@ def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
     return (
-        works.set_form_and_language(session, WorkChange(session.rules.form.name))
+        works.set_form_and_language(session, StoreWorkChange(session.rules.form.name))
         if session.works.language is not None
         else []
     )

@@ -41,7 +41,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, heard)]
-    if session.asked.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
+    if session.current_question.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(
             session, replace(_as_answer_to_open(session, heard), stands=tuple(heard.reading.fields))
         )
@@ -59,7 +59,7 @@ def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Dra
 
 def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it."""
-    if session.asked.field in heard.reading.fields and session.topic is not Topic.PROOF:
+    if session.current_question.field in heard.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, heard))
     said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, heard))
     return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
@@ -80,7 +80,7 @@ def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[
     verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
     sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = (
-        [session.say_question(session.asked)]
+        [session.say_question(session.current_question)]
         if session.state is not State.HELD
         else session.ask(session.entry_question)
     )
@@ -111,7 +111,10 @@ def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if _accepts_open_context(session, heard) and not is_correction(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
-    return [*waits, *(session.ask(session.entry_question) if is_held else [session.say_question(session.asked)])]
+    return [
+        *waits,
+        *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),
+    ]
 
 
 def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
-from edge.agree.dialogue.interface import HeadsetFault, Order, Started, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
-from edge.records import Because, Confirmation, Draft, Drop, Outcome, Park, Reason, Verdict
-from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
+from edge.records import Cause, ConfirmationKind, Draft, Outcome, Park, Reason, StoreDropped, Verdict
+from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
 """The states in which dictated values are parked."""
@@ -36,12 +36,12 @@ def record_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Or
 def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park the values that were dictated in a state that accepts none, and say why."""
     if not heard.reading.fields:
-        return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
+        return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
     said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
     told = drafting.announce_parked(session, heard.reading)
-    return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
+    return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
 
 
 def _say_why_unaccepted(session: DialogueSession) -> Say:
@@ -129,25 +129,25 @@ def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 def repeat_after_query(session: DialogueSession) -> list[Say]:
     """Repeat the open question after a query; empty if none is open."""
     is_open = session.question is not None and session.state in QUESTIONS
-    return [session.say_question(session.asked)] if is_open else []
+    return [session.say_question(session.current_question)] if is_open else []
 
 
 def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change the voice's volume or speed."""
     what = heard.reading.command or Command.SAY_AGAIN
-    return [*record_utterance(session, heard), Adjust(what), Say(Prompt(what.value))]
+    return [*record_utterance(session, heard), AdjustVoice(what), Say(Prompt(what.value))]
 
 
 def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
     """Stop speaking, unless the latest prompt has priority."""
     latest = session.spoken.latest
-    return [] if latest is not None and latest.priority else [Hush()]
+    return [] if latest is not None and latest.priority else [StopSpeaking()]
 
 
 # Faults.
 
 
-def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFault) -> list[Order]:
+def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFaultChanged) -> list[Order]:
     """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
     The operator may not have heard the readback of a held entry: ask whether it is right.
@@ -156,7 +156,7 @@ def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFault) -> l
     if hardware.healed:
         return [Say(Prompt.HEALED, slots=slots)]
     asked = session.ask(session.entry_question) if session.state is State.HELD else []
-    return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True), *asked]
+    return [PlayEarcon(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True), *asked]
 
 
 # Pauses and the restart.
@@ -211,7 +211,7 @@ def park_draft_during_pause(session: DialogueSession, _: object) -> list[Order]:
     return [order for order in orders if not isinstance(order, Say)]
 
 
-def restore_after_restart(session: DialogueSession, started: Started) -> list[Order]:
+def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> list[Order]:
     """Restore the state after a restart; the draft needs a yes, since utterances may be lost since."""
     recorded = session.recorded
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
@@ -247,7 +247,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
         return _park_of_another_form(session, draft)
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_cancel_or_close_again(session, draft)
-    verdict = replace(judge_draft(draft, rules), confirm=Confirmation.READBACK)
+    verdict = replace(judge_draft(draft, rules), confirm=ConfirmationKind.READBACK)
     if amendments.correction_names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
@@ -264,12 +264,12 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     """Ask again whether to cancel the last entry, or to close a trailer."""
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
-        session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
+        session.open(draft, Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), values))
         return session.ask(Question(Topic.CLOSE, fields=session.settings.to_trailer_field(values, session.rules.form)))
     if recorded.last is None or recorded.find_applied_event(recorded.last.event_id) != recorded.find_applied_event(
         draft.replaces
     ):
-        return [Drop(draft)]
+        return [StoreDropped(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
     return session.ask(amendments.build_cancel_question(session, recorded.last))
 

@@ -29,9 +29,9 @@ from edge.agree.expectations import (
     named_place,
     sum_entries,
 )
-from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, supported_by
+from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
 from edge.agree.readings import likely_values, values_of
-from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
+from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict
 from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
@@ -298,15 +298,9 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return [
-            *status.record_utterance(session, heard),
-            *session.make_repeatable_together(_ask_which_place(session)),
-        ]
+        return [*status.record_utterance(session, heard), *session.make_repeatable_together(_ask_which_place(session))]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
-        return [
-            *status.record_utterance(session, heard),
-            session.say(Prompt.CLOSED, _as_place_field(session, place)),
-        ]
+        return [*status.record_utterance(session, heard), session.say(Prompt.CLOSED, _as_place_field(session, place))]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
@@ -314,7 +308,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
     told = _say_receipt_summary(session, place)
-    verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
+    verdict = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(Topic.CLOSE, fields=_as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
@@ -379,8 +373,8 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
 
 def commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the closing; a context with this trailer ends."""
-    told = session.asked.fields
-    session.draft = supported_by(session.open_draft, heard.utterance_id)
+    told = session.current_question.fields
+    session.draft = with_support(session.open_draft, heard.utterance_id)
     if told.items() <= context.context_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
     return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
@@ -391,8 +385,8 @@ def commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
-    draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
-    trailer = str(told[str(session.asked.field)])
+    draft, verdict, told = session.open_draft, session.verdict, session.current_question.fields
+    trailer = str(told[str(session.current_question.field)])
     last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise_draft(session, heard, draft)
@@ -403,7 +397,7 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.
-    goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
+    goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=ConfirmationKind.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [
         heard.note_utterance(hold_if_accepted(nothing)),

@@ -13,8 +13,8 @@ from edge.agree.dialogue import drafting
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import LastEntry, Outcome, Reason, WorkChange
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records import LastEntry, Outcome, Reason, StoreWorkChange
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 _ACTS_WITH_OWN_MEANING = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
 
@@ -52,9 +52,9 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if form is None:
         said = "" if bid is None else bid.said
         unknown = say_forms(session, Prompt.UNKNOWN_WORK, *session.works.allowed_forms, said=said)
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), unknown]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), unknown]
     if form not in session.works.allowed_forms:
-        return [noted, Sound(Earcon.NOT_UNDERSTOOD), say_forms(session, Prompt.NOT_ALLOWED, form)]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), say_forms(session, Prompt.NOT_ALLOWED, form)]
     if form is session.rules.form and session.works.chosen:
         session.deferred_action = None
         return [noted, say_forms(session, Prompt.WORK, form)]
@@ -68,11 +68,11 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
     closed, session.deferred_action = drafting.commit_or_park_open(session), None
-    taken = set_form_and_language(session, WorkChange(form, session.works.language))
+    taken = set_form_and_language(session, StoreWorkChange(form, session.works.language))
     return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
 
-def set_form_and_language(session: DialogueSession, work: WorkChange) -> list[Order]:
+def set_form_and_language(session: DialogueSession, work: StoreWorkChange) -> list[Order]:
     """Change to a form of the device and one of its languages; nothing may be open.
 
     Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
@@ -110,11 +110,11 @@ def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
-        return [*set_form_and_language(session, WorkChange(None, session.works.language)), ask_which_form(session)]
+        return [*set_form_and_language(session, StoreWorkChange(None, session.works.language)), ask_which_form(session)]
     if only is not None and session.rules.form.name == only and session.works.chosen:
         return []
     return [
-        *set_form_and_language(session, WorkChange(wanted, session.works.language)),
+        *set_form_and_language(session, StoreWorkChange(wanted, session.works.language)),
         say_forms(session, Prompt.WORK, session.rules.form),
     ]
 
@@ -131,7 +131,7 @@ def ask_which_form(session: DialogueSession) -> Say:
 
 def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask which form to fill before anything else."""
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
+    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
 def find_latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
@@ -157,4 +157,4 @@ def announce_language_not_recognised(session: DialogueSession, heard: UtteranceH
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
     words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
-    return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *words]
+    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *words]

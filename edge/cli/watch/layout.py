@@ -18,7 +18,7 @@ from rich.text import Text
 from dockvoice_protocol.terminal.plain_text import is_plain_text
 from edge.audio.pcm import BOTTOM_DB
 from edge.cli.audio import NO_SOUND, MeterReading, filled_cells
-from edge.cli.tables import STYLES, Tone, Worded
+from edge.cli.tables import STYLES, Tone, ToneText
 
 _GUTTER = 14  # Columns before what is told: its heading.
 _NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
@@ -71,7 +71,7 @@ class LastUtterance:
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
     how: str  # "heard", "typed" or "scanned".
-    result: Worded
+    result: ToneText
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class QueueRow:
 
     number: int
     what: str
-    state: Worded
+    state: ToneText
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Picture:
     said: str | None = None  # What the device said last.
     heard: LastUtterance | None = None
     entry: tuple[FieldRow, ...] = ()
-    counts: tuple[Worded, ...] = ()  # What the journal holds.
+    counts: tuple[ToneText, ...] = ()  # What the journal holds.
     queue: tuple[QueueRow, ...] = ()  # Newest first.
     faults: tuple[str, ...] = ()  # What is wrong now, and what to do about it.
     log: tuple[str, ...] = ()  # Oldest first.
@@ -215,7 +215,7 @@ def _state_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _last_utterance_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
-    heard = picture.heard or LastUtterance((), "heard", Worded(""))
+    heard = picture.heard or LastUtterance((), "heard", ToneText(""))
     text = _heading(heard.how, width)
     if not heard.words:
         text.append("nothing yet" if picture.heard is None else "no words", style="dim")

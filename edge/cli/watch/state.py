@@ -18,7 +18,17 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.audio import MeterReading
-from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result_text, state_text
+from edge.cli.tables import (
+    MODES,
+    PARKED,
+    QUESTIONS,
+    Tone,
+    ToneText,
+    amendment_text,
+    reason_text,
+    result_text,
+    state_text,
+)
 from edge.cli.watch.layout import Badge, FieldRow, LastUtterance, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason
@@ -229,12 +239,12 @@ class View:
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
         return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._utterance_result(heard))
 
-    def _utterance_result(self, heard: _JsonObject) -> Worded:
+    def _utterance_result(self, heard: _JsonObject) -> ToneText:
         outcome = Outcome(heard["verdict"])
         if heard["parked"]:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
-            return Worded(f"recorded as number {self._number}", Tone.GOOD)
+            return ToneText(f"recorded as number {self._number}", Tone.GOOD)
         return result_text(outcome, heard["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
@@ -257,7 +267,7 @@ class View:
                 value = None if one["value"] is None else str(one["value"])
                 yield FieldRow(name, value, one["words"], doubted.get(name))
 
-    def _count_texts(self) -> tuple[Worded, ...]:
+    def _count_texts(self) -> tuple[ToneText, ...]:
         if (kept := self._latest("kept").get("kept")) is None:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
@@ -267,7 +277,7 @@ class View:
             (kept["held"], "held", Tone.BAD),
             (kept["in_inventory"], "in the inventory", Tone.GOOD),
         )
-        return tuple(Worded(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
+        return tuple(ToneText(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
 
     def _queue_rows(self) -> Iterator[QueueRow]:
         numbers = {one["event_id"]: number for number, one in self._entries.items()}

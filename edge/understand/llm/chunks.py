@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dockvoice_protocol.records import Act, FieldReading, NotUnderstood, Reading, Usage, Word
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Usage, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
 _STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
@@ -62,12 +62,12 @@ def join_readings(name: str, readings: Sequence[Reading], parts: Sequence[bytes]
     )
     words = tuple(_join_words(readings, parts))
     usage = _sum_usages([reading.usage for reading in readings if reading.usage])
-    dictated = [reading for reading in readings if reading.not_understood is not NotUnderstood.NO_WORDS]
+    dictated = [reading for reading in readings if reading.not_understood is not NotUnderstoodReason.NO_WORDS]
     if not dictated:
-        return Reading(name, readings[0].form, (), {}, NotUnderstood.NO_WORDS, usage=usage, opinions=numbered)
+        return Reading(name, readings[0].form, (), {}, NotUnderstoodReason.NO_WORDS, usage=usage, opinions=numbered)
     fields = _merge_fields([reading.fields for reading in dictated])
     clear = all(reading.act is Act.RECORD and reading.not_understood is None for reading in dictated)
-    nothing = None if clear else NotUnderstood.NOT_DICTATION
+    nothing = None if clear else NotUnderstoodReason.NOT_DICTATION
     return Reading(name, readings[0].form, words, fields if clear else {}, nothing, usage=usage, opinions=numbered)
 
 

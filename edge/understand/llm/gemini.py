@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from edge.config import InterpreterSettings, Thinking
+from edge.config import InterpreterSettings, ThinkingLevel
 from edge.understand.llm.chunks import to_wav
 from edge.understand.llm.openai_chat import SAID
 from edge.understand.llm.wire import EndReason, InvalidAnswer, ModelAnswer, ModelQuestion, Tokens, validate_shape
@@ -26,7 +26,13 @@ _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_
 
 
 _WITH_BUDGET = "gemini-2"
-_BUDGETS = {Thinking.NONE: 0, Thinking.MINIMAL: 1024, Thinking.LOW: 1024, Thinking.MEDIUM: 8192, Thinking.HIGH: 24_576}
+_BUDGETS = {
+    ThinkingLevel.NONE: 0,
+    ThinkingLevel.MINIMAL: 1024,
+    ThinkingLevel.LOW: 1024,
+    ThinkingLevel.MEDIUM: 8192,
+    ThinkingLevel.HIGH: 24_576,
+}
 """Thinking budgets in tokens, by Google's mapping of levels: 1K, 8K, 24K (https://ai.google.dev/gemini-api/docs/openai)."""
 
 
@@ -118,11 +124,11 @@ class GeminiWire:
         }
         return {"generationConfig": limits} if limits else {}
 
-    def _thinking_config(self, wanted: Thinking) -> dict[str, Any]:
+    def _thinking_config(self, wanted: ThinkingLevel) -> dict[str, Any]:
         """Gemini 2.5 takes a budget in tokens. Later models take levels, none of which turns thinking off."""
         if self.model.startswith(_WITH_BUDGET):
             return {"thinkingBudget": _BUDGETS[wanted]}
-        return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
+        return {"thinkingLevel": str(ThinkingLevel.MINIMAL if wanted is ThinkingLevel.NONE else wanted).upper()}
 
     def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
         """Parse Gemini's answer and token counts. Raises Garbled without valid JSON, InvalidAnswer otherwise."""

@@ -10,9 +10,9 @@ from functools import partial
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import NotUnderstood, Reading, Usage
+from dockvoice_protocol.records import NotUnderstoodReason, Reading, Usage
 from edge.config import GOOGLE_KINDS, InterpreterSettings
-from edge.ports import Attention, Interpreter, WholeUtterance
+from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import join_readings, split_at_pauses
 from edge.understand.llm.gemini import GeminiWire
@@ -120,9 +120,9 @@ class AudioLlm(Interpreter):
         self._settings = settings
         self._reader = reader
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Begin to listen; the request is made when the utterance is closed."""
-        return WholeUtterance(self.read)
+        return WholeUtteranceListener(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
         """Read an utterance; sound that is too long for the model is split, and the readings joined.
@@ -131,7 +131,7 @@ class AudioLlm(Interpreter):
         """
         pcm = utterance.segment.pcm
         if len(pcm) < _SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
-            return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
+            return Reading(self.name, utterance.form, (), {}, NotUnderstoodReason.NO_WORDS)
         parts = split_at_pauses(pcm, self._settings.max_seconds)
         readings = await self._read_pieces(parts, utterance.utterance_id)
         return readings[0] if len(readings) == 1 else join_readings(readings[-1].interpreter, readings, parts)

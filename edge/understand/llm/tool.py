@@ -18,7 +18,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import read_transcript
-from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.understand.llm.wire import InvalidAnswer, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.transcriber import spread_words
@@ -34,8 +34,8 @@ _YES, _NO = "yes", "no"  # What `answer` may hold.
 _COMMANDS = {command: command.meaning for command in Command}
 
 _REASONS = {
-    NotUnderstood.NO_WORDS: "there is sound, but no word can be made out",
-    NotUnderstood.NOT_DICTATION: "there are words, but they name no field of the form",
+    NotUnderstoodReason.NO_WORDS: "there is sound, but no word can be made out",
+    NotUnderstoodReason.NOT_DICTATION: "there are words, but they name no field of the form",
 }
 
 
@@ -180,7 +180,7 @@ def _dictated_reading(act: Act, made: ToolCall, terms: CallContext, seconds: flo
     }
     # A sentence that a model repeats for each field was heard once.
     said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
-    nothing = None if fields else NotUnderstood.NOT_DICTATION
+    nothing = None if fields else NotUnderstoodReason.NOT_DICTATION
     return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), fields, nothing, act)
 
 
@@ -255,8 +255,8 @@ def _act_reading(
 def _declined_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     """The reading of a declining call: silence only for "no words" without words, else not dictation."""
     said = _heard_words(made.arguments.get("heard"))
-    silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
-    reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+    silent = made.arguments.get("reason") == NotUnderstoodReason.NO_WORDS and not said
+    reason = NotUnderstoodReason.NO_WORDS if silent else NotUnderstoodReason.NOT_DICTATION
     return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), {}, reason)
 
 

@@ -22,14 +22,14 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import (
     command_phrases,
+    form_choice_phrases,
     sample_sentences,
     sentences_with_further_words,
-    work_phrases,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
-from edge.config import Engine, Settings
+from edge.config import RecogniserKind, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import calibration_curves
 from edge.understand.local.incremental import Awaited, await_no_fields
@@ -63,7 +63,7 @@ def make_recogniser(
     on. Raises Misconfigured where the weights are unknown or not installed, or do not know a word of the form.
     """
     wanted = settings.understand
-    works = work_phrases(at_hand) if converses and at_hand else ()
+    works = form_choice_phrases(at_hand) if converses and at_hand else ()
 
     def pocketsphinx() -> Interpreter:
         called = _select_known_names(names, pocketsphinx_knows)
@@ -71,11 +71,11 @@ def make_recogniser(
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
     spoken = recogniser_language(settings) if language is None else language
-    if wanted.engine is Engine.POCKETSPHINX and spoken is ENGLISH:
+    if wanted.engine is RecogniserKind.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
     weights = find_weights(settings, spoken)
     if weights is not None and spoken is not ENGLISH:
-        told = {"names": names, "works": work_phrases(at_hand, spoken)} if converses and at_hand else {}
+        told = {"names": names, "works": form_choice_phrases(at_hand, spoken)} if converses and at_hand else {}
         return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
@@ -106,9 +106,9 @@ def find_recogniser_name(settings: Settings) -> str:
     Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
     wanted, spoken = settings.understand, recogniser_language(settings)
-    if wanted.engine is not Engine.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
-        return f"{Engine.VOSK}/{weights.name}"
-    if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_installed():
+    if wanted.engine is not RecogniserKind.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
+        return f"{RecogniserKind.VOSK}/{weights.name}"
+    if wanted.engine is RecogniserKind.VOSK or spoken is not ENGLISH or not is_installed():
         raise _missing_weights_error(settings, spoken)
     return NAME
 
@@ -117,7 +117,7 @@ def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str,
     """The published words in the device's language that are not in its recogniser's vocabulary."""
     own = recogniser_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
-    weights = None if settings.understand.engine is Engine.POCKETSPHINX else find_weights(settings, own)
+    weights = None if settings.understand.engine is RecogniserKind.POCKETSPHINX else find_weights(settings, own)
     if weights is None:  # pocketsphinx knows only the words of the form's file
         return said
     knows = vosk_knows(weights) if said else all
@@ -126,7 +126,7 @@ def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str,
 
 def recogniser_language(settings: Settings) -> Language:
     """The language of the device's own recogniser, by its weights. Raises Misconfigured."""
-    if settings.understand.engine is Engine.POCKETSPHINX:
+    if settings.understand.engine is RecogniserKind.POCKETSPHINX:
         return ENGLISH
     model = _vosk_model(settings.understand.model)
     try:
@@ -138,7 +138,9 @@ def recogniser_language(settings: Settings) -> Language:
 def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
     listed = [
-        model for model in known_models() if model.engine is Engine.VOSK and model.supports_language(language.code)
+        model
+        for model in known_models()
+        if model.engine is RecogniserKind.VOSK and model.supports_language(language.code)
     ]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
@@ -169,7 +171,7 @@ def locate_vosk_weights(settings: Settings) -> Path:
 
 def _vosk_model(name: str) -> Model:
     model = find_model(name)
-    if model.engine is not Engine.VOSK:
+    if model.engine is not RecogniserKind.VOSK:
         raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
     return model
 

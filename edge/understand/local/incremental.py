@@ -29,7 +29,7 @@ Awaited = Callable[[], Collection[str] | None]
 
 
 def await_no_fields() -> None:
-    """The `Awaited` of devices without a dialogue, where each utterance is an entry of its own."""
+    """Return None: without a dialogue no field is awaited, each utterance is an entry of its own."""
 
 
 class _Recogniser(Protocol):
@@ -77,7 +77,7 @@ class Speculation:
         return self.wasted_s / total if total else 0.0
 
 
-class SpeculativeAttention:
+class SpeculativeListener:
     """An on-device recogniser's attention to one utterance, which reads speculatively at each pause.
 
     If speech goes on, the reading is discarded and the recogniser decodes the sound again from the start.
@@ -180,9 +180,9 @@ class OnDeviceInterpreter(ABC):
         self._awaited = awaited
         self._needed = frozenset(field.name for field in form.fields if field.required)
 
-    def listen(self) -> SpeculativeAttention:
+    def listen(self) -> SpeculativeListener:
         """Begin to listen to one utterance, which is decoded while it is spoken."""
-        return SpeculativeAttention(
+        return SpeculativeListener(
             self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
         )
 

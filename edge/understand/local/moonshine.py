@@ -21,10 +21,10 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, Transcript
 from edge.audio.pcm import to_floats
-from edge.ports import Attention, Interpreter, WholeUtterance
+from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.stt.hallucinations import detect_hallucination
-from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.stt.transcript_reader import TranscriptParser
 
 LANGUAGE = "en"
 
@@ -45,13 +45,13 @@ class MoonshineInterpreter(Interpreter):
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
         """Load the weights: half a second, 150 MB. Raises Misconfigured where the package is not installed."""
-        self._reader = TranscriptReader(form, catalogue, LANGUAGE)
+        self._reader = TranscriptParser(form, catalogue, LANGUAGE)
         self._model = load_model()
         self._turn = Lock()
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Begin to listen; recognition starts when the utterance is closed."""
-        return WholeUtterance(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
+        return WholeUtteranceListener(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
 
     def read(self, pcm: bytes) -> Reading:
         """The reading of the sound; takes a tenth of its length, longer on a busy machine. Blocks."""

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf_grammar
 from dockvoice_protocol.records import Reading, Word
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.proposal import propose_reading, refuse_unknown_words
+from edge.understand.proposal import read_recognised_words, refuse_unknown_words
 
 NAME = "pocketsphinx/en-us"
 
@@ -61,7 +61,7 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
         return _Recogniser(self._compiler.get_fsg(_GRAMMAR), self._propose)
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
-        return propose_reading(NAME, words, self._form, self._catalogue)
+        return read_recognised_words(NAME, words, self._form, self._catalogue)
 
 
 class _Recogniser:

@@ -44,7 +44,7 @@ from edge.understand.proposal import (
     refuse_unknown_words,
     resolve_homophones,
 )
-from edge.understand.stt.transcript_reader import TranscriptReader
+from edge.understand.stt.transcript_reader import TranscriptParser
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -167,7 +167,7 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         cannot be loaded.
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
-        self._reader = TranscriptReader(form, catalogue, language.code)
+        self._reader = TranscriptParser(form, catalogue, language.code)
         told = rough_sentences(form, catalogue, language, make_vocabulary_test(weights), names, works)
         self._decoders = _Decoders(partial(_make_decoder, load_model(weights), json.dumps([*told, UNKNOWN])))
 

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dockvoice_protocol.config import Name
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
-from edge.config import Engine
+from edge.config import RecogniserKind
 
 _Progress = Callable[[str, int, int], None]
 """Told now and then while something is fetched: what, bytes done, bytes in all."""
@@ -252,7 +252,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    engine: Engine
+    engine: RecogniserKind
     title: str
     license: str
     languages: tuple[str, ...] = Field(min_length=1)

@@ -15,13 +15,13 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldReading, Reading, Transcript, Usage
-from edge.config import InterpreterSettings, Parser
-from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
+from edge.config import InterpreterSettings, ParserUse
+from edge.ports import Interpreter, Transcriber, UtteranceListener, WholeUtteranceListener
 from edge.records import Utterance
 from edge.understand.prices import with_cost
 from edge.understand.stt.transcript_reader import (
     DICTATED,
-    TranscriptReader,
+    TranscriptParser,
     cap_confidence_by_words,
     drop_values_not_in_transcript,
 )
@@ -58,11 +58,11 @@ class Cascade(Interpreter):
         self._form = form
         self._catalogue = catalogue
         self._settings = settings
-        self._parser = TranscriptReader(form, catalogue, settings.language)
+        self._parser = TranscriptParser(form, catalogue, settings.language)
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         """Begin to listen; the request is made when the utterance is closed."""
-        return WholeUtterance(self.read)
+        return WholeUtteranceListener(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
         """The reading of one utterance. Raises Unavailable when no transcript comes in time."""
@@ -86,11 +86,11 @@ class Cascade(Interpreter):
 
     def _needs_no_text_model(self, parsed: Reading) -> bool:
         """Whether the parser goes first and found a command, or a valid value for every required field."""
-        if self._settings.parser is Parser.FIRST and parsed.act not in DICTATED:
+        if self._settings.parser is ParserUse.FIRST and parsed.act not in DICTATED:
             return True
         values = {name: field.value for name, field in parsed.fields.items() if field.value is not None}
         return (
-            self._settings.parser is Parser.FIRST
+            self._settings.parser is ParserUse.FIRST
             and len(values) == len(parsed.fields)
             and not any(field.rivals for field in parsed.fields.values())
             and not self._form.faults(values)

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from dockvoice_protocol.languages import LANGUAGES, load_table
-from dockvoice_protocol.records import Hallucination
+from dockvoice_protocol.records import HallucinationKind
 
 _CAPTIONS = [load_table(code, "grammar")["captions"] for code in LANGUAGES]
 _STOCK_PHRASES = frozenset(phrase for captions in _CAPTIONS for phrase in captions["phrases"])
@@ -35,18 +35,18 @@ _ECHO_WORDS = 4
 that "pallet … units … dock" of an operator never runs so far along with one."""
 
 
-def detect_hallucination(text: str, prompt: str = "") -> Hallucination | None:
+def detect_hallucination(text: str, prompt: str = "") -> HallucinationKind | None:
     """The kind of hallucination that a text is; None where it is none. `prompt` is the model's prompt."""
     said = _words(text)
     if not said:
         return None
     phrase = " ".join(said)
     if _collapse_repetition(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
-        return Hallucination.STOCK_PHRASE
+        return HallucinationKind.STOCK_PHRASE
     if _is_looping(said):
-        return Hallucination.LOOP
+        return HallucinationKind.LOOP
     if _echoes_prompt(said, _words(prompt)):
-        return Hallucination.PROMPT_RETURNED
+        return HallucinationKind.PROMPT_RETURNED
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dockvoice_protocol.records import Hallucination, Word
+from dockvoice_protocol.records import HallucinationKind, Word
 from edge.config import TextDetail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
@@ -110,7 +110,7 @@ def _to_piece_transcript(answer: _WhisperAnswer, seconds: float) -> PieceTranscr
         text=answer.text.strip(),
         confidence=confidence,
         words=words,
-        hallucination=Hallucination.NO_SPEECH if _is_silent(segments) else None,
+        hallucination=HallucinationKind.NO_SPEECH if _is_silent(segments) else None,
         text_tokens_in=counted.text_tokens,
         audio_tokens_in=counted.audio_tokens,
         tokens_out=tokens.output_tokens,

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.languages import LANGUAGES, load_table
-from dockvoice_protocol.records import Hallucination, Transcript, Usage, Word
+from dockvoice_protocol.records import HallucinationKind, Transcript, Usage, Word
 from edge.config import TranscriberSettings
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
@@ -51,7 +51,7 @@ class PieceTranscript:
     text: str = field(repr=False)
     confidence: float | None = None
     words: tuple[Word, ...] = ()
-    hallucination: Hallucination | None = None  # Where the service's own figures say: no speech.
+    hallucination: HallucinationKind | None = None  # Where the service's own figures say: no speech.
     text_tokens_in: int = 0
     audio_tokens_in: int = 0
     tokens_out: int = 0

@@ -15,7 +15,15 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_meaning, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
-from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
+from dockvoice_protocol.records import (
+    Act,
+    FieldReading,
+    HallucinationKind,
+    NotUnderstoodReason,
+    Reading,
+    Transcript,
+    Word,
+)
 from edge.understand.proposal import build_reading
 from edge.understand.stt.transcriber import spread_words
 
@@ -105,11 +113,11 @@ def _label_words(form: Form) -> Iterator[str]:
 _ENGLISH = "en"  # The language whose other words are known, so that misspelt labels can be told from them.
 _UNBELIEVED = "[{}]"  # What stands in the words of a reading in place of a text that was set aside: `[stock_phrase]`.
 
-_SILENT = frozenset({Hallucination.STOCK_PHRASE, Hallucination.NO_SPEECH})
+_SILENT = frozenset({HallucinationKind.STOCK_PHRASE, HallucinationKind.NO_SPEECH})
 """What comes from sound without speech. A loop or a returned prompt may cover speech that was not understood."""
 
 
-class TranscriptReader:
+class TranscriptParser:
     """Reads transcripts for one form, in one language, with the form's own parser."""
 
     def __init__(self, form: Form, catalogue: Catalogue, language: str) -> None:
@@ -125,7 +133,7 @@ class TranscriptReader:
         words = _words_of(transcript, sure, seconds)
         if not transcript.text:
             silent = transcript.hallucination is None or transcript.hallucination in _SILENT
-            reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
+            reason = NotUnderstoodReason.NO_WORDS if silent else NotUnderstoodReason.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
@@ -175,7 +183,7 @@ def drop_values_not_in_transcript(
     """
     spellings = [bare_words(transcript) for transcript in transcripts]
     if read.act not in DICTATED and not _is_in_any([word.text for word in read.words], spellings):
-        return Reading(read.interpreter, read.form, (), {}, NotUnderstood.NOT_DICTATION, usage=read.usage)
+        return Reading(read.interpreter, read.form, (), {}, NotUnderstoodReason.NOT_DICTATION, usage=read.usage)
     fields = {
         name: field if _is_in_any(field.words, spellings) else replace(field, value=None, rivals=())
         for name, field in read.fields.items()

@@ -59,7 +59,7 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
         refused = refusals.load_refusals(transaction, _MOST, None if came is None or event is None else (came, event))
         rejected = refusals.load_rejections(transaction, _MOST, context.number_parameter("before"))
         stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
-        unset = refusals.load_missing_connector_settings(transaction) if context.may(Role.ADMIN) else []
+        unset = refusals.load_missing_connector_settings(transaction) if context.has_role(Role.ADMIN) else []
     last = refused[-1] if len(refused) == _MOST else None
     return {
         "devices": devices,

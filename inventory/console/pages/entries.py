@@ -75,13 +75,15 @@ def _entry_page(context: RequestContext) -> Response:
         utterance = str(found.data.get("utterance", {}).get("id", ""))
         decided = load_decisions(transaction, found.site, found.device, utterance)
         flags = load_flags(transaction, [event_id]).get(event_id, [])
-        actions = deeds.load_actions_about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
+        actions = (
+            deeds.load_actions_about(transaction, (utterance, event_id)) if context.has_role(Role.REVIEWER) else []
+        )
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
     return context.render(
         "entry.html",
         entry=found,
         flags=flags,
-        struck=any(flag.struck for flag in flags),
+        struck=any(flag.is_struck for flag in flags),
         said_at=parse_iso(str(found.event.get("time"))),
         steps=steps,
         stands=next((one for one in reversed(steps) if one.state == "current"), None),

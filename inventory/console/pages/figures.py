@@ -97,8 +97,8 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def _build_charts(of: Figures) -> list[_Chart]:
     return [
         _build_chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
-        _build_chart("asked", of, lambda one: one.asked, "{:.4g}"),
-        _build_chart("wrong", of, lambda one: one.wrong, "{:.3g} %"),
+        _build_chart("asked", of, lambda one: one.answers_per_entry, "{:.4g}"),
+        _build_chart("wrong", of, lambda one: one.corrected_percent, "{:.3g} %"),
     ]
 
 

@@ -33,7 +33,7 @@ def _catalogue_page(context: RequestContext) -> Response:
         kinds = [
             kind
             for site in fleet.load_sites(transaction)
-            for kind in context.resources.catalogue(site, transaction).kinds()
+            for kind in context.resources.catalogue(site, transaction).current_versions()
         ]
     lines = [(one, *_count_running_kind(one, devices)) for one in kinds]
     return context.render("catalogue.html", lines=lines, sites=sorted({one.site for one in devices}))

@@ -96,7 +96,7 @@ def load_doubted_entries(
             columns = {column.name: row[column.name] for column in LISTED_COLUMNS}
             entry = ListedEntry(**columns, replaced_by=None, flags=flagged)
             found.append(_DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
-    doubted = [one for one in found if not one.entry.struck]
+    doubted = [one for one in found if not one.entry.is_struck]
     doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
     return _MorningList(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
 
@@ -169,7 +169,7 @@ def _doubted_entries_page(context: RequestContext) -> Response:
         devices=known,
         asked=context.request.query_params,
         back=f"/morning?{query}" if query else "/morning",
-        may=context.may(Role.REVIEWER),
+        may=context.has_role(Role.REVIEWER),
     )
 
 

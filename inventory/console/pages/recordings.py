@@ -10,7 +10,7 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.clips.clips import SignedSound
 from inventory.console.context import RequestContext, Route, local_path_or_root
-from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
+from inventory.console.recordings import LISTENED, build_playable, find_recording, has_given_reason
 
 _UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
@@ -50,9 +50,9 @@ def _send_recording(context: RequestContext) -> Response:
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
     with context.read_transaction() as transaction:
-        if not reason_given(transaction, context.user.name, recorded.utterance_id, context.resources.now()):
+        if not has_given_reason(transaction, context.user.name, recorded.utterance_id, context.resources.now()):
             return context.refuse("sounds.no_reason", 403)
-    sound = context.resources.sounds.load(recorded)
+    sound = context.resources.sounds.load_or_none(recorded)
     if sound is None:
         return context.refuse("sounds.not_here", 404)
     return _range_response(sound, context.request.headers.get("range", ""))

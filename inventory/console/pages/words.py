@@ -24,7 +24,7 @@ from inventory.reviews.reviews import Review
 from inventory.site.catalogue import FaultyRows, SiteCatalogue
 from inventory.site.site_words import (
     WORD_LANGUAGES,
-    Effect,
+    EffectKind,
     SpokenForms,
     Transcript,
     TranscriptChange,
@@ -109,7 +109,7 @@ def _add_review_as_example(
     phrases = {
         phrase: sentence
         for sentence in _transcripts_of(review)
-        for phrase in forms.unexplained(sentence, review.form, language)
+        for phrase in forms.unexplained_words(sentence, review.form, language)
     }
     for phrase, sentence in phrases.items():
         group = _group_of(found, phrase, review.form, language)
@@ -193,7 +193,7 @@ def _load_spoken_forms(
     """The entry forms as they are spoken, with the values of the site's latest lists; or the error."""
     forms = context.resources.settings.forms
     try:
-        lists = {one.kind: one.rows for one in catalogue.kinds() if one.rows}
+        lists = {one.kind: one.rows for one in catalogue.current_versions() if one.rows}
         return SpokenForms(forms, lists, _recorded_values(transaction, catalogue.site, list_filled_fields(forms)))
     except Misconfigured as fault:
         return fault
@@ -201,7 +201,7 @@ def _load_spoken_forms(
 
 def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool]:
     """The words of the latest version, its number, and whether it is unpublished."""
-    latest = next((one for one in catalogue.kinds() if one.kind == OF_WORDS), None)
+    latest = next((one for one in catalogue.current_versions() if one.kind == OF_WORDS), None)
     return ((), 0, False) if latest is None else (latest.rows, latest.version, latest.published_at is None)
 
 
@@ -222,7 +222,7 @@ class _Proposal:
     wrong: list[str]
     trial: WordTrial | None
 
-    def changes(self, what: Effect) -> list[TranscriptChange]:
+    def changes(self, what: EffectKind) -> list[TranscriptChange]:
         """The word's changes with this effect."""
         changes = () if self.trial is None else self.trial.changes
         return [one for one in changes if one.becomes is what]
@@ -247,7 +247,7 @@ def _try_word_on_stored_sentences(context: RequestContext, given: dict[str, str]
             stored += _review_sentences(transaction, site, form)
             stored += _entry_phrases(transaction, site, form)
     # Reading takes time, and holds no transaction open.
-    return _Proposal(forms, version, row, wrong, forms.trial(row, stored) if row is not None and not wrong else None)
+    return _Proposal(forms, version, row, wrong, forms.try_word(row, stored) if row is not None and not wrong else None)
 
 
 def _proposal_page(
@@ -263,9 +263,9 @@ def _proposal_page(
         row=proposal.row,
         wrong=wrong,
         trial=proposal.trial,
-        changes={what: proposal.changes(what) for what in Effect},
+        changes={what: proposal.changes(what) for what in EffectKind},
         shown=_MOST_SHOWN,
-        unlisted=proposal.forms.unlisted(given["form"]),
+        unlisted=proposal.forms.missing_lists(given["form"]),
         version=proposal.version,
     )
 
@@ -282,7 +282,7 @@ def _to_row(forms: SpokenForms, given: dict[str, str]) -> Cells | None:
 
 def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     found = [f"{column}: {fault}" for _, column, fault in word_faults([("", row)])]
-    return found or forms.faults(row)
+    return found or forms.faults_of_word(row)
 
 
 def _save_word(context: RequestContext) -> Response:
@@ -291,7 +291,7 @@ def _save_word(context: RequestContext) -> Response:
     proposal = _try_word_on_stored_sentences(context, given)
     if isinstance(proposal, Response):
         return proposal
-    if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
+    if proposal.row is None or proposal.wrong or (proposal.changes(EffectKind.OTHER) and "anyway" not in context.form):
         return _proposal_page(context, given, proposal)
     site, reason = given["site"], context.form.get("reason", "")
     base = parse_integer(context.form.get("base", ""))

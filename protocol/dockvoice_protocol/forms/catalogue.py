@@ -92,7 +92,7 @@ class Catalogue:
 
         Withdrawn lists are ignored. Raises Misconfigured naming every invalid row of a list of values, units or words.
         """
-        there = [one for one in published if not one.withdrawn]
+        there = [one for one in published if not one.is_withdrawn]
         known = [one for one in there if one.kind != OF_RULES]
         lists = [one for one in known if one.kind != OF_WORDS]
         if faults := [fault for one in known for fault in _master_data_faults(one)]:

@@ -504,7 +504,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
-    return word in language.hesitations or (word,) in language.cues or language.in_id(word)
+    return word in language.hesitations or (word,) in language.cues or language.may_be_in_identifier(word)
 
 
 def _ambiguous_opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
@@ -536,7 +536,8 @@ def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Languag
         opening in phrases for phrases in (*language.words.values(), *language.moods.values())
     ):
         return "is said in talk too; add the word behind it"
-    if denials := said.intersection(language.moods["denials"]):
+    ends = ((at, end) for at in range(len(opening)) for end in language.moods["denials"].ends(opening, at))
+    if denials := [opening[at:end] for at, end in ends]:
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
     if parse_command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
         return "is a command to the device; name another"

@@ -276,11 +276,6 @@ class FormField:
         return self.catalogue is not None and not self.identifier and self.many is None
 
     @property
-    def decimal_places(self) -> int:
-        """The number of decimal places."""
-        return 0 if self.step is None else max(0, -int(self.step.as_tuple().exponent))
-
-    @property
     def item_field(self) -> FormField:
         """The field of one value, for a field that holds a list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)

@@ -6,11 +6,12 @@ it sounds, and what services call it. To add a language: docs/recipes.md.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+import tomli
 
 OWN = "en"  # The language of the forms' own words, told first wherever languages are listed.
 
@@ -26,4 +27,4 @@ LANGUAGES = (
 @cache
 def load_table(code: str, file: str) -> Mapping[str, Any]:
     """A parsed file of a language: its `grammar`, its `prompts` or its `voices`."""
-    return tomllib.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))
+    return tomli.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))

@@ -56,7 +56,7 @@ class MasterData:
     rows: tuple[Cells, ...] = field(repr=False)
 
     @property
-    def withdrawn(self) -> bool:
+    def is_withdrawn(self) -> bool:
         """Whether this master data was withdrawn: devices use their own files again."""
         return not self.rows
 

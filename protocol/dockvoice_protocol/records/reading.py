@@ -144,7 +144,7 @@ class Word:
     """0 to 1, the recogniser's own view. A grammar recogniser is sure of anything: no proof by itself."""
 
 
-class Hallucination(StrEnum):
+class HallucinationKind(StrEnum):
     """Why a transcriber's text was rejected: such texts are known to come without such speech."""
 
     STOCK_PHRASE = "stock_phrase"  # Of captions during silence: "Thanks for watching".
@@ -163,7 +163,7 @@ class Transcript:
     confidence: float | None  # 0 to 1, the service's own view of the whole; None where it gives none.
     words: tuple[Word, ...] = ()  # With times and confidence, where the service gives them.
     usage: Usage | None = None
-    hallucination: Hallucination | None = None  # Why the text was rejected; `text` is empty then.
+    hallucination: HallucinationKind | None = None  # Why the text was rejected; `text` is empty then.
 
 
 FieldValue = str | int | float | bool | tuple[str, ...]
@@ -237,7 +237,7 @@ class FieldReading:
         return bool(self.said_in) and not self.words
 
 
-class NotUnderstood(StrEnum):
+class NotUnderstoodReason(StrEnum):
     """Why an interpreter did not read an utterance."""
 
     NO_WORDS = "no_words"  # Sound, but no word of the language.
@@ -292,7 +292,7 @@ class Reading:
     form: str
     words: tuple[Word, ...]
     fields: Mapping[str, FieldReading]  # By field name; a field that was not said is absent.
-    not_understood: NotUnderstood | ScanFault | None = None
+    not_understood: NotUnderstoodReason | ScanFault | None = None
     act: Act = Act.RECORD
     command: Command | None = None  # What is asked of the device, where the act is COMMAND.
     usage: Usage | None = None  # What it took, where an interpreter is paid for.

@@ -39,7 +39,7 @@ class ExpectedList:
     lines: tuple[ExpectedLine, ...]
 
     @property
-    def withdrawn(self) -> bool:
+    def is_withdrawn(self) -> bool:
         """Whether the list was withdrawn."""
         return not self.lines
 
@@ -84,7 +84,7 @@ class Roster:
     operators: tuple[Operator, ...]
 
     @property
-    def withdrawn(self) -> bool:
+    def is_withdrawn(self) -> bool:
         """Whether the roster was withdrawn."""
         return not self.operators
 

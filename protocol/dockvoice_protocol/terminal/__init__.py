@@ -25,13 +25,13 @@ def log_warnings_to_stderr(*info_loggers: logging.Logger) -> None:
 
 
 def print_lines(text: str) -> None:
-    """Print a line, or several."""
+    """Print a line, or several, on stdout with unsafe characters escaped."""
     if sys.stdout is not None:  # None: the program was started without one
         sys.stdout.write(escape_lines(text) + "\n")
 
 
 def print_to_stderr(text: str) -> None:
-    """Print a remark on stderr, so that programs do not read it as output."""
+    """Print a remark on stderr, beside what programs read, with unsafe characters escaped."""
     if sys.stderr is not None:
         sys.stderr.write(escape_lines(text) + "\n")
         sys.stderr.flush()

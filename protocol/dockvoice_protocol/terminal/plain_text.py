@@ -29,7 +29,7 @@ _UNSAFE_IN_A_TEXT = re.compile(f"[{_UNSAFE_CHARACTERS}]".replace(r"\u0000-\u001f
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether the text is plain throughout."""
+    """Whether the text has no character that a terminal obeys or does not show."""
     return _UNSAFE.search(text) is None
 
 

@@ -52,7 +52,7 @@ def configure_logging(stream: TextIO, level: int, form: str) -> None:
     logging.basicConfig(handlers=[handler], level=level)
 
 
-def print_tables(told: RenderableType) -> None:
+def print_tables(renderable: RenderableType) -> None:
     """Print tables and text without markup.
 
     On a terminal, cells are broken between words; a table that is still too wide overflows. In a file or a pipe each
@@ -60,10 +60,10 @@ def print_tables(told: RenderableType) -> None:
     """
     console = SafeConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
-        console.width = max(console.width, *(_fit_columns(console, table) for table in _tables_in(told)))
+        console.width = max(console.width, *(_fit_columns(console, table) for table in _tables_in(renderable)))
     else:
-        console.width = _measure(console, told).maximum
-    console.print(told)
+        console.width = _measure(console, renderable).maximum
+    console.print(renderable)
 
 
 def make_folding_table(*headings: str) -> Table:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from dockvoice_protocol.records import Reading
-from edge.ports import Attention, Interpreter, StoppableSource
+from edge.ports import Interpreter, StoppableSource, UtteranceListener
 from edge.records import Frame, Utterance
 from tests.fakes import SILENCE, reading
 from tests.faults.oracle.ledger import Ledger, fields
@@ -53,12 +53,12 @@ def number_in(pcm: bytes) -> int:
     return int(number)
 
 
-class NumberReader(Interpreter, Attention):
+class NumberReader(Interpreter, UtteranceListener):
     """Reads what the utterance says, and remembers nothing of it: it can do so for days, and twice."""
 
     name = "scripted"
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         return self
 
     def hear(self, pcm: bytes) -> None:
@@ -75,12 +75,7 @@ class Speaker(StoppableSource):
     live = True
 
     def __init__(
-        self,
-        numbers: Iterable[int],
-        pace_s: float,
-        ledger: Ledger,
-        begun: Callable[[], int],
-        owed: Callable[[], int],
+        self, numbers: Iterable[int], pace_s: float, ledger: Ledger, begun: Callable[[], int], owed: Callable[[], int]
     ) -> None:
         """`pace_s` is the rest between two utterances.
 

@@ -12,6 +12,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     command_phrases,
     contains_check,
     corrects_named_thing,
+    form_choice_phrases,
     is_check,
     is_correction,
     is_courtesy,
@@ -36,7 +37,6 @@ from dockvoice_protocol.forms.spoken.commands import (
     without_cue,
     without_part_reference,
     words_after_sign_on,
-    work_phrases,
 )
 from dockvoice_protocol.forms.spoken.confusable import confusable_pairs
 from dockvoice_protocol.forms.spoken.pauses import are_one_number, expect_more, number_head, number_tail

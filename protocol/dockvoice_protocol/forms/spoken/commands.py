@@ -309,7 +309,7 @@ def begins_with_cancellation(words: Sequence[Word], language: Language = ENGLISH
 def cancels_after_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether a cancellation follows a leading "no", with words that name nothing: "no, cancel that, it stays here"."""
     said, first = _plain_phrase(_without_hesitations(words, language), language), _cue_length(words, language)
-    if not first or sum(map(language.in_id, said)) > 1:  # "that one stays here" holds a number
+    if not first or sum(map(language.may_be_in_identifier, said)) > 1:  # "that one stays here" holds a number
         return False
     ways = {one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL}
     begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
@@ -475,7 +475,7 @@ def _phrases_around_work(language: Language) -> tuple[tuple[str, Phrase, Phrase]
     return tuple(sorted(listed, key=lambda one: (one[0] != "switch", -len(one[1]) - len(one[2]))))
 
 
-def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
+def form_choice_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, ...]:
     """Phrases for a recogniser that name each of several works, or ask which is active; none for a single work."""
     if len(forms) == 1:
         return ()

@@ -123,7 +123,7 @@ class Language:
 
     @cached_property
     def _classes(self) -> Classes:
-        return Classes(self.table["classes"], cache(self._ways_of_word))
+        return Classes(self.table["classes"], self._ways_of_word)
 
     def _ways_of_word(self, word: str) -> list[Phrase]:
         """A word as recognisers write it, without an elision as in a parsed transcript, and with its numbers split."""
@@ -211,9 +211,9 @@ class Language:
         lists = (said for table in (self.words, self.moods) for said in table.values())
         listed = {phrase(one) for said in lists for one in said.samples()}
         every = listed | {(word,) for said in listed for word in said}
-        return tuple(sorted(" ".join(said) for said in every if not any(map(self.in_id, said))))
+        return tuple(sorted(" ".join(said) for said in every if not any(map(self.may_be_in_identifier, said))))
 
-    def in_id(self, word: str) -> bool:
+    def may_be_in_identifier(self, word: str) -> bool:
         """Whether the word is part of a number or spells a letter, and is no common word."""
         if word in self.common:
             return False

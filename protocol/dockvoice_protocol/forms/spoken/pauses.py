@@ -72,7 +72,7 @@ def _link_phrases(language: Language) -> PhraseList:
 def _leading_number(said: Iterable[str], language: Language) -> Phrase:
     """The leading number words, with "a" and "and"; empty where none of them is certainly of a number."""
     run = tuple(takewhile(lambda word: _is_number(word, language) or word in language.common, said))
-    return run if any(map(language.in_id, run)) else ()
+    return run if any(map(language.may_be_in_identifier, run)) else ()
 
 
 def _is_number(word: str, language: Language) -> bool:
@@ -137,7 +137,7 @@ def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, langu
 def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
     """Whether a number of no field ends the words: "six hundred and"; with `answers`, only an unfinished one."""
     number = number_tail(words, language)
-    return bool(number) and not (answers and language.in_id(number[-1]))
+    return bool(number) and not (answers and language.may_be_in_identifier(number[-1]))
 
 
 def _last_field(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:

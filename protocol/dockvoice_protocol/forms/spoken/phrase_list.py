@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Generic, TypeVar
 
@@ -59,7 +59,7 @@ class Classes:
 
     def __init__(self, listed: Mapping[str, Sequence[str]], spellings: Spellings) -> None:
         """`listed`: by class, its patterns, which may name the classes above it."""
-        self._spellings = spellings
+        self._word = cache(lambda text: _Word(text, tuple(spellings(text))))
         self._known: dict[str, _Expansion] = {}
         for name, patterns in listed.items():
             self._known[name] = _alternatives(list(map(self.parse, patterns)))
@@ -93,7 +93,7 @@ class Classes:
 
     def _parse_word(self, pattern: str, word: str) -> _Expansion:
         if not word.startswith("<"):
-            return _sequence([_Word(one, tuple(self._spellings(one))) for one in word.replace("-", " ").split()])
+            return _sequence([*map(self._word, word.replace("-", " ").split())])
         if (known := self._known.get(word[1:-1])) is None:
             raise PatternError(f"{pattern!r}: there is no class {word}; there are: {', '.join(self._known)}")
         return known
@@ -207,8 +207,13 @@ class PhraseList:
 
     def __init__(self, expansions: Iterable[_Expansion], accepts: Callable[[str], bool] = _is_phrase) -> None:
         """`accepts`: whether a single word may be a phrase of the list."""
-        self.expansions = tuple(expansions)
+        self._source = expansions
         self._accepts = accepts
+
+    @cached_property
+    def expansions(self) -> tuple[_Expansion, ...]:
+        """The patterns as trees; parsed when they are first needed."""
+        return tuple(self._source)
 
     def __or__(self, other: PhraseList) -> PhraseList:
         """The phrases of both lists, with the first one's single words."""
@@ -216,8 +221,12 @@ class PhraseList:
 
     def __iter__(self) -> Iterator[Phrase]:
         """All phrases, once each."""
+        return iter(self._phrases)
+
+    @cached_property
+    def _phrases(self) -> tuple[Phrase, ...]:
         listed = dict.fromkeys(said for one in self.expansions for said in _phrases_of(one) if said)
-        return (said for said in listed if len(said) > 1 or self._accepts(said[0]))
+        return tuple(said for said in listed if len(said) > 1 or self._accepts(said[0]))
 
     def __contains__(self, said: object) -> bool:
         return isinstance(said, tuple) and len(said) in self.ends(said, 0)

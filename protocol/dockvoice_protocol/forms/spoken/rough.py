@@ -107,7 +107,7 @@ def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for lists in (language.words, language.moods) for said in lists.values() for one in said.samples()]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
-    return tuple(one for one in told if not any(map(language.in_id, phrase(one))))
+    return tuple(one for one in told if not any(map(language.may_be_in_identifier, phrase(one))))
 
 
 class _Ways:

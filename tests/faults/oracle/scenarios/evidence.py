@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.hash_chain import Defect
+from dockvoice_protocol.hash_chain import DefectKind
 from edge.keep import audit as device_audit
 from edge.keep import device_key
 from edge.keep.journal import Journal
@@ -87,9 +87,9 @@ def full_removing(run: Run) -> Tally:
             device.has_kept(30)
             ballast.take(leave=run.chance.randrange(1_500_000))
             run.pause(4, 5)
-            found += unproven(device.state, besides=Defect.UNCOMMITTED)
+            found += unproven(device.state, besides=DefectKind.UNCOMMITTED)
             device.kill()
-            found += unproven(device.state, besides=Defect.UNCOMMITTED)
+            found += unproven(device.state, besides=DefectKind.UNCOMMITTED)
             ballast.give()
         tally = stage.conclude()
         return replace(tally, unproven=found + unproven(device.state))
@@ -115,7 +115,7 @@ def forged(run: Run) -> Tally:
     return replace(tally, unproven=missed)
 
 
-def unproven(state: Path, besides: Defect | None = None) -> int:
+def unproven(state: Path, besides: DefectKind | None = None) -> int:
     """Recordings that are gone and not said to be removed, and 1 more where the journal's audit does not hold.
 
     `besides`: what may be told of the newest event, because its commit has just failed on the full disk.

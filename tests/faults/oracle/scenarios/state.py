@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent.review import DeviceIdentity, Reviewer, accept
+from edge.agent.review import DeviceIdentity, Reviewer, commit_reviewed
 from edge.agree.decide import Rules
 from edge.keep.journal import Journal
 from tests import shipped
@@ -121,11 +121,11 @@ def _inherit(former: Device, heir: Device, state: Path) -> None:
     with Journal.open(former.state) as origin, Journal.open(state) as journal:
         named = DeviceIdentity("site", "new", None, clock_believed=True)
         for held in origin.review.held_entries():
-            accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
-        for unread in origin.review.under_review():  # Stored just before the agent ended: a person listens to it.
+            commit_reviewed(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
+        for unread in origin.review.list_under_review():  # Stored just before the agent ended: a person listens to it.
             recording = origin.copy_utterance(origin.queries.history(unread.utterance_id)).segment.pcm
             heard = fields(number_in(recording))
-            accept(journal, unread.utterance_id, heard, _rules(), BY_HAND, named, origin=origin)
+            commit_reviewed(journal, unread.utterance_id, heard, _rules(), BY_HAND, named, origin=origin)
     heir.speak(0, settle_s=DRAINED_S)
     assert heir.wait() == 0, heir.log
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, make_receipt, to_json_bytes
-from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
+from dockvoice_protocol.mqtt import Session, SessionConnected, SessionEvent
 from dockvoice_protocol.records import ReceiptOutcome
 from edge.keep.journal import Journal
 from edge.records import OutboxRow
@@ -55,7 +55,7 @@ def stranger(stage: Stage) -> Iterator[Session]:
     session = Session(mqtt, client_id="stranger", receive=news.put)
     session.start()
     try:
-        while not isinstance(news.get(timeout=60), Connected):
+        while not isinstance(news.get(timeout=60), SessionConnected):
             pass
         yield session
     finally:
@@ -101,7 +101,7 @@ def forged_receipts(run: Run) -> Tally:
                 """Whether there is an event: what was kept first may not be an entry yet."""
                 with Journal.inspect(device.state) as journal:
                     newest = journal.outbox.last_event()
-                    owed[:] = journal.outbox.due(OFTEN) or ([] if newest is None else [newest])
+                    owed[:] = journal.outbox.load_due(OFTEN) or ([] if newest is None else [newest])
                 return bool(owed)
 
             for number in run.rounds():

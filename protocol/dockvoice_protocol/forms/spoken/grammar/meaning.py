@@ -123,7 +123,7 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
     if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
     strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
-    return any(any(one.isdigit() for one in word) or language.in_id(word) for word in strange)
+    return any(any(one.isdigit() for one in word) or language.may_be_in_identifier(word) for word in strange)
 
 
 def _preface_tokens(best: Path) -> tuple[int, ...]:

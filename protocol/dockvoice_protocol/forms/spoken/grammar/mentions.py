@@ -281,7 +281,7 @@ class Mentions:
 
     def _replace_end_of_place(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
-        before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
+        before, shape = path.last_mention(name), self._spans.lexicon.shapes.get(name)
         old = self._held.get(name) if before is None else before.value
         if shape is None or not isinstance(old, str):
             return None
@@ -307,7 +307,7 @@ class Mentions:
                 .adding(event)
                 ._replace(state=Place.BETWEEN, pending="", spelling=None)
             )
-        pending, before = path.pending, path.mentioned(name)
+        pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
         if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace("e", "")

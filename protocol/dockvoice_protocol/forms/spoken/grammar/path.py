@@ -169,7 +169,7 @@ class Path(NamedTuple):
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.with_event(event), since, cue)
 
-    def mentioned(self, name: str) -> ExplanationEvent | None:
+    def last_mention(self, name: str) -> ExplanationEvent | None:
         """The last mention of a field, or None."""
         if name not in self.story.said:
             return None
