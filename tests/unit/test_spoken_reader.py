@@ -186,6 +186,11 @@ def test_what_a_value_is_not_is_told_beside_it(
         ("it", "close-trailer", "Dal rimorchio 4141 abbiamo ricevuto tutto", {"trailer": "4141"}),
         ("de", "pallet-move", "Palette 742 mit 12 Kartons zu Tor C gebracht danke", {"dock": "C"}),
         ("fr", "load", "La palette 6144 est dans la remorque 2584", {"pallet_id": "6144", "trailer": "2584"}),
+        # The accent tells what was done from what is ordered.
+        ("es", "load", "Cargué el palé 742 en el remolque 5501", {"pallet_id": "742"}),
+        ("es", "load", "Cargue el palé 742 en el remolque 5501", {"pallet_id": "?"}),
+        ("fr", "load", "Charge la palette 742 dans la remorque 5501", {"pallet_id": "?"}),
+        ("fr", "pallet-move", "Je pose la palette 742 avec 12 colis au quai B", {"quantity": 12}),
         # What is withdrawn has its leading zeros; digits of a thing are no count.
         ("es", "put-away", "Palé 0666, 0166 quería decir, hueco A 06 01", {"pallet_id": "?", "location": "A-06-01"}),
         ("es", "receive-notice", "El dos cero cinco cinco tres son dieciséis cajas", {"quantity": "?"}),

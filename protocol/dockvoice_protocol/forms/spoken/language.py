@@ -32,6 +32,9 @@ CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in
 }
 """The words to letters, with further spellings in transcripts."""
 
+_ENDS_IN_ACCENT = re.compile(".{3,}és?")
+"""French participles, and Spanish verbs of the first person"""
+
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
@@ -164,6 +167,14 @@ class Language:
     def deeds(self) -> Mapping[str, tuple[Phrase, ...]]:
         """Words for what is done to a thing, by deed: "loaded"."""
         return {deed: self._phrases(said) for deed, said in self.table["deeds"].items()}
+
+    @cached_property
+    def accented_deeds(self) -> frozenset[str]:
+        """Folded words of deeds that are an order without their accent: "dejé" and "deje", "chargé" and "charge"."""
+        deeds = PhraseList(one for said in self.table["deeds"].values() for one in map(self._classes.parse, said))
+        listed = {said.lower() for phrases in (deeds, *self.words.values()) for said in phrases.samples()}
+        words = {word for said in listed for word in said.split() if _ENDS_IN_ACCENT.fullmatch(word)}
+        return frozenset(map(fold, words)) - listed
 
     @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:

@@ -67,6 +67,8 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
 _REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.DEED_DONE, Role.ADJECTIVE, Role.LINK})
+_OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.DEED_DONE, Role.LINK})
+"""Roles of phrases that may say what was done."""
 _BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
 """Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
@@ -297,6 +299,7 @@ class Lexicon:
             *self._own_matches(self._begun, tokens, at, breath),
         ]
         found = [one for one in dict.fromkeys(found) if one.end == len(tokens) or not tokens[one.end].inner]
+        found = [one for one in found if one.role not in _OF_DEEDS or not self._is_order(token)]
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
@@ -308,6 +311,10 @@ class Lexicon:
         small = [match for match in found if match.role not in _BY_THEMSELVES and match.role is not Role.QUESTION]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
+
+    def _is_order(self, token: Token) -> bool:
+        """Whether a phrase that begins here is an order, as no accent makes it a deed: "deje" for "dejé"."""
+        return token.heard.isascii() and token.text in self._language.accented_deeds
 
     @staticmethod
     def _longest_of_several_words(found: Sequence[Match], tokens: Sequence[Token], at: int) -> int | None:
