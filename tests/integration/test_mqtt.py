@@ -203,7 +203,7 @@ def test_the_last_will_speaks_when_a_client_is_killed_and_only_then(broker: Mosq
     )
     with Started([sys.executable, "-c", program, str(broker.port)], stdout=subprocess.PIPE) as victim:
         assert victim.stdout is not None
-        assert victim.stdout.readline() == b"Connected\n"
+        assert victim.stdout.readline() == b"SessionConnected\n"
         os.kill(victim.pid, signal.SIGKILL)
     assert watcher.next(MessageReceived).payload == b"offline"
     _, later = connect(broker.port, "later", subscriptions=["status"])
