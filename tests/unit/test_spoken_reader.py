@@ -190,6 +190,7 @@ def test_what_a_value_is_not_is_told_beside_it(
         ("es", "load", "Cargué el palé 742 en el remolque 5501", {"pallet_id": "742"}),
         ("es", "load", "Cargue el palé 742 en el remolque 5501", {"pallet_id": "?"}),
         ("fr", "load", "Charge la palette 742 dans la remorque 5501", {"pallet_id": "?"}),
+        ("fr", "unload", "Décharge la palette 742 de la remorque 5501", {"pallet_id": "?"}),
         ("fr", "pallet-move", "Je pose la palette 742 avec 12 colis au quai B", {"quantity": 12}),
         # What is withdrawn has its leading zeros; digits of a thing are no count.
         ("es", "put-away", "Palé 0666, 0166 quería decir, hueco A 06 01", {"pallet_id": "?", "location": "A-06-01"}),
