@@ -38,7 +38,7 @@ from pathlib import Path
 began = time.perf_counter()
 from edge.keep.journal import Journal
 with Journal.open(Path(sys.argv[1])) as journal:
-    journal.outbox.count_unsettled(), list(journal.queries.unread_utterances()), journal.outbox.due(16)
+    journal.outbox.count_unsettled(), list(journal.queries.unread_utterances()), journal.outbox.load_due(16)
     print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 """What an agent does with its journal until it is ready, in a process of its own."""

@@ -47,7 +47,7 @@ SPEAK = """
 import asyncio, json, sys
 from pathlib import Path
 from edge.speak.loudspeaker import Loudspeaker
-from edge.records.speech import Earcon, Prompt, Say, Sound
+from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 from edge.speak.wording import Phrasing
 from edge.speak.synthesis import Speaker
 from dockvoice_protocol.plain_file import shipped_directory
@@ -70,7 +70,7 @@ async def main():
             if (entry := json.loads(line)) == "open?":
                 say(open=loudspeaker.is_open)
                 continue
-            speaker.carry_out(Sound(Earcon.STORED))
+            speaker.carry_out(PlayEarcon(Earcon.STORED))
             speaker.carry_out(Say(Prompt.LAST_ENTRY, entry))  # with the label, which the recogniser goes by
             await loudspeaker.wait_until_quiet()
             say(told=True)
