@@ -48,8 +48,8 @@ def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_
     monkeypatch.setattr(watchdog, "DISK_EVERY_S", 0)
     monkeypatch.setattr(watchdog, "SYNCHRONISED_S", 0)
     believed = [False, False, True, False, False]
-    desk, clock = Mock(free_disk_space=AsyncMock(return_value=10**12)), Mock()
-    clock.believed.side_effect = [*believed, KeyboardInterrupt]
+    desk, clock = Mock(free_disk_space=AsyncMock(return_value=10**12)), Mock(spec_set=["is_believed"])
+    clock.is_believed.side_effect = [*believed, KeyboardInterrupt]
     free: list[int] = []
     room = Supervisor(Settings(state_directory=tmp_path), desk, Mock(), Mock(), clock, Mock(), free.append)
     with suppress(KeyboardInterrupt):
