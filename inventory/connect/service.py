@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import Event
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO
 from zlib import crc32
@@ -208,11 +208,39 @@ def open_service(name: str, settings: ConnectionSettings, inventory: InventorySe
         yield ConnectorService(name, settings, inventory, store, connector, signer)
 
 
+class StopRequest:
+    """A request to stop that a signal handler may set at any moment.
+
+    `threading.Event.set` would wait there for ever, for the lock that the `wait` it interrupts holds; a SimpleQueue may
+    be interrupted by itself.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        """Stop from now on, and end a wait."""
+        self._is_set = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        return self._is_set
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the request, so long at most; whether to stop."""
+        with suppress(Empty):
+            if not self._is_set:
+                self._wake.get(timeout=seconds)
+        return self._is_set
+
+
 class _Work:
     """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
-        self, at: ConnectorService, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, at: ConnectorService, stopped: StopRequest, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._desk = at
         self._stopped = stopped
@@ -282,7 +310,7 @@ class _Work:
 def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> None:
     """Post until SIGTERM or SIGINT. Must run in the main thread, which receives signals."""
     inventory.demand_owner()
-    stopped = Event()
+    stopped = StopRequest()
     with open_service(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopped.set())
