@@ -58,6 +58,8 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
         ("one-18 pallet seven-3 eight-9 four-2 dock-2 b-4", "pallet seven eight four dock b"),
         ("one-18 pallet seven-3 eight-13.5 four-6 dock-2 b-4", "pallet seven eight four dock b"),
         ("one-18 pallet seven-3 sorry-19 nine-19 four-2 dock-2 b-4", "pallet seven [unk] [unk] four dock b"),
+        ("pallet seven-3 six-17 four-2 dock-2 b-17", "pallet seven [unk] four dock b"),
+        ("pallet seven-3 four-2 nine at-17 dock-6 charlie-8", "pallet seven four nine dock charlie"),
         ("", ""),
     ],
     ids=[
@@ -84,6 +86,8 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
         "not so faint",
         "as faint as a neighbour, nearly",
         "into a pause, a correction may be the wearer's own",
+        "the last word alone may be the wearer's, who trails off: no other voice is known",
+        "a voice that fades is no other voice",
         "nothing",
     ],
 )
