@@ -47,8 +47,8 @@ At 12.5 one clip more of the dev set's third was asked about, and none less was 
 _GAP_DB = 12.0
 """Where another voice is heard before or behind the sentence, words in the middle that are so much fainter than the
 wearer are that voice's, said into a pause. Of 39 clips of dev2's `beside`, right rose from 27 to 31 beside a colleague
-at 15 dB, and from 14 to 15 at 10 dB, and none was wrong. With 10 dB, and 6 for the dip, a "six" of the wearer's was
-taken away."""
+at 15 dB, and from 14 to 15 at 10 dB, and none was wrong; all five are of the half of the speakers on which rules
+are tuned. With 10 dB, and 6 for the dip, a "six" of the wearer's was taken away."""
 
 _GAP_DIP_DB = 8.0
 """By so much such words are fainter than those on either side: the wearer's voice fades by less within a sentence."""
