@@ -32,8 +32,9 @@ CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in
 }
 """The words to letters, with further spellings in transcripts."""
 
-_ENDS_IN_ACCENT = re.compile(".{3,}és?")
-"""French participles, and Spanish verbs of the first person"""
+_LISTS_OF_DEEDS = ("deeds_done", "openings", "links")
+_ACCENTED = re.compile(r"[^\W\d_]{3,}és?\b")
+"""French participles and Spanish verbs of the first person: words of a pattern that an accent tells from orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,9 @@ class Language:
     @cached_property
     def accented_deeds(self) -> frozenset[str]:
         """Folded words of deeds that are an order without their accent: "dejé" and "deje", "chargé" and "charge"."""
-        deeds = PhraseList(one for said in self.table["deeds"].values() for one in map(self._classes.parse, said))
-        listed = {said.lower() for phrases in (deeds, *self.words.values()) for said in phrases.samples()}
-        words = {word for said in listed for word in said.split() if _ENDS_IN_ACCENT.fullmatch(word)}
-        return frozenset(map(fold, words)) - listed
+        lists = (*(self.table["words"][role] for role in _LISTS_OF_DEEDS), *self.table["classes"].values())
+        patterns = (one for listed in (*lists, *self.table["deeds"].values()) for one in listed)
+        return frozenset(fold(word) for one in patterns for word in _ACCENTED.findall(one.lower()))
 
     @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
