@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Generic, TypeVar
 
 from dockvoice_protocol.forms.spoken.folding import Phrase
@@ -243,9 +243,16 @@ class PhraseList:
         return found
 
     def samples(self) -> Iterator[str]:
-        """Phrases as they are written, so many that each word of each pattern is in one of them."""
-        for one in self.expansions:
-            yield from dict.fromkeys(_sample(one, number) for number in range(_choices(one)))
+        """Phrases as they are written: each has two neighbouring words that none before it has, or one at an end.
+
+        So each word of each pattern is in one of them, and a class that stands in several patterns does not weigh more.
+        """
+        known: set[tuple[str, str]] = set()
+        for said in (_sample(one, number) for one in self.expansions for number in range(_choices(one))):
+            pairs = set(pairwise(("", *said.split(), "")))
+            if not pairs <= known:
+                known |= pairs
+                yield said
 
     @cached_property
     def _start(self) -> State[None]:
