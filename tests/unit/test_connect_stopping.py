@@ -1,31 +1,49 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from inventory.connect.service import StopRequest
 
-ROUNDS = 100
-"""With a `threading.Event` one round in some hundred never ends."""
+LINES = 20
+"""More than a wait runs through."""
 
 
-@pytest.fixture
-def stopped() -> Iterator[list[StopRequest]]:
-    """The request that an alarm sets is the last one of these."""
-    requests = [StopRequest()]
-    before = signal.signal(signal.SIGALRM, lambda *_: requests[-1].set())
-    yield requests
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+@contextmanager
+def interrupted_at_line(number: int, handler: Callable[[], None]) -> Iterator[None]:
+    """A signal comes at this line, counted from here on through all functions that are called."""
+    lines = 0
+
+    def trace(_frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        if lines == number and event == "line":
+            signal.raise_signal(signal.SIGUSR1)
+        return trace
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: handler())
+    tracing = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(tracing)
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.timeout(60, method="thread")
-def test_a_signal_stops_whatever_the_wait_that_it_interrupts_is_doing(stopped: list[StopRequest]) -> None:
-    for number in range(ROUNDS):
-        stopped.append(StopRequest())
-        signal.setitimer(signal.ITIMER_REAL, 2e-5 + number * 3e-6)
-        while not stopped[-1].wait(1e-5):
-            pass
-        assert stopped[-1].is_set()
+def test_a_signal_stops_whatever_line_of_the_wait_it_interrupts() -> None:
+    """`threading.Event` waits for ever at one of these lines: `set` wants the lock that `wait` holds."""
+    for number in range(1, LINES):
+        stopped = StopRequest()
+        with interrupted_at_line(number, stopped.set):
+            stopped.wait(0.01)
+        stopped.set()
+        assert stopped.is_set()
+        assert stopped.wait(60)
