@@ -259,12 +259,16 @@ def test_the_operator_who_asks_who_listened_to_him_is_told(stage: Stage) -> None
         stage.ask(sound)
         await asyncio.to_thread(stage.is_, ClipState.HERE, sound)
         await operator.type("who has listened to me")
-        today = f"{datetime.now().astimezone():%H:%M}"
-        await operator.hears(f"ana, today at {today}, because of pallet 742.")
+        await operator.hears(f"ana, today at {minute_of_request(sound)}, because of pallet 742.")
 
     async def ask_in_german(operator: Shift) -> None:
+        (row,) = await asyncio.to_thread(rows)
         await operator.type("wer hat mich gehört")
-        await operator.hears(f"ana, heute um {datetime.now().astimezone():%H:%M}, wegen: pallet 742.")
+        await operator.hears(f"ana, heute um {minute_of_request(stage.sound(row))}, wegen: pallet 742.")
+
+    def minute_of_request(sound: SignedSound) -> str:
+        (one,) = stage.store.clips.load_requests(sound)
+        return f"{one.asked_at.astimezone():%H:%M}"
 
     def rows() -> list[str]:
         until(lambda: bool(stage.inventory.rows()), "no row")
