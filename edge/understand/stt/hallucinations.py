@@ -11,15 +11,10 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import HallucinationKind
-
-_CAPTIONS = [load_table(code, "grammar")["captions"] for code in LANGUAGES]
-_STOCK_PHRASES = frozenset(phrase for captions in _CAPTIONS for phrase in captions["phrases"])
-"""Each is small letters and spaces, as `_words` leaves them."""
-_CREDITS = tuple(phrase for captions in _CAPTIONS for phrase in captions["credits"])
-"""How the credits of subtitles begin: names and years follow, and differ."""
 
 _LOOP_TIMES = 4
 """A phrase so many times in a row is a loop: in speech a pause ends the utterance before that, and models that loop
@@ -41,13 +36,25 @@ def detect_hallucination(text: str, prompt: str = "") -> HallucinationKind | Non
     if not said:
         return None
     phrase = " ".join(said)
-    if _collapse_repetition(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
+    stock_phrases, beginnings = _captions()
+    if _collapse_repetition(phrase) in stock_phrases or phrase.startswith(beginnings):
         return HallucinationKind.STOCK_PHRASE
     if _is_looping(said):
         return HallucinationKind.LOOP
     if _echoes_prompt(said, _words(prompt)):
         return HallucinationKind.PROMPT_RETURNED
     return None
+
+
+@cache
+def _captions() -> tuple[frozenset[str], tuple[str, ...]]:
+    """In small letters and spaces, as `_words` leaves them: stock phrases, and how the credits of subtitles begin.
+
+    Names and years follow upon a beginning, and differ.
+    """
+    captions = [load_table(code, "captions") for code in LANGUAGES]
+    stock_phrases = frozenset(phrase for one in captions for phrase in one["phrases"])
+    return stock_phrases, tuple(phrase for one in captions for phrase in one["credits"])
 
 
 def _words(text: str) -> list[str]:
