@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,9 +33,11 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKVOICE_CONFIG", raising=False)
 
 
-def test_what_is_said_around_dictation_is_told_in_words_and_phrases_without_a_number_or_letter() -> None:
-    remarks = ENGLISH.remarks()
-    assert {"see you later", "see", "all good", "could be", "right then"} <= {*remarks}
+def test_what_is_said_around_dictation_is_known_by_its_words_and_pairs_of_words_without_a_number_or_letter() -> None:
+    remarks = ENGLISH.remarks
+    assert "see" in remarks
+    pairs = {pair for said in remarks for pair in pairwise(said.split())}
+    assert {("see", "you"), ("you", "later"), ("all", "good"), ("could", "be"), ("right", "then")} <= pairs
     assert not [said for said in remarks if any(map(ENGLISH.may_be_in_identifier, said.split()))]
 
 

@@ -80,7 +80,7 @@ def make_recogniser(
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
-        beside = (*ENGLISH.remarks(), *sentences_with_further_words(form, catalogue))
+        beside = (*ENGLISH.remarks, *sentences_with_further_words(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(
             converses=converses, awaited=awaited, curves=calibration_curves(weights.name, wanted.calibration)

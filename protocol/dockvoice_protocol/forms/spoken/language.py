@@ -217,6 +217,7 @@ class Language:
         apart = (part for word in words for part in word.partition("'")[::2])
         return tuple(part for part in apart if part and part not in self.elided)
 
+    @cached_property
     def remarks(self) -> tuple[str, ...]:
         """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
         lists = (said for table in (self.words, self.moods) for said in table.values())

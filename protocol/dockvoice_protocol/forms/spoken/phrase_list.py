@@ -119,26 +119,25 @@ def _phrases_of(one: _Expansion) -> Iterator[Phrase]:
                 yield tuple(word for part in said for word in part)
 
 
-def _choices(one: _Expansion) -> int:
-    """The number of samples in which each word of an expansion stands at least once."""
-    match one:
-        case _Word():
-            return 1
-        case _Sequence(items):
-            return max(map(_choices, items), default=1)
-        case _Alternatives(items):
-            return len(items) * max(map(_choices, items))
+def _samples_of(one: _Expansion, known: dict[int, tuple[str, ...]]) -> tuple[str, ...]:
+    """Phrases, as written, in which each word of an expansion stands at least once.
 
-
-def _sample(one: _Expansion, number: int) -> str:
-    """A phrase, as written; other numbers choose other alternatives."""
+    `known` has those of the expansions before, by identity: many patterns share a class.
+    """
+    if (found := known.get(id(one))) is not None:
+        return found
     match one:
         case _Word(text, _):
-            return text
-        case _Sequence(items):
-            return " ".join(filter(None, (_sample(item, number) for item in items)))
+            found = (text,)
         case _Alternatives(items):
-            return _sample(items[number % len(items)], number // len(items))
+            inner = [_samples_of(item, known) for item in items]
+            found = tuple(some[turn % len(some)] for turn in range(max(map(len, inner))) for some in inner)
+        case _Sequence(items):
+            inner = [_samples_of(item, known) for item in items]
+            turns = range(max(map(len, inner), default=1))
+            found = tuple(" ".join(filter(None, (some[turn % len(some)] for some in inner))) for turn in turns)
+    known[id(one)] = found
+    return found
 
 
 _Rest = tuple["_Expansion", "_Rest"] | None
@@ -248,7 +247,8 @@ class PhraseList:
         So each word of each pattern is in one of them, and a class that stands in several patterns does not weigh more.
         """
         known: set[tuple[str, str]] = set()
-        for said in (_sample(one, number) for one in self.expansions for number in range(_choices(one))):
+        samples: dict[int, tuple[str, ...]] = {}
+        for said in (said for one in self.expansions for said in _samples_of(one, samples)):
             pairs = set(pairwise(("", *said.split(), "")))
             if not pairs <= known:
                 known |= pairs
