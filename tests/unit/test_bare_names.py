@@ -1,12 +1,13 @@
-"""Unit: digits without a label that name another thing, and those that a field of the same words has."""
+"""Unit: digits without a label that name another thing, those that a field of the same words has, and places left."""
 
 from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.reader import read_transcript
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from tests.reading.languages import said_in, that_say
+from tests.reading.languages import of_each, said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 
@@ -17,3 +18,9 @@ def test_the_digits_of_a_place_name_no_other_thing(code: str) -> None:
     said = parse_typed(said_in(code)["bare_place"], rules)
     found = add_unlabelled_identifier(said, parse_typed("", rules), rules)
     assert {name: one.value for name, one in found.fields.items()} == {"location": "A-01-02"}
+
+
+@each_of(("code", "said"), of_each("left_behind"))
+def test_a_place_that_goods_left_is_not_where_they_are(code: str, said: str) -> None:
+    dock = read_transcript(said, form("pallet-move"), catalogue(), code).get("dock")
+    assert dock is None or dock.value is None

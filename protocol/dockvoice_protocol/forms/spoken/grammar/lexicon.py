@@ -175,6 +175,7 @@ class Lexicon:
         # A value by itself, Spanish "roto", is no hedge and no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _unlabelled_boolean_phrases(form, language)
+        self._meant = self._valued | set(self._other_deeds)
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
@@ -230,7 +231,7 @@ class Lexicon:
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
         """Number words that sound like a link, to the link, which may precede a label: "two dock b"."""
-        self.asides, self.slotted = _index_asides(form, language, self._units)
+        self.asides, self.slotted = _index_asides(form, language, self._units, self._meant)
 
     def _language_uses(self, words: Sequence[str]) -> Iterator[tuple[int, _Use]]:
         """The language's phrases with which the words begin: the number of their words, and a meaning."""
@@ -248,9 +249,8 @@ class Lexicon:
         """Whether a phrase of the language keeps its role beside the words of the form."""
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
-        # "We accepted them", where that is a value.
-        others = (*self._other_deeds, *self._valued) if role is Role.DEED_DONE else self._other_deeds
-        if role in _REMARKS and any(_holds(said, other) for other in others):
+        # "We accepted them", "in the middle", where that is a value.
+        if role in _REMARKS and any(part in self._meant for part in _parts(said)):
             return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
@@ -420,17 +420,17 @@ def _partings(said: str, widths: Sequence[int]) -> int:
 
 
 def _index_asides(
-    form: Form, language: Language, units: AbstractSet[Phrase]
+    form: Form, language: Language, units: AbstractSet[Phrase], meant: AbstractSet[Phrase]
 ) -> tuple[dict[str, list[Phrase]], dict[str, dict[str, list[Phrase]]]]:
     """The asides by first word, and those that begin with a slot ("{number} minutes ago") by it and the next word.
 
-    A remark in other forms may be a field of this one; it is left out.
+    A remark in other forms may be a field of this one, or hold a value (`meant`): it is left out.
     """
     asides: dict[str, list[Phrase]] = {}
     slotted: dict[str, dict[str, list[Phrase]]] = {}
     labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
     for aside, openings, counted in _asides_and_conflicts(language):
-        if not (labels.isdisjoint(openings) and units.isdisjoint(counted)):
+        if not (labels.isdisjoint(openings) and units.isdisjoint(counted) and meant.isdisjoint(_parts(aside))):
             continue
         if aside[0].startswith(SLOT):
             second = aside[1] if len(aside) > 1 else ""
@@ -551,9 +551,9 @@ def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> I
     yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
 
 
-def _holds(said: Phrase, part: Phrase) -> bool:
-    """Whether a phrase holds the words of another."""
-    return any(said[at : at + len(part)] == part for at in range(len(said) - len(part) + 1))
+def _parts(said: Phrase) -> Iterator[Phrase]:
+    """All runs of words in a phrase, the whole one too."""
+    return (said[at:end] for at in range(len(said)) for end in range(at + 1, len(said) + 1))
 
 
 def _opening_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
