@@ -16,9 +16,10 @@ from tests.tiers import sized
 
 SAYINGS: dict[str, list[dict[str, Any]]] = {
     name: [json.loads(line) for line in (ROOT / f"tests/data/{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    for name in ("blind", "blind_free")
+    for name in ("blind", "blind_free", "blind_traps")
 }
-"""`blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks."""
+"""`blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
+`blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
 KEYS = ("text", "language", "form", "asked", "held")
 
 CONTESTED = {
@@ -29,6 +30,9 @@ CONTESTED = {
     "Ahorita llevo la tarima 5510 con dieciséis cajas al andén G.": "who says that he is doing it is doing it",
     "Sto caricando il bancale 3143 sul rimorchio 7920.": "who says that he is doing it is doing it",
     "Palé 8446, veintiocho bandejas de huevos, ninguna rota, ya recibido.": "none broken is zero damaged",
+    "estoy llevando el palé ocho uno uno cuatro con doce cajas al muelle m": "who says that he is doing it is doing it",
+    "Palette 8230, 19 Kartons, ist für Rampe M gebucht.": "to say where a pallet goes is to book it",
+    "Il pallet 8230, 19 cartoni, è destinato alla banchina M.": "to say where a pallet goes is to book it",
     "Carica il pallet 2281 sul rimorchio 5510.": "it is an order to somebody, or what is done",
 }
 """What is recorded although its writer would have asked, and why."""

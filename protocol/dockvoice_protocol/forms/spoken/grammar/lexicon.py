@@ -151,7 +151,7 @@ class Lexicon:
         self._language = language
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
-        self._other_deeds = tuple(_other_deeds(form, language))
+        self._other_deeds = frozenset(_other_deeds(form, language))
         door = form.roles.get(FieldRole.DOOR)
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
@@ -175,7 +175,7 @@ class Lexicon:
         # A value by itself, Spanish "roto", is no hedge and no other talk.
         self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
         self._valued |= _unlabelled_boolean_phrases(form, language)
-        self._meant = self._valued | set(self._other_deeds)
+        self._meant = self._valued | self._other_deeds
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
@@ -249,8 +249,9 @@ class Lexicon:
         """Whether a phrase of the language keeps its role beside the words of the form."""
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
-        # "We accepted them", "in the middle", where that is a value.
-        if role in _REMARKS and any(part in self._meant for part in _parts(said)):
+        # "We accepted them", where that is a value. "Not damaged" may stay a remark.
+        meant = self._meant if role is Role.DEED_DONE else self._other_deeds
+        if role in _REMARKS and not meant.isdisjoint(_parts(said)):
             return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
