@@ -58,6 +58,9 @@ EXAMPLES = {
 }
 """An existing kind of field, command, language and page of the console, by what names it and nothing else."""
 
+OF_TEXTS = {"command": ("/languages/",), "page": ("/languages/", "inventory/words/")}
+"""Where the texts of a command and of a page are: their goals count "4 + texts". (The grammar has "drill", too.)"""
+
 HOW = """\
 How each line is counted:
   lines, modules   lines of *.py (docs: of *.md), blank ones and comments included, and the number of these files
@@ -67,7 +70,8 @@ How each line is counted:
   places           files that name one example: the kind yes_no, the command last_entry, the language pt, the page
                    drill, in paths or text; not those that name a prompt, a method or a constant of the same name. The
                    same file in several languages counts once (but for the language itself); forms, plays and test
-                   data do not count. To add another touches about as many files.
+                   data do not count, nor do the texts of a command and of a page. To add another touches about as
+                   many files.
   stays, returns   not counted here, for they are seen only while an utterance is concluded: python -m tests.stays
   imports          import statements, also those inside functions and under TYPE_CHECKING
   circles          sets of modules of edge, protocol, inventory and lab that import one another in a circle
@@ -203,7 +207,7 @@ class Count:
         found: set[str] = set()
         for path in (path for place in SEARCHED for path in _files(self._root / place, TEXTS)):
             name = path.relative_to(self._root).as_posix()
-            if name.startswith(USES) or (what == "page" and "/languages/" in name):  # The grammar has "drill", too.
+            if name.startswith(USES) or any(part in name for part in OF_TEXTS.get(what, ())):
                 continue
             if wanted.search(" ".join(re.split(r"[/_]", name))) or wanted.search(path.read_text("utf-8")):
                 found.add(name if what == "language" else _in_any_language(name))
