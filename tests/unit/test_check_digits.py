@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.forms.model import Gs1, is_valid_container
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 from tests.shipped import form as shipped
 
 
@@ -46,18 +46,7 @@ def test_samples_are_keys(key: Gs1) -> None:
     assert all(key.is_valid(key.sample(Random(seed))) for seed in range(50))
 
 
-@each_of(
-    ("value", "fits"),
-    [
-        ("CSQU3054383", True),
-        ("TOLU4734787", True),
-        ("HLXU2008419", True),
-        ("CSQU3045383", False),  # two digits changed places
-        ("CSQU305438", None),
-        ("CSQA3054383", None),  # no freight container
-        ("5501", None),
-    ],
-)
+@each_of(("value", "fits"), rows_of("check_digits", "a_container_is_taken_where_its"))
 def test_a_container_is_taken_where_its_check_digit_fits_and_else_is_none(value: str, fits: bool | None) -> None:
     trailer = shipped("gate-in")["trailer"]
     assert is_valid_container(value) is fits
@@ -65,14 +54,6 @@ def test_a_container_is_taken_where_its_check_digit_fits_and_else_is_none(value:
     assert trailer.is_usual(value) is (fits is True or value == "5501")
 
 
-@each_of(
-    ("value", "usual"),
-    [
-        ("XPOL530121", True),
-        ("XPOL53012", True),
-        ("XPOL5301210", False),
-        ("5301215501", False),  # two numbers run together
-    ],
-)
+@each_of(("value", "usual"), rows_of("check_digits", "a_trailer_marked_by_its_carrier"))
 def test_a_trailer_marked_by_its_carrier_is_usual(value: str, usual: bool) -> None:
     assert shipped("gate-in")["trailer"].is_usual(value) is usual

@@ -22,7 +22,7 @@ from edge.config import Settings
 from edge.deliver.device_events import entry_event, make_derived_fields_function
 from edge.records import DerivedFields, Entry, EventIds, SiteCalendar
 from tests.dictated import INSTANCE, seal
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
 BERLIN = SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
@@ -63,24 +63,12 @@ def test_a_moment_has_one_business_day_and_shift(
     assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
 
 
-@each_of(
-    ("factor", "said", "wanted"),
-    [
-        ("12", 4, (48, "EA", 12)),
-        ("0.25", 3, (0.75, "EA", 0.25)),
-        ("0.1", 3, (0.3, "EA", 0.1)),  # As doubles it would be 0.30000000000000004.
-        ("2.5", 4, (10, "EA", 2.5)),
-        ("12", -1.5, (-18, "EA", 12)),
-        ("12", 0, (0, "EA", 12)),
-        ("123456789.123456", 99_999, None),  # 21 digits: no number on the wire keeps them.
-        ("999999999", 9_999_999, None),
-    ],
-)
+@each_of(("factor", "said", "wanted"), rows_of("particulars", "a_quantity_is_converted_exactly_or"))
 def test_a_quantity_is_converted_exactly_or_not_at_all(
-    factor: str, said: float, wanted: tuple[float, str, float] | None
+    factor: str, said: float, wanted: list[float | str] | None
 ) -> None:
     found = UnitFactor("EA", Decimal(factor)).to_base_unit(said)
-    assert (None if found is None else (found.quantity, found.uom, found.factor)) == wanted
+    assert (None if found is None else [found.quantity, found.uom, found.factor]) == wanted
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -168,16 +156,7 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
         assert data["workday"] == {"business_day": "2026-11-19", "shift": "night", **offset}
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"location": "A-12-03", "quantity": 4, "uom": "CS"},  # No item was said.
-        {"location": "A-12-03", "quantity": 4, "uom": "CS", "item": "A2"},  # Nothing is known of this one.
-        {"location": "A-12-03", "quantity": 4, "uom": "BX", "item": "A1"},  # Nor of boxes.
-        {"location": "A-12-03", "quantity": 4, "item": "A1"},
-        {"location": "A-12-03", "uom": "CS", "item": "A1"},
-    ],
-)
+@pytest.mark.parametrize("fields", rows_of("particulars", "without_a_factor_a_quantity_stays"))
 def test_without_a_factor_a_quantity_stays_as_it_was_said(
     fields: dict[str, FieldValue], repository: Path, tmp_path: Path
 ) -> None:
