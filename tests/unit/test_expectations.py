@@ -167,12 +167,6 @@ def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_
     assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})
 
 
-def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
-    assert KNOWN.lines_for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
-    assert (KNOWN.lines_for_pallet("999"), KNOWN.lines_at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
-    assert KNOWN.lines_at(TRAILER) == HERE
-
-
 @each_of("confidence", [0.99, 1.0])
 def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_said(confidence: float) -> None:
     shift = Shift()

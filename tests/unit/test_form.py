@@ -95,23 +95,6 @@ def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
         load_forms(tmp_path)
 
 
-def test_the_shipped_forms_load_by_name(repository: Path) -> None:
-    assert list(load_forms(repository / "schemas" / "forms")) == [
-        "close-trailer",
-        "cycle-count",
-        "damage",
-        "gate-in",
-        "load",
-        "pallet-move",
-        "put-away",
-        "receive-notice",
-        "receive",
-        "stock-count",
-        "temperature",
-        "unload",
-    ]
-
-
 VALID: Mapping[str, object] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
 
 
@@ -161,16 +144,6 @@ def test_a_form_says_which_thing_an_entry_is_about(schema: dict[str, Any], tmp_p
 )
 def test_an_entry_is_read_back_as_far_as_it_goes(entry: dict[str, Any], told: str, form: Form) -> None:
     assert form.readback(entry) == told
-
-
-def test_a_field_tells_what_the_file_says_of_it(form: Form) -> None:
-    quantity, dock = form["quantity"], form["dock"]
-    assert [field.name for field in form.fields] == ["pallet_id", "quantity", "dock"]
-    assert form["pallet_id"].labels == ("pallet", "pallet number")
-    assert form["pallet_id"].identifier
-    assert quantity.units["boxes"] == "box"
-    assert (quantity.least, quantity.most) == (1, 99_999)
-    assert (dock.catalogue, dock.ask, dock.required) == ("docks", "Which dock?", True)
 
 
 def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: Path) -> None:

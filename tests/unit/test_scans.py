@@ -22,7 +22,7 @@ from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing, words_by_code
 from lab.typed_conversation import TypedConversation
 from tests import shipped
-from tests.reading.gs1_labels import Label, broken, keyed, valid
+from tests.reading.gs1_labels import broken, keyed
 from tests.unit.test_dictation import Bench, nobody_is_there
 from tests.unit.test_typed_input import on_record
 
@@ -112,20 +112,6 @@ def test_every_fault_is_told_in_words_by_its_name_and_no_broken_label_fills_anyt
         assert labels.talk.state is State.IDLE
     assert {label.holds for label in several} >= set(said) - {"cut_short", "unreadable", "empty", "nothing_for_form"}
     assert (labels.events, labels.parked) == ([], 0)
-
-
-def test_what_a_label_fills_is_what_is_on_it(labels: Desk) -> None:
-    whole = [label for label in valid(seed=7, each=4) if {"pallet", "quantity"} <= label.fields.keys()]
-    assert whole
-    for label in whole:
-        labels.now += 4
-        labels.scan(label.sent)
-        labels.say("yes")
-    assert [fields for _, fields in labels.events] == [_with_unit(label) for label in whole]
-
-
-def _with_unit(label: Label) -> dict[str, object]:
-    return label.fields | ({"weight_unit": "KGM"} if "weight" in label.fields else {})
 
 
 # On disk, and after a crash.

@@ -47,45 +47,13 @@ def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
     assert after(said) is TurnExpectation.MORE
 
 
-@each_of(
-    "said",
-    [
-        "pallet seven four two twelve units dock b",
-        "pallet seven four two twelve units dock bravo",
-        "dock b pallet seven four two twelve units",
-        "pallet seven four two twelve units dock bravo please",
-        "pallet seven four two twelve units no fifteen units dock b",
-        "dock b twelve units pallet" + " one two three" * 6,
-    ],
-)
+@each_of("said", rows_of("turn", "finished"))
 def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
     assert after(said) is TurnExpectation.FINISHED
 
 
-@each_of(
-    ("said", "expectation"),
-    [
-        ("yes", TurnExpectation.FINISHED),
-        ("say again", TurnExpectation.FINISHED),
-        ("uh how many waiting", TurnExpectation.FINISHED),
-        ("no fifteen units", TurnExpectation.FINISHED),
-        ("sorry dock charlie", TurnExpectation.FINISHED),
-        # More may follow.
-        ("no", TurnExpectation.EITHER),
-        ("scratch that", TurnExpectation.EITHER),
-        ("cancel", TurnExpectation.EITHER),
-        ("sign on ana", TurnExpectation.EITHER),
-        ("no quantity fifteen", TurnExpectation.EITHER),
-        ("no fifteen units dock", TurnExpectation.MORE),
-        # A number alone may be the answer to a question, but not half of one.
-        ("twelve", TurnExpectation.EITHER),
-        ("six hundred", TurnExpectation.EITHER),
-        ("six hundred and", TurnExpectation.MORE),
-    ],
-)
-def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(
-    said: str, expectation: TurnExpectation
-) -> None:
-    assert after(said, converses=True) is expectation
-    if expectation is TurnExpectation.FINISHED:
+@each_of(("said", "expectation"), rows_of("turn", "conversing"))
+def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said: str, expectation: str) -> None:
+    assert after(said, converses=True) is TurnExpectation[expectation]
+    if expectation == "FINISHED":
         assert after(said) is not TurnExpectation.FINISHED
