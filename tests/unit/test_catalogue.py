@@ -67,15 +67,12 @@ def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) 
         assert known.factor(*nothing) is None
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_what_is_no_catalogue_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no such directory"):
+        Catalogue.load(tmp_path / "absent")
     (tmp_path / "docks.csv").write_bytes(b"value\n\xff\n")
     with pytest.raises(Misconfigured, match="UTF-8"):
         Catalogue.load(tmp_path)
-
-
-def test_a_missing_directory_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="no such directory"):
-        Catalogue.load(tmp_path / "absent")
 
 
 def test_an_unknown_catalogue_is_told_with_those_that_are_known(tmp_path: Path) -> None:

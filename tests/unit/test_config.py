@@ -48,14 +48,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.toml") == f"{tmp_path}/none.toml: no such file; name another with --config"
 
 
-def test_broken_toml_is_told_with_its_line(written: Written) -> None:
-    assert "is not TOML: Invalid value (at line 2, column 10); mend that line" in refused(
-        written("site = 'a'\ndevice = dock b\n")
-    )
-
-
-def test_what_is_not_utf8_is_told_with_its_line(written: Written) -> None:
-    assert "is not UTF-8 (at line 2)" in refused(written(b"site = 'a'\ndevice = '\xff'\n"))
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("site = 'a'\ndevice = dock b\n", "is not TOML: Invalid value (at line 2, column 10); mend that line"),
+        (b"site = 'a'\ndevice = '\xff'\n", "is not UTF-8 (at line 2)"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_line(written: Written, text: str | bytes, told: str) -> None:
+    assert told in refused(written(text))
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(written: Written) -> None:

@@ -40,22 +40,13 @@ def voice(document: dict[str, Any], field: str) -> dict[str, Any]:
     return found
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_none_or_no_json_is_told(tmp_path: Path) -> None:
     assert "no such file" in fault(tmp_path / "absent.schema.json")
-
-
-def test_text_that_is_not_json_is_told_by_line_and_column(tmp_path: Path) -> None:
     assert "line 2, column 11" in fault(written('{\n "title": ,\n}', tmp_path))
-
-
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    assert "'title' stands twice" in fault(written('{"title": "a", "title": "b"}', tmp_path))
     path = tmp_path / "pallet-move.schema.json"
     path.write_bytes(b"\xff\xfe{}")
     assert "readable UTF-8" in fault(path)
-
-
-def test_a_key_that_stands_twice_is_told(tmp_path: Path) -> None:
-    assert "'title' stands twice" in fault(written('{"title": "a", "title": "b"}', tmp_path))
 
 
 @each_of(("name", "change", "told"), faults_of("form_faults"))
@@ -83,15 +74,12 @@ def test_all_faults_of_a_file_are_told_at_once(schema: dict[str, Any], tmp_path:
         assert place in message
 
 
-def test_the_faults_of_all_files_are_told_at_once(schema: dict[str, Any], tmp_path: Path) -> None:
+def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no form here"):
+        load_forms(tmp_path)
     written("{", tmp_path, "a.schema.json")
     written("[]", tmp_path, "b.schema.json")
     with pytest.raises(Misconfigured, match=r"a\.schema\.json.*b\.schema\.json"):
-        load_forms(tmp_path)
-
-
-def test_a_directory_without_forms_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="no form here"):
         load_forms(tmp_path)
 
 

@@ -59,19 +59,9 @@ def test_a_date_is_read(text: str, day: str) -> None:
     assert whole(text) == [day]
 
 
-@each_of(
-    ("text", "label", "day"),
-    [
-        ("zero three zero five two seven", MDY, "2027-03-05"),
-        ("two seven zero three zero five", YMD, "2027-03-05"),
-        ("270300", YMD, "2027-03-31"),
-        ("03/05/2027", MDY, "2027-03-05"),
-        ("three five twenty twenty seven", MDY, "2027-03-05"),
-        ("twenty seven three five", YMD, "2027-03-05"),
-    ],
-)
-def test_digits_are_read_in_the_order_of_the_label(text: str, label: DateLabelFormat, day: str) -> None:
-    assert whole(text, label) == [day]
+@each_of(("text", "label", "day"), rows_of("kinds_date", "in_the_order_of_the_label"))
+def test_digits_are_read_in_the_order_of_the_label(text: str, label: str, day: str) -> None:
+    assert whole(text, {"DMY": DMY, "MDY": MDY, "YMD": YMD}[label]) == [day]
 
 
 @each_of(("year", "full"), [("75", "2075"), ("00", "2000"), ("26", "2026")])

@@ -25,42 +25,18 @@ from tests.dictated import INSTANCE, seal
 from tests.rows import each_of, rows_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
-BERLIN = SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
-AT_HALF_PAST_TWO = SiteCalendar(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)})
-CHATHAM = SiteCalendar(ZoneInfo("Pacific/Chatham"))
+SITES = {
+    "BERLIN": SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS),
+    "AT_HALF_PAST_TWO": SiteCalendar(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)}),
+    "CHATHAM": SiteCalendar(ZoneInfo("Pacific/Chatham")),
+    "ST_JOHNS": SiteCalendar(ZoneInfo("America/St_Johns")),
+}
 
 
-@each_of(
-    ("site", "moment", "day", "shift", "offset"),
-    [
-        (
-            BERLIN,
-            "2026-11-20T04:59:59",
-            "2026-11-19",
-            "night",
-            "+01:00",
-        ),  # The night shift's day began before midnight.
-        (BERLIN, "2026-11-20T05:00:00", "2026-11-20", "early", "+01:00"),
-        (BERLIN, "2026-11-20T23:30:00", "2026-11-20", "night", "+01:00"),
-        (BERLIN, "2026-07-20T04:00:00", "2026-07-20", "early", "+02:00"),
-        (BERLIN, "2026-12-31T23:30:00", "2026-12-31", "night", "+01:00"),
-        # The clock goes from 3:00 back to 2:00: half past two comes twice, and the day begins once.
-        (AT_HALF_PAST_TWO, "2026-10-25T00:29:59", "2026-10-24", "two", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-10-25T00:30:00", "2026-10-25", "one", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-10-25T01:10:00", "2026-10-25", "one", "+01:00"),
-        # From 2:00 to 3:00: half past two never comes, and the day begins an hour later.
-        (AT_HALF_PAST_TWO, "2026-03-29T01:29:59", "2026-03-28", "two", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-03-29T01:30:00", "2026-03-29", "one", "+02:00"),
-        (CHATHAM, "2026-11-20T10:14:59", "2026-11-20", None, "+13:45"),
-        (CHATHAM, "2026-11-20T10:15:00", "2026-11-21", None, "+13:45"),
-        (SiteCalendar(ZoneInfo("America/St_Johns")), "2026-01-01T03:29:00", "2025-12-31", None, "-03:30"),
-    ],
-)
-def test_a_moment_has_one_business_day_and_shift(
-    site: SiteCalendar, moment: str, day: str, shift: str | None, offset: str
-) -> None:
-    found = site.at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
+@each_of(("site", "moment", "day", "shift", "offset"), rows_of("particulars", "moments"))
+def test_a_moment_has_one_business_day_and_shift(site: str, moment: str, day: str, shift: str, offset: str) -> None:
+    found = SITES[site].at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift or None, offset)
 
 
 @each_of(("factor", "said", "wanted"), rows_of("particulars", "a_quantity_is_converted_exactly_or"))
