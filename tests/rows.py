@@ -1,16 +1,20 @@
-"""A table as one test: each row is tried, and all that fail are told together, for their pattern tells more."""
+"""Shapes of tests: a table as one, whose failing rows are told together, and a coroutine as one."""
 
 from __future__ import annotations
 
 import inspect
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from functools import cache, partial, wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 T = TypeVar("T")
 Test = Callable[..., None]
+
+TABLES = Path(__file__).parent / "unit" / "tables"
 
 
 def every(rows: Mapping[str, T] | Iterable[T], check: Callable[[T], None]) -> None:
@@ -21,6 +25,14 @@ def every(rows: Mapping[str, T] | Iterable[T], check: Callable[[T], None]) -> No
     if failed:
         told = "\n".join(f"{name}\n    {fault}" for name, fault in failed.items())
         pytest.fail(f"{len(failed)} of {len(named)} rows:\n{told}", pytrace=False)
+
+
+@cache
+def rows_of(file: str, name: str) -> list[Any]:
+    """The rows of a table of `tests/unit/tables`; those that are shorter than others end in None."""
+    rows = tomllib.loads((TABLES / f"{file}.toml").read_text(encoding="utf-8"))[name]
+    width = max((len(row) for row in rows if isinstance(row, list)), default=0)
+    return [[*row, *[None] * (width - len(row))] if isinstance(row, list) else row for row in rows]
 
 
 def each_of(
@@ -43,6 +55,31 @@ def each_of(
 
         rest = [one for name, one in own.parameters.items() if name not in columns]
         whole.__signature__ = own.replace(parameters=rest)  # type: ignore[attr-defined] # what pytest makes fixtures of
+        return whole
+
+    return decorate
+
+
+def acted(setting: Callable[..., None], **options: Any) -> Callable[[Callable[..., Any]], Test]:
+    """The coroutine is the test: `setting` runs it, with `options`, and gives it its first argument.
+
+    What else `setting` demands, and what else the coroutine takes, are fixtures.
+    """
+
+    def decorate(play: Callable[..., Any]) -> Test:
+        own, theirs = (
+            [one for one in list(inspect.signature(of).parameters.values())[1:] if one.default is one.empty]
+            for of in (play, setting)
+        )
+        theirs = [one for one in theirs if one.name not in options]
+
+        @wraps(play)
+        def whole(**fixtures: Any) -> None:
+            begun = partial(play, **{one.name: fixtures[one.name] for one in own})
+            setting(begun, **{one.name: fixtures[one.name] for one in theirs}, **options)
+
+        named = {one.name: one.replace(kind=one.KEYWORD_ONLY) for one in (*own, *theirs)}
+        whole.__signature__ = inspect.Signature([*named.values()])  # type: ignore[attr-defined] # as above
         return whole
 
     return decorate

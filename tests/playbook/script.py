@@ -12,6 +12,7 @@ what is sure is recorded at once        instead of being read back and held
 
 operator: pallet seven four two         what is said; `dock~0.4` is a word the recogniser doubts
 operator types: pallet 742, twelve       what is heard perfectly, commas and all
+scanner: ]C110AB<GS>37024                the keys of a label; `<GS>` is a separator
 operator is cut off: pallet seven       the end was not heard
 operator in noise: pallet seven         the sound is poor; … from afar: too faint to be the operator's
 operator mumbles                        speech without a word
@@ -79,6 +80,7 @@ RULES = {
     "at_once": r"what is sure is recorded at once",
     "says": r"operator: (.+)",
     "types": r"operator types: (.+)",
+    "scans": r"scanner: (.+)",
     "cut_off": r"operator is cut off: (.+)",
     "noisy": r"operator in noise: (.+)",
     "afar": r"operator from afar: (.+)",
@@ -120,26 +122,11 @@ RULES = {
 }
 """What each kind of line looks like."""
 
-DOES = frozenset(
-    (
-        *("says", "types", "silence", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "pass", "witness"),
-        *(
-            "applies",
-            "knows",
-            "has",
-            "refuses",
-            "accepts",
-            "discards",
-            "lost",
-            "back",
-            "fails",
-            "healed",
-            "cut",
-            "shift",
-            "roster",
-        ),
-    )
-)
+DOES = {
+    *("says", "types", "scans", "cut_off", "noisy", "afar", "mumbles", "unread", "begins", "witness", "pass"),
+    *("silence", "applies", "knows", "refuses", "has", "accepts", "discards", "roster", "shift"),
+    *("lost", "back", "fails", "healed", "cut"),
+}
 """The kinds of which something comes: before each, all that the device said must have been told."""
 
 

@@ -49,7 +49,7 @@ from edge.speak.wording import Phrasing
 from edge.understand.proposal import read_recognised_words
 from edge.understand.stt.transcript_reader import TranscriptParser
 from edge.understand.witness import find_contradictions
-from lab.typed_conversation import TypedConversation
+from lab.typed_conversation import TypedConversation, to_scanner_characters
 from tests.playbook.script import DOES, Line
 from tests.shipped import catalogue_in, form, form_in
 
@@ -134,6 +134,9 @@ class Stage:
 
     def on_types(self, text: str) -> None:
         self._tell(lambda: self._device.say(text))
+
+    def on_scans(self, label: str) -> None:
+        self._tell(lambda: self._device.scan(to_scanner_characters(label)))
 
     def on_silence(self) -> None:
         due = self._device.due

@@ -16,8 +16,6 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, read_transcript
-from dockvoice_protocol.forms.spoken.in_words import number_in_words as said_count
-from dockvoice_protocol.forms.spoken.in_words import spell_out
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
 from dockvoice_protocol.forms.spoken.sentences import SampledSentence, generate_sentences
 from dockvoice_protocol.languages import LANGUAGES
@@ -132,19 +130,6 @@ def test_any_heap_of_words_is_read_and_its_evidence_is_words_that_were_heard(wor
         assert set(reading.words) <= set(words)
         assert reading.value not in reading.rivals
         assert reading.value is not None or not reading.rivals
-
-
-@given(value=st.integers(0, LARGEST), seed=SEEDS)
-def test_every_count_is_read_back(value: int, seed: int) -> None:
-    said = f"quantity {said_count(value, Random(seed))}"
-    assert read_fields(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["quantity"].value == value, said
-
-
-@given(value=st.text("0123456789", min_size=2, max_size=18), seed=SEEDS)
-def test_every_string_of_digits_is_read_back_zeros_and_all(value: str, seed: int) -> None:
-    said = f"pallet {spell_out(value, Random(seed))}"
-    reading = read_fields(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["pallet_id"]
-    assert {value, None} & meant(reading), said
 
 
 @given(seed=SEEDS, data=st.data())

@@ -26,6 +26,7 @@ from edge.keep.signed import DecisionFailure, StoredClip
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
+from tests.rows import rows_of
 from tests.sayings import ACCEPT, ASK, READ, database, entry, utterance
 
 EVENTS = 5
@@ -82,13 +83,6 @@ def everywhere(*statements: str, tables: tuple[str, ...] = ("entries", "audit", 
 
 
 DELETE = "DELETE FROM $table WHERE sequence = :at"
-MOVE_UP = "UPDATE $table SET sequence = sequence - 1 WHERE sequence > :at"
-EXCHANGE = (
-    "UPDATE $table SET sequence = -1 WHERE sequence = :at",
-    "UPDATE $table SET sequence = :at WHERE sequence = :at + 1",
-    "UPDATE $table SET sequence = :at + 1 WHERE sequence = -1",
-)
-"""The numbers of two rows."""
 
 
 def resigned(journal: Journal) -> None:
@@ -214,39 +208,21 @@ def entry_says(change: str) -> Attack:
     return all_of(sql(f"UPDATE entries SET {change} WHERE sequence = :at"), written_anew())  # noqa: S608 - a forger's
 
 
+MADE_BY: dict[str, Callable[..., Attack]] = {
+    "rows": sql,
+    "everywhere": everywhere,
+    "utterance": utterance_of,
+    "entry": entry_says,
+}
+
+
+def by_sql(of: str) -> dict[str, tuple[Attack, DefectKind]]:
+    return {what: (MADE_BY[how](*said), DefectKind[wrong]) for what, how, said, wrong in rows_of("audit", of)}
+
+
 ATTACKS: dict[str, tuple[Attack, DefectKind]] = {
-    "a field altered": (
-        sql("UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = :at"),
-        DefectKind.ALTERED,
-    ),
-    "a member named twice, of which most readers take one": (
-        sql(
-            'UPDATE outbox SET body = replace(body, \'"quantity":\', \'"quantity":9,"quantity":\') WHERE sequence = :at'
-        ),
-        DefectKind.ALTERED,
-    ),
-    "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), DefectKind.ALTERED),
-    "the link altered": (sql("UPDATE audit SET link = 'none' WHERE sequence = :at"), DefectKind.ALTERED),
-    "the previous link altered": (sql("UPDATE audit SET previous = 'none' WHERE sequence = :at"), DefectKind.MISPLACED),
-    "two events exchanged": (everywhere(*EXCHANGE), DefectKind.MISPLACED),
-    "two bodies exchanged": (sql(*EXCHANGE, table="outbox"), DefectKind.MISSING),
-    "an event deleted": (everywhere(DELETE), DefectKind.MISSING),
-    "its link deleted": (sql(DELETE, table="audit"), DefectKind.MISSING),
-    "its body deleted": (sql(DELETE, table="outbox"), DefectKind.MISSING),
-    "its entry deleted": (sql(DELETE, table="entries"), DefectKind.MISSING),
-    "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), DefectKind.MISPLACED),
-    "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), DefectKind.UNKNOWN_KEY),
-    "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), DefectKind.ROW_ALTERED),
-    "the signature beside the event": (
-        sql("UPDATE audit SET signature = '' WHERE sequence = :at"),
-        DefectKind.ROW_ALTERED,
-    ),
-    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), DefectKind.ROW_ALTERED),
+    **by_sql("of_events"),
     "all signatures stripped, and a quantity altered": (unsigned_everywhere, DefectKind.UNSIGNED),
-    "the reading altered": (utterance_of("reading = replace(reading, 'pallet', 'ballet')"), DefectKind.READING_ALTERED),
-    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), DefectKind.ENTRY_ALTERED),
-    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), DefectKind.ENTRY_ALTERED),
-    "what the entry rests on": (entry_says("support = '[]'"), DefectKind.ENTRY_ALTERED),
     "the entry's utterance": (
         all_of(sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"), written_anew()),
         DefectKind.ALTERED,
@@ -330,22 +306,8 @@ def stranger_removes(journal: Journal) -> None:
     database(journal).execute("DELETE FROM reviews WHERE sequence = 3")
 
 
-REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
 REVIEW_ATTACKS: dict[str, tuple[Attack, DefectKind]] = {
-    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), DefectKind.MISPLACED),
-    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), DefectKind.ALTERED),
-    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), DefectKind.ROW_ALTERED),
-    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), DefectKind.ROW_ALTERED),
-    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), DefectKind.MISSING),
-    "deleted, and the next moved up": (
-        sql("DELETE FROM reviews WHERE sequence = :at", "UPDATE reviews SET sequence = 3 WHERE sequence = 4"),
-        DefectKind.MISPLACED,
-    ),
-    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), DefectKind.MISPLACED),
-    "its signature stripped": (
-        sql(REVIEW.replace("$", "body = json_remove(body, '$.signature')")),
-        DefectKind.UNSIGNED,
-    ),
+    **by_sql("of_reviews"),
     "told anew by a stranger": (stranger_tells, DefectKind.UNKNOWN_KEY),
     "deleted, and a stranger signs for it": (stranger_removes, DefectKind.ERASURE_FORGED),
 }

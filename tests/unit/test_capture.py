@@ -152,15 +152,6 @@ def test_no_sound_for_the_stall_time_is_unavailable(portaudio: FakePortAudio) ->
     assert portaudio.closed
 
 
-def test_a_stream_that_finishes_by_itself_and_cannot_be_opened_again_is_unavailable(portaudio: FakePortAudio) -> None:
-    portaudio.play = bringing_all(np.full(320, 5))
-    frames = listening(None, 0.3).frames()
-    assert next(frames).start == 0
-    with pytest.raises(Unavailable, match=r"microphone \(default\): stopped: it was unplugged"):
-        next(frames)
-    assert portaudio.closed
-
-
 def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play, portaudio.again = bringing_all(np.full(320, 5)), [bringing_all(np.full(640, 6))]

@@ -10,6 +10,7 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import UnitFactor
 from dockvoice_protocol.signed import parse_master_topic
+from tests.rows import rows_of
 
 
 def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
@@ -17,25 +18,7 @@ def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
     return directory
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "docks.csv:1: header is ''"),
-        ("dock\nA\n", "docks.csv:1: header is 'dock', must be 'value', 'value,spoken' or 'value,spoken,check'"),
-        ("value\n", "docks.csv:1: holds no value"),
-        ("value\nA\nB\nA\n", "docks.csv:4: column value: 'A' stands here a second time"),
-        ("value\nA,alpha\n", "docks.csv:2: has 2 columns, the header 1"),
-        ("value,spoken\n,blue door\n", "docks.csv:2: column value: is empty"),
-        ("value\nA\u202eB\n", "docks.csv:2: column value: 'A\\u202eB' holds control characters"),
-        ("value,spoken\nA,Blue-Door\n", "docks.csv:2: column spoken: 'Blue-Door' must be words in small letters"),
-        ("value,spoken\nA,blue door\nB,red|blue door\n", "docks.csv:3: column spoken: 'blue door' already means"),
-        (
-            "value,spoken,check\nA,,4 7\n",
-            "docks.csv:2: column check: '4 7' must be one word in small letters, or digits",
-        ),
-        ('value\n"A\n', "docks.csv: cannot be read"),
-    ],
-)
+@pytest.mark.parametrize(("text", "told"), rows_of("catalogue", "a_fault_is_told_with_file"))
 def test_a_fault_is_told_with_file_line_and_column(text: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         Catalogue.load(written(tmp_path, text))
@@ -84,15 +67,12 @@ def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) 
         assert known.factor(*nothing) is None
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_what_is_no_catalogue_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="no such directory"):
+        Catalogue.load(tmp_path / "absent")
     (tmp_path / "docks.csv").write_bytes(b"value\n\xff\n")
     with pytest.raises(Misconfigured, match="UTF-8"):
         Catalogue.load(tmp_path)
-
-
-def test_a_missing_directory_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="no such directory"):
-        Catalogue.load(tmp_path / "absent")
 
 
 def test_an_unknown_catalogue_is_told_with_those_that_are_known(tmp_path: Path) -> None:

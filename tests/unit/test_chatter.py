@@ -4,39 +4,18 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
 from edge.understand.proposal import is_chatter
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 
 def words(text: str) -> list[Word]:
     return [Word(word, at, at + 0.9, 1.0) for at, word in enumerate(text.split())]
 
 
-@each_of(
-    "heard",
-    [
-        "",
-        "it's dock b",
-        "no fifteen",
-        "sorry that is fifteen",
-        "three two two five yankee",
-        "three two two [unk] okay [unk]",
-        "okay so now seven four two twelve b",
-        "[unk] twelve units [unk] to that",
-        "one charlie a hundred",
-    ],
-)
+@each_of("heard", rows_of("chatter", "what_may_be_meant_for_the"))
 def test_what_may_be_meant_for_the_device_is_no_talk(form: Form, catalogue: Catalogue, heard: str) -> None:
     assert not is_chatter(words(heard), form, catalogue)
 
 
-@each_of(
-    "heard",
-    [
-        "hundred two c going to as nine",
-        "that triple eight c is two alpha nine going",
-        "one d as at",
-        "twelve as going four nine g",
-    ],
-)
+@each_of("heard", rows_of("chatter", "what_a_grammar_makes_of_talk"))
 def test_what_a_grammar_makes_of_talk_is_chatter(form: Form, catalogue: Catalogue, heard: str) -> None:
     assert is_chatter(words(heard), form, catalogue)

@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AccessDenied, Failure, Rejected
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 from tests.standin.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
 
@@ -87,37 +87,14 @@ def test_a_token_that_a_command_prints_is_kept_for_a_while_and_renewed_then_or_w
     assert sent == ["t1", "t1", "t2", "t2", "t3"]
 
 
-@each_of(
-    ("command", "told"),
-    [
-        ("false", "token_command failed with 1"),
-        ("/no/such/program", "token_command cannot be run"),
-        ("'", "is no command line"),
-        ("echo two words", "token_command gave no token"),
-        ("true", "token_command gave no token"),
-    ],
-)
+@each_of(("command", "told"), rows_of("client_identity", "a_token_command_that_gives_none"))
 def test_a_token_command_that_gives_none_is_told(command: str, told: str) -> None:
     failed = failure(client_for(Service(ok()), key=None, token_command=command))
     assert isinstance(failed, AccessDenied)
     assert told in str(failed)
 
 
-@each_of(
-    ("settings", "address"),
-    [
-        ({"kind": "openai"}, "https://api.openai.com/v1/chat/completions"),
-        ({"kind": "self-hosted", "url": "http://gpu/models/a"}, "http://gpu/models/a/v1/chat/completions"),
-        (
-            {"kind": "azure-openai", "url": "https://r.openai.azure.com/openai/v1/"},
-            "https://r.openai.azure.com/openai/v1/chat/completions",
-        ),
-        (
-            {"kind": "azure-openai", "url": "https://r.openai.azure.com", "api_version": "2025-01-01-preview"},
-            "https://r.openai.azure.com/openai/deployments/mine/chat/completions?api-version=2025-01-01-preview",
-        ),
-    ],
-)
+@each_of(("settings", "address"), rows_of("client_identity", "where_an_operation_is"))
 def test_where_an_operation_is(settings: dict[str, Any], address: str) -> None:
     service = Service(ok())
     client = client_for(service, **settings)

@@ -11,7 +11,7 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings, Settings
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 KEY = "sk-the-key-of-the-tests"
 Written = Callable[[str], Path]
@@ -41,19 +41,7 @@ def client(text: str) -> str:
 # ---- faults ----
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "understand.clients.service.kind: must be given"),
-        ("kind = 'opanai'", "understand.clients.service.kind: should be 'openai', 'azure-openai'"),
-        ("kind = 'azure-openai'", "url is not set; a client of kind azure-openai needs the address of your own"),
-        ("kind = 'azure-speech'", "region is not set; the address of azure-speech is made of it"),
-        ("kind = 'vertex'\nregion = 'europe-west4'", "vertex needs project and region"),
-        ("kind = 'openai'\nurl = 'http://api.openai.com'", "shows key and speech to everybody on the way"),
-        ("kind = 'openai'\nurl = 'https://me:pass@api.openai.com'", "url carries a user or a password"),
-        ("kind = 'openai'\nkey = 'a'\ntoken_command = 'b'", "exclude one another"),
-    ],
-)
+@pytest.mark.parametrize(("text", "told"), rows_of("cloud_settings", "a_client_that_cannot_be_is"))
 def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str, told: str) -> None:
     path = written(client(text))
     message = refused(path)
@@ -61,40 +49,7 @@ def test_a_client_that_cannot_be_is_told_by_its_key(written: Written, text: str,
     assert told in message
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (
-            "kind = 'openai'",
-            "api.openai.com is not an endpoint within the European Union; set url = 'https://eu.api.op",
-        ),
-        ("kind = 'openai'\nurl = 'https://eu.api.openai.com.evil.example'", "is not an endpoint within"),
-        ("kind = 'elevenlabs'", "set url = 'https://api.eu.residency.elevenlabs.io'"),
-        ("kind = 'gemini'", "use kind = 'vertex'"),
-        ("kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'", "no region is stated; regions within: "),
-        (
-            "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'eastus2'",
-            "region 'eastus2' is outside",
-        ),
-        (
-            "kind = 'azure-speech'\nregion = 'westeurope'\nurl = 'https://eastus.stt.speech.microsoft.com'",
-            "eastus.stt.speech.microsoft.com is an endpoint outside",
-        ),
-        (
-            "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.us.rep.googleapis.com'",
-            "aiplatform.us.rep.googleapis.com is an endpoint outside",
-        ),
-        (
-            "kind = 'vertex'\nregion = 'eu'\nproject = 'p'\nurl = 'https://aiplatform.googleapis.com'",
-            "aiplatform.googleapis.com is an endpoint outside",
-        ),
-        ("kind = 'azure-speech'\nregion = 'uksouth'", "region 'uksouth' is outside"),
-        ("kind = 'google-speech'\nregion = 'us-central1'", "region 'us-central1' is outside"),
-        ("kind = 'mistral'", "set url = 'https://api.eu.mistral.ai'"),
-        ("kind = 'deepgram'", "set url = 'https://api.eu.deepgram.com'"),
-        ("kind = 'vertex'\nregion = 'europe-west2'\nproject = 'p'", "region 'europe-west2' is outside"),
-    ],
-)
+@pytest.mark.parametrize(("text", "told"), rows_of("cloud_settings", "an_endpoint_outside_the_union_is"))
 def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
     written: Written, text: str, told: str
 ) -> None:
@@ -102,31 +57,12 @@ def test_an_endpoint_outside_the_union_is_refused_where_that_was_asked_for(
     load_settings(Settings, written(client(text)))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kind = 'openai'\nurl = 'https://eu.api.openai.com/v1'",
-        "kind = 'azure-openai'\nurl = 'https://r.openai.azure.com'\nregion = 'swedencentral'",
-        "kind = 'vertex'\nregion = 'europe-west4'\nproject = 'p'",
-        "kind = 'vertex'\nregion = 'eu'\nproject = 'p'",
-        "kind = 'self-hosted'\nurl = 'http://gpu:8000'",
-    ],
-)
+@pytest.mark.parametrize("text", rows_of("cloud_settings", "an_endpoint_within_the_union_is"))
 def test_an_endpoint_within_the_union_is_taken(written: Written, text: str) -> None:
     load_settings(Settings, written(client(f"{text}\nresidency = 'eu'")))
 
 
-@each_of(
-    ("kind", "region", "address"),
-    [
-        ("vertex", "global", "https://aiplatform.googleapis.com"),
-        ("vertex", "eu", "https://aiplatform.eu.rep.googleapis.com"),
-        ("vertex", "us", "https://aiplatform.us.rep.googleapis.com"),
-        ("vertex", "europe-west4", "https://europe-west4-aiplatform.googleapis.com"),
-        ("google-speech", "global", "https://speech.googleapis.com"),
-        ("google-speech", "eu", "https://eu-speech.googleapis.com"),
-    ],
-)
+@each_of(("kind", "region", "address"), rows_of("cloud_settings", "google_is_asked_at_the_addresses"))
 def test_google_is_asked_at_the_addresses_that_it_documents(kind: str, region: str, address: str) -> None:
     assert ClientSettings.model_validate({"kind": kind, "region": region, "project": "p"}).base_url == address
 
@@ -182,15 +118,7 @@ def test_a_key_comes_from_the_environment_or_a_credential(
 # ---- secrets ----
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"key = '{KEY}'",  # no kind
-        f"kind = 'openai'\nkey = '{KEY}'\nresidency = 'eu'",
-        f"kind = 'openai'\nkey = ['{KEY}']",
-        f"kind = 'openai'\nkey = {KEY}",
-    ],
-)
+@pytest.mark.parametrize("text", rows_of("cloud_settings", "a_key_is_never_in_a"))
 def test_a_key_is_never_in_a_message(written: Written, text: str) -> None:
     assert KEY not in refused(written(client(text)))
 

@@ -33,13 +33,6 @@ class TestConcluding:
         with pytest.raises(ValueError, match="committed, not concluded"):
             journal.conclude(said.utterance_id, READ, ACCEPT)
 
-    def test_a_commit_is_not_taken_back(self, journal: Journal) -> None:
-        said = utterance()
-        committed(journal, said)
-        with pytest.raises(ValueError, match="cannot be taken back"):
-            journal.conclude(said.utterance_id, READ, REPEAT)
-        assert journal.queries.counts().accepted == 1
-
     def test_the_verdict_is_kept_whole(self, journal: Journal) -> None:
         said = utterance()
         journal.store_utterance(said)

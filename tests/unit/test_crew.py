@@ -5,7 +5,7 @@ from __future__ import annotations
 from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
 from dockvoice_protocol.records import Operator
 from edge.agree.crew import find_sign_on_candidates, spell_if_number
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 ANA = Operator("op-17", "471", ("ana",))
 BEN = Operator("op-18", "4711", ("ben", "big ben"))
@@ -18,33 +18,14 @@ LEO = Operator("op-24", "104")
 CREW = (ANA, BEN, PEN, ZOE, DAN, MAX)
 
 
-@each_of(
-    ("said", "name", "called"),
-    [
-        ("ana", "op-17", "ana"),
-        ("big ben", "op-18", "big ben"),
-        ("four seven one one", "op-18", "ben"),
-        ("forty seven eleven", "op-18", "ben"),
-        ("double oh seven", "op-20", "0 0 7"),
-        ("pen sixty two", "op-19", "pen"),
-        ("four seven one ana", "op-17", "ana"),
-    ],
-)
+@each_of(("said", "name", "called"), rows_of("crew", "who_is_surely_meant"))
 def test_who_is_surely_meant(said: str, name: str, called: str) -> None:
     (found,) = find_sign_on_candidates(said, CREW, ENGLISH)
     assert (found.operator.name, found.called) == (name, called)
     assert found.sure == (said not in {"four seven one one", "4711", "forty seven eleven"})
 
 
-@each_of(
-    ("said", "name", "asked"),
-    [
-        ("four seven one", "op-17", "4 7 1, ana"),  # the end of 4711 may be lost
-        ("four seven one one", "op-18", "4 7 1 1, ben"),  # a doubled digit is heard once, or once too often
-        ("two five", "op-22", "2 5, max"),  # 225
-        ("ben", "op-18", "4 7 1 1, ben"),  # and pen
-    ],
-)
+@each_of(("said", "name", "asked"), rows_of("crew", "what_is_easily_another_is_asked"))
 def test_what_is_easily_another_is_asked(said: str, name: str, asked: str) -> None:
     (found,) = find_sign_on_candidates(said, CREW, ENGLISH)
     assert (found.operator.name, found.sure, found.number_and_name) == (name, False, asked)

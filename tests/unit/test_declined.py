@@ -116,6 +116,8 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
         assert len(told(bench)) == 1
         assert await desk(lambda journal: journal.orders.count_not_done()) == {"repeated": 1}
         assert await desk(lambda journal: journal.outbox.count_unsettled()) == 2  # the entry stands
+        (decision,) = await desk(lambda journal: journal.queries.history(word.entry).decisions)
+        assert (decision.decision, decision.who, decision.reason) == ("declined", "tryton", "lot_missing")
 
     with JournalThread(tmp_path) as desk:
         asyncio.run(play(desk))
@@ -166,21 +168,6 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
             carry_out_signed_decision(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
         with pytest.raises(UnreadableInput, match="is no entry of this device"):
             carry_out_signed_decision(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))
-
-
-def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, rules: Rules, signer: Signer) -> None:
-    async def play(desk: JournalThread) -> str:
-        bench = Bench(desk, rules, undo_s=60)
-        await bench.conversing.start()
-        word = DeclinedPosting(SOURCE, await commit(bench, WHOLE), "unit_unknown", "tryton")
-        await take(desk, bench, word, signer, tmp_path)
-        return word.entry
-
-    with JournalThread(tmp_path) as desk:
-        entry = asyncio.run(play(desk))
-    with Journal.open(tmp_path) as journal:
-        (decision,) = journal.queries.history(entry).decisions
-    assert (decision.decision, decision.who, decision.reason) == ("declined", "tryton", "unit_unknown")
 
 
 @each_of("language", LANGUAGES)

@@ -362,34 +362,12 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
     assert json.loads(str(bench.stored("SELECT reading FROM answers LIMIT 1")[0][0]))["interpreter"] == "gpt"
 
 
-def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
-    pacing = RetryPacing(20)
-    pacing.record_attempt(100)
-    for _ in range(5):
-        pacing.record_failure(100)
-    pacing.record_success()
-    assert pacing.seconds_until_due(100) == pytest.approx(3), "the rate still holds"
-    pacing.record_failure(200)
-    assert pacing.seconds_until_due(200) == 2
-
-
 def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
     bench.defer(0, form="stock-count")
     ours = bench.defer(1)
     model = Scripted(SAID)
     bench.work(model, until=lambda journal: len(journal.readings.deferred_utterances()) == 1)
     assert model.asked == ours
-
-
-def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
-    ids = bench.defer(0, 1)
-    bench.work(Scripted(SAID), until=nothing_waits)
-    with Journal.open(bench.directory) as journal:
-        journal.review.retry(ids[0], "kim")
-        journal.review.discard(ids[1], "kim", "said again at once", dict)
-        assert [one.utterance_id for one in journal.readings.deferred_utterances()] == ids[:1]
-        assert journal.review.list_under_review() == []
-        assert list(journal.queries.unread_utterances()) == []
 
 
 def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:

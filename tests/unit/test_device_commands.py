@@ -32,7 +32,7 @@ from edge.agree.decide import Rules, decide
 from edge.records import ClosedBy, Outcome
 from edge.understand.proposal import read_recognised_words
 from tests.reading.languages import said_in, that_say
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 from tests.shipped import catalogue as catalogue_shipped
 from tests.shipped import form as shipped
 from tests.tiers import sized
@@ -133,24 +133,7 @@ def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
     assert parse_typed(said, rules).act is Act.RECORD
 
 
-@each_of(
-    "before",
-    [
-        *(
-            "don't record",
-            "Don\N{RIGHT SINGLE QUOTATION MARK}t record",
-            "do not record",
-            "please don't record",
-            "never mind",
-            "forget",
-            "okay forget",
-        ),
-        *("ignore that", "disregard", "cancel", "delete", "remove", "that is not", "whatever you do never book"),
-        # What the device's recogniser, which knows none of these words, was seen to make of them.
-        *("going three four", "two hundred four", "please three pallet", "number nine", "golf", "eight no", "to dock"),
-        *("going to dock", "[unk]", "four that"),
-    ],
-)
+@each_of("before", rows_of("device_commands", "a_sentence_after_words_that_belong"))
 def test_a_sentence_after_words_that_belong_to_no_field_is_no_entry(
     before: str, form: Form, catalogue: Catalogue
 ) -> None:
@@ -220,18 +203,7 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
         assert not cancels_open_entry(words(" ".join(one))), one
 
 
-@each_of(
-    ("code", "said", "meant"),
-    [
-        ("en", "no cancel that that one stays on the floor", True),
-        ("fr", "non annule elle n'est pas pour ce client", True),
-        ("it", "no quella resta giù cancella", True),
-        ("de", "nee streich die letzte die bleibt hier stehen", True),
-        ("en", "cancel my appointment tomorrow", False),  # nobody said no
-        ("en", "no scratch that seven four three", False),  # what is meant instead follows
-        ("en", "no he is not here", False),
-    ],
-)
+@each_of(("code", "said", "meant"), rows_of("device_commands", "a_no_may_go_on_to"))
 def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bool) -> None:
     assert cancels_after_no(words(said), language_named(code)) is meant
 
@@ -274,19 +246,7 @@ def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     assert Act.CANCEL not in {parse_typed(said, unload).act for said in said_in(code)["undone"]}
 
 
-@each_of(
-    ("code", "said", "meant"),
-    [
-        ("en", "not ten, twelve", {"quantity": 12}),
-        ("de", "nicht zehn, zwölf", {"quantity": 12}),
-        ("fr", "pas dix, douze", {"quantity": 12}),
-        ("it", "non dieci, dodici", {"quantity": 12}),
-        ("en", "it's cartons", {"uom": "CT"}),
-        ("de", "es sind Kartons", {"uom": "CT"}),
-        ("es", "son cartones", {"uom": "CT"}),
-        ("it", "sono cartoni", {"uom": "CT"}),
-    ],
-)
+@each_of(("code", "said", "meant"), rows_of("device_commands", "what_was_read_back_is_put"))
 def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, meant: dict[str, FieldValue]) -> None:
     held: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 10, "uom": "CS"}
     found = read_transcript(said, shipped("receive"), catalogue_shipped(), code, held=held)
@@ -334,15 +294,6 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
             assert not begins_with_cancellation(heard, language), f"{language.code}: {said}"
 
 
-@each_of(
-    ("said", "behind"),
-    [
-        ("début de service ben", "ben"),
-        ("euh début de service euh ben", "euh ben"),
-        ("je me connecte comme ana", "ana"),
-        ("début de service", ""),
-        ("palette 742", ""),
-    ],
-)
+@each_of(("said", "behind"), rows_of("device_commands", "what_stands_behind_sign_on_is"))
 def test_what_stands_behind_sign_on_is_there_with_what_hesitates(said: str, behind: str) -> None:
     assert words_after_sign_on(words(said), language_named("fr")) == behind

@@ -42,6 +42,7 @@ from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.understand.llm.prompt import PromptState
 from edge.understand.proposal import read_recognised_words
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
+from tests.rows import acted
 from tests.sayings import utterance
 from tests.waiting import until
 
@@ -105,90 +106,67 @@ class Bench:
         await asyncio.to_thread(until, condition, lambda: f"heard {self.heard}, owed {len(self.owed)}")
 
 
-def converse(directory: Path, rules: Rules, play: Callable[[Bench], Awaitable[None]], **manner: float) -> None:
+def converse(play: Callable[[Bench], Awaitable[None]], tmp_path: Path, rules: Rules, undo_s: float = 0.2) -> None:
     async def played(desk: JournalThread) -> None:
-        bench = Bench(desk, rules, **manner)
+        bench = Bench(desk, rules, undo_s)
         await bench.conversing.start()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bench.conversing.run())
             await play(bench)
             running.cancel()
 
-    with JournalThread(directory) as desk:
+    with JournalThread(tmp_path) as desk:
         asyncio.run(played(desk))
 
 
-def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        assert await bench.say(WHOLE) is None
-        assert bench.said == [Prompt.READBACK]
-        await bench.until(lambda: bool(bench.owed))
-        assert PlayEarcon(Earcon.STORED) in bench.heard
-
-    converse(tmp_path, rules, play)
+@acted(converse)
+async def test_what_is_held_is_committed_when_the_window_is_over(bench: Bench) -> None:
+    assert await bench.say(WHOLE) is None
+    assert bench.said == [Prompt.READBACK]
+    await bench.until(lambda: bool(bench.owed))
+    assert PlayEarcon(Earcon.STORED) in bench.heard
 
 
-def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        assert not bench.conversing.awaits_answer
-        await bench.say(WHOLE)
-        assert bench.conversing.awaits_answer
-        await bench.say("yes")
-        assert not bench.conversing.awaits_answer
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_nobody_says_yes_to_what_he_has_not_heard(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        before = time.perf_counter()
-        await bench.say("pallet seven four two five thousand and one units dock b")
-        assert await bench.say("yes", began=before) is None
-        assert bench.said == [Prompt.CONFIRM_UNUSUAL]
-        asked = time.perf_counter()
-        await bench.say("yes", began=asked)
-        assert bench.said == [Prompt.CONFIRM_UNUSUAL, Prompt.READBACK]
-        assert await bench.say("yes", began=asked) is None
-        assert await bench.say("yes", began=time.perf_counter()) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_nobody_says_yes_to_what_he_has_not_heard(bench: Bench) -> None:
+    before = time.perf_counter()
+    await bench.say("pallet seven four two five thousand and one units dock b")
+    assert await bench.say("yes", began=before) is None
+    assert bench.said == [Prompt.CONFIRM_UNUSUAL]
+    asked = time.perf_counter()
+    await bench.say("yes", began=asked)
+    assert bench.said == [Prompt.CONFIRM_UNUSUAL, Prompt.READBACK]
+    assert await bench.say("yes", began=asked) is None
+    assert await bench.say("yes", began=time.perf_counter()) is not None
 
 
-def test_nobody_answers_aloud_as_soon_as_the_device_is_told_to_speak(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        before = time.perf_counter()
-        await bench.say(WHOLE)
-        assert await bench.say("yes", began=before + REACTION_S, aloud=True) is None
-        assert await bench.say("yes", began=time.perf_counter() + REACTION_S, aloud=True) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_nobody_answers_aloud_as_soon_as_the_device_is_told_to_speak(bench: Bench) -> None:
+    before = time.perf_counter()
+    await bench.say(WHOLE)
+    assert await bench.say("yes", began=before + REACTION_S, aloud=True) is None
+    assert await bench.say("yes", began=time.perf_counter() + REACTION_S, aloud=True) is not None
 
 
-def test_the_window_begins_when_the_readback_ends(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        bench.quiet = False
-        await bench.say(WHOLE)
-        await asyncio.sleep(0.6)
-        assert bench.owed == []
-        bench.quiet = True
-        await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play)
+@acted(converse)
+async def test_the_window_begins_when_the_readback_ends(bench: Bench) -> None:
+    bench.quiet = False
+    await bench.say(WHOLE)
+    await asyncio.sleep(0.6)
+    assert bench.owed == []
+    bench.quiet = True
+    await bench.until(lambda: bool(bench.owed))
 
 
-def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        row = await bench.say("yes")
-        assert row is not None
-        bench.conversing.post(InventoryLinkChanged(up=False))
-        refused = InventoryAnswered(
-            Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
-        )
-        bench.conversing.post(refused)
-        await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_what_is_posted_happens_in_its_turn(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    row = await bench.say("yes")
+    assert row is not None
+    bench.conversing.post(InventoryLinkChanged(up=False))
+    refused = InventoryAnswered(Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"})
+    bench.conversing.post(refused)
+    await bench.until(lambda: bench.said[-2:] == [Prompt.TROUBLE, Prompt.REFUSED])
 
 
 class FullAtFirst(JournalThread):
@@ -298,7 +276,7 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
         assert bench.owed == []
         assert await bench.say("yes", began=time.perf_counter()) is not None
 
-    converse(tmp_path, rules, play, undo_s=60)
+    converse(play, tmp_path, rules, undo_s=60)
     decided = [one for one in told if isinstance(one, UtteranceDecided)]
     assert [one.row for one in decided] == [None, None]  # what came of it is told by the conversation
 
@@ -315,7 +293,7 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
         assert not dictation.is_busy
         assert bench.said == []
 
-    converse(tmp_path, rules, play)
+    converse(play, tmp_path, rules)
     outcomes = [(one.verdict.outcome, one.row is not None) for one in told if isinstance(one, UtteranceDecided)]
     assert outcomes == [(Outcome.ACCEPT, True), (Outcome.REPEAT, False)]
 
@@ -337,70 +315,61 @@ def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothin
         assert question.fields is not None
         assert question.fields["pallet_id"] == "742"
 
-    converse(tmp_path, rules, before, undo_s=60)
-    converse(tmp_path, rules, after, undo_s=60)
+    converse(before, tmp_path, rules, undo_s=60)
+    converse(after, tmp_path, rules, undo_s=60)
 
 
-def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        assert bench.conversing.model_prompt_state() == PromptState()
-        await bench.say("pallet seven four two twelve units")
-        assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity"), "dock")
-        await bench.say("b")
-        assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity", "dock"))
-        await bench.say("yes")
-        assert bench.conversing.model_prompt_state() == PromptState(last=True)
-        await bench.say("cancel")
-        assert bench.conversing.model_prompt_state() == PromptState(confirming=True, last=True)
-        await bench.say("yes")
-        assert bench.conversing.model_prompt_state() == PromptState()
-
-    converse(tmp_path, rules, play, undo_s=20.0)
-
-
-def test_no_deadline_comes_while_the_operator_is_speaking_or_being_read(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        bench.attentive = True
-        await bench.say(WHOLE)
-        await asyncio.sleep(0.6)
-        assert bench.owed == []
-        await bench.say("no fifteen units")
-        bench.attentive = False
-        await bench.until(lambda: bool(bench.owed))
-        assert json.loads(bench.owed[0].body)["data"]["fields"]["quantity"] == 15
-
-    converse(tmp_path, rules, play)
+@acted(converse, undo_s=20.0)
+async def test_what_is_at_hand_is_told_by_the_names_of_its_fields(bench: Bench) -> None:
+    assert (bench.conversing.model_prompt_state(), bench.conversing.awaits_answer) == (PromptState(), False)
+    await bench.say("pallet seven four two twelve units")
+    assert bench.conversing.awaits_answer
+    assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity"), "dock")
+    await bench.say("b")
+    assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity", "dock"))
+    await bench.say("yes")
+    assert bench.conversing.model_prompt_state() == PromptState(last=True)
+    assert not bench.conversing.awaits_answer
+    await bench.say("cancel")
+    assert bench.conversing.model_prompt_state() == PromptState(confirming=True, last=True)
+    await bench.say("yes")
+    assert bench.conversing.model_prompt_state() == PromptState()
 
 
-def test_sound_that_never_ends_does_not_put_the_deadline_off_for_ever(
-    tmp_path: Path, rules: Rules, monkeypatch: pytest.MonkeyPatch
+@acted(converse)
+async def test_no_deadline_comes_while_the_operator_is_speaking_or_being_read(bench: Bench) -> None:
+    bench.attentive = True
+    await bench.say(WHOLE)
+    await asyncio.sleep(0.6)
+    assert bench.owed == []
+    await bench.say("no fifteen units")
+    bench.attentive = False
+    await bench.until(lambda: bool(bench.owed))
+    assert json.loads(bench.owed[0].body)["data"]["fields"]["quantity"] == 15
+
+
+@acted(converse)
+async def test_sound_that_never_ends_does_not_put_the_deadline_off_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dialogue_driver, "LONGEST_S", 0.3)
-
-    async def play(bench: Bench) -> None:
-        bench.attentive = True
-        await bench.say(WHOLE)
-        await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play)
+    bench.attentive = True
+    await bench.say(WHOLE)
+    await bench.until(lambda: bool(bench.owed))
 
 
-def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_window_begin(
-    tmp_path: Path, rules: Rules
-) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        bench.attentive = bench.cut = True
-        bench.conversing.post_speech_began()
-        await bench.until(lambda: StopSpeaking() in bench.heard)
-        bench.quiet = bench.attentive = False
-        await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
-        await asyncio.sleep(0.6)
-        assert bench.owed == []
-        bench.quiet = True
-        await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play, undo_s=0.4)
+@acted(converse, undo_s=0.4)
+async def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_window_begin(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    bench.attentive = bench.cut = True
+    bench.conversing.post_speech_began()
+    await bench.until(lambda: StopSpeaking() in bench.heard)
+    bench.quiet = bench.attentive = False
+    await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
+    await asyncio.sleep(0.6)
+    assert bench.owed == []
+    bench.quiet = True
+    await bench.until(lambda: bool(bench.owed))
 
 
 def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
@@ -418,18 +387,16 @@ async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
     await bench.desk(lambda journal: settle(journal, row.event_id))
 
 
-def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        first = await agreed(bench, WHOLE)
-        await bench.desk(lambda journal: settle(journal, first.event_id))
-        second = await agreed(bench, "no fifteen units")
-        await turned_down_and_taken_after_all(bench, second)
-        await bench.say("how many waiting")
-        await bench.say("last entry")
-        assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
-        assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(bench: Bench) -> None:
+    first = await agreed(bench, WHOLE)
+    await bench.desk(lambda journal: settle(journal, first.event_id))
+    second = await agreed(bench, "no fifteen units")
+    await turned_down_and_taken_after_all(bench, second)
+    await bench.say("how many waiting")
+    await bench.say("last entry")
+    assert bench.said[-2:] == [Prompt.WAITING_NONE, Prompt.LAST_ENTRY]
+    assert json.loads((await agreed(bench, "no sixteen units")).body)["data"]["amends"] == second.event_id
 
 
 async def agreed(bench: Bench, text: str) -> OutboxRow:
@@ -439,14 +406,12 @@ async def agreed(bench: Bench, text: str) -> OutboxRow:
     return row
 
 
-def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        bench.noisy = True
-        await bench.say(WHOLE)
-        await bench.until(lambda: bool(bench.owed))
-        assert bench.said == [Prompt.READBACK] * 4
-
-    converse(tmp_path, rules, play, undo_s=0.3)
+@acted(converse, undo_s=0.3)
+async def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(bench: Bench) -> None:
+    bench.noisy = True
+    await bench.say(WHOLE)
+    await bench.until(lambda: bool(bench.owed))
+    assert bench.said == [Prompt.READBACK] * 4
 
 
 def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_right(tmp_path: Path, rules: Rules) -> None:
@@ -464,83 +429,49 @@ def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_righ
         assert bench.said[3:] == [Prompt.DROPPED, Prompt.SIGNED_ON]
 
     for day in (refused, next_day):
-        converse(tmp_path, rules, day, undo_s=60)
+        converse(day, tmp_path, rules, undo_s=60)
     with Journal.inspect(tmp_path) as journal:
         assert journal.review.held_entries() == []
         (decision,) = journal.queries.history("1").decisions
     assert (decision.decision, decision.who) == ("discard", "operator")
 
 
-def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        assert await bench.say("yes") is not None
-        before = time.perf_counter()
-        await bench.say("cancel", began=before)
-        assert await bench.say("cancel", began=before) is None
-        assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
-        assert await bench.say("cancel", began=time.perf_counter()) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_nobody_confirms_a_cancellation_before_he_is_asked(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    assert await bench.say("yes") is not None
+    before = time.perf_counter()
+    await bench.say("cancel", began=before)
+    assert await bench.say("cancel", began=before) is None
+    assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
+    assert await bench.say("cancel", began=time.perf_counter()) is not None
 
 
 @pytest.mark.parametrize("between", [HeadsetFaultChanged("muted", healed=True), TimerExpired()])
-def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
-    tmp_path: Path, rules: Rules, between: DialogueInput
-) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await bench.say("blah blah")
-        await bench.say("blah blah")
-        asked = time.perf_counter()
-        await bench.conversing.run_step(between)
-        assert len(bench.said) == 4
-        assert await bench.say("yes", began=asked) is not None
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_what_the_device_says_over_a_yes_takes_nothing_from_it(bench: Bench, between: DialogueInput) -> None:
+    await bench.say(WHOLE)
+    await bench.say("blah blah")
+    await bench.say("blah blah")
+    asked = time.perf_counter()
+    await bench.conversing.run_step(between)
+    assert len(bench.said) == 4
+    assert await bench.say("yes", began=asked) is not None
 
 
-def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
-        await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
-        assert bench.said[-1] is Prompt.CONFIRM_FIELD
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(bench: Bench) -> None:
+    await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
+    await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
+    assert bench.said[-1] is Prompt.CONFIRM_FIELD
 
 
 @pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
-def test_a_number_said_long_before_is_the_beginning_of_none(
-    tmp_path: Path, rules: Rules, pause_s: float, told: Prompt
-) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say("twenty", began=100, ended=109)
-        await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
-        assert bench.said == [Prompt.REPEAT, told]
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_what_is_committed_is_told_to_whoever_delivers(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        row = await bench.say("yes")
-        assert row is not None
-        assert bench.owed == [row]
-
-    converse(tmp_path, rules, play, undo_s=60)
-
-
-def test_after_a_restart_what_was_held_is_asked_again(tmp_path: Path, rules: Rules) -> None:
-    async def before(bench: Bench) -> None:
-        await bench.say(WHOLE)
-
-    async def after(bench: Bench) -> None:
-        assert bench.said == [Prompt.RESTORED]
-        assert await bench.say("yes") is not None
-
-    converse(tmp_path, rules, before, undo_s=60)
-    converse(tmp_path, rules, after, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_a_number_said_long_before_is_the_beginning_of_none(bench: Bench, pause_s: float, told: Prompt) -> None:
+    await bench.say("twenty", began=100, ended=109)
+    await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
+    assert bench.said == [Prompt.REPEAT, told]
 
 
 def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_on_what_was_said_before(
@@ -578,48 +509,40 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
         assert bench.said == [Prompt.READBACK]
         assert await bench.say("yes") is not None
 
-    converse(tmp_path, rules, play, undo_s=60)
+    converse(play, tmp_path, rules, undo_s=60)
     outcomes = [one.verdict.outcome for one in told if isinstance(one, UtteranceDecided)]
     assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
 
 
-def test_what_the_device_says_later_does_not_put_the_deadline_off(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await asyncio.sleep(0.3)
-        bench.quiet = False
-        await bench.until(lambda: bool(bench.owed))
-
-    converse(tmp_path, rules, play, undo_s=1.0)
+@acted(converse, undo_s=1.0)
+async def test_what_the_device_says_later_does_not_put_the_deadline_off(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    await asyncio.sleep(0.3)
+    bench.quiet = False
+    await bench.until(lambda: bool(bench.owed))
 
 
-def test_whoever_watches_is_told_of_each_event(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        await bench.say("yes")
-        assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed
-
-    converse(tmp_path, rules, play)
+@acted(converse)
+async def test_whoever_watches_or_delivers_is_told_of_what_is_committed(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    row = await bench.say("yes")
+    assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed == [row]
 
 
-def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        await bench.say(WHOLE)
-        bench.attentive = bench.cut = True
-        await bench.say("yes")
-        bench.attentive = False
-        await asyncio.sleep(0.4)
-        assert bench.said == [Prompt.READBACK]
-
-    converse(tmp_path, rules, play)
+@acted(converse)
+async def test_what_was_cut_off_by_an_answer_is_not_said_again(bench: Bench) -> None:
+    await bench.say(WHOLE)
+    bench.attentive = bench.cut = True
+    await bench.say("yes")
+    bench.attentive = False
+    await asyncio.sleep(0.4)
+    assert bench.said == [Prompt.READBACK]
 
 
-def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(tmp_path: Path, rules: Rules) -> None:
-    async def play(bench: Bench) -> None:
-        first = await agreed(bench, WHOLE)
-        await bench.desk(lambda journal: settle(journal, first.event_id))
-        await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
-        await bench.say("cancel")
-        assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
-
-    converse(tmp_path, rules, play, undo_s=60)
+@acted(converse, undo_s=60)
+async def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(bench: Bench) -> None:
+    first = await agreed(bench, WHOLE)
+    await bench.desk(lambda journal: settle(journal, first.event_id))
+    await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
+    await bench.say("cancel")
+    assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL

@@ -2,14 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dockvoice_protocol.languages import LANGUAGES
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.machine import OTHER_STEPS, SPEECH_STEPS
 from edge.agree.dialogue.table import FOLLOWING_STATES, TABLE, Event, State, Step, list_following_states
-from edge.records.speech import Prompt
-from edge.speak.wording import prompts
 from lab.dialogue_diagram import RELATIONS, render_page
-from tests.rows import each_of
 
 
 def test_the_table_has_no_holes() -> None:
@@ -42,14 +38,3 @@ def test_the_page_shows_the_table(repository: Path) -> None:
     assert (repository / "docs" / "dialogue.md").read_text(encoding="utf-8") == render_page(), (
         "write it again: python -m lab.dialogue_diagram > docs/dialogue.md"
     )
-
-
-@each_of("language", LANGUAGES)
-def test_every_language_has_every_prompt_with_the_same_slots(language: str) -> None:
-    english, ours = prompts("en"), prompts(language)
-    for prompt in Prompt:
-        assert sorted(slots(ours[prompt])) == sorted(slots(english[prompt])), prompt
-
-
-def slots(text: str) -> list[str]:
-    return [part.split("}")[0] for part in text.split("{")[1:]]

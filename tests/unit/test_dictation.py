@@ -41,7 +41,7 @@ from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSou
 from tests.sayings import utterance
 
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
-PART = {"pallet_id": "742"}
+PART: dict[str, FieldValue] = {"pallet_id": "742"}
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 """0.4 s of silence, 0.6 s of speech, 0.8 s of silence."""
 
@@ -157,10 +157,15 @@ def under_review(bench: Bench) -> list[tuple[str, dict[str, FieldValue]]]:
         return [(kept.utterance_id, dict(kept.fields)) for kept in journal.review.list_under_review()]
 
 
-def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("read", "fields"), [(reading(PART), PART), (reading(not_understood=NotUnderstoodReason.NOT_DICTATION), {})]
+)
+def test_a_question_about_what_was_said_before_a_crash_goes_to_a_person(
+    bench: Bench, read: Reading, fields: dict[str, FieldValue]
+) -> None:
     said = heard_before_a_crash(bench)
-    bench.resume(reading(PART))
-    assert under_review(bench) == [(said.utterance_id, PART)]
+    bench.resume(read)
+    assert under_review(bench) == [(said.utterance_id, fields)]
     assert bench.resume() == 0
     with Journal.open(bench.directory) as journal:
         assert journal.retention.list_spare_evidence(1) == [], "its recording is needed"
@@ -466,14 +471,6 @@ def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
         ]
 
 
-def test_what_would_be_asked_to_be_said_again_goes_to_a_person_after_a_restart(bench: Bench) -> None:
-    said = heard_before_a_crash(bench)
-    bench.resume(reading(not_understood=NotUnderstoodReason.NOT_DICTATION))
-    assert under_review(bench) == [(said.utterance_id, {})]
-    with Journal.open(bench.directory) as journal:
-        assert journal.retention.list_spare_evidence(1) == [], "its recording is needed"
-
-
 def test_the_microphone_may_hear_the_same_sound_twice_and_the_same_thing_is_asked_about(bench: Bench) -> None:
     for pallet in ("742", "743", "742"):
         spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
@@ -498,15 +495,6 @@ def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Ben
         dictation = bench.dictation(reads, desk)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE * 2)]))
     assert len(reads.read) == 1
-
-
-def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:
-    bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
-    with Journal.inspect(bench.directory) as journal:
-        (row,) = journal.outbox.load_due(10)
-        (entry,) = journal.queries.entries(10)
-    assert entry.fields == WHOLE
-    assert '"audio":"' in row.body
 
 
 def test_the_recogniser_is_fed_while_the_operator_speaks_pre_roll_first(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -24,12 +23,6 @@ KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
 
 AMPLE, WANTING = 10**12, 10**8
 """Bytes free on the disk."""
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def settled(journal: Journal, number: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> Utterance:

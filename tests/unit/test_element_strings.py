@@ -16,63 +16,15 @@ from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_s
 from dockvoice_protocol.forms.spoken import read_fields as read_words
 from dockvoice_protocol.records import ScanFault
 from tests.reading.gs1_labels import GS, TODAY, Label, broken, keyed, valid
-from tests.rows import each_of, every
+from tests.rows import each_of, every, rows_of
 
 NOTHING = Catalogue({})
 SSCC, GTIN = keyed("37613032110910342"), keyed("0400638133393")
 PALLET = f"00{SSCC}"
 
 BY_HAND = [
-    # As on the labels of the General Specifications' own examples.
-    Label("]C100106141411234567897", (("00", "106141411234567897"),)),
-    Label(
-        f"]C10195012345678903310300041217100600{GS}", (("01", "95012345678903"), ("3103", "000412"), ("17", "100600"))
-    ),
-    Label(f"]C10201234567890128371{GS}10ABC", (("02", "01234567890128"), ("37", "1"), ("10", "ABC"))),
-    Label(
-        f"]d20104012345678901{GS}17251200{GS}10ABC123{GS}",
-        (("01", "04012345678901"), ("17", "251200"), ("10", "ABC123")),
-    ),
-    # What no field takes is read as well: whatever is wrong with it is wrong with the label.
-    Label(f"]C1{PALLET}4005500123{GS}4104012345000009", (("00", SSCC), ("400", "5500123"), ("410", "4012345000009"))),
-    Label(f"]C1{PALLET}4104012345000008", "check_digit"),
-    Label(f"]C1{PALLET}4005500123{GS}41040123450000", "too_short"),
-    Label(f"]C1{PALLET}253{keyed('401234500000')}A17{GS}", (("00", SSCC), ("253", f"{keyed('401234500000')}A17"))),
-    Label(f"]C1{PALLET}253{keyed('401234500000')[:-1]}{GS}", "too_short"),
-    # The same twice is the same.
-    Label(f"]C1{PALLET}{PALLET}", (("00", SSCC),)),
-    # Nothing behind the lot is an identifier, so no separator can be missing.
-    Label(f"]C101{GTIN}10L-2026/7", (("01", GTIN), ("10", "L-2026/7"))),
-    Label(f"]C101{GTIN}10AB17251331", "two_ways"),  # No month 13, but (251) is a reference.
-    Label(f"]C101{GTIN}10AB1725L", (("01", GTIN), ("10", "AB1725L"))),  # Too short for a date.
-    Label(f"]C101{GTIN}10AB17251231", "two_ways"),
-    Label(f"]C101{GTIN}10AB17251231{GS}", (("01", GTIN), ("10", "AB17251231"))),
-    Label(f"]C101{GTIN}10AB00{SSCC[:-1]}{(int(SSCC[-1]) + 1) % 10}", "too_long"),
-    Label(f"]C101{GTIN}10A10B", (("01", GTIN), ("10", "A10B"))),  # Two lots cannot be.
-    Label(f"]C101{GTIN}10A21B", "two_ways"),
-    Label(f"]C110A99{'B' * 17}", "two_ways"),
-    Label(f"]C101{GTIN}10", "no_value"),
-    Label("]C1", "empty"),
-    Label("", "empty"),
-    Label("]", "other_code"),
-    Label(SSCC, "no_symbology"),
-    Label("https://id.gs1.org/01/04006381333931", "no_symbology"),
-    Label(f"]C1(00){SSCC}", "unknown_identifier"),
-    Label(f"]C1{PALLET} ", "bad_character"),
-    Label(f"]C1{PALLET}\x00", "bad_character"),
-    Label("]C100" + "\N{ARABIC-INDIC DIGIT THREE}" * 18, "bad_character"),
-    Label(f"]C1{PALLET}1", "unknown_identifier"),
-    Label(f"]C1{PALLET}3106000412", "unknown_identifier"),
-    Label(f"]C1{PALLET}17990229", "no_date"),
-    Label(f"]C1{PALLET}17000229", (("00", SSCC), ("17", "000229"))),
-    Label(f"]C1{PALLET}1725123", "too_short"),
-    Label(f"]C1{PALLET}17{GS}251231", "no_value"),
-    Label(f"]C1{PALLET}172512{GS}31", "too_short"),
-    Label(f"]C1{PALLET}37{GS}12", "no_value"),
-    Label(f"]C1{PALLET}370{GS}", (("00", SSCC), ("37", "0"))),
-    Label(f"]C121ABC{GS}235XYZ", "together"),
-    Label(f"]C101{GTIN}255{keyed('401234500000')}", "together"),
-    Label(f"]C101{GTIN}3103000412320200091010X", (("01", GTIN), ("3103", "000412"), ("3202", "000910"), ("10", "X"))),
+    Label(sent, holds if isinstance(holds, str) else tuple((one, value) for one, value in holds))
+    for sent, holds in rows_of("element_strings", "by_hand")
 ]
 
 LABELS = [*BY_HAND, *valid(), *broken()]

@@ -83,12 +83,6 @@ def test_a_pause_closes_at_the_hangover_and_says_where_speech_ended() -> None:
     assert segment.closing is ClosedBy.PAUSE
 
 
-def test_a_pause_shorter_than_the_hangover_belongs_to_the_utterance() -> None:
-    (segment,) = segments(hear("...####....####....."))
-    assert numbers(segment.pcm) == list(range(20))
-    assert segment.speech_end == 15 * FRAME
-
-
 def test_a_pause_as_long_as_the_hangover_makes_two() -> None:
     first, second = segments(hear("...####.....####....."))
     assert (first.speech_end, second.speech_start) == (7 * FRAME, 12 * FRAME)
@@ -98,10 +92,6 @@ def test_the_hangover_is_trimmed_to_200_ms() -> None:
     (segment,) = segments(hear("...####" + "." * 50, hangover_ms=500))
     assert numbers(segment.pcm) == list(range(17))
     assert segment.seconds == pytest.approx(0.34)
-
-
-def test_the_recogniser_is_fed_everything_from_preroll_to_closing_once_and_in_order() -> None:
-    assert fed(hear(".....####..###.....")) == [list(range(2, 19))]
 
 
 def test_the_end_of_the_source_closes_what_is_open() -> None:

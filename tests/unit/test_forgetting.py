@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,12 +25,6 @@ from edge.keep.signed import DecisionFailure
 from tests.sayings import ACCEPT, ASK, MUMBLED, database, entry, utterance
 
 render = partial(entry_event, site="hall", device="dock-1")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[str]:

@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.understand.proposal import resolve_homophones
 from tests import shipped
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 LABELS = frozenset({"pallet", "dock", "quantity"})
 
@@ -46,17 +46,7 @@ def test_a_drawn_out_to_in_one_breath_with_a_digit_is_a_two(seconds: float) -> N
     assert told("pallet one six five to dock delta", seconds) == "pallet one six five two dock delta"
 
 
-@each_of(
-    "text",
-    [
-        "to dock b",
-        "going to dock b",
-        "twelve units to dock b",
-        "pallet to dock b",
-        "quantity twenty to dock b",
-        "pallet seven uh to dock b",
-    ],
-)
+@each_of("text", rows_of("homophones", "a_drawn_out_to_behind_anything"))
 def test_a_drawn_out_to_behind_anything_but_a_digit_stays(text: str) -> None:
     assert told(text, 0.4) == text
 
@@ -77,14 +67,6 @@ def test_a_for_of_a_length_that_neither_has_is_read_as_either() -> None:
     assert read_fields(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
 
 
-@each_of(
-    ("text", "seconds"),
-    [
-        ("pallet one six four dock b", 0.3),  # said as a digit is
-        ("pallet one six four units dock b", 0.12),  # a count, before its unit
-        ("pallet one six four nine dock b", 0.12),  # in the middle of the number
-        ("dock b pallet one six four", 0.12),  # with nothing behind it
-    ],
-)
+@each_of(("text", "seconds"), rows_of("homophones", "a_four_that_may_be_a"))
 def test_a_four_that_may_be_a_digit_stays(text: str, seconds: float) -> None:
     assert told(text, seconds) == text

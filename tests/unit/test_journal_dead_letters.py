@@ -119,11 +119,6 @@ class TestUnderReview:
         database(journal).execute("UPDATE utterances SET review = 'journal_lost'")
         return said
 
-    def test_retrying_lets_it_be_read(self, journal: Journal, said: Utterance) -> None:
-        journal.review.retry(said.utterance_id, "kim")
-        assert list(journal.queries.unread_utterances()) == [said]
-        assert journal.review.list_under_review() == []
-
     def test_discarding_keeps_it_and_owes_nothing(self, journal: Journal, said: Utterance) -> None:
         journal.review.discard(said.utterance_id, "kim", "said again", tombstone)
         assert (

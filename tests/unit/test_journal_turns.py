@@ -341,23 +341,6 @@ def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> 
     assert (kept.operator, kept.context) == (None, NOTHING_STANDS)
 
 
-def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
-    assert (
-        journal.dialogue.load_state().draft,
-        journal.dialogue.load_state().operator,
-        journal.dialogue.last_entry(),
-    ) == (None, None, None)
-
-
-def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
-    answer = said(journal, 2)
-    event = parse_event(commit(journal, held(journal, 1, answer)).body.encode())
-    sound = journal.queries.recording(answer.utterance_id)
-    assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
-        (answer.utterance_id, sound.audio_sha256)
-    ]
-
-
 def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path) -> None:
     first = commit(journal, held(journal, 1, said(journal, 2)))
     second = commit(journal, draft(said(journal, 3), said(journal, 4), act=Act.AMEND, replaces=first.event_id))
@@ -385,12 +368,6 @@ def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
     refused = journal.dialogue.last_entry()
     assert refused is not None
     assert refused.refused
-
-
-def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
-    first = commit(journal, held(journal, 1))
-    commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
-    assert journal.dialogue.last_entry() is None
 
 
 def test_an_event_that_came_twice_is_there(journal: Journal) -> None:

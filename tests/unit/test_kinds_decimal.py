@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import language_named
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 MARKS = {"en": {"decimal": ".", "thousands": ","}, "de": {"decimal": ",", "thousands": "."}}
 RIVALS = 3.0
@@ -49,53 +49,12 @@ def test_figures_that_another_language_writes_so_are_two_values() -> None:
     assert whole("52.125", places=1) == [52.125, 52125.0]
 
 
-@each_of(
-    ("text", "values"),
-    [
-        ("two point five", [2.5]),
-        ("two fifty point five", [250.5]),
-        ("two hundred and fifty point five", [250.5]),
-        ("twenty five point one", [25.1]),
-        ("fifty two point zero five", [52.05]),
-        ("fifty two point oh five", [52.05]),
-        ("zero point five", [0.5]),
-        ("point five", [0.5]),
-        ("minus eighteen", [-18.0]),
-        ("negative two point five", [-2.5]),
-        ("eighteen below zero", [-18.0]),
-        ("two and a half", [2.5]),
-        ("three quarters", [0.75]),
-        ("half", [0.5]),
-        ("zero", [0.0]),
-        ("minus zero", [0.0]),
-        ("twelve", [12.0]),
-        ("52.5", [52.5]),
-        ("-18", [-18.0]),
-        ("\N{MINUS SIGN}18.5", [-18.5]),
-        (".5", [0.5]),
-        ("1,200.5", [1200.5]),
-        ("1,200", [1200.0]),
-        ("12500", [12500.0]),
-        ("52,5", [52.5]),
-    ],
-)
+@each_of(("text", "values"), rows_of("kinds_decimal", "a_decimal_is_read"))
 def test_a_decimal_is_read(text: str, values: list[float]) -> None:
     assert whole(text) == values
 
 
-@each_of(
-    ("text", "values"),
-    [
-        ("zwei komma funf", [2.5]),
-        ("minus achtzehn", [-18.0]),
-        ("achtzehn grad unter null", [-18.0]),
-        ("zweieinhalb", [2.5]),
-        ("52,5", [52.5]),
-        ("52.5", [52.5]),
-        ("1.200,5", [1200.5]),
-        ("1.200", [1200.0]),
-    ],
-)
+@each_of(("text", "values"), rows_of("kinds_decimal", "a_decimal_is_read_in_another"))
 def test_a_decimal_is_read_in_another_language(text: str, values: list[float]) -> None:
     assert whole(text, code="de") == values
 

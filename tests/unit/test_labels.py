@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
 from edge.config import Settings
 from edge.understand.stt.transcript_reader import correct_labels
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -16,38 +16,12 @@ def known(form: Form) -> frozenset[str]:
     return vocabulary(form, Catalogue.load(load_settings(Settings, None).catalogue_directory))
 
 
-@each_of(
-    ("text", "spelt"),
-    [
-        ("Hallet 742, Doc Alpha.", "pallet 742, dock Alpha."),
-        ("Ballad five, five. Eleven unites", "pallet five, five. Eleven units"),
-        ("Palette 9, docked B", "pallet 9, dock B"),
-        ("Moving pallets six zero", "Moving pallet six zero"),
-        ("Allied zero zero five", "pallet zero zero five"),
-        ("Umpalette 732", "um pallet 732"),
-        ("pallet two, Ah, nine units", "pallet two, uh nine units"),
-        ("two cartains", "two cartons"),
-    ],
-)
+@each_of(("text", "spelt"), rows_of("labels", "a_misspelt_label_is_spelt_as"))
 def test_a_misspelt_label_is_spelt_as_the_form_has_it(form: Form, known: frozenset[str], text: str, spelt: str) -> None:
     assert correct_labels(text, form, known) == spelt
 
 
-@each_of(
-    "text",
-    [
-        "take a break",  # sounds like dock
-        "the dog is here",
-        "the rock on the lock",
-        "how much did you count",  # sounds like quantity
-        "pallet 742, twelve units, dock B",
-        "PALLET 742, Dock Bravo",
-        "dock delta",  # the catalogue's own word
-        "dockage dockay",  # no value is guessed, though "dock H" and "dock A" were said
-        "742 12 B",
-        "",
-    ],
-)
+@each_of("text", rows_of("labels", "other_words_stay_as_they_are"))
 def test_other_words_stay_as_they_are(form: Form, known: frozenset[str], text: str) -> None:
     left = correct_labels(text, form, known)
     assert left == text or {"A", "H"}.isdisjoint(left.split())

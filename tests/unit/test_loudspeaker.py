@@ -15,7 +15,7 @@ from edge.records import SAMPLE_RATE
 from edge.speak import loudspeaker as module
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.mixer import PhrasePriority
-from tests.rows import each_of
+from tests.rows import acted, each_of
 
 SOUND = np.full(SAMPLE_RATE, 1000, dtype=np.int16)
 
@@ -83,9 +83,13 @@ class Opened:
         return np.concatenate(heard).reshape(-1, channels)
 
 
-def with_speaker(card: Card, test: Callable[[Loudspeaker], Coroutine[Any, Any, None]], **given: Any) -> None:
-    speaker = Loudspeaker(None, library=lambda: card, **given)
-    asyncio.run(test(speaker))
+@pytest.fixture
+def card() -> Card:
+    return Card()
+
+
+def with_speaker(test: Callable[[Loudspeaker], Coroutine[Any, Any, None]], card: Card) -> None:
+    asyncio.run(test(Loudspeaker(None, library=lambda: card)))
 
 
 async def seen(condition: Callable[[], bool]) -> None:
@@ -101,94 +105,79 @@ def speak(speaker: Loudspeaker) -> None:
     speaker.end_phrase(phrase)
 
 
-def test_without_a_device_it_says_which_setting_to_mend() -> None:
-    card = Card()
+@acted(with_speaker)
+async def test_without_a_device_it_says_which_setting_to_mend(speaker: Loudspeaker, card: Card) -> None:
     card.there = False
-
-    async def test(speaker: Loudspeaker) -> None:
-        with pytest.raises(Unavailable, match=r"speak\.device"):
-            await speaker.open()
-        assert not speaker.is_open
-
-    with_speaker(card, test)
+    with pytest.raises(Unavailable, match=r"speak\.device"):
+        await speaker.open()
+    assert not speaker.is_open
 
 
 @pytest.mark.parametrize("refused", ["by ALSA", "half made"])
-def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
-    refused: str, monkeypatch: pytest.MonkeyPatch
+@acted(with_speaker)
+async def test_what_portaudio_must_not_open_or_has_not_made_is_never_started(
+    speaker: Loudspeaker, card: Card, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = Card()
     if refused == "by ALSA":
         monkeypatch.setattr(Card, "query_hostapis", lambda _card, _number: {"name": "ALSA"})
         monkeypatch.setattr(portaudio, "_alsa_error", lambda name, *, playback: f"no {name}" if playback else None)
     else:
         monkeypatch.setattr(Opened, "samplerate", property(lambda _: 0.0, lambda _opened, _rate: None), raising=False)
     monkeypatch.setattr(Opened, "start", lambda _: pytest.fail("it was started"))
-
-    async def test(speaker: Loudspeaker) -> None:
-        with pytest.raises(Unavailable, match=r"ALSA: no speakers|vanished while"):
-            await speaker.open()
-        assert not speaker.is_open
-        assert not any(stream.closed for stream in card.streams), "what is half made may hold up who closes it"
-
-    with_speaker(card, test)
-
-
-def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped() -> None:
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
+    with pytest.raises(Unavailable, match=r"ALSA: no speakers|vanished while"):
         await speaker.open()
-        speaker.adjust_volume(-1)
-        speak(speaker)
-        assert card.streams[0].take(3).any()
-        card.there = False
-        async with asyncio.TaskGroup() as group:
-            keeping = group.create_task(speaker.keep_open())
-            card.streams[0].finished()
-            await seen(lambda: not speaker.is_open)
-            assert speaker.queue_phrase(PhrasePriority.REPLY) is None
-            card.there = True
-            await seen(lambda: speaker.is_open)
-            assert card.streams[0].closed
-            assert speaker.is_quiet
-            assert speaker.adjust_volume(0) == -3.0
-            speak(speaker)
-            assert card.streams[1].take(3).any()
-            keeping.cancel()
-        assert card.streams[1].closed
-
-    with_speaker(card, test)
+    assert not speaker.is_open
+    assert not any(stream.closed for stream in card.streams), "what is half made may hold up who closes it"
 
 
-def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_STUCK_S", 0.05)
-    card = Card()
-
-    async def test(speaker: Loudspeaker) -> None:
-        await speaker.open()
-        card.streams[0].take()
-        async with asyncio.TaskGroup() as group:
-            keeping = group.create_task(speaker.keep_open())
-            await seen(lambda: len(card.streams) > 1)
-            keeping.cancel()
+@acted(with_speaker)
+async def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped(
+    speaker: Loudspeaker, card: Card
+) -> None:
+    await speaker.open()
+    speaker.adjust_volume(-1)
+    speak(speaker)
+    assert card.streams[0].take(3).any()
+    card.there = False
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(speaker.keep_open())
+        card.streams[0].finished()
+        await seen(lambda: not speaker.is_open)
+        assert speaker.queue_phrase(PhrasePriority.REPLY) is None
+        card.there = True
+        await seen(lambda: speaker.is_open)
         assert card.streams[0].closed
+        assert speaker.is_quiet
+        assert speaker.adjust_volume(0) == -3.0
+        speak(speaker)
+        assert card.streams[1].take(3).any()
+        keeping.cancel()
+    assert card.streams[1].closed
 
-    with_speaker(card, test)
+
+@acted(with_speaker)
+async def test_a_stream_that_takes_no_more_sound_is_opened_again(
+    speaker: Loudspeaker, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STUCK_S", 0.05)
+    await speaker.open()
+    card.streams[0].take()
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(speaker.keep_open())
+        await seen(lambda: len(card.streams) > 1)
+        keeping.cancel()
+    assert card.streams[0].closed
 
 
 @pytest.mark.parametrize("sink", ["earpiece", NULL_SINK])
-def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
-    sink: str, monkeypatch: pytest.MonkeyPatch
+@acted(with_speaker)
+async def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
+    speaker: Loudspeaker, sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PlaybackSink, "_query_sinks", lambda _: SimpleNamespace(own=sink, names={sink}))
-
-    async def test(speaker: Loudspeaker) -> None:
-        assert not await speaker.is_audible()
-        await speaker.open()
-        assert await speaker.is_audible() is (sink != NULL_SINK)
-
-    with_speaker(Card(), test)
+    assert not await speaker.is_audible()
+    await speaker.open()
+    assert await speaker.is_audible() is (sink != NULL_SINK)
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
@@ -208,4 +197,4 @@ def test_a_device_of_another_rate_or_with_two_channels_gets_what_it_wants(rate: 
         strongest = spectrum.argmax() * rate / (len(heard) - rate // 10)
         assert strongest == pytest.approx(1000, abs=5)
 
-    with_speaker(card, test)
+    with_speaker(test, card)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlite_utils import Database
 from sqlite_utils.cli import cli
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
@@ -70,15 +69,6 @@ def test_a_later_change_is_applied_to_a_journal_that_has_entries(
             "tables",
             "moods",
         ]
-
-
-def test_an_older_journal_is_brought_up_to_date_by_the_agent_only(tmp_path: Path) -> None:
-    Database(tmp_path / "journal.db").close()
-    (tmp_path / "journal.db").touch()
-    with pytest.raises(UnreadableInput, match="older dockvoice; start the agent once"):
-        Journal.inspect(tmp_path)
-    Journal.open(tmp_path).close()
-    Journal.inspect(tmp_path).close()
 
 
 def test_every_table_is_strict(made: Path) -> None:

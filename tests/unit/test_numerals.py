@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.numerals import CountReading
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each, said_in
 from tests.reading.numbers import counts, groups, numerals, words
-from tests.rows import each_of, every
+from tests.rows import each_of, every, rows_of
 from tests.tiers import sized
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "numerals.toml").read_text(encoding="utf-8"))
@@ -58,24 +58,9 @@ def test_other_words_stay_whole(code: str, word: str) -> None:
     assert numerals(code).morphemes(word) == (word,)
 
 
-@each_of(
-    ("code", "word", "parts"),
-    [
-        ("de", "siebenhundertzweiundvierzig", ("sieben", "hundert", "zwei", "und", "vierzig")),
-        ("de", "zweieinhalb", ("zwei", "einhalb")),
-        ("de", "doppelnull", ("doppel", "null")),
-        ("de", "dreizehn", ("dreizehn",)),
-        ("it", "settecentoquarantadue", ("sette", "cento", "quarantadue")),
-        ("it", "centotto", ("cento", "otto")),
-        ("it", "ventotto", ("ventotto",)),
-        ("es", "treintaicinco", ("treinta", "y", "cinco")),
-        ("es", "veintidos", ("veintidos",)),
-        ("fr", "quatre-vingt-dix-sept", ("quatre", "vingt", "dix", "sept")),
-        ("en", "forty-two", ("forty", "two")),
-    ],
-)
-def test_a_number_in_one_word(code: str, word: str, parts: tuple[str, ...]) -> None:
-    assert numerals(code).morphemes(fold(word)) == parts
+@each_of(("code", "word", "parts"), rows_of("numerals", "a_number_in_one_word"))
+def test_a_number_in_one_word(code: str, word: str, parts: list[str]) -> None:
+    assert [*numerals(code).morphemes(fold(word))] == parts
     assert numerals(code).is_part(word) is (word in parts or len(parts) > 1)
 
 
@@ -123,19 +108,7 @@ def test_each_group(code: str) -> None:
     }
 
 
-@each_of(
-    ("code", "said", "behind"),
-    [
-        ("en", "forty two", 4.0),  # nobody says so for 402
-        ("en", "seven hundred", 4.0),  # or for 7100
-        ("de", "zwei hundert", 4.0),
-        ("fr", "soixante dix-neuf", 2.5),  # 79, hardly 60 and 19
-        ("es", "treinta cinco", 1.5),  # 35 in a hurry, or 30 and 5
-        ("it", "venti due", 1.5),
-        ("en", "forty eleven", 0.0),
-        ("en", "seven forty", 0.0),
-    ],
-)
+@each_of(("code", "said", "behind"), rows_of("numerals", "what_it_costs_to_break_a"))
 def test_what_it_costs_to_break_a_number_off(code: str, said: str, behind: float) -> None:
     first = min(numerals(code).groups(words(code, said), 0), key=lambda group: group.end)
     assert first.behind == behind

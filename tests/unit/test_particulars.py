@@ -22,65 +22,29 @@ from edge.config import Settings
 from edge.deliver.device_events import entry_event, make_derived_fields_function
 from edge.records import DerivedFields, Entry, EventIds, SiteCalendar
 from tests.dictated import INSTANCE, seal
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 SHIFTS = {"early": time(6), "late": time(14), "night": time(22)}
-BERLIN = SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS)
-AT_HALF_PAST_TWO = SiteCalendar(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)})
-CHATHAM = SiteCalendar(ZoneInfo("Pacific/Chatham"))
+SITES = {
+    "BERLIN": SiteCalendar(ZoneInfo("Europe/Berlin"), time(6), SHIFTS),
+    "AT_HALF_PAST_TWO": SiteCalendar(ZoneInfo("Europe/Berlin"), time(2, 30), {"one": time(2, 30), "two": time(14)}),
+    "CHATHAM": SiteCalendar(ZoneInfo("Pacific/Chatham")),
+    "ST_JOHNS": SiteCalendar(ZoneInfo("America/St_Johns")),
+}
 
 
-@each_of(
-    ("site", "moment", "day", "shift", "offset"),
-    [
-        (
-            BERLIN,
-            "2026-11-20T04:59:59",
-            "2026-11-19",
-            "night",
-            "+01:00",
-        ),  # The night shift's day began before midnight.
-        (BERLIN, "2026-11-20T05:00:00", "2026-11-20", "early", "+01:00"),
-        (BERLIN, "2026-11-20T23:30:00", "2026-11-20", "night", "+01:00"),
-        (BERLIN, "2026-07-20T04:00:00", "2026-07-20", "early", "+02:00"),
-        (BERLIN, "2026-12-31T23:30:00", "2026-12-31", "night", "+01:00"),
-        # The clock goes from 3:00 back to 2:00: half past two comes twice, and the day begins once.
-        (AT_HALF_PAST_TWO, "2026-10-25T00:29:59", "2026-10-24", "two", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-10-25T00:30:00", "2026-10-25", "one", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-10-25T01:10:00", "2026-10-25", "one", "+01:00"),
-        # From 2:00 to 3:00: half past two never comes, and the day begins an hour later.
-        (AT_HALF_PAST_TWO, "2026-03-29T01:29:59", "2026-03-28", "two", "+02:00"),
-        (AT_HALF_PAST_TWO, "2026-03-29T01:30:00", "2026-03-29", "one", "+02:00"),
-        (CHATHAM, "2026-11-20T10:14:59", "2026-11-20", None, "+13:45"),
-        (CHATHAM, "2026-11-20T10:15:00", "2026-11-21", None, "+13:45"),
-        (SiteCalendar(ZoneInfo("America/St_Johns")), "2026-01-01T03:29:00", "2025-12-31", None, "-03:30"),
-    ],
-)
-def test_a_moment_has_one_business_day_and_shift(
-    site: SiteCalendar, moment: str, day: str, shift: str | None, offset: str
-) -> None:
-    found = site.at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
-    assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift, offset)
+@each_of(("site", "moment", "day", "shift", "offset"), rows_of("particulars", "moments"))
+def test_a_moment_has_one_business_day_and_shift(site: str, moment: str, day: str, shift: str, offset: str) -> None:
+    found = SITES[site].at(datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    assert (found.business_day, found.shift, found.utc_offset) == (date.fromisoformat(day), shift or None, offset)
 
 
-@each_of(
-    ("factor", "said", "wanted"),
-    [
-        ("12", 4, (48, "EA", 12)),
-        ("0.25", 3, (0.75, "EA", 0.25)),
-        ("0.1", 3, (0.3, "EA", 0.1)),  # As doubles it would be 0.30000000000000004.
-        ("2.5", 4, (10, "EA", 2.5)),
-        ("12", -1.5, (-18, "EA", 12)),
-        ("12", 0, (0, "EA", 12)),
-        ("123456789.123456", 99_999, None),  # 21 digits: no number on the wire keeps them.
-        ("999999999", 9_999_999, None),
-    ],
-)
+@each_of(("factor", "said", "wanted"), rows_of("particulars", "a_quantity_is_converted_exactly_or"))
 def test_a_quantity_is_converted_exactly_or_not_at_all(
-    factor: str, said: float, wanted: tuple[float, str, float] | None
+    factor: str, said: float, wanted: list[float | str] | None
 ) -> None:
     found = UnitFactor("EA", Decimal(factor)).to_base_unit(said)
-    assert (None if found is None else (found.quantity, found.uom, found.factor)) == wanted
+    assert (None if found is None else [found.quantity, found.uom, found.factor]) == wanted
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -168,16 +132,7 @@ def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: 
         assert data["workday"] == {"business_day": "2026-11-19", "shift": "night", **offset}
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"location": "A-12-03", "quantity": 4, "uom": "CS"},  # No item was said.
-        {"location": "A-12-03", "quantity": 4, "uom": "CS", "item": "A2"},  # Nothing is known of this one.
-        {"location": "A-12-03", "quantity": 4, "uom": "BX", "item": "A1"},  # Nor of boxes.
-        {"location": "A-12-03", "quantity": 4, "item": "A1"},
-        {"location": "A-12-03", "uom": "CS", "item": "A1"},
-    ],
-)
+@pytest.mark.parametrize("fields", rows_of("particulars", "without_a_factor_a_quantity_stays"))
 def test_without_a_factor_a_quantity_stays_as_it_was_said(
     fields: dict[str, FieldValue], repository: Path, tmp_path: Path
 ) -> None:

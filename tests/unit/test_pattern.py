@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from dockvoice_protocol.forms.pattern import PatternShape
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 
 @each_of(
@@ -30,24 +30,7 @@ def test_what_is_made_from_a_shape_matches_its_pattern(pattern: str) -> None:
     assert {character for text in made for character in text} <= shape.characters
 
 
-@each_of(
-    ("pattern", "said", "joined"),
-    [
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A120", None),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A12034", None),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "1203", None),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A1-203", None),
-        ("^[A-Z]-[0-9]{1,2}-[0-9]{1,2}$", "A123", None),
-        ("^[A-Z]-?[0-9]{2}$", "A12", None),
-        ("^[A-Z][A-]$", "A", None),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A1203", "A-12-03"),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A-1203", "A-12-03"),
-        ("^[A-Z]-[0-9]{2}-[0-9]{2}$", "A-12-03", "A-12-03"),
-        ("^[A-Z]-?[0-9]{2}$", "A-12", "A-12"),
-        (r"^[A-Z]{2}/[0-9]{2}\.[0-9] [0-9]_[0-9]$", "AB12345", "AB/12.3 4_5"),
-        ("^[0-9]{2,4}$", "123", "123"),
-    ],
-)
+@each_of(("pattern", "said", "joined"), rows_of("pattern", "separators_are_put_in_where_there"))
 def test_separators_are_put_in_where_there_is_one_way(pattern: str, said: str, joined: str | None) -> None:
     assert PatternShape.parse(pattern).insert_separators(said) == joined
 

@@ -34,12 +34,6 @@ MOST_WORDS = 7
 """Besides the entry: said in two seconds."""
 
 
-"""What the journal may know of who listened."""
-
-
-"""What whoever carries the order out tells behind a goodbye: it stands in the journal."""
-
-
 @each_of("language", OTHERS)
 def test_no_english_is_left_over(language: str) -> None:
     english = dict(prompts("en")) | {

@@ -75,24 +75,6 @@ def test_every_outcome_of_typed_text_has_a_word() -> None:
     assert OUTCOMES.keys() | {Outcome.HOLD, Outcome.DEFER, Outcome.HEED, Outcome.CANCEL} == set(Outcome)
 
 
-def test_a_sentence_is_accepted() -> None:
-    found = answered("pallet 742, twelve units, dock B")
-    assert found == {
-        "outcome": "accept",
-        "fields": HELD,
-        "ask": None,
-        "candidates": [],
-        "command": None,
-        "why": ["complete and sure"],
-    }
-
-
-@each_of("text", ["no, fifteen units", "no, fifteen", "fifteen units"])
-def test_a_correction_of_an_entry(text: str) -> None:
-    found = answered(text, held=HELD)
-    assert (found["outcome"], found["act"], found["fields"]) == ("accept", "amend", {"quantity": 15})
-
-
 def test_the_next_entry() -> None:
     found = answered("pallet 743, ten units, dock A", held=HELD)
     assert (found["outcome"], found["fields"]) == ("accept", {"pallet_id": "743", "quantity": 10, "dock": "A"})

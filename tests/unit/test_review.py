@@ -46,7 +46,7 @@ from edge.keep.readings import DEFERRED, UNREADABLE
 from edge.keep.storage import DiskFull
 from edge.records import Cause, Outcome, Reason, Verdict
 from tests.fakes import reading
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance
 
 DEFER = Verdict(Outcome.DEFER, (Cause(Reason.NO_MODEL),), {})
@@ -87,16 +87,7 @@ def run(state: Path, *arguments: str) -> Result:
 # ---- what is refused, and changes nothing ----
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (["dock"], r"--field 'dock': allowed is NAME=VALUE with one of pallet_id, quantity, dock"),
-        (["colour=red"], r"--field 'colour=red': allowed is NAME=VALUE"),
-        (["quantity=twelve"], r"--field 'quantity=twelve': quantity is a whole number"),
-        (["dock=Q"], r"is no entry yet \(not_in_catalogue:dock; pallet_id=007, quantity=12 stands\)"),
-        (["quantity=-3"], r"is no entry yet \(field_invalid:quantity;"),
-    ],
-)
+@pytest.mark.parametrize(("given", "told"), rows_of("review", "what_breaks_the_form_is_refused"))
 def test_what_breaks_the_form_is_refused(state: Path, given: list[str], told: str) -> None:
     arguments = [argument for one in given for argument in ("--field", one)]
     result = run(state, waiting(state), *arguments)
@@ -206,16 +197,7 @@ def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Ru
     assert accepted(state, rules, given) == {**FIELDS, **given}
 
 
-@each_of(
-    ("assignment", "told"),
-    [
-        ("weight=heavy", "weight is a number, such as weight=2.5"),
-        ("weight=1e3", "weight is a number"),
-        ("weight=nan", "weight is a number"),
-        ("sealed=yes", "sealed is true or false, such as sealed=true"),
-        ("quantity=2.5", "quantity is a whole number"),
-    ],
-)
+@each_of(("assignment", "told"), rows_of("review", "what_is_no_value_of_its"))
 def test_what_is_no_value_of_its_kind_is_told(assignment: str, told: str, repository: Path) -> None:
     with pytest.raises(UnreadableInput, match=told):
         parse_assignments([assignment], load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json"))

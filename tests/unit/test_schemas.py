@@ -168,13 +168,6 @@ def published(schemas: Path) -> dict[str, Any]:
     return {**wire, **forms}
 
 
-"""The keywords of `new Ajv2020()`: in its strict mode, which is the default, any other one is an error, `$anchor` and
-every `format` too. tests/nightly/test_foreign_validators.py asks Ajv itself."""
-
-
-"""Keywords with a schema in them, and the type that it need not say: none, that of the schema itself, or this one."""
-
-
 def test_the_last_will_of_the_wire_is_a_status(schemas: Path, wire: dict[str, Any]) -> None:
     will = wire["servers"]["broker"]["bindings"]["mqtt"]["lastWill"]["message"]
     said = will.replace("{site}", "north").replace("{device}", "dock-3")

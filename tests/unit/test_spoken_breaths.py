@@ -5,43 +5,19 @@ from __future__ import annotations
 from dockvoice_protocol.forms.spoken import are_one_number, number_tail
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Word
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 
 def words(said: str) -> list[Word]:
     return [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
 
 
-@each_of(
-    ("before", "after"),
-    [
-        ("six hundred and", "seventy two units"),
-        ("six hundred", "and seventy two units"),
-        ("seven thousand nine hundred", "uh forty eight units"),
-        ("pallet seven one six eighty", "four units dock a"),
-        ("half", "a dozen units dock a"),
-        ("pallet seven four two half a", "dozen units dock a"),
-        # 200 of pallet 120, maybe.
-        ("pallet one hundred", "and twenty two hundred units dock a"),
-    ],
-)
+@each_of(("before", "after"), rows_of("spoken_breaths", "what_makes_one_number_together_may"))
 def test_what_makes_one_number_together_may_have_been_one(before: str, after: str) -> None:
     assert are_one_number(words(before), words(after))
 
 
-@each_of(
-    ("before", "after"),
-    [
-        ("", "seventy two units"),
-        ("pallet seven four two", "twelve units"),
-        ("pallet seven four two", "twelve"),
-        ("six hundred", "six hundred and seventy two units"),
-        ("six hundred", "units"),
-        ("pallet seven hundred", "to dock a twelve units"),
-        ("pallet seven four two", "and twelve units"),
-        ("six hundred units", "seventy two"),
-    ],
-)
+@each_of(("before", "after"), rows_of("spoken_breaths", "what_makes_none_together_was_never"))
 def test_what_makes_none_together_was_never_one(before: str, after: str) -> None:
     assert not are_one_number(words(before), words(after))
 

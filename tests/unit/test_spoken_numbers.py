@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from tests.rows import every
+from tests.rows import each_of, every
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "spoken_values.toml").read_text())
 
@@ -86,33 +86,11 @@ def is_nothing(spoken: str, said: str) -> None:
     assert sure == BEHIND_A_LABEL.get(spoken, {}).get(said)
 
 
-def test_no_count() -> None:
-    every(TABLE["no_cardinal"], partial(is_nothing, "cardinal"))
+@each_of("spoken", LABEL)
+def test_words_that_are_a_value(spoken: str) -> None:
+    every(TABLE[spoken].items(), partial(is_read, spoken))
 
 
-def test_a_count() -> None:
-    every(TABLE["cardinal"].items(), partial(is_read, "cardinal"))
-
-
-def test_no_string_of_digits() -> None:
-    every(TABLE["no_digits"], partial(is_nothing, "digits"))
-
-
-def test_a_string_of_digits() -> None:
-    every(TABLE["digits"].items(), partial(is_read, "digits"))
-
-
-def test_no_letter() -> None:
-    every(TABLE["no_letter"], partial(is_nothing, "letter"))
-
-
-def test_a_letter() -> None:
-    every(TABLE["letter"].items(), partial(is_read, "letter"))
-
-
-def test_no_code() -> None:
-    every(TABLE["no_alphanumeric"], partial(is_nothing, "alphanumeric"))
-
-
-def test_a_code() -> None:
-    every(TABLE["alphanumeric"].items(), partial(is_read, "alphanumeric"))
+@each_of("spoken", LABEL)
+def test_words_that_are_no_value(spoken: str) -> None:
+    every(TABLE[f"no_{spoken}"], partial(is_nothing, spoken))

@@ -17,15 +17,10 @@ from dockvoice_protocol.strict_json import (
 from tests.rows import each_of
 
 
-@each_of("text", ["", "{", '{"a":1,"a":1}', "NaN", "[1e999999999999999999999]", b"\xff", '"\\udc00"'])
-def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
-    with pytest.raises(NotStrict):
-        parse_strict(text)
-
-
 @each_of(
     ("text", "why"),
     [
+        ("", NotJson),
         ("{", NotJson),
         ("\ufeff{}", NotJson),
         (b"\xff", InvalidUnicode),
@@ -33,6 +28,7 @@ def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
         ('{"a": {"b": 1, "b": 2}}', DuplicateKey),
         ("[-Infinity]", NotFinite),
         ("[1e999]", NumberOverflow),
+        ("[1e999999999999999999999]", NumberOverflow),
         ("9" * 5000, ExceedsLimits),
         ("[" * 100_000, ExceedsLimits),
     ],

@@ -17,6 +17,7 @@ from edge.config import Speak
 from edge.records.speech import PlayEarcon, Prompt, Say
 from edge.speak.loudspeaker import Loudspeaker
 from edge.speak.synthesis import ClauseCache, Speaker
+from tests.rows import acted
 
 MOVE = load_forms(Path(__file__).parent.parent.parent / "schemas/forms")["pallet-move"]
 NOWHERE = Speak(device="no such speaker")
@@ -56,7 +57,12 @@ class Plug:
         return True
 
 
-def with_plug(plug: Plug, play: Callable[[VoiceOutput], Coroutine[Any, Any, None]]) -> None:
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
+    return Plug(monkeypatch)
+
+
+def with_plug(play: Callable[[VoiceOutput], Coroutine[Any, Any, None]], plug: Plug) -> None:
     async def played() -> None:
         spoken = VoiceOutput(NOWHERE, MOVE, {}, plug.blink)
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
@@ -72,32 +78,24 @@ async def seen(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    plug = Plug(monkeypatch)
+@acted(with_plug)
+async def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(spoken: VoiceOutput, plug: Plug) -> None:
     plug.seen = True
-
-    async def play(spoken: VoiceOutput) -> None:
-        for _ in range(2):
-            assert not await spoken.is_audible()
-            plug.there = True
-            await seen(lambda: spoken._loudspeaker.is_open)
-            assert await spoken.is_audible()
-            plug.there, plug.tries = False, 0
-            await seen(lambda: plug.tries > 0)
-
-    with_plug(plug, play)
-    assert plug.blinks == 0, "the microphone is closed for no card that can be opened without that"
-
-
-def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest.MonkeyPatch) -> None:
-    plug = Plug(monkeypatch)
-
-    async def play(spoken: VoiceOutput) -> None:
+    for _ in range(2):
         assert not await spoken.is_audible()
         plug.there = True
         await seen(lambda: spoken._loudspeaker.is_open)
+        assert await spoken.is_audible()
+        plug.there, plug.tries = False, 0
+        await seen(lambda: plug.tries > 0)
+    assert plug.blinks == 0, "the microphone is closed for no card that can be opened without that"
 
-    with_plug(plug, play)
+
+@acted(with_plug)
+async def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(spoken: VoiceOutput, plug: Plug) -> None:
+    assert not await spoken.is_audible()
+    plug.there = True
+    await seen(lambda: spoken._loudspeaker.is_open)
     assert plug.blinks == 1
 
 
@@ -114,8 +112,9 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     assert sum(isinstance(order, PlayEarcon) for order in ordered) == 4
 
 
-def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the_time(
-    monkeypatch: pytest.MonkeyPatch,
+@acted(with_plug)
+async def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the_time(
+    spoken: VoiceOutput, plug: Plug, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -128,13 +127,8 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
 
     monkeypatch.setattr(ClauseCache, "synthesise", mute)
     monkeypatch.setattr(ClauseCache, "cache_in_advance", nothing)
-    plug = Plug(monkeypatch)
     plug.there = plug.seen = True
-
-    async def play(spoken: VoiceOutput) -> None:
-        assert not await spoken.is_audible()
-        assert not await spoken.is_audible()
-        assert not await spoken.has_voice()
-
-    with_plug(plug, play)
+    assert not await spoken.is_audible()
+    assert not await spoken.is_audible()
+    assert not await spoken.has_voice()
     assert len(asked) == 1

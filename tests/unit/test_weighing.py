@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ from edge.agree.decide import Rules, decide
 from edge.config import ReadingSource
 from edge.records import ClosedBy, Outcome
 from edge.understand.weighing import PanelRole, contradicts, is_settled, weigh
-from tests.rows import each_of
+from tests.rows import each_of, rows_of
 
 SURE = 0.9
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -52,64 +53,6 @@ def told(rules: Rules, mode: ReadingSource, opinions: Mapping[PanelRole, Reading
     return " ".join([verdict.outcome, *(str(reason) for reason in verdict.reasons)])
 
 
-PANEL = {
-    "two agree": ({ONE: said("a"), OURS: said("d")}, "accept"),
-    "two agree, one of them unsure": ({ONE: said("a"), OURS: said("d", 0.5)}, "accept"),
-    "two models agree and the device is silent": ({ONE: said("a"), TWO: said("b"), OURS: declined("d")}, "accept"),
-    "two agree, and a third one is unsure of something else": (
-        {ONE: said("a"), TWO: said("b"), OURS: said("d", 0.6, pallet_id="743")},
-        "accept",
-    ),
-    "two agree but for formatting": ({ONE: said("a", dock="b"), OURS: said("d")}, "accept"),
-    "a plausible id is invented": ({ONE: said("a", pallet_id="991"), OURS: said("d")}, "ask field_ambiguous:pallet_id"),
-    "an id is invented, and the device is unsure": (
-        {ONE: said("a", pallet_id="991"), OURS: said("d", 0.5)},
-        "ask field_ambiguous:pallet_id",
-    ),
-    "two against a third that is sure": (
-        {ONE: said("a"), TWO: said("b"), OURS: said("d", pallet_id="743")},
-        "ask field_ambiguous:pallet_id",
-    ),
-    "leading zeros are no formatting": (
-        {ONE: said("a", pallet_id="0742"), OURS: said("d")},
-        "ask field_ambiguous:pallet_id",
-    ),
-    "quantities differ": ({ONE: said("a", quantity=20), OURS: said("d")}, "ask field_ambiguous:quantity"),
-    "only one heard the dock": ({ONE: said("a"), OURS: said("d", dock=None)}, "ask field_unconfirmed:dock"),
-    "only one heard the quantity": ({ONE: said("a", quantity=None), OURS: said("d")}, "ask field_unconfirmed:quantity"),
-    "the device heard no words": (
-        {ONE: said("a"), OURS: declined("d")},
-        "ask field_unconfirmed:pallet_id field_unconfirmed:quantity field_unconfirmed:dock",
-    ),
-    "no model answered, and the device is sure": (
-        {OURS: said("d")},
-        "ask field_unconfirmed:pallet_id field_unconfirmed:dock",
-    ),
-    "no model answered, and the device is unsure": (
-        {OURS: said("d", 0.5)},
-        "defer no_model field_unsure:pallet_id field_unsure:quantity field_unsure:dock",
-    ),
-    "no model answered, and the device heard a part": (
-        {OURS: said("d", dock=None)},
-        "defer no_model field_unconfirmed:pallet_id field_missing:dock",
-    ),
-    "no model answered, and the device heard no words": ({OURS: declined("d")}, "defer no_model no_speech"),
-    "nobody answered": ({}, "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock"),
-    "all heard nothing": ({ONE: declined("a"), OURS: declined("d")}, "ignore no_speech"),
-    "one heard nothing, one heard talk": ({ONE: declined("a", CHATTER), OURS: declined("d")}, "repeat not_understood"),
-    "one cancels, one records": ({ONE: did("a", Act.CANCEL), OURS: said("d")}, "repeat not_understood"),
-}
-
-
-@each_of("name", PANEL)
-def test_what_a_panel_concludes(rules: Rules, name: str) -> None:
-    opinions, expected = PANEL[name]
-    assert told(rules, ReadingSource.PANEL, opinions) == expected
-
-
-UNLIKE_QUANTITY = "ask field_ambiguous:quantity"
-
-
 def unclear(who: str) -> Reading:
     """A reading whose quantity may be another one."""
     reading = said(who)
@@ -127,65 +70,52 @@ def no_entry(who: str) -> Reading:
     return replace(declined(who, CHATTER), unrecorded={"pallet_id": FieldReading("742", ("742",), 1.0)})
 
 
-CLOUD_FIRST = {
-    "the model counts where the device is not sure": (
-        {ONE: said("a"), OURS: said("d", 0.8, pallet_id="743", quantity=20, dock=None)},
-        "accept",
-    ),
-    "the device surely heard another identifier": (
-        {ONE: said("a", pallet_id="7777"), OURS: said("d")},
-        "ask field_ambiguous:pallet_id",
-    ),
-    "the device surely heard another count": ({ONE: said("a", quantity=4999), OURS: said("d")}, UNLIKE_QUANTITY),
-    "the device surely heard what the model left out": (
-        {ONE: said("a", dock=None), OURS: said("d")},
-        "ask field_unconfirmed:dock",
-    ),
-    "formatting is no difference": ({ONE: said("a"), OURS: said("d", dock="b")}, "accept"),
-    "what the device could not make one value of": ({ONE: said("a"), OURS: unclear("d")}, "accept"),
-    "the device did not understand": ({ONE: said("a"), OURS: declined("d")}, "accept"),
-    "the device surely heard an entry, the model a yes": (
-        {ONE: did("a", Act.YES), OURS: said("d")},
-        "repeat not_understood",
-    ),
-    "the device surely heard a dock of an entry, and a count perhaps, the model a yes": (
-        {ONE: did("a", Act.YES), OURS: half_sure("d")},
-        "repeat not_understood",
-    ),
-    "the device surely heard a dock of a correction, and a count perhaps, the model the same as an entry": (
-        {ONE: said("a"), OURS: replace(half_sure("d"), act=Act.AMEND)},
-        "accept",
-    ),
-    "the device surely heard that another pallet does not scan, the model an entry": (
-        {ONE: said("a", pallet_id="7777"), OURS: no_entry("d")},
-        "ask field_ambiguous:pallet_id",
-    ),
-    "the device surely heard something of a pallet that is no entry, the model an entry of it": (
-        {ONE: said("a"), OURS: no_entry("d")},
-        "accept",
-    ),
-    "the model an entry, the device surely a cancel": (
-        {ONE: said("a"), OURS: replace(did("d", Act.CANCEL), words=(Word("cancel", 0, 1, 1.0),))},
-        "repeat not_understood",
-    ),
-    "the model an entry, the device perhaps a cancel": (
-        {ONE: said("a"), OURS: replace(did("d", Act.CANCEL), words=(Word("cancel", 0, 1, 0.6),))},
-        "accept",
-    ),
-    "the model heard nothing": ({ONE: declined("a"), OURS: said("d")}, "ignore no_speech"),
-    "without the model, the device where it is sure": ({OURS: said("d")}, "accept"),
-    "without the model, and the device is unsure": (
-        {OURS: said("d", 0.5)},
-        "defer no_model field_unsure:pallet_id field_unsure:quantity field_unsure:dock",
-    ),
+def cancelled(who: str, confidence: float = 1.0) -> Reading:
+    return replace(did(who, Act.CANCEL), words=(Word("cancel", 0, 1, confidence),))
+
+
+NAMED: dict[str, Callable[[str], Reading]] = {
+    "truth": said,
+    "silent": declined,
+    "talk": partial(declined, reason=CHATTER),
+    "yes": partial(did, act=Act.YES),
+    "a cancel": partial(did, act=Act.CANCEL),
+    "cancel": cancelled,
+    "cancel, unsure": partial(cancelled, confidence=0.6),
+    "unclear count": unclear,
+    "unsure count": half_sure,
+    "correction, unsure count": lambda who: replace(half_sure(who), act=Act.AMEND),
+    "no entry": no_entry,
 }
+ROLES = {"first": ONE, "second": TWO, "device": OURS}
+
+
+def opinion(who: str, told: str) -> Reading:
+    """One of `NAMED`, or the truth but for what differs, and how sure it is: `quantity=20 dock=- 0.8`."""
+    if told in NAMED:
+        return NAMED[told](who)
+    words = told.split()
+    sure = float(words.pop()) if "=" not in words[-1] else 1.0
+    differing = dict(one.split("=") for one in words)
+    values = {name: None if one == "-" else int(one) if name == "quantity" else one for name, one in differing.items()}
+    return said(who, sure, **values)
+
+
+def weighed(rules: Rules, mode: ReadingSource, opinions: Mapping[str, str]) -> str:
+    return told(rules, mode, {ROLES[role]: opinion(role, one) for role, one in opinions.items()})
+
+
+@each_of(("opinions", "expected"), rows_of("weighing", "panel"))
+def test_what_a_panel_concludes(rules: Rules, opinions: Mapping[str, str], expected: str) -> None:
+    assert weighed(rules, ReadingSource.PANEL, opinions) == expected
 
 
 @each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
-@each_of("name", CLOUD_FIRST)
-def test_what_is_concluded_where_the_model_counts(rules: Rules, mode: ReadingSource, name: str) -> None:
-    opinions, expected = CLOUD_FIRST[name]
-    assert told(rules, mode, opinions) == expected
+@each_of(("opinions", "expected"), rows_of("weighing", "cloud_first"))
+def test_what_is_concluded_where_the_model_counts(
+    rules: Rules, mode: ReadingSource, opinions: Mapping[str, str], expected: str
+) -> None:
+    assert weighed(rules, mode, opinions) == expected
 
 
 @each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
