@@ -52,7 +52,7 @@ class LazyReader(Interpreter):
             return self._made
 
     def listen(self) -> UtteranceListener:
-        """Create it if necessary, and begin to listen."""
+        """Begin to listen to an utterance with the recogniser, which is created at first use."""
         return self.get_or_create().listen()
 
 

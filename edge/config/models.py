@@ -35,7 +35,7 @@ _NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
 
 
 class TextDetail(StrEnum):
-    """What a service with OpenAI's API is asked for besides the text."""
+    """What a transcription service with OpenAI's API is asked for beside the text."""
 
     WORDS = "words"
     LOGPROBS = "logprobs"

@@ -99,7 +99,7 @@ class Stream:
 
     @classmethod
     def open(cls, found: Mapping[str, Any]) -> Self:
-        """Open a device as `find_device` found it. Raises DeviceNotOpened."""
+        """Open a microphone as `find_device` found it, and start its stream. Raises DeviceNotOpened."""
         library = import_sounddevice()
         try:
             require_alsa_opens(library, found, playback=False)

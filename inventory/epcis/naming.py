@@ -72,7 +72,7 @@ class EventTimes:
 
 @dataclass(frozen=True, slots=True)
 class EntryContent:
-    """The content of an entry."""
+    """An entry as the export reads it: the fields of its form by role, and its times."""
 
     event_id: str
     site: str

@@ -125,12 +125,12 @@ class BatchApplier:
             return _drop_expired_and_apply_due(transaction, self._now, patience)
 
     def count_waiting(self) -> BufferSize:
-        """The size and age of the reorder buffer."""
+        """The number of events that wait in the reorder buffer now, and the age of the oldest."""
         with translated_errors(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.count_buffered(transaction)
 
     def count_waiting_by_device(self) -> dict[At, DeviceBuffer]:
-        """The size and age of the reorder buffer by device, for devices with buffered events."""
+        """By device with buffered events, their number and the age of the oldest."""
         with translated_errors(self._engine.url), self._reads.begin() as transaction:
             return reorder_buffer.count_buffered_by_device(transaction)
 

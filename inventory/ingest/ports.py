@@ -124,5 +124,5 @@ class BatchStore(Protocol):
         ...
 
     def count_waiting(self) -> BufferSize:
-        """The size and age of the reorder buffer. Raises Unavailable."""
+        """The number of events that wait in the reorder buffer now, and the age of the oldest. Raises Unavailable."""
         ...

@@ -59,7 +59,7 @@ class Resources:
 
     @cached_property  # used for every line of a list
     def roles(self) -> Roles:
-        """The role and the labels of each form's fields."""
+        """What each form's fields stand for (their roles), and their labels."""
         return load_roles(self.forms, self.settings.dossier.receipts, self.settings.dossier.damages)
 
 
