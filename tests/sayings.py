@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uuid_utils
 
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
+from edge.deliver.device_events import entry_event
 from edge.keep.database import JournalDatabase
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, JournalReader
@@ -72,3 +74,10 @@ def render(minted: EventIds) -> dict[str, Any]:
 def committed(journal: Journal, said: Utterance) -> OutboxRow:
     """The event of `said`, heard and accepted."""
     return journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
+
+
+def dictated(journal: Journal, number: int = 0, *, samples: int = 800, **changed: Any) -> OutboxRow:
+    """The event of an utterance with this number, as a device `dock-1` of the site `hall` sends it."""
+    said = utterance(number, samples=samples)
+    meant = replace(entry(said, journal.store_utterance(said)), **changed)
+    return journal.commit(meant, ACCEPT, lambda minted: entry_event(meant, minted, site="hall", device="dock-1"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -150,23 +149,6 @@ def test_what_may_still_be_at_work_over_there_is_left_alone(dock: Dock) -> None:
     assert len(dock.books.standing(identity(1, 1))) == 1
 
 
-def test_it_answered_that_it_is_done_and_did_nothing(dock: Dock) -> None:
-    dock.says(recorded(1))
-    lies = [2]
-
-    def does(deed: str, _: Posting) -> int:
-        lies[0] -= deed == "post"
-        return 0 if deed == "post" and lies[0] >= 0 else 1
-
-    dock.other.does = does
-    done = dock.engine().run_round()
-    assert (done.settled, done.failed) == (0, 1)
-    (row,) = dock.ledger.load_open(9)
-    assert "the answer was that it is done, and it is not" in row.said
-    dock.until_settled()
-    assert len(dock.books.standing(identity(1, 1))) == 1
-
-
 @pytest.mark.parametrize("drafts", [False, True])
 def test_what_doubles_is_found_and_one_is_kept(dock: Dock, drafts: bool) -> None:
     dock.says(recorded(1))
@@ -274,24 +256,6 @@ def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -
     assert dock.books.stock == {"0742": Decimal(13)}
     assert dock.ledger.count_by_state() == {"due": 0, "posted": 1, "declined": 0, "reversed": 0, "void": 1}
     assert first not in {flag.event_id for flag in dock.store.flags.all()}
-
-
-def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
-    for number in range(1, 11):
-        dock.says(recorded(number, pallet_id=f"{number:04}"))
-    dock.other.before = raising(Away("refused the connection"), "find", times=10**6)
-    until = dock.clock.now + timedelta(hours=1)
-    rounds = 0
-    while dock.clock.now < until:
-        done = dock.engine().run_round()
-        rounds += 1
-        assert done.settled == 0
-        dock.clock.moves(BACKOFF.wait_s(rounds) if done.away else 1.0)
-    assert len(dock.books.calls) < 200
-    dock.other.before = lambda _deed, _posting: None
-    dock.until_settled()
-    assert len(dock.books.stock) == 10
-    assert all(len(dock.books.standing(identity(1, number))) == 1 for number in range(1, 11))
 
 
 def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:

@@ -218,15 +218,6 @@ def test_what_was_said_before_the_closing_and_decided_later_belongs_to_the_close
     assert (made.content["figures"]["missing"], made.content["figures"]["reviews"]["open"]) == ({}, 0)
 
 
-def test_the_list_counts_as_the_dossier_counts(dock: Dock) -> None:
-    decided_late(dock)
-    with dock.store.engine.begin() as transaction:
-        (listed,) = load_trailers(transaction, dock.roles, 5)
-    assert (listed.state, listed.entries) == ("closed", 3)
-    assert (listed.announced, listed.received) == ({"742", "743"}, {"742", "743"})
-    assert (listed.missing, listed.beyond) == (set(), set())
-
-
 def test_what_another_device_heard_before_the_closing_and_was_decided_later_belongs_to_it(dock: Dock) -> None:
     one, two = dock.boxes
     dock.clock.on()

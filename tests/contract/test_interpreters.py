@@ -188,8 +188,6 @@ EACH_KIND = (
 )
 """One of each kind and way of asking: what a service makes of no speech at all is the stand-in's doing in any row."""
 
-whatever_the_sound = pytest.mark.parametrize("interpreter", sized(test=EACH_KIND, nightly=ALL), indirect=True)
-
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
@@ -235,7 +233,7 @@ def made() -> dict[str, Interpreter]:
     return {}
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=sized(test=EACH_KIND, nightly=ALL))
 def interpreter(request: pytest.FixtureRequest, made: dict[str, Interpreter]) -> Interpreter:
     name = request.param
     if name in HERE:
@@ -320,7 +318,6 @@ def test_a_model_reads_leading_zeros_and_corrections_right_and_says_what_it_took
     assert min(usage.audio_tokens_in, usage.text_tokens_in, usage.tokens_out) > 0
 
 
-@whatever_the_sound
 def test_silence_is_not_understood(interpreter: Interpreter, read: Read) -> None:
     for pcm in (b"", bytes(2), bytes(320), bytes(SAMPLE_RATE * 4)):
         reading = read(interpreter, pcm, cut(pcm, 640))
@@ -337,7 +334,6 @@ def hiss(loudness: int) -> bytes:
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 
 
-@whatever_the_sound
 def test_what_is_no_dictation_never_gives_a_complete_reading(interpreter: Interpreter, read: Read) -> None:
     for pcm in (sound(NOISE), sound(CHATTER), *map(hiss, sized(test=[3000], nightly=[100, 3000, 30000]))):
         assert not is_complete(read(interpreter, pcm))

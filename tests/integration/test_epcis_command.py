@@ -19,7 +19,7 @@ from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events, flags
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, SSCC, a_day, by_gs1, exported, happened, with_urns
+from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, a_day, by_gs1, exported, with_urns
 from tests.epcis.broken import whole
 from tests.processes.command import called, dockvoice
 from tests.rows import every
@@ -211,12 +211,3 @@ def test_what_is_exported_is_valid_against_the_schema_of_gs1_whatever_form_and_w
         assert [*by_gs1().iter_errors(document)] == []
         assert len(document["epcisBody"]["eventList"]) > 10
     assert [*by_gs1().iter_errors(whole())] == []
-
-
-def test_a_whole_number_that_was_said_of_a_pallet_is_not_made_an_sscc() -> None:
-    """A local number of 18 digits is no SSCC unless its check digit is right."""
-    assert sum(_refused(SSCC[:-1] + digit) for digit in "0123456789") == 9
-
-
-def _refused(pallet: str) -> bool:
-    return bool(exported([happened(1, fields=RECEIVED | {"pallet_id": pallet})])[1])

@@ -114,16 +114,6 @@ def test_what_is_asked_for_again_is_told_once(tmp_path: Path, clock: Clock) -> N
     assert found.state is DocumentState.REVERSED
 
 
-def test_what_fetched_the_file_may_have_removed_it(tmp_path: Path, clock: Clock) -> None:
-    opened(tmp_path, clock, batch_lines=1).post(posting(), None)
-    (file,) = (tmp_path / "out").iterdir()
-    file.unlink()
-    again = opened(tmp_path, clock, batch_lines=1)
-    assert [one.state for one in again.find(posting())] == [DocumentState.DONE]
-    again.post(posting(), None)
-    assert references(tmp_path) == []
-
-
 class Killed(BaseException):
     """The process ends here."""
 
