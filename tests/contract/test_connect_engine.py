@@ -21,25 +21,19 @@ from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import DeclineReason, Document, DocumentState, Posting, Unset
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.queries.refusals import load_missing_connector_settings
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import announced, entries, flags
-from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
+from tests.dictated import KEY, amended, cancelled, identity, recorded
 from tests.erp.ledgers import Away, Books, Clock, Declined, Killed, Other
-from tests.store import KINDS, Read, database, drained, reader
+from tests.store import Read, drained
 from tests.tiers import sized
 
 LEFT_ALONE_S = 30.0
 SITE = "north"
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from database(request, tmp_path)
 
 
 @pytest.fixture
@@ -51,11 +45,6 @@ def clock() -> Clock:
 def store(url: str, clock: Clock) -> Iterator[Store]:
     with closing(Store.open(url, now=clock)) as opened:
         yield opened
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def ledger(store: Store, clock: Clock) -> Ledger:
@@ -439,16 +428,13 @@ def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock,
 
 
 def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is_in_doubt(
-    store: Store, clock: Clock, repository: Path
+    store: Store, clock: Clock, event: Read, repository: Path
 ) -> None:
     of = load_roles(load_forms(repository / "schemas" / "forms"), ["receive-notice"])
     message = recorded(1)
     message["data"] |= {"form": "receive-notice"}
     message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
-    forms = load_forms(repository / "schemas" / "forms")
-    judged = validate(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
-    assert isinstance(judged, ValidMessage)
-    assert store.apply(judged.event) == Applied()
+    assert store.apply(event(message)) == Applied()
 
     def item() -> str | None:
         with store.transaction() as transaction:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -35,21 +35,23 @@ from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_rpc import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, load_roles
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from tests.dictated import amended, cancelled, identity, payload, recorded
+from tests.dictated import amended, cancelled, identity, recorded
 from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext
 from tests.erp.faults import Answers500, DiesBeforeTheAnswer, DoesNothing, Doubles, DownForAnHour, Fault, Killed, Slow
+from tests.erp.ledgers import Clock
 from tests.erp.odoo_server import KEY as ODOO_KEY
 from tests.erp.odoo_server import REFERENCE, OtherOdoo
 from tests.erp.tryton import NAME, PASSWORD, SUPPLIER, USER, Tryton, tryton
+from tests.sharing import ROOT
+from tests.store import reader
 from tests.tiers import sized
 
 __all__ = ["tryton"]
 
 FORM = "receive"
-FORMS = load_forms(InventorySettings().forms)
+FORMS, READ = load_forms(InventorySettings().forms), reader(ROOT)
 LEFT_ALONE_S = 30.0
 MOST_ROUNDS = 600  # Some hundred are taken where the other side is down for an hour.
 WHSEC = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes").decode()
@@ -57,14 +59,6 @@ PALLETS = sized(test=4, nightly=8)
 NAMES = {"units": {"CS": "Box", "EA": "Units"}, "orders": ["P{}"]}
 
 Said = tuple[str, Decimal]  # A pallet and its cases, as it stands.
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Other(Protocol):
@@ -128,9 +122,7 @@ class Dock:
         event["data"] |= {
             name: self._id(event["data"][name]) for name in ("amends", "cancels") if name in event["data"]
         }
-        found = validate(payload(event), "dockvoice/north/dock-3/entries", "dockvoice", FORMS)
-        assert isinstance(found, ValidMessage), found
-        self.store.apply(found.event)
+        self.store.apply(READ(event))
         return str(event["id"])
 
 

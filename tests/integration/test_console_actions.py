@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Browser, Page, Request, expect
 from starlette.routing import compile_path
 
@@ -28,7 +26,7 @@ from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console.browser import browser, go_to, tab, walks, without_barriers
 from tests.console.dock import morning
 from tests.console.story import DEVICE
-from tests.dictated import identity, reviewed, signed
+from tests.dictated import identity, new_key_file, reviewed, signed
 from tests.servers.mosquitto import Mosquitto
 from tests.store import service
 from tests.waiting import until
@@ -52,9 +50,7 @@ def way_of(request: Request) -> tuple[str, str]:
 @contextmanager
 def open_for_work(directory: Path, broker: Mosquitto) -> Iterator[Console]:
     """A console with a broker, a key for dossiers, a morning's entries and three reviews."""
-    key = directory / "office.key"
-    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    key.chmod(0o600)
+    key = new_key_file(directory / "office.key")
     with console(directory, sounds=Folder()) as site:
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
         settings = site.place.settings.model_copy(update={"mqtt": mqtt, "dossier": DossierSettings(key=key)})
@@ -176,7 +172,7 @@ def _decide(page: Page) -> None:
         page.get_by_role("button", name=button).press("Enter")
         expect(page.locator("#fate")).to_contain_text(told)
         expect(page.locator("#fate")).to_contain_text("Sent. Waiting for the device.")
-        without_barriers(page)
+    without_barriers(page)
 
 
 def _look_through_the_morning(page: Page) -> None:
@@ -258,7 +254,6 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
     is_version(5, "a new dock")
     page.get_by_role("link", name="Change: E").press("Enter")
     because(page, "/catalogue/edit", "not yet built")
-    without_barriers(page)
     page.get_by_role("button", name="Take this row out").press("Enter")
     is_version(4, "not yet built")
     file = directory / "docks.csv"

@@ -231,14 +231,6 @@ def test_a_long_queue_is_shown_page_by_page(site: Console) -> None:
     assert identity(2, 59) in second
 
 
-def test_the_second_of_two_supervisors_is_told_who_was_sooner(site: Console, broker: Broker) -> None:
-    assert decide(site, "ana").status_code == 303
-    second = decide(site, "ben", decision="discard", reason="said twice")
-    assert second.status_code == 409
-    assert "ana was sooner" in second.text
-    assert [told.who for told in sent(site, broker)] == ["ana"]
-
-
 def test_what_the_broker_does_not_take_is_kept_and_goes_out_later(site: Console, broker: Broker) -> None:
     broker.away = True
     decide(site)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +22,7 @@ from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, a_day, by_gs1, exported
 from tests.epcis.broken import whole
 from tests.processes.command import called, dockvoice
 from tests.rows import every
-from tests.store import KINDS, database, reader
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from database(request, tmp_path)
+from tests.store import reader
 
 
 def of_form(event: dict[str, Any], form: str, fields: dict[str, Any]) -> dict[str, Any]:

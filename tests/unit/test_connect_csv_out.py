@@ -2,7 +2,7 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,9 @@ from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.csv_out import COLUMNS, escape_formula, unescape_formula
 from inventory.connect.ports import Away, Declined, DocumentState, Posting
-from tests.erp.postings import BEGAN, because, posting
+from tests.erp.ledgers import Clock
+from tests.erp.postings import because, posting
 from tests.tiers import sized
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = BEGAN
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
