@@ -252,3 +252,18 @@ def test_a_forged_decision_is_no_word_of_this_console(site: Console, broker: Bro
     broker.away = False
     with pytest.raises(Forged, match="was not made for it"):
         sent(site, broker)
+
+
+def test_where_the_database_goes_away_a_decision_is_not_lost_from_the_page(site: Console) -> None:
+    with site.client("ana", Role.REVIEWER) as browser:
+        token = browser.get(HERE).text.split('name="csrf" value="')[1].partition('"')[0]
+        with site.engine.begin() as transaction:
+            transaction.execute(text("ALTER TABLE dockvoice_reviews RENAME TO hidden"))
+        typed = {"csrf": token, "of-dock": "B", "reason": "counted again", "decision": "correct"}
+        answer = browser.post(HERE, data=typed)
+        assert answer.status_code == 503
+        assert 'name="of-dock" value="B"' in answer.text
+        assert f'name="csrf" value="{token}"' in answer.text
+        with site.engine.begin() as transaction:
+            transaction.execute(text("ALTER TABLE hidden RENAME TO dockvoice_reviews"))
+        assert browser.post(HERE, data={**typed, "review": identity(7, 11)}).status_code == 303
