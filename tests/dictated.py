@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol.events import REVIEW
 from dockvoice_protocol.hash_chain import GENESIS, Signer, seal_event
@@ -67,6 +68,14 @@ KEY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
 
 ANOTHER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
 """A key that nobody has enrolled."""
+
+
+def new_key_file(path: Path) -> Path:
+    """`path`, with a private key in it that nobody else has."""
+    key = Ed25519PrivateKey.generate()
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return path
 
 
 def reviewed(number: int, state: str = "open", *, of: int = 1, life: int = 1) -> dict[str, Any]:

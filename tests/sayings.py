@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+import soundfile
 import uuid_utils
 
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
+from edge.deliver.device_events import entry_event
 from edge.keep.database import JournalDatabase
 from edge.keep.evidence import Evidence
 from edge.keep.journal import Journal, JournalReader
-from edge.records import Cause, ClosedBy, Entry, EventIds, OutboxRow, Outcome, Reason, Segment, Utterance, Verdict
+from edge.records import (
+    SAMPLE_RATE,
+    Cause,
+    ClosedBy,
+    Entry,
+    EventIds,
+    OutboxRow,
+    Outcome,
+    Reason,
+    Segment,
+    Utterance,
+    Verdict,
+)
+from tests.sharing import ROOT
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FIELDS: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
@@ -72,3 +89,27 @@ def render(minted: EventIds) -> dict[str, Any]:
 def committed(journal: Journal, said: Utterance) -> OutboxRow:
     """The event of `said`, heard and accepted."""
     return journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
+
+
+def dictated(journal: Journal, number: int = 0, *, samples: int = 800, **changed: Any) -> OutboxRow:
+    """The event of an utterance with this number, as a device `dock-1` of the site `hall` sends it."""
+    said = utterance(number, samples=samples)
+    meant = replace(entry(said, journal.store_utterance(said)), **changed)
+    return journal.commit(meant, ACCEPT, lambda minted: entry_event(meant, minted, site="hall", device="dock-1"))
+
+
+DEMO = ROOT / "tests" / "data" / "speech" / "demo"
+
+
+@cache
+def recorded(name: str) -> bytes:
+    """The samples of a recording of the demo."""
+    samples, rate = soundfile.read(DEMO / name, dtype="int16")
+    assert rate == SAMPLE_RATE
+    return bytes(samples.tobytes())
+
+
+def spoken(pcm: bytes) -> Utterance:
+    """What was said in this sound, from its first sample to its last."""
+    segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, ClosedBy.PAUSE, pcm)
+    return Utterance("0", "pallet-move", "microphone", NOON, segment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -28,7 +28,7 @@ from inventory.ingest.validation import InvalidMessage, ValidMessage, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import EnrolledKey
-from inventory.verify_dossier import DeviceEvent, EntryHistory
+from inventory.verify_dossier import DeviceEvent, EntryHistory, parsed
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
@@ -297,3 +297,26 @@ def scene(dock: AnyDock) -> AnyDock:
 
 def in_pieces(quantity: int, factor: int = 12) -> dict[str, Any]:
     return {"converted": {"quantity": {"quantity": quantity * factor, "uom": "EA", "factor": factor}}}
+
+
+def decided_late(dock: Dock) -> tuple[dict[str, Any], Callable[[], None]]:
+    """As the demo ends: one pallet is recorded, one put aside, and the trailer closed.
+
+    Returns what was said of the first, and what it takes to decide the other one then.
+    """
+    one, _ = dock.boxes
+    dock.announce(line("742"), line("743", 30))
+    dock.clock.on()
+    aside = one.review(pallet_id="743", trailer="5501")
+    dock.put_aside(one, aside)
+    said = one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501")
+    dock.hear(said, one.record("close-trailer", trailer="5501"))
+
+    def decide() -> None:
+        dock.clock.on(60)
+        heard = {"utterance": parsed(aside)["data"]["utterance"]}
+        entry = one.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=heard)
+        dock.hear(entry)
+        dock.put_aside(one, one.review("recorded", of=entry, pallet_id="743", trailer="5501"))
+
+    return said, decide

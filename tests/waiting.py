@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 PATIENCE_S = 60.0
 """Everything waited for comes within a second or two; this is for a machine that is busy with something else."""
@@ -25,6 +26,18 @@ def until(condition: Callable[[], bool], complaint: Complaint, seconds: float = 
     while not condition():
         assert time.monotonic() < deadline, _told(complaint)
         time.sleep(0.02)
+
+
+def while_running(running: Coroutine[Any, Any, object], work: Callable[[], object]) -> None:
+    """Work in a thread while this runs in a loop, and then end it."""
+
+    async def both() -> None:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(running)
+            await asyncio.to_thread(work)
+            task.cancel()
+
+    asyncio.run(both())
 
 
 class Notices:

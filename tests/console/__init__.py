@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +30,9 @@ from inventory.store import console_tables as tables
 from inventory.store import database
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
+from inventory.web.serving import Server
 from tests.dictated import KEY, enrolled
+from tests.rows import every
 from tests.waiting import until
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of nobody but these tests
@@ -130,14 +132,33 @@ def console(
         engine.dispose()
 
 
+def demand_refused(asked: Mapping[str, tuple[Any, str]]) -> None:
+    """Fail where one of these answers is no refusal in these words, or shows a script."""
+
+    def is_refused(one: tuple[Any, str]) -> None:
+        answer, words = one
+        assert answer.status_code == 409
+        assert "Nothing was changed" in answer.text
+        assert words in answer.text
+        assert "<script>" not in answer.text
+
+    every(asked, is_refused)
+
+
 @contextmanager
 def served(site: Console) -> Iterator[str]:
     """The console for a real browser: its address, on a port of its own."""
-    server = ConsoleServer(create_app(site.place, poll_s=0.05), "127.0.0.1", 0)
+    with run_in_thread(ConsoleServer(create_app(site.place, poll_s=0.05), "127.0.0.1", 0)) as address:
+        yield address
+
+
+@contextmanager
+def run_in_thread(server: Server) -> Iterator[str]:
+    """The address of a server at work."""
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:
-            until(lambda: server.started or ended.done(), "the console did not start")
+            until(lambda: server.started or ended.done(), "it did not start")
             (listening,) = server.servers[0].sockets
             yield "http://{}:{}".format(*listening.getsockname())
         finally:

@@ -23,18 +23,17 @@ from tests.console.dock import morning
 from tests.console.story import put_aside
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.servers.postgresql import PostgreSQL
-from tests.store import KINDS, database, reader
+from tests.store import reader
 from tests.tiers import sized
 
 EVENTS = sized(test=20, nightly=300)  # Of each device.
 DEVICES = 3
 
 
-@pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
-    for url in database(request, tmp_path):
-        with console(tmp_path, url) as found:
-            yield found
+@pytest.fixture
+def site(url: str, tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path, url) as found:
+        yield found
 
 
 def pages(asking: Program, address: str, name: str) -> list[Any]:

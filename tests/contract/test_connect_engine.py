@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,19 @@ from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import DeclineReason, Document, DocumentState, Posting, Unset
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.queries.refusals import load_missing_connector_settings
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import announced, entries, flags
-from tests.dictated import KEY, amended, cancelled, identity, payload, recorded
+from tests.dictated import KEY, amended, cancelled, identity, recorded
 from tests.erp.ledgers import Away, Books, Clock, Declined, Killed, Other
-from tests.store import KINDS, Read, database, drained, reader
+from tests.store import Read, drained
 from tests.tiers import sized
 
 LEFT_ALONE_S = 30.0
 SITE = "north"
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from database(request, tmp_path)
 
 
 @pytest.fixture
@@ -52,11 +45,6 @@ def clock() -> Clock:
 def store(url: str, clock: Clock) -> Iterator[Store]:
     with closing(Store.open(url, now=clock)) as opened:
         yield opened
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
 
 
 def ledger(store: Store, clock: Clock) -> Ledger:
@@ -147,23 +135,6 @@ def test_what_may_still_be_at_work_over_there_is_left_alone(dock: Dock) -> None:
     dock.other.put(dock.posting(identity(1, 1)), None)
     dock.clock.moves(2)
     dock.engine().run_round()
-    assert len(dock.books.standing(identity(1, 1))) == 1
-
-
-def test_it_answered_that_it_is_done_and_did_nothing(dock: Dock) -> None:
-    dock.says(recorded(1))
-    lies = [2]
-
-    def does(deed: str, _: Posting) -> int:
-        lies[0] -= deed == "post"
-        return 0 if deed == "post" and lies[0] >= 0 else 1
-
-    dock.other.does = does
-    done = dock.engine().run_round()
-    assert (done.settled, done.failed) == (0, 1)
-    (row,) = dock.ledger.load_open(9)
-    assert "the answer was that it is done, and it is not" in row.said
-    dock.until_settled()
     assert len(dock.books.standing(identity(1, 1))) == 1
 
 
@@ -274,24 +245,6 @@ def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -
     assert dock.books.stock == {"0742": Decimal(13)}
     assert dock.ledger.count_by_state() == {"due": 0, "posted": 1, "declined": 0, "reversed": 0, "void": 1}
     assert first not in {flag.event_id for flag in dock.store.flags.all()}
-
-
-def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
-    for number in range(1, 11):
-        dock.says(recorded(number, pallet_id=f"{number:04}"))
-    dock.other.before = raising(Away("refused the connection"), "find", times=10**6)
-    until = dock.clock.now + timedelta(hours=1)
-    rounds = 0
-    while dock.clock.now < until:
-        done = dock.engine().run_round()
-        rounds += 1
-        assert done.settled == 0
-        dock.clock.moves(BACKOFF.wait_s(rounds) if done.away else 1.0)
-    assert len(dock.books.calls) < 200
-    dock.other.before = lambda _deed, _posting: None
-    dock.until_settled()
-    assert len(dock.books.stock) == 10
-    assert all(len(dock.books.standing(identity(1, number))) == 1 for number in range(1, 11))
 
 
 def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
@@ -475,16 +428,13 @@ def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock,
 
 
 def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is_in_doubt(
-    store: Store, clock: Clock, repository: Path
+    store: Store, clock: Clock, event: Read, repository: Path
 ) -> None:
     of = load_roles(load_forms(repository / "schemas" / "forms"), ["receive-notice"])
     message = recorded(1)
     message["data"] |= {"form": "receive-notice"}
     message["data"]["fields"] = {"pallet_id": "742", "quantity": 12, "uom": "CS", "trailer": "5501", "door": "12"}
-    forms = load_forms(repository / "schemas" / "forms")
-    judged = validate(payload(message), Topics("dockvoice", "north", "dock-3").entries, "dockvoice", forms)
-    assert isinstance(judged, ValidMessage)
-    assert store.apply(judged.event) == Applied()
+    assert store.apply(event(message)) == Applied()
 
     def item() -> str | None:
         with store.transaction() as transaction:

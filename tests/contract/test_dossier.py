@@ -14,7 +14,7 @@ from inventory.queries.trailers import load_trailers
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, dossiers, entries
 from inventory.verify_dossier import CONTENT, PAGE, DossierCheck, parsed, unpack
-from tests.trailer import INVENTORY, SITE, Dock, line, scene
+from tests.trailer import INVENTORY, SITE, Dock, decided_late, line, scene
 
 KEYID = INVENTORY.public.keyid
 
@@ -191,40 +191,15 @@ def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:
     assert "Numbers 2 to 3 of dock-3 have not come yet" in unpack(made.file)[PAGE].decode()
 
 
-def decided_late(dock: Dock) -> Dock:
-    """As the demo ends: one pallet is recorded, one put aside; the trailer is closed, and then that one is decided."""
-    one, _ = dock.boxes
-    dock.announce(line("742"), line("743", 30))
-    dock.clock.on()
-    aside = one.review(pallet_id="743", trailer="5501")
-    dock.put_aside(one, aside)
-    dock.hear(
-        one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501"), one.record("close-trailer", trailer="5501")
-    )
-    dock.clock.on(60)
-    said = {"utterance": parsed(aside)["data"]["utterance"]}
-    decided = one.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=said)
-    dock.hear(decided)
-    dock.put_aside(one, one.review("recorded", of=decided, pallet_id="743", trailer="5501"))
-    return dock
-
-
 def test_what_was_said_before_the_closing_and_decided_later_belongs_to_the_closed_visit(dock: Dock) -> None:
-    (visit,) = decided_late(dock).gathered().visits()
+    _, decide = decided_late(dock)
+    decide()
+    (visit,) = dock.gathered().visits()
     assert (visit.number, visit.closing is not None, [one.state for one in visit.reviews]) == (1, True, ["recorded"])
     made = dock.dossier()
     assert DossierCheck(made.file, KEYID).faults == []
     assert made.content["figures"]["pallets"] == {"expected": 2, "received": 2}
     assert (made.content["figures"]["missing"], made.content["figures"]["reviews"]["open"]) == ({}, 0)
-
-
-def test_the_list_counts_as_the_dossier_counts(dock: Dock) -> None:
-    decided_late(dock)
-    with dock.store.engine.begin() as transaction:
-        (listed,) = load_trailers(transaction, dock.roles, 5)
-    assert (listed.state, listed.entries) == ("closed", 3)
-    assert (listed.announced, listed.received) == ({"742", "743"}, {"742", "743"})
-    assert (listed.missing, listed.beyond) == (set(), set())
 
 
 def test_what_another_device_heard_before_the_closing_and_was_decided_later_belongs_to_it(dock: Dock) -> None:

@@ -13,13 +13,11 @@ import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
@@ -30,7 +28,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, NotUnderstoodReason, Reading, Word
 from edge.config import Settings
 from edge.ports import Interpreter, UtteranceListener
-from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
+from edge.records import SAMPLE_RATE, Utterance
 from edge.understand.factory import InterpreterArguments
 from edge.understand.factory import make_interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
@@ -40,11 +38,11 @@ from edge.understand.local.weights import find_model, locate
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AnswerFault, Garbled
+from tests.sayings import DEMO, recorded, spoken
 from tests.shipped import catalogue, form
 from tests.standin import KEY, RunningStandin
 from tests.tiers import sized
 
-RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CLEAR = "01-pallet-5451-four-cases-dock-alpha.flac"
 CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
 CHATTER = "09-chatter-where-did-you-put-the-tape-gun.flac"
@@ -79,21 +77,14 @@ class _ScriptedAttention(UtteranceListener):
         return self._script.get(utterance.segment.pcm, nothing)
 
 
-@cache
-def sound(name: str) -> bytes:
-    samples, rate = soundfile.read(RECORDINGS / name, dtype="int16")
-    assert rate == SAMPLE_RATE
-    return bytes(samples.tobytes())
-
-
 def truth(name: str) -> Mapping[str, Any]:
-    lines = (RECORDINGS / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (DEMO / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     return next(clip["fields"] for clip in map(json.loads, lines) if clip["audio"] == name)
 
 
 def scripted() -> Interpreter:
     fields = {name: FieldReading(value, (str(value),), 1.0) for name, value in truth(CLEAR).items()}
-    return Scripted({sound(CLEAR): Reading("scripted", "pallet-move", (Word("pallet", 0.4, 0.6, 1.0),), fields)})
+    return Scripted({recorded(CLEAR): Reading("scripted", "pallet-move", (Word("pallet", 0.4, 0.6, 1.0),), fields)})
 
 
 def vosk(weights: Path) -> Interpreter:
@@ -188,8 +179,6 @@ EACH_KIND = (
 )
 """One of each kind and way of asking: what a service makes of no speech at all is the stand-in's doing in any row."""
 
-whatever_the_sound = pytest.mark.parametrize("interpreter", sized(test=EACH_KIND, nightly=ALL), indirect=True)
-
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
@@ -235,7 +224,7 @@ def made() -> dict[str, Interpreter]:
     return {}
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=sized(test=EACH_KIND, nightly=ALL))
 def interpreter(request: pytest.FixtureRequest, made: dict[str, Interpreter]) -> Interpreter:
     name = request.param
     if name in HERE:
@@ -256,7 +245,7 @@ def read(runner: asyncio.Runner) -> Read:
         attention = interpreter.listen()
         for piece in heard:
             attention.hear(piece)
-        return replace(runner.run(attention.finish(utterance(pcm))), usage=None)
+        return replace(runner.run(attention.finish(spoken(pcm))), usage=None)
 
     return reading
 
@@ -271,14 +260,8 @@ def known() -> dict[Interpreter, Reading]:
 def alone(interpreter: Interpreter, read: Read, known: dict[Interpreter, Reading]) -> Reading:
     """The clear sentence, read by itself."""
     if interpreter not in known:
-        known[interpreter] = read(interpreter, sound(CLEAR))
+        known[interpreter] = read(interpreter, recorded(CLEAR))
     return known[interpreter]
-
-
-def utterance(pcm: bytes) -> Utterance:
-    samples = len(pcm) // 2
-    segment = Segment(0, 0, samples, samples, ClosedBy.PAUSE, pcm)
-    return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
 
 
 def cut(pcm: bytes, size: int) -> list[bytes]:
@@ -295,13 +278,13 @@ def is_complete(reading: Reading) -> bool:
 
 
 def test_a_clear_sentence_is_read_right(interpreter: Interpreter, read: Read) -> None:
-    reading = read(interpreter, sound(CLEAR), cut(sound(CLEAR), 640))
+    reading = read(interpreter, recorded(CLEAR), cut(recorded(CLEAR), 640))
     assert values(reading) == truth(CLEAR)
     assert reading.not_understood is None
     assert (reading.form, reading.interpreter) == ("pallet-move", interpreter.name)
     times = [time for word in reading.words for time in (word.start, word.end)]
     assert times == sorted(times)
-    assert 0 <= times[0] <= times[-1] <= len(sound(CLEAR)) / 2 / SAMPLE_RATE
+    assert 0 <= times[0] <= times[-1] <= len(recorded(CLEAR)) / 2 / SAMPLE_RATE
     assert all(0 <= word.confidence <= 1 for word in reading.words)
 
 
@@ -311,8 +294,8 @@ def test_a_model_reads_leading_zeros_and_corrections_right_and_says_what_it_took
 ) -> None:
     standin.serve(SERVICES[row][1]["model"])
     zeros = "02-pallet-0126-nine-units-dock-bravo.flac"
-    assert values(read(served[row], sound(zeros))) == truth(zeros)
-    reading = runner.run(served[row].listen().finish(utterance(sound(CORRECTED))))
+    assert values(read(served[row], recorded(zeros))) == truth(zeros)
+    reading = runner.run(served[row].listen().finish(spoken(recorded(CORRECTED))))
     assert values(reading) == truth(CORRECTED)
     usage = reading.usage
     assert usage is not None
@@ -320,14 +303,13 @@ def test_a_model_reads_leading_zeros_and_corrections_right_and_says_what_it_took
     assert min(usage.audio_tokens_in, usage.text_tokens_in, usage.tokens_out) > 0
 
 
-@whatever_the_sound
 def test_silence_is_not_understood(interpreter: Interpreter, read: Read) -> None:
     for pcm in (b"", bytes(2), bytes(320), bytes(SAMPLE_RATE * 4)):
         reading = read(interpreter, pcm, cut(pcm, 640))
         assert (reading.not_understood, reading.fields) == (NotUnderstoodReason.NO_WORDS, {})
-    recorded = read(interpreter, sound(SILENCE))
-    assert recorded.not_understood is not None
-    assert not recorded.fields
+    silent = read(interpreter, recorded(SILENCE))
+    assert silent.not_understood is not None
+    assert not silent.fields
 
 
 @cache
@@ -337,9 +319,8 @@ def hiss(loudness: int) -> bytes:
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 
 
-@whatever_the_sound
 def test_what_is_no_dictation_never_gives_a_complete_reading(interpreter: Interpreter, read: Read) -> None:
-    for pcm in (sound(NOISE), sound(CHATTER), *map(hiss, sized(test=[3000], nightly=[100, 3000, 30000]))):
+    for pcm in (recorded(NOISE), recorded(CHATTER), *map(hiss, sized(test=[3000], nightly=[100, 3000, 30000]))):
         assert not is_complete(read(interpreter, pcm))
 
 
@@ -353,41 +334,41 @@ attentive = pytest.mark.parametrize(
 @attentive
 def test_nothing_of_an_abandoned_utterance_lingers(interpreter: Interpreter, read: Read, alone: Reading) -> None:
     abandoned = interpreter.listen()
-    abandoned.hear(sound(CHATTER)[:SECOND])
+    abandoned.hear(recorded(CHATTER)[:SECOND])
     del abandoned
-    assert read(interpreter, sound(CLEAR)) == alone
+    assert read(interpreter, recorded(CLEAR)) == alone
 
 
 @attentive
 def test_it_does_not_matter_how_the_sound_is_cut(interpreter: Interpreter, read: Read, alone: Reading) -> None:
-    begun = sound(CLEAR)[: SECOND // 2]  # every sample by itself is slow
+    begun = recorded(CLEAR)[: SECOND // 2]  # every sample by itself is slow
     assert read(interpreter, begun, cut(begun, 2)) == read(interpreter, begun)
     hangover = bytes(SECOND * 300 // 1000)  # heard, then cut off by endpointing
     for size in sized(test=[10_002], nightly=[640, 10_002, 1 << 20]):
-        assert read(interpreter, sound(CLEAR), cut(sound(CLEAR) + hangover, size)) == alone
+        assert read(interpreter, recorded(CLEAR), cut(recorded(CLEAR) + hangover, size)) == alone
 
 
 @attentive
 def test_what_was_heard_before_counts_for_nothing_beside_the_recording(
     interpreter: Interpreter, read: Read, alone: Reading
 ) -> None:
-    assert read(interpreter, sound(CLEAR), cut(sound(CLEAR)[-SECOND:], 640)) == alone
+    assert read(interpreter, recorded(CLEAR), cut(recorded(CLEAR)[-SECOND:], 640)) == alone
 
 
 @attentive
 def test_the_next_utterance_is_heard_while_the_last_one_is_read(
     interpreter: Interpreter, read: Read, alone: Reading, runner: asyncio.Runner
 ) -> None:
-    other = sound(CHATTER)[:SECOND]
+    other = recorded(CHATTER)[:SECOND]
     expected = [alone, read(interpreter, other)]
 
     async def both() -> list[Reading]:
-        sounds = [sound(CLEAR), other]
+        sounds = [recorded(CLEAR), other]
         attentions = [interpreter.listen() for _ in sounds]
         for attention, pcm in zip(attentions, sounds, strict=True):
             attention.hear(pcm)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.finish(utterance(pcm))) for one, pcm in zip(attentions, sounds, strict=True)]
+            tasks = [group.create_task(one.finish(spoken(pcm))) for one, pcm in zip(attentions, sounds, strict=True)]
         return [task.result() for task in tasks]
 
     assert [replace(reading, usage=None) for reading in runner.run(both())] == expected
@@ -433,7 +414,7 @@ def test_an_answer_that_is_no_reading_is_refused(
     ):
         standin.behave(times=1, **order)
         with pytest.raises(Garbled) as caught:
-            read(served[row], sound(CLEAR))
+            read(served[row], recorded(CLEAR))
         assert caught.value.fault in faults, order
 
 
@@ -443,7 +424,7 @@ def test_an_answer_with_one_meaning_is_read_as_that_or_not_at_all(
 ) -> None:
     for answer in ("wrong_types", "extra_fields"):
         standin.behave(times=1, answer=answer)
-        said = {name: value for name, value in values(read(served[row], sound(CLEAR))).items() if value is not None}
+        said = {name: value for name, value in values(read(served[row], recorded(CLEAR))).items() if value is not None}
         assert said.items() <= truth(CLEAR).items(), answer
 
 
@@ -455,7 +436,7 @@ def test_a_service_that_fails_once_is_asked_again(
     for order in (*wrong, {"status": 429, "headers": {"retry-after-ms": "20"}}):
         before = len(standin.requests())
         standin.behave(times=1, **order)
-        assert values(read(served[row], sound(CLEAR))) == truth(CLEAR)
+        assert values(read(served[row], recorded(CLEAR))) == truth(CLEAR)
         assert len(standin.requests()) == before + 2, order
 
 
@@ -466,7 +447,7 @@ def test_half_an_answer_makes_no_other_record(
 ) -> None:
     standin.behave(times=1, cut=cut)
     try:
-        said = values(read(served[row], sound(CLEAR)))
+        said = values(read(served[row], recorded(CLEAR)))
     except Garbled as garbled:
         assert garbled.fault in {AnswerFault.HALF_STREAM, AnswerFault.NOT_JSON, AnswerFault.EMPTY}  # noqa: PT017 - either is right
     else:
@@ -477,7 +458,7 @@ def test_the_witness_hears_a_clip_in_a_process_of_its_own() -> None:
     async def whole() -> tuple[str, str]:
         witness = WitnessProcess()
         try:
-            return await witness.recognise(b""), await witness.recognise(sound(CLEAR))
+            return await witness.recognise(b""), await witness.recognise(recorded(CLEAR))
         finally:
             await witness.end()
 

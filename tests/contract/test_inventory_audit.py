@@ -485,16 +485,6 @@ def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
         assert (report.withheld, report.is_whole, report.events) == ((), True, 3)
 
 
-def test_another_key_than_the_known_ones(store: Store) -> None:
-    assert verify(store, {STRANGER.public.keyid: STRANGER.public}).broken == BadEvent(1, DefectKind.UNKNOWN_KEY)
-    assert verify(store, {}).broken == BadEvent(1, DefectKind.UNKNOWN_KEY)
-
-
-def test_without_keys_the_links_alone_are_followed(store: Store) -> None:
-    report = verify(store, None)
-    assert (report.events, report.broken, report.spans) == (5, None, (KeySpan(KEY.public.keyid, 1, 5),))
-
-
 def test_a_whole_copy(store: Store) -> None:
     told: list[int] = []
     report = audit.audit_device(store, store.progress()[0], KNOWN, told.append)

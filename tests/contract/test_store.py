@@ -35,16 +35,6 @@ def test_every_moment_comes_back_whatever_the_servers_time_zone(url: str, zone: 
         assert sorted(rfc3339(row.recorded_at) for row in store.rows()) == moments
 
 
-def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Read) -> None:
-    assert store.apply(event(recorded(1))) == Applied()
-
-    (row,) = store.rows()
-    assert (row.event_id, row.site, row.device, row.sequence) == (identity(1, 1), "north", "dock-3", 1)
-    assert row.fields == {"pallet_id": "0742", "quantity": 12, "dock": "B"}
-    assert row.recorded_at == datetime(2026, 11, 20, 7, 15, 2, 417_000, UTC)
-    assert (row.operator, row.state, row.replaces) == ("op-17", "current", None)
-
-
 def test_a_list_of_expected_receipts_is_replaced_marked_and_withdrawn(url: str, event: Read) -> None:
     now = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
     place, other = ReceivingPlace(PlaceKind.TRAILER, "5501"), ReceivingPlace(PlaceKind.DOOR, "12")
@@ -147,13 +137,6 @@ def test_an_amendment_takes_the_place_of_the_entry_and_can_itself_be_amended_and
 
 
 @pytest.mark.parametrize("change", [amended, cancelled])
-def test_a_change_sent_again_is_a_duplicate(store: Store, event: Read, change: Any) -> None:
-    store.apply(event(recorded(1)))
-    store.apply(event(change(2, 1)))
-    assert store.apply(event(change(2, 1))) == Duplicate()
-
-
-@pytest.mark.parametrize("change", [amended, cancelled])
 def test_a_change_of_what_is_not_there_is_refused_and_changes_nothing(store: Store, event: Read, change: Any) -> None:
     assert store.apply(event(change(1, 9))) == Refused(("unknown_event",))
     assert store.count() == TableCounts(rows=0, amended=0, cancelled=0, events=0, repeated=0, refused=1, rejected=0)
@@ -178,13 +161,6 @@ def test_what_no_database_can_hold_is_refused_rather_than_tried_for_ever(store: 
     assert store.apply(replace(event(recorded(1)), operator="\ud800")) == Refused(("unstorable",))
     assert store.apply(event(recorded(2))) == Applied()
     assert (store.count().events, store.count().refused) == (1, 1)
-
-
-def test_what_cannot_be_answered_is_kept_byte_for_byte(store: Store) -> None:
-    store.keep_rejected(b"\x00\xff{", "dockvoice/north/dock-3/entries", "is not JSON")
-    assert store.count().rejected == 1
-    with store.engine.begin() as transaction:
-        assert transaction.execute(text("SELECT payload FROM rejected")).scalar_one() == b"\x00\xff{"
 
 
 def test_what_is_put_aside_is_bounded_in_size_number_and_age(url: str) -> None:

@@ -8,27 +8,24 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import HallucinationKind, Transcript
 from edge.config import Settings
 from edge.ports import Transcriber
-from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
+from edge.records import SAMPLE_RATE, Utterance
 from edge.understand.factory import make_transcriber
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AccessDenied, Failure, Garbled, Rejected, TryLater
 from edge.understand.stt.transcript_reader import TranscriptParser
+from tests.sayings import recorded, spoken
 from tests.shipped import catalogue, form
 from tests.standin import FORBIDDEN, KEY, RunningStandin
 
-RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CLEAR = "01-pallet-5451-four-cases-dock-alpha.flac"
 SAYS = {"pallet_id": "5451", "quantity": 4, "dock": "A"}
 SILENCE = "10-silence.flac"
@@ -108,19 +105,6 @@ ROWS = {
 }
 
 
-def utterance(pcm: bytes) -> Utterance:
-    samples = len(pcm) // 2
-    segment = Segment(0, 0, samples, samples, ClosedBy.PAUSE, pcm)
-    return Utterance("u", "pallet-move", "test", datetime(2026, 11, 20, tzinfo=UTC), segment)
-
-
-@cache
-def sound(name: str) -> bytes:
-    samples, rate = soundfile.read(RECORDINGS / name, dtype="int16")
-    assert rate == SAMPLE_RATE
-    return bytes(samples.tobytes())
-
-
 class Asking:
     """One service's transcriber, talking to the stand-in."""
 
@@ -144,7 +128,7 @@ class Asking:
         path = self._directory / "edge.toml"
         path.write_text(self.row.settings(self._standin.url, key) + also, encoding="utf-8")
         settings = load_settings(Settings, path)
-        said = utterance(sound(CLEAR) if pcm is None else pcm)
+        said = spoken(recorded(CLEAR) if pcm is None else pcm)
 
         async def asked() -> list[Transcript | Failure]:
             async with Clients(settings.understand.clients) as clients:
@@ -243,7 +227,7 @@ def test_a_text_from_another_world_costs_what_it_cost(asking: Asking, standin: R
     with pytest.raises(Failure) as failure:
         asking.ask()
     assert failure.value.usage is not None
-    assert failure.value.usage.cost_usd == pytest.approx(len(sound(CLEAR)) / 2 / SAMPLE_RATE / 60 * 0.006)
+    assert failure.value.usage.cost_usd == pytest.approx(len(recorded(CLEAR)) / 2 / SAMPLE_RATE / 60 * 0.006)
 
 
 # ---- What is not believed ----
@@ -272,7 +256,7 @@ def test_silence_holds_nothing_and_digital_silence_is_not_even_sent(asking: Aski
     assert asking.ask(bytes(SAMPLE_RATE * 2)).text == ""
     assert asking.ask(b"").text == ""
     assert not [asked for asked in standin.requests() if asked.path == asking.row.path]
-    assert asking.ask(sound(SILENCE)).text == ""
+    assert asking.ask(recorded(SILENCE)).text == ""
 
 
 # ---- What is ----
@@ -292,7 +276,7 @@ def test_clear_speech_is_written_down_with_who_wrote_it_and_what_it_took(
     assert [word.start for word in transcript.words] == sorted(word.start for word in transcript.words)
     assert transcript.transcriber.startswith("c/")
     assert transcript.usage is not None
-    seconds = len(sound(CLEAR)) / 2 / SAMPLE_RATE
+    seconds = len(recorded(CLEAR)) / 2 / SAMPLE_RATE
     assert transcript.usage.audio_seconds == pytest.approx(seconds)
     assert transcript.usage.cost_usd == pytest.approx(seconds / 60 * 0.006)
     posted: Any = next(asked for asked in standin.requests() if asked.path == asking.row.path)
@@ -302,7 +286,7 @@ def test_clear_speech_is_written_down_with_who_wrote_it_and_what_it_took(
 
 
 def test_long_speech_goes_in_pieces_at_its_times(asking: Asking, standin: RunningStandin) -> None:
-    twice = sound(CLEAR) + bytes(SAMPLE_RATE * 2) + sound(CLEAR)
+    twice = recorded(CLEAR) + bytes(SAMPLE_RATE * 2) + recorded(CLEAR)
     transcript = asking.ask(twice, also="max_seconds = 6\n")
     posted = [asked for asked in standin.requests() if asked.path == asking.row.path]
     assert len(posted) > 1

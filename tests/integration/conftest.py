@@ -9,13 +9,18 @@ import pytest
 
 from tests.console import Console, console
 from tests.servers.mosquitto import Mosquitto
-from tests.store import Read, reader
+from tests.store import KINDS, Read, database, reader
 
 
 @pytest.fixture
 def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
     with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as running:
         yield running
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    yield from database(request, tmp_path)
 
 
 @pytest.fixture

@@ -51,11 +51,11 @@ from inventory.store.tables import catalogue as versions
 from tests.dictated import ANOTHER
 from tests.fakes import ScriptedInterpreter
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, is_told, office, while_running
+from tests.integration.test_expected import NOW, is_told, office
 from tests.integration.test_expected import publish as publish_to
 from tests.servers.mosquitto import Mosquitto
 from tests.tiers import sized
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 __all__ = ["office", "publish_to"]  # fixtures
 
@@ -350,7 +350,7 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
         until(lambda: said() == {"docks": 10}, "not replaced")
 
     with JournalThread(tmp_path / "state") as desk:
-        while_running(delivering(tmp_path, broker.port, desk), meanwhile)
+        while_running(delivering(tmp_path, broker.port, desk).run(), meanwhile)
 
 
 def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:

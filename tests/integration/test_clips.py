@@ -25,7 +25,6 @@ from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import make_review_renderer
 from edge.config import Deliver, Keep, Settings
-from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -37,17 +36,16 @@ from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import WHOLE, Shift, shift
 from tests.processes.starting import Started
-from tests.sayings import ACCEPT, ASK, READ, entry, utterance
+from tests.sayings import ASK, READ, dictated, utterance
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.tcp_proxy import TcpProxy
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 TOPICS = Topics("dockvoice", "hall", "dock-1")
 SECOND = 16_000  # Samples.
 MINUTE = 60 * SECOND
 WHY = "pallet 742"
-render = partial(entry_event, site="hall", device="dock-1")
 
 
 class Wire:
@@ -112,13 +110,7 @@ class Stage:
         return device
 
     def committed(self, samples: int = SECOND) -> OutboxRow:
-        said = utterance(samples=samples)
-
-        def work(journal: Journal) -> OutboxRow:
-            meant = entry(said, journal.store_utterance(said))
-            return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
-
-        row = self.desk.run(work)
+        row = self.desk.run(partial(dictated, samples=samples))
         self.written()
         return row
 
@@ -150,16 +142,6 @@ def stage(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Stage]:
     with ExitStack() as held:
         broker = held.enter_context(Mosquitto(tmp_path / "broker", free_port(), persistent=True))
         yield Stage(tmp_path, broker, key, held)
-
-
-def while_running(delivery: Delivery, work: Callable[[], object]) -> None:
-    async def both() -> None:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(delivery.run())
-            await asyncio.to_thread(work)
-            running.cancel()
-
-    asyncio.run(both())
 
 
 def request(stage: Stage, sound: SignedSound, **other: Any) -> ClipRequest:
@@ -200,7 +182,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-18")) is None
         assert len(stage.wire.numbers) == clip.chunks, "it was sent twice"
 
-    while_running(stage.device(), work)
+    while_running(stage.device().run(), work)
 
 
 def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
@@ -238,7 +220,7 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         until(lambda: word in caplog.text, f"{word!r} was not told")
 
     stage.wire.say(TOPICS.clip_requests, sign_clip_request(request(stage, SOME), stage.office), retain=True)
-    while_running(stage.device(), work)
+    while_running(stage.device().run(), work)
 
 
 SOME = SignedSound("hall", "dock-1", "01999f2e-6a10-7c44-8e21-5d7f9b3c1a08", "0" * 64)
@@ -299,7 +281,7 @@ def test_an_entry_waits_for_no_recording_on_a_slow_link(stage: Stage) -> None:
 
         took: list[float] = []
         device = stage.device(stage.settings(link.port))
-        while_running(device, work)
+        while_running(device.run(), work)
     assert max(took) < 4, took
 
 
@@ -360,7 +342,7 @@ def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
         assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-17")) is None, "nobody heard anything"
 
     device = stage.device()
-    while_running(device, work)
+    while_running(device.run(), work)
 
 
 @pytest.mark.parametrize(("clips", "audio", "why"), [("never", True, "never"), ("unclear", False, "no_audio")])
@@ -376,7 +358,7 @@ def test_where_the_settings_let_no_sound_out_none_goes_and_it_is_said_why(
         time.sleep(1.2)  # longer than it takes to look for what is unclear
         assert {said["state"] for said in stage.wire.of(TOPICS.clips)} == {"noted", "gone"}
 
-    while_running(stage.device(stage.settings(clips=clips, audio=audio)), work)
+    while_running(stage.device(stage.settings(clips=clips, audio=audio)).run(), work)
 
 
 def parked(stage: Stage) -> str:
@@ -408,7 +390,7 @@ def test_what_is_unclear_comes_unasked_where_the_site_wants_that_and_a_listener_
         until(lambda: noted(stage.store.clips.load_requests(sound)), "not noted")
         assert len(stage.wire.numbers) == sent
 
-    while_running(stage.device(stage.settings(clips="unclear")), work)
+    while_running(stage.device(stage.settings(clips="unclear")).run(), work)
 
 
 def noted(asked: list[ListeningRequest]) -> bool:
@@ -420,13 +402,7 @@ def deliver_until_killed(state: Path, port: int, key: Path) -> None:
     deliver = Deliver(receipt_timeout_s=1, decisions_key=key, mqtt=mqtt)
     with JournalThread(state) as desk:
         if desk.run(lambda journal: journal.outbox.last_event()) is None:
-            said = utterance(samples=20 * SECOND)
-
-            def work(journal: Journal) -> OutboxRow:
-                meant = entry(said, journal.store_utterance(said))
-                return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
-
-            desk.run(work)
+            desk.run(partial(dictated, samples=20 * SECOND))
         settings = Settings(site="hall", device="dock-1", deliver=deliver)
         asyncio.run(Delivery(settings, desk, lambda _: None).run())
 

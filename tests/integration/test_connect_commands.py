@@ -26,14 +26,13 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
-from inventory.forms import load_forms
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
-from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import roster_kind
-from tests.dictated import cancelled, identity, payload, recorded
+from tests.dictated import cancelled, identity, recorded
 from tests.servers.mosquitto import Mosquitto
+from tests.sharing import ROOT
+from tests.store import reader
 from tests.waiting import until
 
 CONNECT = [sys.executable, "-c", "from inventory.connect.command import commands; commands(prog_name='connect')"]
@@ -51,11 +50,7 @@ class Site:
         event["data"]["form"] = event["subject"] = "receive"
         if "fields" in event["data"]:
             event["data"]["fields"] = {"pallet_id": "0742", "quantity": 24, "uom": "CS", "item": "A100"}
-        found = validate(
-            payload(event), "dockvoice/north/dock-3/entries", "dockvoice", load_forms(InventorySettings().forms)
-        )
-        assert isinstance(found, ValidMessage), found
-        self.store.apply(found.event)
+        self.store.apply(reader(ROOT)(event))
 
     def settings(self, name: str, text: str) -> None:
         (self.directory / "connect").mkdir(exist_ok=True)

@@ -14,16 +14,15 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.errors import Misconfigured, Unfinished
 from inventory.cli.main import commands as inventory_commands
 from inventory.connect.command import commands
-from inventory.forms import load_forms
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
-from inventory.settings import InventorySettings
-from tests.dictated import payload, recorded
+from tests.dictated import recorded
 from tests.erp.tryton import LOT_NEEDED, PASSWORD, SUPPLIER, Line, Tryton, tryton
 from tests.erp.tryton_dock import SETTINGS, Dock
 from tests.integration.test_office_decides import keys
 from tests.servers.postgresql import PostgreSQL
+from tests.sharing import ROOT
 from tests.sound.hearing_device import SITE
+from tests.store import reader
 from tests.waiting import until
 
 __all__ = ["tryton"]
@@ -90,7 +89,7 @@ def test_its_user_tries_it_pulls_posts_and_looks(
         assert NUMBER in shown.stdout, shown
 
         for number, item in enumerate(("A100", LOT_NEEDED), 1):
-            event = recorded(number)
+            event = recorded(number, at=(SITE, "dock-3"))
             event["data"] |= {"form": "receive-notice"}
             event["subject"] = "receive-notice"
             event["data"]["fields"] = {
@@ -100,10 +99,7 @@ def test_its_user_tries_it_pulls_posts_and_looks(
                 "uom": "EA",
                 "door": "12",
             }
-            at = f"dockvoice/{SITE}/dock-3/entries"
-            found = validate(payload(event), at, "dockvoice", load_forms(InventorySettings().forms))
-            assert isinstance(found, ValidMessage), found
-            dock.store.apply(found.event)
+            dock.store.apply(reader(ROOT)(event))
         dock.connector.start()
         until(lambda: "1 posted, 1 declined" in connect(dock.config, "status").stdout, dock.connector.log)
         counted = connect(dock.config, "status", "tryton").stdout

@@ -413,35 +413,3 @@ def test_a_port_that_somebody_else_listens_on_is_told(tmp_path: Path) -> None:
         settings = InventorySettings(database=f"sqlite:///{tmp_path / 'inventory.db'}")
         with pytest.raises(Unavailable, match=f"127.0.0.1:{port}: cannot be listened on"):
             serve(settings, port)
-
-
-def test_one_address_cannot_try_name_after_name(site: Console) -> None:
-    with site.place.transaction() as transaction:
-
-        def waits(name: str, address: str = "10.0.0.9") -> timedelta:
-            return accounts.register_attempt(transaction, name, address, site.place.now(), known_there=False)
-
-        tried = [waits(f"name-{number}") for number in range(accounts.PER_ADDRESS + 1)]
-        assert tried == [timedelta()] * accounts.PER_ADDRESS + [accounts.SLOWED]
-        assert not waits("name-1", "10.0.0.8")
-        site.later = accounts.SLOWED
-        assert [waits("name-40"), waits("name-41")] == [timedelta(), accounts.SLOWED], "one in ten seconds goes on"
-
-
-def test_the_address_is_what_the_proxy_wrote_last_also_in_a_line_of_its_own(tmp_path: Path) -> None:
-    with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User") as site:
-        add(site, password=None)
-        lines = [("x-remote-user", "ana"), ("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.9.8.7")]
-        assert asked(site, "10.0.0.1", lines).status_code == 200
-        with site.place.transaction() as transaction:
-            assert [one.deed.address for one in deeds.load_latest_actions(transaction, 1)] == ["10.9.8.7"]
-
-
-def test_an_address_is_one_however_it_is_written(tmp_path: Path) -> None:
-    """A console that listens on IPv6 too sees an IPv4 proxy by a mapped address."""
-    with console(tmp_path, proxy="10.0.0.1", proxy_header="X-Remote-User") as site:
-        add(site, password=None)
-        lines = [("x-remote-user", "ana"), ("x-forwarded-for", "[2001:DB8:0::7]:443")]
-        assert asked(site, "::ffff:10.0.0.1", lines).status_code == 200
-        with site.place.transaction() as transaction:
-            assert [one.deed.address for one in deeds.load_latest_actions(transaction, 1)] == ["2001:db8::7"]

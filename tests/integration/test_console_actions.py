@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Browser, Page, Request, expect
 from starlette.routing import compile_path
 
@@ -28,7 +26,7 @@ from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console.browser import browser, go_to, tab, walks, without_barriers
 from tests.console.dock import morning
 from tests.console.story import DEVICE
-from tests.dictated import identity, reviewed, signed
+from tests.dictated import identity, new_key_file, reviewed, signed
 from tests.servers.mosquitto import Mosquitto
 from tests.store import service
 from tests.waiting import until
@@ -52,9 +50,7 @@ def way_of(request: Request) -> tuple[str, str]:
 @contextmanager
 def open_for_work(directory: Path, broker: Mosquitto) -> Iterator[Console]:
     """A console with a broker, a key for dossiers, a morning's entries and three reviews."""
-    key = directory / "office.key"
-    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    key.chmod(0o600)
+    key = new_key_file(directory / "office.key")
     with console(directory, sounds=Folder()) as site:
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
         settings = site.place.settings.model_copy(update={"mqtt": mqtt, "dossier": DossierSettings(key=key)})
@@ -96,7 +92,7 @@ def test_every_page_is_walked_and_every_action_done(
         expect(page.get_by_role("row").nth(1)).to_contain_text("boss")
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-        assert said == []
+        assert [one for one in said if "401" not in one] == [], "but for the wrong password"
         page.context.close()
     every_way = {("POST" if way.changes else "GET", way.path) for way in ROUTES} | {("GET", "/"), ("GET", "/live")}
     left = {(method, path) for method, path in every_way - went if not path.endswith("/part")}
@@ -107,8 +103,14 @@ def test_every_page_is_walked_and_every_action_done(
 
 def _sign_in_with_the_keyboard(page: Page) -> None:
     page.goto("/")
+    without_barriers(page)
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("boss")
     page.keyboard.press("Tab")
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Name or password is wrong")
+    expect(page.get_by_label("Password")).to_be_focused()
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Entries")).to_be_visible()
@@ -131,7 +133,6 @@ def _narrow_lists(page: Page) -> None:
     go_to(page, "Figures")
     page.locator("[name=span]").select_option("week")
     page.get_by_role("button", name="Show").press("Enter")
-    expect(page.locator("[name=span]")).to_have_value("week")
     expect(page.get_by_role("heading", name="Entries an hour")).to_be_visible()
     go_to(page, "Search")
     page.get_by_label("Pallet").fill("743")
@@ -171,7 +172,7 @@ def _decide(page: Page) -> None:
         page.get_by_role("button", name=button).press("Enter")
         expect(page.locator("#fate")).to_contain_text(told)
         expect(page.locator("#fate")).to_contain_text("Sent. Waiting for the device.")
-        without_barriers(page)
+    without_barriers(page)
 
 
 def _look_through_the_morning(page: Page) -> None:
@@ -253,7 +254,6 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
     is_version(5, "a new dock")
     page.get_by_role("link", name="Change: E").press("Enter")
     because(page, "/catalogue/edit", "not yet built")
-    without_barriers(page)
     page.get_by_role("button", name="Take this row out").press("Enter")
     is_version(4, "not yet built")
     file = directory / "docks.csv"

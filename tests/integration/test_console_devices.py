@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,24 +15,11 @@ from inventory.queries import fleet
 from inventory.records import InvalidEvent
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
-from inventory.store.statuses import Status, StatusMessage, load_statuses
-from tests.console import Console, console
+from inventory.store.statuses import StatusMessage
+from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 from tests.rows import every
-from tests.store import Read, reader
-
-NOON = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def event(repository: Path) -> Read:
-    return reader(repository)
+from tests.store import Read
 
 
 def say(site: Console, state: Any = "online", device: str = "dock-3", **said: Any) -> None:
@@ -41,11 +27,6 @@ def say(site: Console, state: Any = "online", device: str = "dock-3", **said: An
     time = None if state == "offline" else said.pop("time", site.place.now())
     message = make_status(state, site="north", device=device, key=KEY.public, time=time)
     site.store.statuses.record([StatusMessage.read(payload(message | said), topics)])
-
-
-def kept(site: Console) -> list[Status]:
-    with site.place.transaction() as transaction:
-        return load_statuses(transaction)
 
 
 def alarms(site: Console) -> Mapping[str, list[str]]:
@@ -58,38 +39,6 @@ def alarms(site: Console) -> Mapping[str, list[str]]:
 def test_a_number_beyond_all_that_is_counted_hides_no_device(site: Console, said: dict[str, Any]) -> None:
     with pytest.raises(MalformedMessage, match="holds a number too large"):
         say(site, **said)
-
-
-def test_the_last_word_of_a_device_is_kept_and_what_it_said_of_itself_outlives_its_last_will(site: Console) -> None:
-    say(site, under_review=2, time=NOON - timedelta(minutes=5))
-    site.later = timedelta(minutes=1)
-    say(site, "offline")
-    site.later = timedelta(minutes=9)
-    say(site, "offline")  # The broker tells it again at each connection of ours.
-    (found,) = kept(site)
-    assert (found.state, found.since, found.heard_at) == (
-        "offline",
-        NOON + timedelta(minutes=1),
-        NOON - timedelta(minutes=5),
-    )
-    assert found.said["under_review"] == 2
-    say(site, time=NOON + timedelta(days=900))  # by its clock
-    assert kept(site)[0].heard_at == NOON + timedelta(minutes=9)
-
-
-def test_what_is_no_status_or_that_of_another_is_not_kept(site: Console) -> None:
-    topics = Topics("dockvoice", "north", "dock-3")
-    sound = make_status("online", site="north", device="dock-3", key=KEY.public, time=NOON)
-
-    def refused(message: dict[str, Any]) -> None:
-        with pytest.raises(MalformedMessage):
-            site.store.statuses.record([StatusMessage.read(payload(message), topics)])
-
-    every(
-        [{}, sound | {"device": "dock-4"}, sound | {"state": "on fire"}, sound | {"time": "2026-02-30T00:00:00Z"}],
-        refused,
-    )
-    assert kept(site) == []
 
 
 def test_each_alarm_is_raised_by_what_it_says(site: Console, event: Read) -> None:

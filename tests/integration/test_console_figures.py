@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,9 @@ from inventory.queries import figures
 from tests.console import console
 from tests.dictated import amended, cancelled, recorded
 from tests.rows import every
-from tests.store import KINDS, Read, database
+from tests.store import Read
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from database(request, tmp_path)
 
 
 def said(number: int, minute: int, operator: str | None, answers: int = 0) -> dict[str, Any]:

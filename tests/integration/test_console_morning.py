@@ -18,16 +18,15 @@ from inventory.store.tables import flags
 from tests.console import Console, console, send
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.rows import every
-from tests.store import KINDS, Read, database
+from tests.store import Read
 
 DAY = "day=2026-11-20"
 
 
-@pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
-    for url in database(request, tmp_path):
-        with console(tmp_path, url) as found:
-            yield found
+@pytest.fixture
+def site(url: str, tmp_path: Path) -> Iterator[Console]:
+    with console(tmp_path, url) as found:
+        yield found
 
 
 def heard(event: dict[str, Any], answers: int = 0, operator: str = "op-17", **reading: Any) -> dict[str, Any]:

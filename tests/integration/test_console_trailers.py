@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.audit import deeds
 from inventory.console.accounts import Role
@@ -23,7 +20,7 @@ from inventory.settings import DossierSettings
 from inventory.verify_dossier import parsed
 from tests.console import Console, console, send
 from tests.console.api import program
-from tests.dictated import amended, cancelled, identity, recorded
+from tests.dictated import amended, cancelled, identity, new_key_file, recorded
 from tests.store import Read
 from tests.trailer import INVENTORY, Clock, Dock, line
 
@@ -114,9 +111,7 @@ def test_a_trailer_shows_over_short_damaged_and_missing(site: Console, event: Re
 
 
 def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, event: Read) -> None:
-    key = tmp_path / "office.key"
-    key.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    key.chmod(0o600)
+    key = new_key_file(tmp_path / "office.key")
     with console(tmp_path) as site:
         site.store.apply(event(received(1, "5501", "742")))
         asked = {"site": "north", "trailer": "5501", "visit": "1"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +30,19 @@ from edge.agent import conditions
 from edge.agent.conditions import Conditions
 from edge.agent.delivery import DecisionStored, Delivery, DeliveryEvent, EntryRefused, OrderReceived
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import entry_event
 from edge.keep import device_key
-from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import DecisionFailure, SignedDecisions
 from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
-from tests.sayings import ACCEPT, entry, utterance
+from tests.sayings import dictated
 from tests.servers.mosquitto import Mosquitto
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 PATIENCE_S = 60.0
 RESEND_S = 1.0
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 TOPICS = Topics("dockvoice", "hall", "dock-1")
-render = partial(entry_event, site="hall", device="dock-1")
 
 
 class FarEnd:
@@ -105,13 +101,7 @@ def desk(tmp_path: Path) -> Iterator[JournalThread]:
 
 
 def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
-    said = utterance(number)
-
-    def work(journal: Journal) -> OutboxRow:
-        meant = entry(said, journal.store_utterance(said))
-        return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
-
-    return desk.run(work)
+    return desk.run(lambda journal: dictated(journal, number))
 
 
 def delivery(
@@ -137,11 +127,8 @@ def delivering(delivery: Delivery, meanwhile: Callable[[], Any]) -> None:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(delivery.run())
             await asyncio.to_thread(meanwhile)
-            await drained(delivery)
+            await delivery.drain(PATIENCE_S)
             running.cancel()
-
-    def drained(delivery: Delivery) -> Coroutine[Any, Any, None]:
-        return delivery.drain(PATIENCE_S)
 
     asyncio.run(both())
 
@@ -157,15 +144,8 @@ def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
     with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 900"]) as strict:
         one = delivery(desk, strict)
 
-        async def refused() -> None:
-            async with asyncio.TaskGroup() as group:
-                running = group.create_task(one.run())
-                await asyncio.to_thread(
-                    until, lambda: "packet too large (149)" in str(one.broker_refusal), "nobody told why"
-                )
-                running.cancel()
-
-        asyncio.run(refused())
+        why = lambda: "packet too large (149)" in str(one.broker_refusal)  # noqa: E731
+        while_running(one.run(), lambda: until(why, "nobody told why"))
 
 
 def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
@@ -433,47 +413,3 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     delivering(delivery(desk, broker), meanwhile)
     assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
-
-
-@pytest.mark.parametrize(
-    "noise",
-    [b"", b"{", b"null", b'{"event_id": "x"}', "é".encode("latin-1")],
-    ids=["empty", "half", "null", "short", "latin"],
-)
-def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, noise: bytes
-) -> None:
-    row = committed(desk)
-
-    def meanwhile() -> None:
-        far_end.wait_for_entries(1)
-        far_end.say(noise)
-        far_end.say(answer(row))
-
-    delivering(delivery(desk, broker), meanwhile)
-    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
-
-
-def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
-    row = committed(desk)
-    stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
-
-    def meanwhile() -> None:
-        far_end.wait_for_entries(1)
-        far_end.say(answer(stranger))
-        far_end.say(answer(row))
-
-    delivering(delivery(desk, broker), meanwhile)
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
-
-
-def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
-    row = committed(desk)
-
-    def meanwhile() -> None:
-        far_end.wait_for_entries(1)
-        far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
-
-    delivering(delivery(desk, broker), meanwhile)
-    (kept,) = desk.run(lambda journal: journal.queries.entries(1))
-    assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))

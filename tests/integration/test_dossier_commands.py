@@ -7,7 +7,7 @@ import json
 import logging
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from inventory.dossier.dossier_desk import POLL_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import events
-from inventory.verify_dossier import DossierCheck, Json, parsed
+from inventory.verify_dossier import DossierCheck, Json
 from inventory.words import languages
 from tests.rows import every
-from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Dock, line, scene
+from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Dock, decided_late, line, scene
 from tests.waiting import until
 
 KEYID = INVENTORY.public.keyid
@@ -236,26 +236,6 @@ def test_a_database_that_is_away_is_asked_again(
     assert len(list(desk.folder.iterdir())) == 1
 
 
-def decided(dock: Dock) -> tuple[dict[str, Any], Callable[[], None]]:
-    """A trailer is closed while a pallet waits for a person; what was put aside, and what it takes to decide it."""
-    one, _ = dock.boxes
-    dock.announce(line("742"), line("743", 30))
-    dock.clock.on()
-    aside = one.review(pallet_id="743", trailer="5501")
-    dock.put_aside(one, aside)
-    said = one.record(pallet_id="742", quantity=24, uom="CS", trailer="5501")
-    dock.hear(said, one.record("close-trailer", trailer="5501"))
-
-    def decide() -> None:
-        dock.clock.on(60)
-        heard = {"utterance": parsed(aside)["data"]["utterance"]}
-        entry = one.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=heard)
-        dock.hear(entry)
-        dock.put_aside(one, one.review("recorded", of=entry, pallet_id="743", trailer="5501"))
-
-    return said, decide
-
-
 def read(path: Path) -> DossierCheck:
     found = DossierCheck(path.read_bytes(), KEYID)
     assert found.faults == []
@@ -265,7 +245,7 @@ def read(path: Path) -> DossierCheck:
 def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what_changed(
     desk: DossierStore, dock: Dock, repository: Path
 ) -> None:
-    said, decide = decided(dock)
+    said, decide = decided_late(dock)
     for _ in range(2):
         desk.write_pending()
     (first,) = desk.folder.iterdir()
@@ -301,7 +281,7 @@ def page_of(path: Path) -> str:
 
 
 def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, dock: Dock, tmp_path: Path) -> None:
-    _, decide = decided(dock)
+    _, decide = decided_late(dock)
     for name in ("a", "b"):
         assert run(dock, "5501", "--out", tmp_path / f"{name}.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
@@ -314,7 +294,7 @@ def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, 
 
 
 def test_a_version_that_its_maker_altered_is_named(desk: DossierStore, dock: Dock) -> None:
-    _, decide = decided(dock)
+    _, decide = decided_late(dock)
     gathered = dock.gathered()
     (visit,) = gathered.visits()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +18,11 @@ from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events, flags
 from tests.dictated import amended, cancelled, identity, recorded
-from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, SSCC, a_day, by_gs1, exported, happened, with_urns
+from tests.epcis import MAPPING, RECEIVED, SAID, SCHEMA, a_day, by_gs1, exported, with_urns
 from tests.epcis.broken import whole
 from tests.processes.command import called, dockvoice
 from tests.rows import every
-from tests.store import KINDS, database, reader
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from database(request, tmp_path)
+from tests.store import reader
 
 
 def of_form(event: dict[str, Any], form: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -211,12 +205,3 @@ def test_what_is_exported_is_valid_against_the_schema_of_gs1_whatever_form_and_w
         assert [*by_gs1().iter_errors(document)] == []
         assert len(document["epcisBody"]["eventList"]) > 10
     assert [*by_gs1().iter_errors(whole())] == []
-
-
-def test_a_whole_number_that_was_said_of_a_pallet_is_not_made_an_sscc() -> None:
-    """A local number of 18 digits is no SSCC unless its check digit is right."""
-    assert sum(_refused(SSCC[:-1] + digit) for digit in "0123456789") == 9
-
-
-def _refused(pallet: str) -> bool:
-    return bool(exported([happened(1, fields=RECEIVED | {"pallet_id": pallet})])[1])

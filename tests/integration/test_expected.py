@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,7 +26,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ListResult
 from tests.dictated import ANOTHER
 from tests.servers.mosquitto import Mosquitto
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 TRAILER = ReceivingPlace(PlaceKind.TRAILER, "5501")
@@ -47,16 +46,6 @@ def receiving(tmp_path: Path, port: int, desk: JournalThread, site: str = "hall"
     deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=site, device="dock-1", deliver=deliver)
     return Delivery(settings, desk, lambda _: None)
-
-
-def while_running(delivery: Delivery, work: Callable[[], None]) -> None:
-    async def both() -> None:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(delivery.run())
-            await asyncio.to_thread(work)
-            running.cancel()
-
-    asyncio.run(both())
 
 
 @pytest.fixture
@@ -117,7 +106,7 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
             )
             until(lambda: taking.expected.current().lines_at(TRAILER)[0].received, "not replaced")
 
-        while_running(taking, meanwhile)
+        while_running(taking.run(), meanwhile)
 
 
 def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_older_list_is_taken_then(
@@ -127,7 +116,7 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
         publish(here, sign_expected_list(LIST, office, NOW))
-        while_running(taking, lambda: until(lambda: bool(taking.expected.current().places), "not taken"))
+        while_running(taking.run(), lambda: until(lambda: bool(taking.expected.current().places), "not taken"))
     publish(here, sign_expected_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
@@ -136,7 +125,7 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
         publish(
             Topics.expected("dockvoice", "hall", str(DOOR)), sign_expected_list(replace(LIST, place=DOOR), office, NOW)
         )
-        while_running(taking, lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
+        while_running(taking.run(), lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
         assert receiving(tmp_path, broker.port, desk).expected.current().places == ()

@@ -6,22 +6,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer
+from dockvoice_protocol.hash_chain import GENESIS, Signer
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
-from inventory.forms import load_forms
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.repository import Store
 from inventory.store.keys import KeyDirectory
-from tests.dictated import payload, recorded
+from tests.dictated import new_key_file, recorded
+from tests.store import reader
 
 
 @pytest.fixture
@@ -32,16 +29,13 @@ def key(tmp_path: Path) -> Signer:
 @pytest.fixture
 def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
     """Two events of one device, one of another."""
-    forms = load_forms(repository / "schemas" / "forms")
+    read = reader(repository)
     with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
         link = GENESIS
         for event in (recorded(1), recorded(2), recorded(1, at=("south", "dock-1"))):
             sealed = hash_chain.seal_event(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
             link = sealed["chain"]
-            _, _, site, _, device = event["source"].split("/")
-            judged = validate(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)
-            assert isinstance(judged, ValidMessage)
-            opened.apply(judged.event)
+            opened.apply(read(sealed))
         yield opened
 
 
@@ -178,10 +172,8 @@ def acknowledge(store: Store, *arguments: str | Path) -> Result:
 def test_a_known_break_is_acknowledged_and_the_chain_goes_on_behind_it(
     store: Store, pem: Path, key: Signer, tmp_path: Path
 ) -> None:
-    file, auditor, public = tmp_path / "known", tmp_path / "auditor.key", tmp_path / "auditor.public"
-    private = Ed25519PrivateKey.generate()
-    auditor.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(PublicKey(private.public_key().public_bytes_raw()).pem)
+    file, auditor, public = tmp_path / "known", new_key_file(tmp_path / "auditor.key"), tmp_path / "auditor.public"
+    public.write_bytes(Signer.from_pem(auditor.read_bytes()).public.pem)
     with store.engine.begin() as transaction:
         transaction.execute(text("UPDATE events SET body = replace(body, 'op-17', 'op-18') WHERE sequence = 1"))
     given = ("--reason", "a clerk tried it out", "--sign", auditor, "--key", pem)

@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
-from inventory.forms import load_forms
-from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Buffered
 from inventory.repository import Store
 from inventory.store import outbox
 from inventory.store.outbox import Message, MessageKind
-from tests.dictated import ANOTHER, amended, identity, payload, recorded
+from tests.dictated import ANOTHER, amended, identity, recorded
 from tests.store import reader
 
 
@@ -27,12 +24,10 @@ from tests.store import reader
 def database(tmp_path: Path, repository: Path) -> str:
     """Three entries, the second one amended, and the sixth event before its turn."""
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
-    forms = load_forms(repository / "schemas" / "forms")
+    read = reader(repository)
     with closing(Store.open(url)) as store:
         for message in (recorded(1), recorded(2), amended(3, 2, quantity=15), recorded(6)):
-            judged = validate(payload(message), "dockvoice/north/dock-3/entries", "dockvoice", forms)
-            assert isinstance(judged, ValidMessage)
-            store.apply(judged.event)
+            store.apply(read(message))
     return url
 
 
@@ -60,26 +55,14 @@ def test_rows_as_json_lines_of_which_the_limit_keeps_the_latest(database: str) -
     }
 
 
-@pytest.mark.parametrize("columns", ["60", "80"])
-def test_rows_on_a_narrow_terminal(database: str, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", columns)
-    shown = run("rows", "--database", database).stdout
-    whole = ("3 entries", "north/dock-3", "pallet_id=0742", "quantity=15", "2026-11-20", "07:15:02", "op-17", "amended")
-    assert [value for value in whole if value not in shown] == []
-
-
 def test_rows_in_a_pipe_are_a_line_each(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     shown = run("rows", "--database", database).stdout
     assert sum("pallet_id=0742 quantity=15 dock=B" in line for line in shown.splitlines()) == 1
 
 
-def test_options_may_stand_before_the_subcommand(database: str) -> None:
+def test_count_and_options_may_stand_before_it(database: str) -> None:
     assert json.loads(run("--database", database, "count", "--json").stdout)["rows"] == 2
-
-
-def test_count(database: str) -> None:
     counts = {"rows": 2, "amended": 1, "cancelled": 0, "events": 3, "repeated": 0, "refused": 0, "rejected": 0}
     nothing = {"events": 0, "devices": 0, "since": None}
     assert json.loads(run("count", "--json", "--database", database).stdout) == counts | {"waiting": nothing}
@@ -195,22 +178,3 @@ def test_what_is_expected_is_published_only_where_all_of_it_is_right(
     assert done.exit_code != 0
     assert told in " ".join(f"{done.output} {done.exception}".replace("│", " ").split())
     assert run("expect", "--json", "--database", database).stdout == ""
-
-
-def test_the_database_may_come_from_the_file(database: str, tmp_path: Path) -> None:
-    (tmp_path / "inventory.toml").write_text(f"database = '{database}'")
-    assert run("count", "--config", str(tmp_path / "inventory.toml")).exit_code == 0
-
-
-def test_a_database_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
-    looked = run("rows", "--database", f"sqlite:///{tmp_path / 'none.db'}")
-    assert isinstance(looked.exception, UnreadableInput)
-    assert not (tmp_path / "none.db").exists()
-
-
-@pytest.mark.parametrize("broker", ["localhost:port", "localhost:99999", ":1883", "", "mqtt://localhost", "ana@host"])
-def test_an_impossible_broker_is_named(broker: str, tmp_path: Path) -> None:
-    begun = run("--broker", broker, "--database", f"sqlite:///{tmp_path / 'none.db'}")
-    assert isinstance(begun.exception, Misconfigured)
-    assert "--broker" in str(begun.exception)
-    assert "HOST:PORT" in str(begun.exception)

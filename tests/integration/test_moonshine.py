@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
-import soundfile
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -97,14 +95,3 @@ def test_lines_that_it_parts_are_one_utterance(
         "quantity": 87,
         "dock": "B",
     }
-
-
-def test_a_sound_is_read_alike_whatever_was_read_before(interpreter: MoonshineInterpreter, repository: Path) -> None:
-    samples, _ = soundfile.read(
-        repository / "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac", dtype="int16"
-    )
-    whole = samples.tobytes()
-    first = interpreter.read(whole)
-    broken_off = interpreter.read(whole[: len(whole) // 2])  # in the middle of a word, from which the library goes on
-    assert interpreter.read(whole) == first
-    assert interpreter.read(whole[: len(whole) // 2]) == broken_off

@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -74,7 +76,7 @@ class Sessions:
         self, port: int, name: str = "device", *, receive: Callable[[SessionEvent], None] | None = None, **options: Any
     ) -> tuple[Session, Owner]:
         owner = Owner()
-        kept = {key: options.pop(key) for key in ("subscriptions", "will", "manual_ack") if key in options}
+        kept = {key: options.pop(key) for key in ("subscriptions", "will", "manual_ack", "at_once") if key in options}
         settings = Mqtt(**{"host": "127.0.0.1", "port": port, "keepalive_s": 5, "reconnect_maximum_s": 1, **options})
         session = Session(settings, client_id=name, receive=receive or owner, **kept)
         self.opened.append(session)
@@ -351,3 +353,160 @@ def test_a_port_that_says_nothing_is_told(free_port: Callable[[], int], connect:
         until(lambda: session.trouble is not None, "no trouble was told")
         trouble = str(session.trouble)  # once the port is closed, it is another one
     assert "takes the connection but does not answer MQTT 5" in trouble
+
+
+# ---- what is too much ----
+
+AT_ONCE, EVERY = 7, 30
+SILENCE_S = 0.5  # In which a broker that knows no limit would have sent the rest many times over.
+
+
+def test_no_more_comes_than_the_receiver_said_until_something_is_acknowledged(
+    broker: Mosquitto, connect: Sessions
+) -> None:
+    # mosquitto's own limit is 20: what the receiver says counts.
+    receiver, owner = connect(broker.port, "far", subscriptions=["t"], manual_ack=True, at_once=AT_ONCE)
+    sender, _ = connect(broker.port, "near")
+    owner.next(SessionConnected)
+    for number in range(EVERY):
+        until(partial(sender.publish, "t", b"x", tag=str(number)), "not sent")
+    owner.next(MessageReceived, AT_ONCE)
+    time.sleep(SILENCE_S)
+    assert len(owner.all(MessageReceived)) == AT_ONCE
+    done = 0
+    while done < EVERY:
+        for one in (came := owner.all(MessageReceived))[done:]:
+            receiver.acknowledge(one)
+        done = len(came)
+        if done < EVERY:
+            owner.next(MessageReceived, done + 1)
+
+
+TOO_LARGE, NO_SUBSCRIBER = 149, 16
+CONNACK = bytes.fromhex("20 03 00 00 00")
+"""Without any property."""
+DISCONNECT_TOO_LARGE = bytes.fromhex("e0 02 95 00")
+
+
+def test_what_the_broker_announced_to_be_too_large_is_not_sent_to_it(
+    tmp_path: Path, free_port: Callable[[], int], connect: Sessions
+) -> None:
+    with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 600"]) as broker:
+        device, owner = connect(broker.port, version="5")
+        owner.next(SessionConnected)
+        # Fixed header 3, topic 2 + 5, packet identifier 2, length of the properties 1: the standard's section 3.3.
+        for tag, size in (("too large", 588), ("just right", 587)):
+            assert device.publish("topic", bytes(size), tag=tag)
+        owner.next(PubackReceived, 2)
+    wanted = [PubackReceived("too large", TOO_LARGE), PubackReceived("just right", NO_SUBSCRIBER)]
+    assert owner.all(PubackReceived) == wanted
+
+
+def test_what_a_broker_hung_up_over_without_a_warning_counts_as_refused(
+    listener: socket.socket, connect: Sessions
+) -> None:
+    device, owner = connect(listener.getsockname()[1], version="5")
+    end, _ = listener.accept()
+    with end:
+        end.recv(1000)
+        end.sendall(CONNACK)
+        owner.next(SessionConnected)
+        for tag, size in (("small", 100), ("large", 1000), ("behind", 100)):
+            assert device.publish("topic", bytes(size), tag=tag)
+        received = 0
+        while received < 1200:
+            received += len(end.recv(4000))
+        end.sendall(DISCONNECT_TOO_LARGE)
+        owner.next(SessionDisconnected)
+    assert kinds(owner)[:3] == [SessionConnected, PubackReceived, SessionDisconnected]
+    assert owner.heard[1] == PubackReceived("large", TOO_LARGE), "of those that were not taken it is the largest"
+
+
+def kinds(owner: Owner) -> list[type]:
+    return [type(event) for event in owner.heard]
+
+
+# ---- a broker that lives and does not answer ----
+
+ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")
+"""A CONNACK with the receive maximum 1."""
+KEPT = bytes.fromhex("20 03 01 00 00")
+"""A CONNACK: the session is known."""
+
+
+def publication(number: int) -> bytes:
+    """A PUBLISH of QoS 1 on the topic `t`."""
+    return bytes.fromhex("32 06 00 01") + b"t" + number.to_bytes(2, "big") + b"\0"
+
+
+def suback(subscribe: bytes) -> bytes:
+    """The answer to a SUBSCRIBE to one topic."""
+    return bytes.fromhex("90 04") + subscribe[2:4] + bytes.fromhex("00 01")
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Where a broker listens that the test plays."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(DEADLINE_S)
+        yield listening
+
+
+@contextmanager
+def welcomed_by(listener: socket.socket) -> Iterator[tuple[socket.socket, bytes]]:
+    """The broker's end of a connection that it has taken, and the SUBSCRIBE that came."""
+    end, _ = listener.accept()
+    with end:
+        end.recv(1000)
+        end.sendall(KEPT)
+        yield end, end.recv(1000)
+
+
+@pytest.fixture
+def hurried(listener: socket.socket, connect: Sessions, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A session with the broker that the test plays, which waits for its answers for half a second."""
+    monkeypatch.setattr("dockvoice_protocol.mqtt._ANSWER_S", 0.5)
+    return lambda *topics: connect(listener.getsockname()[1], version="5", keepalive_s=60, subscriptions=topics)
+
+
+def test_where_nothing_is_acknowledged_the_connection_is_made_anew_and_room_is_there_again(
+    listener: socket.socket, hurried: Callable[..., Any]
+) -> None:
+    device, owner = hurried()
+    for number in (1, 2):
+        end, _ = listener.accept()
+        with end:
+            end.recv(1000)
+            end.sendall(ONE_AT_A_TIME)
+            until(lambda: device.is_connected, "never connected")
+            assert device.publish("topic", b"first", tag="first")
+            assert not device.publish("topic", b"second", tag="second"), "there is no room for another one"
+            assert "lives, but acknowledges nothing" in owner.next(SessionDisconnected, number).why
+    assert kinds(owner)[:4] == [SessionConnected, SessionDisconnected] * 2
+
+
+def test_a_subscription_that_is_never_answered_ends_the_connection_and_is_told(
+    listener: socket.socket, hurried: Callable[..., Any]
+) -> None:
+    device, owner = hurried("t")
+    with welcomed_by(listener):
+        until(lambda: device.trouble is not None, "it waits for ever")
+    assert not device.is_accepted
+    assert "lives, but answers no subscription" in str(device.trouble)
+    with welcomed_by(listener) as (end, subscribe):
+        end.sendall(suback(subscribe))
+        until(lambda: device.is_connected, "never connected")
+    assert owner.heard[0] == SessionConnected("5", 65_535, session_present=True)
+
+
+def test_all_that_was_kept_may_come_before_the_answer(listener: socket.socket, hurried: Callable[..., Any]) -> None:
+    device, owner = hurried("t")
+    with welcomed_by(listener) as (end, subscribe):
+        for number in range(1, 11):  # for twice as long as nothing at all would be waited for
+            end.sendall(publication(number))
+            time.sleep(0.1)
+        assert device.is_accepted
+        assert owner.heard == []
+        end.sendall(suback(subscribe))
+        owner.next(MessageReceived, 10)
+    assert kinds(owner)[:11] == [SessionConnected, *[MessageReceived] * 10]

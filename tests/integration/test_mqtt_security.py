@@ -6,7 +6,6 @@ touched in between. It settles by the broker's PUBACK, so that nothing but the b
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -26,16 +25,14 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.mqtt import Session
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import entry_event
-from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from inventory.store.keys import KeyDirectory
-from tests.sayings import ACCEPT, entry, utterance
+from tests.sayings import dictated
 from tests.servers.certificates import HERE, Authority
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Certificates, Mosquitto
 from tests.servers.ports import held_port
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 WATCHED_S = 2.0
 """How long a refused device is watched for more alarms and for a storm: several times its longest wait."""
@@ -145,15 +142,8 @@ CASES: dict[str, Callable[[Pki], Case]] = {
 
 
 def commit(desk: JournalThread, entries: int) -> None:
-    render = partial(entry_event, site="hall", device="dock-1")
-
-    def one(journal: Journal, number: int) -> None:
-        said = utterance(number)
-        meant = entry(said, journal.store_utterance(said))
-        journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
-
     for number in range(entries):
-        desk.run(partial(one, number=number))
+        desk.run(partial(dictated, number=number))
 
 
 def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER, **mqtt: Any) -> Delivery:
@@ -161,18 +151,6 @@ def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER,
     deliver = Deliver(settle=settle, receipt_timeout_s=1, mqtt=way)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
     return Delivery(settings, desk, lambda _: None)
-
-
-def delivering(delivery: Delivery, meanwhile: Callable[[], object]) -> None:
-    """Deliver while `meanwhile` runs in a thread."""
-
-    async def both() -> None:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(delivery.run())
-            await asyncio.to_thread(meanwhile)
-            running.cancel()
-
-    asyncio.run(both())
 
 
 class Alarms(logging.Handler):
@@ -231,7 +209,7 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
 
     with JournalThread(directory / "state") as desk:
         commit(desk, ENTRIES)
-        delivering(delivery(desk, port, **case.device), meanwhile)
+        while_running(delivery(desk, port, **case.device).run(), meanwhile)
     return played
 
 
@@ -273,7 +251,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
     with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
         commit(desk, ENTRIES)
         login = {"username": "dock-1", "password": SECRET, "insecure": True}
-        delivering(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login), meanwhile)
+        while_running(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login).run(), meanwhile)
     assert len(told) == 1
     assert "no receipts come" in told[0]
     assert "write to dockvoice/hall/dock-1/entries and read dockvoice/hall/dock-1/receipts" in told[0]
@@ -303,22 +281,17 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         KeyDirectory(running.keys).enrol("hall", "dock-1", desk.run(lambda journal: journal.public_key))
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
-        delivering(
-            delivery(desk, broker.port, SettleBy.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm")
-        )
+        posed = delivery(desk, broker.port, SettleBy.RECEIPT, **posing)
+        while_running(posed.run(), lambda: until(lambda: bool(told), "no alarm"))
         assert (len(told), desk.run(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
             1,
             ENTRIES,
             [],
         )
         assert "the broker refuses events: not authorized (135)" in told[0]
-        delivering(
-            delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True)),
-            lambda: until(
-                lambda: desk.run(lambda journal: journal.outbox.count_unsettled()) == 0,
-                lambda: f"not delivered: {told}",
-            ),
-        )
+        itself = delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True))
+        settled = lambda: desk.run(lambda journal: journal.outbox.count_unsettled() == 0)  # noqa: E731
+        while_running(itself.run(), partial(until, settled, lambda: f"not delivered: {told}"))
         assert [row["sequence"] for row in running.rows()] == list(range(1, ENTRIES + 1))
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol.events import Topics, make_status
 from inventory.api.app import ENDPOINTS
@@ -22,7 +20,7 @@ from inventory.store.statuses import StatusMessage
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.console.story import DEVICE, apply
-from tests.dictated import KEY, identity, payload, recorded, reviewed, signed
+from tests.dictated import KEY, identity, new_key_file, payload, recorded, reviewed, signed
 from tests.rows import every
 
 FIRST, LAST = "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"
@@ -102,11 +100,8 @@ def test_every_endpoint_tells_them(site: Console) -> None:
 
 
 def test_a_dossier_is_made_of_them(site: Console, tmp_path: Path) -> None:
-    key = tmp_path / "key.pem"
-    made = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    key.write_bytes(made)
-    key.chmod(0o600)
-    settings = site.place.settings.model_copy(update={"dossier": DossierSettings(key=key)})
+    key = DossierSettings(key=new_key_file(tmp_path / "key.pem"))
+    settings = site.place.settings.model_copy(update={"dossier": key})
     site.place = replace(site.place, settings=settings)
     with site.client("ana") as browser:
         answer = send(browser, "/trailers/dossier", site="north", trailer="5501", visit="1")

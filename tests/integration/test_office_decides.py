@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from playwright.sync_api import Browser, Page, expect
 
+from dockvoice_protocol.hash_chain import Signer
 from tests.console import PASSWORD
 from tests.console.browser import browser, tab
+from tests.dictated import new_key_file
 from tests.processes.command import DOCKVOICE, started
 from tests.processes.starting import run
 from tests.servers.inventory import RunningInventory
@@ -100,11 +100,8 @@ def test_a_doubtful_sentence_is_decided_once_whatever_link_is_cut(
 
 def keys(directory: Path) -> tuple[Path, Path]:
     """The office's key: both halves, as files."""
-    key = Ed25519PrivateKey.generate()
-    private, public = directory / "office.key", directory / "office.pem"
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    private.chmod(0o600)
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    private, public = new_key_file(directory / "office.key"), directory / "office.pem"
+    public.write_bytes(Signer.from_pem(private.read_bytes()).public.pem)
     return private, public
 
 

@@ -7,11 +7,9 @@ import json
 import subprocess
 import sys
 import wave
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -24,14 +22,14 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
-from edge.records import SAMPLE_RATE, ClosedBy, Outcome, Segment, Utterance
+from edge.records import SAMPLE_RATE, ClosedBy, Outcome
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.factory import make_recogniser
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.local.weights import find_model, locate
+from tests.sayings import recorded, spoken
 from tests.tiers import sized
 
-RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
 CORRECTED = "07-pallet-9019-eighty-no-seventy-units-dock-alpha.flac"
 OTHERS = ["01-pallet-5451-four-cases-dock-alpha.flac", "02-pallet-0126-nine-units-dock-bravo.flac"]
 
@@ -67,22 +65,12 @@ def test_only_what_lacks_two_fields_surely_goes_on(
         assert reader._is_unfinished_entry(said.split()) is goes_on
 
 
-def sound(name: str) -> bytes:
-    samples, _ = soundfile.read(RECORDINGS / name, dtype="int16")
-    return bytes(samples.tobytes())
-
-
-def utterance(pcm: bytes) -> Utterance:
-    segment = Segment(0, 0, len(pcm) // 2, len(pcm) // 2, ClosedBy.PAUSE, pcm)
-    return Utterance("0", "pallet-move", "microphone", datetime(2026, 11, 20, tzinfo=UTC), segment)
-
-
 def heard(reader: Interpreter, name: str) -> Reading:
     """The reading of a recording that was heard as it was spoken."""
-    attention, pcm = reader.listen(), sound(name)
+    attention, pcm = reader.listen(), recorded(name)
     for at in range(0, len(pcm), 640):
         attention.hear(pcm[at : at + 640])
-    return asyncio.run(attention.finish(utterance(pcm)))
+    return asyncio.run(attention.finish(spoken(pcm)))
 
 
 def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool]) -> None:
@@ -90,7 +78,7 @@ def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool])
     assert reader.name == ("vosk/small-en-us" if weights_here else "pocketsphinx/en-us")
 
 
-EACH = sized(test=4, nightly=1)
+EACH = sized(test=7, nightly=1)
 """One form in so many."""
 
 
@@ -146,7 +134,7 @@ DICTATED: dict[str, dict[str, dict[str, FieldValue]]] = {
 }
 
 
-async def spoken(text: str, speaker: str) -> bytes:
+async def told(text: str, speaker: str) -> bytes:
     silence = bytes(SAMPLE_RATE)  # half a second
     said = [piece async for piece in EspeakVoice(PACE, speaker).say(text, "en", 60.0)]
     return b"".join([silence, *said, silence])
@@ -159,7 +147,7 @@ def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, boo
     at_once = set()
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
-            reading = asyncio.run(reader.listen().finish(utterance(asyncio.run(spoken(text, speaker)))))
+            reading = asyncio.run(reader.listen().finish(spoken(asyncio.run(told(text, speaker)))))
             verdict = decide(reading, ClosedBy.PAUSE, under)
             assert verdict.fields.items() <= meant.items(), f"{speaker}: {text}"
             if verdict.outcome is Outcome.ACCEPT and verdict.fields == meant:
@@ -210,21 +198,21 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     name = OTHERS[1]
     said = heard(chosen[0], name).words
     cuts = [round(word.start * SAMPLE_RATE) for word in said if word.text in {"nine", "dock"}]
-    pcm = sound(name)
+    pcm = recorded(name)
     parts = [pcm[2 * one : 2 * other] for one, other in zip((0, *cuts), (*cuts, len(pcm) // 2), strict=True)]
     thinks = tmp_path / "thinks.wav"
     with wave.open(str(thinks), "wb") as file:
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
         file.writeframes(bytes(2 * SAMPLE_RATE * 2).join([*parts, b""]))
-    told: list[DictationEvent] = []
+    events: list[DictationEvent] = []
     settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
         asyncio.run(
             dictate_sources(
-                make_dictation(assemble_interpretation(settings, "pallet-move"), desk, told.append),
+                make_dictation(assemble_interpretation(settings, "pallet-move"), desk, events.append),
                 [RecordedSource(thinks)],
             )
         )
-    decided = [one.verdict for one in told if isinstance(one, UtteranceDecided)]
+    decided = [one.verdict for one in events if isinstance(one, UtteranceDecided)]
     assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
     assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}

@@ -7,7 +7,6 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Misconfigured
 from edge.agent.delivery import ReconcileResult, reconcile
 from edge.config import Deliver, Settings, SettleBy
-from edge.deliver.device_events import entry_event
 from edge.keep.device_key import KEY
-from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from tests.processes.command import dockvoice
-from tests.sayings import ACCEPT, entry, utterance
+from tests.sayings import dictated
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 
@@ -44,15 +41,8 @@ def settings(broker: Mosquitto, settle: SettleBy = SettleBy.RECEIPT) -> Settings
 
 def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
     """So many entries are dictated."""
-    render = partial(entry_event, site="hall", device="dock-1")
-
-    def work(number: int, journal: Journal) -> None:
-        said = utterance(number)
-        meant = replace(entry(said, journal.store_utterance(said)), operator=operator)
-        journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
-
     for number in range(count):
-        desk.run(partial(work, number))
+        desk.run(partial(dictated, number=number, operator=operator))
 
 
 def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> ReconcileResult:

@@ -25,10 +25,10 @@ from edge.keep.journal_thread import JournalThread
 from inventory.repository import Store
 from tests.dictated import ANOTHER
 from tests.integration.test_business_replies import Shift, shift
-from tests.integration.test_expected import NOW, office, publish, while_running
+from tests.integration.test_expected import NOW, office, publish
 from tests.processes.command import dockvoice
 from tests.servers.mosquitto import Mosquitto
-from tests.waiting import until
+from tests.waiting import until, while_running
 
 __all__ = ["office", "publish"]  # fixtures
 
@@ -111,7 +111,7 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
             publish(HERE, sign_roster(replace(ROSTER, version=7, operators=()), office, NOW))
             until(lambda: told() == {"version": 7}, "not withdrawn")
 
-        while_running(taking, meanwhile)
+        while_running(taking.run(), meanwhile)
     assert heard == [(ANA, BEN), (BEN,), SETTLED]
 
 
@@ -149,7 +149,7 @@ def test_after_a_wrong_clock_and_a_lost_broker_store_a_device_takes_what_is_publ
             until(lambda: told() == {"version": ahead + 2}, "refused")
             assert [one.name for one in taking.roster.operators() or ()] == ["op-18"]
 
-        while_running(taking, meanwhile)
+        while_running(taking.run(), meanwhile)
 
 
 def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
@@ -165,7 +165,7 @@ def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
             publish(HERE, sign_roster(replace(ROSTER, version=6, operators=(BEN,)), office, NOW))
             until(lambda: told() == {"version": 6}, "not taken")
 
-        while_running(taking, meanwhile)
+        while_running(taking.run(), meanwhile)
         assert receiving(tmp_path, 1, desk, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
 
 

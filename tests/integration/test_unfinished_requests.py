@@ -19,7 +19,7 @@ from inventory.api.app import create_app
 from inventory.console import live
 from inventory.web import serving
 from inventory.web.serving import Server
-from tests.console import Console, console, served
+from tests.console import Console, console, run_in_thread, served
 from tests.console.api import token
 from tests.waiting import until
 
@@ -40,16 +40,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
 def asked(site: Console) -> Iterator[str]:
     """The API: its address."""
     tokens.create_or_check_tokens(site.engine)
-    server = Server(create_app(site.place), "127.0.0.1", 0)
-    with ThreadPoolExecutor(1) as running:
-        ended = running.submit(server.run)
-        try:
-            until(lambda: server.started or ended.done(), "the API did not start")
-            (listening,) = server.servers[0].sockets
-            yield "http://{}:{}".format(*listening.getsockname())
-        finally:
-            server.should_exit = True
-    ended.result()
+    with run_in_thread(Server(create_app(site.place), "127.0.0.1", 0)) as address:
+        yield address
 
 
 def half(address: str, sent: bytes) -> socket.socket:

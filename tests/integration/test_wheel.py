@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from dockvoice_protocol.command import COMMANDS, OWN
+from dockvoice_protocol.command import COMMANDS
 from hatch_build import PARTS
 from inventory.repository import Store
 from tests.tiers import sized
@@ -27,9 +27,8 @@ PROTOCOL, AGENT, INVENTORY, LAB = "dockvoice_protocol", "dockvoice", "dockvoice_
 CLIP = "tests/data/speech/demo/01-pallet-5451-four-cases-dock-alpha.flac"
 
 BUILD = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
-PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 UV = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", "--no-cache", "--link-mode=copy"]
-"""A tenth of what pip takes; pip, which users have, is asked where it is to refuse."""
+"""A tenth of what pip takes; pip, which users have, is asked at night (`tests/nightly/test_upgrade.py`)."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -62,14 +61,6 @@ def receiving(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFacto
 def joined(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with all of them."""
     return environment(tmp_path_factory.mktemp("joined"), *wheels.values(), extras=("", "console", "demo", "standin"))
-
-
-@pytest.fixture(scope="module")
-def next_wheels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Agent and inventory as they are once somebody has changed a line of what both share."""
-    with (tree / "protocol" / "dockvoice_protocol" / "errors.py").open("a", encoding="utf-8") as file:
-        file.write("\n# Changed.\n")
-    return built(tree, tmp_path_factory.mktemp("next"), ".", "protocol", "inventory")
 
 
 @pytest.fixture(scope="module")
@@ -184,28 +175,6 @@ def test_other_contents_are_of_another_version_and_the_same_of_the_same(reposito
     changed.write_text("/* nobody committed it */", encoding="utf-8")
     assert Version(version_of(tree)).local != here.local
     changed.unlink()
-
-
-def test_an_upgrade_replaces_all_of_them_and_half_of_one_is_told_in_one_line(
-    wheels: Mapping[str, Path], next_wheels: Mapping[str, Path], run: Run, tmp_path: Path
-) -> None:
-    box = environment(tmp_path / "box", wheels[PROTOCOL], wheels[AGENT], wheels[INVENTORY])
-    into = [*PIP, "--python", str(box / "bin" / "python"), "install", "--no-index", "--no-compile"]
-    refused = subprocess.run([*into, str(next_wheels[INVENTORY])], capture_output=True, text=True, check=False)
-    assert refused.returncode != 0, "without what it shares with the agent it is refused"
-
-    force(box, next_wheels[PROTOCOL], next_wheels[AGENT])
-    old, new = (one[AGENT].name.split("-")[1] for one in (wheels, next_wheels))
-    ran = run(box, "inventory", "count")
-    (line,) = ran.stderr.splitlines()
-    assert (ran.returncode, ran.stdout) == (78, "")
-    assert line.startswith(f"dockvoice: dockvoice-inventory is of version {old}, {OWN} of {new}; install")
-    assert run(box, "forms", "list").returncode == 0, "the dock goes on"
-
-    subprocess.run([*into, *map(str, next_wheels.values())], check=True)
-    (packages,) = box.glob("lib/python*/site-packages")
-    assert {one.version for one in distributions(path=[str(packages)]) if one.name.startswith("dockvoice")} == {new}
-    assert run(box, "inventory", "count").returncode == 66
 
 
 @pytest.mark.parametrize(("command", "told"), [("forms list", "pallet-move"), ("models list", "small-en-us")])

@@ -169,7 +169,8 @@ OTHERS = (
     Call("models path small-en-us --directory TMP/none", CONFIG, "dockvoice models get small-en-us"),
     Call("models get small-en-us --directory TMP/m --from TMP/none.zip", NO_INPUT, "none.zip"),
     *(Call(f"queue list --config TMP/good.toml --state TMP/state {word}", USAGE) for word in ("--nonsense", "more")),
-    *(Call(f"replay TMP/good.wav --broker {at} --state TMP/other", CONFIG, "--broker")
+    *(Call(f"{command} --broker {at}", CONFIG, "--broker")
+      for command in ("replay TMP/good.wav --state TMP/other", "inventory --database sqlite:////TMP/none.db")
       for at in ("localhost:99999", "localhost:port", ":1883", "a@b", "mqtt://localhost")),
     Call("evaluate TMP/no-such.jsonl", NO_INPUT, "no-such.jsonl"),
     *(Call(f"evaluate TMP/{name}", {NO_INPUT, CONFIG}, name) for name in FILES if name != "empty"),

@@ -85,3 +85,13 @@ def test_a_command_of_ours_imports_none_of_another_package(monkeypatch: pytest.M
     joining(monkeypatch, "others")
     assert "others" not in build_command_group("queue").commands
     assert all("others" in build_command_group(asked).commands for asked in ("", "--help", "mistyped"))
+
+
+@each_of("asked", ["inventory", ""])
+def test_a_part_of_another_version_is_told(asked: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        other = SimpleNamespace(name="dockvoice-inventory", version="7")
+        found = [SimpleNamespace(name="inventory", load=JOINED["inventory"].load, dist=other)]
+        patched.setattr("dockvoice_protocol.command.entry_points", lambda group: found)
+        with pytest.raises(Misconfigured, match="dockvoice-inventory is of version 7, dockvoice-protocol of "):
+            build_command_group(asked)

@@ -2,7 +2,7 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,9 @@ from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.csv_out import COLUMNS, escape_formula, unescape_formula
 from inventory.connect.ports import Away, Declined, DocumentState, Posting
-from tests.erp.postings import BEGAN, because, posting
+from tests.erp.ledgers import Clock
+from tests.erp.postings import because, posting
 from tests.tiers import sized
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = BEGAN
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -112,16 +105,6 @@ def test_what_is_asked_for_again_is_told_once(tmp_path: Path, clock: Clock) -> N
     assert [row["deed"] for row in rows(tmp_path)] == ["receipt", "reversal"]
     (found,) = opened(tmp_path, clock).find(posting())
     assert found.state is DocumentState.REVERSED
-
-
-def test_what_fetched_the_file_may_have_removed_it(tmp_path: Path, clock: Clock) -> None:
-    opened(tmp_path, clock, batch_lines=1).post(posting(), None)
-    (file,) = (tmp_path / "out").iterdir()
-    file.unlink()
-    again = opened(tmp_path, clock, batch_lines=1)
-    assert [one.state for one in again.find(posting())] == [DocumentState.DONE]
-    again.post(posting(), None)
-    assert references(tmp_path) == []
 
 
 class Killed(BaseException):

@@ -224,12 +224,6 @@ def test_commit_then_receipt_then_acknowledgement(run: Run, world: World) -> Non
     ]
 
 
-def test_what_breaks_its_form_is_refused_when_the_store_has_taken_note_of_it(run: Run, world: World) -> None:
-    run(delivered(1, quantity=0))
-    assert world.kinds == ["start", "apply", "receipt", "acknowledge", "stop"]
-    assert world.outcomes == ["refused"]
-
-
 def test_what_comes_before_its_turn_is_answered_with_the_number_expected(run: Run, world: World) -> None:
     run(delivered(7), answers=[Early(expected=5)])
     (receipt,) = [deed[2] for deed in world.deeds if deed[0] == "receipt"]

@@ -74,27 +74,6 @@ def test_a_trailer_without_a_document_is_refused_where_each_must_have_one() -> N
     assert "bizTransactionList" not in events(document)[0]
 
 
-def test_a_pallet_that_is_received_with_its_cases_is_an_aggregation() -> None:
-    document, refused, _ = exported([happened(1)])
-    assert refused == []
-    assert events(document) == [
-        {
-            "type": "AggregationEvent",
-            "eventID": URN,
-            "eventTime": "2026-11-20T07:15:02.417Z",
-            "eventTimeZoneOffset": "+01:00",
-            "action": "OBSERVE",
-            "bizStep": "receiving",
-            "disposition": "in_progress",
-            "readPoint": {"id": "https://id.gs1.org/414/9521321000018/254/DOOR12"},
-            "bizLocation": {"id": "https://id.gs1.org/414/9521321000018"},
-            "bizTransactionList": [{"type": "po", "bizTransaction": "urn:epcglobal:cbv:bt:9521321000018:4711"}],
-            "parentID": "https://id.gs1.org/00/106141412345678908",
-            "childQuantityList": [{"epcClass": "https://id.gs1.org/01/19521321001005", "quantity": 24}],
-        }
-    ]
-
-
 def test_what_is_damaged_is_an_event_of_its_own() -> None:
     fields = RECEIVED | {"damaged": 2}
     good, damaged = events(exported([happened(1, fields=fields)])[0])
@@ -292,11 +271,6 @@ def test_an_entry_that_was_withheld_is_refused_and_one_that_was_altered_too() ->
 
 def _with(one: StoredEvent, body: str) -> StoredEvent:
     return StoredEvent(**{name: getattr(one, name) for name in StoredEvent.__dataclass_fields__} | {"body": body})
-
-
-def test_forms_that_are_nothing_for_partners_are_left_out_and_counted() -> None:
-    _, refused, making = exported([happened(1, form="gate-in", fields={"trailer": "5501", "sealed": True})])
-    assert (refused, dict(making.tally.left_out)) == ([], {"gate-in": 1})
 
 
 def test_a_second_export_is_the_same_and_with_the_first_known_it_is_empty() -> None:

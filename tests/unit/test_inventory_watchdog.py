@@ -103,9 +103,3 @@ def test_after_an_outage_it_beats_again(pulse: OutageWatchdog, world: World, sys
     world.database = True
     live(pulse, world, 30)
     assert systemd.heard == [ALIVE] * 2
-
-
-def test_nobody_is_told_where_nobody_watches(systemd: Systemd, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WATCHDOG_USEC")
-    live(OutageWatchdog(world, world, world.clock, Notifier.from_environment()), world, 60)  # type: ignore[arg-type] # only what a pulse looks at
-    assert systemd.heard == []

@@ -84,28 +84,34 @@ def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Validator) -> None:
     assert all(find_faults(cycle, CYCLE | {"weight": number / 10}) == () for number in range(0, 25_001, 71))
 
 
-@pytest.mark.parametrize(
-    ("fields", "reason"),
+@each_of(
+    ("change", "reason"),
     [
-        ({"quantity": 0}, "invalid:/quantity: breaks minimum 1"),
-        ({"quantity": "12"}, "invalid:/quantity: breaks type integer"),
-        ({"pallet_id": 742}, "invalid:/pallet_id: breaks type string"),
-        ({"pallet_id": "74Z"}, "invalid:/pallet_id: breaks pattern ^[0-9]{2,18}$"),
-        ({"colour": "red"}, "invalid:/: breaks additionalProperties False"),
+        (lambda event: _fields(event).update(quantity=0), "invalid:/quantity: breaks minimum 1"),
+        (lambda event: _fields(event).update(quantity="12"), "invalid:/quantity: breaks type integer"),
+        (lambda event: _fields(event).update(pallet_id=742), "invalid:/pallet_id: breaks type string"),
+        (lambda event: _fields(event).update(pallet_id="74Z"), "invalid:/pallet_id: breaks pattern ^[0-9]{2,18}$"),
+        (lambda event: _fields(event).update(colour="red"), "invalid:/: breaks additionalProperties False"),
+        (lambda event: _fields(event).pop("dock"), "invalid:/: 'dock' is a required property"),
+        (lambda event: event["data"].update(form="goods-in"), "unknown_form:goods-in"),
+        (lambda event: event.update(time="2026-02-30T00:00:00Z"), "malformed:/time: is no moment of the calendar"),
+        (lambda event: event["data"].pop("utterance"), "malformed:/data: 'utterance' is a required property"),
     ],
 )
-def test_a_value_outside_the_form_is_refused_by_pointer_and_rule(judged: Ask, fields: Any, reason: str) -> None:
-    found = judged(recorded(1, **fields))
-    assert isinstance(found, InvalidMessage)
-    assert found.event.reasons == (reason,)
-
-
-def test_a_missing_field_is_refused(judged: Ask) -> None:
-    message = recorded(1)
-    del message["data"]["fields"]["dock"]
+def test_what_breaks_a_rule_is_refused_by_its_place_and_the_rule(
+    judged: Ask, change: Callable[[Any], object], reason: str
+) -> None:
+    message = recorded(9)
+    change(message)
+    message["subject"] = message["data"]["form"]
     found = judged(message)
     assert isinstance(found, InvalidMessage)
-    assert found.event.reasons == ("invalid:/: 'dock' is a required property",)
+    assert (found.event.event_id, found.event.sequence, found.event.reasons) == (identity(1, 9), 9, (reason,))
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    found: dict[str, Any] = event["data"]["fields"]
+    return found
 
 
 def test_every_fault_is_told_and_no_value_is(judged: Ask) -> None:
@@ -115,34 +121,11 @@ def test_every_fault_is_told_and_no_value_is(judged: Ask) -> None:
     assert "secret" not in str(found)
 
 
-def test_an_unknown_form_is_refused(judged: Ask) -> None:
-    message = recorded(1)
-    message["data"]["form"] = message["subject"] = "goods-in"
-    found = judged(message)
-    assert isinstance(found, InvalidMessage)
-    assert found.event.reasons == ("unknown_form:goods-in",)
-
-
 def test_the_event_of_another_device_is_refused_to_the_one_that_sent_it(judged: Ask) -> None:
     found = judged(recorded(1), "dockvoice/north/dock-4/entries")
     assert isinstance(found, InvalidMessage)
     assert found.event.reasons == ("wrong_source",)
     assert found.sender.receipts == "dockvoice/north/dock-4/receipts"
-
-
-def test_a_day_that_does_not_exist_is_refused(judged: Ask) -> None:
-    found = judged(recorded(1) | {"time": "2026-02-30T00:00:00Z"})
-    assert isinstance(found, InvalidMessage)
-    assert found.event.reasons == ("malformed:/time: is no moment of the calendar",)
-
-
-def test_a_broken_event_is_refused_while_its_id_and_number_can_be_read(judged: Ask) -> None:
-    message = recorded(9)
-    del message["data"]["utterance"]
-    found = judged(message)
-    assert isinstance(found, InvalidMessage)
-    assert (found.event.event_id, found.event.sequence) == (identity(1, 9), 9)
-    assert found.event.reasons == ("malformed:/data: 'utterance' is a required property",)
 
 
 @pytest.mark.parametrize(
@@ -250,22 +233,20 @@ def test_a_message_beyond_the_limit_is_put_aside_unread(judged: Ask) -> None:
     assert "allowed are 256,000 (message_kb)" in found.reason
 
 
-def test_a_file_that_is_no_schema_is_named(tmp_path: Path) -> None:
-    (tmp_path / "goods-in.schema.json").write_text('{"type": "thing"}')
-    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: is not a JSON Schema 2020-12"):
-        load_forms(tmp_path)
-
-
-def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
-    (tmp_path / "goods-in.schema.json").write_text("{")
-    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: is not JSON"):
-        load_forms(tmp_path)
-
-
-def test_a_role_that_there_is_not_is_named(tmp_path: Path) -> None:
-    form = {"properties": {"bay": {"type": "string", "x-voice": {"role": "dok"}}}}
-    (tmp_path / "goods-in.schema.json").write_text(json.dumps(form))
-    with pytest.raises(Misconfigured, match=r"goods-in\.schema\.json: #/properties/bay/x-voice/role: found 'dok'"):
+@each_of(
+    ("content", "told"),
+    [
+        ('{"type": "thing"}', r"goods-in\.schema\.json: is not a JSON Schema 2020-12"),
+        ("{", r"goods-in\.schema\.json: is not JSON"),
+        (
+            '{"properties": {"bay": {"type": "string", "x-voice": {"role": "dok"}}}}',
+            r"goods-in\.schema\.json: #/properties/bay/x-voice/role: found 'dok'",
+        ),
+    ],
+)
+def test_a_file_that_is_no_form_is_named(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "goods-in.schema.json").write_text(content)
+    with pytest.raises(Misconfigured, match=told):
         load_forms(tmp_path)
 
 
