@@ -25,7 +25,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
-from edge.understand.local.incremental import Speculation
+from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
 from lab.floor import BaselineRecogniser
 from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
@@ -161,10 +161,12 @@ async def _run_pipeline(
 class _ResultCollector:
     """Collects the pipeline's events while a clip plays, and builds its result when it ends."""
 
-    def __init__(self, sounds: Sequence[ClipSource], counted: Speculation | None, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, sounds: Sequence[ClipSource], counted: SpeculationCounters | None, tick: Callable[[], None]
+    ) -> None:
         self.results: list[ClipResult] = []
         self._counted = counted
-        self._before: list[Speculation] = []
+        self._before: list[SpeculationCounters] = []
         self._waiting = iter(sounds)
         self._sounds = sounds
         self._tick = tick
@@ -181,7 +183,7 @@ class _ResultCollector:
         if self._counted is not None:
             self._before.append(replace(self._counted))
 
-    def counters(self) -> Iterator[Speculation | None]:
+    def counters(self) -> Iterator[SpeculationCounters | None]:
         """The recogniser's speculation counters for each sound; None if it keeps none."""
         if self._counted is None:
             return repeat(None, len(self.results))
@@ -206,6 +208,6 @@ class _ResultCollector:
         self._tick()
 
 
-def _subtract_counters(first: Speculation, last: Speculation) -> Speculation:
+def _subtract_counters(first: SpeculationCounters, last: SpeculationCounters) -> SpeculationCounters:
     before = astuple(first)
-    return Speculation(*(now - then for now, then in zip(astuple(last), before, strict=True)))
+    return SpeculationCounters(*(now - then for now, then in zip(astuple(last), before, strict=True)))

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, print_tables
 from edge.cli import AsJson, Config, load_settings_with_options
-from edge.config import PolicyName, ReadingSource, Settings
+from edge.config import PolicyName, Settings, UnderstandingMode
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name
 from lab import printed
@@ -48,7 +48,7 @@ from lab.simulated_operator import OperatorHabits
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
 _ModeName = Annotated[
-    ReadingSource | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")
+    UnderstandingMode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")
 ]
 _Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
@@ -260,7 +260,9 @@ def _clip_audio(result: ClipResult) -> bytes:
     return file.getvalue()
 
 
-def understand_overrides(mode: ReadingSource | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+def understand_overrides(
+    mode: UnderstandingMode | None, interpreters: str | None, second: str | None
+) -> dict[str, Any]:
     """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}
@@ -270,7 +272,7 @@ def understand_overrides(mode: ReadingSource | None, interpreters: str | None, s
 @contextmanager
 def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show progress over `total` steps; yield a function that counts one step."""
-    console = SafeConsole(stderr=True)
+    console = EscapingConsole(stderr=True)
     if not console.is_terminal:
         yield _ProgressLines(console, doing, total).advance
         return
@@ -281,7 +283,7 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 class _ProgressLines:
-    def __init__(self, console: SafeConsole, doing: str, total: int) -> None:
+    def __init__(self, console: EscapingConsole, doing: str, total: int) -> None:
         self._console = console
         self._doing = doing
         self._total = total

@@ -35,7 +35,7 @@ from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Outcome, Shift, StoreWorkChange
+from edge.records import Outcome, Shift, StoreFormOrLanguageChange
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
@@ -283,7 +283,7 @@ class Rehearsal:
     def _texts(self, stepped: StepResult) -> Iterator[str]:
         """The texts of the device's prompts in a step; after a change of form, worded for the new form."""
         for order in stepped.orders:
-            if isinstance(order, StoreWorkChange):
+            if isinstance(order, StoreFormOrLanguageChange):
                 self._form = self._talk.rules.form
             elif isinstance(order, Say):
                 yield _phrasing(self._form, self.play.language, self.play.at_hand).text(order)

@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from dockvoice_protocol.terminal.tables import SafeConsole, pluralize, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize, print_tables
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli import AsJson, Config, State, load_settings_with_options
@@ -110,7 +110,7 @@ def reread(
         plan = _estimate_cost(given, interpreter, began, journal.readings)
         _confirm_cost(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=EscapingConsole(stderr=True), transient=True) as progress:
             task = progress.add_task("reading", total=plan.utterances)
 
             def add_comparison(one: _ReadingComparison) -> None:
@@ -226,7 +226,7 @@ def _confirm_cost(plan: _CostEstimate, ask_above: float, *, yes: bool) -> None:
     """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{pluralize(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
-    SafeConsole(stderr=True, highlight=False).print(told)
+    EscapingConsole(stderr=True, highlight=False).print(told)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)
 

@@ -23,7 +23,7 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldValue
 from edge.agent.events import UtteranceDecided
 from edge.records import SAMPLE_RATE, Outcome
-from edge.understand.local.incremental import Speculation
+from edge.understand.local.incremental import SpeculationCounters
 
 _FASTEST_TO_SLOWEST = 100
 """Quantiles are computed in steps of one hundredth."""
@@ -115,7 +115,7 @@ class ClipResult:
     """Seconds of sound in the clip."""
     wall_s: float
     """Wall-clock seconds from the first frame to the last record on disk."""
-    ahead: Speculation | None = None
+    ahead: SpeculationCounters | None = None
     """The recogniser's speculation counters for this clip; None if it keeps none."""
 
     @property

@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.loader import load_closing_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines, print_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole
+from dockvoice_protocol.terminal.tables import EscapingConsole
 from edge.agent.dialogue_driver import Render, StepResult, make_dialogue_settings
 from edge.agent.parts import list_switchable_forms, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
@@ -36,7 +36,7 @@ from edge.agree.dialogue.session import DialogueSettings
 from edge.cli import Config, FormName, State, Trace, load_settings_with_options
 from edge.deliver.device_events import entry_event, make_shift_lookup
 from edge.keep.journal import Journal
-from edge.records import StoreWorkChange
+from edge.records import StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from edge.speak.wording import Phrasing
 from lab.plays import run_json_plays
@@ -182,12 +182,12 @@ class _Screen:
         self._language = language
         self._known = known
         self._phrasing = Phrasing(form, language, known)
-        self._console = SafeConsole(highlight=False, soft_wrap=True)
+        self._console = EscapingConsole(highlight=False, soft_wrap=True)
 
     def print_step(self, stepped: StepResult) -> None:
         for order in stepped.orders:
             match order:
-                case StoreWorkChange(form) if form is not None:
+                case StoreFormOrLanguageChange(form) if form is not None:
                     self._phrasing = Phrasing(self._known[form], self._language, self._known)
                     self._print_line("form", form, "dim")
                 case Say():

@@ -10,7 +10,7 @@ from edge.agent.typed_input import ReaderBySource
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.ports import Interpreter, Source, SpeechScorer, UtteranceListener, Voice
-from edge.records import Frame, StoreWorkChange, Utterance
+from edge.records import Frame, StoreFormOrLanguageChange, Utterance
 from edge.understand.panel import Panel
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
@@ -107,4 +107,4 @@ class ScriptedVoice(Voice):
 
 def alone(rules: Rules, interpreter: Interpreter, panel: Panel | None = None) -> Workplaces:
     """The one workplace of a device at which nothing changes."""
-    return Workplaces(Workplace(StoreWorkChange(rules.form.name), ReaderBySource(rules, interpreter), panel))
+    return Workplaces(Workplace(StoreFormOrLanguageChange(rules.form.name), ReaderBySource(rules, interpreter), panel))

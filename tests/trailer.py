@@ -22,7 +22,7 @@ from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, Re
 from dockvoice_protocol.signed import sign_expected_list
 from edge.deliver.device_events import REVIEW_DATA
 from inventory.dossier.dossier import NO_CLIPS, Dossier, DossierClips, build
-from inventory.dossier.visits import TrailerListVersion, TrailerRows
+from inventory.dossier.visits import PublishedTrailerList, TrailerRows
 from inventory.forms import Forms, Roles, load_forms, load_roles
 from inventory.ingest.validation import InvalidMessage, ValidMessage, validate
 from inventory.repository import Store
@@ -229,7 +229,7 @@ class Unstored:
         self.roles = load_roles(forms, ("receive",), ("damage",))
         self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
         self.heard: list[DeviceEvent] = []
-        self.lists: list[TrailerListVersion] = []
+        self.lists: list[PublishedTrailerList] = []
         self.reviews: list[Review] = []
 
     def hear(self, *events: dict[str, Any]) -> None:
@@ -239,7 +239,7 @@ class Unstored:
         self.clock.on()
         one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
         body = sign_expected_list(one, OFFICE, self.clock.now)
-        self.lists.append(TrailerListVersion(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
+        self.lists.append(PublishedTrailerList(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))

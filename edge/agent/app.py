@@ -75,7 +75,7 @@ from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import OutboxRow, Outcome, StoreWorkChange
+from edge.records import OutboxRow, Outcome, StoreFormOrLanguageChange
 from edge.understand.local.factory import find_unknown_words
 
 logger = logging.getLogger(__name__)
@@ -277,7 +277,7 @@ class Agent:
     def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
-        def switch_form_or_language(work: StoreWorkChange) -> None:
+        def switch_form_or_language(work: StoreFormOrLanguageChange) -> None:
             """Switch voice output and status to another form or language."""
             form = self._works.make_current(work).rules.form
             if speaking is not None:

@@ -62,7 +62,7 @@ from edge.records import (
     Shift,
     StandingContext,
     StoreDropped,
-    StoreWorkChange,
+    StoreFormOrLanguageChange,
     Verdict,
 )
 from edge.records.speech import AdjustVoice, PlayEarcon, Prompt, Say, StopSpeaking
@@ -324,7 +324,7 @@ class DialogueDriver:
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
         shift: Callable[[], Shift | None] = lambda: None,
-        take_up: Callable[[StoreWorkChange], None] = lambda _: None,
+        take_up: Callable[[StoreFormOrLanguageChange], None] = lambda _: None,
     ) -> None:
         """`order` is called with each order for the voice, `owed` with each committed event, `tell` after each step.
 
@@ -513,7 +513,7 @@ class DialogueDriver:
                     self._patience, self._due, self._counts = seconds, time.monotonic() + seconds, False
                 case StopTimer():
                     self._due = None
-                case StoreWorkChange():
+                case StoreFormOrLanguageChange():
                     self._take_up(order)
                 case Say() | PlayEarcon() | StopSpeaking() | AdjustVoice():
                     self._order(order)

@@ -32,7 +32,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.queries import RECORDING_PREFIX
 from edge.keep.storage import DiskFull
 from edge.ports import Source
-from edge.records import Draft, Entry, EventIds, OutboxRow, Outcome, StoreWorkChange, Utterance, Verdict
+from edge.records import Draft, Entry, EventIds, OutboxRow, Outcome, StoreFormOrLanguageChange, Utterance, Verdict
 
 INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
@@ -263,7 +263,7 @@ class Dictation:
     async def _move_to_current_workplace(self, heard: ListenedUtterance) -> ListenedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
         said, work = heard.utterance, self._works.current.work
-        if not (heard.live and self.uses_dialogue) or work == StoreWorkChange(said.form, said.language):
+        if not (heard.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(said.form, said.language):
             return heard
         await self._retry_on_full_disk(
             partial(self._executor, lambda journal: journal.set_work(said.utterance_id, work))

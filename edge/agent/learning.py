@@ -166,7 +166,7 @@ def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, languag
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def find_changes_in_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[UtteranceChange]:
+def find_verdict_changes(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[UtteranceChange]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (
         _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)

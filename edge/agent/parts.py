@@ -36,14 +36,14 @@ from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
-from edge.config import ListeningMode, ReadingSource, RecogniserKind, Settings
+from edge.config import ListeningMode, RecogniserKind, Settings, UnderstandingMode
 from edge.deliver.device_events import DerivedFieldsFunction, entry_event, make_derived_fields_function
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply_for_diagnosis
 from edge.ports import Interpreter, Source
-from edge.records import DerivedFields, Entry, EventIds, Segment, StoreWorkChange
+from edge.records import DerivedFields, Entry, EventIds, Segment, StoreFormOrLanguageChange
 from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
 from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
@@ -90,7 +90,9 @@ class Parts:
         readers = ReaderBySource(
             self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
-        return Workplaces(Workplace(StoreWorkChange(self.form.name), readers, self.panel), self.make, self.at_hand)
+        return Workplaces(
+            Workplace(StoreFormOrLanguageChange(self.form.name), readers, self.panel), self.make, self.at_hand
+        )
 
 
 def assemble_interpretation(settings: Settings, form: str | None = None, *, operator_present: bool = False) -> Parts:
@@ -191,7 +193,7 @@ class _Making:
         besides = _typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is recogniser_language(self.settings) else None
         readers = ReaderBySource(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
-        return Workplace(StoreWorkChange(form.name, language), readers, panel)
+        return Workplace(StoreFormOrLanguageChange(form.name, language), readers, panel)
 
     def _make_interpreter_and_panel(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
@@ -199,12 +201,12 @@ class _Making:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
-        if understand.mode is ReadingSource.ON_DEVICE or not (is_own or asked):
+        if understand.mode is UnderstandingMode.ON_DEVICE or not (is_own or asked):
             return self.select_recogniser(form, demands.language, own), None
         from edge.understand.factory import InterpreterArguments, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
-            seats = {"mode": ReadingSource.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
+            seats = {"mode": UnderstandingMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
@@ -223,7 +225,7 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
 
 def list_remote_languages(settings: Settings) -> tuple[str, ...]:
     """The languages with remote interpreters, except the one that operators speak; none on-device."""
-    if settings.understand.mode is ReadingSource.ON_DEVICE:
+    if settings.understand.mode is UnderstandingMode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
@@ -285,7 +287,7 @@ def _spoken_language(settings: Settings) -> str:
     asked = understand.interpreters.get(understand.first or understand.second or "")
     return (
         recogniser_language(settings).code
-        if understand.mode is ReadingSource.ON_DEVICE or asked is None
+        if understand.mode is UnderstandingMode.ON_DEVICE or asked is None
         else asked.language
     )
 

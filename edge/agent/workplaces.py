@@ -16,7 +16,7 @@ from dockvoice_protocol.records import NotUnderstoodReason, Reading
 from edge.agent.typed_input import ReaderBySource
 from edge.agree.decide import Rules
 from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
-from edge.records import StoreWorkChange, Utterance
+from edge.records import StoreFormOrLanguageChange, Utterance
 from edge.understand.panel import Panel
 
 
@@ -24,7 +24,7 @@ from edge.understand.panel import Panel
 class Workplace:
     """One form in one language."""
 
-    work: StoreWorkChange  # The form, and the language as requested; None: the device's own.
+    work: StoreFormOrLanguageChange  # The form, and the language as requested; None: the device's own.
     readers: ReaderBySource  # For speech, typed text and scans, with the rules.
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
 
@@ -95,7 +95,7 @@ class Workplaces:
 
     def get(self, form: str, language: str | None = None) -> Workplace:
         """The workplace of a loaded form in a language; None: the device's own. Raises LookupError for another form."""
-        work = StoreWorkChange(form, language)
+        work = StoreFormOrLanguageChange(form, language)
         with self._making:
             if (made := self._made.get(work)) is not None:
                 return made
@@ -119,7 +119,7 @@ class Workplaces:
         """The rules of a loaded form; None for another."""
         return self.get(form).rules if form in self.forms else None
 
-    def make_current(self, work: StoreWorkChange) -> Workplace:
+    def make_current(self, work: StoreFormOrLanguageChange) -> Workplace:
         """Make this the current workplace; without a form in `work`, the current form stays."""
         self._present = self.get(work.form or self._present.rules.form.name, work.language)
         return self._present

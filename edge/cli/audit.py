@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_e
 from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, PublicKey
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
-from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
+from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize
 from edge.cli import AsJson, Config, State, load_settings_with_options, login_name
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
@@ -200,7 +200,7 @@ def _find_unerased_event(trail: AuditTrail, event_id: str) -> TrailEvent:
 def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a progress bar, on a terminal only; the yielded function sets the number of events done."""
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = SafeConsole(stderr=True)
+    console = EscapingConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)

@@ -39,7 +39,7 @@ from edge.agent.learning import (
     add_word_to_form,
     count_unknown_phrases,
     find_changes_in_recordings,
-    find_changes_in_words,
+    find_verdict_changes,
 )
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
@@ -137,7 +137,7 @@ def _forms_add_word(
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
         past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
-        changes = find_changes_in_words(past, before, after)
+        changes = find_verdict_changes(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
             changes = [*asyncio.run(find_changes_in_recordings(past, *readers)), *changes]

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue, Reading
-from dockvoice_protocol.terminal.tables import SafeConsole
+from dockvoice_protocol.terminal.tables import EscapingConsole
 from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import DialogueStatus
@@ -71,7 +71,7 @@ def wrap_to_print_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
 
 def make_event_logger() -> _EventPrinter:
     """Make the function that logs each utterance's result without any of its words."""
-    out = SafeConsole(highlight=False, soft_wrap=True)
+    out = EscapingConsole(highlight=False, soft_wrap=True)
 
     def log_event(told: AgentEvent) -> None:
         match told:
@@ -101,7 +101,7 @@ def _capture_text(told: CaptureStopped | CaptureResumed) -> str:
 
 
 def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventPrinter:
-    console = SafeConsole(highlight=False, soft_wrap=True)
+    console = EscapingConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
     def print_event(told: AgentEvent) -> None:

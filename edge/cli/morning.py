@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import rfc3339, to_zone
 from dockvoice_protocol.records import Reading, Usage, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, pluralize, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
 from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.cli.reports import Since, parse_moment
@@ -86,7 +86,7 @@ def morning(
 
 def _progress_bar() -> AbstractContextManager[Progress]:
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = SafeConsole(stderr=True)
+    console = EscapingConsole(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import StorageFailed, Unavailable
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from edge.agent.voice_output import make_clause_cache
 from edge.cli import Config, load_settings_with_options
-from edge.config import Settings, Speak, VoiceLanguage
+from edge.config import Settings, Speak, SpokenLanguage
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from edge.speak.loudspeaker import Loudspeaker
@@ -42,7 +42,7 @@ def speak(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a WAV file (16 kHz, mono) instead.")] = None,
-    language: Annotated[VoiceLanguage | None, typer.Option(help="Over the settings file's.")] = None,
+    language: Annotated[SpokenLanguage | None, typer.Option(help="Over the settings file's.")] = None,
     config: Config = None,
 ) -> None:
     """Say a text as the device would, or play its sounds: to try the headset, the voice and the volume."""

@@ -11,13 +11,13 @@ from edge.config.models import (
     KeyHeader,
     ParserUse,
     Prices,
-    ReadingSource,
     RecogniserKind,
-    TextDetail,
     ThinkingLevel,
     TranscriberKind,
     TranscriberSettings,
+    TranscriptDetail,
     Understand,
+    UnderstandingMode,
 )
 from edge.config.sections import (
     Agree,
@@ -35,10 +35,10 @@ from edge.config.sections import (
     SettleBy,
     SoundDevice,
     Speak,
+    SpokenLanguage,
     TableName,
     Vad,
     VadKind,
     VoiceKind,
-    VoiceLanguage,
 )
 from edge.config.settings import Settings

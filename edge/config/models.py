@@ -34,7 +34,7 @@ _NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
 """Kinds whose service selects the model itself."""
 
 
-class TextDetail(StrEnum):
+class TranscriptDetail(StrEnum):
     """What a transcription service with OpenAI's API is asked for beside the text."""
 
     WORDS = "words"
@@ -64,7 +64,9 @@ class TranscriberSettings(Prices):
     kind: TranscriberKind = Field(description="how the service wants to be asked")
     client: str = Field(description="which of understand.clients it asks")
     model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
-    detail: TextDetail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
+    detail: TranscriptDetail | None = Field(
+        None, description="what to ask for beside the text; unset: by the model's name"
+    )
     hints: bool = Field(True, description="send the form's labels and units along, as words to expect")
     max_seconds: float = Field(
         _SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
@@ -327,7 +329,7 @@ class RecogniserKind(StrEnum):
     POCKETSPHINX = "pocketsphinx"
 
 
-class ReadingSource(StrEnum):
+class UnderstandingMode(StrEnum):
     """Whose reading of an utterance counts."""
 
     ON_DEVICE = "on-device"
@@ -347,7 +349,7 @@ class CurveSettings(Section):
 class Understand(Section):
     """The interpreter."""
 
-    mode: ReadingSource = Field(ReadingSource.ON_DEVICE, description="whose reading counts")
+    mode: UnderstandingMode = Field(UnderstandingMode.ON_DEVICE, description="whose reading counts")
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
@@ -390,9 +392,9 @@ class Understand(Section):
     @model_validator(mode="after")
     def _require_interpreters_of_mode(self) -> Self:
         """Require the interpreters of the mode, and a second opinion from another one than the first."""
-        if self.mode in {ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE} and self.first is None:
+        if self.mode in {UnderstandingMode.CLOUD_FIRST, UnderstandingMode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
-        if self.mode is ReadingSource.PANEL and self.first is None and self.second is None:
+        if self.mode is UnderstandingMode.PANEL and self.first is None and self.second is None:
             raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
         if self.fallback and self.first is None:
             raise ValueError("fallback is set, but first is not; name first the one that is asked first")

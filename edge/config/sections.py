@@ -231,7 +231,7 @@ class ReadbackPolicy(StrEnum):
     UNSURE = "unsure"
 
 
-class VoiceLanguage(StrEnum):
+class SpokenLanguage(StrEnum):
     """The languages that prompts and readbacks are spoken in."""
 
     _ignore_ = ["_members", "_code"]  # noqa: RUF012 - as Enum has it
@@ -245,7 +245,7 @@ class Speak(Section):
 
     enabled: bool | Literal["auto"] = Field("auto", description="auto: whenever there is a speaker to be heard")
     device: SoundDevice = Field(None, description="sounddevice's name or number of the speaker; unset: the default")
-    language: VoiceLanguage = Field(VoiceLanguage(OWN), description="the language of prompts and readbacks")
+    language: SpokenLanguage = Field(SpokenLanguage(OWN), description="the language of prompts and readbacks")
     read_back: ReadbackPolicy = Field(
         ReadbackPolicy.ALWAYS, description="which entries are read back, beside the sound that tells"
     )

@@ -22,8 +22,8 @@ from edge.config.models import (
     ClientSettings,
     InterpreterKind,
     InterpreterSettings,
-    ReadingSource,
     Understand,
+    UnderstandingMode,
 )
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, MicrophoneWatch, Scan, Speak, Workdays
 
@@ -120,7 +120,7 @@ class Settings(LayeredSettings):
 def _first_is_no_cascade_fault(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
-    if understand.mode is ReadingSource.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
+    if understand.mode is UnderstandingMode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
         told = (
             f"is {understand.first!r}, of kind {first.kind}, but mode is cascade; name a cascade, or set another mode"
         )

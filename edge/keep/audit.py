@@ -189,7 +189,7 @@ class AuditTrail:
         with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(hash_chain.format_acknowledgement(one))
+                file.write(hash_chain.format_fault_acknowledgement(one))
                 file.flush()
                 os.fsync(file.fileno())
             sync_directory(self.directory)

@@ -12,7 +12,7 @@ from dockvoice_protocol.records import Act, ShiftChange, ShiftEvent
 from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
-from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, StoreWorkChange
+from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, StoreFormOrLanguageChange
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Events that the inventory does not have, and does not wait for."""
@@ -47,7 +47,7 @@ class _KeptDialogue:
     draft: Draft | None  # The open draft.
     operator: str | None  # Signed on.
     context: StandingContext = NOTHING_STANDS  # Said once for all entries.
-    work: StoreWorkChange | None = None  # The chosen form and language; None before any choice.
+    work: StoreFormOrLanguageChange | None = None  # The chosen form and language; None before any choice.
 
 
 class DialogueRecord:
@@ -59,7 +59,7 @@ class DialogueRecord:
     def load_state(self) -> _KeptDialogue:
         """The dialogue's state that the last turn stored."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
-        work = None if row["work"] is None else StoreWorkChange(**json.loads(row["work"]))
+        work = None if row["work"] is None else StoreFormOrLanguageChange(**json.loads(row["work"]))
         return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
@@ -89,7 +89,7 @@ class DialogueRecord:
         # After the draft, which may contain it: updating the draft releases the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
-    def save_work(self, work: StoreWorkChange) -> None:
+    def save_work(self, work: StoreFormOrLanguageChange) -> None:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 

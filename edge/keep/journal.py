@@ -61,7 +61,7 @@ from edge.records import (
     ReviewChange,
     StandingContext,
     StoreDropped,
-    StoreWorkChange,
+    StoreFormOrLanguageChange,
     Utterance,
     Verdict,
 )
@@ -253,7 +253,7 @@ class Journal(JournalReader):
             raise
         return self._move_to_final_path(utterance, recording)
 
-    def set_work(self, utterance_id: str, work: StoreWorkChange) -> None:
+    def set_work(self, utterance_id: str, work: StoreFormOrLanguageChange) -> None:
         """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
@@ -367,7 +367,7 @@ class Journal(JournalReader):
                     case Commit(agreed, verdict):
                         entry = self.queries.make_entry(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
-                    case StoreWorkChange():
+                    case StoreFormOrLanguageChange():
                         self.dialogue.save_work(order)
             self.dialogue.save_state(draft, operator, context)
         return owed

@@ -29,7 +29,7 @@ from edge.records.entry import (
     StandingContext,
     StandingEntry,
     StoreDropped,
-    StoreWorkChange,
+    StoreFormOrLanguageChange,
     Verdict,
     Workday,
 )

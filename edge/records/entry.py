@@ -336,11 +336,11 @@ class StoreDropped:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreWorkChange:
+class StoreFormOrLanguageChange:
     """Store a change of the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
 
 
-DurableOrder = Note | Park | Commit | StoreDropped | ShiftEvent | StoreWorkChange
+DurableOrder = Note | Park | Commit | StoreDropped | ShiftEvent | StoreFormOrLanguageChange

@@ -18,7 +18,7 @@ from enum import StrEnum
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, TurnExpectation, Usage
-from edge.config import Prices, ReadingSource
+from edge.config import Prices, UnderstandingMode
 from edge.ports import Interpreter, UtteranceListener
 from edge.records import Utterance
 from edge.understand.prices import Budget, with_cost
@@ -58,7 +58,7 @@ class Member:
 class PanelSettings:
     """The mode of a panel, its delays, and the confidence that it requires."""
 
-    mode: ReadingSource
+    mode: UnderstandingMode
     deadline_s: float
     hedge_s: float | None  # With no answer after so long another request is sent; None: never.
     sure_from: float  # The confidence that `agree` demands.
@@ -134,7 +134,7 @@ class Panel(Interpreter):
     def listen(self) -> _Listening:
         """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
-        second = self._second if self._terms.mode is ReadingSource.PANEL else None
+        second = self._second if self._terms.mode is UnderstandingMode.PANEL else None
         asked = {PanelRole.FIRST: next(iter(self._first), None), PanelRole.SECOND: second}
         ears = {seat: one.interpreter.listen() for seat, one in asked.items() if one is not None}
         return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **ears})

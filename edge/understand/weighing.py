@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, ScanFault
-from edge.config import ReadingSource
+from edge.config import UnderstandingMode
 from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
@@ -43,7 +43,7 @@ class PanelRole(IntEnum):
 
 def weigh(
     opinions: Mapping[PanelRole, Reading],
-    mode: ReadingSource,
+    mode: UnderstandingMode,
     form: Form,
     sure_from: float,
     *,
@@ -58,26 +58,26 @@ def weigh(
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    if mode is ReadingSource.PANEL:
+    if mode is UnderstandingMode.PANEL:
         reading = _merge_agreed(_first_reading_of_each_model(came), form, sure_from)
     else:
         reading = _check_against_device(came[0], opinions.get(PanelRole.ON_DEVICE), sure_from)
-    others = tuple(came) if len(came) > 1 or mode is ReadingSource.PANEL else ()
+    others = tuple(came) if len(came) > 1 or mode is UnderstandingMode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
-def is_settled(opinions: Mapping[PanelRole, Reading], mode: ReadingSource, form: Form, sure_from: float) -> bool:
+def is_settled(opinions: Mapping[PanelRole, Reading], mode: UnderstandingMode, form: Form, sure_from: float) -> bool:
     """Whether further readings could not change the result, so that the panel need not wait.
 
     In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
-        case ReadingSource.ON_DEVICE:
+        case UnderstandingMode.ON_DEVICE:
             return PanelRole.ON_DEVICE in opinions
-        case ReadingSource.CLOUD_FIRST | ReadingSource.CASCADE:
+        case UnderstandingMode.CLOUD_FIRST | UnderstandingMode.CASCADE:
             first = opinions.get(PanelRole.FIRST)
             return first is not None and (first.not_understood is not None or PanelRole.ON_DEVICE in opinions)
-        case ReadingSource.PANEL:
+        case UnderstandingMode.PANEL:
             ears = _first_reading_of_each_model([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 

@@ -229,7 +229,7 @@ def _store_and_publish(
 
 def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
-    if not context.token.grants_site(context.parameters.site) and context.parameters.site not in fleet.load_sites(
+    if not context.token.names_site(context.parameters.site) and context.parameters.site not in fleet.load_sites(
         transaction
     ):
         raise Problem(

@@ -85,7 +85,7 @@ class Token:
         """Whether the token has the scope at the site."""
         return max(self.grants.get(site, 0), self.grants.get(_EVERY, 0)) >= scope
 
-    def grants_site(self, site: str) -> bool:
+    def names_site(self, site: str) -> bool:
         """Whether it was granted this site by name."""
         return site in self.grants
 

@@ -296,7 +296,7 @@ def _stock_added(came: TrailEvent) -> StockMove | None:
 
     event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
-    its = stock.make_quantity_columns(said["fields"]) if "fields" in said else None
+    its = stock.to_stock_move_values(said["fields"]) if "fields" in said else None
     if its is None:
         return None
     site, device = event["source"].split("/")[2::2]

@@ -18,9 +18,15 @@ from rich.table import Table
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
-from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, KnownFaults, format_acknowledgement
+from dockvoice_protocol.hash_chain import (
+    Acknowledgement,
+    BadEvent,
+    DefectKind,
+    KnownFaults,
+    format_fault_acknowledgement,
+)
 from dockvoice_protocol.instants import rfc3339
-from dockvoice_protocol.terminal.tables import SafeConsole, configure_logging, pluralize, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, configure_logging, pluralize, print_tables
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
@@ -238,7 +244,7 @@ def audit_acknowledge(
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
         with plain_file.open_owner_only(file, "a") as kept:
-            kept.write(format_acknowledgement(word).encode())
+            kept.write(format_fault_acknowledgement(word).encode())
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
     typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.message}")
@@ -255,7 +261,7 @@ def _audit_with_progress(
 ) -> audit.AuditReport:
     """Audit one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
-    console = SafeConsole(stderr=True)
+    console = EscapingConsole(stderr=True)
     with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{of.site}/{of.device}", total=of.handled)
         tell = lambda done: bar.update(task, completed=done)  # noqa: E731

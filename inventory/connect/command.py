@@ -309,11 +309,11 @@ def _require_state_and_print(found: Any, state: DocumentState, message: str) -> 
 def _load_settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
-    from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `--help` must not import the settings
+    from inventory.connect.settings import settings_class_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
     inventory = settings_of(config, database=database)
     path = file or _find_settings_file(name, config)
-    return load_settings(settings_of_kind(_read_kind(path) or name, path), path), inventory, path
+    return load_settings(settings_class_of_kind(_read_kind(path) or name, path), path), inventory, path
 
 
 def _find_settings_file(name: str, config: Path | None) -> Path:

@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.connect.ledger import DuePosting, Ledger
-from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, ReversalReason, Unset
+from inventory.connect.ports import (
+    Away,
+    Connector,
+    Declined,
+    Document,
+    DocumentState,
+    Posting,
+    ReversalReason,
+    SettingMissing,
+)
 from inventory.records import PostingState
 
 _MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
@@ -119,7 +128,7 @@ class PostingLoop:
             try:
                 settled += self._settle_or_postpone(owed)
                 in_a_row = 0
-            except Unset as why:
+            except SettingMissing as why:
                 failed, in_a_row = failed + 1, 0
                 self._record_failure(owed, str(why), settings=True)
             except Declined as why:

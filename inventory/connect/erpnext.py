@@ -33,7 +33,7 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     ReversalReason,
-    Unset,
+    SettingMissing,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, HttpAnswer, shorten_to_line
@@ -250,7 +250,9 @@ class ErpNext:
 
     def _damaged_warehouse(self) -> str:
         if self._settings.damaged is None:
-            raise Unset(DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
+            raise SettingMissing(
+                DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in ERPNext"
+            )
         return self._settings.damaged
 
     # Reversing
@@ -366,7 +368,7 @@ class ErpNext:
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == _NAMES_NOTHING:
-            return Unset(DeclineReason.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
+            return SettingMissing(DeclineReason.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
         return Declined(_WHY.get(exception, DeclineReason.OTHER), message)
 
 

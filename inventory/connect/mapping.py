@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from inventory.connect.ports import Declined, DeclineReason, Posting, Unset
+from inventory.connect.ports import Declined, DeclineReason, Posting, SettingMissing
 
 
 def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal]:
@@ -29,24 +29,26 @@ def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal
 
 
 def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
-    """The other system's name of the unit, looked up for this item first; None without a unit. Raises Unset."""
+    """The other system's name of the unit, looked up for this item first; None: no unit. Raises SettingMissing."""
     if posting.unit is None:
         return None
     for name in (f"{posting.item} {posting.unit}", posting.unit):
         if name in units:
             return units[name]
-    raise Unset(DeclineReason.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
+    raise SettingMissing(DeclineReason.UNIT_UNKNOWN, f"{posting.unit}: units does not say what it is called there")
 
 
 def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
-    """The other system's name of the place; None: the order's own. Raises Unset.
+    """The other system's name of the place; None: the order's own. Raises SettingMissing.
 
-    Without configured places a door is only an entrance, and not mapped. With some, one that is missing raises Unset.
+    Without configured places a door is only an entrance, and not mapped; with some, a missing one raises it.
     """
     if posting.place is None or not places:
         return None
     if posting.place not in places:
-        raise Unset(DeclineReason.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there")
+        raise SettingMissing(
+            DeclineReason.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there"
+        )
     return places[posting.place]
 
 

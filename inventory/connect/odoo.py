@@ -35,7 +35,7 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     ReversalReason,
-    Unset,
+    SettingMissing,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, shorten_to_line
@@ -200,7 +200,9 @@ class _OdooNames:
         unit = unit_of(posting, self._settings.units)
         if unit is None:
             raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
-        none = lambda message: Unset(DeclineReason.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
+        none = lambda message: SettingMissing(  # noqa: E731
+            DeclineReason.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}"
+        )
         return int(self._find_one(_UOM, [["name", "=", unit]], ["name"], none)["id"])
 
     def find_location_of(self, posting: Posting, picking: _Record) -> int:
@@ -211,12 +213,14 @@ class _OdooNames:
     def find_damaged_location(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
-            raise Unset(DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
+            raise SettingMissing(
+                DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in Odoo"
+            )
         return self._find_location(self._settings.damaged)
 
     def _find_location(self, name: str) -> int:
         said = f"the location {name!r}, which the settings name, "
-        none = lambda message: Unset(DeclineReason.PLACE_UNKNOWN, said + message)  # noqa: E731
+        none = lambda message: SettingMissing(DeclineReason.PLACE_UNKNOWN, said + message)  # noqa: E731
         return int(self._find_one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def find_or_create_package(self, pallet: str) -> int:

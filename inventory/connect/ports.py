@@ -231,7 +231,7 @@ class Declined(DockvoiceError):
         self.why = why
 
 
-class Unset(Declined):
+class SettingMissing(Declined):
     """The connector's settings lack something for this posting: only their administrator must look.
 
     It is retried, and posted once the settings have it: neither the entry nor the pallet is wrong.

@@ -78,7 +78,7 @@ def connector_kinds() -> dict[str, EntryPoint]:
     return {one.name: one for one in sorted(entry_points(group=_GROUP))}
 
 
-def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
+def settings_class_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
     """The settings class of a kind named by the file at `path`. Raises Misconfigured."""
     installed = connector_kinds()
     if kind not in installed:

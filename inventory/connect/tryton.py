@@ -29,7 +29,7 @@ from inventory.connect.ports import (
     PulledItem,
     PulledUnit,
     ReversalReason,
-    Unset,
+    SettingMissing,
 )
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton_rpc import (
@@ -194,13 +194,13 @@ class Tryton:
         code = self._settings.supplier
         if code is None:
             named = f"pallet {posting.pallet}" if posting.pallet else "it"
-            raise Unset(
+            raise SettingMissing(
                 DeclineReason.ORDER_UNKNOWN,
                 f"{named} is announced on no open supplier shipment there, and [tryton] supplier names no party",
             )
         found = self._books.parties(code)
         if len(found) != 1:
-            raise Unset(
+            raise SettingMissing(
                 DeclineReason.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there"
             )
         factor = next(one.factor for one in self._books.units() if one.id == line.product.unit)

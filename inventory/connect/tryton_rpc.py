@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.ports import Away, Declined, DeclineReason, Posting, Unset
+from inventory.connect.ports import Away, Declined, DeclineReason, Posting, SettingMissing
 from inventory.connect.web import Address
 
 _CONNECT_S = 5.0  # Timeout for connecting.
@@ -313,7 +313,9 @@ class TrytonLookups:
         odd = [f"{posting.damaged} damaged"] if posting.damaged else []
         odd += [posting.exception] if posting.exception else []
         if odd and policy is None:
-            raise Unset(DeclineReason.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them")
+            raise SettingMissing(
+                DeclineReason.OTHER, f"{', '.join(odd)}: [tryton] damaged does not say what becomes of them"
+            )
         if odd and policy == "decline":
             raise Declined(
                 DeclineReason.OTHER, f"{', '.join(odd)}: look at the pallet; [tryton] damaged wants a person to"
@@ -350,12 +352,14 @@ class TrytonLookups:
             raise Declined(DeclineReason.UNIT_UNKNOWN, "says no unit; correct the entry")
         name = units.get(f"{product.code} {code}") or units.get(code)
         if name is None:
-            raise Unset(
+            raise SettingMissing(
                 DeclineReason.UNIT_UNKNOWN, f"unit {code} of {product.code}: [tryton] units does not say what it is"
             )
         found = [one for one in self.units() if one.name == name]
         if not found:
-            raise Unset(DeclineReason.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there")
+            raise SettingMissing(
+                DeclineReason.UNIT_UNKNOWN, f"unit {name!r}, which [tryton] units names: there is none there"
+            )
         unit = found[0]
         if unit.category != product.category:
             raise Declined(DeclineReason.UNIT_UNKNOWN, f"{name!r} cannot be converted into the unit of {product.code}")
@@ -382,10 +386,10 @@ class TrytonLookups:
         if code is None and place is None:
             raise Declined(DeclineReason.PLACE_UNKNOWN, "says no dock or door")
         if code is None:
-            raise Unset(DeclineReason.PLACE_UNKNOWN, f"{place}: [tryton] places does not say what it is")
+            raise SettingMissing(DeclineReason.PLACE_UNKNOWN, f"{place}: [tryton] places does not say what it is")
         found = self._session.search("stock.location", [["code", "=", code], ["type", "=", "storage"]], ("code",))
         if len(found) != 1:
-            raise Unset(
+            raise SettingMissing(
                 DeclineReason.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there"
             )
         return int(found[0]["id"])

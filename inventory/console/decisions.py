@@ -42,7 +42,7 @@ class Decision:
     sent_at: datetime | None  # When the broker confirmed it.
     trouble: str | None  # The error of the last attempt to publish it.
 
-    def may_be_repeated(self, now: datetime) -> bool:
+    def may_be_decided_anew(self, now: datetime) -> bool:
         """Whether another decision is allowed, since this one was published _RETRY_AFTER ago without an answer."""
         return self.sent_at is not None and now - self.sent_at >= _RETRY_AFTER
 
@@ -94,7 +94,7 @@ def record_decision(
 ) -> None:
     """Insert a decision, and its message into the outbox. Raises AlreadyDecided."""
     before = load_latest_decisions(transaction, [review]).get(review.event_id)
-    if before is not None and not before.may_be_repeated(now):
+    if before is not None and not before.may_be_decided_anew(now):
         raise AlreadyDecided(before)
     row = {
         "site": review.site,

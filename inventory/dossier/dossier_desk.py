@@ -68,7 +68,7 @@ class DossierStore:
                     log.warning("dossier of trailer %s: %s", row.subject, error)
                     self.outbox.record_failure([row.id], error)
         if found is not None and found <= written:
-            self.issues.note_looked(arrival)
+            self.issues.note_checked_up_to(arrival)
 
     def _try_write(self, site: str, trailer: str) -> str | None:
         """Write the trailer's dossiers; return the error, if any."""

@@ -12,7 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from inventory.dossier.visits import TrailerRows, Visit, find_unwritten, load_rows, load_sites_of_trailer
+from inventory.dossier.visits import (
+    TrailerRows,
+    Visit,
+    find_closings_without_latest_dossier,
+    load_rows,
+    load_sites_of_trailer,
+)
 from inventory.forms import Roles, field_names_with_role
 from inventory.records import event_data_or_empty
 from inventory.store import outbox
@@ -131,14 +137,14 @@ class DossierVersions:
                 has_one if check_open_reviews else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
             )
             known = [((row.site, row.trailer), row.waits) for row in transaction.execute(has_one)]
-            due = {at for at, waits in known if at in found or (check_open_reviews and waits)} | find_unwritten(
-                transaction, roles
-            )
+            due = {
+                at for at, waits in known if at in found or (check_open_reviews and waits)
+            } | find_closings_without_latest_dossier(transaction, roles)
             work = [(site, "", trailer) for site, trailer in sorted(due)]
             outbox.insert_work(transaction, MessageKind.DOSSIER, work, self._now())
         return due, newest
 
-    def note_looked(self, arrival: int) -> None:
+    def note_checked_up_to(self, arrival: int) -> None:
         """Record that all events up to here are checked and written."""
         with self._transaction() as transaction:
             if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:

@@ -36,7 +36,7 @@ class _TurnedDown:
 
 
 @dataclass(frozen=True, slots=True)
-class TrailerListVersion:
+class PublishedTrailerList:
     """A published list of the trailer."""
 
     version: int
@@ -53,7 +53,7 @@ class Visit:
     after: DeviceEvent | None
     closing: DeviceEvent | None
     said: list[DeviceEvent] = field(default_factory=list)
-    lists: list[TrailerListVersion] = field(default_factory=list)
+    lists: list[PublishedTrailerList] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     refused: list[_TurnedDown] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class TrailerRows:
     roles: Roles
     story: EntryHistory
     bodies: dict[str, bytes] = field(repr=False)  # The body of each event, as received.
-    lists: list[TrailerListVersion]
+    lists: list[PublishedTrailerList]
     reviews: list[Review]
     refused: list[_TurnedDown]
     gaps: list[DeviceProgress]  # Devices of the site with missing events.
@@ -226,8 +226,8 @@ def _load_rows_with_versions(transaction: Connection, trailers: Collection[str],
 
 def _load_lists(
     transaction: Connection, places: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], list[TrailerListVersion]]:
-    found: dict[tuple[str, str], list[TrailerListVersion]] = {at: [] for at in places}
+) -> dict[tuple[str, str], list[PublishedTrailerList]]:
+    found: dict[tuple[str, str], list[PublishedTrailerList]] = {at: [] for at in places}
     each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
     for one in load_published_lists(transaction, each):
         found[each[one.expected.site, str(one.expected.place)]].append(_to_listed(one))
@@ -298,12 +298,12 @@ def _replaces(body: str) -> str | None:
     return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
 
 
-def _to_listed(one: PublishedList) -> TrailerListVersion:
+def _to_listed(one: PublishedList) -> PublishedTrailerList:
     if one.body is None:
-        return TrailerListVersion(
+        return PublishedTrailerList(
             one.expected.version, one.written_at, unsigned_expected_list(one.expected, one.written_at), None
         )
-    return TrailerListVersion(
+    return PublishedTrailerList(
         one.expected.version, moment(parse_event_or_empty(one.body)["time"]), one.body.encode(), one.public_key
     )
 
@@ -339,7 +339,7 @@ def _is_well_formed(event: dict[str, Any]) -> bool:
 
 
 def _load_reviews(
-    transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[TrailerListVersion]
+    transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[PublishedTrailerList]
 ) -> list[Review]:
     """The trailer's reviews: they name it, became its entries, or are open and of a pallet announced for it."""
     entered = {one.id for one in story.said}
@@ -355,7 +355,7 @@ def _load_reviews(
     return found
 
 
-def find_unwritten(transaction: Connection, roles: Roles) -> set[tuple[str, str]]:
+def find_closings_without_latest_dossier(transaction: Connection, roles: Roles) -> set[tuple[str, str]]:
     """Site and trailer of each current closing whose latest dossier version was not written."""
     closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
     wanted = (

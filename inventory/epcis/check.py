@@ -136,7 +136,7 @@ class Checker:
         """Forget an event that `learn` remembered."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
-    def is_known_event(self, event: _Json) -> bool | None:
+    def compare_with_known_event(self, event: _Json) -> bool | None:
         """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
@@ -161,7 +161,7 @@ class Checker:
         for at, event in enumerate(events):
             if isinstance(event, dict) and isinstance(name := event.get("eventID"), str):
                 told = (name, "errorDeclaration" in event)
-                if told in seen or self.is_known_event(event) is False:
+                if told in seen or self.compare_with_known_event(event) is False:
                     again = "; only its error declaration may have the same" if not told[1] else ""
                     yield _Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
                 else:

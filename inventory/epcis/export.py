@@ -290,8 +290,8 @@ class Export:
         """Yield the EPCIS events to write."""
         for one in came:
             became = self._history.translate(one)
-            new = [event for event in became.events if self._checker.is_known_event(event) is not True]
-            not_known = [event for event in new if self._checker.is_known_event(event) is None]
+            new = [event for event in became.events if self._checker.compare_with_known_event(event) is not True]
+            not_known = [event for event in new if self._checker.compare_with_known_event(event) is None]
             unsound = list(self._find_breaches(new))
             reasons = [*became.refusals, *unsound]
             self._count(one, became, reasons)
@@ -319,7 +319,7 @@ class Export:
     def _find_breaches(self, new: Iterable[EpcisEvent]) -> Iterator[ExportObstacle]:
         """Why events may not be written: they contradict an earlier document, or break a rule."""
         for event in new:
-            if self._checker.is_known_event(event) is False:
+            if self._checker.compare_with_known_event(event) is False:
                 told = f"{event['eventID']} was exported before and said something else; has the mapping changed?"
                 yield ExportObstacle(
                     ObstacleCode.OTHERWISE, f"{told} Say it right in the mapping as it was then, or correct the entry"

@@ -13,7 +13,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.records import FieldValue
-from inventory.ingest.rule import AppliedBefore, DeviceState, EventEffect, decide_change, replaced_state, uses_no_number
+from inventory.ingest.rule import (
+    AcceptedWrite,
+    AppliedBefore,
+    DeviceState,
+    decide_change,
+    replaced_state,
+    uses_no_number,
+)
 from inventory.records import Applied, Early, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews import continuity, flags
 from inventory.store import stock
@@ -47,7 +54,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _load_earlier_outcome(transaction, event)
     decision = decide_change(event, device, before)
-    became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, EventEffect) else decision
+    became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, AcceptedWrite) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
     if isinstance(became, Applied) and isinstance(event, Event):
@@ -109,7 +116,7 @@ def _load_earlier_outcome(transaction: Connection, event: Event | InvalidEvent) 
 
 
 def _apply_in_savepoint(
-    transaction: Connection, event: Event | InvalidEvent, change: EventEffect, now: datetime
+    transaction: Connection, event: Event | InvalidEvent, change: AcceptedWrite, now: datetime
 ) -> Applied | Refused:
     """Write the change within a savepoint, all or nothing; a Refused if the event cannot be stored.
 
@@ -118,7 +125,7 @@ def _apply_in_savepoint(
     assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
     savepoint = transaction.begin_nested()
     try:
-        if change is EventEffect.RECORD:
+        if change is AcceptedWrite.RECORD:
             transaction.execute(insert(events).values(event_row(event, _ARRIVAL[transaction.dialect.name], now)))
         else:
             filled = update(events).where(*_match_event(events, event))

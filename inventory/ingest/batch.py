@@ -22,7 +22,14 @@ from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE_ERRORS, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
-from inventory.ingest.rule import AppliedBefore, DeviceState, EventEffect, decide_change, replaced_state, uses_no_number
+from inventory.ingest.rule import (
+    AcceptedWrite,
+    AppliedBefore,
+    DeviceState,
+    decide_change,
+    replaced_state,
+    uses_no_number,
+)
 from inventory.records import (
     Applied,
     Buffered,
@@ -216,8 +223,8 @@ class _Batch:
         match decision:
             case Early() if not continuity.is_number_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
-            case EventEffect() | Refused() if device.advances(event):
-                seal = continuity.parse_links(event.body)
+            case AcceptedWrite() | Refused() if device.advances(event):
+                seal = continuity.parse_chain_members(event.body)
                 return (
                     self._queue_applied_or_refused(one, device, decision, seal)
                     if self._continues_chain_and_has_no_rule(event, device, seal)
@@ -238,7 +245,7 @@ class _Batch:
         return continuity.continues_chain(device.link, seal) and not ruled
 
     def _queue_applied_or_refused(
-        self, one: _BatchEvent, device: _Device, decision: EventEffect | Refused, seal: Links
+        self, one: _BatchEvent, device: _Device, decision: AcceptedWrite | Refused, seal: Links
     ) -> Applied | Refused:
         event = one.event
         refusal = decision if isinstance(decision, Refused) else self._register_entry_changes(one)
@@ -254,7 +261,7 @@ class _Batch:
         return Applied(device.handled)
 
     def _answer_repeated_without_writing(
-        self, one: _BatchEvent, device: _Device, decision: EventEffect | Duplicate | Refused | Early
+        self, one: _BatchEvent, device: _Device, decision: AcceptedWrite | Duplicate | Refused | Early
     ) -> Outcome | None:
         """The outcome of a repeated event; None if something must be written as well."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):

@@ -45,7 +45,7 @@ class AppliedBefore:
     body: str
 
 
-class EventEffect(Enum):
+class AcceptedWrite(Enum):
     """What an accepted event writes: an entry, or withheld content."""
 
     RECORD = "record"
@@ -54,7 +54,7 @@ class EventEffect(Enum):
 
 def decide_change(
     event: Event | InvalidEvent, device: DeviceState, before: AppliedBefore | Refused | None
-) -> EventEffect | Duplicate | Refused | Early:
+) -> AcceptedWrite | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""
     if isinstance(before, AppliedBefore):
         return _decide_repeated(event, before)
@@ -66,10 +66,10 @@ def decide_change(
         return Refused(("another_instance",))
     if event.sequence > device.handled + 1:
         return Early(expected=device.handled + 1)
-    return Refused(event.reasons) if isinstance(event, InvalidEvent) else EventEffect.RECORD
+    return Refused(event.reasons) if isinstance(event, InvalidEvent) else AcceptedWrite.RECORD
 
 
-def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> EventEffect | Duplicate | Refused:
+def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> AcceptedWrite | Duplicate | Refused:
     if before.body.encode() == event.body:
         return Duplicate()
     if isinstance(event, InvalidEvent):
@@ -77,7 +77,7 @@ def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> Even
     # The content replaces the withheld record, in whichever order they arrive.
     if event.type == WITHHELD or json.loads(before.body) == json.loads(event.body):
         return Duplicate()
-    return EventEffect.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
+    return AcceptedWrite.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
 
 
 def replaced_state(event: Event, state: str | None) -> str | Refused:

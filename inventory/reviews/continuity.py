@@ -41,7 +41,7 @@ class Links(NamedTuple):
     link: str | None
 
 
-def parse_links(body: str | bytes) -> Links:
+def parse_chain_members(body: str | bytes) -> Links:
     """Parse the chain members of an event."""
     try:
         said = from_json(body)
@@ -73,7 +73,7 @@ def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number
             break
         wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
         for row in many.select_by_keys(transaction, wanted, table, ["site", "device", "sequence"], lacking):
-            found[row.site, row.device, row.sequence] = parse_links(row.body).link
+            found[row.site, row.device, row.sequence] = parse_chain_members(row.body).link
         lacking -= found.keys()
     return found
 
@@ -81,7 +81,7 @@ def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number
 def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, last_handled: int, now: datetime) -> None:
     """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, last_handled)
-    if continues_chain(load_links(transaction, [at]).get(at), parse_links(event.body)):
+    if continues_chain(load_links(transaction, [at]).get(at), parse_chain_members(event.body)):
         return
     before = _find_event_id(transaction, at)
     log.warning(

@@ -40,12 +40,12 @@ StockMove = dict[str, Any]
 
 def make_added_move(event: Event, now: datetime, arrival: int | None) -> StockMove | None:
     """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
-    if (its := make_quantity_columns(event.fields or {})) is None:
+    if (its := to_stock_move_values(event.fields or {})) is None:
         return None
     return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
-def make_quantity_columns(fields: Mapping[str, FieldValue]) -> StockMove | None:
+def to_stock_move_values(fields: Mapping[str, FieldValue]) -> StockMove | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(_COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:

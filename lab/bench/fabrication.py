@@ -22,7 +22,7 @@ import httpx
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.config import ReadingSource, Settings
+from edge.config import Settings, UnderstandingMode
 from edge.records import Outcome
 from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, ClipResult, Mark, read_manifest
@@ -51,7 +51,7 @@ class FabricationResult:
     asked: int
 
 
-def settings_with_standin(url: str, mode: ReadingSource, models: Path | None = None) -> Settings:
+def settings_with_standin(url: str, mode: UnderstandingMode, models: Path | None = None) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
@@ -71,9 +71,9 @@ def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> I
     set_behaviour(url, None)
     honest = [
         _read_identifiers(result)
-        for result in evaluate_clips_with(settings_with_standin(url, ReadingSource.CLOUD_FIRST), clips)
+        for result in evaluate_clips_with(settings_with_standin(url, UnderstandingMode.CLOUD_FIRST), clips)
     ]
-    for mode in (ReadingSource.CLOUD_FIRST, ReadingSource.PANEL):
+    for mode in (UnderstandingMode.CLOUD_FIRST, UnderstandingMode.PANEL):
         set_behaviour(url, {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed})
         yield _count_fabrications(mode, honest, evaluate_clips_with(settings_with_standin(url, mode), clips))
 
@@ -84,7 +84,7 @@ def evaluate_clips_with(settings: Settings, clips: Sequence[Clip]) -> tuple[Clip
 
 
 def _count_fabrications(
-    mode: ReadingSource, honest: Sequence[list[_Ids]], results: Sequence[ClipResult]
+    mode: UnderstandingMode, honest: Sequence[list[_Ids]], results: Sequence[ClipResult]
 ) -> FabricationResult:
     """Count the clips with invented identifiers, those recorded with them, and all by mark."""
     marks = [result.mark for result in results]

@@ -38,10 +38,10 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.understand.local import vosk
-from edge.understand.local.incremental import Speculation
+from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
-from lab.bench.pipelines import FixedPause, TurnPipeline, TurnRecogniser, installed_pipelines
+from lab.bench.pipelines import FixedPause, SinglePassTurnRecogniser, TurnPipeline, installed_pipelines
 from lab.bench.recogniser import resident_mb
 from lab.floor import BaselineRecogniser
 from lab.noises import generate_noise, to_pcm16
@@ -177,7 +177,9 @@ def main() -> None:
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
     memory = _Memory(started, loaded, max(memory_mb))
-    speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
+    speculation = (
+        parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else SpeculationCounters()
+    )
     if asked.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})})
@@ -221,7 +223,7 @@ async def _measure_other_pipeline(
     pipeline: TurnPipeline, baseline: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> RecognitionCost:
     """Detect turns with another pipeline and recognise each once; return the CPU cost."""
-    recogniser = TurnRecogniser(baseline)
+    recogniser = SinglePassTurnRecogniser(baseline)
     samples = turns = 0
     began = time.process_time()
     for source in sources:
@@ -234,7 +236,9 @@ async def _measure_other_pipeline(
     return RecognitionCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[RecognitionCost], speculation: Speculation) -> None:
+def _print_figures(
+    parts: Parts, memory: _Memory, heard: Sequence[RecognitionCost], speculation: SpeculationCounters
+) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")

@@ -15,26 +15,30 @@ from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
 
-from edge.config import ReadingSource, Settings
+from edge.config import Settings, UnderstandingMode
 from edge.records import Outcome
 from lab.bench.fabrication import evaluate_clips_with, run_standin, set_behaviour, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
-_MODES = (ReadingSource.ON_DEVICE, ReadingSource.CLOUD_FIRST, ReadingSource.PANEL)
+_MODES = (UnderstandingMode.ON_DEVICE, UnderstandingMode.CLOUD_FIRST, UnderstandingMode.PANEL)
 
 _HUNDREDTHS = 100
 
 _ALLOWED_MS = 50
 """Allowance beyond the deadline: for the decision and the record on disk."""
 
-_COLOURS = {ReadingSource.ON_DEVICE: "#2a9d8f", ReadingSource.CLOUD_FIRST: "#e9a23b", ReadingSource.PANEL: "#264653"}
+_COLOURS = {
+    UnderstandingMode.ON_DEVICE: "#2a9d8f",
+    UnderstandingMode.CLOUD_FIRST: "#e9a23b",
+    UnderstandingMode.PANEL: "#264653",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _WaitTimes:
     """The wait times in one mode."""
 
-    mode: ReadingSource
+    mode: UnderstandingMode
     ms: list[float]
     """Milliseconds from the end of each utterance to the record on disk, sorted."""
     decided_alone: int
@@ -52,7 +56,7 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
     The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
     set_behaviour(url, None)
-    _decision_waits(settings_with_standin(url, ReadingSource.CLOUD_FIRST), clips)
+    _decision_waits(settings_with_standin(url, UnderstandingMode.CLOUD_FIRST), clips)
     for mode in _MODES:
         set_behaviour(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         wanted = settings_with_standin(url, mode)
@@ -60,7 +64,9 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
         yield _measure_waits_in_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _measure_waits_in_mode(mode: ReadingSource, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
+def _measure_waits_in_mode(
+    mode: UnderstandingMode, settings: Settings, clips: Sequence[Clip], least: int
+) -> _WaitTimes:
     """Evaluate the clips again and again until at least `least` utterances were decided."""
     waits: list[_DecisionWait] = []
     while len(waits) < least:

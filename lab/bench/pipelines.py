@@ -187,7 +187,7 @@ class TurnTranscript:
     """CPU time after the last frame, if the recogniser was fed as the sound arrived."""
 
 
-class TurnRecogniser:
+class SinglePassTurnRecogniser:
     """The product's weights and grammar in a single pass, first hypothesis only."""
 
     def __init__(self, baseline: BaselineRecogniser) -> None:

@@ -119,7 +119,7 @@ def cross_validate_groups(
 _COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
 
 
-def tabulate_marks_by_fit(ways: Mapping[str, Marks], title: str) -> Table:
+def tabulate_right_wrong_by_fitted_set(ways: Mapping[str, Marks], title: str) -> Table:
     """Right and wrong of dictated clips, by condition and by the set that the curves were fitted on."""
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
@@ -207,7 +207,7 @@ def main() -> None:
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
     told.append(f"The demand too: {judge_left_out_results(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
-    print(to_markdown(tabulate_marks_by_fit(ways, "Tuned on other speakers, wordings, noises and sets")))
+    print(to_markdown(tabulate_right_wrong_by_fitted_set(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")
 
 

@@ -36,8 +36,8 @@ from lab.bench.pipelines import (
     OTHERS,
     DetectedTurn,
     FixedPause,
+    SinglePassTurnRecogniser,
     TurnPipeline,
-    TurnRecogniser,
     TurnTranscript,
     installed_pipelines,
 )
@@ -139,7 +139,7 @@ async def _measure_pipeline(
     pipeline: TurnPipeline, baseline: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[_TurnEnd]:
     """How another pipeline ended the turn of each clip, with the product's recogniser."""
-    recogniser = TurnRecogniser(baseline)
+    recogniser = SinglePassTurnRecogniser(baseline)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:

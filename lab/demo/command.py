@@ -23,7 +23,7 @@ import typer
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
+from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.config import Settings
@@ -60,7 +60,7 @@ commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class RecordCount:
+class LostAndDoubled:
     """The device's records counted against the rows of the inventory's table."""
 
     recorded: int
@@ -117,7 +117,7 @@ class _Demo:
             given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": _HALF_SURE}
             self._settings = load_settings(Settings, None, **given)
-        self._console = SafeConsole(highlight=False)
+        self._console = EscapingConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
     def _device_settings(self, engine: str | None) -> dict[str, Any]:
@@ -313,7 +313,7 @@ def _load_story_utterances(*, short: bool) -> list[_DemoUtterance]:
     return told
 
 
-def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> RecordCount:
+def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> LostAndDoubled:
     """Compare the recorded fields, by event id, with the rows; one with other fields counts as lost and as doubled."""
     found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
-    return RecordCount(len(owed), len(owed) - len(found), len(rows) - len(found))
+    return LostAndDoubled(len(owed), len(owed) - len(found), len(rows) - len(found))

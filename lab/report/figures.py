@@ -15,7 +15,7 @@ from lab.report.measures import (
     FieldResult,
     Pair,
     bin_by_confidence,
-    count_field_confusions,
+    count_character_confusions,
     count_marks,
     field_results,
     group_by_condition,
@@ -162,7 +162,7 @@ def _conversation_row(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = None) -> tuple[Table, ...]:
     """Every table of a run that has content, the long ones last; with `fixed`, compared with that run."""
-    digits, letters = count_field_confusions(lines)
+    digits, letters = count_character_confusions(lines)
     every = (
         goals.tabulate_goals(lines),
         _tabulate_outcomes(

@@ -128,7 +128,7 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
             yield FieldResult(name, str(value), found, read.confidence if read else 0.0)
 
 
-def count_field_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over the fields of all clips."""
     return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 

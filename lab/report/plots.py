@@ -15,7 +15,7 @@ from lab.report.lines import ClipLine
 from lab.report.measures import (
     Pair,
     bin_by_confidence,
-    count_field_confusions,
+    count_character_confusions,
     count_marks,
     field_results,
     group_by_condition,
@@ -336,7 +336,7 @@ def _share_axis(name: str) -> _Axis:
 
 def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
     """Confusion matrices of digits and letters."""
-    for name, counts in zip(("Digits", "Letters"), count_field_confusions(lines), strict=True):
+    for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
             of = f"{differing} of {counts.total()}"

@@ -21,7 +21,7 @@ from rich.table import Table
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, print_tables
 from edge.cli import AsJson, Broker, Config, load_settings_with_options
 from lab.simulate.device import CorrectionShares
 from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
@@ -182,7 +182,7 @@ def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) 
 @contextmanager
 def _show_progress() -> Iterator[Callable[[str], None]]:
     """Yield a function that displays a progress text: one overwritten line, or occasional lines without a terminal."""
-    console = SafeConsole(stderr=True, highlight=False)
+    console = EscapingConsole(stderr=True, highlight=False)
     if console.is_terminal:
         with console.status("") as status:
             yield status.update

@@ -151,7 +151,7 @@ class SimulatedDevice:
         """Process an inventory's announcement that it is online; return the pending rows to publish."""
         return self._execute(self._relay.publish_all_pending(now), now)
 
-    def retransmit_due(self, now: float) -> list[OutboxRow]:
+    def take_due_for_retransmission(self, now: float) -> list[OutboxRow]:
         """Process the passing of time; return the rows to retransmit."""
         due = self._relay.due_in_s(now)
         return self._execute(self._relay.publish_due(now), now) if due is not None and due <= 0 else []

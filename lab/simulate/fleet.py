@@ -386,7 +386,7 @@ class Fleet:
 
     def _retransmit_due_and_cut_unconnected(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
-            station.publish(station.device.retransmit_due(now))
+            station.publish(station.device.take_due_for_retransmission(now))
             if not station.device.has_pending_rows:
                 self.owing.discard(station)
         for station in self.stations:

@@ -70,7 +70,7 @@ class Behaviour(BaseModel):
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 
-    def matches_path(self, path: str) -> bool:
+    def applies_to_path(self, path: str) -> bool:
         """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
@@ -112,8 +112,8 @@ class BehaviourQueue:
 
     def select_for(self, path: str) -> list[Behaviour]:
         """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
-        told = next((behaviour for behaviour in self._told if behaviour.matches_path(path)), None)
-        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.matches_path(path)]
+        told = next((behaviour for behaviour in self._told if behaviour.applies_to_path(path)), None)
+        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.applies_to_path(path)]
         return [behaviour for behaviour in concerned if behaviour.count_and_decide()]
 
 

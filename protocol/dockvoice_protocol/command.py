@@ -189,10 +189,10 @@ def _root_options(
 
 
 def _exit_with(fault: DockvoiceError) -> NoReturn:
-    from dockvoice_protocol.terminal.tables import SafeConsole
+    from dockvoice_protocol.terminal.tables import EscapingConsole
 
     told = escape_line(f"dockvoice: {fault}")
-    SafeConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
+    EscapingConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 
 

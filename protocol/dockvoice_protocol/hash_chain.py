@@ -326,7 +326,7 @@ def _acknowledgement_statement(one: Acknowledgement) -> str:
     return event_sha256({"acknowledged": {**asdict(one), "signature": ""}})
 
 
-def format_acknowledgement(one: Acknowledgement) -> str:
+def format_fault_acknowledgement(one: Acknowledgement) -> str:
     """Encode it as a line of a file."""
     return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 

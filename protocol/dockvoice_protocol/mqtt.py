@@ -352,7 +352,7 @@ class Session:
         self._wait_before_retry(client)
         if lost is not None:
             self._waits.note_disconnected()
-            largest = self._on_the_way.largest_tag()
+            largest = self._on_the_way.tag_of_largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
                 self._call_receive_or_end_session(client, PubackReceived(largest, PACKET_TOO_LARGE))

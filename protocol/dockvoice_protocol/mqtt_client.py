@@ -287,7 +287,7 @@ class InFlightPublications:
         with self._noted:
             return next((sent.at for sent in self._sent.values()), now)
 
-    def largest_tag(self) -> str | None:
+    def tag_of_largest(self) -> str | None:
         """The tag of the largest publication; None where there is none."""
         with self._noted:
             untaken = list(self._sent.values())

@@ -18,7 +18,7 @@ from dockvoice_protocol.signed import verify_declined_posting
 from inventory.connect import ledger as ledgers
 from inventory.connect.engine import FinalState, PostingLoop, PostOrComplete, ReverseDocument, next_step
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
-from inventory.connect.ports import DeclineReason, Document, DocumentState, Posting, Unset
+from inventory.connect.ports import DeclineReason, Document, DocumentState, Posting, SettingMissing
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
 from inventory.queries.refusals import load_missing_connector_settings
@@ -496,7 +496,7 @@ def test_what_is_owed_is_pending_in_the_outbox_and_found_again_when_it_is_droppe
 def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock: Dock) -> None:
     first = dock.says(recorded(1))
     other = dock.says(recorded(2, pallet_id="0001"))
-    lacking = Unset(DeclineReason.OTHER, "2 damaged: [tryton] damaged does not say what becomes of them")
+    lacking = SettingMissing(DeclineReason.OTHER, "2 damaged: [tryton] damaged does not say what becomes of them")
 
     def hook(deed: str, said: Posting) -> None:
         if deed == "post" and said.reference == first:

@@ -17,7 +17,7 @@ from edge.agent.app import Agent, AgentEvent
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts
 from edge.agree.dialogue.table import State
-from edge.config import ReadingSource, Settings
+from edge.config import Settings, UnderstandingMode
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -87,7 +87,7 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, PanelSettings(ReadingSource.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, PanelSettings(UnderstandingMode.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 

@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import FieldValue
-from lab.demo.command import RecordCount, compare_records
+from lab.demo.command import LostAndDoubled, compare_records
 from lab.demo.office import DemoConsole
 from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, free_port
 from tests.processes.command import called
@@ -25,15 +25,15 @@ def row(event_id: str, **changed: FieldValue) -> dict[str, Any]:
 @each_of(
     ("rows", "expected"),
     [
-        ([row("a")], RecordCount(recorded=2, lost=1, doubled=0)),
-        ([row("a"), row("b"), row("b")], RecordCount(recorded=2, lost=0, doubled=1)),
-        ([row("a"), row("b"), row("c")], RecordCount(recorded=2, lost=0, doubled=1)),
-        ([row("a"), row("b", uom="EA")], RecordCount(recorded=2, lost=1, doubled=1)),
-        ([row("a"), row("b", pallet_id="7")], RecordCount(recorded=2, lost=1, doubled=1)),
-        ([], RecordCount(recorded=2, lost=2, doubled=0)),
+        ([row("a")], LostAndDoubled(recorded=2, lost=1, doubled=0)),
+        ([row("a"), row("b"), row("b")], LostAndDoubled(recorded=2, lost=0, doubled=1)),
+        ([row("a"), row("b"), row("c")], LostAndDoubled(recorded=2, lost=0, doubled=1)),
+        ([row("a"), row("b", uom="EA")], LostAndDoubled(recorded=2, lost=1, doubled=1)),
+        ([row("a"), row("b", pallet_id="7")], LostAndDoubled(recorded=2, lost=1, doubled=1)),
+        ([], LostAndDoubled(recorded=2, lost=2, doubled=0)),
     ],
 )
-def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: RecordCount) -> None:
+def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: LostAndDoubled) -> None:
     counted = compare_records(OWED, rows)
     assert counted == expected
     assert not counted.is_complete

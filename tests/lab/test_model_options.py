@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.errors import UnreadableInput
 from edge.cli import load_settings_with_options
 from edge.cli.reports import parse_moment
-from edge.config import ReadingSource
+from edge.config import UnderstandingMode
 from lab.evaluate_command import understand_overrides
 from tests.rows import each_of
 
@@ -18,13 +18,13 @@ from tests.rows import each_of
     ("mode", "interpreters", "second", "given"),
     [
         (None, None, None, {}),
-        (ReadingSource.PANEL, None, None, {"mode": ReadingSource.PANEL}),
+        (UnderstandingMode.PANEL, None, None, {"mode": UnderstandingMode.PANEL}),
         (None, "audio", None, {"first": "audio"}),
         (None, "audio,gemini,box", "own", {"first": "audio", "fallback": ("gemini", "box"), "second": "own"}),
     ],
 )
 def test_who_is_asked(
-    mode: ReadingSource | None, interpreters: str | None, second: str | None, given: dict[str, Any]
+    mode: UnderstandingMode | None, interpreters: str | None, second: str | None, given: dict[str, Any]
 ) -> None:
     assert understand_overrides(mode, interpreters, second) == given
 
@@ -37,9 +37,9 @@ def test_the_command_line_changes_the_seats_and_leaves_the_rest(tmp_path: Path) 
         '[understand.interpreters.audio]\nkind = "chat-audio"\nclient = "box"\nmodel = "voxtral"\n'
     )
     understand = load_settings_with_options(
-        file, understand=understand_overrides(ReadingSource.CLOUD_FIRST, None, None)
+        file, understand=understand_overrides(UnderstandingMode.CLOUD_FIRST, None, None)
     ).understand
-    assert (understand.mode, understand.first, understand.deadline_ms) == (ReadingSource.CLOUD_FIRST, "audio", 900)
+    assert (understand.mode, understand.first, understand.deadline_ms) == (UnderstandingMode.CLOUD_FIRST, "audio", 900)
 
 
 @each_of(("told", "back"), [("7d", timedelta(days=7)), ("12h", timedelta(hours=12))])

@@ -17,7 +17,7 @@ from dockvoice_protocol.records import FieldReading, Reading
 from edge.agent.events import UtteranceDecided
 from edge.config import Settings
 from edge.records import Cause, ClosedBy, Outcome, Reason, Segment, Utterance, Verdict
-from edge.understand.local.incremental import Speculation
+from edge.understand.local.incremental import SpeculationCounters
 from lab.bench.library import describe_failures, meets_goal, tabulate_by_form, tabulate_by_voice
 from lab.evaluate_command import show_progress
 from lab.floor import parse_words
@@ -67,7 +67,7 @@ def decided() -> UtteranceDecided:
 
 def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: Path) -> None:
     clip = Clip(audio=Path("set/a.flac"), fields=TRUTH, condition="clean", speaker="anna", speech_end=2.0)
-    spent = Speculation(made=2, used=1, made_s=0.123456)
+    spent = SpeculationCounters(made=2, used=1, made_s=0.123456)
     written = as_line(ClipResult(clip, Mark.ASKED, (decided(),), 4.0, 0.1, spent))
     write_lines(tmp_path / "details.jsonl", [written, line(Mark.RIGHT, heard())])
     first, _ = read_lines(tmp_path / "details.jsonl")

@@ -20,7 +20,7 @@ from edge.config import Settings
 from edge.records import Acoustics, ClosedBy, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Calibration, calibration_curves
 from lab.bench.calibration import log_loss
-from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_marks_by_fit
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_right_wrong_by_fitted_set
 from lab.on_record import final_entries_by_utterance
 from lab.retune_command import replace_tuning, retune
 from lab.retuning import (
@@ -192,9 +192,10 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     assert {(one.clip.speaker, became) for one, became in left_out} >= {("carl", Mark.WRONG)}
     all_in = fit_curves([read for _, read in extract_field_samples(every, {"pallet-move": rules.form})])
     together = [(one, mark_with_curves(one, all_in, rules)) for one in every]
-    assert [row[0] for row in tabulate_marks_by_fit({"all of it": together, "other speakers": left_out}, "T").rows] == [
-        f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
-    ]
+    assert [
+        row[0]
+        for row in tabulate_right_wrong_by_fitted_set({"all of it": together, "other speakers": left_out}, "T").rows
+    ] == [f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")]
     assert "beyond its goal at clean" in judge_left_out_results(together, left_out)
 
 

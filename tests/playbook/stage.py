@@ -43,7 +43,7 @@ from edge.agree.expectations import Expectations
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Acoustics, ClosedBy, Outcome, Shift, StoreWorkChange
+from edge.records import Acoustics, ClosedBy, Outcome, Shift, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import read_recognised_words
@@ -368,7 +368,7 @@ class Stage:
         stepped: StepResult = happen()
         self._orders += stepped.orders
         for order in stepped.orders:
-            if isinstance(order, StoreWorkChange):
+            if isinstance(order, StoreFormOrLanguageChange):
                 self._spoken = order.language or self._language
                 phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):

@@ -12,7 +12,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import machine
 from edge.agree.dialogue.claims import (
     AuditResult,
-    OpenClaims,
+    OpenDraftsSnapshot,
     QuestionFacts,
     Relation,
     UtteranceFacts,
@@ -124,7 +124,7 @@ def test_names_sound_alike_that_one_slip_of_the_ear_tells_apart(one: str, other:
 FIRST = claim("u1", item="A100", quantity=9)
 
 
-def open_now(*claims: Draft) -> OpenClaims:
+def open_now(*claims: Draft) -> OpenDraftsSnapshot:
     return collect_open_claims(claims, (), None)
 
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from edge.config import Settings, VoiceLanguage
+from edge.config import Settings, SpokenLanguage
 from tests.rows import every, rows_of
 
 Written = Callable[[str | bytes], Path]
@@ -290,7 +290,7 @@ def allowed(field: FieldInfo) -> list[str]:
             f"etween {low} and {high}" for low, high in zip(above, below, strict=True)
         ]
     kinds = [field.annotation, *get_args(field.annotation)]
-    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) and kind is not VoiceLanguage]
+    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) and kind is not SpokenLanguage]
     return [json.dumps(member.value) for enum in enums for member in enum]
 
 

@@ -17,7 +17,7 @@ from inventory.connect.ports import (
     Omission,
     PulledItem,
     PulledUnit,
-    Unset,
+    SettingMissing,
 )
 from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext, Thrown
 from tests.erp.postings import because, posting
@@ -107,10 +107,10 @@ def test_what_has_no_place_there_is_declined_and_leaves_nothing(
 
 def test_what_the_settings_lack_or_name_wrongly_is_no_operators_fault(other: OtherErpNext) -> None:
     for settings, told in (({"units": {}}, "CS: units"), ({"places": {"A": "Dock"}}, "B: places")):
-        with pytest.raises(Unset, match=told):
+        with pytest.raises(SettingMissing, match=told):
             connected(other, **settings).post(posting(), None)
     other.thrown = Thrown(417, "LinkValidationError", "Could not find Row #1: Accepted Warehouse: Rampe")
-    with pytest.raises(Unset, match="a warehouse that the settings name: Could not find Row #1"):
+    with pytest.raises(SettingMissing, match="a warehouse that the settings name: Could not find Row #1"):
         connected(other, places={"B": "Rampe"}).post(posting(), None)
 
 

@@ -18,7 +18,7 @@ from inventory.connect.ports import (
     Omission,
     PulledItem,
     PulledUnit,
-    Unset,
+    SettingMissing,
 )
 from tests.erp.odoo_server import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.erp.postings import because, posting
@@ -130,7 +130,7 @@ def test_what_has_no_place_there_is_declined_and_changes_nothing(
 def test_what_the_settings_lack_or_name_wrongly_is_no_operators_fault(
     other: OtherOdoo, settings: dict[str, Any], said: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(Unset, match=told):
+    with pytest.raises(SettingMissing, match=told):
         connected(other, **settings).post(posting(**said), None)
 
 

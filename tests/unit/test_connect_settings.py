@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from dockvoice_protocol.config import LayeredSettings, load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
-from inventory.connect.settings import connector_kinds, settings_of_kind
+from inventory.connect.settings import connector_kinds, settings_class_of_kind
 from inventory.settings import InventorySettings
 
 WORD = "s3cret-word"
@@ -23,7 +23,7 @@ INVENTORY = "inventory"
 
 
 def settings_of(name: str) -> type[LayeredSettings]:
-    return InventorySettings if name == INVENTORY else settings_of_kind(name, "a file")
+    return InventorySettings if name == INVENTORY else settings_class_of_kind(name, "a file")
 
 
 def keys(model: type[BaseModel], table: str = "") -> Iterator[tuple[str, str]]:
@@ -79,13 +79,15 @@ def test_a_secret_from_the_environment_is_told_nowhere(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_CONNECT_TRYTON__PASSWORD", WORD)
-    settings = load_settings(settings_of_kind("tryton", "a file"), repository / "config" / "connect" / "tryton.toml")
+    settings = load_settings(
+        settings_class_of_kind("tryton", "a file"), repository / "config" / "connect" / "tryton.toml"
+    )
     assert WORD not in repr(settings)
     assert WORD not in str(settings)
     broken = tmp_path / "tryton.toml"
     broken.write_text('site = "north"\n[tryton]\nurl = "http://x"\nuser = "a"\n')
     with pytest.raises(Misconfigured, match=re.escape("tryton.database")) as caught:
-        load_settings(settings_of_kind("tryton", "a file"), broken)
+        load_settings(settings_class_of_kind("tryton", "a file"), broken)
     assert WORD not in str(caught.value)
 
 
@@ -136,7 +138,7 @@ def test_a_kind_of_another_distribution_that_cannot_be_loaded_is_named(
     with pytest.raises(
         Misconfigured, match=r"elsewhere = 'elsewhere_connector:Settings' cannot be loaded: No module named"
     ):
-        settings_of_kind("elsewhere", "elsewhere.toml")
+        settings_class_of_kind("elsewhere", "elsewhere.toml")
 
 
 def test_status_of_nothing_says_so_and_of_no_database_too(tmp_path: Path) -> None:

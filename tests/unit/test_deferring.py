@@ -20,11 +20,11 @@ from edge.agent.later_readings import LateReadings
 from edge.agent.typed_input import ReaderBySource
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.config import ReadingSource
+from edge.config import UnderstandingMode
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter, UtteranceListener
-from edge.records import Cause, Outcome, Reason, StoreWorkChange, Utterance, Verdict
+from edge.records import Cause, Outcome, Reason, StoreFormOrLanguageChange, Utterance, Verdict
 from edge.understand.panel import ArrivalTime, Member, Panel, PanelAnswer, PanelSettings
 from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
 from edge.understand.weighing import RetryPacing
@@ -116,7 +116,7 @@ class Bench:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = PanelSettings(ReadingSource.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelSettings(UnderstandingMode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
             async with (
@@ -225,8 +225,8 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
     read: list[tuple[str, str | None]] = []
 
     class Noting(Panel):
-        def __init__(self, work: StoreWorkChange) -> None:
-            terms = PanelSettings(ReadingSource.CLOUD_FIRST, 1.2, None, 0.9)
+        def __init__(self, work: StoreFormOrLanguageChange) -> None:
+            terms = PanelSettings(UnderstandingMode.CLOUD_FIRST, 1.2, None, 0.9)
             super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
             self.work = work
 
@@ -235,7 +235,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
             return SAID
 
     def make(form: Form, language: str | None) -> Workplace:
-        panel = Noting(StoreWorkChange(form.name, language))
+        panel = Noting(StoreFormOrLanguageChange(form.name, language))
         return Workplace(panel.work, ReaderBySource(replace(bench.rules, form=form), panel), panel)
 
     counting = replace(bench.rules.form, name="stock-count")
@@ -257,7 +257,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = PanelSettings(ReadingSource.PANEL, 1.2, None, 0.9)
+    terms = PanelSettings(UnderstandingMode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
     async with panel.running_requests(), asyncio.TaskGroup() as group:

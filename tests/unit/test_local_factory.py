@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Reading, TurnExpectation
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.local.factory import make_recogniser, recogniser_language
-from edge.understand.local.incremental import PIECE, Speculation, SpeculativeListener
+from edge.understand.local.incremental import PIECE, SpeculationCounters, SpeculativeListener
 from edge.understand.local.vosk import VoskInterpreter
 
 
@@ -75,7 +75,7 @@ class Ahead:
     def __init__(self) -> None:
         self.made: list[Counting] = []
         self.judged: list[Reading] = []
-        self.speculation = Speculation()
+        self.speculation = SpeculationCounters()
         self.attention = SpeculativeListener(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> Counting:

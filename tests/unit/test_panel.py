@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, Usage
-from edge.config import InterpreterKind, InterpreterSettings, ReadingSource
+from edge.config import InterpreterKind, InterpreterSettings, UnderstandingMode
 from edge.ports import Interpreter, UtteranceListener
 from edge.records import Utterance
 from edge.understand.panel import ArrivalTime, Member, Panel, PanelAnswer, PanelSettings
@@ -84,7 +84,7 @@ def run(
     bench: Bench,
     *first: Timed,
     second: Timed | None = None,
-    mode: ReadingSource = ReadingSource.PANEL,
+    mode: UnderstandingMode = UnderstandingMode.PANEL,
     hedge_s: float | None = None,
     then: Callable[[Panel], Awaitable[None]] | None = None,
 ) -> tuple[Reading, float]:
@@ -163,7 +163,7 @@ def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench)
 
 def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:
     bench.ours.answers = [(0.3, SAID)]
-    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=ReadingSource.CLOUD_FIRST)
+    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=UnderstandingMode.CLOUD_FIRST)
     assert took == pytest.approx(0.3)
     assert (read.fields["pallet_id"].value, read.fields["pallet_id"].rivals) == ("991", (FIELDS["pallet_id"],))
 

@@ -113,8 +113,8 @@ def test_a_link_that_is_cut_loses_nothing_and_the_same_bytes_go_again(up: Simula
 
 def test_what_is_not_answered_goes_again_when_its_time_has_come(up: SimulatedDevice) -> None:
     [row] = said(up, now=0.0)
-    assert up.retransmit_due(1.0) == []
-    assert up.retransmit_due(60.0) == [row]
+    assert up.take_due_for_retransmission(1.0) == []
+    assert up.take_due_for_retransmission(60.0) == [row]
 
 
 def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: SimulatedDevice) -> None:

@@ -12,7 +12,7 @@ import soundfile
 from pydantic import ValidationError
 
 from dockvoice_protocol.records import HallucinationKind, Word
-from edge.config import TextDetail
+from edge.config import TranscriptDetail
 from edge.records import SAMPLE_RATE
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
@@ -94,7 +94,7 @@ def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> No
     assert (gpt["response_format"], gpt["include[]"]) == ("json", ["logprobs"])
     other = WIRES["openai other"].request(PCM).data or {}
     assert other["response_format"] == "json"
-    told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, TextDetail.WORDS).request(PCM).data or {}
+    told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, TranscriptDetail.WORDS).request(PCM).data or {}
     assert told["response_format"] == "verbose_json"
 
 

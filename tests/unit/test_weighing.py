@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstoodReason, Reading, Usage, Word
 from edge.agree.decide import Rules, decide
-from edge.config import ReadingSource
+from edge.config import UnderstandingMode
 from edge.records import ClosedBy, Outcome
 from edge.understand.weighing import PanelRole, contradicts, is_settled, weigh
 from tests.rows import each_of, rows_of
@@ -42,9 +42,9 @@ def did(who: str, act: Act, command: Command | None = None) -> Reading:
     return Reading(who, "pallet-move", (), {}, act=act, command=command)
 
 
-def told(rules: Rules, mode: ReadingSource, opinions: Mapping[PanelRole, Reading]) -> str:
+def told(rules: Rules, mode: UnderstandingMode, opinions: Mapping[PanelRole, Reading]) -> str:
     """What is decided, in short: `accept`, or the outcome with the reasons."""
-    out_of_reach = mode is not ReadingSource.ON_DEVICE and not opinions.keys() - {OURS}
+    out_of_reach = mode is not UnderstandingMode.ON_DEVICE and not opinions.keys() - {OURS}
     reading = weigh(opinions, mode, rules.form, SURE, out_of_reach=out_of_reach)
     verdict = decide(reading, ClosedBy.PAUSE, rules)
     if verdict.outcome is Outcome.ACCEPT:
@@ -101,43 +101,45 @@ def opinion(who: str, told: str) -> Reading:
     return said(who, sure, **values)
 
 
-def weighed(rules: Rules, mode: ReadingSource, opinions: Mapping[str, str]) -> str:
+def weighed(rules: Rules, mode: UnderstandingMode, opinions: Mapping[str, str]) -> str:
     return told(rules, mode, {ROLES[role]: opinion(role, one) for role, one in opinions.items()})
 
 
 @each_of(("opinions", "expected"), rows_of("weighing", "panel"))
 def test_what_a_panel_concludes(rules: Rules, opinions: Mapping[str, str], expected: str) -> None:
-    assert weighed(rules, ReadingSource.PANEL, opinions) == expected
+    assert weighed(rules, UnderstandingMode.PANEL, opinions) == expected
 
 
-@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
+@each_of("mode", [UnderstandingMode.CLOUD_FIRST, UnderstandingMode.CASCADE])
 @each_of(("opinions", "expected"), rows_of("weighing", "cloud_first"))
 def test_what_is_concluded_where_the_model_counts(
-    rules: Rules, mode: ReadingSource, opinions: Mapping[str, str], expected: str
+    rules: Rules, mode: UnderstandingMode, opinions: Mapping[str, str], expected: str
 ) -> None:
     assert weighed(rules, mode, opinions) == expected
 
 
-@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
+@each_of("mode", [UnderstandingMode.CLOUD_FIRST, UnderstandingMode.CASCADE])
 @each_of("act", [Act.YES, Act.NO, Act.CANCEL])
 def test_where_the_device_surely_heard_a_value_no_model_makes_an_answer_of_it(
-    rules: Rules, mode: ReadingSource, act: Act
+    rules: Rules, mode: UnderstandingMode, act: Act
 ) -> None:
     weighed = weigh({ONE: did("a", act), OURS: half_sure("d")}, mode, rules.form, SURE)
     assert weighed.not_understood is CHATTER
 
 
-@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
-def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(rules: Rules, mode: ReadingSource) -> None:
+@each_of("mode", [UnderstandingMode.CLOUD_FIRST, UnderstandingMode.CASCADE])
+def test_where_the_model_counts_what_the_device_surely_heard_is_offered_too(
+    rules: Rules, mode: UnderstandingMode
+) -> None:
     reading = weigh({ONE: said("a", pallet_id="7777"), OURS: said("d")}, mode, rules.form, SURE)
     verdict = decide(reading, ClosedBy.PAUSE, rules)
     assert (verdict.ask, verdict.candidates) == ("pallet_id", ("7777", "742"))
 
 
-@each_of("mode", [ReadingSource.CLOUD_FIRST, ReadingSource.CASCADE])
+@each_of("mode", [UnderstandingMode.CLOUD_FIRST, UnderstandingMode.CASCADE])
 @each_of(("model", "asked"), [("7777", "pallet_id"), ("742", None), ("743", None)])
 def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_no_third(
-    rules: Rules, mode: ReadingSource, model: str, asked: str | None
+    rules: Rules, mode: UnderstandingMode, model: str, asked: str | None
 ) -> None:
     either = said("d")
     heard = replace(either.fields["pallet_id"], rivals=("743",))
@@ -149,10 +151,10 @@ def test_of_two_values_that_the_device_surely_heard_the_model_may_say_which_and_
 def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
     unclear = said("d")
     fields = {**unclear.fields, "dock": FieldReading(None, ("dock", "eh"), 1.0)}
-    assert told(rules, ReadingSource.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
+    assert told(rules, UnderstandingMode.PANEL, {ONE: said("a"), OURS: replace(unclear, fields=fields)}) == (
         "ask field_unconfirmed:dock"
     )
-    assert told(rules, ReadingSource.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
+    assert told(rules, UnderstandingMode.PANEL, {OURS: replace(unclear, fields=fields)}).startswith("defer")
 
 
 @each_of(
@@ -167,37 +169,37 @@ def test_words_that_mean_no_value_confirm_nothing(rules: Rules) -> None:
 def test_what_has_consequences_takes_two(
     rules: Rules, act: Act, command: Command | None, *, alone_is_enough: bool
 ) -> None:
-    alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, ReadingSource.PANEL, rules.form, SURE)
-    both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, ReadingSource.PANEL, rules.form, SURE)
+    alone = weigh({ONE: did("a", act, command), OURS: declined("d")}, UnderstandingMode.PANEL, rules.form, SURE)
+    both = weigh({ONE: did("a", act, command), OURS: did("d", act, command)}, UnderstandingMode.PANEL, rules.form, SURE)
     assert (alone.not_understood is None) is alone_is_enough
     assert (both.act, both.command, both.not_understood) == (act, command, None)
 
 
 def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None:
     paid = replace(said("a"), usage=Usage("openai", "gpt-audio-mini", cost_usd=0.001))
-    for mode in (ReadingSource.PANEL, ReadingSource.CLOUD_FIRST):
+    for mode in (UnderstandingMode.PANEL, UnderstandingMode.CLOUD_FIRST):
         reading = weigh({OURS: said("d"), ONE: paid}, mode, rules.form, SURE)
         assert reading.opinions == (paid, said("d"))
         assert reading.usage is None
-    assert weigh({OURS: said("d"), ONE: paid}, ReadingSource.PANEL, rules.form, SURE).interpreter == "panel(a d)"
+    assert weigh({OURS: said("d"), ONE: paid}, UnderstandingMode.PANEL, rules.form, SURE).interpreter == "panel(a d)"
 
 
 @each_of(
     ("mode", "opinions", "settled"),
     [
-        (ReadingSource.CLOUD_FIRST, {OURS: said("d")}, False),
-        (ReadingSource.CLOUD_FIRST, {ONE: declined("a")}, True),
-        (ReadingSource.CLOUD_FIRST, {ONE: said("a")}, False),
-        (ReadingSource.CLOUD_FIRST, {ONE: said("a"), OURS: said("d", pallet_id="743")}, True),
-        (ReadingSource.PANEL, {OURS: said("d")}, False),
-        (ReadingSource.PANEL, {ONE: said("a"), OURS: said("d")}, True),
-        (ReadingSource.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),
-        (ReadingSource.PANEL, {ONE: said("a"), OURS: declined("d")}, False),
-        (ReadingSource.ON_DEVICE, {OURS: declined("d")}, True),
+        (UnderstandingMode.CLOUD_FIRST, {OURS: said("d")}, False),
+        (UnderstandingMode.CLOUD_FIRST, {ONE: declined("a")}, True),
+        (UnderstandingMode.CLOUD_FIRST, {ONE: said("a")}, False),
+        (UnderstandingMode.CLOUD_FIRST, {ONE: said("a"), OURS: said("d", pallet_id="743")}, True),
+        (UnderstandingMode.PANEL, {OURS: said("d")}, False),
+        (UnderstandingMode.PANEL, {ONE: said("a"), OURS: said("d")}, True),
+        (UnderstandingMode.PANEL, {ONE: said("a"), OURS: said("d", pallet_id="743")}, False),
+        (UnderstandingMode.PANEL, {ONE: said("a"), OURS: declined("d")}, False),
+        (UnderstandingMode.ON_DEVICE, {OURS: declined("d")}, True),
     ],
 )
 def test_waiting_ends_when_nothing_more_can_matter(
-    rules: Rules, mode: ReadingSource, opinions: Mapping[PanelRole, Reading], *, settled: bool
+    rules: Rules, mode: UnderstandingMode, opinions: Mapping[PanelRole, Reading], *, settled: bool
 ) -> None:
     assert is_settled(opinions, mode, rules.form, SURE) is settled
 
@@ -245,6 +247,6 @@ def heard_by(model: str, who: str) -> Reading:
 )
 def test_two_readings_that_one_model_heard_are_one_opinion(one: str, other: str, outcome: str, rules: Rules) -> None:
     opinions = {ONE: heard_by(one, "a"), TWO: heard_by(other, "b")}
-    assert told(rules, ReadingSource.PANEL, opinions) == outcome
-    assert is_settled(opinions, ReadingSource.PANEL, rules.form, SURE) == (outcome == "accept")
-    assert len(weigh(opinions, ReadingSource.PANEL, rules.form, SURE).opinions) == 2  # on record they are both
+    assert told(rules, UnderstandingMode.PANEL, opinions) == outcome
+    assert is_settled(opinions, UnderstandingMode.PANEL, rules.form, SURE) == (outcome == "accept")
+    assert len(weigh(opinions, UnderstandingMode.PANEL, rules.form, SURE).opinions) == 2  # on record they are both

@@ -36,7 +36,7 @@ from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Commit, Frame, StoreWorkChange
+from edge.records import Commit, Frame, StoreFormOrLanguageChange
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
@@ -83,7 +83,7 @@ def parts_of(directory: Path, **more: Any) -> Parts:
     def make(form: Form, language: str | None) -> Workplace:
         spoken = language_named(language or "en")
         return Workplace(
-            StoreWorkChange(form.name, language),
+            StoreFormOrLanguageChange(form.name, language),
             ReaderBySource(Rules(form, CATALOGUE, language=spoken), NullReader(form)),
         )
 
@@ -117,9 +117,9 @@ class Device:
         assert driver is not None
         async with driver._turn:
             for order in driver._dialogue.restore_form_and_language(
-                StoreWorkChange(driver._dialogue.rules.form.name, language), None
+                StoreFormOrLanguageChange(driver._dialogue.rules.form.name, language), None
             ):
-                assert isinstance(order, StoreWorkChange)
+                assert isinstance(order, StoreFormOrLanguageChange)
                 driver._take_up(order)
 
 
@@ -257,14 +257,16 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
     ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
 
     def make(form: Form, language: str | None) -> Workplace:
-        return Workplace(StoreWorkChange(form.name, language), ReaderBySource(Rules(form, CATALOGUE), ears[form.name]))
+        return Workplace(
+            StoreFormOrLanguageChange(form.name, language), ReaderBySource(Rules(form, CATALOGUE), ears[form.name])
+        )
 
     works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
 
     def tell(told: DictationEvent) -> None:
         if isinstance(told, UtteranceDecided):
             heard.append(told.utterance.form)
-            works.make_current(StoreWorkChange("stock-count"))
+            works.make_current(StoreFormOrLanguageChange("stock-count"))
 
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
@@ -310,7 +312,7 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
     one.listen()
     asyncio.run(
         Workplaces(
-            Workplace(StoreWorkChange(rules.form.name), ReaderBySource(rules, one, recogniser=one))
+            Workplace(StoreFormOrLanguageChange(rules.form.name), ReaderBySource(rules, one, recogniser=one))
         ).prepare_recognisers()
     )
     assert len(made) == 1

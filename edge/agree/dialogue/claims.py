@@ -156,7 +156,7 @@ _BREACH = "conversation_breach"  # The review reason of a claim that a step woul
 
 
 @dataclass(frozen=True, slots=True)
-class OpenClaims:
+class OpenDraftsSnapshot:
     """The claims that are open at one moment."""
 
     claims: tuple[Draft, ...] = ()
@@ -165,7 +165,9 @@ class OpenClaims:
     """The utterances parked in review, open or not."""
 
 
-def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing_form: str | None) -> OpenClaims:
+def collect_open_claims(
+    drafts: Sequence[Draft | None], aside: Iterable[Draft], closing_form: str | None
+) -> OpenDraftsSnapshot:
     """The open claims: the open draft first, then the queued ones, which are also in review.
 
     The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
@@ -173,14 +175,14 @@ def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], 
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
     resting = frozenset(name for one in found for name in _utterance_ids(one))
-    return OpenClaims(
+    return OpenDraftsSnapshot(
         tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None)
     )
 
 
 def park_lawbreaking_claims(
-    before: OpenClaims,
-    after: OpenClaims,
+    before: OpenDraftsSnapshot,
+    after: OpenDraftsSnapshot,
     orders: Sequence[Order],
     heard: UtteranceFacts | None,
     asked: QuestionFacts,

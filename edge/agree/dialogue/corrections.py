@@ -76,10 +76,10 @@ def _commit_or_queue_and_begin_next(session: DialogueSession, heard: UtteranceHe
 
 def _commit_or_queue_held(session: DialogueSession, said: Reading) -> list[Order]:
     is_doubtful = session.doubted or not session.denied_identifiers <= said.fields.keys()
-    return drafting.queue_open_draft(session) if is_doubtful else drafting.commit_draft(session)
+    return drafting.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
-def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def put_named_utterance_under_review(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Park an utterance about another thing that is no entry, and tell the operator.
 
     The open draft is left as for a next entry.
@@ -155,7 +155,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
     if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
-        left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
+        left = drafting.queue_or_park_open_draft(session) if session.doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.current_question
     session.close_draft()
@@ -164,7 +164,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
     if asks:
         amended = session.draft, session.verdict, session.question, session.state
         session.draft, session.verdict, session.question = draft, verdict, question
-        left = drafting.queue_open_draft(session)
+        left = drafting.queue_or_park_open_draft(session)
         session.draft, session.verdict, session.question, session.state = amended
         return [*left, *corrected]
     committed = [] if session.draft is None else drafting.commit_draft(session)
@@ -510,7 +510,7 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     return (
-        drafting.queue_open_draft(session)
+        drafting.queue_or_park_open_draft(session)
         if session.current_question.is_about_implausible_value
         else drafting.park_draft(session)
     )
@@ -575,7 +575,7 @@ def record_as_separate_entry(session: DialogueSession, other: Draft, heard: Utte
         return next_or_instead.begin_as_next(session, heard, other)
     session.draft = session.recorded.mending = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
-    orders = drafting.ask_or_hold_or_commit(
+    orders = drafting.ask_or_read_back_or_commit(
         session, other, drafting.judge_after_utterance(session, other, heard, aloud=True), None
     )
     # The "no" may have rejected all of it, so silence must not commit it.

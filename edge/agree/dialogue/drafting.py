@@ -176,7 +176,10 @@ def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
-    return [heard.note_utterance(hold_if_accepted(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
+    return [
+        heard.note_utterance(hold_if_accepted(verdict)),
+        *ask_or_read_back_or_commit(session, draft, verdict, heard),
+    ]
 
 
 def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
@@ -184,11 +187,11 @@ def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) 
     draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
     return [
         heard.note_as_heeded(),
-        *ask_or_hold_or_commit(session, draft, judge_after_utterance(session, draft, heard), heard),
+        *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, heard), heard),
     ]
 
 
-def ask_or_hold_or_commit(
+def ask_or_read_back_or_commit(
     session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None
 ) -> list[Order]:
     """Ask the draft's next question, or hold it, or commit it without a readback if the policy allows that."""
@@ -333,7 +336,7 @@ def announce_other_draft_in_review(session: DialogueSession) -> list[Order]:
     return announce_parked(session, asked.other.reading)
 
 
-def queue_open_draft(session: DialogueSession) -> list[Order]:
+def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     """Queue the open draft behind the next one, once, and keep it in review until then.
 
     A correction, a closing, or a draft that needs a yes already, is parked.
@@ -491,7 +494,7 @@ def ask_which_value(session: DialogueSession, heard: ReadingContradicted) -> lis
     verdict = judge_draft(draft, session.rules)
     if not doubted or verdict.outcome is not Outcome.ASK:
         return []
-    return [PlayEarcon(Earcon.QUESTION), *ask_or_hold_or_commit(session, draft, verdict, None)]
+    return [PlayEarcon(Earcon.QUESTION), *ask_or_read_back_or_commit(session, draft, verdict, None)]
 
 
 def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, rules: Rules) -> FieldReading | None:

@@ -53,7 +53,7 @@ from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event,
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreWorkChange
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
 
@@ -78,7 +78,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DISAGREE: answers.reject_open_question,
     Step.NEITHER: answers.ask_for_value_not_offered,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
-    Step.KEEP: corrections.park_named_utterance,
+    Step.KEEP: corrections.put_named_utterance_under_review,
     Step.COMMIT: drafting.commit_on_yes,
     Step.DOUBT: drafting.ask_to_repeat_possible_no,
     Step.NOT_UNDERSTOOD: drafting.ask_to_repeat,
@@ -140,7 +140,7 @@ _TRACED_FIELDS: Mapping[type, str] = {
     Park: "why",
     Commit: "draft.act",
     ShiftEvent: "change",
-    StoreWorkChange: "form",
+    StoreFormOrLanguageChange: "form",
     Say: "prompt",
     PlayEarcon: "earcon",
     AdjustVoice: "what",
@@ -189,7 +189,7 @@ class Dialogue:
         self.verdict = NOT_JUDGED
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
-    def restore_form_and_language(self, work: StoreWorkChange | None, operator: str | None) -> list[Order]:
+    def restore_form_and_language(self, work: StoreFormOrLanguageChange | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
         If the form is gone or was never chosen, an operator who is signed on is asked for it.
@@ -364,7 +364,7 @@ def _sign_on_newcomer(session: DialogueSession, happening: DialogueInput) -> tup
     return behind.carry_out(), replace(happening, aloud=True)  # A step commits one entry.
 
 
-def _collect_open_claims(session: DialogueSession) -> claims.OpenClaims:
+def _collect_open_claims(session: DialogueSession) -> claims.OpenDraftsSnapshot:
     """The open claims: the draft, the one its question compares it with, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
@@ -398,7 +398,7 @@ def _audit_input(session: DialogueSession, happening: DialogueInput, event: Even
 
 def _audit_step(
     session: DialogueSession,
-    before: claims.OpenClaims,
+    before: claims.OpenDraftsSnapshot,
     asked: claims.QuestionFacts,
     orders: list[Order],
     heard: claims.UtteranceFacts | None,

@@ -108,11 +108,11 @@ def begin_as_next(
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
     session.question = None  # answered
     if left is None:
-        left = drafting.commit_draft(session) if agreed else drafting.queue_open_draft(session)
+        left = drafting.commit_draft(session) if agreed else drafting.queue_or_park_open_draft(session)
     session.draft = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
-    orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
+    orders = drafting.ask_or_read_back_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
     return [Note(other.utterance_id, other.reading, hold_if_accepted(verdict)), *left, *orders]
 
@@ -127,5 +127,7 @@ def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Dr
     return [
         noted,
         meant,
-        *drafting.ask_or_hold_or_commit(session, draft, drafting.judge_after_utterance(session, draft, heard), heard),
+        *drafting.ask_or_read_back_or_commit(
+            session, draft, drafting.judge_after_utterance(session, draft, heard), heard
+        ),
     ]

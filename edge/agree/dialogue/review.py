@@ -68,7 +68,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
     verdict = replace(judge_draft(draft, rules, known), confirm=ConfirmationKind.READBACK)
-    orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
+    orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
     told = drafting.say_unfinished_draft(session, draft)

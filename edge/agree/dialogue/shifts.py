@@ -11,7 +11,7 @@ from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
-from edge.records import Park, Reason, StoreWorkChange
+from edge.records import Park, Reason, StoreFormOrLanguageChange
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 _RELIEVED, _NOT_LISTED, _UNUSED = "relieved", "not_listed", "unused"
@@ -91,9 +91,9 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     chosen = _apply_operator_rights(session, form)
     changed = [
-        order for order in chosen if isinstance(order, StoreWorkChange)
+        order for order in chosen if isinstance(order, StoreFormOrLanguageChange)
     ]  # first: the greeting is in his language
-    told = [order for order in chosen if not isinstance(order, StoreWorkChange)]
+    told = [order for order in chosen if not isinstance(order, StoreFormOrLanguageChange)]
     return [
         *shifted,
         *ended,
@@ -126,7 +126,7 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
         refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
     orders = works.choose_form_or_ask(session, form)
     if changes and not orders:
-        orders = works.set_form_and_language(session, StoreWorkChange(session.rules.form.name, spoken))
+        orders = works.set_form_and_language(session, StoreFormOrLanguageChange(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
 
 
@@ -269,7 +269,7 @@ def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
     return (
-        works.set_form_and_language(session, StoreWorkChange(session.rules.form.name))
+        works.set_form_and_language(session, StoreFormOrLanguageChange(session.rules.form.name))
         if session.works.language is not None
         else []
     )

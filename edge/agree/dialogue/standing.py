@@ -39,7 +39,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         said, language = heard.reading, session.rules.language
         lasts = len(said.fields) > 1 or split_at_from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
-        left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
+        left = drafting.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, heard)]
     if session.current_question.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(

@@ -253,7 +253,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True
     context.unset_named_identifiers(session, draft.reading)
-    orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
+    orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
     session.needs_yes.add(draft.utterance_id)

@@ -397,7 +397,9 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.
-    goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=ConfirmationKind.READBACK), None)
+    goes_on = drafting.ask_or_read_back_or_commit(
+        session, draft, replace(verdict, confirm=ConfirmationKind.READBACK), None
+    )
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [
         heard.note_utterance(hold_if_accepted(nothing)),

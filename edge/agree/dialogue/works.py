@@ -13,7 +13,7 @@ from edge.agree.dialogue import drafting
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import LastEntry, Outcome, Reason, StoreWorkChange
+from edge.records import LastEntry, Outcome, Reason, StoreFormOrLanguageChange
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
 _ACTS_WITH_OWN_MEANING = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
@@ -68,11 +68,11 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
     closed, session.deferred_action = drafting.commit_or_park_open(session), None
-    taken = set_form_and_language(session, StoreWorkChange(form, session.works.language))
+    taken = set_form_and_language(session, StoreFormOrLanguageChange(form, session.works.language))
     return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
 
-def set_form_and_language(session: DialogueSession, work: StoreWorkChange) -> list[Order]:
+def set_form_and_language(session: DialogueSession, work: StoreFormOrLanguageChange) -> list[Order]:
     """Change to a form of the device and one of its languages; nothing may be open.
 
     Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
@@ -110,11 +110,14 @@ def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
-        return [*set_form_and_language(session, StoreWorkChange(None, session.works.language)), ask_which_form(session)]
+        return [
+            *set_form_and_language(session, StoreFormOrLanguageChange(None, session.works.language)),
+            ask_which_form(session),
+        ]
     if only is not None and session.rules.form.name == only and session.works.chosen:
         return []
     return [
-        *set_form_and_language(session, StoreWorkChange(wanted, session.works.language)),
+        *set_form_and_language(session, StoreFormOrLanguageChange(wanted, session.works.language)),
         say_forms(session, Prompt.WORK, session.rules.form),
     ]
 

@@ -22,7 +22,7 @@ from rich.live import Live
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES
-from dockvoice_protocol.terminal.tables import SafeConsole
+from dockvoice_protocol.terminal.tables import EscapingConsole
 from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
 from edge.cli.watch.state import View
@@ -54,7 +54,7 @@ def watch(
         raise UnreadableInput("standard input: found a terminal, expected the lines of `dockvoice run --json`")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, _ignore_first_interrupt)
-    console, view = SafeConsole(highlight=False), View()
+    console, view = EscapingConsole(highlight=False), View()
     with _open_alternate_screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_draw_nothing) as show:
         for lines in read_lines(_STANDARD_INPUT):
             for line in lines:
@@ -87,7 +87,7 @@ def read_lines(descriptor: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _open_alternate_screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
+def _open_alternate_screen(console: EscapingConsole) -> Iterator[Callable[[Picture], None]]:
     """Yield a function that draws on the terminal's alternate screen; restore the main screen at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
@@ -105,6 +105,6 @@ def _open_alternate_screen(console: SafeConsole) -> Iterator[Callable[[Picture],
             console.file.write(_PASTE_ENDS)
 
 
-def _picture_as_text(picture: Picture, console: SafeConsole) -> Group:
+def _picture_as_text(picture: Picture, console: EscapingConsole) -> Group:
     size, is_utf = console.size, console.encoding.lower().startswith("utf")
     return Group(*draw(picture, size.width, size.height, ascii_only=not is_utf))

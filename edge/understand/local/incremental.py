@@ -46,7 +46,7 @@ class _Recogniser(Protocol):
 
 
 @dataclass(slots=True)
-class Speculation:
+class SpeculationCounters:
     """Counters of speculative readings at pauses, over all utterances of one interpreter. Times are CPU seconds.
 
     The ear's thread writes the counters of pauses, `finish` the others, so no lock is needed.
@@ -87,7 +87,7 @@ class SpeculativeListener:
         self,
         begin: Callable[[], _Recogniser],
         judge: Callable[[Reading], TurnExpectation],
-        speculation: Speculation | None = None,
+        speculation: SpeculationCounters | None = None,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
@@ -95,7 +95,7 @@ class SpeculativeListener:
         """
         self._begin = begin
         self._judge = judge
-        self._speculation = speculation or Speculation()
+        self._speculation = speculation or SpeculationCounters()
         self._foresight_s = 0.0
         self._recogniser = begin()
         self._heard = bytearray()
@@ -172,7 +172,7 @@ class OnDeviceInterpreter(ABC):
         awaited: Awaited = await_no_fields,
     ) -> None:
         self.name = name
-        self.speculation = Speculation()
+        self.speculation = SpeculationCounters()
         self._form = form
         self._catalogue = catalogue
         self._language = language

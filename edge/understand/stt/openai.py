@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dockvoice_protocol.records import HallucinationKind, Word
-from edge.config import TextDetail
+from edge.config import TranscriptDetail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
     Hints,
@@ -28,7 +28,7 @@ than the first as the probability of no speech, and less than the second as the 
 class OpenAiWire(TranscriberWire):
     """The wire format of OpenAI's transcription endpoint, for one model."""
 
-    def __init__(self, path: str, model: str, expected: Hints, detail: TextDetail | None = None) -> None:
+    def __init__(self, path: str, model: str, expected: Hints, detail: TranscriptDetail | None = None) -> None:
         """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
@@ -38,11 +38,11 @@ class OpenAiWire(TranscriberWire):
         """The sound as FLAC, with the language and the words to expect."""
         data: dict[str, str | list[str]] = {"model": self.model, **self._hint_fields()}
         match self._detail:
-            case TextDetail.WORDS:
+            case TranscriptDetail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
-            case TextDetail.LOGPROBS:
+            case TranscriptDetail.LOGPROBS:
                 data |= {"response_format": "json", "include[]": ["logprobs"]}
-            case TextDetail.TEXT:
+            case TranscriptDetail.TEXT:
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
@@ -154,11 +154,11 @@ def _is_silent(segments: Sequence[_Segment]) -> bool:
     )
 
 
-def _detail_of_model(model: str) -> TextDetail:
+def _detail_of_model(model: str) -> TranscriptDetail:
     name = model.lower()
     if "gpt-4o" in name and "diarize" not in name:
-        return TextDetail.LOGPROBS
-    return TextDetail.WORDS if "whisper" in name else TextDetail.TEXT
+        return TranscriptDetail.LOGPROBS
+    return TranscriptDetail.WORDS if "whisper" in name else TranscriptDetail.TEXT
 
 
 _PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.

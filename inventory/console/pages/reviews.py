@@ -153,7 +153,7 @@ def _typed_fields(context: RequestContext) -> dict[str, str]:
 
 
 def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
-    return last is not None and last.may_be_repeated(context.resources.now())
+    return last is not None and last.may_be_decided_anew(context.resources.now())
 
 
 _ONE = "/{site}/{device}/{utterance}"

@@ -21,7 +21,7 @@ _FOLDED = 20
 """Columns, at the least, of what may be broken anywhere: keys, hashes, JSON. Its table column has overflow="fold"."""
 
 
-class SafeConsole(Console):
+class EscapingConsole(Console):
     """A rich console that escapes unsafe characters in text.
 
     Colours and cursor movements are rich's own segments.
@@ -58,7 +58,7 @@ def print_tables(renderable: RenderableType) -> None:
     On a terminal, cells are broken between words; a table that is still too wide overflows. In a file or a pipe each
     row is one line.
     """
-    console = SafeConsole(highlight=False, markup=False, emoji=False)
+    console = EscapingConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         console.width = max(console.width, *(_fit_columns(console, table) for table in _tables_in(renderable)))
     else:
