@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, SMALLEST_COUNT, Mentions
+from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
 from dockvoice_protocol.records import FieldValue
@@ -25,7 +25,6 @@ _DIGIT = 9  # The largest digit.
 _RANGE = 2
 """Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
 "One two" is no range: it is how twelve is said digit by digit."""
-_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 
 _UNSUMMED = frozenset(
@@ -342,8 +341,7 @@ class UnitCounts:
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
-                    told = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
-                    yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
+                    yield _UnitCount(match.end, match.field, values, so_far, so_marked, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
@@ -357,11 +355,6 @@ class UnitCounts:
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.has_type(value) and not below
-
-    def _begins_place_phrase(self, at: int, end: int) -> bool:
-        """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
-        longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
-        return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
     def _is_word_start(self, at: int) -> bool:
         return at < len(self._tokens) and not self._tokens[at].inner
@@ -391,7 +384,6 @@ class CountMentions:
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
         dearer += weights.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
-        dearer += weights.CHANCE if self._repeats_end_of_id(path, at, count.values[-1]) else 0.0
         if straight_on:
             cost += weights.LINK
             dearer += self._split_number_cost(path, at, count)
@@ -431,19 +423,6 @@ class CountMentions:
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
-
-    def _repeats_end_of_id(self, path: Path, at: int, said: FieldValue | None) -> bool:
-        """Whether an id ends, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"."""
-        last = path.last
-        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
-            return False
-        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
-        return any(
-            path.since < at - size
-            and self._words[at - size : at] == self._words[at : at + size]
-            and self._tokens[at - size].pause >= weights.COMMA
-            for size in sizes
-        )
 
     def _digitwise_cost(self, path: Path, at: int, cost: float) -> float:
         """The cost of a count said digit by digit, without a long pause behind an id."""

@@ -219,17 +219,12 @@ class _FieldMeaning:
         """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
-        return _is_of_number(beside) or self._continues_id(beside) or self._is_between_counts(beside)
+        return _is_of_number(beside) or self._continues_id(beside)
 
     def _continues_id(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
-
-    def _is_between_counts(self, strange: ExplanationEvent) -> bool:
-        """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
-        joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
-        return self.of.spoken.is_number and "p" not in strange.marks and joined
 
     def _add_to_list(self, event: ExplanationEvent) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]

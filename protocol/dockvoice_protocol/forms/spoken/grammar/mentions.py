@@ -5,11 +5,10 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
@@ -28,8 +27,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     letter_blocks,
     named_letters,
 )
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at
-from dockvoice_protocol.forms.spoken.language import LETTERS
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
@@ -40,11 +38,9 @@ _DIGITS_IN_GROUP = 2
 class Speller:
     """Parser steps that spell a value."""
 
-    def __init__(self, spans: Spans, queue: PathQueue, begins_count: Callable[[int], bool]) -> None:
-        """`begins_count`: whether a count with its unit begins at a token."""
+    def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
         self._numbers = spans.numbers
-        self._begins_count = begins_count
         self._queue = queue
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
@@ -107,7 +103,6 @@ class Speller:
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
         cost += self._style_change_cost(at, pause) if spelling.groups else self._headless_cost(at)
-        cost += weights.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
@@ -135,13 +130,6 @@ class Speller:
             spared,
             cut=group.behind,
         )
-
-    def _leads_to_count(self, at: int) -> bool:
-        """Whether a letter is a word by itself, right before a count with its unit: French "a dix-huit pièces"."""
-        word = self._words[at]
-        said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
-        small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
-        return small and (self._begins_count(at + 1) or any(True for _ in self._spans.signed(at + 1)))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
@@ -273,24 +261,9 @@ class Mentions:
         if spelling is None:
             return
         name = str(path.field)
-        corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended_values(path, spelling):
-            whole = self._replace_end_of_place(path, name, spelling.text) if value is None and corrects else value
             marks = marked(spelling.marks, "s") if _may_be_said_twice(spelling.text) else spelling.marks
-            yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, marks)
-
-    def _replace_end_of_place(self, path: Path, name: str, said: str) -> str | None:
-        """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
-        before, shape = path.last_mention(name), self._spans.lexicon.shapes.get(name)
-        old = self._held.get(name) if before is None else before.value
-        if shape is None or not isinstance(old, str):
-            return None
-        known = self._spans.lexicon.values.get(name, frozenset())
-        ends = (at + 1 for at, one in enumerate(old) if one in SEPARATORS)
-        replaced = {
-            f"{old[:end]}{rest}" for end in ends if (rest := _with_separators_like(said, old[end:])) is not None
-        }
-        return next((one for one in replaced if one in known), None)
+            yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
@@ -313,8 +286,6 @@ class Mentions:
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
-        if before is not None and "b" not in marks and _withdraws_end(path, self._tokens):
-            dearer += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
         dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
@@ -322,9 +293,6 @@ class Mentions:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
             more, pending = self._denial_cost_and_marks(name, pending, stands=before is not None or "b" in marks)
             dearer += more
-        corrects = before is not None and "c" in pending and "b" in marks
-        if before is not None and corrects and self._may_id_continue(name, before.value, value, path.cue, at):
-            marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
@@ -417,16 +385,6 @@ class Mentions:
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
-
-    def _may_id_continue(
-        self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
-    ) -> bool:
-        """Whether an id may continue behind a cue, not restart: "one sorry two three four", without a pause."""
-        spelt = self._fields[name].spoken.spelt and isinstance(old, str) and isinstance(value, str)
-        paused = self._tokens[cue[0]].pause or self._tokens[at].pause
-        return (
-            spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
-        )
 
     # Values without label or unit.
 
@@ -555,22 +513,7 @@ class Mentions:
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
 
 
-def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
-    """Whether what was just withdrawn may be the end of the value before it."""
-    if len(path.events) < _PAIR or path.events[-1].happens is not Happens.SLIP:
-        return False
-    before, slip = path.events[-_PAIR:]
-    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
-
-
 def _may_be_said_twice(text: str) -> bool:
     """Whether characters may be a code and its correction: "8348 8848"."""
     half = len(text) // 2
     return half >= _SHORTEST_TWICE and len(text) == 2 * half and is_slip(text[:half], text[half:])
-
-
-def _with_separators_like(said: str, like: str) -> str | None:
-    """The characters with the separators of the part `like`; None where their number differs."""
-    rest = iter(said)
-    sized = len(said) == sum(one not in SEPARATORS for one in like)
-    return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None

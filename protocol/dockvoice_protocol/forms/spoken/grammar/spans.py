@@ -30,7 +30,6 @@ LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 _LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
-_HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
 """Letters before the digits of a code, as haulers and seals have them."""
 _VOWELS = frozenset("aeiou")
@@ -51,6 +50,7 @@ class _Numbers:
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[DigitGroup]] = {}
         self._known_ends: dict[int, list[int]] = {}
+
         self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -193,8 +193,7 @@ class Spans:
         for at, found in enumerate(self.matches):
             self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
         for at, found in enumerate(self.matches):
-            kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            self.matches[at] = self._without_impossible_hedges(kept)
+            self.matches[at] = self._without_impossible_hedges(self._without_label_moods(found))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
@@ -253,24 +252,8 @@ class Spans:
         return at < self.size and not self.tokens[at].pause
 
     def has_question_mark(self) -> bool:
-        """Whether the utterance has a question mark, except behind a remark such as "got it?".
-
-        And except in a sentence with the form's own opening: "can i get twelve units?".
-        """
-        return any(
-            token.asks and not self._is_attention_check(at) and not _is_begun(self, at)
-            for at, token in enumerate(self.tokens)
-        )
-
-    def _is_attention_check(self, at: int) -> bool:
-        """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
-        yes = self.language.commands["yes"]
-        return any(
-            match.role is Role.TAIL and match.end == at + 1 and self.tokens[start].pause and said not in yes
-            for start in range(at + 1)
-            for match in self.matches[start]
-            if (said := tuple(self.words[start : match.end]))
-        )
+        """Whether the utterance has a question mark, except in a sentence with the form's own opening: "can i get"."""
+        return any(token.asks and not _is_begun(self, at) for at, token in enumerate(self.tokens))
 
     def follows_adjective(self, start: int, at: int) -> bool:
         """Whether an adjective precedes a token directly or by links, as the subject of it: "light is broken".
@@ -401,17 +384,6 @@ class Spans:
                 if match.role is Role.CUE
             ]
         return known
-
-
-def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
-    """The phrases; a mood of a link and a label before a value is the link: French "est | dans la remorque"."""
-    for mood in (match for match in found if match.role is Role.MOOD):
-        for begin in range(at + 1, mood.end if spans.numbers.begins(mood.end) else at):
-            labels = (one for one in spans.matches[begin] if one.role is Role.LABEL and one.end == mood.end)
-            before = spans.lexicon.matches(spans.tokens[:begin], at) if any(True for _ in labels) else []
-            if any(one.role is Role.LINK and one.end == begin for one in before):
-                return [*(one for one in found if one.role is not Role.MOOD), *before]
-    return found
 
 
 def _without_explained_letters(
@@ -638,15 +610,8 @@ class Remarks:
     def _time_ends(self, at: int) -> set[int]:
         """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
-        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
-        if hundreds and self._is_hundred(at + 1):
-            return clock  # "It's one hundred and forty-four cases" is no time.
         ends = set(self._numbers.ends(at))
         return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
-
-    def _is_hundred(self, at: int) -> bool:
-        """Whether the word at a token is a "hundred"."""
-        return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
     def _code_ends(self, at: int) -> set[int]:
         """The ends of a code without a field: groups of digits, and letters, without a pause."""
