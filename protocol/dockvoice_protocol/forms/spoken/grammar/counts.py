@@ -296,13 +296,11 @@ class UnitCounts:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
-            if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
+            paused = end < len(self._tokens) and self._tokens[end].pause > 0
+            if cost < weights.ODD and paused and self._words[at:end] == self._words[end:again]:
                 for count in self.counts_at(end):
                     if count.end > again and count.values[-1] != value:
                         yield count._replace(cost=count.cost + weights.RESTART)
-
-    def _pauses_at(self, at: int) -> bool:
-        return at < len(self._tokens) and self._tokens[at].pause > 0
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range, with a dash or without: "10-12 units", "two three units"."""
@@ -336,7 +334,7 @@ class UnitCounts:
         reached = [(number_end, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
-            if not self._is_word_start(here):
+            if here >= len(self._tokens) or self._tokens[here].inner:
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
@@ -355,9 +353,6 @@ class UnitCounts:
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.has_type(value) and not below
-
-    def _is_word_start(self, at: int) -> bool:
-        return at < len(self._tokens) and not self._tokens[at].inner
 
     def _is_strange(self, at: int) -> bool:
         return not self._spans.matches[at] and not self._numbers.begins(at)

@@ -57,7 +57,8 @@ class Speller:
 
     def add_group(self, path: Path, spelling: Spelling, at: int) -> None:
         """Step over another group of a value."""
-        pause = self._pause_before(at)
+        # By the silence, or by the lengthened word before.
+        pause = max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
         for end, cost, longer in self._next_groups(self._spans.fields[str(path.field)], spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
         self._step_between_groups(path, spelling, at, pause)
@@ -74,10 +75,6 @@ class Speller:
                 if most is None or len(spelling.text) + len(group.text) <= most
             ]
         return known
-
-    def _pause_before(self, at: int) -> int:
-        """The pause before a group, by the silence or by the lengthened word before."""
-        return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _step_between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
@@ -102,7 +99,10 @@ class Speller:
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
-        cost += self._style_change_cost(at, pause) if spelling.groups else self._headless_cost(at)
+        if spelling.groups:
+            cost += self._style_change_cost(at, pause)
+        elif self._numbers.is_headless(at):
+            cost += weights.HEADLESS
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
@@ -149,10 +149,6 @@ class Speller:
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
                 yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
-
-    def _headless_cost(self, at: int) -> float:
-        """The cost of beginning with a bare "hundred" or "thousand"."""
-        return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
 
     def _style_change_cost(self, at: int, pause: int) -> float:
         """The cost of a change of style within a value: between figures and words, or a dash between figures."""
