@@ -292,7 +292,7 @@ class _ExplanationCheck:
             ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         )
-        for more in (*strange, *self._doubts_about_earlier_values(events)):
+        for more in (*strange, *self._unexplained_in_mentions(events), *self._doubts_about_earlier_values(events)):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
         return path._replace(events=tuple(found))
@@ -321,6 +321,22 @@ class _ExplanationCheck:
                 leads = any(one.start == end for one in events)
                 yield from self._unexplained_in_gap(begin, end, naming, leads=leads)
             begin = end + 1
+
+    def _unexplained_in_mentions(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+        """The words between a label and its value that nothing explains there: "pallet ending in 508"."""
+        explained = {at for one in events if one.happens is not Happens.MENTION for at in range(one.start, one.end)}
+        for event in events:
+            if event.happens is not Happens.MENTION or event.basis is None:
+                continue
+            labels = [
+                match.end
+                for match in self._spans.matches[event.start]
+                if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
+            ]
+            at = max(labels, default=event.basis)
+            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event), event)
+            if not explained & {*range(at, event.basis)} and self._fewest_unexplained(gap):
+                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
     def _unexplained_in_gap(
         self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool
@@ -496,7 +512,7 @@ class _Growth:
         self._remarks = Remarks(spans)
         self._tokens = spans.tokens
         self._queue = PathQueue(spans.words, spans.language.misheard)
-        self._speller = Speller(spans, self._queue)
+        self._speller = Speller(spans, self._queue, lambda at: bool(self._counts.counts_at(at)))
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)

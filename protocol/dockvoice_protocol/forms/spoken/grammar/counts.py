@@ -25,6 +25,7 @@ _DIGIT = 9  # The largest digit.
 _RANGE = 2
 """Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
 "One two" is no range: it is how twelve is said digit by digit."""
+_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 
 _UNSUMMED = frozenset(
@@ -339,7 +340,8 @@ class UnitCounts:
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
-                    yield _UnitCount(match.end, match.field, values, so_far, so_marked, match.code)
+                    told = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
+                    yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
@@ -353,6 +355,11 @@ class UnitCounts:
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.has_type(value) and not below
+
+    def _begins_place_phrase(self, at: int, end: int) -> bool:
+        """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
+        longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
+        return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
 
     def _is_strange(self, at: int) -> bool:
         return not self._spans.matches[at] and not self._numbers.begins(at)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, spelt_slip
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked, spelt_slip
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
-from dockvoice_protocol.forms.spoken.grammar.weights import ODD, RIVALRY
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
@@ -216,6 +216,8 @@ class _FieldMeaning:
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
         """Whether an event beside the values makes them possible parts of the true value."""
+        if "r" in beside.marks and self.of.spoken.spelt:
+            return False
         return _is_of_number(beside) or self._continues_id(beside)
 
     def _continues_id(self, strange: ExplanationEvent) -> bool:
@@ -389,15 +391,27 @@ class _MeaningBuilder:
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.UNMATCHED if event.field is not None:
                 self.said_of(event.field).doubtful = True
                 if event.happens is not Happens.HEDGE:
-                    self.said_of(event.field).unexplained.append(event)
+                    self.said_of(event.field).unexplained.append(self._with_own_words(event))
                 if event.happens is Happens.UNMATCHED:
                     self.said_of(event.field).beside.append(event)
             case Happens.UNMATCHED | Happens.NUMBER | Happens.SLIP:
                 for name in self._doubted_fields(at, event):
-                    self.said_of(name).beside.append(event)
+                    self.said_of(name).beside.append(self._marked_as_remark(event))
                     self.said_of(name).unexplained.append(event)
             case _:
                 pass
+
+    def _with_own_words(self, event: ExplanationEvent) -> ExplanationEvent:
+        """The event; a dangling denial or correction, which has no words, gets all words behind the last value."""
+        if event.happens is not Happens.DANGLING or self._said is None:
+            return event
+        return event._replace(start=self._said.end, end=len(self._tokens))
+
+    def _marked_as_remark(self, event: ExplanationEvent) -> ExplanationEvent:
+        """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
+        start, _ = self._loose.run_around(event)
+        remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
+        return event._replace(marks=marked(event.marks, "r")) if remark else event
 
     def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)

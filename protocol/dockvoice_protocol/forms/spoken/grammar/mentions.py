@@ -5,7 +5,7 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
@@ -27,7 +27,8 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     letter_blocks,
     named_letters,
 )
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.language import LETTERS
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
@@ -38,9 +39,11 @@ _DIGITS_IN_GROUP = 2
 class Speller:
     """Parser steps that spell a value."""
 
-    def __init__(self, spans: Spans, queue: PathQueue) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue, begins_count: Callable[[int], bool]) -> None:
+        """`begins_count`: whether a count with its unit begins at a token."""
         self._spans = spans
         self._numbers = spans.numbers
+        self._begins_count = begins_count
         self._queue = queue
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
@@ -103,6 +106,7 @@ class Speller:
             cost += self._style_change_cost(at, pause)
         elif self._numbers.is_headless(at):
             cost += weights.HEADLESS
+        cost += weights.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
@@ -130,6 +134,13 @@ class Speller:
             spared,
             cut=group.behind,
         )
+
+    def _leads_to_count(self, at: int) -> bool:
+        """Whether a letter is a word by itself, right before a count with its unit: French "a dix-huit pièces"."""
+        word = self._words[at]
+        said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
+        small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
+        return small and (self._begins_count(at + 1) or any(True for _ in self._spans.signed(at + 1)))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
@@ -282,6 +293,8 @@ class Mentions:
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
+        if before is not None and "b" not in marks and _withdraws_end(path, self._tokens):
+            dearer += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
         dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
@@ -507,6 +520,14 @@ class Mentions:
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
+
+
+def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
+    """Whether what was just withdrawn may be the end of the value before it."""
+    if len(path.events) < _PAIR or path.events[-1].happens is not Happens.SLIP:
+        return False
+    before, slip = path.events[-_PAIR:]
+    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
 
 
 def _may_be_said_twice(text: str) -> bool:

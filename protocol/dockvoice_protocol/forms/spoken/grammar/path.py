@@ -47,7 +47,8 @@ class ExplanationEvent(NamedTuple):
     word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
     `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before.
     Of a label: `l` has its value behind another field.
-    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double")."""
+    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
+    field: `r` is part of a remark."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
