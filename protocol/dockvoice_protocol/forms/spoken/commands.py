@@ -62,7 +62,7 @@ def parse_command(words: Sequence[Word], language: Language = ENGLISH) -> Parsed
     known = _phrases_to_commands(language)
     if (asked := known.get(said)) is not None:
         return asked
-    if _is_concatenation(said, _consent_phrases(language)):
+    if _is_concatenation(said, _listed_phrases("yes", language)):
         return YES  # "Correct correct."
     for at in range(len(said) - 1, 0, -1):
         asked = known.get(said[:at])
@@ -94,7 +94,7 @@ def speaker_name(words: Sequence[Word], language: Language = ENGLISH) -> str:
 
 def is_listed_command(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the whole utterance is in this list of commands."""
-    return _plain_phrase(words, language) in {language.unelided(one) for one in language.commands[name]}
+    return _plain_phrase(words, language) in _listed_phrases(name, language)
 
 
 def parse_break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
@@ -143,25 +143,20 @@ def is_courtesy(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     if said in language.commands["courtesies"]:
         return True
     return _is_concatenation(said, _courtesy_phrases(language)) and not _is_concatenation(
-        said, _consent_phrases(language)
+        said, _listed_phrases("yes", language)
     )
 
 
 def is_murmur(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance is only hesitations and murmurs: "uh huh", "come on"."""
     said = _plain_phrase(words, language)
-    own = _courtesy_phrases(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
+    own = _courtesy_phrases(language) | _listed_phrases("murmurs", language)
     return bool(words) and (not said or _is_concatenation(said, own))
 
 
 @lru_cache
-def _consent_phrases(language: Language) -> frozenset[Phrase]:
-    return frozenset(map(language.unelided, language.commands["yes"]))
-
-
-@lru_cache
 def _courtesy_phrases(language: Language) -> frozenset[Phrase]:
-    return _consent_phrases(language) | frozenset(map(language.unelided, language.commands["courtesies"]))
+    return _listed_phrases("yes", language) | _listed_phrases("courtesies", language)
 
 
 def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
@@ -197,12 +192,12 @@ def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 def _begins_or_ends_with(name: str, words: Sequence[Word], language: Language) -> bool:
     said = _plain_phrase(words, language)
-    return any(one in {said[: len(one)], said[-len(one) :]} for one in map(language.unelided, language.commands[name]))
+    return any(one in {said[: len(one)], said[-len(one) :]} for one in _listed_phrases(name, language))
 
 
 def says_all_is_well(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance answers that nothing is wrong: "nothing", "it's fine", "okay"."""
-    nothing = {language.unelided(one) for one in language.commands["nothing"]}
+    nothing = _listed_phrases("nothing", language)
     ways = (words, without_cue(words, language))  # "sorry, it's fine"
     return any(is_courtesy(said, language) or _plain_phrase(said, language) in nothing for said in ways if said)
 
@@ -228,9 +223,9 @@ def parse_command_with_object(
             continue  # "Cancella, pallet 743."
         if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
             ends = asked.command.lists.ends if asked.command else ""
-            return asked, _words_before(said[size:], _final_phrases(ends, language), language)
+            return asked, _words_before(said[size:], _listed_phrases(ends, language), language)
     for asked, behind in (
-        (_OF_COMMANDS[Command.TRAILER_DONE], _final_phrases(Command.TRAILER_DONE.lists.ends, language)),
+        (_OF_COMMANDS[Command.TRAILER_DONE], _listed_phrases(Command.TRAILER_DONE.lists.ends, language)),
         (CANCEL, _cancellations(language) | undoing),
     ):
         named = _words_before(said, behind, language)
@@ -279,14 +274,15 @@ def _is_only_cue(said: Phrase, language: Language) -> bool:
 
 
 @lru_cache
-def _final_phrases(name: str, language: Language) -> frozenset[Phrase]:
+def _listed_phrases(name: str, language: Language) -> frozenset[Phrase]:
+    """The phrases of this list of commands, without elisions; none for ""."""
     return frozenset() if not name else frozenset(map(language.unelided, language.commands[name]))
 
 
 @lru_cache
 def _cancellations(language: Language) -> frozenset[Phrase]:
     """The phrases that cancel the entry named right before them: German "Palette 743 löschen"."""
-    return frozenset(one for name in ("cancel", "deletions") for one in _final_phrases(name, language)) - language.cues
+    return frozenset(one for name in ("cancel", "deletions") for one in _listed_phrases(name, language)) - language.cues
 
 
 def _words_before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Language) -> tuple[Word, ...]:
@@ -320,7 +316,9 @@ def cancels_open_entry(words: Sequence[Word]) -> bool:
     """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
     spoken = map(language_named, LANGUAGES)
     return any(
-        one in _refusal_phrases(language) for language in spoken for one in _prefixes_past_courtesies(words, language)
+        one in _listed_phrases("refusals", language)
+        for language in spoken
+        for one in _prefixes_past_courtesies(words, language)
     )
 
 
@@ -538,11 +536,6 @@ def _phrases_to_break_reasons(language: Language) -> Mapping[Phrase, str]:
     return {language.unelided(said): reason for reason, ways in language.breaks.items() for said in ways}
 
 
-@lru_cache
-def _refusal_phrases(language: Language) -> frozenset[Phrase]:
-    return frozenset(map(language.unelided, language.commands["refusals"]))
-
-
 def _prefixes_past_courtesies(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
     """All prefixes of the words, and of the words behind "please" and the like."""
     said = _plain_phrase(words, language)
@@ -611,13 +604,16 @@ def split_at_same_place(
 
 def split_at_from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "from now on" phrase; None where there is none."""
-    found = _split_at_phrase(words, _from_now_on_phrases(language), language)
-    return None if found is None else found[1]
+    return _split_at_listed("from_now_on", words, language)
 
 
 def split_at_same_again(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "same again" phrase; None where there is none."""
-    found = _split_at_phrase(words, _same_again_phrases(language), language)
+    return _split_at_listed("same_again", words, language)
+
+
+def _split_at_listed(name: str, words: Sequence[Word], language: Language) -> _Parted | None:
+    found = _split_at_phrase(words, dict.fromkeys(_listed_phrases(name, language), ""), language)
     return None if found is None else found[1]
 
 
@@ -639,16 +635,6 @@ def _split_at_phrase(
 def _standalone_same_phrases(language: Language) -> frozenset[Phrase]:
     before, after = _phrases_around(language)
     return frozenset(language.unelided((*one, *other)) for one in before for other in after)
-
-
-@lru_cache
-def _same_again_phrases(language: Language) -> dict[Phrase, str]:
-    return {language.unelided(one): "" for one in language.commands["same_again"]}
-
-
-@lru_cache
-def _from_now_on_phrases(language: Language) -> dict[Phrase, str]:
-    return {language.unelided(one): "" for one in language.commands["from_now_on"]}
 
 
 @lru_cache

@@ -58,7 +58,6 @@ class _UnmatchedWords:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
         self._named: dict[int, bool] = {}
-        self._loose: dict[int, list[ExplanationEvent]] = {}
         self._events_of_unmatched: dict[tuple[int, str | None], ExplanationEvent] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
@@ -91,17 +90,11 @@ class _UnmatchedWords:
             self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
 
     def _step_over_number(self, path: Path, at: int) -> None:
-        """Step over a number without a field."""
-        for event in self._numbers_at(at):
+        """Step over the longest and the shortest number that begins at a token, without a field."""
+        ends = self._numbers.ends(at)
+        for end in {max(ends), min(ends)} if ends else ():
+            event = ExplanationEvent(Happens.NUMBER, start=at, end=end)
             self._queue.continue_with(self._queue.with_label_closed(path), event, weights.LOOSE, state=Place.BETWEEN)
-
-    def _numbers_at(self, at: int) -> list[ExplanationEvent]:
-        """The longest and the shortest number that begins at a token."""
-        if (known := self._loose.get(at)) is None:
-            ends = self._numbers.ends(at)
-            bounds = {max(ends), min(ends)} if ends else ()
-            known = self._loose[at] = [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in bounds]
-        return known
 
     def _step_over_preposition(self, path: Path, at: int) -> None:
         """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
@@ -294,7 +287,11 @@ class _ExplanationCheck:
         """The path with an event for each word that nothing explains."""
         events = tuple(map(self._mark_drop, path.events))
         found = list(events)
-        strange = map(_unexplained_event, self._unexplained_tokens(path.cue, events))
+        # Each is known, and so no part of the number before it.
+        strange = (
+            ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
+            for at in self._unexplained_tokens(path.cue, events)
+        )
         for more in (*strange, *self._unexplained_in_mentions(events), *self._doubts_about_earlier_values(events)):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
@@ -478,11 +475,6 @@ class _ExplanationCheck:
         return all(one.field != event.field for one in others)
 
 
-def _unexplained_event(at: int) -> ExplanationEvent:
-    """The event of an unexplained word, which is known, and so no part of the number before it."""
-    return ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
-
-
 _PLACES = 6
 """Decimals to which costs are rounded for comparison: sums in another order must be equal."""
 
@@ -585,7 +577,7 @@ class _Growth:
             if (
                 "l" in event.marks
                 and event.happens is Happens.LABEL
-                and not _is_mentioned(event.field, path.events[at:])
+                and not any(one[:2] == (Happens.MENTION, event.field) for one in path.events[at:])
             ):
                 path = path._replace(cost=path.cost + weights.FALSE_START - weights.LATER)
         unitless = {event.field for event in path.events if "u" in event.marks}
@@ -597,10 +589,6 @@ class _Growth:
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
         return self._unexplained.add_unexplained(path._replace(events=self._answers.mark_strange_mentions(path.events)))
-
-
-def _is_mentioned(field: str | None, events: Iterable[ExplanationEvent]) -> bool:
-    return any(one.happens is Happens.MENTION and one.field == field for one in events)
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, SMALLEST_COUNT, Mentions
+from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
 from dockvoice_protocol.records import FieldValue
@@ -297,13 +297,11 @@ class UnitCounts:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
-            if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
+            paused = end < len(self._tokens) and self._tokens[end].pause > 0
+            if cost < weights.ODD and paused and self._words[at:end] == self._words[end:again]:
                 for count in self.counts_at(end):
                     if count.end > again and count.values[-1] != value:
                         yield count._replace(cost=count.cost + weights.RESTART)
-
-    def _pauses_at(self, at: int) -> bool:
-        return at < len(self._tokens) and self._tokens[at].pause > 0
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range, with a dash or without: "10-12 units", "two three units"."""
@@ -337,7 +335,7 @@ class UnitCounts:
         reached = [(number_end, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
-            if not self._is_word_start(here):
+            if here >= len(self._tokens) or self._tokens[here].inner:
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
@@ -362,9 +360,6 @@ class UnitCounts:
         """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
-
-    def _is_word_start(self, at: int) -> bool:
-        return at < len(self._tokens) and not self._tokens[at].inner
 
     def _is_strange(self, at: int) -> bool:
         return not self._spans.matches[at] and not self._numbers.begins(at)
@@ -391,7 +386,6 @@ class CountMentions:
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
         dearer += weights.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
-        dearer += weights.CHANCE if self._repeats_end_of_id(path, at, count.values[-1]) else 0.0
         if straight_on:
             cost += weights.LINK
             dearer += self._split_number_cost(path, at, count)
@@ -431,19 +425,6 @@ class CountMentions:
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
-
-    def _repeats_end_of_id(self, path: Path, at: int, said: FieldValue | None) -> bool:
-        """Whether an id ends, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"."""
-        last = path.last
-        if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
-            return False
-        sizes = (end - at for end, value, _ in self._numbers.cardinals(at) if SMALLEST_COUNT <= value == said)
-        return any(
-            path.since < at - size
-            and self._words[at - size : at] == self._words[at : at + size]
-            and self._tokens[at - size].pause >= weights.COMMA
-            for size in sizes
-        )
 
     def _digitwise_cost(self, path: Path, at: int, cost: float) -> float:
         """The cost of a count said digit by digit, without a long pause behind an id."""

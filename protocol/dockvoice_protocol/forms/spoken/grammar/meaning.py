@@ -7,7 +7,6 @@ the device asks.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -219,17 +218,12 @@ class _FieldMeaning:
         """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
-        return _is_of_number(beside) or self._continues_id(beside) or self._is_between_counts(beside)
+        return _is_of_number(beside) or self._continues_id(beside)
 
     def _continues_id(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
-
-    def _is_between_counts(self, strange: ExplanationEvent) -> bool:
-        """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
-        joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
-        return self.of.spoken.is_number and "p" not in strange.marks and joined
 
     def _add_to_list(self, event: ExplanationEvent) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
@@ -316,13 +310,8 @@ def _is_unsure(event: ExplanationEvent) -> bool:
 
 
 def corrected_decimals(old: float, value: float) -> list[float]:
-    """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19.
-
-    "Point three" may replace the decimal places only.
-    """
-    signs = (-1, 1) if old < 0 < value else (1,)
-    places = [math.copysign(abs(int(old)) + value, old)] if 0 < value < 1 <= abs(old) else []
-    return [*places, *(sign * value for sign in signs)]
+    """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19."""
+    return [-value, value] if old < 0 < value else [value]
 
 
 def _completed_numbers(old: int, value: int) -> list[FieldValue]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
@@ -61,7 +60,8 @@ class Speller:
 
     def add_group(self, path: Path, spelling: Spelling, at: int) -> None:
         """Step over another group of a value."""
-        pause = self._pause_before(at)
+        # By the silence, or by the lengthened word before.
+        pause = max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
         for end, cost, longer in self._next_groups(self._spans.fields[str(path.field)], spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
         self._step_between_groups(path, spelling, at, pause)
@@ -78,10 +78,6 @@ class Speller:
                 if most is None or len(spelling.text) + len(group.text) <= most
             ]
         return known
-
-    def _pause_before(self, at: int) -> int:
-        """The pause before a group, by the silence or by the lengthened word before."""
-        return max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
 
     def _step_between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
@@ -106,7 +102,10 @@ class Speller:
         digits_before = any(one.isdigit() for one in spelling.text)
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
-        cost += self._style_change_cost(at, pause) if spelling.groups else self._headless_cost(at)
+        if spelling.groups:
+            cost += self._style_change_cost(at, pause)
+        elif self._numbers.is_headless(at):
+            cost += weights.HEADLESS
         cost += weights.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
@@ -161,10 +160,6 @@ class Speller:
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
                 yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
-
-    def _headless_cost(self, at: int) -> float:
-        """The cost of beginning with a bare "hundred" or "thousand"."""
-        return weights.HEADLESS if self._numbers.is_headless(at) else 0.0
 
     def _style_change_cost(self, at: int, pause: int) -> float:
         """The cost of a change of style within a value: between figures and words, or a dash between figures."""
@@ -273,24 +268,9 @@ class Mentions:
         if spelling is None:
             return
         name = str(path.field)
-        corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended_values(path, spelling):
-            whole = self._replace_end_of_place(path, name, spelling.text) if value is None and corrects else value
             marks = marked(spelling.marks, "s") if _may_be_said_twice(spelling.text) else spelling.marks
-            yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, marks)
-
-    def _replace_end_of_place(self, path: Path, name: str, said: str) -> str | None:
-        """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
-        before, shape = path.last_mention(name), self._spans.lexicon.shapes.get(name)
-        old = self._held.get(name) if before is None else before.value
-        if shape is None or not isinstance(old, str):
-            return None
-        known = self._spans.lexicon.values.get(name, frozenset())
-        ends = (at + 1 for at, one in enumerate(old) if one in SEPARATORS)
-        replaced = {
-            f"{old[:end]}{rest}" for end in ends if (rest := _with_separators_like(said, old[end:])) is not None
-        }
-        return next((one for one in replaced if one in known), None)
+            yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
@@ -322,9 +302,6 @@ class Mentions:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
             more, pending = self._denial_cost_and_marks(name, pending, stands=before is not None or "b" in marks)
             dearer += more
-        corrects = before is not None and "c" in pending and "b" in marks
-        if before is not None and corrects and self._may_id_continue(name, before.value, value, path.cue, at):
-            marks = marked(marks, "s")
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
@@ -417,16 +394,6 @@ class Mentions:
             cost += 0.0 if place else weights.OTHER
             pending = marked(pending.replace("x", ""), "n", "h")
         return cost, pending
-
-    def _may_id_continue(
-        self, name: str, old: FieldValue | None, value: FieldValue | None, cue: tuple[int, int], at: int
-    ) -> bool:
-        """Whether an id may continue behind a cue, not restart: "one sorry two three four", without a pause."""
-        spelt = self._fields[name].spoken.spelt and isinstance(old, str) and isinstance(value, str)
-        paused = self._tokens[cue[0]].pause or self._tokens[at].pause
-        return (
-            spelt and not paused and not str(value).startswith(str(old)) and not self._fields[name].is_usual(str(old))
-        )
 
     # Values without label or unit.
 
@@ -567,10 +534,3 @@ def _may_be_said_twice(text: str) -> bool:
     """Whether characters may be a code and its correction: "8348 8848"."""
     half = len(text) // 2
     return half >= _SHORTEST_TWICE and len(text) == 2 * half and is_slip(text[:half], text[half:])
-
-
-def _with_separators_like(said: str, like: str) -> str | None:
-    """The characters with the separators of the part `like`; None where their number differs."""
-    rest = iter(said)
-    sized = len(said) == sum(one not in SEPARATORS for one in like)
-    return "".join(one if one in SEPARATORS else next(rest) for one in like) if sized else None

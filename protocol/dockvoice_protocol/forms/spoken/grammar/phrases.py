@@ -33,12 +33,7 @@ class _Links:
 
     def may_be_part_of_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether the words at a token may be a part of the value before them."""
-        return (
-            self._sounds_like_digit(path, at)
-            or self._is_another_letter(path, match, at)
-            or self._is_broken_off_number(path, match, at)
-            or self._begins_letter_explanation(path, at)
-        )
+        return self._sounds_like_digit(path, at) or self._is_another_letter(path, match, at)
 
     def may_begin(self, match: Match, at: int) -> bool:
         """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
@@ -71,37 +66,6 @@ class _Links:
         spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_single_letter
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
-    def _is_broken_off_number(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a number breaks off, at the end ("five hundred and") or for a restart ("vinte e, vinte e oito")."""
-        last = path.last
-        if (
-            last is None
-            or last.end != at
-            or last.field is None
-            or not self._language.numerals.is_joiner(self._words[at])
-        ):
-            return False
-        if match.end == self._spans.size:
-            return self._fields[last.field].spoken.counts
-        again = self._words[match.end] == self._words[at - 1] and self._numbers.begins(at - 1)
-        return again and self._tokens[match.end].pause > 0
-
-    def _begins_letter_explanation(self, path: Path, at: int) -> bool:
-        """Whether the words begin a failed explanation of the letter before them: "b as in"."""
-        if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_single_letter:
-            return False
-        joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
-        if any(end > at for end, _, _ in self._spans.letters(path.since)):
-            return False
-        return any(tuple(self._words[at : at + len(join)]) == join for join in joins)
-
-    def may_be_unit(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a label may be the unit of the digits before it, which then are no part of the id: "742 15 short"."""
-        if path.state is not Place.SAID or self._tokens[at].pause:
-            return False
-        units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
-        return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
-
     def belongs_to_next_value(self, match: Match, at: int) -> bool:
         """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""
         if not self._spans.goes_straight_on(match.end):
@@ -118,14 +82,6 @@ class _Links:
         counts = self._counts.counts_at(match.end) if self._spans.goes_straight_on(match.end) else ()
         links = any(one.role is Role.LINK and one.end == match.end for one in self._spans.matches[at])
         return links and bool(counts) and all(count.field != path.field for count in counts)
-
-    def multiplies_next_count(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a small word is between a remark's figures and a count: "four layers of twelve cases"."""
-        last = path.last
-        if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.counts_at(match.end):
-            return False
-        named = tuple(self._words[at : match.end]) in self._language.words["between_counts"]
-        return named and any(self._numbers.begins(one) for one in range(last.start, last.end))
 
     def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
@@ -295,8 +251,6 @@ class SmallWords:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
             if path.state is Place.LABELLED or not begins:
                 return
-        if self._links.may_be_unit(path, match, at):
-            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._queue.with_label_closed(path)
         if opened is not path and not any(token.pause for token in self._tokens[path.since + 1 : at + 1]):
@@ -370,7 +324,6 @@ class SmallWords:
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
         cost = weights.MISPLACED if labelled else weights.LINK
-        between = path.between
         # "Trailer at 5501" may be AT5501.
         coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
         coded &= self._numbers.begins(match.end)
@@ -379,10 +332,7 @@ class SmallWords:
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
-        if self._links.multiplies_next_count(path, match, at):
-            between = {**between, "pending": marked(path.pending, "h")}
-            cost += weights.OTHER  # The count of one layer is not the total.
-        self._queue.continue_at(path, match.end, cost, **between)
+        self._queue.continue_at(path, match.end, cost, **path.between)
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
@@ -489,14 +439,8 @@ class SmallWords:
         if self._links.adds_another_count(path, match, at):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
-            other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)
-            cost = weights.OTHER if other else weights.CHOICE
+            cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
-
-    def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a word behind an id and a pause hedges the next count: "742, maybe twenty"."""
-        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
-        return Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0 and self._mentions.is_behind_spelt(path)
 
     # Phrases that keep the utterance off the record.
 

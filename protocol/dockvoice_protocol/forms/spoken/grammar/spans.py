@@ -30,7 +30,6 @@ LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
 _LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
-_HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
 """Letters before the digits of a code, as haulers and seals have them."""
 _VOWELS = frozenset("aeiou")
@@ -638,15 +637,8 @@ class Remarks:
     def _time_ends(self, at: int) -> set[int]:
         """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
-        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
-        if hundreds and self._is_hundred(at + 1):
-            return clock  # "It's one hundred and forty-four cases" is no time.
         ends = set(self._numbers.ends(at))
         return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
-
-    def _is_hundred(self, at: int) -> bool:
-        """Whether the word at a token is a "hundred"."""
-        return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
     def _code_ends(self, at: int) -> set[int]:
         """The ends of a code without a field: groups of digits, and letters, without a pause."""

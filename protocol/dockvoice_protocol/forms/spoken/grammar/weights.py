@@ -83,8 +83,6 @@ TWICE = 1.0
 TWICE_DIGIT = 2.0
 """The same of a digit, of which the first may as well be the last of an id: a comma before that costs `RIVALRY` more
 than saying a number twice (`TWICE`), and must cost less."""
-CHANCE = 3.0
-"""An id that ends behind a pause in the very words of the count that follows: of a hundred one does by chance."""
 OTHER = 4.0
 """Another value behind the first, with nothing that announces it."""
 UNMENTIONED = 4.0
