@@ -561,7 +561,7 @@ class _Growth:
         else:
             self._mentions.step_over_unlabelled_value(path, at)
         for count in self._counts.counts_at(at):
-            self._counted.step_over_count(path, count, at)
+            self._counted.add_count_mention(path, count, at)
         self._unmatched.step_over(path, at)
 
     def _complete(self, path: Path) -> Path | None:

@@ -375,7 +375,7 @@ class CountMentions:
         self._form = spans.form
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
-    def step_over_count(self, path: Path, count: _UnitCount, at: int) -> None:
+    def add_count_mention(self, path: Path, count: _UnitCount, at: int) -> None:
         """Step over a count that begins at a token."""
         if self._belongs_to_label_before(path, count, at):
             self._mentions.add(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)

@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     Spans,
     ids_before_correction,
     leads_to_place,
-    letter_blocks,
+    letters_in_one_word,
     named_letters,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at
@@ -153,7 +153,7 @@ class Speller:
                 yield DigitGroup(end, text, cost)
             for end, text, cost in (
                 *named_letters(self._spans, at),
-                *(letter_blocks(self._spans, at) if begins else ()),
+                *(letters_in_one_word(self._spans, at) if begins else ()),
             ):
                 yield DigitGroup(end, text, cost)
         sounds = self._homophones.get(word)

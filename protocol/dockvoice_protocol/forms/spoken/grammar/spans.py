@@ -514,7 +514,7 @@ def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
         yield *named, weights.OTHER_KIND
 
 
-def letter_blocks(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
+def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
     """The letters of a code written as one word before its digits ("TX 9914"): end, letters, cost."""
     word = spans.words[at]
     block = word.isascii() and word.isalpha() and 1 < len(word) <= _LONGEST_BLOCK
