@@ -45,7 +45,7 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten to twenty minutes
 	@$(MAKE) style
 	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))
 # Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. A session of its

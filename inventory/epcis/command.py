@@ -56,7 +56,7 @@ def export(
     mapping: _MappingFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. SettingMissing: stdout."),
+        typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),
     ] = None,
     known: _Known = None,
     site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="Only what was recorded there.")] = None,
