@@ -26,6 +26,7 @@ from dockvoice_protocol.forms.loader import form_files_by_name, load_form, load_
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check_speakable as check_sayable
 from dockvoice_protocol.forms.spoken import generate_sentences, read_fields
+from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.languages import LANGUAGES
@@ -72,6 +73,21 @@ def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
         if as_json:
             print_lines(json.dumps({"name": form.name, "title": form.title, "fields": fields}))
         table.add_row(form.name, form.title, ", ".join(fields))
+    if not as_json:
+        print_tables(table)
+
+
+@commands.command("kinds", epilog=EXIT_CODES)
+def _forms_kinds(as_json: AsJson = False) -> None:
+    """The spoken kinds of field: what each holds, and how it is said.
+
+    A form names one as `spoken` of a field.
+    """
+    table = Table("spoken", "value", "said, for instance", box=SIMPLE_HEAD)
+    for kind in KINDS.values():
+        if as_json:
+            print_lines(json.dumps({"name": kind.name, "holds": kind.holds, "said": kind.said}))
+        table.add_row(kind.name, kind.holds, kind.said)
     if not as_json:
         print_tables(table)
 

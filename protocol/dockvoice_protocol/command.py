@@ -14,7 +14,8 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points, version
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points, version
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -137,7 +138,7 @@ def build_command_group(asked: str = "") -> TyperGroup:
     group = get_group(app)
     found = entry_points(group="dockvoice.commands")
     _require_same_version(found, _distribution_of(asked) if asked in COMMANDS else None)
-    of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
+    of = {(one.name, _metadata_of(one.dist)[0]): one.load for one in found if one.dist is not None}
     for name, (summary, requirement) in COMMANDS.items():
         if load := of.get((name, _distribution_of(name))):
             group.add_command(DeferredCommand(name, summary, load))
@@ -155,10 +156,16 @@ def _distribution_of(command: str) -> str:
     return COMMANDS[command][1].partition("[")[0]
 
 
+@cache
+def _metadata_of(distribution: Distribution) -> tuple[str, str]:
+    """Its name and version; each reading of them parses the whole file again, a tenth of what `--help` takes."""
+    return distribution.name, distribution.version
+
+
 def _require_same_version(found: Iterable[EntryPoint], only: str | None) -> None:
     """Raise Misconfigured where a distribution has another version than this one: its imports may be missing here."""
     ours = {_distribution_of(name) for name in COMMANDS} if only is None else {only}
-    for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:
+    for name, other in {_metadata_of(one.dist) for one in found if one.dist is not None}:
         if name in ours and other != (own := version(OWN)):
             raise Misconfigured(
                 f"{name} is of version {other}, {OWN} of {own}; install all wheels of one version, in one command"

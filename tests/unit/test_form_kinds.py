@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -23,10 +24,12 @@ from dockvoice_protocol.forms.spoken.sentences import sample_value, value_in_wor
 from dockvoice_protocol.hash_chain import canonical_bytes, parse_event_or_empty
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, format_number
+from edge.cli.forms import commands
 from edge.keep.codec import parse_fields, to_json
 from edge.speak.wording import Readback
 from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
+from tests.sharing import ROOT
 from tests.shipped import form_in
 
 ENGLISH = language_named("en").numerals
@@ -239,3 +242,10 @@ def test_every_rule_of_a_grammar_is_there_and_every_word_known(name: str, reposi
     assert all(expansion.strip() for expansion in rules.values())
     known = {"coffee": {"double", "shot", "oat"}, "cycle-count": {"march", "point", "not", "fifth", "cases"}}
     assert known[name] <= vocabulary(form, Catalogue({}))
+
+
+def test_every_kind_that_a_form_may_name_is_listed_with_what_it_holds_and_how_it_is_said() -> None:
+    listed = [json.loads(line) for line in CliRunner().invoke(commands, ["kinds", "--json"]).stdout.splitlines()]
+    forms = "".join(path.read_text("utf-8") for path in (ROOT / "schemas" / "forms").glob("*.json"))
+    assert {one["name"] for one in listed} >= {*re.findall(r'"spoken": "(\w+)"', forms), "date"}
+    assert all(one["holds"] and one["said"] for one in listed)

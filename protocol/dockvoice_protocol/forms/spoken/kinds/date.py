@@ -76,6 +76,8 @@ class _Day(FieldKind):
     """The field kind of dates."""
 
     name = "date"
+    holds = "the day, as 2027-03-05"
+    said = '"the fifth of March twenty twenty-seven"; "end of June"; six or eight digits in the order of the label'
     format = "date"
     of_numbers = True
     of_today = True

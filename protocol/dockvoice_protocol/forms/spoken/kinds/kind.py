@@ -77,6 +77,10 @@ class KindKeywords:
 class FieldKind(FieldKindTraits, ABC):
     """One kind of field."""
 
+    holds: ClassVar[str]
+    """For authors of forms: what its values are."""
+    said: ClassVar[str]
+    """For authors of forms: how a value is said, by example."""
     section: ClassVar[str | None] = None
     """The section of a language's file with its words; None: it has none."""
     keywords: ClassVar[KindKeywords | None] = None

@@ -79,6 +79,8 @@ class _Measure(FieldKind):
     """The field kind of decimals."""
 
     name = "decimal"
+    holds = "number"
+    said = '"two fifty point five", "minus eighteen", "two and a half"'
     type = "number"
     measures = True
     of_numbers = True
@@ -128,6 +130,8 @@ class _Cardinal(FieldKind):
     """The field kind of whole numbers."""
 
     name = "cardinal"
+    holds = "integer"
+    said = 'a count in words, with or without "and"; "a dozen", "half a dozen"'
     type = "integer"
     counts = True
     of_numbers = True

@@ -80,6 +80,11 @@ class _Digits(_Spelt):
     """A string of digits: "seven four two", "seven forty-two", "double five"."""
 
     name = "digits"
+    holds = "string of digits"
+    said = (
+        'one by one; "oh" for zero; "double", "triple"; in pairs; '
+        'as one number of hundreds; with "dash" or "stroke" between'
+    )
     characters = sampled = digits
     grammar = ("<group>+", "<hundreds>")
 
@@ -88,6 +93,8 @@ class _Alphanumeric(_Spelt):
     """A string of capital letters and digits: "bravo seven one four"."""
 
     name = "alphanumeric"
+    holds = "string of capitals and digits"
+    said = "letters as of `letter`, digits as of `digits`"
     characters = ascii_uppercase + digits
     grammar = ("(<{field}_letter> | <group>)+",)
 
@@ -96,6 +103,8 @@ class _Letter(_Text):
     """One capital letter: "b", "bravo", "b as in bravo"."""
 
     name = "letter"
+    holds = "one capital"
+    said = 'plain, by its NATO word, or both: "B as in Bravo", "M for mother"'
     characters = ascii_uppercase
     grammar = ("<{field}_letter>",)
 
@@ -125,6 +134,8 @@ class _Enumeration(_Choice):
     """One of the values listed in the form or the catalogue, spoken as written there."""
 
     name = "enum"
+    holds = "one of `enum` or the catalogue"
+    said = "the value itself in small letters"
     listed = True
 
 
@@ -132,6 +143,8 @@ class _UnitCode(_Choice):
     """The unit code of another field's count: "cases"."""
 
     name = "unit"
+    holds = "one of `enum`"
+    said = 'a unit word of the field it belongs to: "four cases" is 4 and CS; two units in one sentence are asked about'
     by_unit = True
     keywords = KindKeywords(
         own={

@@ -30,6 +30,8 @@ class _YesNo(FieldKind):
     """The field kind of yes-or-no values."""
 
     name = "yes_no"
+    holds = "true or false"
+    said = 'its own words, "sealed", "not sealed"; or the label with yes or no'
     type = "boolean"
     answers = True
     section = "yes_no"
