@@ -17,8 +17,13 @@ import termios
 import time
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from dockvoice_protocol.forms.loader import load_forms
+from dockvoice_protocol.forms.spoken.language import language_named
+from edge.understand.local.vosk import load_model
 
 MODULES = (
     "edge.agent.app",
@@ -35,6 +40,9 @@ MODULES = (
     "pytest",
 )
 """What takes long to import. None of them opens a sound device, or starts a thread, as it is imported."""
+
+FORMS = Path(__file__).parent.parent.parent / "schemas" / "forms"
+WEIGHTS = Path(os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", "")) / "small-en-us"
 
 STANDARD = 3
 """File descriptors: input, output, errors."""
@@ -74,6 +82,14 @@ def next_child(line: socket.socket) -> Mapping[str, Any] | None:
             os.close(file)
 
 
+def warm_up() -> None:
+    """Read what each child would read again, a second of its start: forms, phrases, weights."""
+    load_forms(FORMS)
+    len(language_named("en").remarks)
+    if WEIGHTS.is_dir():
+        load_model(WEIGHTS)
+
+
 def become(child: Mapping[str, Any]) -> None:
     """Run the program as Python would have started it."""
     if child["session"]:
@@ -105,6 +121,7 @@ def become(child: Mapping[str, Any]) -> None:
 if __name__ == "__main__":
     for module in MODULES:
         import_module(module)
+    warm_up()
     gc.collect()
     gc.freeze()  # the children leave these pages alone
     opened = (sys.stdin, sys.stdout, sys.stderr)  # kept: without them the files beneath are closed

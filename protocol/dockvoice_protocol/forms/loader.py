@@ -516,17 +516,25 @@ def _ambiguous_opening_faults(fields: Mapping[str, Any], schema: Mapping[str, An
             listed[code] = (f"#/x-languages/{code}/openings", told)
     for code, (where, told) in listed.items():
         openings = told.get("openings") if isinstance(told, dict) else None
+        words = _words_by_field(code, fields) if openings else {}
         for opening in openings if isinstance(openings, list) else ():
             if isinstance(opening, str):
-                fault = _opening_fault(phrase(opening), fields, language_named(code))
+                fault = _opening_fault(phrase(opening), words, language_named(code))
                 yield from () if fault is None else (f"{where}: {opening!r} {fault}",)
 
 
-def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Language) -> str | None:
+def _words_by_field(code: str, fields: Mapping[str, Any]) -> dict[str, set[Phrase]]:
+    """All words of each field in a language, those of its values without a label among them."""
+    return {
+        field: {phrase(one.words) for one in _words_of_field(code, field, keywords)}
+        | {tuple(words.split()) for words in _value_words_without_label(keywords, code)}
+        for field, keywords in fields.items()
+    }
+
+
+def _opening_fault(opening: Phrase, words: Mapping[str, set[Phrase]], language: Language) -> str | None:
     said = {opening[at:end] for end in range(1, len(opening) + 1) for at in range(end)}
-    for field, keywords in fields.items():
-        own = {phrase(one.words) for one in _words_of_field(language.code, field, keywords)}
-        own |= {tuple(words.split()) for words in _value_words_without_label(keywords, language.code)}
+    for field, own in words.items():
         if held := own & said:
             return f"holds {' '.join(min(held))!r}, which belongs to {field!r}; leave that out"
     for word in opening:
