@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.conversations.scoring import HERE, Kind, Score, held, read, score, things_of
+from tests.tiers import sized
 
-AS_A_CLERK = 72
-"""Per cent of the conversations that end as a clerk's, as reached last: it is raised with the dialogue."""
-AS_A_CLERK_BLIND = 16
+ONE_IN = sized(test=3, nightly=1)
+"""So many of the conversations are held."""
+AS_A_CLERK = sized(test=82, nightly=72)
+"""Per cent of these that end as a clerk's, as reached last: it is raised with the dialogue."""
+AS_A_CLERK_BLIND = sized(test=25, nightly=16)
 """The same of `blind.jsonl` and `blind2.jsonl`, whose lines go on whatever the device asks.
 
 What it asks about then waits for a person."""
@@ -16,8 +19,8 @@ What it asks about then waits for a person."""
 
 @pytest.fixture(scope="module")
 def scores() -> list[Score]:
-    """All conversations, held once."""
-    conversations = read(sorted(HERE.glob("*.jsonl")))
+    """The conversations, each held once."""
+    conversations = read(sorted(HERE.glob("*.jsonl")))[::ONE_IN]
     return [score(*pair) for pair in zip(conversations, held(conversations), strict=True)]
 
 

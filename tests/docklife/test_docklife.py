@@ -1,4 +1,4 @@
-"""Two hundred lives by day, a hundred thousand at night: both laws hold in each, with a power cut somewhere in half."""
+"""Some ninety lives by day, a hundred thousand at night: both laws hold in each, with a power cut somewhere in half."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.docklife.__main__ import of, wanted_by
 from tests.tiers import SEED, sized
 
-LIVES = sized(test=100, nightly=50_000, quick=44)
+LIVES = sized(test=44, nightly=50_000)
 """As many with a power cut as without."""
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.tiers import sized
-
 WITHIN_S = 240  # A few seconds; the index may be far, and nothing of it known yet.
 
 BOXES = {
@@ -22,9 +20,6 @@ BOXES = {
     "a PC with Python 3.14": ("x86_64-manylinux_2_36", "3.14"),
 }
 """By what people call them: platform and Python."""
-
-ASKED = sized(test=("a PC with Python 3.14",), nightly=tuple(BOXES))
-"""By day the oldest box and the newest: what changes between two nights is the index, and not what is wanted of it."""
 
 WITHOUT_WHEEL = {"": ["srt"], "dev": ["srt", "docopt"]}
 """What has a wheel for no platform at all, each a single file of Python: vosk requires the one, and num2words, of the
@@ -78,7 +73,7 @@ def resolved(box: str, extra: str, repository: Path, *more: str) -> subprocess.C
 
 
 def test_everything_installs_from_wheels_alone(repository: Path) -> None:
-    asked = [(next(iter(BOXES)), "dev"), *((box, "") for box in ASKED)]
+    asked = [(next(iter(BOXES)), "dev"), *((box, "") for box in BOXES)]
     for at, (box, extra) in enumerate(asked):
         # What the first one has just read of the index is still here, as a rule all that the others need.
         found = resolved(box, extra, repository, *(["--offline"] if at else []))
