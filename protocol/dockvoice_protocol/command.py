@@ -14,8 +14,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -136,9 +135,9 @@ def build_command_group(asked: str = "") -> TyperGroup:
     )
     app.callback()(_root_options)
     group = get_group(app)
-    found = entry_points(group="dockvoice.commands")
+    found = _with_distributions(entry_points(group="dockvoice.commands"))
     _require_same_version(found, _distribution_of(asked) if asked in COMMANDS else None)
-    of = {(one.name, _metadata_of(one.dist)[0]): one.load for one in found if one.dist is not None}
+    of = {(one.name, distribution): one.load for one, distribution, _ in found}
     for name, (summary, requirement) in COMMANDS.items():
         if load := of.get((name, _distribution_of(name))):
             group.add_command(DeferredCommand(name, summary, load))
@@ -156,16 +155,20 @@ def _distribution_of(command: str) -> str:
     return COMMANDS[command][1].partition("[")[0]
 
 
-@cache
-def _metadata_of(distribution: Distribution) -> tuple[str, str]:
-    """Its name and version; each reading of them parses the whole file again, a tenth of what `--help` takes."""
-    return distribution.name, distribution.version
+def _with_distributions(found: Iterable[EntryPoint]) -> list[tuple[EntryPoint, str, str]]:
+    """Each entry point with the name and version of its distribution.
+
+    A distribution's metadata are parsed whole at each look, so they are read once: a fifth of what `--version` takes.
+    """
+    entries = [(one, one.dist) for one in found if one.dist is not None]
+    metadata = {id(of): (of.name, of.version) for of in {id(of): of for _, of in entries}.values()}
+    return [(one, *metadata[id(of)]) for one, of in entries]
 
 
-def _require_same_version(found: Iterable[EntryPoint], only: str | None) -> None:
+def _require_same_version(found: Iterable[tuple[EntryPoint, str, str]], only: str | None) -> None:
     """Raise Misconfigured where a distribution has another version than this one: its imports may be missing here."""
     ours = {_distribution_of(name) for name in COMMANDS} if only is None else {only}
-    for name, other in {_metadata_of(one.dist) for one in found if one.dist is not None}:
+    for name, other in {(name, other) for _, name, other in found}:
         if name in ours and other != (own := version(OWN)):
             raise Misconfigured(
                 f"{name} is of version {other}, {OWN} of {own}; install all wheels of one version, in one command"
