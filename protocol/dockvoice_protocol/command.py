@@ -161,8 +161,8 @@ def _with_distributions(found: Iterable[EntryPoint]) -> list[tuple[EntryPoint, s
     A distribution's metadata are parsed whole at each look, so they are read once: a fifth of what `--version` takes.
     """
     entries = [(one, one.dist) for one in found if one.dist is not None]
-    metadata = {id(of): (of.name, of.version) for of in {id(of): of for _, of in entries}.values()}
-    return [(one, *metadata[id(of)]) for one, of in entries]
+    metadata = {id(of): of.metadata for of in {id(of): of for _, of in entries}.values()}
+    return [(one, metadata[id(of)]["Name"], metadata[id(of)]["Version"]) for one, of in entries]
 
 
 def _require_same_version(found: Iterable[tuple[EntryPoint, str, str]], only: str | None) -> None:

@@ -52,12 +52,17 @@ def test_no_module_has_a_command_that_is_not_listed() -> None:
         assert own == listed or len(listed) == 1  # those of a group stand below its name
 
 
+def distribution(name: str, version: str) -> Any:
+    """One that is installed."""
+    return SimpleNamespace(metadata={"Name": name, "Version": version})
+
+
 def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let the agent be installed, and a package that has a command, under these names."""
     module = typer.Typer()
     module.command("others", help="Of another package.")(lambda: None)
-    agent = SimpleNamespace(name="dockvoice", version=version("dockvoice-protocol"))
-    other = SimpleNamespace(name="somebody-elses", version="7")
+    agent = distribution("dockvoice", version("dockvoice-protocol"))
+    other = distribution("somebody-elses", "7")
     entries = [SimpleNamespace(name=name, load=JOINED[name].load, dist=agent) for name in AGENTS]
     entries += [SimpleNamespace(name=name, load=lambda: module, dist=other) for name in names]
     monkeypatch.setattr("dockvoice_protocol.command.entry_points", lambda group: entries)
@@ -90,7 +95,7 @@ def test_a_command_of_ours_imports_none_of_another_package(monkeypatch: pytest.M
 @each_of("asked", ["inventory", ""])
 def test_a_part_of_another_version_is_told(asked: str) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        other = SimpleNamespace(name="dockvoice-inventory", version="7")
+        other = distribution("dockvoice-inventory", "7")
         found = [SimpleNamespace(name="inventory", load=JOINED["inventory"].load, dist=other)]
         patched.setattr("dockvoice_protocol.command.entry_points", lambda group: found)
         with pytest.raises(Misconfigured, match="dockvoice-inventory is of version 7, dockvoice-protocol of "):

@@ -6,7 +6,6 @@ bidirectional and invisible characters show a name as another one. None of them 
 
 from __future__ import annotations
 
-import json
 import re
 
 _CONTROLS = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
@@ -54,5 +53,6 @@ def mark_unprintable(text: str) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    # As JSON escapes it, so that a line of JSON keeps its meaning; beyond 16 bits as a surrogate pair.
-    return json.dumps(found[0])[1:-1] if ord(found[0]) > 0xFFFF else f"\\u{ord(found[0]):04x}"  # noqa: PLR2004 - 16 bits
+    # As JSON escapes it, so that a line of JSON keeps its meaning: by units of UTF-16.
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
