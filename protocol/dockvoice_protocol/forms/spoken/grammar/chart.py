@@ -520,7 +520,9 @@ class _Growth:
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
         self._unexplained = _ExplanationCheck(spans, self._remarks, held, answers=answers)
-        self._ends: list[Path] = []
+        self._ended: list[Path] = []
+        """The complete explanations beyond the budget, their unexplained words still to be found."""
+        self._within: list[Path] = []
         self.left = weights.MOST
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
@@ -537,8 +539,10 @@ class _Growth:
                 if at < len(self._tokens):
                     self._take_steps(path, at)
                 elif (ended := self._complete(path)) is not None:
-                    self._ends.append(ended)
-        return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
+                    self._ended.append(ended)
+        self._within += (self._unexplained.add_unexplained(path) for path in self._ended if path.cost <= budget)
+        self._ended = [path for path in self._ended if path.cost > budget]
+        return sorted(self._within, key=_by_cost)
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
@@ -588,7 +592,7 @@ class _Growth:
             path = path.adding(
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return self._unexplained.add_unexplained(path._replace(events=self._answers.mark_strange_mentions(path.events)))
+        return path._replace(events=self._answers.mark_strange_mentions(path.events))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

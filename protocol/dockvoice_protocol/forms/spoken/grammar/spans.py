@@ -289,8 +289,8 @@ class Spans:
     def ends_pointer(self, at: int) -> bool:
         """Whether a word that may be a number ends a pointer: "this one"."""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
-        said = (tuple(self.words[start : at + 1]) for start in range(first, at))
-        return any(one in self.language.words["pointers"] for one in said)
+        pointers = self.language.words["pointers"]
+        return any(at + 1 in pointers.ends(self.words, start) for start in range(first, at))
 
     def is_adjective_of_next_label(self, at: int, end: int) -> bool:
         """Whether the words are an adjective of a directly following label: "full pallet 742"."""
