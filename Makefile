@@ -48,13 +48,15 @@ quick: style  ## Tests, while working: style, logic, plays, a few examples of ea
 test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten to twenty minutes
 	@$(MAKE) style
 	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))
-# Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. A session of its
-# own, so that whoever breaks this off ends that too.
-	@trap 'kill -- -$$logic 2> /dev/null' EXIT INT TERM; \
-	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; types=$$?; \
-		TIER=test SOUND=none $(PYTEST) -n $(THINKING) $(LOGIC); [ $$imports$$types$$? = 000 ]' > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
-	( set -x; TIER=test SOUND=many $(PYTEST) && TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) ); sound=$$?; \
-	wait $$logic; ended=$$?; cat $(CACHE)/logic.txt; [ $$sound$$ended = 00 ]
+# Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. Where several
+# programs hear and speak at a time that is types and imports alone: on a slow machine the sound server comes late beside
+# more. Each in a session of its own, so that whoever breaks this off ends that too.
+	@trap 'kill -- -$$types -$$logic 2> /dev/null' EXIT INT TERM; logic=; \
+	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; [ $$imports$$? = 00 ]' > $(CACHE)/types.txt 2>&1 & types=$$!; \
+	( set -x; TIER=test SOUND=many $(PYTEST) ); many=$$?; \
+	TIER=test SOUND=none setsid $(GIVING_WAY) $(PYTEST) -n $(THINKING) $(LOGIC) > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
+	( set -x; TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) ); one=$$?; \
+	wait $$types; typed=$$?; wait $$logic; ended=$$?; cat $(CACHE)/types.txt $(CACHE)/logic.txt; [ $$many$$one$$typed$$ended = 0000 ]
 
 # What has to be fetched is fetched side by side, Debian's packages, Python's and Node's; what fails is told, and ends it all.
 ready:
