@@ -1,4 +1,4 @@
-"""The process that bears the programs of the tests: it has imported what they need, and each is a fork of it.
+"""The process that bears the programs of the tests: it has imported and read what they need; each is a fork of it.
 
 `python -m tests.processes.fork_server FD`: orders come, and the numbers of processes go, by the socket of that number.
 """
@@ -43,6 +43,7 @@ MODULES = (
 
 FORMS = Path(__file__).parent.parent.parent / "schemas" / "forms"
 WEIGHTS = Path(os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", "")) / "small-en-us"
+"""What most programs read as they start; one with other forms or weights reads those itself."""
 
 STANDARD = 3
 """File descriptors: input, output, errors."""

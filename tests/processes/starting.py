@@ -2,8 +2,9 @@
 
 A run starts programs some hundreds of times, and what each would import takes longer than what most of them do then.
 Such a child has all that makes a process: a number, memory, files, signals and an end of its own. Only how it came by
-its modules is another; at night, beside sound, and where something stands before the command (strace, another user,
-another clock), or with a version of Python not tried yet, Python itself is started.
+its modules, the shipped forms and the recogniser's weights is another; at night, beside sound, and where something
+stands before the command (strace, another user, another clock), or with a version of Python not tried yet, Python
+itself is started.
 """
 
 from __future__ import annotations
