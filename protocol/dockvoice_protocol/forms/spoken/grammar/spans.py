@@ -140,7 +140,15 @@ class _Numbers:
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        return decimal_readings(self._words, at, self._numerals, self._table)
+        found = decimal_readings(self._words, at, self._numerals, self._table)
+        return [(end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found]
+
+    def _pause_cost_between_numbers(self, at: int, end: int) -> float:
+        """The cost of pauses where two numbers may part: "twenty, five", but not "eighteen, point five"."""
+        parting = (
+            one for one in range(at + 1, end) if self._numerals.is_part(self._words[one - 1]) and self.begins(one)
+        )
+        return sum(self._pause_cost(one - 1, one + 1) for one in parting)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
         """The ends of phrases such as "below zero" that begin at a token."""

@@ -29,6 +29,9 @@ class _Counting(Protocol):
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
         """The whole numbers that begin at a token: end, value, cost."""
 
+    def decimals(self, at: int) -> list[tuple[int, float, float]]:
+        """The decimals that begin at a token: end, value, cost."""
+
 
 class UtteranceContext(Protocol):
     """One utterance, in which a kind parses its values."""

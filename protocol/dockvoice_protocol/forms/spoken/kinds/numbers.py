@@ -96,7 +96,7 @@ class _Measure(FieldKind):
         return {"minus": jsgf_alternatives(said["minus"]), "point": jsgf_alternatives(said["points"])}
 
     def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
-        return decimal_readings(heard.words, at, heard.language.numerals, heard.language.table)
+        return heard.numbers.decimals(at)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A decimal near the usual minimum; half of them whole."""
