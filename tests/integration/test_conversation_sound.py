@@ -62,8 +62,8 @@ LEAKING = {"a-wrong-quantity-is-corrected", "a-missing-dock-is-asked-for", "canc
 """Where the microphone hears the earpiece at -20 dB."""
 
 ANSWER_WITHIN_S = 10.0
-"""From the operator's last word to earcon or voice: then an operator says it again. On an idle machine it is a twentieth;
-here the machine is busy with other plays and other tests."""
+"""From the operator's last word to earcon or voice: after that an operator says it again. On an idle machine it is a
+twentieth; here it is busy with other plays and other tests."""
 
 KINDS = {"plain": "whole entries", "incomplete": "half entries", "reply": "answers, corrections, commands"}
 

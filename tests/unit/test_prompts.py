@@ -47,6 +47,17 @@ def test_no_english_is_left_over(language: str) -> None:
     assert left == {}
 
 
+@each_of("language", LANGUAGES)
+def test_no_texts_of_a_copied_language_are_left_over(language: str) -> None:
+    ours = prompts(language)
+    for other in set(LANGUAGES) - {language}:
+        alike = [text for prompt, text in prompts(other).items() if text == ours[prompt] and len(words(text)) > 1]
+        assert len(alike) <= ALIKE_BY_CHANCE, f"{language} and {other}: {alike}"
+
+
+ALIKE_BY_CHANCE = 4
+"""Texts of two words or more that two languages share, as Spanish and Portuguese do."""
+
 TABLES = ("faults", "mended", "reasons", "scans", "aways")
 
 

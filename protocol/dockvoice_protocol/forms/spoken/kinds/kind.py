@@ -89,7 +89,7 @@ class FieldKind(FieldKindTraits, ABC):
     keywords: ClassVar[KindKeywords | None] = None
     """None: it has the keywords of its type alone."""
     grammar: ClassVar[tuple[str, ...]] = ()
-    """JSGF alternatives of a value, in addition to its listed phrases. `{field}` is the field's name."""
+    """JSGF alternatives of a value, beside those that a form or catalogue lists. `{field}` is the field's name."""
     by_name: ClassVar[dict[str, type[FieldKind]]] = {}
     """The registry: every class that defines `name`."""
 
