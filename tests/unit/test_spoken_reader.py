@@ -17,7 +17,7 @@ from tests.rows import each_of, every, rows_of
 TABLES = Path(__file__).parent / "tables"
 BRIEF_WORDS = {"to", "for"}
 DRAWN_S = 0.5
-SILENT_S = {"|": 0.3, ".": 0.03}
+SILENT_S = {"|": 0.3, ",": 0.15, ".": 0.03}
 
 
 def words(say: str) -> list[Word]:

@@ -92,9 +92,16 @@ class _UnmatchedWords:
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over the longest and the shortest number that begins at a token, without a field."""
         ends = self._numbers.ends(at)
+        cost = weights.LOOSE + (weights.CROWDED if ends and self._goes_on_spelling(path, at) else 0.0)
         for end in {max(ends), min(ends)} if ends else ():
             event = ExplanationEvent(Happens.NUMBER, start=at, end=end)
-            self._queue.continue_with(self._queue.with_label_closed(path), event, weights.LOOSE, state=Place.BETWEEN)
+            self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=Place.BETWEEN)
+
+    def _goes_on_spelling(self, path: Path, at: int) -> bool:
+        """Whether a digit follows the digits of a spelt value without a pause: "nine, two, eight | four two"."""
+        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
+        straight_on = spelt and not self._tokens[at].pause and not self._tokens[at - 1].final
+        return straight_on and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
 
     def _step_over_preposition(self, path: Path, at: int) -> None:
         """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
