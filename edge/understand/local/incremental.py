@@ -88,14 +88,16 @@ class SpeculativeListener:
         begin: Callable[[], _Recogniser],
         judge: Callable[[Reading], TurnExpectation],
         speculation: SpeculationCounters | None = None,
+        cpu_seconds: Callable[[], float] = thread_time,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
-        `speculation` counts the cost of speculative readings.
+        `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`.
         """
         self._begin = begin
         self._judge = judge
         self._speculation = speculation or SpeculationCounters()
+        self._cpu_seconds = cpu_seconds
         self._foresight_s = 0.0
         self._recogniser = begin()
         self._heard = bytearray()
@@ -104,23 +106,23 @@ class SpeculativeListener:
 
     def hear(self, pcm: bytes) -> None:
         """Decode the next piece of sound."""
-        began = thread_time()
+        began = self._cpu_seconds()
         if self._foreseen is not None:
             self._begin_anew()
             self._accept_pieces(self._heard)
-            self._speculation.again_s += thread_time() - began
+            self._speculation.again_s += self._cpu_seconds() - began
         self._heard += pcm
         self._accept_pieces(self._heard)
-        self._speculation.ahead_s += thread_time() - began
+        self._speculation.ahead_s += self._cpu_seconds() - began
 
     def judge_pause(self) -> TurnExpectation:
         """Read the sound so far as if it were complete, unless it surely is not; return whether more may follow."""
-        began = thread_time()
+        began = self._cpu_seconds()
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
-            self._speculation.ahead_s += thread_time() - began
+            self._speculation.ahead_s += self._cpu_seconds() - began
             return TurnExpectation.MORE
         self._foreseen = self._read(bytes(self._heard))
-        self._foresight_s = thread_time() - began
+        self._foresight_s = self._cpu_seconds() - began
         self._speculation.made += 1
         self._speculation.made_s += self._foresight_s
         self._speculation.ahead_s += self._foresight_s
@@ -136,9 +138,9 @@ class SpeculativeListener:
         return await asyncio.to_thread(self._read_timed, pcm)
 
     def _read_timed(self, pcm: bytes) -> Reading:
-        began = thread_time()
+        began = self._cpu_seconds()
         reading = self._read(pcm)
-        self._speculation.after_s += thread_time() - began
+        self._speculation.after_s += self._cpu_seconds() - began
         return reading
 
     def _read(self, pcm: bytes) -> Reading:
@@ -183,8 +185,15 @@ class OnDeviceInterpreter(ABC):
     def listen(self) -> SpeculativeListener:
         """Begin to listen to one utterance, which is decoded while it is spoken."""
         return SpeculativeListener(
-            self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
+            self._begin,
+            lambda reading: self._expected(reading.words, reading.fields),
+            self.speculation,
+            self._cpu_seconds,
         )
+
+    def _cpu_seconds(self) -> float:
+        """CPU seconds of the calling thread, and of those that work for it."""
+        return thread_time()
 
     @abstractmethod
     def _begin(self) -> _Recogniser: ...

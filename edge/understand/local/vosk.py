@@ -2,8 +2,8 @@
 
 The sentences sampled from the form become a bigram language model; other words are recognised as `[unk]`. Weights are
 tuned when they are unpacked (`config/models.toml`): as published, repeated readings of a recording differ, and close
-alternatives are lost. Each utterance is recognised at two speeds, as it is and a little slower: right words are the
-same in both, many errors are not, whatever vosk's confidence.
+alternatives are lost. Each utterance is recognised at two speeds, on two threads, as it is and a little slower: right
+words are the same in both, many errors are not, whatever vosk's confidence.
 
 Confidences of weights that were not measured here are not calibrated, so the operator confirms every value ("pallet 7 4
 2, right?").
@@ -14,10 +14,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from time import thread_time
+from typing import Any, TypeVar
 
 import numpy as np
 import soxr
@@ -100,10 +102,14 @@ class VoskInterpreter(OnDeviceInterpreter):
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
         self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, _MOST_ALTERNATIVES))
+        self._thread = _SlowerThread()
 
     def _begin(self) -> _Recogniser:
-        hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
-        return _Recogniser(hearings, self._understand, self._is_unfinished_entry)
+        first, slower = (_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
+        return _Recogniser(first, slower, self._thread, self._understand, self._is_unfinished_entry)
+
+    def _cpu_seconds(self) -> float:
+        return super()._cpu_seconds() + self._thread.cpu_s
 
     def _is_unfinished_entry(self, words: Sequence[str]) -> bool:
         """Whether these words, perhaps without the last, surely lack a part of an entry."""
@@ -184,30 +190,61 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         return replace(read, fields=fields)
 
 
+_Result = TypeVar("_Result")
+
+
+class _SlowerThread:
+    """A thread on which the slower hearing decodes beside the first: vosk holds no interpreter lock meanwhile."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        """Spent on it so far."""
+        self._pool = ThreadPoolExecutor(1, "slower-hearing")
+
+    def run_both(self, here: Callable[[], _Result], there: Callable[[], _Result]) -> tuple[_Result, _Result]:
+        """Run one here and the other on the thread; return both results once both have ended."""
+        second = self._pool.submit(self._timed, there)
+        try:
+            first = here()
+        finally:
+            second.exception()  # waits: no decoder is used on two threads
+        return first, second.result()
+
+    def _timed(self, work: Callable[[], _Result]) -> _Result:
+        began = thread_time()
+        try:
+            return work()
+        finally:
+            self.cpu_s += thread_time() - began
+
+
 class _Recogniser:
     """Recogniser of one utterance at each speed."""
 
     def __init__(
         self,
-        hearings: Sequence[_AlternativesHearing],
+        first: _AlternativesHearing,
+        slower: _AlternativesHearing,
+        thread: _SlowerThread,
         understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
         is_unfinished_entry: Callable[[Sequence[str]], bool],
     ) -> None:
-        self._hearings = hearings
+        self._first, self._slower = first, slower
+        self._thread = thread
         self._understand = understand
         self._is_unfinished_entry = is_unfinished_entry
         self._loudness = Loudness()
 
     def accept(self, pcm: bytes) -> None:
         self._loudness.accept(pcm)
-        for hearing in self._hearings:
-            hearing.accept(pcm)
+        self._thread.run_both(partial(self._first.accept, pcm), partial(self._slower.accept, pcm))
 
     def is_unfinished_entry(self) -> bool:
-        return self._is_unfinished_entry(self._hearings[0].so_far().split())
+        return self._is_unfinished_entry(self._first.so_far().split())
 
     def reading(self) -> Reading:
-        return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
+        hearings = self._thread.run_both(self._first.alternatives, self._slower.alternatives)
+        return self._understand(hearings, self._loudness)
 
 
 class _Decoders:
