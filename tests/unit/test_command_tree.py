@@ -54,7 +54,7 @@ def test_no_module_has_a_command_that_is_not_listed() -> None:
 
 def distribution(name: str, version: str) -> Any:
     """One that is installed."""
-    return SimpleNamespace(metadata={"Name": name, "Version": version})
+    return SimpleNamespace(read_text=lambda _: f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n")
 
 
 def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
