@@ -249,12 +249,15 @@ def main() -> None:
     parser.add_argument("--half", choices=["train", "report"], help="only one half of the clips, by a hash")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
-    source = _clone() if asked.source is None else DatasetFiles(asked.source)
+    if unknown := set(asked.snr.split(",")) - set(map(str, SNRS_DB)):
+        parser.error(f"--snr {', '.join(sorted(unknown))}: nothing is published for it; allowed: {SNRS_DB}")
     snrs_db = [int(one) for one in asked.snr.split(",")]
-    if unknown := set(snrs_db) - set(SNRS_DB):
-        parser.error(f"--snr {', '.join(map(str, unknown))}: nothing is published for it; allowed: {SNRS_DB}")
+    source = _clone() if asked.source is None else DatasetFiles(asked.source)
     settings = load_settings(Settings, None)
-    names = choose_clips(source, asked.clips, asked.half)
+    try:
+        names = choose_clips(source, asked.clips, asked.half)
+    except ValueError as fault:
+        parser.error(f"--source {fault}")
     lines: list[ClipLine] = []
     for noise in asked.noise or (CLEAN, *NOISES):
         if noise != CLEAN and source.read(f"data/noise/{noise}.wav") is None:
