@@ -98,10 +98,13 @@ class _UnmatchedWords:
             self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=Place.BETWEEN)
 
     def _goes_on_spelling(self, path: Path, at: int) -> bool:
-        """Whether a digit follows the digits of a spelt value without a pause: "nine, two, eight | four two"."""
-        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
-        straight_on = spelt and not self._tokens[at].pause and not self._tokens[at - 1].final
-        return straight_on and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
+        """Whether a digit follows the digits of a slowly spelt value without a pause: "nine, two, eight | four two"."""
+        last = path.last
+        if last is None or path.state is not Place.SAID or not self._fields[str(path.field)].spoken.spelt:
+            return False
+        slowly = any(token.pause for token in self._tokens[(last.basis or last.start) + 1 : last.end])
+        straight_on = last.end == at and not self._tokens[at].pause and not self._tokens[at - 1].final
+        return slowly and straight_on and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
 
     def _step_over_preposition(self, path: Path, at: int) -> None:
         """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
