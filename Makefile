@@ -49,11 +49,11 @@ test: ready  ## Tests, before sharing; what CI runs: every check, real servers a
 	@$(MAKE) style
 	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))
 # Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. Where several
-# programs hear and speak at a time that is types and imports alone: on a slow machine the sound server comes late beside
-# more. Each in a session of its own, so that whoever breaks this off ends that too.
-	@trap 'kill -- -$$types -$$logic 2> /dev/null' EXIT INT TERM; logic=; \
-	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; [ $$imports$$? = 00 ]' > $(CACHE)/types.txt 2>&1 & types=$$!; \
+# programs hear and speak at a time nothing does: on a slow machine the sound server comes late beside it. Each in a
+# session of its own, so that whoever breaks this off ends that too.
+	@trap 'kill -- -$$types -$$logic 2> /dev/null' EXIT INT TERM; types=; logic=; \
 	( set -x; TIER=test SOUND=many $(PYTEST) ); many=$$?; \
+	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; [ $$imports$$? = 00 ]' > $(CACHE)/types.txt 2>&1 & types=$$!; \
 	TIER=test SOUND=none setsid $(GIVING_WAY) $(PYTEST) -n $(THINKING) $(LOGIC) > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
 	( set -x; TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) ); one=$$?; \
 	wait $$types; typed=$$?; wait $$logic; ended=$$?; cat $(CACHE)/types.txt $(CACHE)/logic.txt; [ $$many$$one$$typed$$ended = 0000 ]
