@@ -252,12 +252,14 @@ def main() -> None:
     if unknown := set(asked.snr.split(",")) - set(map(str, SNRS_DB)):
         parser.error(f"--snr {', '.join(sorted(unknown))}: nothing is published for it; allowed: {SNRS_DB}")
     snrs_db = [int(one) for one in asked.snr.split(",")]
-    source = _clone() if asked.source is None else DatasetFiles(asked.source)
     settings = load_settings(Settings, None)
     try:
+        source = _clone() if asked.source is None else DatasetFiles(asked.source)
         names = choose_clips(source, asked.clips, asked.half)
+    except (OSError, subprocess.CalledProcessError) as fault:
+        parser.error(f"the set cannot be fetched or read ({fault}); name a checkout of it by --source")
     except ValueError as fault:
-        parser.error(f"--source {fault}")
+        parser.error(str(fault))
     lines: list[ClipLine] = []
     for noise in asked.noise or (CLEAN, *NOISES):
         if noise != CLEAN and source.read(f"data/noise/{noise}.wav") is None:

@@ -164,10 +164,13 @@ def _with_distributions(found: Iterable[EntryPoint]) -> list[tuple[EntryPoint, s
 
 
 def _name_and_version(of: Distribution) -> tuple[str, str]:
-    """From the header of its core metadata: parsed whole, with the description, they take a fifth of `--version`."""
+    """From the header of its core metadata: parsed whole, with the description, they take a fifth of `--version`.
+
+    Where that lacks one, as in what older tools installed, they are parsed after all.
+    """
     header = takewhile(str.strip, (of.read_text("METADATA") or "").splitlines())
     values = {key: value for key, _, value in (line.partition(": ") for line in header)}
-    return values["Name"], values["Version"]
+    return values.get("Name") or of.metadata["Name"], values.get("Version") or of.metadata["Version"]
 
 
 def _own_version() -> str:

@@ -192,7 +192,10 @@ class OnDeviceInterpreter(ABC):
         )
 
     def _cpu_seconds(self) -> float:
-        """CPU seconds of the calling thread, and of those that work for it."""
+        """CPU seconds of the calling thread, and of those that work for it.
+
+        Of two utterances decoded at the same time each counts what such a thread does for the other, too.
+        """
         return thread_time()
 
     @abstractmethod
