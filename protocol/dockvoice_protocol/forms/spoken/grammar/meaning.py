@@ -166,6 +166,8 @@ class _FieldMeaning:
     """The same, and units or denials without a value."""
     replaced: int = 0
     """The token at which the current value replaced another one."""
+    withdrawn: int = 0
+    """The token behind the value that it replaced; 0: none, or the same value."""
     parts: list[FieldValue | None] = field(default_factory=list)
     """Values that may be only a part of the true one, because of a number beside them."""
     begun_anew: bool = False
@@ -202,10 +204,10 @@ class _FieldMeaning:
 
     def apply_doubts(self) -> None:
         """Remove denied values and mark doubtful ones, after the last event."""
-        # Doubt about a replaced value is ignored.
-        self.doubtful |= any(event.end > self.replaced for event in self.beside)
+        beside = list(filter(self._is_about_current_value, self.beside))
+        self.doubtful |= bool(beside)
         numbers = self.of.spoken.spelt or self.of.spoken.is_number
-        if numbers and any(map(self._is_part, [one for one in self.beside if one.end > self.replaced])):
+        if numbers and any(map(self._is_part, beside)):
             self.values, self.parts = [], self.values  # A possible part of a number is not offered.
         # One of two numbers, of which the other is no value of this field: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken.is_number
@@ -213,6 +215,11 @@ class _FieldMeaning:
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
+
+    def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
+        """Whether an event is no doubt of a replaced value alone: words between it and its correction may say more."""
+        between = beside.happens is Happens.UNMATCHED and beside.start >= self.withdrawn > 0
+        return beside.end > self.replaced or between
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
         """Whether an event beside the values makes them possible parts of the true value."""
@@ -242,6 +249,7 @@ class _FieldMeaning:
         else:
             self.values = [event.value]
         self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
+        self.withdrawn = max((one.end for one in self.standing), default=0)
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
     def _add_other_value(self, event: ExplanationEvent) -> None:
@@ -264,7 +272,7 @@ class _FieldMeaning:
             # A repetition with its label decides for the last value: "dock b ... d, dock d".
             self.values = [event.value]
         if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
-            self.replaced = event.start  # events between the two no longer cause doubt
+            self.replaced, self.withdrawn = event.start, 0  # events between the two no longer cause doubt
         if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number or a repetition.
         self.standing.append(event)

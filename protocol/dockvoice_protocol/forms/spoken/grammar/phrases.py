@@ -106,11 +106,13 @@ class _Links:
         return self._spans.begins_unlabelled_value(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
 
     def may_deny_deed(self, match: Match, at: int) -> bool:
-        """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
-        tells = self._spans.goes_straight_on(match.end) and any(
-            one.role is Role.DEED_DONE for one in self._spans.matches[match.end]
-        )
-        return tells and (self._words[match.end - 1],) in self._language.words["nots"]
+        """Whether a cue says "not" of a deed: Spanish "no no he colocado". Its "not" may also begin a denial."""
+        if not self._spans.goes_straight_on(match.end):
+            return False
+        said = self._words[match.end - 1]
+        tells = any(one.role is Role.DEED_DONE for one in self._spans.matches[match.end])
+        begun = any(one.role is Role.MOOD and one.end > match.end for one in self._spans.matches[match.end - 1])
+        return (tells and (said,) in self._language.words["nots"]) or (begun and match.end > at + 1)
 
     def find_denied_value(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.

@@ -201,7 +201,7 @@ class Spans:
             self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
         for at, found in enumerate(self.matches):
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            self.matches[at] = self._without_impossible_hedges(kept)
+            self.matches[at] = self._without_impossible_hedges(self._without_hidden_hedges(at, kept))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
@@ -238,6 +238,19 @@ class Spans:
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
         valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
+
+    def _without_hidden_hedges(self, at: int, found: list[Match]) -> list[Match]:
+        """The phrases without those that end with a hedge of several words before a number ("moved up to thirteen")."""
+        return [match for match in found if match.role in OF_FIELDS or not self._ends_with_hedge(at, match.end)]
+
+    def _ends_with_hedge(self, at: int, end: int) -> bool:
+        if not (self.goes_straight_on(end) and self.numbers.begins(end)):
+            return False
+        return any(
+            match.role is Role.HEDGE_BEFORE and match.end == end
+            for begin in range(at + 1, end - 1)
+            for match in self.matches[begin]
+        )
 
     def _without_impossible_hedges(self, found: list[Match]) -> list[Match]:
         """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
@@ -324,6 +337,10 @@ class Spans:
     def is_letter(self, at: int, end: int) -> bool:
         """Whether a word is one letter, and no digit."""
         return end == at + 1 and self.words[at] in LETTERS and not self.numbers.begins(at)
+
+    def follows_pause(self, at: int) -> bool:
+        """Whether there is a pause before a token."""
+        return self.tokens[at].pause > 0
 
     def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
         """The possible values of a field at a token, unless it is spelt: end, value, cost."""

@@ -48,6 +48,9 @@ class UtteranceContext(Protocol):
     def numbers(self) -> _Counting:
         """The numbers in them; costs include those of pauses inside a number."""
 
+    def follows_pause(self, at: int) -> bool:
+        """Whether there is a pause before a word."""
+
     @property
     def today(self) -> date | None:
         """The current date, for dates without a year."""

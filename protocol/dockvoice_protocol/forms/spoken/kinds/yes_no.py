@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -46,7 +46,8 @@ class _YesNo(FieldKind):
     def _readings(self, field: FormField, at: int, heard: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
         wording = field.wording(heard.language.code)
         own = BooleanWords(wording.true, wording.false)
-        return yes_no_readings(heard.words, at, heard.language.table, own, labelled=labelled)
+        table, paused = heard.language.table, heard.follows_pause
+        return yes_no_readings(heard.words, at, table, own, labelled=labelled, follows_pause=paused)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         return random.random() < _YES
@@ -73,24 +74,39 @@ class BooleanWords:
 
 
 def yes_no_readings(
-    words: Sequence[str], at: int, language: Mapping[str, Any], field: BooleanWords, *, labelled: bool = False
+    words: Sequence[str],
+    at: int,
+    language: Mapping[str, Any],
+    field: BooleanWords,
+    *,
+    labelled: bool = False,
+    follows_pause: Callable[[int], bool] = lambda _: False,
 ) -> list[tuple[int, bool, float]]:
     """Every yes or no that begins at a word: end, value, cost in nats.
 
-    `labelled`: the label precedes it, or it is an answer; then a bare "yes" or "no" is valid.
+    `labelled`: the label precedes it, or it is an answer; then a bare "yes" or "no" is valid. `follows_pause`: whether
+    there is a pause before a word.
     """
-    return cheapest_readings(_readings(words, at, language["yes_no"], field, labelled))
+    said = language["yes_no"]
+    return cheapest_readings(_readings(words, at, said, field, labelled=labelled, follows_pause=follows_pause))
 
 
 def _readings(
-    words: Sequence[str], at: int, said: Mapping[str, Any], field: BooleanWords, labelled: bool
+    words: Sequence[str],
+    at: int,
+    said: Mapping[str, Any],
+    field: BooleanWords,
+    *,
+    labelled: bool,
+    follows_pause: Callable[[int], bool],
 ) -> Iterator[tuple[int, bool, float]]:
     answers = [(True, said["yes"]), (False, said["no"])]
     for value, own in ((True, field.true), (False, field.false)):
         for end in phrase_ends(words, at, own):
             if not _is_part_of_longer(words, at, end, field):
                 answered = any(True for _, ways in answers for _ in phrase_ends(words, end, ways))
-                yield end, value, _ANSWERED if answered else 0.0
+                # "Sealed, no, sorry" corrects something, or says that it is not sealed.
+                yield end, value, _ANSWERED if answered and not follows_pause(end) else 0.0
     starts = (
         [at]
         if labelled
