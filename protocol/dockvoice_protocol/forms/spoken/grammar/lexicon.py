@@ -179,7 +179,9 @@ class Lexicon:
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
-        self._never = _plus_and_minus_phrases(form, language)
+        self.signs = _plus_and_minus_phrases(form, language)
+        """Words for plus and minus, where a field may be negative."""
+        self._never = set(self.signs)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()

@@ -201,7 +201,7 @@ class Spans:
             self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
         for at, found in enumerate(self.matches):
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            self.matches[at] = self._without_impossible_hedges(self._without_hidden_hedges(at, kept))
+            self.matches[at] = self._without_impossible_hedges(self._without_hidden_words_of_counts(at, kept))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
@@ -239,14 +239,16 @@ class Spans:
         valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
-    def _without_hidden_hedges(self, at: int, found: list[Match]) -> list[Match]:
-        """The phrases without those that end with a hedge of several words before a number ("moved up to thirteen")."""
-        return [match for match in found if match.role in OF_FIELDS or not self._ends_with_hedge(at, match.end)]
+    def _without_hidden_words_of_counts(self, at: int, found: list[Match]) -> list[Match]:
+        """The phrases without those whose end changes the next number: "moved | up to thirteen", "en | moins deux"."""
+        kept = {*OF_FIELDS, Role.HEDGE_BEFORE}  # "Por lo menos veinte" is no minus.
+        return [match for match in found if match.role in kept or not self._hides_words_of_count(at, match.end)]
 
-    def _ends_with_hedge(self, at: int, end: int) -> bool:
-        if not (self.goes_straight_on(end) and self.numbers.begins(end)):
+    def _hides_words_of_count(self, at: int, end: int) -> bool:
+        """Whether a phrase ends with a sign, or with a hedge of several words, directly before a number."""
+        if not (self.goes_straight_on(end) and (self.numbers.begins(end) or self.numbers.decimals(end))):
             return False
-        return any(
+        return any(tuple(self.words[begin:end]) in self.lexicon.signs for begin in range(at + 1, end)) or any(
             match.role is Role.HEDGE_BEFORE and match.end == end
             for begin in range(at + 1, end - 1)
             for match in self.matches[begin]
