@@ -10,15 +10,16 @@ from typing import Any
 from typer.testing import CliRunner
 
 from edge.cli.forms import commands
-from tests.rows import every
+from tests.rows import each_of, every
 from tests.shipped import ROOT
 from tests.tiers import sized
 
 SAYINGS: dict[str, list[dict[str, Any]]] = {
     name: [json.loads(line) for line in (ROOT / f"tests/data/{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    for name in ("blind", "blind_free", "blind_traps")
+    for name in ("blind", "blind_free", "blind_traps", "blind_dictation")
 }
-"""`blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
+"""`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate them.
+`blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
 `blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
 KEYS = ("text", "language", "form", "asked", "held")
 
@@ -37,18 +38,20 @@ CONTESTED = {
 }
 """What is recorded although its writer would have asked, and why."""
 
-RECORDED = 0.78
-"""Of the sayings that only a record answers, the share that is recorded at once; 0.81 of all in 2026-11."""
+RECORDED = {"blind": 0.78, "blind_dictation": 0.86}
+"""Of the sayings that only a record answers, the least share that is recorded at once; of all it was 0.81 and 0.90 in
+2026-11. Of the others in `blind_dictation` a quarter are "trailer 437 finished", which a device takes for a command."""
 
 
 def test_nothing_is_recorded_otherwise_than_a_stranger_would() -> None:
     every({saying["text"]: (saying, made) for name in SAYINGS for saying, made in tried(name)}, is_as_expected)
 
 
-def test_what_only_a_record_answers_is_recorded() -> None:
-    only = [pair for pair in tried("blind") if {one["kind"] for one in pair[0]["expect"]} == {"rec"}]
+@each_of("name", RECORDED)
+def test_what_only_a_record_answers_is_recorded(name: str) -> None:
+    only = [pair for pair in tried(name) if {one["kind"] for one in pair[0]["expect"]} == {"rec"}]
     recorded = sum(any(fits(one, made) for one in saying["expect"]) for saying, made in only)
-    assert recorded >= RECORDED * len(only)
+    assert recorded >= RECORDED[name] * len(only)
 
 
 def is_as_expected(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
