@@ -18,7 +18,7 @@ SAYINGS: dict[str, list[dict[str, Any]]] = {
     name: [json.loads(line) for line in (ROOT / f"tests/data/{name}.jsonl").read_text(encoding="utf-8").splitlines()]
     for name in ("blind", "blind_free", "blind_traps", "blind_dictation")
 }
-"""`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate them.
+"""`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate.
 `blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
 `blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
 KEYS = ("text", "language", "form", "asked", "held")

@@ -167,6 +167,8 @@ _CHOICE = ("choices",)
 _BEFORE, _BEHIND = ("before_answers",), ("behind_answers",)
 _BEFORE_PLACE = ("within", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
+_LEADING = ("links", "within")
+"""Between a correction and the next field with its label or unit: "no, 743 | is at | dock B"."""
 _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
 """Events that explain their own words."""
 
@@ -200,7 +202,8 @@ class _AnswerCheck:
             return False
         size = len(self._tokens)
         start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
-        end = next((one.start for one in events[at + 1 :] if one.happens in _SAID), size)
+        follows = next((one for one in events[at + 1 :] if one.happens in _SAID), None)
+        end = size if follows is None else follows.start
         counts = self._fields[str(event.field)].spoken.counts
         # "Two by two" is not 2.
         again = counts and at > 0 and events[at - 1][:3] == event[:3] and "o" in event.marks
@@ -208,7 +211,9 @@ class _AnswerCheck:
         clause = next((one for one in range(event.end, end) if self._tokens[one].pause >= COMMA), end)
         places = () if counts else _BEFORE_PLACE
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
-        behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()))
+        leads = follows is not None and follows.happens is Happens.MENTION and "b" not in follows.marks
+        leading = _LEADING if leads and clause == end and "c" in event.marks else ()
+        behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()), *leading)
         # "Twelve each" answers how many there are of one; a phrase may end with the label: "I count twelve".
         again |= counts and answers and (self._tokens[event.end - 1].text,) in self._language.words["each"]
         begins = (event.start, event.start if event.basis is None else event.basis)

@@ -456,6 +456,9 @@ class SmallWords:
         self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
+        goes_on = match.end < self._spans.size and self._tokens[match.end].pause < weights.STOP
+        if match.value == "tags" and goes_on and tuple(self._words[at : match.end]) in self._language.cues:
+            return  # "Me equivoco, palé 743": only at the end does it ask.
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
