@@ -50,6 +50,10 @@ _BETWEEN_PARTS = 5
 """Words between two numbers of a sum: "cases and then another"."""
 
 
+_LONGEST_NUMBER = 8
+"""Words of a number before its last: "six mille six cent soixante-dix-huit" in French."""
+
+
 class _UnitCount(NamedTuple):
     """A count in the utterance: its values, unit code and end."""
 
@@ -101,6 +105,9 @@ class _Sums:
         """Whether a number begins at a token, and neither a label nor another number, without a pause, precedes it."""
         if at == 0 or self._tokens[at].pause >= weights.COMMA:
             return True
+        begun = range(max(0, at - _LONGEST_NUMBER), at)
+        if any(end > at for one in begun for end, _, _ in self._numbers.cardinals(one)):
+            return False  # It is the end of one: "cincuenta y | siete".
         labels = (match for one in range(at) for match in self._spans.matches[one] if match.role is Role.LABEL)
         return not self._numbers.is_digit(at - 1) and not any(match.end == at for match in labels)
 
