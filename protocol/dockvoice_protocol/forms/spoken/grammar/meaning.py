@@ -429,10 +429,10 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
-        said = self._said
-        if said is not None and said.field != name and {"n", "b"} <= set(event.marks):
+        before = self._said
+        if before is not None and before.field != name and {"n", "b"} <= set(event.marks):
             # "12 cartons, not 12 70": a bare denial of what was never said may be one of the value before it.
-            self.said_of(str(said.field)).doubtful |= event.value not in self.said_of(name).values
+            self.said_of(str(before.field)).doubtful |= event.value not in self.said_of(name).values
         self.said_of(name).add_mention(event, self._slip_before(at, event))
 
     def _slip_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:

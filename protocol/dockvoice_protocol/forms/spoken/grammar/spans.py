@@ -198,10 +198,10 @@ class Spans:
         """By token, the phrases that begin at it."""
         self.numbers = _Numbers(tokens, language)
         for at, found in enumerate(self.matches):
-            self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
+            self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
         for at, found in enumerate(self.matches):
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            self.matches[at] = self._without_impossible_hedges(self._without_hidden_words_of_counts(at, kept))
+            self.matches[at] = self._without_impossible_hedges(_without_hidden_words_of_counts(self, at, kept))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
@@ -222,37 +222,12 @@ class Spans:
         begun = next((one for one in inside if self.words[one] in LETTERS and self.place_codes(one)), None)
         return found if begun is None else self.lexicon.matches(self.tokens[:begun], at)
 
-    def _phrases_before_their_label(self, at: int, found: list[Match]) -> list[Match]:
-        """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
-        return [
-            match._replace(end=begin)
-            for match in found
-            if match.role is Role.OPENING
-            for begin in range(at + 1, match.end)
-            if any(one.role is Role.LABEL and one.end == match.end for one in self.matches[begin])
-        ]
-
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
         """The phrases without moods of words that are a label before a value ("trailer")."""
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
         valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
-
-    def _without_hidden_words_of_counts(self, at: int, found: list[Match]) -> list[Match]:
-        """The phrases without those whose end changes the next number: "moved | up to thirteen", "en | moins deux"."""
-        kept = {*OF_FIELDS, Role.HEDGE_BEFORE}  # "Por lo menos veinte" is no minus.
-        return [match for match in found if match.role in kept or not self._hides_words_of_count(at, match.end)]
-
-    def _hides_words_of_count(self, at: int, end: int) -> bool:
-        """Whether a phrase ends with a sign, or with a hedge of several words, directly before a number."""
-        if not (self.goes_straight_on(end) and (self.numbers.begins(end) or self.numbers.decimals(end))):
-            return False
-        return any(tuple(self.words[begin:end]) in self.lexicon.signs for begin in range(at + 1, end)) or any(
-            match.role is Role.HEDGE_BEFORE and match.end == end
-            for begin in range(at + 1, end - 1)
-            for match in self.matches[begin]
-        )
 
     def _without_impossible_hedges(self, found: list[Match]) -> list[Match]:
         """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
@@ -427,6 +402,34 @@ class Spans:
                 if match.role is Role.CUE
             ]
         return known
+
+
+def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
+    return [
+        match._replace(end=begin)
+        for match in found
+        if match.role is Role.OPENING
+        for begin in range(at + 1, match.end)
+        if any(one.role is Role.LABEL and one.end == match.end for one in spans.matches[begin])
+    ]
+
+
+def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases without those whose end changes the next number: "moved | up to thirteen", "en | moins deux"."""
+    kept = {*OF_FIELDS, Role.HEDGE_BEFORE}  # "Por lo menos veinte" is no minus.
+    return [match for match in found if match.role in kept or not _hides_words_of_count(spans, at, match.end)]
+
+
+def _hides_words_of_count(spans: Spans, at: int, end: int) -> bool:
+    """Whether a phrase ends with a sign, or with a hedge of several words, directly before a number."""
+    if not (spans.goes_straight_on(end) and (spans.numbers.begins(end) or spans.numbers.decimals(end))):
+        return False
+    return any(tuple(spans.words[begin:end]) in spans.lexicon.signs for begin in range(at + 1, end)) or any(
+        match.role is Role.HEDGE_BEFORE and match.end == end
+        for begin in range(at + 1, end - 1)
+        for match in spans.matches[begin]
+    )
 
 
 def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
