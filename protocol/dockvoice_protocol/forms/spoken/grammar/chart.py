@@ -294,6 +294,7 @@ class _ExplanationCheck:
         self._spans = spans
         self._remarks = remarks
         self._held = frozenset(held)
+        self._left_over: dict[_Gap, tuple[int, ...]] = {}
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._known_phrases = _phrases_of_roles(spans.language, _KNOWN + (_ANSWERING if answers else ()))
@@ -385,6 +386,11 @@ class _ExplanationCheck:
 
     def _fewest_unexplained(self, gap: _Gap) -> tuple[int, ...]:
         """The fewest tokens that are left over by phrases in their places."""
+        if (known := self._left_over.get(gap)) is None:
+            known = self._left_over[gap] = self._left_over_by_phrases(gap)
+        return known
+
+    def _left_over_by_phrases(self, gap: _Gap) -> tuple[int, ...]:
         best: dict[tuple[int, int], tuple[int, ...]] = {(gap.begin, _NOTHING): ()}
         for at in range(gap.begin, gap.end):
             for held in range(_ANNOUNCED + 1):

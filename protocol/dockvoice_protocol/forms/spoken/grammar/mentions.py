@@ -140,7 +140,7 @@ class Speller:
         word = self._words[at]
         said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
-        return small and (self._begins_count(at + 1) or any(True for _ in self._spans.signed(at + 1)))
+        return small and (self._begins_count(at + 1) or bool(self._spans.signed(at + 1)))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
@@ -399,7 +399,7 @@ class Mentions:
 
     def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
-        for name, cost, marks in self._possible_bare_fields(path, at) if not self._spans.ends_pointer(at) else ():
+        for name, cost, marks in self._possible_bare_fields(path, at) if at not in self._spans.pointer_ends else ():
             self.step_over_value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled(field, at):

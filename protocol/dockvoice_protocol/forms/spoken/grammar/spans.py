@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
@@ -50,6 +51,7 @@ class _Numbers:
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[DigitGroup]] = {}
         self._known_ends: dict[int, list[int]] = {}
+        self._decimals: dict[int, list[tuple[int, float, float]]] = {}
         self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -140,8 +142,12 @@ class _Numbers:
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        found = decimal_readings(self._words, at, self._numerals, self._table)
-        return [(end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found]
+        if (known := self._decimals.get(at)) is None:
+            found = decimal_readings(self._words, at, self._numerals, self._table)
+            known = self._decimals[at] = [
+                (end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found
+            ]
+        return known
 
     def _pause_cost_between_numbers(self, at: int, end: int) -> float:
         """The cost of pauses where two numbers may part: "twenty, five", but not "eighteen, point five"."""
@@ -197,6 +203,8 @@ class Spans:
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
         """By token, the phrases that begin at it."""
         self.numbers = _Numbers(tokens, language)
+        self._signed: dict[int, list[tuple[int, float, float]]] = {}
+        self._unlabelled: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
         for at, found in enumerate(self.matches):
             self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
         for at, found in enumerate(self.matches):
@@ -284,11 +292,16 @@ class Spans:
             at = min(small)
         return False
 
-    def ends_pointer(self, at: int) -> bool:
-        """Whether a word that may be a number ends a pointer: "this one"."""
-        first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
+    @cached_property
+    def pointer_ends(self) -> frozenset[int]:
+        """The last tokens of pointers of several words ("this *one*"), which may be numbers."""
         pointers = self.language.words["pointers"]
-        return any(at + 1 in pointers.ends(self.words, start) for start in range(first, at))
+        found = ((start, end) for start in range(self.size) for end in pointers.ends(self.words, start))
+        return frozenset(
+            end - 1
+            for start, end in found
+            if end > start + 1 and all(token.pause <= weights.SLIGHT for token in self.tokens[start + 1 : end])
+        )
 
     def is_adjective_of_next_label(self, at: int, end: int) -> bool:
         """Whether the words are an adjective of a directly following label: "full pallet 742"."""
@@ -346,24 +359,29 @@ class Spans:
             ]
         return known
 
-    def signed(self, at: int) -> Iterator[tuple[int, float, float]]:
+    def signed(self, at: int) -> list[tuple[int, float, float]]:
         """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
-        plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
-        for end, value, cost in self.numbers.decimals(at):
-            if (plus or value < 0) and ends_word(self.tokens, end):
-                yield end, value, cost
+        if (known := self._signed.get(at)) is None:
+            plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
+            known = self._signed[at] = [
+                one for one in self.numbers.decimals(at) if (plus or one[1] < 0) and ends_word(self.tokens, one[0])
+            ]
+        return known
 
-    def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
+    def unlabelled(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
         """The values of a yes-or-no field without its label at a token: "sealed"."""
-        return (one for one in kind_of(field).readings_without_label(field, at, self) if ends_word(self.tokens, one[0]))
+        if (known := self._unlabelled.get((field.name, at))) is None:
+            read = kind_of(field).readings_without_label(field, at, self)
+            known = self._unlabelled[field.name, at] = [one for one in read if ends_word(self.tokens, one[0])]
+        return known
 
     def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
-        return any(True for field in yes_or_no for _ in self.unlabelled(field, at)) or any(
-            True for field in self.form.fields if field.spoken.measures for _ in self.signed(at)
+        return any(self.unlabelled(field, at) for field in yes_or_no) or any(
+            self.signed(at) for field in self.form.fields if field.spoken.measures
         )
 
     def is_rest_bare_value(self, name: str, at: int) -> bool:
