@@ -16,9 +16,10 @@ from tests.tiers import sized
 
 SAYINGS: dict[str, list[dict[str, Any]]] = {
     name: [json.loads(line) for line in (ROOT / f"tests/data/{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    for name in ("blind", "blind_free", "blind_traps", "blind_dictation")
+    for name in ("blind", "blind_free", "blind_traps", "blind_dictation", "blind_chatty")
 }
 """`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate.
+`blind_chatty`: 400 in each of five languages, half of them records, with the talk that goes on around one.
 `blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
 `blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
 KEYS = ("text", "language", "form", "asked", "held")
@@ -35,12 +36,14 @@ CONTESTED = {
     "Palette 8230, 19 Kartons, ist für Rampe M gebucht.": "to say where a pallet goes is to book it",
     "Il pallet 8230, 19 cartoni, è destinato alla banchina M.": "to say where a pallet goes is to book it",
     "Carica il pallet 2281 sul rimorchio 5510.": "it is an order to somebody, or what is done",
+    "Setz die Palette 60029 bitte auf B-11-02.": "it is an order to somebody, or what is done",
+    "I've got pallet 2240 on the forks, nineteen cases, heading for dock G.": "who says that he does it is doing it",
 }
 """What is recorded although its writer would have asked, and why."""
 
-RECORDED = {"blind": 0.78, "blind_dictation": 0.86}
-"""Of the sayings that only a record answers, the least share that is recorded at once; of all it was 0.81 and 0.90 in
-2026-11. Of the others in `blind_dictation` a quarter are "trailer 437 finished", which a device takes for a command."""
+RECORDED = {"blind": 0.78, "blind_dictation": 0.86, "blind_chatty": 0.42}
+"""Of the sayings that only a record answers, the least share that is recorded at once; of all it was 0.81, 0.90 and
+0.47 in 2026-11. Of the others in `blind_dictation` a quarter are "trailer 437 finished", a command to the device."""
 
 
 def test_nothing_is_recorded_otherwise_than_a_stranger_would() -> None:

@@ -574,9 +574,10 @@ def _plus_and_minus_phrases(form: Form, language: Language) -> set[Phrase]:
 
 
 def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
-    """Words for true and false without a label."""
+    """Words for true and false without a label, also without elisions, as in a parsed transcript."""
     wordings = (field.wording(language.code) for field in form.fields)
-    return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
+    every = {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
+    return every | set(map(language.unelided, every))
 
 
 def value_words(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:

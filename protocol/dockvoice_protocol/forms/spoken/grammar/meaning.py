@@ -429,11 +429,19 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
-        before = self._said
-        if before is not None and before.field != name and {"n", "b"} <= set(event.marks):
-            # "12 cartons, not 12 70": a bare denial of what was never said may be one of the value before it.
-            self.said_of(str(before.field)).doubtful |= event.value not in self.said_of(name).values
+        if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
+            self._doubt_what_may_be_denied(name, event.value)
         self.said_of(name).add_mention(event, self._slip_before(at, event))
+
+    def _doubt_what_may_be_denied(self, name: str, value: FieldValue | None) -> None:
+        """A bare denial of what was never said may be one of the value before it, or of one that it begins with.
+
+        "12 cartons, not 12 70"; "pallet 877, lot 5654, not 877 872".
+        """
+        before = None if self._said is None else self._said.field
+        for said in self.fields.values():
+            begun = any(str(value).startswith(str(one)) for one in said.values)
+            said.doubtful |= begun or before == said.of.name != name
 
     def _slip_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number directly before a mention, which that corrects, as a value of its field; None for none."""

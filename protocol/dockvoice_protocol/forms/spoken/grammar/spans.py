@@ -245,11 +245,14 @@ class Spans:
         """
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
         begun = {match.end for match in found if match.role is Role.OPENING}
+        # "An die dreizehn Rollen": about thirteen, where no label follows.
+        begun |= {one.end for one in found if one.role is Role.LINK and _begins_count(self, one.end)}
         either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
         counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
         ends |= either - counted
         left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
-        return [one for one in left if one.role is not Role.OPENING or one.end not in counted]
+        either_role = {Role.OPENING, Role.LINK}
+        return [one for one in left if one.role not in either_role or one.end not in counted]
 
     # Words and pauses.
 
@@ -260,7 +263,7 @@ class Spans:
     def has_question_mark(self) -> bool:
         """Whether the utterance has a question mark, except behind a remark such as "got it?".
 
-        And except in a sentence with the form's own opening: "can i get twelve units?".
+        And except in a sentence with an opening of the form that asks: "can i get twelve units?".
         """
         return any(
             token.asks and not self._is_attention_check(at) and not _is_begun(self, at)
@@ -440,14 +443,25 @@ def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -
 
 
 def _hides_words_of_count(spans: Spans, at: int, end: int) -> bool:
-    """Whether a phrase ends with a sign, or with a hedge of several words, directly before a number."""
-    if not (spans.goes_straight_on(end) and (spans.numbers.begins(end) or spans.numbers.decimals(end))):
-        return False
-    return any(tuple(spans.words[begin:end]) in spans.lexicon.signs for begin in range(at + 1, end)) or any(
-        match.role is Role.HEDGE_BEFORE and match.end == end
-        for begin in range(at + 1, end - 1)
+    """Whether a phrase ends in words that change a directly following number: a sign, or a hedge of several words.
+
+    The hedge may end behind it: "sind an | die dreizehn", where "an die" is "about".
+    """
+    inside = range(at + 1, end)
+    signs = (begin for begin in inside if tuple(spans.words[begin:end]) in spans.lexicon.signs)
+    hedges = (
+        match.end
+        for begin in inside
         for match in spans.matches[begin]
+        if match.role is Role.HEDGE_BEFORE and match.end >= max(end, begin + 2)
     )
+    return any(_begins_number(spans, stop) for stop in hedges) or (
+        any(True for _ in signs) and _begins_number(spans, end)
+    )
+
+
+def _begins_number(spans: Spans, at: int) -> bool:
+    return spans.goes_straight_on(at) and bool(spans.numbers.begins(at) or spans.numbers.decimals(at))
 
 
 def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
@@ -493,6 +507,12 @@ def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -
     return any(_is_count(spans, one) for one in {end, *further})
 
 
+def _begins_count(spans: Spans, at: int) -> bool:
+    """Whether a number with its unit begins at a token."""
+    ends = (end for end, _, cost in spans.numbers.cardinals(at) if end < spans.size and cost < weights.DIGITWISE)
+    return any(match.role is Role.UNIT for end in ends for match in spans.matches[end])
+
+
 def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
@@ -536,9 +556,14 @@ def leads_to_place(spans: Spans, at: int) -> bool:
 
 
 def _is_begun(spans: Spans, at: int) -> bool:
-    """Whether the form's own opening ("can i get") precedes a token in its sentence."""
+    """Whether an opening of the form that is a question itself ("can i get") precedes a token in its sentence."""
     first = next((one + 1 for one in range(at - 1, -1, -1) if spans.tokens[one].asks), 0)
-    return any(match.role is Role.BEGINNING for start in range(first, at) for match in spans.matches[start])
+    questions = spans.language.moods["questions"]
+    return any(
+        match.role is Role.BEGINNING and bool(questions.ends(spans.words[: match.end], start))
+        for start in range(first, at)
+        for match in spans.matches[start]
+    )
 
 
 def is_before_id_label(spans: Spans, at: int) -> bool:
