@@ -304,11 +304,12 @@ class _ExplanationCheck:
         events = tuple(map(self._mark_drop, path.events))
         found = list(events)
         # Each is known, and so no part of the number before it.
-        strange = (
+        strange = [
             ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
-        )
-        for more in (*strange, *self._unexplained_in_mentions(events), *self._doubts_about_earlier_values(events)):
+        ]
+        doubts = (*self._doubts_about_earlier_values(events), *self._doubts_before_cues(events, strange))
+        for more in (*strange, *self._unexplained_in_mentions(events), *doubts):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
         return path._replace(events=tuple(found))
@@ -451,8 +452,10 @@ class _ExplanationCheck:
         """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
             before = [one for one in events[:at] if one.happens is Happens.MENTION]
-            if event.happens is Happens.SLIP and self._may_correct(event, before, events[at + 1 :]):
+            if event.happens is Happens.SLIP and (doubted := self._may_correct(event, before, events[at + 1 :])):
                 yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
+                for name in doubted:
+                    yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
             if event.happens is Happens.MENTION and "n" in event.marks and event.value is None:
                 # A denial of no value belongs to the next one: "it's not a recount".
                 behind = (one.field for one in events[at + 1 :] if one.happens is Happens.MENTION)
@@ -464,12 +467,40 @@ class _ExplanationCheck:
             if event.happens is Happens.MENTION and self._rejects_another_field(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
+    def _doubts_before_cues(
+        self, events: tuple[ExplanationEvent, ...], strange: Iterable[ExplanationEvent]
+    ) -> Iterator[ExplanationEvent]:
+        """Events for what stands directly before a cue, where nothing behind it can be corrected.
+
+        "Dock B, A actually, pallet 742" may correct the dock; "recount no, sorry, location A" may say no recount.
+        """
+        loose = {one.end for one in (*events, *strange) if one.happens in {Happens.NUMBER, Happens.UNMATCHED}}
+        for at, event in enumerate(events):
+            said = [one for one in events[:at] if one.happens is Happens.MENTION]
+            begin = event.cue[0]
+            if event.happens is not Happens.MENTION or "c" not in event.marks:
+                continue
+            doubted = [one.field for one in said if one.end == begin and self._is_bare_no(one)]
+            letter = self._spans.is_letter(begin - 1, begin) and self._spans.follows_pause(begin - 1)
+            apart = begin in loose or (letter and all(one.end != begin for one in said))
+            if apart and event.field not in {one.field for one in said} | self._held:
+                doubted += (one.field for one in said if self._spans.fields[str(one.field)].unit_of is None)
+            for name in dict.fromkeys(doubted):
+                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=begin - 1, end=begin)
+
+    def _is_bare_no(self, mention: ExplanationEvent) -> bool:
+        """Whether a "no" is all that is said of a field, without a pause behind it: it may begin a correction."""
+        no = self._spans.language.commands["no"]
+        said = mention.value is False and self._words_between(mention.basis or mention.start, mention.end) in no
+        return said and self._spans.goes_straight_on(mention.end)
+
     def _may_correct(
         self, slip: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
-    ) -> bool:
-        """Whether a withdrawn number may replace a value before it, whose field is not mentioned next."""
+    ) -> list[str | None]:
+        """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
-        return any(self._may_be_other_value(one, slip) for one in before if one.field != corrected)
+        may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
+        return list(dict.fromkeys(may))
 
     def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
         """Whether a withdrawn number may be another value of a mentioned field."""

@@ -306,9 +306,17 @@ class Mentions:
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+        if self._may_lack_letters(name, at):
+            marks = marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
+
+    def _may_lack_letters(self, name: str, at: int) -> bool:
+        """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
+        token = self._tokens[at]
+        figures = token.text.isdigit() and len(token.text) > _PAIR
+        return figures and token.hesitated and token.pause <= weights.SHORT and self._fields[name].spoken.is_code
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
         """The id field whose end may be the first of a number said twice: "742 fifteen one five units"."""
@@ -416,8 +424,10 @@ class Mentions:
                 self.add(path, at, end, self._named, number, weights.ASKED, "")
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, weights.ASKED, "")
-        if not path.pending.strip("hnx"):
+        if not path.pending.strip("hnxr"):
             for end, name, code, cost in self._spans.place_codes(at):
+                if "r" in path.pending and name not in path.story.said:
+                    continue  # What was never said is not said once more.
                 self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:

@@ -37,13 +37,14 @@ class _Links:
 
     def may_begin(self, match: Match, at: int) -> bool:
         """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
-        asks = any(one.end >= match.end and one.role is Role.QUESTION for one in self._spans.matches[at])
+        asks = any(one.role is Role.QUESTION for one in self._spans.matches[at])
         return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
         if (
             "c" in path.pending
+            or (path.last is not None and path.last.field == match.field)  # "Correct trailer 8510 to trailer 8511".
             or not self._fields[match.field].source
             or path.story.said <= frozenset(self._spans.form.standing_fields)
         ):
@@ -451,7 +452,7 @@ class SmallWords:
         pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return
-        begins = at == 0 or (pause and not started) or pause >= weights.STOP
+        begins = not started or pause >= weights.STOP
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
 

@@ -439,13 +439,19 @@ def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> li
 def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without those whose end changes the next number: "moved | up to thirteen", "en | moins deux"."""
     kept = {*OF_FIELDS, Role.HEDGE_BEFORE}  # "Por lo menos veinte" is no minus.
-    return [match for match in found if match.role in kept or not _hides_words_of_count(spans, at, match.end)]
+    deeds = {match.end for match in found if match.role is Role.DEED_DONE}
+    return [
+        match
+        for match in found
+        if match.role in kept or not _hides_words_of_count(spans, at, match.end, 1 if match.end in deeds else 2)
+    ]
 
 
-def _hides_words_of_count(spans: Spans, at: int, end: int) -> bool:
-    """Whether a phrase ends in words that change a directly following number: a sign, or a hedge of several words.
+def _hides_words_of_count(spans: Spans, at: int, end: int, least: int) -> bool:
+    """Whether a phrase ends in words that change a directly following number: a sign, or a hedge of `least` words.
 
-    The hedge may end behind it: "sind an | die dreizehn", where "an die" is "about".
+    The hedge may end behind it: "sind an | die dreizehn", where "an die" is "about". Behind a deed it may be one word:
+    "brought over twelve".
     """
     inside = range(at + 1, end)
     signs = (begin for begin in inside if tuple(spans.words[begin:end]) in spans.lexicon.signs)
@@ -453,7 +459,7 @@ def _hides_words_of_count(spans: Spans, at: int, end: int) -> bool:
         match.end
         for begin in inside
         for match in spans.matches[begin]
-        if match.role is Role.HEDGE_BEFORE and match.end >= max(end, begin + 2)
+        if match.role is Role.HEDGE_BEFORE and match.end >= max(end, begin + least)
     )
     return any(_begins_number(spans, stop) for stop in hedges) or (
         any(True for _ in signs) and _begins_number(spans, end)
