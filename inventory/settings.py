@@ -125,6 +125,22 @@ class ConsumerSettings(Section):
     )
 
 
+class KafkaSettings(Section):
+    """`[kafka]`: events from a Kafka topic."""
+
+    servers: str | None = Field(
+        None, min_length=3, description="HOST:PORT[,HOST:PORT...]; unset: events come over MQTT alone"
+    )
+    topic: str = Field("dockvoice.entries", min_length=1, description="where a bridge writes the devices' entries")
+    group: Name = Field("dockvoice-inventory", description="consumers of one group share the topic's partitions")
+    session_s: float = Field(
+        10, ge=6, le=300, description="the partitions of a consumer that is gone go to others after so long, seconds"
+    )
+    applied: str | None = Field(
+        None, min_length=1, description="the topic to which applied events are written; unset: nowhere"
+    )
+
+
 class InventorySettings(LayeredSettings):
     """All settings of the receiving side."""
 
@@ -153,6 +169,7 @@ class InventorySettings(LayeredSettings):
     rejected_days: int = Field(30, ge=1, le=3650, description="what is put aside is kept for so long, days")
     mqtt: Mqtt = Mqtt()
     consumer: ConsumerSettings = ConsumerSettings()
+    kafka: KafkaSettings = KafkaSettings()
     dossier: DossierSettings = DossierSettings()
     console: ConsoleSettings = ConsoleSettings()
     api: ApiSettings = ApiSettings()

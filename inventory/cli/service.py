@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
+from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import Topics, make_presence, to_json_bytes
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import Will
@@ -20,6 +24,9 @@ from inventory.ingest.reorder_buffer import BatchSettings
 from inventory.repository import RejectedLimits, Store
 from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
+
+if TYPE_CHECKING:
+    from inventory.ingest.kafka import KafkaBroker
 
 log = logging.getLogger("inventory")
 
@@ -43,19 +50,22 @@ def serve(settings: InventorySettings) -> None:
     with closing(Store.open(settings.database_url, aside=aside)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
-        session = Session(
+        listened = () if settings.kafka.servers else (entries,)
+
+        make_session = partial(
+            Session,
             settings.mqtt,
             client_id=settings.client_id,
-            receive=inbox.put,
-            subscriptions=(every.status, entries) if settings.trust_first_use else (entries,),
+            subscriptions=(every.status, *listened) if settings.trust_first_use else listened,
             wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
             will=Will(here, to_json_bytes(make_presence("offline", settings.client_id))),
             manual_ack=True,
             at_once=settings.consumer.batch,
         )
+        kafka = _connect_to_kafka(settings, inbox, make_session)
         dossiers = _create_dossier_writer(settings, store, forms, keys)
         consumer = Consumer(
-            session,
+            kafka or make_session(receive=inbox.put),
             store,
             forms,
             inbox,
@@ -70,6 +80,7 @@ def serve(settings: InventorySettings) -> None:
             batching=_batch_settings(settings, store),
             clips=ClipReceiver(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
             outbox=store.outbox,
+            applied=None if kafka is None else kafka.note_applied,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
@@ -82,13 +93,31 @@ def serve(settings: InventorySettings) -> None:
         log.info("stopped")
 
 
+def _connect_to_kafka(
+    settings: InventorySettings, inbox: Inbox, make_session: Callable[..., Session]
+) -> KafkaBroker | None:
+    """The broker whose events come from Kafka, if one is set. Raises Misconfigured without its client."""
+    if settings.kafka.servers is None:
+        return None
+    try:
+        from inventory.ingest.kafka import KafkaBroker  # noqa: PLC0415 - only who sets it installs librdkafka
+    except ImportError as missing:
+        raise Misconfigured(
+            "kafka.servers is set, and Kafka's client is not installed: pip install 'dockvoice-inventory[kafka]'"
+        ) from missing
+    return KafkaBroker(
+        settings.kafka, settings.consumer.batch, inbox.put, lambda receive: make_session(receive=receive)
+    )
+
+
 def _shared_subscription(topic: str, name: str | None) -> str:
     return topic if name is None else f"$share/{name}/{topic}"
 
 
 def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:
     ours = settings.consumer
-    return BatchSettings(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
+    shared = ours.share is not None or settings.kafka.servers is not None
+    return BatchSettings(store.batches, ours.batch, timedelta(seconds=ours.hold_s) if shared else None)
 
 
 def _create_dossier_writer(
