@@ -26,6 +26,7 @@ from inventory.settings import KafkaSettings
 log = logging.getLogger("inventory")
 
 _ANSWERS_IN_S = 20.0  # Timeout of the first answer: then the process exits with an error, for systemd or the operator.
+_SILENT = 0  # librdkafka writes to standard error; its errors come to `error_cb`, and are logged.
 _TURN_S = 0.2  # Longest wait for records, and so for the commit of what was acknowledged.
 _DELIVERED_IN_S = 10.0  # Timeout for Kafka to take what was applied, before offsets are committed.
 
@@ -75,10 +76,12 @@ class KafkaBroker:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "session.timeout.ms": int(settings.session_s * 1000),
+                "log_level": _SILENT,
                 "error_cb": self._log_fault,
             }
         )
-        self._producer = Producer({"bootstrap.servers": settings.servers, "enable.idempotence": True})
+        idempotent = {"bootstrap.servers": settings.servers, "enable.idempotence": True, "log_level": _SILENT}
+        self._producer = None if settings.applied is None else Producer(idempotent)
         self._lock = threading.Lock()
         self._partitions: dict[int, _Partition] = {}
         self._tokens = count(1)
@@ -135,13 +138,9 @@ class KafkaBroker:
 
     def note_applied(self, event: Event) -> None:
         """Write an applied event to `kafka.applied`, keyed by device; at least once, before its offset is committed."""
-        if self._settings.applied is not None:
-            self._producer.produce(
-                self._settings.applied,
-                event.body,
-                key=f"{event.site}/{event.device}",
-                headers={"ce_id": event.event_id},
-            )
+        if self._producer is not None and self._settings.applied is not None:
+            device = f"{event.site}/{event.device}"
+            self._producer.produce(self._settings.applied, event.body, key=device, headers={"ce_id": event.event_id})
 
     def stop(self, timeout_s: float) -> None:
         """Commit what was acknowledged, leave the group, and disconnect."""
@@ -212,7 +211,7 @@ class KafkaBroker:
             due = {at: one.due for at, one in self._partitions.items() if one.due is not None}
         if not due:
             return
-        if self._producer.flush(_DELIVERED_IN_S):
+        if self._producer is not None and self._producer.flush(_DELIVERED_IN_S):
             log.warning("kafka: %s takes nothing; its records come again", self._settings.applied)
             return
         offsets = [TopicPartition(self._settings.topic, at, offset) for at, offset in due.items()]

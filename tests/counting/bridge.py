@@ -20,7 +20,7 @@ class Bridge:
 
     def __init__(self, mqtt_port: int, servers: str, topic: str) -> None:
         self._topic = topic
-        self._producer = Producer({"bootstrap.servers": servers, "linger.ms": 5})
+        self._producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "log_level": 0})
         self._client = Client(
             CallbackAPIVersion.VERSION2, "bridge", protocol=MQTTProtocolVersion.MQTTv311, clean_session=False,
             manual_ack=True,

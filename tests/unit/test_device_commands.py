@@ -110,6 +110,14 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
             )
 
 
+@each_of("said", ["Trailer 5501 done", "Trailer 5501 is complete, eh"])
+def test_who_asks_whether_a_trailer_is_done_closes_none(said: str) -> None:
+    asked, _ = parse_command_with_object(words(said)) or (None, ())
+    assert asked is not None
+    assert asked.command is Command.TRAILER_DONE
+    assert parse_command_with_object(words(f"{said}?")) is None
+
+
 @each_of("code", LANGUAGES)
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))

@@ -224,6 +224,8 @@ def parse_command_with_object(
         if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
             ends = asked.command.lists.ends if asked.command else ""
             return asked, _words_before(said[size:], _listed_phrases(ends, language), language)
+    if words and words[-1].text.endswith("?"):
+        return None  # "Trailer 5501 done?" asks.
     for asked, behind in (
         (_OF_COMMANDS[Command.TRAILER_DONE], _listed_phrases(Command.TRAILER_DONE.lists.ends, language)),
         (CANCEL, _cancellations(language) | undoing),

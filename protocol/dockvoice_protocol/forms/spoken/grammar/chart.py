@@ -506,6 +506,10 @@ class _ExplanationCheck:
         """Whether a withdrawn number may be another value of a mentioned field."""
         field = self._spans.fields[str(mention.field)]
         value = spelt_slip(slip, self._spans.words) if field.spoken.spelt else slip.value
+        if field.spoken.is_code and self._spans.is_letter(slip.start - 1, slip.start):
+            lettered = f"{self._spans.words[slip.start - 1]}{value}".upper()  # "E 62743": its letter may be a link.
+            if self._spans.may_be_value(field, lettered):
+                return True
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
         return sized and self._spans.may_be_value(field, value)
 

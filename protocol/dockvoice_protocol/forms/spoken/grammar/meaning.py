@@ -250,7 +250,9 @@ class _FieldMeaning:
             self.values = [event.value]
         self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
         self.withdrawn = max((one.end for one in self.standing), default=0)
-        self.standing, self.replaced, self.begun_anew = [event], event.start, False
+        # Where no value is replaced, words between the cue and this one are doubt: "no three units on pallet 62877".
+        self.replaced = event.start if self.standing else event.cue[1]
+        self.standing, self.begun_anew = [event], False
 
     def _add_other_value(self, event: ExplanationEvent) -> None:
         earlier = self.values[-1] if self.values else None
