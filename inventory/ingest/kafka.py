@@ -82,6 +82,8 @@ class KafkaBroker:
         )
         idempotent = {"bootstrap.servers": settings.servers, "enable.idempotence": True, "log_level": _SILENT}
         self._producer = None if settings.applied is None else Producer(idempotent)
+        self._unwritten: str | None = None
+        """Why an applied event was not written."""
         self._lock = threading.Lock()
         self._partitions: dict[int, _Partition] = {}
         self._tokens = count(1)
@@ -140,7 +142,14 @@ class KafkaBroker:
         """Write an applied event to `kafka.applied`, keyed by device; at least once, before its offset is committed."""
         if self._producer is not None and self._settings.applied is not None:
             device = f"{event.site}/{event.device}"
-            self._producer.produce(self._settings.applied, event.body, key=device, headers={"ce_id": event.event_id})
+            headers: dict[str, str | bytes | None] = {"ce_id": event.event_id}
+            self._producer.produce(
+                self._settings.applied, event.body, key=device, headers=headers, on_delivery=self._note_written
+            )
+
+    def _note_written(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._unwritten = error.str()
 
     def stop(self, timeout_s: float) -> None:
         """Commit what was acknowledged, leave the group, and disconnect."""
@@ -169,6 +178,8 @@ class KafkaBroker:
                 for record in self._consumer.consume(max(1, room), _TURN_S):
                     self._deliver(record)
                 self._commit()
+        except KafkaException as fault:
+            raise Unavailable(f"kafka.servers: {self._settings.servers}: {fault.args[0].str()}") from fault
         finally:
             self._consumer.close()  # Which gives up all partitions.
 
@@ -214,6 +225,8 @@ class KafkaBroker:
         if self._producer is not None and self._producer.flush(_DELIVERED_IN_S):
             log.warning("kafka: %s takes nothing; its records come again", self._settings.applied)
             return
+        if self._unwritten is not None:  # Nothing more is committed: all comes again once this is mended.
+            raise Unavailable(f"kafka.applied: {self._settings.applied}: {self._unwritten}")
         offsets = [TopicPartition(self._settings.topic, at, offset) for at, offset in due.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)

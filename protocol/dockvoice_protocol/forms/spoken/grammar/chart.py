@@ -478,8 +478,8 @@ class _ExplanationCheck:
         for at, event in enumerate(events):
             said = [one for one in events[:at] if one.happens is Happens.MENTION]
             begin = event.cue[0]
-            if event.happens is not Happens.MENTION or "c" not in event.marks:
-                continue
+            if event.happens is not Happens.MENTION or "c" not in event.marks or not begin:
+                continue  # Without a cue, the whole utterance corrects.
             doubted = [one.field for one in said if one.end == begin and self._is_bare_no(one)]
             letter = self._spans.is_letter(begin - 1, begin) and self._spans.follows_pause(begin - 1)
             apart = begin in loose or (letter and all(one.end != begin for one in said))

@@ -246,7 +246,8 @@ class Spans:
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
         begun = {match.end for match in found if match.role is Role.OPENING}
         # "An die dreizehn Rollen": about thirteen, where no label follows.
-        begun |= {one.end for one in found if one.role is Role.LINK and _begins_count(self, one.end)}
+        links = (one.end for one in found if one.role is Role.LINK and self.goes_straight_on(one.end))
+        begun |= {end for end in links if _begins_count(self, end)}
         either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
         counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
         ends |= either - counted
