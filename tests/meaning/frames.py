@@ -229,6 +229,8 @@ class Maker:
 
     def _code(self, letters: int, digits: int) -> str:
         head = "".join(self._rng.choice("ABCDEFGHJKLMNPRSTVWXZ") for _ in range(letters))
+        if head == "NR":  # "Trailer Nr 1896" means its number.
+            head = "NS"
         return head + str(self._rng.randint(10 ** (digits - 1), 10**digits - 1))
 
     def _quantity(self) -> int:
