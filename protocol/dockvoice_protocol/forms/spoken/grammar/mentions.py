@@ -121,6 +121,9 @@ class Speller:
         # Groups of figures of one length are spelt so, "2683 2416"; of two lengths one may be a count.
         uneven = word.isdigit() and spelling.text.isdigit() and 1 < len(text) != len(spelling.text) > 1
         doubtful |= uneven and item.usual is not None
+        # So may be words behind long figures: "4093 thirty, five boxes".
+        mixed = spelling.groups > 0 and self._style_change_cost(at, 0) == weights.MIXED
+        doubtful |= mixed and item.usual is not None and item.allows(spelling.text)
         doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
         return cost, Spelling(
             spelling.start,
