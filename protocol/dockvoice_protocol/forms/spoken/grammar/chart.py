@@ -364,12 +364,15 @@ class _ExplanationCheck:
         paused = self._spans.tokens[begin].pause >= COMMA  # "Dock B closed" is of the dock; "dock B, all there" is not.
         remarked = bool(before) and (paused or not self._is_spelt(before[-1]))
         lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
+        announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
+        if behind is not None and behind.field not in {one.field for one in before} | self._held:
+            announced -= {Role.CHOICE}  # Of what was said before: "twelve cases, or dock B".
         gap = _Gap(
             begin,
             end,
             _REMARK | {Role.BEHIND} if remarked else _REMARK,
             lead,
-            _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start)),
+            announced,
             behind,
             opens=not before,
         )

@@ -741,15 +741,16 @@ class Remarks:
         yield from (end for end, _, _ in self._spans.letters(at))
 
     def _date_ends(self, at: int) -> set[int]:
-        """The ends of a date: numbers and links, with the name of a month."""
+        """The ends of a date: numbers and links, with the name of a month, which alone is no remark."""
         found: set[int] = set()
-        named = False
+        named = counted = False
         for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
             word = self._words[here]
             counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
             named = named or (word in self._spans.language.months and not counts)
             if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
-                found |= {here + 1} if named else set()
+                counted |= counts or word in self._spans.language.ordinals
+                found |= {here + 1} if named and counted else set()
             elif not self._spans.lexicon.joins(word):
                 break
         return found
