@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
     Happens,
@@ -440,11 +441,16 @@ class Mentions:
         return "c" in path.pending and (name in path.story.said or name in self._held)
 
     def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
-        """Add a mention of a value with its own words, doubtful where they describe something else: "light broken"."""
+        """Add a mention of a value with its own words.
+
+        Doubtful where they describe something else, "light broken", or end in the label of a value: German "kein Platz
+        A-01-02".
+        """
         behind = path.last.end if path.last is not None else 0
-        marks = (
-            "s" if self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end) else ""
-        )
+        labels = any(one.role is Role.LABEL and one.end == end > at + 1 for one in self._spans.matches[end - 1])
+        doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
+        doubtful |= labels and self._spans.goes_straight_on(end)
+        marks = "s" if doubtful else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _step_over_signed(self, path: Path, at: int) -> None:
