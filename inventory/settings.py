@@ -8,6 +8,7 @@ the two.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import LayeredSettings, Mqtt, MqttVersion, Name, Place, Prefix, Section
+from dockvoice_protocol.config import LayeredSettings, Mqtt, MqttVersion, Name, Place, Prefix, Section, SecuredLink
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.systemd import Unit, default_state_directory, is_service_directory, refuse_root_for_others
@@ -125,7 +126,15 @@ class ConsumerSettings(Section):
     )
 
 
-class KafkaSettings(Section):
+class SaslMechanism(StrEnum):
+    """How a user shows a password to Kafka."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class KafkaSettings(SecuredLink):
     """`[kafka]`: events from a Kafka topic."""
 
     servers: str | None = Field(
@@ -139,6 +148,25 @@ class KafkaSettings(Section):
     applied: str | None = Field(
         None, min_length=1, description="the topic to which applied events are written; unset: nowhere"
     )
+    mechanism: SaslMechanism = Field(
+        SaslMechanism.SCRAM_SHA_512, description="how the user shows the password, where there is one"
+    )
+
+    @property
+    def hosts(self) -> list[str]:
+        """As for `SecuredLink`."""
+        every = self.servers.split(",") if self.servers else []
+        return [one.strip().rpartition(":")[0].strip("[]") or one.strip() for one in every]
+
+    @property
+    def sends_password(self) -> bool:
+        """As for `SecuredLink`: with SCRAM what is sent was computed from it."""
+        return self.password is not None and self.mechanism is SaslMechanism.PLAIN
+
+    @property
+    def protocol(self) -> str:
+        """Kafka's name for TLS and a user, each with or without."""
+        return ("SASL_" if self.username else "") + ("SSL" if self.tls else "PLAINTEXT")
 
 
 class InventorySettings(LayeredSettings):
@@ -188,6 +216,7 @@ class InventorySettings(LayeredSettings):
         credentials={
             ("database",): "dockvoice-inventory.database",
             ("mqtt", "password"): "dockvoice-inventory.mqtt-password",
+            ("kafka", "password"): "dockvoice-inventory.kafka-password",
         },
     )
 

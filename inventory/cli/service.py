@@ -38,8 +38,9 @@ def serve(settings: InventorySettings) -> None:
     """
     settings.demand_owner()
     forms = load_forms(settings.forms)
-    if settings.mqtt.exposure:
-        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposure)
+    for name, link in (("mqtt", settings.mqtt), ("kafka", settings.kafka)):
+        if link.exposure:
+            log.warning("%s.insecure: %s; set tls = true, with a broker that has a certificate", name, link.exposure)
     largest = int(settings.message_kb * 1000)
     aside = RejectedLimits(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.all_devices_filters(settings.prefix)

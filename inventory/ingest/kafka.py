@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import count
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol import plain_file
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.mqtt import MessageReceived, SessionConnected, SessionDisconnected, SessionEvent
+from dockvoice_protocol.mqtt_client import refuse_exposed_link
+from inventory.ingest.offsets import Offsets
 from inventory.ingest.ports import Broker
 from inventory.records import Event
 from inventory.settings import KafkaSettings
@@ -29,25 +29,47 @@ _ANSWERS_IN_S = 20.0  # Timeout of the first answer: then the process exits with
 _SILENT = 0  # librdkafka writes to standard error; its errors come to `error_cb`, and are logged.
 _TURN_S = 0.2  # Longest wait for records, and so for the commit of what was acknowledged.
 _DELIVERED_IN_S = 10.0  # Timeout for Kafka to take what was applied, before offsets are committed.
+_LARGEST = 1_000_000_000  # The largest that librdkafka takes: how large a record may be is for the topic to say.
+
+_WRONG_USER, _WRONG_TLS = KafkaError._AUTHENTICATION, KafkaError._SSL  # noqa: SLF001 - its name for its own errors
+_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - likewise
+
+_FILES = {
+    "ssl.ca.location": "ca_file",
+    "ssl.certificate.location": "certificate_file",
+    "ssl.key.location": "key_file",
+}
+"""librdkafka's names of the settings that name files."""
 
 
-@dataclass(slots=True)
-class _Partition:
-    """The records of one partition that are not committed yet."""
+def client_configuration(settings: KafkaSettings) -> dict[str, str]:
+    """What librdkafka is told about the link. It may hold a password and must not be logged.
 
-    first: int | None = None
-    """The offset of the first one that was delivered and not acknowledged, or is next; None: none was delivered."""
-    delivered: deque[int] = field(default_factory=deque)
-    acknowledged: set[int] = field(default_factory=set)
-    due: int | None = None
-    """The offset to commit."""
-
-    def acknowledge(self, offset: int) -> None:
-        self.acknowledged.add(offset)
-        while self.delivered and self.delivered[0] in self.acknowledged:
-            done = self.delivered.popleft()
-            self.acknowledged.discard(done)
-            self.first = self.due = done + 1
+    Raises Misconfigured for a link that others can read, a file that cannot be opened, and a user without a password.
+    """
+    refuse_exposed_link(settings, "kafka")
+    told = {"bootstrap.servers": settings.servers or "", "security.protocol": settings.protocol}
+    for name, key in _FILES.items():
+        if (path := getattr(settings, key)) is not None:
+            try:
+                plain_file.require_regular_files(path)
+            except OSError as fault:
+                raise Misconfigured(f"kafka.{key}: {path}: {fault.strerror}; it must hold PEM") from None
+            told[name] = str(path)
+    if settings.certificate_file is not None and settings.key_file is None:
+        told["ssl.key.location"] = str(settings.certificate_file)
+    if settings.username is not None:
+        if (
+            settings.password is None
+        ):  # Not checked with the settings: the console has them, too, and no secret of ours.
+            raise Misconfigured(
+                "kafka.password: must be given where kafka.username is; a secret is best in "
+                "$DOCKVOICE_INVENTORY_KAFKA__PASSWORD or a credential of that name"
+            )
+        told["sasl.mechanism"] = settings.mechanism
+        told["sasl.username"] = settings.username
+        told["sasl.password"] = settings.password.get_secret_value()
+    return told
 
 
 class KafkaBroker:
@@ -69,27 +91,27 @@ class KafkaBroker:
         self._at_once = at_once
         self._receive = receive
         self._session = make_session(self._receive_from_session)
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.servers,
-                "group.id": settings.group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": int(settings.session_s * 1000),
-                "log_level": _SILENT,
-                "error_cb": self._log_fault,
-            }
-        )
-        idempotent = {"bootstrap.servers": settings.servers, "enable.idempotence": True, "log_level": _SILENT}
-        self._producer = None if settings.applied is None else Producer(idempotent)
+        link = {**client_configuration(settings), "log_level": _SILENT}
+        reading = {
+            "group.id": settings.group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": int(settings.session_s * 1000),
+            "error_cb": self._note_fault,
+        }
+        try:
+            self._consumer = Consumer({**link, **reading})
+        except KafkaException as fault:
+            raise Misconfigured(_explain_refusal(settings, fault.args[0].str())) from None
+        writing = {"enable.idempotence": True, "message.max.bytes": _LARGEST}
+        self._producer = None if settings.applied is None else Producer({**link, **writing})
         self._unwritten: str | None = None
         """Why an applied event was not written."""
         self._lock = threading.Lock()
-        self._partitions: dict[int, _Partition] = {}
-        self._tokens = count(1)
-        self._on_the_way: dict[int, tuple[int, int]] = {}
-        """By token, partition and offset. Tokens are negative, so that none is one of MQTT's."""
+        self._offsets = Offsets()
         self._connected = self._rewinds = False
+        self._faults: dict[int, str] = {}
+        """What failed since Kafka last answered, by the code of the error; each is logged once."""
         self._over = threading.Event()
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._reading: Future[None] | None = None
@@ -114,15 +136,25 @@ class KafkaBroker:
     def start(self) -> None:
         """Connect. Raises Unavailable where Kafka does not answer, or has no such topic."""
         ours = self._settings
-        try:
-            known = self._consumer.list_topics(ours.topic, timeout=_ANSWERS_IN_S).topics[ours.topic]
-        except KafkaException as fault:
-            raise Unavailable(f"kafka.servers: {ours.servers} does not answer: {fault.args[0].str()}") from fault
-        if known.error is not None:
-            raise Unavailable(f"kafka.topic: {ours.topic} at {ours.servers}: {known.error.str()}: create it")
-        self._consumer.subscribe([ours.topic], on_revoke=self._give_up, on_lost=self._give_up)
+        for key, topic in (("topic", ours.topic), ("applied", ours.applied)):
+            if topic is not None:
+                self._require_topic(key, topic)
+        self._consumer.subscribe([ours.topic], on_revoke=self._give_up, on_lost=self._forget)
         self._session.start()
         self._reading = self._thread.submit(self._read)
+
+    def _require_topic(self, key: str, topic: str) -> None:
+        servers = self._settings.servers
+        try:
+            known = self._consumer.list_topics(topic, timeout=_ANSWERS_IN_S).topics[topic]
+        except KafkaException as fault:
+            self._consumer.poll(0)  # Calls `error_cb`, which knows more.
+            likely = [self._faults[code] for code in (_WRONG_USER, _WRONG_TLS) if code in self._faults]
+            likely.append(f"kafka.servers: {fault.args[0].str()}; {_explain_silence(self._settings)}")
+            raise Unavailable(f"{servers} does not answer: {likely[0]}") from fault
+        if known.error is not None:
+            remedy = "; create it" if known.error.code() in _NO_TOPIC else ""
+            raise Unavailable(f"kafka.{key}: {topic} at {servers}: {known.error.str()}{remedy}")
 
     def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
         """As for `Broker`."""
@@ -134,18 +166,19 @@ class KafkaBroker:
             self._session.acknowledge(delivered)
             return
         with self._lock:
-            # None: its partition went to another consumer, or it is delivered once more.
-            if (at := self._on_the_way.pop(delivered.token, None)) is not None:
-                self._partitions[at[0]].acknowledge(at[1])
+            self._offsets.acknowledge(delivered.token)
 
     def note_applied(self, event: Event) -> None:
         """Write an applied event to `kafka.applied`, keyed by device; at least once, before its offset is committed."""
         if self._producer is not None and self._settings.applied is not None:
             device = f"{event.site}/{event.device}"
             headers: dict[str, str | bytes | None] = {"ce_id": event.event_id}
-            self._producer.produce(
-                self._settings.applied, event.body, key=device, headers=headers, on_delivery=self._note_written
-            )
+            try:
+                self._producer.produce(
+                    self._settings.applied, event.body, key=device, headers=headers, on_delivery=self._note_written
+                )
+            except (BufferError, KafkaException) as fault:
+                self._unwritten = str(fault)
 
     def _note_written(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:
@@ -165,7 +198,7 @@ class KafkaBroker:
             elif isinstance(news, SessionDisconnected):
                 # The consumer forgets what waits: all of it is delivered once more.
                 self._connected, self._rewinds = False, True
-                self._on_the_way.clear()
+                self._offsets.rewind()
 
     # On the thread.
 
@@ -174,7 +207,7 @@ class KafkaBroker:
             while not self._over.is_set():
                 self._rewind_or_pause()
                 with self._lock:
-                    room = self._at_once - len(self._on_the_way) if self._connected and not self._rewinds else 0
+                    room = self._at_once - len(self._offsets) if self._connected and not self._rewinds else 0
                 for record in self._consumer.consume(max(1, room), _TURN_S):
                     self._deliver(record)
                 self._commit()
@@ -188,12 +221,8 @@ class KafkaBroker:
         mine = self._consumer.assignment()
         with self._lock:
             rewinds, self._rewinds = self._rewinds, False
-            starts = {at: one.first for at, one in self._partitions.items() if one.first is not None}
-            if rewinds:
-                for one in self._partitions.values():
-                    one.delivered.clear()
-                    one.acknowledged.clear()
-            has_room = self._connected and len(self._on_the_way) < self._at_once
+            starts = self._offsets.positions()
+            has_room = self._connected and len(self._offsets) < self._at_once
         for at in mine if rewinds else ():
             if at.partition in starts:
                 self._consumer.seek(TopicPartition(at.topic, at.partition, starts[at.partition]))
@@ -201,25 +230,23 @@ class KafkaBroker:
 
     def _deliver(self, record: Message) -> None:
         if (error := record.error()) is not None:
-            log.warning("kafka: %s", error.str())
+            self._note_fault(error)
             return
+        self._faults.clear()
         partition, offset, key = record.partition() or 0, record.offset() or 0, record.key()
         # Without the name of its MQTT topic it is put aside, under this one.
         topic = key.decode(errors="replace") if key else f"kafka {record.topic()} {partition} {offset}"
         with self._lock:
             if self._rewinds or not self._connected:
-                self._partitions.setdefault(partition, _Partition(first=offset))
+                self._offsets.begin(partition, offset)
                 self._rewinds = True  # It was fetched before the partition was paused.
                 return
-            one = self._partitions.setdefault(partition, _Partition(first=offset))
-            one.delivered.append(offset)
-            token = -next(self._tokens)
-            self._on_the_way[token] = (partition, offset)
+            token = self._offsets.deliver(partition, offset)
             self._receive(MessageReceived(topic, record.value() or b"", token))
 
     def _commit(self) -> None:
         with self._lock:
-            due = {at: one.due for at, one in self._partitions.items() if one.due is not None}
+            due = self._offsets.due()
         if not due:
             return
         if self._producer is not None and self._producer.flush(_DELIVERED_IN_S):
@@ -231,21 +258,54 @@ class KafkaBroker:
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as fault:  # They come again, and are duplicates.
-            log.warning("kafka: not committed: %s", fault.args[0].str())
+            self._note_fault(fault.args[0])
             return
+        self._faults.clear()
         with self._lock:
-            for at, offset in due.items():
-                if at in self._partitions and self._partitions[at].due == offset:
-                    self._partitions[at].due = None
+            self._offsets.note_committed(due)
 
-    def _give_up(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit, and forget partitions that go to another consumer of the group."""
         self._commit()
-        gone = {one.partition for one in partitions}
-        with self._lock:
-            self._partitions = {at: one for at, one in self._partitions.items() if at not in gone}
-            self._on_the_way = {token: at for token, at in self._on_the_way.items() if at[0] not in gone}
+        self._forget(consumer, partitions)
 
-    @staticmethod
-    def _log_fault(error: KafkaError) -> None:
-        log.warning("kafka: %s", error.str())
+    def _forget(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._lock:
+            self._offsets.revoke({one.partition for one in partitions})
+
+    def _note_fault(self, error: KafkaError) -> None:
+        if error.code() not in self._faults:
+            self._faults[error.code()] = told = _explain_fault(self._settings, error)
+            log.warning("kafka: %s", told)
+
+
+def _explain_fault(settings: KafkaSettings, error: KafkaError) -> str:
+    """An error, with the key to correct where librdkafka can tell."""
+    told = error.str()
+    if error.code() == _WRONG_USER and "mechanism handshake" in told:
+        return f"kafka.mechanism: found {settings.mechanism}, allowed is what the server knows: {told}"
+    if error.code() == _WRONG_USER:
+        return f"kafka.username: found {settings.username!r}: {told}; check username and password"
+    if error.code() == _WRONG_TLS and "certificate verify failed" in told:
+        found = settings.ca_file or "none, so the authorities of the system"
+        remedy = "name the authority that signed the server's certificate, which must give the host's name"
+        return f"kafka.ca_file: found {found}: {told}; {remedy}, and be valid now"
+    return told
+
+
+def _explain_refusal(settings: KafkaSettings, told: str) -> str:
+    """Why librdkafka does not take its configuration."""
+    for name, key in _FILES.items():
+        if name in told:
+            found = getattr(settings, key) or settings.certificate_file
+            return f"kafka.{key}: {found}: {told}; it must hold PEM, a key of that certificate and without a password"
+    return f"kafka: {told}"
+
+
+def _explain_silence(settings: KafkaSettings) -> str:
+    """What a server may expect that only closes connections, as with TLS 1.3 those do that miss a certificate."""
+    if not settings.tls:
+        return "it may expect TLS (kafka.tls = true)"
+    if settings.certificate_file is None:
+        return "it may expect a certificate (kafka.certificate_file), or no TLS at this port"
+    return f"it may not trust kafka.certificate_file ({settings.certificate_file}), or expect no TLS at this port"

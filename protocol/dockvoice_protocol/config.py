@@ -14,6 +14,7 @@ import json
 import os
 import re
 import tomllib
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -98,14 +99,9 @@ class MqttVersion(StrEnum):
     V311 = "3.1.1"
 
 
-class Mqtt(Section):
-    """Settings of the connection to the broker."""
+class SecuredLink(Section):
+    """What protects the connection to a broker: a user, and TLS."""
 
-    host: str = Field("localhost", min_length=1, description="the broker's name or address")
-    port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
-    version: MqttVersion = Field(
-        MqttVersion.AUTO, description="auto: MQTT 5, and 3.1.1 where the broker knows no better"
-    )
     username: str | None = Field(None, min_length=1, description="the broker's user name")
     password: SecretStr | None = Field(
         None, min_length=1, description="better given as the credential or variable, not in the file"
@@ -119,10 +115,6 @@ class Mqtt(Section):
     )
     certificate_file: Place | None = Field(None, description="the client's certificate, for mutual TLS")
     key_file: Place | None = Field(None, description="the client's private key, for mutual TLS")
-    keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
-    reconnect_maximum_s: float = Field(
-        3, ge=1, le=600, description="longest wait between two tries to connect, seconds"
-    )
 
     @model_validator(mode="after")
     def _refuse_ineffective(self) -> Self:
@@ -136,13 +128,43 @@ class Mqtt(Section):
         return self
 
     @property
+    @abstractmethod
+    def hosts(self) -> list[str]:
+        """The names or addresses that the link may go to."""
+
+    @property
+    def sends_password(self) -> bool:
+        """Whether the password is sent as it is."""
+        return self.password is not None
+
+    @property
     def exposure(self) -> str | None:
         """What others on the network could read or forge, in words; None for a private link."""
         if self.tls:
             return None
-        if self.password is not None:
+        if self.sends_password:
             return "the password goes in the clear"
-        return None if _is_loopback(self.host) else f"all that is said goes to {self.host} in the clear"
+        beyond = [host for host in self.hosts if not _is_loopback(host)]
+        return f"all that is said goes to {', '.join(beyond)} in the clear" if beyond else None
+
+
+class Mqtt(SecuredLink):
+    """Settings of the connection to the broker."""
+
+    host: str = Field("localhost", min_length=1, description="the broker's name or address")
+    port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
+    version: MqttVersion = Field(
+        MqttVersion.AUTO, description="auto: MQTT 5, and 3.1.1 where the broker knows no better"
+    )
+    keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
+    reconnect_maximum_s: float = Field(
+        3, ge=1, le=600, description="longest wait between two tries to connect, seconds"
+    )
+
+    @property
+    def hosts(self) -> list[str]:
+        """As for `SecuredLink`."""
+        return [self.host]
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import Mqtt, MqttVersion
+from dockvoice_protocol.config import Mqtt, MqttVersion, SecuredLink
 from dockvoice_protocol.errors import Misconfigured
 
 PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
@@ -319,12 +319,12 @@ def refuse_impossible_host(settings: Mqtt) -> None:
         raise Misconfigured(f"mqtt.host: {settings.host!r} can be no host name; give a name or an address") from None
 
 
-def refuse_exposed_link(settings: Mqtt) -> None:
+def refuse_exposed_link(settings: SecuredLink, section: str = "mqtt") -> None:
     """Raise Misconfigured where the link is neither private nor declared insecure in the settings."""
     if settings.exposure and not settings.insecure:
         raise Misconfigured(
-            f"mqtt.tls: is false, and {settings.exposure}; set tls = true, or insecure = true where nobody else can "
-            "listen on the way"
+            f"{section}.tls: is false, and {settings.exposure}; set tls = true, or insecure = true where nobody else "
+            "can listen on the way"
         )
 
 
