@@ -31,7 +31,7 @@ _TURN_S = 0.2  # Longest wait for records, and so for the commit of what was ack
 _DELIVERED_IN_S = 10.0  # Timeout for Kafka to take what was applied, before offsets are committed.
 _LARGEST = 1_000_000_000  # The largest that librdkafka takes: how large a record may be is for the topic to say.
 
-_WRONG_USER, _WRONG_TLS = KafkaError._AUTHENTICATION, KafkaError._SSL  # noqa: SLF001 - its name for its own errors
+_WRONG_USER = KafkaError._AUTHENTICATION  # noqa: SLF001 - librdkafka's names for its own errors
 _NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - likewise
 
 _FILES = {
@@ -136,9 +136,13 @@ class KafkaBroker:
     def start(self) -> None:
         """Connect. Raises Unavailable where Kafka does not answer, or has no such topic."""
         ours = self._settings
-        for key, topic in (("topic", ours.topic), ("applied", ours.applied)):
-            if topic is not None:
-                self._require_topic(key, topic)
+        try:
+            for key, topic in (("topic", ours.topic), ("applied", ours.applied)):
+                if topic is not None:
+                    self._require_topic(key, topic)
+        except Unavailable:
+            self._consumer.close()  # It would go on trying.
+            raise
         self._consumer.subscribe([ours.topic], on_revoke=self._give_up, on_lost=self._forget)
         self._session.start()
         self._reading = self._thread.submit(self._read)
@@ -149,7 +153,7 @@ class KafkaBroker:
             known = self._consumer.list_topics(topic, timeout=_ANSWERS_IN_S).topics[topic]
         except KafkaException as fault:
             self._consumer.poll(0)  # Calls `error_cb`, which knows more.
-            likely = [self._faults[code] for code in (_WRONG_USER, _WRONG_TLS) if code in self._faults]
+            likely = [told for told in self._faults.values() if told.startswith("kafka.")]
             likely.append(f"kafka.servers: {fault.args[0].str()}; {_explain_silence(self._settings)}")
             raise Unavailable(f"{servers} does not answer: {likely[0]}") from fault
         if known.error is not None:
@@ -286,7 +290,7 @@ def _explain_fault(settings: KafkaSettings, error: KafkaError) -> str:
         return f"kafka.mechanism: found {settings.mechanism}, allowed is what the server knows: {told}"
     if error.code() == _WRONG_USER:
         return f"kafka.username: found {settings.username!r}: {told}; check username and password"
-    if error.code() == _WRONG_TLS and "certificate verify failed" in told:
+    if "certificate verify failed" in told:
         found = settings.ca_file or "none, so the authorities of the system"
         remedy = "name the authority that signed the server's certificate, which must give the host's name"
         return f"kafka.ca_file: found {found}: {told}; {remedy}, and be valid now"

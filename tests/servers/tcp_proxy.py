@@ -5,11 +5,14 @@ with TcpProxy(target_port) as link:
     link.cut()       # every connection ends at once
     link.down()      # ... and none can be made until `up`
     link.budgets([100, 2000])   # the next connection ends after 100 bytes, the one after that after 2000
+
+With a context of `ssl` it speaks TLS to who connects, and not to the target, as what stands before a server often does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -30,9 +33,12 @@ class TcpProxy:
     Its loop runs in a thread of its own; the methods may be called from any other.
     """
 
-    def __init__(self, target_port: int, delay_s: float = 0.0) -> None:
-        """`delay_s` is how long each piece is held back, in each direction."""
-        self.port = 0
+    def __init__(
+        self, target_port: int, delay_s: float = 0.0, *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`delay_s` is how long each piece is held back, in each direction; `port` 0 is any that is free."""
+        self.port = port
+        self._tls = tls
         self.delay_s = delay_s
         self._target_port = target_port
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tcp-proxy")
@@ -88,7 +94,7 @@ class TcpProxy:
         self._loop = asyncio.get_running_loop()
         self._stop, self._passing = asyncio.Event(), asyncio.Event()
         self._passing.set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
