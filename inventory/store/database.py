@@ -6,6 +6,7 @@ then it is reported, and the event is retried until they are repaired.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,6 +53,9 @@ _BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables tak
 
 _READS = "dockvoice_reads"
 """The engine option of read-only transactions."""
+
+_COMMITS_EARLY = "dockvoice_commits_early"
+"""Whether the server's own setting returns from a commit before it is durable; in the connection's `info`."""
 
 CREATING = 0x646F636B
 """PostgreSQL advisory lock ("dock" in ASCII) for creating tables: two consumers may start at once."""
@@ -158,14 +162,23 @@ def _postgresql_engine(url: URL) -> Engine:
     engine = create_engine(url, pool_pre_ping=True, connect_args=own)
 
     @event.listens_for(engine, "connect")
-    def _set_connection_options(connection: Any, _record: Any) -> None:
-        # A receipt promises durability, also on a server configured with synchronous_commit = off.
-        connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
+    def _set_connection_options(connection: Any, record: Any) -> None:
         # psycopg has no dates before year 1 or after 9999, which local times of a server outside of UTC can reach.
-        connection.execute("SELECT set_config('timezone', 'UTC', false)")
+        asked = connection.execute(
+            "SELECT set_config('timezone', 'UTC', false), current_setting('synchronous_commit'), pg_backend_pid()"
+        )
+        _, committing, pid = asked.fetchone()
         connection.commit()
+        record.info[_COMMITS_EARLY] = committing in {"off", "local"}
+        if pid != connection.info.backend_pid:  # a pool such as PgBouncer, with another session for each transaction
+            connection.prepare_threshold = None
+
+    @event.listens_for(engine, "begin")
+    def _commit_durably(connection: Connection) -> None:
+        # A receipt promises durability whatever the server's setting; `local` would not wait for a synchronous standby,
+        # which may be the primary next. In the transaction, since a pool's sessions are others' too.
+        if connection.info[_COMMITS_EARLY]:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
 
     return engine
 
@@ -281,6 +294,9 @@ _OURS = frozenset(
 )
 """Constraints of our tables that an event can violate: PostgreSQL's names, and SQLite's messages."""
 
+_MONTH = re.compile(r"_(\d{4}_\d\d|default)")
+"""What config/postgresql/partitions.sql adds to the names of a table and its constraints for each partition."""
+
 _IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; none of ours is one.
 
 
@@ -293,7 +309,7 @@ def is_caused_by_event(fault: DBAPIError) -> bool:
     if _is_raised_in_function(fault):
         return False
     if isinstance(fault, IntegrityError):
-        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in _OURS
+        return _MONTH.sub("", str(_get_diagnostic(fault, "constraint_name") or fault.orig)) in _OURS
     return isinstance(fault, DataError)
 
 

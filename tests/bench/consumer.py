@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +35,7 @@ from tests.counting.consumers import BROKER, shares
 from tests.counting.ledger import SITE, Fleet, Wire
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.partitions import split_by_month
 from tests.servers.ports import held_port
 from tests.servers.postgresql import PostgreSQL
 
@@ -41,6 +43,9 @@ DURABLE = {"fsync": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 """What it calls written is on the disk. The memory is a quarter of a small server's, as PostgreSQL's manual says."""
 
 DEVICES = 200
+
+NOW_MS = time.time_ns() // 1_000_000
+"""Of the ids of the events that are applied."""
 
 BATCH = 500  # As a consumer takes them where its settings say nothing else.
 
@@ -72,6 +77,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="applied in each way")
     parser.add_argument("--singly", type=int, default=1000, help="of them in a transaction each")
     parser.add_argument("--stored", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--by-month", action="store_true", help="stored in tables that are split by month")
     parser.add_argument("--backlog", type=int, default=5000, help="shared by 1, 2 and 4 consumers")
     parser.add_argument("--plot", type=Path, help="write the picture to this file, as SVG")
     parser.add_argument("--consumers", type=int, nargs="*", default=CONSUMERS)
@@ -82,7 +88,7 @@ def main() -> None:
         by = {one.way: one.a_second for one in ways}
         tell(f"batches are {by['batches'] / by['a transaction an event']:.1f} times a transaction an event")
         tell(f"batches are {by['batches'] / by['COPY']:.2f} of COPY")
-        stored = [*told(growing(server, options.stored))]
+        stored = [*told(growing(server, options.stored, by_month=options.by_month))]
         shared = [
             *told(drained(server, Path(scratch, str(number)), number, options.backlog) for number in options.consumers)
         ]
@@ -108,7 +114,7 @@ def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
     """Events as the consumer hands them to the store."""
     forms = load_forms(shipped_directory("schemas") / "forms")
     found = []
-    for one in Fleet(seed, devices_).say(number).events:
+    for one in Fleet(seed, devices_, NOW_MS).say(number).events:
         verdict = validate(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)
         if not isinstance(verdict, ValidMessage):
             raise TypeError(verdict)
@@ -132,15 +138,21 @@ def at_once(server: PostgreSQL, made: Sequence[Event], singly: int) -> Iterator[
         yield timed("COPY", len(made), lambda: copied(url, rows))
 
 
-def growing(server: PostgreSQL, sizes: Sequence[int]) -> Iterator[Rate]:
-    """Our batches, on tables that hold so many events already."""
+def growing(server: PostgreSQL, sizes: Sequence[int], *, by_month: bool = False) -> Iterator[Rate]:
+    """Our batches, on tables that hold so many events already, and nothing of these is left to be written."""
     with empty(server) as (store, url):
+        if by_month:
+            split_by_month(url, datetime.fromtimestamp((NOW_MS - TWO_YEARS_MS) / 1000, UTC))
         held, ours = 0, judged(EACH * len(sizes), seed=2)
         for number, size in enumerate(sizes):
             fill(url, held, size)
             held = size
             part = ours[EACH * number : EACH * (number + 1)]
-            yield timed(f"batches, {size:,} events stored", len(part), partial(in_batches, store, part))
+            yield timed(
+                f"batches, {size:,} events stored{', by month' if by_month else ''}",
+                len(part),
+                partial(in_batches, store, part),
+            )
 
 
 def drained(server: PostgreSQL, directory: Path, consumers: int, backlog: int) -> Rate:
@@ -232,7 +244,7 @@ FILL = """
 CREATE TEMPORARY TABLE made AS SELECT number, 'old-' || number % 1000 AS device,
     left(at, 8) || '-' || right(at, 4) || '-7' || left(rest, 3) || '-8' || substr(rest, 4, 3) || '-' || right(rest, 12)
     AS id, (number % 50000)::text AS pallet, number % 90 + 1 AS quantity, 'op-' || number % 30 AS operator
-    FROM (SELECT number, lpad(to_hex(1700000000000 + number), 12, '0') AS at, md5(number::text) AS rest
+    FROM (SELECT number, lpad(to_hex(BEGUN + 6300::bigint * number), 12, '0') AS at, md5(number::text) AS rest
     FROM generate_series(FIRST, LAST) AS number) AS numbered;
 INSERT INTO events (event_id, site, device, sequence, type, body, received_at, arrival)
     SELECT id, 'north', device, number / 1000 + 1, 'dockvoice.entry.recorded.v1', repeat('x', 1400), now(),
@@ -249,14 +261,19 @@ INSERT INTO dockvoice_pallets (event_id, site, pallet, device, form, came_at)
 INSERT INTO stock_moves (event_id, line, entry, site, device, form, pallet, location, quantity, moved_at, arrival)
     SELECT id, 1, id, 'north', device, 'pallet-move', pallet, 'B', quantity, now(), number FROM made;
 DROP TABLE made;
-ANALYZE
+VACUUM ANALYZE;
+CHECKPOINT
 """
-"""Rows as events make them, of devices that nobody else speaks for; ids by the millisecond, as theirs are."""
+"""Rows as events make them, of devices that nobody else speaks for; ids by the time, ten millions in two years."""
+
+TWO_YEARS_MS = 2 * 365 * 86_400_000
 
 
 def fill(url: str, held: int, size: int) -> None:
     """Tables that hold `held` events get so many more that they hold `size`."""
-    script = FILL.replace("FIRST", str(held + 1)).replace("LAST", str(size))
+    script = (
+        FILL.replace("FIRST", str(held + 1)).replace("LAST", str(size)).replace("BEGUN", str(NOW_MS - TWO_YEARS_MS))
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in script.split(";"):
             connection.execute(statement.encode())

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.counting.ledger import Fleet, Wire, compare, doubled
+from tests.counting.ledger import FIRST_MS, Fleet, Wire, compare, doubled
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import held_port
@@ -54,13 +54,14 @@ def counted(
     patience_s: float = 120,
     kill_s: float = 1.0,
     most_kills: int | None = None,
+    first_ms: int = FIRST_MS,
 ) -> Counted:
     """Send `events` one to three times, shuffled, to so many consumers, one of which is killed each second; compare.
 
     `within` is how far an event may be from its place among all; `kill_s` is from one kill to the next, or as long as
     the killed one takes to be back at work.
     """
-    fleet = Fleet(seed, devices)
+    fleet = Fleet(seed, devices, first_ms)
     ledger = fleet.say(events)
     copies = doubled(ledger, random.Random(seed), within)
     with ExitStack() as held:

@@ -29,6 +29,8 @@ SILENCE = "0" * 64  # The hash of a recording that nobody looks at here.
 AGAIN_S = (4.0, 120.0)
 """So long no receipt comes before devices send again, at first and at most; each wait is twice the last. As with
 theirs: who sent again while a queue still drains would only make it longer."""
+FIRST_MS = 0x0191_9F3E_0000
+"""Of the first event's id where nothing else is said: a day in August 2024."""
 AGAIN = 60  # So many events of a device are sent again at once.
 
 OF_WHAT = ("pallet", "item", "unit", "lot", "location")
@@ -72,8 +74,10 @@ def dimensions(fields: dict[str, Any]) -> Dimensions:
 class Fleet:
     """Devices of one key each, whose operators record, correct and take back."""
 
-    def __init__(self, seed: int, devices: int) -> None:
+    def __init__(self, seed: int, devices: int, first_ms: int = FIRST_MS) -> None:
+        """`first_ms`: of the first event's id, since 1970."""
         self._chance = random.Random(seed)
+        self._first_ms = first_ms
         self._names = [f"dock-{number}" for number in range(1, devices + 1)]
         self._keys = {
             name: Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest()) for name in self._names
@@ -105,7 +109,7 @@ class Fleet:
     def _event(self, name: str, sequence: int, own: list[str], ledger: Ledger) -> dict[str, Any]:
         chance = self._chance
         kind = chance.choices(["recorded", "amended", "cancelled"], [80, 12, 8])[0] if own else "recorded"
-        identity = _identity(len(ledger.events), f"{name} {sequence}")
+        identity = _identity(self._first_ms + len(ledger.events), f"{name} {sequence}")
         form, fields = self._fields()
         data: dict[str, Any] = {
             "form": form,
@@ -161,9 +165,9 @@ class Fleet:
         return sha256(raw).hexdigest()[:16]
 
 
-def _identity(number: int, chance: str) -> str:
+def _identity(at_ms: int, chance: str) -> str:
     """A UUID of version 7, as devices make them: by the millisecond, so those of an hour stand together in an index."""
-    at, rest = f"{0x0191_9F3E_0000 + number:012x}", sha256(chance.encode()).hexdigest()
+    at, rest = f"{at_ms:012x}", sha256(chance.encode()).hexdigest()
     return f"{at[:8]}-{at[8:]}-7{rest[:3]}-8{rest[3:6]}-{rest[6:18]}"
 
 

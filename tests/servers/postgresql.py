@@ -31,7 +31,7 @@ OPTIONS = {
 }
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where initdb and postgres are: on the PATH, or where Debian keeps them, the newest version first."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
@@ -48,7 +48,7 @@ class Owner(TypedDict, total=False):
     extra_groups: list[int]
 
 
-def _owner() -> Owner:
+def owner() -> Owner:
     """PostgreSQL refuses to run as root: there it runs as the user that its package made."""
     if os.geteuid() != 0:
         return {}
@@ -66,8 +66,8 @@ class PostgreSQL:
         self._options = OPTIONS | dict(options or {})
         self._held = ExitStack()
         self.port = self._held.enter_context(held_port())
-        self._programs = _programs()
-        self._owner = _owner()
+        self._programs = programs()
+        self._owner = owner()
         # Not below pytest's tmp_path, whose parents only the tests' own user may enter.
         self._directory = Path(tempfile.mkdtemp(prefix="dockvoice-postgresql-"))
         self._server: subprocess.Popen[bytes] | None = None
