@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import Topics, make_presence, to_json_bytes
 from dockvoice_protocol.mqtt import Session
@@ -55,7 +56,7 @@ def serve(settings: InventorySettings) -> None:
 
         make_session = partial(
             Session,
-            settings.mqtt,
+            _broker_settings(settings),
             client_id=settings.client_id,
             subscriptions=(every.status, *listened) if settings.trust_first_use else listened,
             wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
@@ -109,6 +110,12 @@ def _connect_to_kafka(
     return KafkaBroker(
         settings.kafka, settings.consumer.batch, inbox.put, lambda receive: make_session(receive=receive)
     )
+
+
+def _broker_settings(settings: InventorySettings) -> Mqtt:
+    """The broker's settings, with MQTT 5 where consumers share: one of 3.1.1 may take `$share` for any other topic."""
+    mqtt = settings.mqtt
+    return mqtt if settings.consumer.share is None else mqtt.model_copy(update={"version": MqttVersion.V5})
 
 
 def _shared_subscription(topic: str, name: str | None) -> str:

@@ -371,6 +371,20 @@ class Fleet:
         with suppress(TimeoutError):  # those that are still here go as the process ends
             async with asyncio.timeout(_FAREWELL_S):
                 await self._all_gone.wait()
+                await self._discard_sessions()
+
+    async def _discard_sessions(self) -> None:
+        """Let the broker forget the closed sessions, where MQTT 3.1.1 takes a connection for that."""
+        waiting = iter(self.stations)
+
+        async def discard() -> None:
+            for station in waiting:
+                with suppress(OSError):
+                    await asyncio.to_thread(station.link.discard_session)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CONNECTING_TASKS):
+                group.create_task(discard())
 
     async def _retransmit_and_report_progress(self) -> None:
         """Retransmit what is due, close failed connections, and report progress."""

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
+from paho.mqtt.client import Client
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from dockvoice_protocol.config import Mqtt, MqttVersion
-from dockvoice_protocol.mqtt_client import Will, close_abruptly, content_type_properties, make_client
+from dockvoice_protocol.mqtt_client import (
+    ANSWER_S,
+    PROTOCOLS,
+    VersionChoice,
+    Will,
+    close_abruptly,
+    content_type_properties,
+    make_client,
+)
 
 _RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
+
+_UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
 
 
 class _LinkListener(Protocol):
@@ -33,7 +47,7 @@ class _LinkListener(Protocol):
 
 
 class MqttLink:
-    """A persistent MQTT 5 session (clean start off) on an asyncio loop; its owner reconnects it."""
+    """A persistent MQTT session on an asyncio loop; its owner reconnects it. MQTT 5, or 3.1.1 as on a device."""
 
     def __init__(
         self,
@@ -52,19 +66,29 @@ class MqttLink:
         self._present = False
         self._refusal: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._writing = self._inside = False
+        self._writing = self._inside = self._answered = False
         self.is_up = False
-        self._client = client = make_client(settings, MqttVersion.V5, client_id=client_id, tls=tls, will=will)
+        self._version = VersionChoice(settings.version)
+        self._make_client = partial(make_client, settings, client_id=client_id, tls=tls)
+        self._will = will
+        self._client = self._new_client()
+
+    def _new_client(self) -> Client:
+        client = self._make_client(self._version.now, will=self._will)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = self._on_socket_close
+        return client
 
     def open(self) -> None:
         """Open a connection; blocks for the handshakes, so call it in a thread. Raises OSError."""
         self._tags.clear()
+        self._answered = False
+        if self._client.protocol != PROTOCOLS[self._version.now]:
+            self._client = self._new_client()
         self._client.reconnect()
 
     def attach_to_loop(self) -> None:
@@ -82,7 +106,9 @@ class MqttLink:
         """Publish at QoS 1; False if not connected, or the receive window is full."""
         if not self.is_up or len(self._tags) >= self._receive_maximum:
             return False
-        properties = None if content_type is None else content_type_properties(content_type)
+        properties = None
+        if content_type is not None and self._version.now is MqttVersion.V5:
+            properties = content_type_properties(content_type)
         sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._tags[sent.mid] = tag
         self._flush()
@@ -99,11 +125,28 @@ class MqttLink:
         close_abruptly(self._client)
 
     def end_session(self) -> None:
-        """Disconnect, and let the broker discard the session."""
-        forgetting = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho left it without any
-        forgetting.SessionExpiryInterval = 0
+        """Disconnect; with MQTT 5 the broker then discards the session."""
+        forgetting = None
+        if self._version.now is MqttVersion.V5:
+            forgetting = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho left it without any
+            forgetting.SessionExpiryInterval = 0
         self._client.disconnect(properties=forgetting)
         self._flush()
+
+    def discard_session(self) -> None:
+        """Let a broker of MQTT 3.1.1 discard the session of a closed link; with MQTT 5 `end_session` did.
+
+        Connects once more, for a clean session: 3.1.1 has no other way. Blocks, so call it in a thread. Raises OSError.
+        """
+        if self._version.now is MqttVersion.V5:
+            return
+        client = self._make_client(self._version.now, will=None, keep_session=False)
+        client.on_connect = _disconnect
+        deadline = time.monotonic() + ANSWER_S
+        client.reconnect()
+        while client.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < deadline:
+            pass
+        close_abruptly(client)
 
     def _on_readable(self) -> None:
         self._call_client_without_flush(self._client.loop_read)
@@ -140,9 +183,13 @@ class MqttLink:
     # Callbacks of paho.
 
     def _on_connect(self, _client: object, _userdata: object, flags: Any, reason: Any, properties: Any) -> None:
+        self._answered = True
         if reason.is_failure:
             self._refusal = f"refuses the connection: {str(reason).lower()}"
+            if reason.value == _UNSUPPORTED_VERSION:
+                self._version.note_unsupported()
             return
+        self._version.note_accepted()
         self._client.drop_out_messages()
         self._receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._present, self._refusal = flags.session_present, None
@@ -171,6 +218,8 @@ class MqttLink:
     ) -> None:
         self.is_up = False
         self._tags.clear()
+        if not self._answered:
+            self._version.note_dropped()
         self._listener.on_disconnected(self._refusal or f"connection lost ({str(reason).lower()})")
 
     def _on_socket_close(self, _client: object, _userdata: object, connection: Any) -> None:
@@ -178,3 +227,7 @@ class MqttLink:
             self._loop.remove_reader(connection)
             self._loop.remove_writer(connection)
         self._loop, self._writing = None, False
+
+
+def _disconnect(client: Client, *_news: object) -> None:
+    client.disconnect()

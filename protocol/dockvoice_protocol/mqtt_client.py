@@ -61,17 +61,19 @@ def make_client(
     tls: ssl.SSLContext | None,
     will: Will | None,
     at_once: int | None = None,
+    keep_session: bool = True,
 ) -> _HookedClient:
     """A client that connects as soon as its loop runs.
 
-    An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker.
+    An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker. A
+    broker of MQTT 3.1.1 discards the client's session without `keep_session`.
     """
     modern = version is MqttVersion.V5
     client = _HookedClient(
         CallbackAPIVersion.VERSION2,
         client_id,
         protocol=PROTOCOLS[version],
-        clean_session=None if modern else False,
+        clean_session=None if modern else not keep_session,
         manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
     )
     client.on_socket_open = _disable_nagle

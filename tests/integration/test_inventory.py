@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import random
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -208,3 +209,22 @@ def test_two_consumers_under_two_names_apply_each_event_once(broker: Mosquitto, 
         device.wait_for(lambda: sum(map(len, device.outcomes.values())) == 200)
     assert all(sorted(outcomes) == ["applied", "duplicate"] for outcomes in device.outcomes.values())
     assert count(url).rows == 100
+
+
+UNSUPPORTED = bytes.fromhex("20 02 00 01")
+"""CONNACK of MQTT 3.1.1: unacceptable protocol version."""
+
+
+def test_consumers_that_share_ask_for_no_older_mqtt(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    # RabbitMQ 3.10 and NATS take a shared subscription for one to a topic of that name, to which nobody publishes.
+    port, levels = free_port(), list[int]()
+    share = {"DOCKVOICE_INVENTORY_CONSUMER__SHARE": "office"}
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(WITHIN_S)
+        with RunningInventory(port, tmp_path / "inventory", wait=False, environment=share):
+            for _ in range(3):
+                with server.accept()[0] as connection:
+                    _, _, level = connection.recv(1024).partition(b"MQTT")
+                    levels.append(level[0])
+                    connection.sendall(UNSUPPORTED)
+    assert levels == [5, 5, 5]

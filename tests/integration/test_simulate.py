@@ -47,8 +47,11 @@ def test_fifty_devices_whose_links_are_cut_lose_nothing_and_double_nothing(
     assert counts.amended > 0 < counts.cancelled
 
 
-def test_it_leaves_nothing_with_the_broker(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    load = ["--devices", "3", "--backlog", "1", "--patience", "1"]
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_it_leaves_nothing_with_the_broker(tmp_path: Path, free_port: Callable[[], int], version: str) -> None:
+    settings = tmp_path / "edge.toml"
+    settings.write_text(f'[deliver.mqtt]\nversion = "{version}"\n')
+    load = ["--devices", "3", "--backlog", "1", "--patience", "1", "--config", str(settings)]
     with Mosquitto(tmp_path / "broker", free_port(), persistent=True) as broker:
         done = dockvoice("simulate", *load, "--json", "--broker", f"127.0.0.1:{broker.port}")
         broker.stop()
@@ -58,6 +61,7 @@ def test_it_leaves_nothing_with_the_broker(tmp_path: Path, free_port: Callable[[
     assert (told["lost"], told["whole"], told["connect"]["connected"]) == (3, False, 3)
     for number in range(3):
         assert f"Received DISCONNECT from dockvoice-simulated-{told['asked']['run']}-{number}" in log
+    assert log.count(f" as dockvoice-simulated-{told['asked']['run']}-0 (p{5 if version == '5' else 2}, ") >= 1
     kept = (tmp_path / "broker" / "mosquitto.db").read_bytes()
     assert told["asked"]["run"].encode() not in kept
 
