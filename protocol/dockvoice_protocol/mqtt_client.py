@@ -148,7 +148,7 @@ _FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
 
 REMEDIES = {
-    132: '; version = "auto" finds the one it speaks, but deliver.settle = "broker" takes MQTT 5 only',
+    132: '; version = "auto" finds the one it speaks, but deliver.settle = "broker" and consumer.share need MQTT 5',
     134: "; check username and password",
     135: "; check username and password",
     138: "; its administrator has banned this client",
