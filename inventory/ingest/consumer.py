@@ -155,6 +155,7 @@ class Consumer:
         self._unsent: deque[_Receipt] = deque()
         self._stopping = False
         self._was_connected = False
+        self._has_all_missed = False  # Whether the broker redelivers all that a lost link has interrupted.
         self._started = self._heard_at = clock()
         self._retry_at = self._started
         self._retry_s = _RETRY_S[0]
@@ -218,7 +219,7 @@ class Consumer:
                     Topics.all_devices_filters(self._prefix).entries,
                 )
                 self._systemd.notify_ready("connected")
-                self._publish_presence("online")
+                self._publish_presence("online", resumed=self._has_all_missed and news.session_present)
                 self._publisher.handle_connect()
                 self._statuses.note_connected()
             case SessionDisconnected():
@@ -227,6 +228,8 @@ class Consumer:
                 self._statuses.clear()
                 self._clip_messages.clear()
                 self._unsent.clear()
+                # What is behind a postponed event was acknowledged, and its device is to send it again.
+                self._has_all_missed = not any(one.behind for one in self._postponed.values())
                 self._postponed.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.set_status(f"broker lost: {news.why}")
@@ -369,9 +372,10 @@ class Consumer:
                     self._publish_presence("online")
             return
 
-    def _publish_presence(self, state: Literal["online", "offline"]) -> None:
-        """Publish the inventory's presence; devices then send their pending events."""
-        topic, said = Topics.consumer(self._prefix, self._client_id), make_presence(state, self._client_id, self._now())
+    def _publish_presence(self, state: Literal["online", "offline"], *, resumed: bool = False) -> None:
+        """Publish the inventory's presence; devices then send their pending events, unless it is `resumed`."""
+        topic = Topics.consumer(self._prefix, self._client_id)
+        said = make_presence(state, self._client_id, self._now(), resumed=resumed)
         if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE_TAG, retain=True):
             log.info("%s: not said that we are %s", topic, state)
 

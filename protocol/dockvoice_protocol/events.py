@@ -293,9 +293,16 @@ def make_status(
     return {**said, **known} if time is None else {**said, **known, "time": rfc3339(time)}
 
 
-def make_presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
-    """Build the retained message that tells whether an inventory accepts events; a last will has no `time`."""
-    said = {"state": state, "client_id": client_id}
+def make_presence(
+    state: Literal["online", "offline"], client_id: str, time: datetime | None = None, *, resumed: bool = False
+) -> dict[str, Any]:
+    """Build the retained message that tells whether an inventory accepts events; a last will has no `time`.
+
+    `resumed`: the broker has kept for it what it missed, and devices need not send again.
+    """
+    said: dict[str, Any] = {"state": state, "client_id": client_id}
+    if resumed:
+        said["resumed"] = True
     return said if time is None else {**said, "time": rfc3339(time)}
 
 
@@ -337,10 +344,10 @@ def parse_answer(payload: bytes) -> Receipt | EarlyAnswer | UntrustedAnswer:
 
 
 def parse_presence(payload: bytes) -> bool:
-    """Whether an inventory is online. Raises MalformedMessage."""
+    """Whether an inventory is online and may lack what was sent to it. Raises MalformedMessage."""
     message = parse_object(payload)
     validate_message(message, "inventory.schema.json")
-    return bool(message["state"] == "online")
+    return bool(message["state"] == "online" and not message.get("resumed", False))
 
 
 def parse_status(payload: bytes, topics: Topics) -> dict[str, Any]:

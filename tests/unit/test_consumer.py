@@ -75,7 +75,8 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
 
     def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
         if retain:
-            self.said.append(json.loads(payload)["state"])
+            said = json.loads(payload)
+            self.said.append(said["state"] + " resumed" * said.get("resumed", False))
             return True
         if self.room == 0:
             return False
@@ -411,7 +412,7 @@ def test_the_same_event_once_more_is_not_held_twice(world: World, run: Run) -> N
 def test_with_the_connection_goes_what_was_put_off(world: World, run: Run) -> None:
     run(delivered(1), SessionDisconnected("gone"), CONNECTED, Pass(3.0), answers=[OF_THE_SITE])
     assert world.kinds.count("apply") == 1, "the broker sends it again"
-    assert world.said == ["online", "online", "offline"]
+    assert world.said == ["online", "online resumed", "offline"]
 
 
 def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside(
@@ -444,3 +445,29 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
         *(("clip", b"two"), "receipt", "acknowledge"),
     ]
     assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == ["dockvoice/north/dock-3/clips/receipts"]
+
+
+FORGOTTEN = SessionConnected("5", receive_maximum=20, session_present=False)
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "said"),
+    [
+        pytest.param(CONNECTED, CONNECTED, ["online", "online resumed"], id="the broker kept what was missed"),
+        pytest.param(FORGOTTEN, CONNECTED, ["online", "online resumed"], id="from the first link on"),
+        pytest.param(CONNECTED, FORGOTTEN, ["online", "online"], id="the broker forgot the session"),
+    ],
+)
+def test_devices_need_not_send_again_what_the_broker_kept(
+    run: Callable[..., None], world: World, first: SessionConnected, again: SessionConnected, said: list[str]
+) -> None:
+    run(first, SessionDisconnected("gone"), again, connected=False)
+    assert world.said == [*said, "offline"]
+
+
+def test_devices_send_again_what_was_behind_a_postponed_event_when_the_link_was_lost(
+    run: Callable[..., None], world: World
+) -> None:
+    run(delivered(1), delivered(2), SessionDisconnected("gone"), CONNECTED, answers=[OF_THE_SITE])
+    assert [deed[1] for deed in world.deeds if deed[0] == "acknowledge"] == [2]
+    assert world.said == ["online", "online", "offline"]
