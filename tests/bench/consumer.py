@@ -31,6 +31,7 @@ from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
+from tests.bench.consumer_parts import profiled
 from tests.counting.consumers import BROKER, shares
 from tests.counting.ledger import SITE, Fleet, Wire
 from tests.servers.inventory import RunningInventory
@@ -82,8 +83,12 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="write the picture to this file, as SVG")
     parser.add_argument("--consumers", type=int, nargs="*", default=CONSUMERS)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="only where the time of one consumer goes")
     options = parser.parse_args()
     with PostgreSQL(DURABLE) as server, TemporaryDirectory(prefix="dockvoice-consumer-") as scratch:
+        if options.profile:
+            print(*profiled(server, Path(scratch), DEVICES, options.backlog, BATCH).lines(), sep="\n")
+            return
         ways = [*told(at_once(server, judged(options.events), options.singly))]
         by = {one.way: one.a_second for one in ways}
         tell(f"batches are {by['batches'] / by['a transaction an event']:.1f} times a transaction an event")

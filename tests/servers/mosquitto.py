@@ -90,6 +90,12 @@ class Mosquitto:
         """What mosquitto wrote."""
         return (self.directory / "log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def pid(self) -> int:
+        """The process of the latest start."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start, and wait until it takes connections."""
         program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
