@@ -18,12 +18,10 @@ from jsonschema.validators import extend
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.field_roles import FieldRole, fields_by_role, role_faults, uses_expected_lists
-from dockvoice_protocol.json_schema import SchemaValidator
+from dockvoice_protocol.json_schema import SchemaValidator, compile_fast_check
 from dockvoice_protocol.records import to_decimal
 
 _SUFFIX = ".schema.json"
-
-Forms = Mapping[str, Validator]  # By the form's name, which is the file's name without `.schema.json`.
 
 
 def _multiple_of(_: Validator, step: float, value: object, __: object) -> Iterator[ValidationError]:
@@ -36,6 +34,22 @@ _Exactly: type[Validator] = extend(SchemaValidator, {"multipleOf": _multiple_of}
 _DATES = FormatChecker(["date"])  # JSON Schema 2020-12 does not validate `format` unless a checker is given.
 
 
+class Form:
+    """A form's JSON Schema, compiled."""
+
+    def __init__(self, schema: Mapping[str, Any] | bool) -> None:
+        self.schema = schema  # `true` is a schema too
+        self._is_surely_valid = compile_fast_check(schema)
+        self._validator = _Exactly(schema, format_checker=_DATES)
+
+    def iter_errors(self, fields: Mapping[str, Any]) -> Iterator[ValidationError]:
+        """The violations of the schema."""
+        return iter(()) if self._is_surely_valid(fields) else self._validator.iter_errors(fields)
+
+
+Forms = Mapping[str, Form]  # By the form's name, which is the file's name without `.schema.json`.
+
+
 def load_forms(directory: Path) -> Forms:
     """Load every form of `directory`. Of `x-voice`, which describes speech, only the roles are read.
 
@@ -46,10 +60,10 @@ def load_forms(directory: Path) -> Forms:
         raise Misconfigured(
             f"{directory}: holds no form (*{_SUFFIX}); set forms_directory to where the devices' forms are"
         )
-    return {path.name.removesuffix(_SUFFIX): _load_validator(path) for path in files}
+    return {path.name.removesuffix(_SUFFIX): _load_form(path) for path in files}
 
 
-def _load_validator(path: Path) -> Validator:
+def _load_form(path: Path) -> Form:
     try:
         schema = json.loads(plain_file.read_regular_file(path).decode("utf-8"))
         Draft202012Validator.check_schema(schema)
@@ -61,16 +75,15 @@ def _load_validator(path: Path) -> Validator:
         raise Misconfigured(f"{path}: is not a JSON Schema 2020-12: {fault.json_path}: {fault.message}") from None
     if faults := [*role_faults(schema)]:
         raise Misconfigured(f"{path}: {'; '.join(faults)} (how to write a form: schemas/README.md)")
-    return _Exactly(schema, format_checker=_DATES)
+    return Form(schema)
 
 
-def form_field_names(form: Validator) -> Collection[str]:
+def form_field_names(form: Form) -> Collection[str]:
     """The names of a form's fields."""
-    schema = form.schema  # `true` is a schema too
-    return schema.get("properties", {}) if isinstance(schema, Mapping) else ()
+    return form.schema.get("properties", {}) if isinstance(form.schema, Mapping) else ()
 
 
-def find_faults(form: Validator, fields: Mapping[str, Any]) -> tuple[str, ...]:
+def find_faults(form: Form, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """The faults of an entry, as `/quantity: breaks maximum 9999`: names the rule, never the value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])
     return tuple(_format_fault(fault) for fault in found)

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from jsonschema.protocols import Validator
 
 import inventory.forms
 from dockvoice_protocol.forms import loader
@@ -27,22 +26,22 @@ def read_once(patched: pytest.MonkeyPatch) -> None:
 
     Commands and settings are tried by the hundred, and each would have the words of all forms made anew.
     """
-    load, validate = Catalogue.load, inventory.forms._load_validator
+    load, load_inventory_form = Catalogue.load, inventory.forms._load_form
 
     @cache
     def catalogue_holding(directory: Path, _: tuple[tuple[Path, bytes | None], ...]) -> Catalogue:
         return load(directory)
 
     @cache
-    def validator_holding(path: Path, _: bytes | None) -> Validator:
-        return validate(path)
+    def inventory_form_holding(path: Path, _: bytes | None) -> inventory.forms.Form:
+        return load_inventory_form(path)
 
     def catalogue_once(directory: Path) -> Catalogue:
         return catalogue_holding(directory, tuple((path, _held(path)) for path in sorted(directory.glob("*.csv"))))
 
     patched.setattr(loader, "_parse_form", cache(loader._parse_form))
     patched.setattr(Catalogue, "load", catalogue_once)
-    patched.setattr(inventory.forms, "_load_validator", lambda path: validator_holding(path, _held(path)))
+    patched.setattr(inventory.forms, "_load_form", lambda path: inventory_form_holding(path, _held(path)))
 
 
 def _held(path: Path) -> bytes | None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from jsonschema.protocols import Validator
-
 from dockvoice_protocol.terminal.plain_text import is_plain_text
-from inventory.forms import find_faults
+from inventory.forms import Form, find_faults
 from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
 
@@ -31,7 +29,7 @@ class _Field:
     format: str | None  # JSON Schema's name for how a string is written, which HTML has for its input too: date.
 
 
-def form_fields(form: Validator | None) -> list[_Field]:
+def form_fields(form: Form | None) -> list[_Field]:
     """The fields of a form, in its order; none for an unknown form."""
     schema: Any = {} if form is None else form.schema
     if not isinstance(schema, Mapping):
@@ -69,7 +67,7 @@ class FilledForm:
     rule: Mapping[str, str]  # By field the rule of the form that it breaks.
 
 
-def check_typed_values(form: Validator | None, read_values: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+def check_typed_values(form: Form | None, read_values: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
     """Find the typed values that differ from the known ones, what is wrong with each, and the rules that they break."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
@@ -111,7 +109,7 @@ def _parse(text: str, kind: str) -> object:
             return text
 
 
-def _broken_rules(form: Validator, values: Mapping[str, Any]) -> dict[str, str]:
+def _broken_rules(form: Form, values: Mapping[str, Any]) -> dict[str, str]:
     """By field, the rule that it breaks; empty for a missing field."""
     missing = {one.name: "" for one in form_fields(form) if one.required and one.name not in values}
     parts = (fault.partition(": breaks ") for fault in find_faults(form, values))

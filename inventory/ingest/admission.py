@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from dockvoice_protocol.events import WITHHELD, MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_whole_event_signed
@@ -43,10 +44,15 @@ class UntrustedEvent:
 _KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
-def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> UntrustedEvent | None:
-    """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted."""
+def find_distrust(
+    event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey], said: Mapping[str, Any] | None = None
+) -> UntrustedEvent | None:
+    """Why the event is untrusted under these `keys` of its device, by their ids; None if it is trusted.
+
+    `said` is its body, where that is parsed already.
+    """
     try:
-        said = parse_object(event.body)
+        said = parse_object(event.body) if said is None else said
     except MalformedMessage:  # ambiguous JSON is never signed
         return UntrustedEvent(DistrustReason.FORGED, None)
     keyid = said.get(KEYID)

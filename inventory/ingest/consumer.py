@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
-from typing import Literal
+from typing import Any, Literal
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import (
@@ -314,7 +314,7 @@ class Consumer:
         elif isinstance(judged := self._validate(message), DeadLetterMessage):
             self._keep_rejected(message, judged.reason)
             self._broker.acknowledge(message)
-        elif (stranger := self._check_trust(judged.event)) is None:
+        elif (stranger := self._check_trust(judged.event, judged.said)) is None:
             return judged
         else:
             self._reject_untrusted(message, judged, stranger)
@@ -389,7 +389,7 @@ class Consumer:
                 self._keep_rejected(message, judged.reason)
                 self._broker.acknowledge(message)
             case ValidMessage() | InvalidMessage():
-                if stranger := self._check_trust(judged.event):
+                if stranger := self._check_trust(judged.event, judged.said):
                     self._reject_untrusted(message, judged, stranger)
                 else:
                     self._queue_receipt_and_notify_dossiers(message, judged.event, self._store.apply(judged.event))
@@ -436,8 +436,8 @@ class Consumer:
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.note_reviewed(review)
 
-    def _check_trust(self, event: Event | InvalidEvent) -> UntrustedEvent | None:
-        return find_distrust(event, self._keys.keys_of(event.site, event.device))
+    def _check_trust(self, event: Event | InvalidEvent, said: Mapping[str, Any] | None = None) -> UntrustedEvent | None:
+        return find_distrust(event, self._keys.keys_of(event.site, event.device), said)
 
     def _reject_untrusted(
         self, message: MessageReceived, judged: ValidMessage | InvalidMessage, stranger: UntrustedEvent

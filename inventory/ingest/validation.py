@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, REVIEW, MalformedMessage, Topics, parse_event, parse_time
@@ -30,6 +31,8 @@ class ValidMessage:
 
     sender: Topics
     event: Event
+    said: Mapping[str, Any] = field(repr=False)
+    """The event's body, parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class InvalidMessage:
 
     sender: Topics
     event: InvalidEvent
+    said: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
         return _refuse_malformed(payload, sender, str(fault))
     if reasons := _find_violations(message, sender, forms):
         return _build_invalid(sender, event.event_id, event.sequence, payload, reasons)
-    return ValidMessage(sender, event)
+    return ValidMessage(sender, event, message)
 
 
 def _build_event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:

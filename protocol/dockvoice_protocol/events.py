@@ -38,6 +38,7 @@ from dockvoice_protocol.strict_json import (
     NumberOverflow,
     ParserLimits,
     nesting_depth,
+    parse_compact,
     parse_strict,
 )
 from dockvoice_protocol.terminal.plain_text import escape_line
@@ -396,7 +397,7 @@ def schema_validator(name: str) -> Draft202012Validator:
 def parse_object(payload: bytes) -> dict[str, Any]:
     """Parse a JSON object strictly. Raises MalformedMessage."""
     try:
-        message = parse_strict(payload.decode(), _NUMBERS)
+        message = parse_compact(payload) or parse_strict(payload.decode(), _NUMBERS)
     except (NotStrict, UnicodeDecodeError) as fault:
         raise MalformedMessage(f"message: {_refusal_text(fault)}") from None
     if not isinstance(message, dict):

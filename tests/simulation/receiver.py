@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
@@ -46,7 +47,7 @@ class _Consumer(Consumer):
         return judged(message.payload, message.topic)
 
     @override
-    def _check_trust(self, event: Event | InvalidEvent) -> None:
+    def _check_trust(self, event: Event | InvalidEvent, said: Mapping[str, Any] | None = None) -> None:
         """No devices but the simulated ones are there, and what signing takes would be most of a run's time."""
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dockvoice_protocol import hash_chain
 from dockvoice_protocol.hash_chain import (
     CHAIN,
     GENESIS,
@@ -286,6 +287,18 @@ def test_what_is_no_public_key_of_ours(pem: bytes) -> None:
 
 def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
     assert not PublicKey(b"short").verify(GENESIS, KEY.sign(GENESIS))
+
+
+@each_of("library", ["libsodium", "OpenSSL"])
+def test_each_library_gives_the_same_answer(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hash_chain, "sodium", pytest.importorskip("nacl.bindings") if library == "libsodium" else None)
+    made = KEY.sign(GENESIS)
+    assert KEY.public.verify(GENESIS, made)
+    assert not STRANGER.public.verify(GENESIS, made)
+    assert not KEY.public.verify(sha256_hex("another"), made)
+    wrong = [made.upper(), made[:-2], made + "00", f"{made[:64]}{'f' * 64}", f"{'0' * 64}{made[64:]}", "é" * 64, ""]
+    assert not [one for one in wrong if KEY.public.verify(GENESIS, one)]
+    assert not KEY.public.verify("é", made)
 
 
 def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:

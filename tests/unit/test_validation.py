@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema.protocols import Validator
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.forms import Forms, find_faults, load_forms
+from inventory.forms import Form, Forms, find_faults, load_forms
 from inventory.ingest.validation import DeadLetterMessage, InvalidMessage, Validated, ValidMessage, validate
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.rows import each_of
@@ -52,7 +51,7 @@ CYCLE = {"location": "A-12-03", "quantity": 4, "uom": "CS", "condition": "wet"}
 
 
 @pytest.fixture(scope="module")
-def cycle(repository: Path) -> Validator:
+def cycle(repository: Path) -> Form:
     return load_forms(repository / "tests" / "data" / "forms")["cycle-count"]
 
 
@@ -73,14 +72,12 @@ def cycle(repository: Path) -> Validator:
         ({"location": "A1203"}, "/location: breaks pattern"),
     ],
 )
-def test_a_value_of_another_kind_that_breaks_its_form_is_told(
-    fields: dict[str, Any], told: str, cycle: Validator
-) -> None:
+def test_a_value_of_another_kind_that_breaks_its_form_is_told(fields: dict[str, Any], told: str, cycle: Form) -> None:
     (fault,) = find_faults(cycle, CYCLE | fields)
     assert fault.startswith(told)
 
 
-def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Validator) -> None:
+def test_every_tenth_is_a_multiple_of_a_tenth(cycle: Form) -> None:
     assert all(find_faults(cycle, CYCLE | {"weight": number / 10}) == () for number in range(0, 25_001, 71))
 
 
