@@ -61,12 +61,17 @@ KEYID_DIGITS = 16
 """Hex digits of a key id: 64 bits are unique among the keys of a site, and short enough to read aloud."""
 
 
+_SIGNATURE_BYTES = 64  # RFC 8032.
+
+
 def _verify(key: bytes, signed: bytes, signature: bytes) -> None:
     """Verify the signature of these bytes. Raises ValueError, InvalidSignature or CryptoError.
 
     libsodium, where it is installed, takes half of OpenSSL's time. It also refuses keys of small order, which no
     `Signer` has, and of which one signature is valid for many texts.
     """
+    if len(signature) != _SIGNATURE_BYTES:  # else libsodium would count the rest as signed text
+        raise InvalidSignature
     if sodium is None:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     else:

@@ -301,6 +301,14 @@ def test_each_library_gives_the_same_answer(library: str, monkeypatch: pytest.Mo
     assert not KEY.public.verify("é", made)
 
 
+@each_of("library", ["libsodium", "OpenSSL"])
+def test_the_signature_of_a_longer_text_is_none_of_its_end(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hash_chain, "sodium", pytest.importorskip("nacl.bindings") if library == "libsodium" else None)
+    made = KEY.sign(f"before {GENESIS}")
+    assert KEY.public.verify(f"before {GENESIS}", made)
+    assert not KEY.public.verify(GENESIS, made + b"before ".hex())
+
+
 def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:
     def by_stranger(sequence: int, previous: str) -> StoredEvent:
         return signed(sequence, previous, STRANGER, data={"quantity": 99})
