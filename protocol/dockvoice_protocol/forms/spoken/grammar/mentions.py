@@ -449,9 +449,12 @@ class Mentions:
         behind = path.last.end if path.last is not None else 0
         labels = any(one.role is Role.LABEL and one.end == end > at + 1 for one in self._spans.matches[end - 1])
         doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
-        doubtful |= labels and self._spans.goes_straight_on(end)
+        doubtful |= labels and self._spans.goes_straight_on(end) and self._spelt_begins(end)
         marks = "s" if doubtful else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
+
+    def _spelt_begins(self, at: int) -> bool:
+        return self._numbers.begins(at) or (at < self._spans.size and self._spans.is_letter(at, at + 1))
 
     def _step_over_signed(self, path: Path, at: int) -> None:
         """Step over a number with a sign, of the only field that may be negative: "minus eighteen", "plus six"."""
