@@ -24,7 +24,8 @@ from edge.understand.local.weights import find_model, locate
 from lab.evaluate import ClipSource, evaluate
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
 from lab.scoring import Clip, ClipResult, Mark
-from tests.property.test_foreign_words import TELLING, common_words
+from tests.property.test_foreign_words import TELLING
+from tests.reading.words_put_in import common_words
 from tests.tiers import SEED
 
 WORDS = 250
@@ -89,7 +90,7 @@ def test_without_the_word_all_is_recorded(voice: str) -> None:
 @pytest.mark.parametrize("voice", VOICES)
 def test_no_other_value_is_recorded(voice: str, place: str) -> None:
     random = Random(f"{SEED} {voice} {place}")
-    foreign = sorted(set(common_words()) - set(TELLING))
+    foreign = sorted(set(common_words("en")) - set(TELLING))
     texts = []
     for word in random.sample(foreign, WORDS // (len(VOICES) * len(PLACES))):
         text = random.choice(VOICES[voice])
