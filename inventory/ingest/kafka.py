@@ -59,9 +59,7 @@ def client_configuration(settings: KafkaSettings) -> dict[str, str]:
     if settings.certificate_file is not None and settings.key_file is None:
         told["ssl.key.location"] = str(settings.certificate_file)
     if settings.username is not None:
-        if (
-            settings.password is None
-        ):  # Not checked with the settings: the console has them, too, and no secret of ours.
+        if settings.password is None:  # No fault of the settings: who may not read it runs other commands with them.
             raise Misconfigured(
                 "kafka.password: must be given where kafka.username is; a secret is best in "
                 "$DOCKVOICE_INVENTORY_KAFKA__PASSWORD or a credential of that name"
@@ -236,7 +234,7 @@ class KafkaBroker:
         if (error := record.error()) is not None:
             self._note_fault(error)
             return
-        self._faults.clear()
+        self._note_answer()
         partition, offset, key = record.partition() or 0, record.offset() or 0, record.key()
         # Without the name of its MQTT topic it is put aside, under this one.
         topic = key.decode(errors="replace") if key else f"kafka {record.topic()} {partition} {offset}"
@@ -264,7 +262,7 @@ class KafkaBroker:
         except KafkaException as fault:  # They come again, and are duplicates.
             self._note_fault(fault.args[0])
             return
-        self._faults.clear()
+        self._note_answer()
         with self._lock:
             self._offsets.note_committed(due)
 
@@ -281,6 +279,11 @@ class KafkaBroker:
         if error.code() not in self._faults:
             self._faults[error.code()] = told = _explain_fault(self._settings, error)
             log.warning("kafka: %s", told)
+
+    def _note_answer(self) -> None:
+        if self._faults:
+            self._faults.clear()
+            log.info("kafka: answers again")
 
 
 def _explain_fault(settings: KafkaSettings, error: KafkaError) -> str:

@@ -239,5 +239,7 @@ def test_the_protocol_follows_from_the_settings(secured: Secured) -> None:
         assert found["security.protocol"] == protocol
         assert ("sasl.password" in found) == protocol.startswith("SASL")
         assert found.get("sasl.mechanism", ours.mechanism) == ours.mechanism
+        if protocol.startswith("SASL"):
+            assert (found["sasl.username"], found["sasl.password"]) == (USER, SECRET)
         KafkaBroker(ours, 1, lambda _: None, lambda receive: Session(Mqtt(), client_id="i", receive=receive))
     assert isinstance(secured.settings().password, SecretStr)
