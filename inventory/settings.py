@@ -161,7 +161,7 @@ class KafkaSettings(SecuredLink):
     @property
     def sends_password(self) -> bool:
         """As for `SecuredLink`: with SCRAM what is sent was computed from it."""
-        return self.password is not None and self.mechanism is SaslMechanism.PLAIN
+        return bool(self.servers and self.password) and self.mechanism is SaslMechanism.PLAIN
 
     @property
     def protocol(self) -> str:

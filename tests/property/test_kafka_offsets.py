@@ -90,9 +90,16 @@ class Reading(RuleBasedStateMachine):
         self.committed |= due
         self.offsets.note_committed(due)
         assert self.offsets.due() == {}
-        for partition in due:
-            waits = [offset for at, offset in self.delivered.values() if at == partition]
-            assert due[partition] == min(waits, default=self.read_to[partition]), "all is committed that can be"
+        for partition, read_to in self.read_to.items():
+            first = min((offset for at, offset in self.delivered.values() if at == partition), default=read_to)
+            left = [offset for offset in range(self.committed[partition], first) if is_there(offset)]
+            assert left == [], "all is committed that can be"
+
+    @rule(partition=PARTITIONS)
+    def reset_the_group(self, partition: int) -> None:
+        """As an operator does to have all read once more, while nobody reads it."""
+        if partition not in self.read_to:
+            self.committed[partition] = 0
 
     def seek(self) -> None:
         self.read_to |= {at: offset for at, offset in self.offsets.positions().items() if at in self.read_to}
