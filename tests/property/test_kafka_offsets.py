@@ -116,4 +116,4 @@ class Reading(RuleBasedStateMachine):
 
 
 TestReading = Reading.TestCase
-TestReading.settings = examples(1)
+TestReading.settings = examples(5)
