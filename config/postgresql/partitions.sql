@@ -1,15 +1,20 @@
--- Splits the inventory's largest tables by month, so that old months are dropped and not deleted row by row.
+-- Splits the inventory's largest tables by month, so that old months are dropped instead of deleted row by row.
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f partitions.sql inventory     as the owner of the tables, with the inventory stopped
---     CALL dockvoice_keep_months(3);                             each day: three months ahead have partitions
---     CALL dockvoice_keep_months(3, interval '36 months');       the same, and older months are dropped
 --
--- It may be run on empty tables, on full ones (each is read once, none is copied), and again. An event's id is a UUIDv7,
--- which begins with the milliseconds since 1970: a month is a range of ids, so the primary key stays as it is, and a
--- search by id looks into one partition. (pg_partman 4.7 splits by times and whole numbers only.)
+-- On empty tables, on full ones (each is read once, none is copied), or again. Then each day, by cron or pg_cron:
 --
--- Given up: foreign keys between events and entries, and the uniqueness of a device's numbers beyond a month, which the
--- inventory sees to by locking the device. stock_moves is never dropped: stock is the sum of all of them.
+--     CALL dockvoice_keep_months(3);                             three months ahead have partitions
+--     CALL dockvoice_keep_months(3, interval '36 months');       or: the same, and older months are dropped
+--     ANALYZE events, entries, dockvoice_said, dockvoice_pallets;
+--
+-- An event's id is a UUIDv7, which begins with the milliseconds since 1970: a month is a range of ids. So the primary key
+-- stays as it is, another device's event with the same id is still refused, and a search by id looks into one partition.
+-- (pg_partman 4.7 splits by times and whole numbers only; a key would then need the time in it.)
+--
+-- Given up: foreign keys between events and entries, and that the database itself keeps a device's numbers unique beyond a
+-- month, which the inventory sees to by locking the device. Unique constraints of yours must contain event_id.
+-- stock_moves is never dropped: stock is the sum of all of them.
 
 CREATE OR REPLACE FUNCTION dockvoice_first_id(month timestamp) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT left(hex, 8) || '-' || right(hex, 4)

@@ -58,7 +58,7 @@ _TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a mis
 FIRST_CONNECTION_S = 20.0
 """Timeout of the first connection: then the process exits with an error, for systemd or the operator."""
 
-_RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
+_RETRY_S = (0.5, 10.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
 _STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -140,6 +141,23 @@ class PatroniCluster:
         gone = next(node for node in self._nodes if node.port == port)
         gone.kill()
         return gone.name
+
+    @contextmanager
+    def standbys_deaf(self) -> Iterator[None]:
+        """Let no standby hear what the primary writes, with its connection open."""
+        hearing = [
+            one
+            for one in psutil.process_iter(["cmdline", "cwd"])
+            if "walreceiver" in " ".join(one.info["cmdline"] or ()) and str(self._directory) in str(one.info["cwd"])
+        ]
+        assert hearing
+        for one in hearing:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in hearing:
+                one.resume()
 
     def start(self, name: str) -> None:
         """Start a killed one again, which follows the new primary."""
