@@ -228,7 +228,7 @@ def _kill_primary(cluster: PatroniCluster, wire: Wire, settled: int) -> tuple[st
     until(lambda: len(wire.settled) >= settled, "too few receipts", 600)
     gone = cluster.kill_primary()
     began = time.monotonic()
-    time.sleep(1)  # receipts of what was committed before are on their way
-    before = wire.outcomes.total()
+    cluster.wait_until_writable()
+    before = wire.outcomes.total()  # of what was committed before it died
     until(lambda: wire.outcomes.total() > before, "no receipt came again", 600)
     return gone, time.monotonic() - began

@@ -163,6 +163,10 @@ class PatroniCluster:
         """Start a killed one again, which follows the new primary."""
         next(node for node in self._nodes if node.name == name).start()
 
+    def wait_until_writable(self) -> None:
+        """Return when one of them is the primary."""
+        until(self._is_writable, lambda: "\n".join(node.log[-3000:] for node in self._nodes), READY_IN_S)
+
     def wait_until_synchronous(self) -> None:
         """Return when every server runs, and the primary waits for one of the others before a commit returns."""
         until(self._is_whole, lambda: "\n".join(node.log[-3000:] for node in self._nodes), READY_IN_S)
@@ -193,6 +197,13 @@ class PatroniCluster:
         maintenance = self.address.replace("dbname=inventory", "dbname=postgres")
         with psycopg.connect(maintenance, autocommit=True) as server:
             server.execute("CREATE DATABASE inventory")
+
+    def _is_writable(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            self.execute("SELECT")
+            return True
+        time.sleep(LOOK_S)
+        return False
 
     def _is_whole(self) -> bool:
         with suppress(OSError):
