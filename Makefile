@@ -7,7 +7,8 @@ INSTALL := .ci/python-packages $(VENV)
 MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
-PACKAGES := mosquitto mosquitto-clients postgresql pgbouncer patroni python3-etcd etcd-server libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium flite
+PACKAGES := mosquitto mosquitto-clients postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium flite \
+            pgbouncer patroni python3-etcd etcd-server rabbitmq-server nats-server haproxy
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 # Programs of this Makefile that other programs of it wait for print what they do, and not where.

@@ -1,0 +1,78 @@
+"""A broker of three nodes, one of which is killed every ten seconds while devices talk: nothing is lost, nothing twice.
+
+Truth is the simulator's ledger, held against the inventory's table. How long devices waited is printed; see with -s.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.clusters import BROKERS
+from tests.counting.node_kills import Staged, killed, table
+from tests.servers.cluster import PASSWORD, USER, Cluster
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.rabbitmq import RabbitMQ
+from tests.tiers import TIER, Tier, sized
+
+STAGED = sized(
+    test=Staged(devices=30, rate=6, seconds=25, most=2),
+    nightly=Staged(devices=500, rate=500 / 60, seconds=300),
+)
+
+AGAIN_S = 15
+"""Receipts flow again for 95 % of those who are owed one within this, at night."""
+
+
+WAITED_S = 3
+"""A retained message comes with the answer to a subscription."""
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with BROKERS[request.param](tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+def asked(cluster: Cluster, node: int, program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """What one of mosquitto's clients says of a node."""
+    at = ["-h", "127.0.0.1", "-p", str(cluster.ports[node - 1]), "-u", USER, "-P", PASSWORD, "-q", "1"]
+    return subprocess.run([program, *at, *words], capture_output=True, text=True, check=False)
+
+
+def test_what_is_retained_reaches_who_comes_later(cluster: Cluster) -> None:
+    """RabbitMQ keeps it on the node where it was published, and gives it to nobody who subscribes with a wildcard."""
+    topic = "dockvoice/north/catalogue/docks/latest"
+    published = asked(cluster, 1, "mosquitto_pub", "-V", "mqttv311", "-r", "-t", topic, "-m", "list")
+    assert published.returncode == 0, published.stderr
+    found = {
+        (node, asked_for): asked(
+            cluster, node, "mosquitto_sub", "-V", "mqttv311", "-C", "1", "-W", str(WAITED_S), "-t", asked_for
+        ).stdout
+        for node in (1, 2)
+        for asked_for in (topic, topic.replace("docks", "+"))
+    }
+    everywhere = not isinstance(cluster, RabbitMQ)
+    for (node, asked_for), said in found.items():
+        assert bool(said) == (everywhere or (node == 1 and asked_for == topic)), (node, asked_for)
+
+
+def test_mqtt_5_is_refused(cluster: Cluster) -> None:
+    refused = asked(cluster, 1, "mosquitto_pub", "-V", "mqttv5", "-t", "dockvoice", "-m", "")
+    assert "Unsupported Protocol Version" in refused.stderr
+
+
+@pytest.mark.timeout(3600)
+def test_nodes_that_are_killed_lose_nothing_and_double_nothing(
+    tmp_path: Path, postgresql: PostgreSQL, cluster: Cluster
+) -> None:
+    with postgresql.database() as url:
+        told = killed(cluster, tmp_path, url, STAGED)
+    print(table(type(cluster).__name__, told))
+    assert told.result.is_complete, told.result
+    assert len(told.kills) > 1
+    if TIER is Tier.NIGHTLY:
+        assert told.waits.owed.as_json()["p95"] < AGAIN_S * 1000
