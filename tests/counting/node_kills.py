@@ -74,9 +74,10 @@ class Waits:
     """How long devices waited for a receipt, after kills."""
 
     owed: Durations = field(default_factory=Durations)
-    """Of each device that was owed one after a kill, from the kill, or from the entry if that was later."""
+    """Of each device that was owed one after a kill, from the kill, or from the entry if that was later. What has no
+    receipt in the end is not among them: it counts as lost."""
     cut: Durations = field(default_factory=Durations)
-    """The same of those whose link ended with the node."""
+    """The same of those whose link ended, with the node or after it."""
     linked: Durations = field(default_factory=Durations)
     """From the end of a link until it is up again, with its subscriptions."""
 
@@ -219,7 +220,9 @@ def table(of: str, told: Killed) -> str:
     live, asked, links = result.live or {}, result.asked, result.links
     assert result.database is not None
     compared = asdict(result.database)
-    wrong = sum(compared[name] for name in ("missing", "altered", "wrong_state", "unknown"))
+    # Of what has no receipt yet nobody but the inventory knows whether it was applied.
+    of_all = () if result.lost else ("wrong_state", "unknown")
+    wrong = sum(compared[name] for name in ("missing", "altered", *of_all))
     backs = Durations()
     for kill in kills:
         backs.add(kill.back_s)
@@ -231,9 +234,12 @@ def table(of: str, told: Killed) -> str:
         ("links that ended, sessions forgotten", f"{len(told.waits.linked):,}, {links['sessions forgotten']:,}"),
         ("link ended to link up, 50 % / 95 % / most", _spread(told.waits.linked)),
         ("owed a receipt after a kill, to the receipt, 50 % / 95 % / most", _spread(told.waits.owed)),
-        ("the same, link ended with the node", _spread(told.waits.cut)),
+        ("the same, of those whose link ended, 50 % / 95 % / most", _spread(told.waits.cut)),
         ("sent more than once", f"{live['sent_again']:,}"),
-        ("lost, twice, wrong in the table", f"{result.lost}, {result.twice + compared['twice']}, {wrong}"),
+        (
+            "lost (without a receipt in the end), twice, wrong in the table",
+            f"{result.lost}, {result.twice + compared['twice']}, {wrong}",
+        ),
     ]
     machine = result.machine
     head = f"{of}; {machine['processors']} processors, load before {machine['load_before']}"
