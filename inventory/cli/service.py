@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("inventory")
 
+_AT_ONCE = 2  # Batches of messages on the way to the consumer: one is validated while the database applies another.
+
 
 def serve(settings: InventorySettings) -> None:
     """Apply events until SIGTERM or SIGINT. Must run in the main thread, which receives signals.
@@ -62,7 +64,7 @@ def serve(settings: InventorySettings) -> None:
             wishes=(reviews, every.clips, *(() if settings.trust_first_use else (every.status,))),
             will=Will(here, to_json_bytes(make_presence("offline", settings.client_id))),
             manual_ack=True,
-            at_once=settings.consumer.batch,
+            at_once=_AT_ONCE * settings.consumer.batch,
         )
         kafka = _connect_to_kafka(settings, inbox, make_session)
         dossiers = _create_dossier_writer(settings, store, forms, keys)
@@ -108,7 +110,7 @@ def _connect_to_kafka(
             "kafka.servers is set, and Kafka's client is not installed: pip install 'dockvoice-inventory[kafka]'"
         ) from missing
     return KafkaBroker(
-        settings.kafka, settings.consumer.batch, inbox.put, lambda receive: make_session(receive=receive)
+        settings.kafka, _AT_ONCE * settings.consumer.batch, inbox.put, lambda receive: make_session(receive=receive)
     )
 
 

@@ -32,6 +32,7 @@ from inventory.forms import Forms
 from inventory.ingest.admission import DistrustReason, UntrustedEvent, find_distrust
 from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
+from inventory.ingest.judging import Judge
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
@@ -148,6 +149,7 @@ class Consumer:
         """Receipts that may remain unsent while more events are applied."""
         self._clip_messages = ClipMessageQueue(clips, prefix, largest)
         self._publisher = Publisher(broker, outbox, clock, partial(log_denied_publication, prefix, client_id))
+        self._judge = Judge(self._validate, self._check_trust, clock)
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -290,7 +292,9 @@ class Consumer:
         if not sound:
             return
         given = [judged.event for _, judged in sound]
-        became = batching.store.try_apply_all(given, hold=batching.holds_early)
+        following = islice(self._waiting, len(sound), len(sound) + batching.most)
+        with self._judge.judging_ahead([one for one in following if one.topic.endswith("/entries")]):
+            became = batching.store.try_apply_all(given, hold=batching.holds_early)
         if became is None:
             log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
             for message, _ in sound:
@@ -311,13 +315,15 @@ class Consumer:
         """The validated event if it may join a batch; else settle the message, and None. Raises Unavailable."""
         if message.topic in self._postponed:
             self._settle_or_postpone(message)
-        elif isinstance(judged := self._validate(message), DeadLetterMessage):
-            self._keep_rejected(message, judged.reason)
-            self._broker.acknowledge(message)
-        elif (stranger := self._check_trust(judged.event, judged.said)) is None:
-            return judged
         else:
-            self._reject_untrusted(message, judged, stranger)
+            judged, stranger = self._judge.judge(message)
+            if isinstance(judged, DeadLetterMessage):
+                self._keep_rejected(message, judged.reason)
+                self._broker.acknowledge(message)
+            elif stranger is None:
+                return judged
+            else:
+                self._reject_untrusted(message, judged, stranger)
         self._waiting.remove(message)
         return None
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,13 +28,15 @@ from sqlalchemy import select
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import load_forms
+from inventory.ingest.admission import find_distrust
 from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Event
 from inventory.repository import Store
+from inventory.store.keys import KeyDirectory
 from inventory.store.tables import devices, entries, events, pallets, said, stock_moves
-from tests.bench.consumer_parts import profiled
+from tests.bench.consumer_parts import processors, profiled
 from tests.counting.consumers import BROKER, shares
-from tests.counting.ledger import SITE, Fleet, Wire
+from tests.counting.ledger import SITE, Fleet, Said, Wire
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.partitions import split_by_month
@@ -57,6 +60,8 @@ WRITTEN = (events, entries, said, pallets, stock_moves)
 
 CONSUMERS = (1, 2, 4)
 
+CHECKED = "batches, with form and signature checked"
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -65,11 +70,18 @@ class Rate:
     way: str
     events: int
     seconds: float
+    processors: Mapping[str, float] = field(default_factory=dict)
+    """Processor seconds by process."""
 
     @property
     def a_second(self) -> float:
         """Events."""
         return self.events / self.seconds
+
+    def __str__(self) -> str:
+        each = 1e6 / self.events
+        spent = ", ".join(f"{name} {seconds * each:,.0f}" for name, seconds in self.processors.items())
+        return f"{self.way:<40} {self.a_second:>7,.0f} events/s {self.seconds * each:>7,.0f} µs an event: {spent}"
 
 
 def main() -> None:
@@ -89,10 +101,11 @@ def main() -> None:
         if options.profile:
             print(*profiled(server, Path(scratch), DEVICES, options.backlog, BATCH).lines(), sep="\n")
             return
-        ways = [*told(at_once(server, judged(options.events), options.singly))]
+        ways = [*told(at_once(server, Path(scratch), options.events, options.singly))]
         by = {one.way: one.a_second for one in ways}
         tell(f"batches are {by['batches'] / by['a transaction an event']:.1f} times a transaction an event")
-        tell(f"batches are {by['batches'] / by['COPY']:.2f} of COPY")
+        for way in ("batches", CHECKED):
+            tell(f"{way} are {by[way] / by['COPY']:.2f} of COPY")
         stored = [*told(growing(server, options.stored, by_month=options.by_month))]
         shared = [
             *told(drained(server, Path(scratch, str(number)), number, options.backlog) for number in options.consumers)
@@ -106,7 +119,7 @@ def main() -> None:
 def told(rates: Iterable[Rate]) -> Iterator[Rate]:
     """Each as soon as it is known: the whole takes long."""
     for one in rates:
-        tell(f"{one.way:<40} {one.a_second:>9,.0f} events/s {one.seconds / one.events * 1e6:>9,.0f} µs an event")
+        tell(str(one))
         yield one
 
 
@@ -127,13 +140,18 @@ def judged(number: int, seed: int = 1, devices_: int = DEVICES) -> list[Event]:
     return found
 
 
-def at_once(server: PostgreSQL, made: Sequence[Event], singly: int) -> Iterator[Rate]:
+def at_once(server: PostgreSQL, scratch: Path, number: int, singly: int) -> Iterator[Rate]:
     """The ways beside each other; each in a database of its own, empty at first."""
+    made, timed = judged(number), partial(_timed, {"this process": [os.getpid()], "PostgreSQL": [server.pid]})
     with empty(server) as (store, _):
         in_batches(store, made)  # who writes first has PostgreSQL make the files of its log, which others use again
     with empty(server) as (store, url):
         yield timed("batches", len(made), lambda: in_batches(store, made))
         rows = written(store)
+    fleet = Fleet(1, DEVICES)
+    sent, keys = fleet.say(number).events, KeyDirectory(fleet.enrol(scratch / "keys"))
+    with empty(server) as (store, _):
+        yield timed(CHECKED, number, lambda: in_checked_batches(store, sent, keys))
     with empty(server) as (_, url):
         first = {one.event_id for one in made[:singly]}
         yield timed("a transaction an event", singly, lambda: one_by_one(url, rows, first))
@@ -145,6 +163,7 @@ def at_once(server: PostgreSQL, made: Sequence[Event], singly: int) -> Iterator[
 
 def growing(server: PostgreSQL, sizes: Sequence[int], *, by_month: bool = False) -> Iterator[Rate]:
     """Our batches, on tables that hold so many events already, and nothing of these is left to be written."""
+    timed = partial(_timed, {"this process": [os.getpid()], "PostgreSQL": [server.pid]})
     with empty(server) as (store, url):
         if by_month:
             split_by_month(url, datetime.fromtimestamp((NOW_MS - TWO_YEARS_MS) / 1000, UTC))
@@ -168,22 +187,32 @@ def drained(server: PostgreSQL, directory: Path, consumers: int, backlog: int) -
         url = held.enter_context(server.database())
         broker = held.enter_context(Mosquitto(directory / "broker", held.enter_context(held_port()), options=BROKER))
         keys = fleet.enrol(directory / "keys")
-        for number in range(1, consumers + 1):
-            its = shares(f"inventory-{number}", keys)
-            held.enter_context(RunningInventory(broker.port, directory / f"{number}", url, environment=its))
+        running = [
+            held.enter_context(RunningInventory(broker.port, directory / name, url, environment=shares(name, keys)))
+            for name in (f"inventory-{number}" for number in range(1, consumers + 1))
+        ]
         wire = held.enter_context(Wire(broker.port))
+        watched = {
+            "consumers": [one.pid for one in running],
+            "PostgreSQL": [server.pid],
+            "broker": [broker.pid],
+            "devices": [os.getpid()],
+        }
 
         def send() -> None:
             wire.settle(ledger, ledger.events, 600, ahead=len(ledger.events))
 
-        return timed(f"{consumers} whole consumers", backlog, send)
+        rate = _timed(watched, f"{consumers} whole consumers", backlog, send)
+        tell(f"{sum(rate.processors.values()) / rate.seconds:.1f} processors busy; answers: {dict(wire.outcomes)}")
+        return rate
 
 
-def timed(way: str, number: int, deed: Callable[[], object]) -> Rate:
-    """How long it takes."""
-    began = time.monotonic()
+def _timed(watched: Mapping[str, Sequence[int]], way: str, number: int, deed: Callable[[], object]) -> Rate:
+    """How long it takes, and what it takes of the processors."""
+    before, began = processors(watched), time.monotonic()
     deed()
-    return Rate(way, number, time.monotonic() - began)
+    seconds, after = time.monotonic() - began, processors(watched)
+    return Rate(way, number, seconds, {name: spent - before[name] for name, spent in after.items()})
 
 
 @contextmanager
@@ -198,6 +227,21 @@ def in_batches(store: Store, made: Sequence[Event]) -> None:
     for first in range(0, len(made), BATCH):
         if store.batches.try_apply_all(made[first : first + BATCH]) is None:
             raise AssertionError("a batch was not applied at once")
+
+
+def in_checked_batches(store: Store, sent: Sequence[Said], keys: KeyDirectory) -> None:
+    """As a consumer does, from the messages on: each is validated, its form and its signature are checked."""
+    forms = load_forms(shipped_directory("schemas") / "forms")
+    for first in range(0, len(sent), BATCH):
+        events = []
+        for one in sent[first : first + BATCH]:
+            verdict = validate(one.body, Topics("dockvoice", SITE, one.device).entries, "dockvoice", forms)
+            if not isinstance(verdict, ValidMessage):
+                raise TypeError(verdict)
+            if find_distrust(verdict.event, keys.keys_of(SITE, one.device), verdict.said) is not None:
+                raise AssertionError(one)
+            events.append(verdict.event)
+        in_batches(store, events)
 
 
 Rows = dict[str, list[dict[str, Any]]]

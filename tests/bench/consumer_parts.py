@@ -11,7 +11,7 @@ import multiprocessing
 import pkgutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -145,7 +145,7 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
             receive=inbox.put,
             subscriptions=(Topics.all_devices_filters("dockvoice").entries,),
             manual_ack=True,
-            at_once=batch,
+            at_once=2 * batch,
         )
         consumer = Consumer(
             session,
@@ -163,16 +163,16 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
         )
         sender.start()
         ours.recv()  # it is connected, and has made all events
-        watched = {"PostgreSQL": server.pid, "broker": broker.pid, "devices": sender.pid}
+        watched = {"PostgreSQL": [server.pid], "broker": [broker.pid], "devices": [sender.pid or 0]}
 
         def drain() -> tuple[float, dict[str, float]]:
             try:
                 while not session.is_connected:
                     time.sleep(0.01)
-                before, began = _processor(watched), time.monotonic()
+                before, began = _processors(watched), time.monotonic()
                 ours.send("go")
                 ours.recv()
-                seconds, after = time.monotonic() - began, _processor(watched)
+                seconds, after = time.monotonic() - began, _processors(watched)
                 ours.send("end")
                 return seconds, {name: spent - before[name] for name, spent in after.items()}
             finally:
@@ -186,16 +186,22 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
         return Profile(backlog, seconds, parts, processes)
 
 
-def _processor(watched: Mapping[str, int | None]) -> dict[str, float]:
-    """Processor seconds until now."""
+def _processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Processor seconds until now, of this process by thread."""
     loop = threading.main_thread().native_id
     found = {"consumer: loop": 0.0, "consumer: MQTT's thread": 0.0}
     for one in psutil.Process().threads():
         found["consumer: loop" if one.id == loop else "consumer: MQTT's thread"] += one.user_time + one.system_time
-    for name, pid in watched.items():
-        top = psutil.Process(pid)
-        times = [one.cpu_times() for one in (top, *top.children(recursive=True))]
-        found[name] = sum(one.user + one.system for one in times)
+    return found | processors(watched)
+
+
+def processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Processor seconds until now by name, of the processes with these ids and their children, ended ones too."""
+    found = {}
+    for name, pids in watched.items():
+        tops = [psutil.Process(pid) for pid in pids]
+        times = [one.cpu_times() for top in tops for one in (top, *top.children(recursive=True))]
+        found[name] = sum(one.user + one.system + one.children_user + one.children_system for one in times)
     return found
 
 
