@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
 import pkgutil
 import threading
 import time
@@ -196,12 +197,16 @@ def _processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
 
 
 def processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """Processor seconds until now by name, of the processes with these ids and their children, ended ones too."""
+    """Processor seconds until now by name, of these processes and their children, ended ones too; of this one, alone."""
     found = {}
     for name, pids in watched.items():
-        tops = [psutil.Process(pid) for pid in pids]
-        times = [one.cpu_times() for top in tops for one in (top, *top.children(recursive=True))]
-        found[name] = sum(one.user + one.system + one.children_user + one.children_system for one in times)
+        found[name] = 0.0
+        for top in map(psutil.Process, pids):
+            alone = top.pid == os.getpid()  # its children are the others
+            for one in (top, *(() if alone else top.children(recursive=True))):
+                spent = one.cpu_times()
+                found[name] += spent.user + spent.system
+                found[name] += 0 if alone else spent.children_user + spent.children_system
     return found
 
 
