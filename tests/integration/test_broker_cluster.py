@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,8 @@ STAGED = sized(
 )
 """At night each device has a pallet a minute."""
 
-FEW = 50
-"""So many devices NATS has at night: each subscription is a Raft group of its own on three nodes, and 500 devices that
-connect again keep two processors busy with nothing else."""
-
 AGAIN_S = 15
 """Receipts flow again for 95 % of those who are owed one within this, at night."""
-
 
 WAITED_S = 3
 """A retained message comes with the answer to a subscription."""
@@ -78,18 +72,16 @@ def test_mqtt_5_is_refused(cluster: Cluster) -> None:
 def test_nodes_that_are_killed_lose_nothing_and_double_nothing(
     tmp_path: Path, postgresql: PostgreSQL, cluster: Cluster
 ) -> None:
-    staged = STAGED
-    if isinstance(cluster, Nats) and staged.devices > FEW:
-        staged = replace(staged, devices=FEW, rate=staged.rate * FEW / staged.devices)
     with postgresql.database() as url:
-        told = killed(cluster, tmp_path, url, staged)
+        told = killed(cluster, tmp_path, url, STAGED)
     print(table(type(cluster).__name__, told))
     compared = told.result.database
     assert compared is not None
     assert (told.result.twice, compared.twice, compared.missing, compared.altered) == (0, 0, 0, 0), told.result
     assert len(told.kills) > 1
     # After an election NATS at times delivers no more to a session, though it acknowledges what is published
-    # (nats-server issue 7664): nothing is lost then, but devices go on owing.
+    # (nats-server issue 7664): nothing is lost then, but devices go on owing. Each election takes 4 to 9 s, and 95 % of
+    # 500 devices waited up to 35 s on two busy processors.
     if not isinstance(cluster, Nats):
         assert told.result.is_complete, told.result
         if TIER is Tier.NIGHTLY:
