@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.counting.node_kills import Staged, killed, table
+from tests.servers.cluster import Cluster
 from tests.servers.nats import Nats
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.rabbitmq import RabbitMQ
 
-BROKERS = {"rabbitmq": RabbitMQ, "nats": Nats}
+BROKERS: dict[str, Callable[[Path], Cluster]] = {"rabbitmq": RabbitMQ, "nats": Nats}
 
 
 def main() -> None:
