@@ -207,10 +207,11 @@ class PatroniCluster:
 
     def _is_whole(self) -> bool:
         with suppress(OSError):
-            for state in map(_answer, self._nodes):
-                following = [one for one in state.get("replication", []) if one["state"] == "streaming"]
-                if len(following) == len(self._nodes) - 1 and "sync" in {one["sync_state"] for one in following}:
-                    return True
+            states = [_answer(node) for node in self._nodes]
+            followed = max(len(one.get("replication", [])) for one in states)
+            # Of what Patroni believes, too: it promotes only one that it has noted as synchronous.
+            if followed == len(states) - 1 and any(one.get("sync_standby") for one in states):
+                return True
         time.sleep(LOOK_S)
         return False
 
