@@ -197,7 +197,7 @@ def _processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
 
 
 def processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
-    """Processor seconds until now by name: of processes with their children, ended ones too; of this one, alone."""
+    """Processor seconds until now by name, of these processes and their children, also ended ones; of this, alone."""
     found = {}
     for name, pids in watched.items():
         found[name] = 0.0
