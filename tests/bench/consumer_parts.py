@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ PARTS = {
 """The functions of each part, by the names under which they are called."""
 
 
+MQTT = "consumer: MQTT's thread"
+THREADS = {"MainThread": "consumer: loop", "judge_0": "consumer: judging ahead", "": MQTT}
+"""What a thread of this process is called; each other one is MQTT's."""
+
+
 @dataclass(slots=True)
 class Spent:
     """Seconds of one part."""
@@ -90,13 +95,14 @@ class Profile:
         yield f"{'from the first event to the last receipt':<40} {self.seconds * each:>9.1f}"
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Adds up the time of wrapped functions, of the thread that made it."""
+class _Clock(threading.local):
+    """Adds up the time of wrapped functions: for each thread what it is in, for all what was spent."""
 
-    spent: Mapping[str, Spent]
-    _running: list[str] = field(default_factory=list)
-    _since: tuple[float, float] = (0.0, 0.0)
+    def __init__(self, spent: Mapping[str, Spent], lock: threading.Lock) -> None:
+        self._spent = spent
+        self._lock = lock
+        self._running: list[str] = []
+        self._since = (0.0, 0.0)
 
     def wrap(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with its time added to `part`."""
@@ -116,21 +122,23 @@ class _Clock:
     def _charge(self) -> None:
         now = time.thread_time(), time.perf_counter()
         if self._running:
-            one = self.spent[self._running[-1]]
-            one.processor += now[0] - self._since[0]
-            one.elapsed += now[1] - self._since[1]
+            one = self._spent[self._running[-1]]
+            with self._lock:
+                one.processor += now[0] - self._since[0]
+                one.elapsed += now[1] - self._since[1]
         self._since = now
 
 
 @contextmanager
 def wrapped() -> Iterator[Mapping[str, Spent]]:
-    """The time of each part of this thread, while its functions are wrapped."""
-    clock = _Clock({part: Spent() for part in PARTS})
+    """The time of each part, while its functions are wrapped."""
+    spent = {part: Spent() for part in PARTS}
+    clock = _Clock(spent, threading.Lock())
     with pytest.MonkeyPatch.context() as patched:
         for part, names in PARTS.items():
             for name in names:
                 patched.setattr(name, clock.wrap(part, pkgutil.resolve_name(name)))
-        yield clock.spent
+        yield spent
 
 
 def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, batch: int) -> Profile:
@@ -139,6 +147,7 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
     with ExitStack() as held:
         store = held.enter_context(closing(Store.open(held.enter_context(server.database()))))
         broker = held.enter_context(Mosquitto(directory / "broker", held.enter_context(held_port()), options=BROKER))
+        parts = held.enter_context(wrapped())  # before the consumer takes bound methods
         inbox: Inbox = Inbox()
         session = Session(
             Mqtt(host="127.0.0.1", port=broker.port),
@@ -179,7 +188,7 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
             finally:
                 consumer.stop()
 
-        with wrapped() as parts, ThreadPoolExecutor(1) as other:
+        with ThreadPoolExecutor(1) as other:
             drained = other.submit(drain)
             consumer.run()
             seconds, processes = drained.result()
@@ -189,10 +198,10 @@ def profiled(server: PostgreSQL, directory: Path, devices: int, backlog: int, ba
 
 def _processors(watched: Mapping[str, Sequence[int]]) -> dict[str, float]:
     """Processor seconds until now, of this process by thread."""
-    loop = threading.main_thread().native_id
-    found = {"consumer: loop": 0.0, "consumer: MQTT's thread": 0.0}
+    names = {one.native_id: one.name for one in threading.enumerate()}
+    found = dict.fromkeys(THREADS.values(), 0.0)
     for one in psutil.Process().threads():
-        found["consumer: loop" if one.id == loop else "consumer: MQTT's thread"] += one.user_time + one.system_time
+        found[THREADS.get(names.get(one.id, ""), MQTT)] += one.user_time + one.system_time
     return found | processors(watched)
 
 
