@@ -434,16 +434,18 @@ def _load_outcomes(
 
 def _load_named_entries(transaction: Connection, every: Iterable[_BatchEvent]) -> dict[str, _NamedEntry]:
     """The entries that events of the batch correct."""
-    names = {(one.event.replaces,) for one in every if isinstance(one.event, Event) and one.event.replaces is not None}
+    names = {one.event.replaces for one in every if isinstance(one.event, Event) and one.event.replaces is not None}
     if not names:
         return {}
-    wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state)
-    found = many.select_by_keys(transaction, wanted, entries, ["event_id"], names).all()
-    moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS)
+    # Few, and given by value: from the JSON of `many.select_by_keys` PostgreSQL would plan to read all of stock_moves.
+    of_entries, of_moves = (table.c.event_id.in_(sorted(names)) for table in (entries, stock_moves))
+    wanted = select(entries.c.event_id, entries.c.site, entries.c.device, entries.c.state).where(of_entries)
+    found = transaction.execute(wanted).all()
+    moves = select(stock_moves).where(stock_moves.c.line == stock.ADDS, of_moves)
     # SQLAlchemy keys are `quoted_name`, slow to encode; convert to `str`.
     added = {
         row["event_id"]: {str(name): value for name, value in row.items()}
-        for row in many.select_by_keys(transaction, moves, stock_moves, ["event_id"], names).mappings()
+        for row in transaction.execute(moves).mappings()
     }
     return {row.event_id: _NamedEntry(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
 
