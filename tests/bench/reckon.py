@@ -13,12 +13,12 @@ from math import ceil
 DEVICES = (10_000, 100_000, 1_000_000)
 
 # Measured on two processors (AMD EPYC) with everything on one machine; the commands print them.
-CONNECTION_S = 0.64e-3  # Processor of the broker for a connection: tests.bench.devices.
-PACKETS_S = 0.25e-3  # Of the broker for an entry, which is PUBLISH and PUBACK, four times: tests.bench.devices.
+CONNECTION_S = 0.64e-3  # Processor of mosquitto for a connection: tests.bench.devices.
+PACKETS_S = 0.25e-3  # Of mosquitto for an entry, which is PUBLISH and PUBACK, four times: tests.bench.devices.
 SESSION_KB = 5.0  # Memory of the broker for a device, with its retained status: tests.bench.devices.
-CONSUMER_S = 0.35e-3  # Of a consumer for an entry: tests.bench.consumer --profile.
-DATABASE_S = 0.30e-3  # Of PostgreSQL for an entry: tests.bench.consumer --profile.
-ENTRY_KB = 3.9  # In the database, with indexes: tests.bench.consumer.
+CONSUMER_S = 0.6e-3  # Of a consumer for an entry: tests.bench.consumer --profile.
+DATABASE_S = 0.15e-3  # Of PostgreSQL for an entry: tests.bench.consumer --profile.
+ENTRY_KB = 2.6  # In tables by month, with indexes: tests.bench.consumer --by-month, 10,000,000 events.
 
 # Assumed.
 PEAK = 2  # The busiest hour is twice the mean.
