@@ -16,8 +16,8 @@ DEVICES = (10_000, 100_000, 1_000_000)
 CONNECTION_S = 0.64e-3  # Processor of mosquitto for a connection: tests.bench.devices.
 PACKETS_S = 0.25e-3  # Of mosquitto for an entry, which is PUBLISH and PUBACK, four times: tests.bench.devices.
 SESSION_KB = 5.0  # Memory of the broker for a device, with its retained status: tests.bench.devices.
-CONSUMER_S = 0.6e-3  # Of a consumer for an entry: tests.bench.consumer --profile.
-DATABASE_S = 0.15e-3  # Of PostgreSQL for an entry: tests.bench.consumer --profile.
+CONSUMER_S = 0.85e-3  # Of a consumer for an entry: tests.bench.consumer --profile.
+DATABASE_S = 0.2e-3  # Of PostgreSQL for an entry: tests.bench.consumer --profile.
 ENTRY_KB = 2.6  # In tables by month, with indexes: tests.bench.consumer --by-month, 10,000,000 events.
 
 # Assumed.
