@@ -40,6 +40,7 @@ SMALL: Mapping[Role, str] = {
     Role.CHOICE: "between two values",
     Role.OTHER_UNIT: "unit that the form does not have",
     Role.DEED: "what is done to the next thing",
+    Role.CHANGES: "before a value and what it replaces",
     Role.SETS: "says what is right of a thing",
     Role.SETS_AGAIN: "says what is right of a thing",
     Role.SETS_CHANGED: "says what a thing is to be",

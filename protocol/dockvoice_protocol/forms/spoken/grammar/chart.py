@@ -367,6 +367,8 @@ class _ExplanationCheck:
         announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
         if behind is not None and behind.field not in {one.field for one in before} | self._held:
             announced -= {Role.CHOICE}  # Of what was said before: "twelve cases, or dock B".
+        if behind is not None and self._is_changed(naming, behind):
+            announced |= {Role.CHANGES}
         gap = _Gap(
             begin,
             end,
@@ -387,6 +389,12 @@ class _ExplanationCheck:
             words = [at for at in range(begin, clause) if at not in harmless]
             return tuple(sorted({*left, *words}))
         return left
+
+    def _is_changed(self, naming: Iterable[ExplanationEvent], one: ExplanationEvent) -> bool:
+        """Whether a value stands beside the one that it replaces: "put B instead of A", "replace A with B"."""
+        further = next((other for other in naming if other.start > one.start and other.field == one.field), one)
+        changed = self._words_between(*further.cue) in self._spans.language.words["sets_changed"]
+        return "n" in further.marks or ("c" in further.marks and changed)
 
     def _fewest_unexplained(self, gap: _Gap) -> tuple[int, ...]:
         """The fewest tokens that are left over by phrases in their places."""

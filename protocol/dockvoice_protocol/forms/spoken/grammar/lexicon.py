@@ -47,6 +47,7 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
+    CHANGES = auto()  # Before a new value and the old one: "put dock B instead of dock A".
     SETS = auto()  # Between a recorded thing and its corrected value: "was actually".
     SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
     SETS_CHANGED = auto()  # Between the object of a change and its new value: "to".
@@ -98,6 +99,7 @@ _ROLES = {
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
     "other_units": Role.OTHER_UNIT,
+    "changes": Role.CHANGES,
     "sets": Role.SETS,
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,

@@ -154,6 +154,8 @@ class _FieldMeaning:
     """The current value and its rivals; empty where there was only a label."""
     doubtful: bool = False
     denied: list[FieldValue | None] = field(default_factory=list)
+    denied_with_count: list[FieldValue | None] = field(default_factory=list)
+    """Units of denied counts, where the right count may have the same: "30 cases instead of 34 cases"."""
     taken_back: list[FieldValue | None] = field(default_factory=list)
     """Values that a correction replaced."""
     events: list[ExplanationEvent] = field(default_factory=list)
@@ -187,6 +189,7 @@ class _FieldMeaning:
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):
+            self._join_withdrawn_end(slip)
             self._replace_values(event)
         elif not self.values or event.value not in self.values:
             self._add_other_value(event)
@@ -215,6 +218,7 @@ class _FieldMeaning:
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
+        self.values = [value for value in self.values if value not in self.denied_with_count] or self.values
 
     def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
         """Whether an event is no doubt of a replaced value alone: words between it and its correction may say more."""
@@ -237,6 +241,12 @@ class _FieldMeaning:
         self.values = [(*listed, str(event.value)) for listed in lists]
         self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
+
+    def _join_withdrawn_end(self, slip: ExplanationEvent | None) -> None:
+        """Complete the value that a correction replaces by a withdrawn number directly behind it: its last digits."""
+        touches = slip is not None and bool(self.standing) and self.standing[-1].end == slip.start
+        if slip is not None and touches and self.of.spoken.spelt and len(self.values) == 1:
+            self.values = [f"{self.values[0]}{slip.value}"]
 
     def _replace_values(self, event: ExplanationEvent) -> None:
         sure = True
@@ -433,7 +443,14 @@ class _MeaningBuilder:
                 said.begun_anew = True
         if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
             self._doubt_what_may_be_denied(name, event.value)
+        if "n" in event.marks and self._is_unit_of_denied_count(at, event):
+            self.said_of(name).denied_with_count.append(event.value)
+            return
         self.said_of(name).add_mention(event, self._slip_before(at, event))
+
+    def _is_unit_of_denied_count(self, at: int, event: ExplanationEvent) -> bool:
+        behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(Happens.DANGLING)
+        return behind.field is not None and behind.field == self._form[str(event.field)].unit_of and "n" in behind.marks
 
     def _doubt_what_may_be_denied(self, name: str, value: FieldValue | None) -> None:
         """A bare denial of what was never said may be one of the value before it, or of one that it begins with.

@@ -297,16 +297,19 @@ class Mentions:
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
-        if before is not None and "b" not in marks and _withdraws_end(path, self._tokens):
-            dearer += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
+        dearer += _doubtful_correction_cost(path, before, value, marks, self._spans)
         dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
-            more, pending = self._denial_cost_and_marks(name, pending, stands=before is not None or "b" in marks)
+            said = any(one[:3] == (Happens.MENTION, name, value) for one in path.events)
+            more, pending = self._denial_cost_and_marks(
+                name, pending, stands=before is not None or "b" in marks, said=said
+            )
             dearer += more
-        start = at if "b" in marks or path.since > at or path.field != name else path.since
+        labelled = path.since <= at and path.field == name and (before is None or before.basis != path.since)
+        start = path.since if labelled and "b" not in marks else at
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
@@ -391,8 +394,15 @@ class Mentions:
         begins = path.since if path.state is Place.LABELLED else at
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
-    def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
-        """The cost of a denial, and its marks on the value. `stands`: there is a value to be corrected."""
+    def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool, said: bool) -> tuple[float, str]:
+        """The cost of a denial, and its marks on the value.
+
+        Args:
+            name: The field.
+            pending: The marks so far.
+            stands: There is a value to be corrected.
+            said: The denied value was said before.
+        """
         field, cost = self._fields[name], 0.0
         if "m" in pending:
             # "No" and a value corrects an earlier mention; without one it denies the value.
@@ -404,7 +414,7 @@ class Mentions:
             # Only a place can be denied by "elsewhere" phrases.
             place = not field.identifier and not field.spoken.counts
             cost += 0.0 if place else weights.OTHER
-            pending = marked(pending.replace("x", ""), "n", "h")
+            pending = marked(pending.replace("x", ""), "n", *("" if said else "h"))
         return cost, pending
 
     # Values without label or unit.
@@ -542,6 +552,21 @@ class Mentions:
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
+
+
+def _doubtful_correction_cost(
+    path: Path, before: ExplanationEvent | None, value: FieldValue | None, marks: str, spans: Spans
+) -> float:
+    """The cost of a correction that is more likely one of another value, or a denial."""
+    if before is None:
+        return 0.0
+    cost = 0.0
+    if "b" not in marks and _withdraws_end(path, spans.tokens):
+        cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
+    denies = tuple(spans.words[slice(*path.cue)]) in spans.language.words["nots"]
+    if "c" in path.pending and denies and before.value == value:
+        cost += weights.OTHER  # "No muelle C, muelle G" denies what was said, and repeats nothing.
+    return cost
 
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:

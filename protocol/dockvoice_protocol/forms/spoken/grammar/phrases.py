@@ -201,12 +201,40 @@ class _Corrections:
 
         The object is the first thing that is said, or a value said before: "pallet 743, change 743 to 744".
         """
-        last, words, known = path.last, self._spans.words, self._spans.language.words
-        if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
+        last, known = path.last, self._spans.language.words
+        if last is None or last.end != at or self._said(at, end) not in known["sets_changed"]:
             return False
-        before = path.events[:-1]
-        named = any(one[:3] == last[:3] for one in before) if before else last.cue[0] == 0
-        return named and tuple(words[slice(*last.cue)]) in known["changes"]
+        begins = (
+            begin for begin in range(last.start) if any(self._changes(one, last) for one in self._spans.matches[begin])
+        )
+        begin = next(begins, None)
+        return begin is not None and (any(one[:3] == last[:3] for one in path.events[:-1]) or begin == 0)
+
+    def _changes(self, match: Match, value: ExplanationEvent) -> bool:
+        """Whether a phrase directly before a value, but for its article, says that it is changed."""
+        between = self._said(match.end, value.start)
+        return match.role is Role.CHANGES and (
+            value.start == match.end or (bool(between) and between in self._spans.language.words["particles"])
+        )
+
+    def with_final_change(self, path: Path, match: Match, at: int) -> Path | None:
+        """The path with its last mention as a correction, where a verb behind it says so, or None.
+
+        German "Tor A in Tor B ändern", of a value said before.
+        """
+        known = self._spans.language.words
+        if path.state is not Place.SAID or self._said(at, match.end) not in known["changes"]:
+            return None
+        *before, new = path.events
+        old = next((one for one in reversed(before) if one.field == new.field), None)
+        if old is None or self._said(old.end, new.start) not in known["sets_changed"]:
+            return None
+        again = any(one[:3] == old[:3] for one in before if one is not old)
+        corrected = new._replace(marks=marked(new.marks, "c"), cue=(at, match.end))
+        return path._replace(events=(*before, corrected)) if again else None
+
+    def _said(self, at: int, end: int) -> tuple[str, ...]:
+        return tuple(self._spans.words[at:end])
 
 
 class SmallWords:
@@ -229,7 +257,10 @@ class SmallWords:
 
     def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
+        ends = [one.end for one in self._spans.matches[at] if self._corrections.leads_to_new_value(path, at, one.end)]
         for match in self._spans.matches[at]:
+            if ends and match.role is not Role.SETS_CHANGED:
+                continue  # "Change dock A to dock B" says one thing.
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._with_hedged_label(path, match, at), match, at)
             elif match.role in _SETTING:
@@ -317,8 +348,6 @@ class SmallWords:
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
-        if self._corrections.leads_to_new_value(path, at, match.end):
-            return
         if path.state is Place.START and match.role is Role.LINK and not self._links.may_begin(match, at):
             return
         several = path.field is not None and self._fields[path.field].many is not None
@@ -380,6 +409,9 @@ class SmallWords:
     def _step_over_cue(self, path: Path, match: Match, at: int) -> None:
         """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
+        if (changed := self._corrections.with_final_change(path, match, at)) is not None:
+            self._queue.continue_at(changed, end, weights.CUE, state=Place.BETWEEN)
+            return
         if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
             self._queue.continue_at(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
@@ -398,6 +430,13 @@ class SmallWords:
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+
+    def _step_over_verb_of_change(self, path: Path, match: Match, at: int) -> None:
+        """Step over a verb before a value that takes the place of another one, or gives it up."""
+        if path.events and tuple(self._words[at : match.end]) not in self._language.cues:
+            opened = self._queue.with_label_closed(path)
+            state = Place.BETWEEN if opened.state is Place.SAID else opened.state
+            self._queue.continue_at(opened, match.end, weights.CUE, state=state, cue=(at, match.end))
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
@@ -437,7 +476,7 @@ class SmallWords:
             self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID or self._corrections.leads_to_new_value(path, at, match.end):
+        if path.state is not Place.SAID:
             return
         if self._links.adds_another_count(path, match, at):
             return
@@ -479,6 +518,7 @@ class SmallWords:
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
         Role.DEED_DONE: _step_over_link,
+        Role.CHANGES: _step_over_verb_of_change,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,
