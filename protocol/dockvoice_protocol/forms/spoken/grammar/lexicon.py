@@ -257,7 +257,9 @@ class Lexicon:
         meant = self._meant if role is Role.DEED_DONE else self._other_deeds
         if role in _REMARKS and not meant.isdisjoint(_parts(said)):
             return False
-        if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
+        # "À plus six" is no farewell; "au moins six" stays a hedge.
+        signed = said[-1:] in self.signs and (role in _REMARKS or role is Role.HEDGE_BEHIND)
+        if signed or said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
         elsewhere = role in _REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)

@@ -161,7 +161,8 @@ class Speller:
             ):
                 yield DigitGroup(end, text, cost)
         sounds = self._homophones.get(word)
-        if sounds is not None and (begins or self._spans.may_be_digit(at)):
+        label = any(one.role is Role.LABEL and one.end > at + 1 for one in self._spans.matches[at])
+        if sounds is not None and not label and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
                 yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
 
