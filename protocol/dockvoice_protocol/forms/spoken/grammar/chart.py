@@ -297,6 +297,7 @@ class _ExplanationCheck:
         self._left_over: dict[_Gap, tuple[int, ...]] = {}
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
+        self._conclusions = words["conclusions"]
         self._known_phrases = _phrases_of_roles(spans.language, _KNOWN + (_ANSWERING if answers else ()))
 
     def add_unexplained(self, path: Path) -> Path:
@@ -426,7 +427,8 @@ class _ExplanationCheck:
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
         if gap.remark and now < _DONE:
-            yield from ((stop, _DONE) for stop in self._role_ends(at, _DEED_DONE))
+            concluded = self._conclusions.ends(self._spans.words, at)
+            yield from ((stop, _DONE) for stop in (*concluded, *self._role_ends(at, _DEED_DONE)))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 

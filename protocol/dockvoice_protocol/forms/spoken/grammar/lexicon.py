@@ -85,6 +85,7 @@ _ROLES = {
     "behind": Role.BEHIND,
     "goods": Role.BEHIND,
     "tails": Role.TAIL,
+    "conclusions": Role.TAIL,
     "cues": Role.CUE,
     "last_one": Role.CUE,
     "repeats": Role.REPEAT,
