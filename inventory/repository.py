@@ -31,6 +31,7 @@ from inventory.store.database import (
     read_only_engine,
     translated_errors,
 )
+from inventory.store.kafka_outbox import KafkaOutbox, insert_applied
 from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
@@ -53,22 +54,33 @@ _ASIDE = RejectedLimits()
 class Store:
     """The inventory's database operations. Safe for several threads and processes."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = _ASIDE) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[], datetime],
+        aside: RejectedLimits = _ASIDE,
+        *,
+        feeds_kafka: bool = False,
+    ) -> None:
+        """With `feeds_kafka`, each event that is applied enters the outbox to Kafka."""
         self.engine = engine
         """The engine: one in a process, also for other tables in the same database."""
         self.transaction = partial(begin, engine)
         """One transaction; raises Unavailable."""
         self._reads = read_only_engine(engine)
         self._aside = aside
+        self._feeds_kafka = feeds_kafka
         self._now = now
         self.clips = ClipStore(engine, now)
         """Recordings and requests to listen."""
-        self.batches = BatchApplier(engine, now)
+        self.batches = BatchApplier(engine, now, feeds_kafka=feeds_kafka)
         """Applies events in batches."""
         self.statuses = Statuses(engine, now)
         self.lists = ExpectedLists(engine, now)
         self.outbox = OutboxTable(engine, now)
         """The messages for devices that are not confirmed."""
+        self.kafka_outbox = KafkaOutbox(engine)
+        """The applied events that are not yet written to Kafka."""
         self.issues = DossierVersions(engine, now)
         """Versions of dossiers."""
         self.flags = Flags(self.transaction, now)
@@ -82,8 +94,11 @@ class Store:
         create: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         aside: RejectedLimits = RejectedLimits(),
+        feeds_kafka: bool = False,
     ) -> Self:
         """Connect to the database at `url`; with `create`, create or migrate its tables.
+
+        With `feeds_kafka`, each event that is applied enters the outbox to Kafka.
 
         Raises Misconfigured (URL, foreign or newer tables), UnreadableInput (no file, without `create`), Unavailable
         (no answer), StorageFailed (no directory).
@@ -94,7 +109,7 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, now, aside)
+        return cls(engine, now, aside, feeds_kafka=feeds_kafka)
 
     @property
     def where(self) -> str:
@@ -117,7 +132,10 @@ class Store:
         table of the site's own rejects this event alone.
         """
         with translated_errors(self.engine.url), self.engine.begin() as transaction:
-            return handle_event(transaction, event, self._now)
+            became = handle_event(transaction, event, self._now)
+            if self._feeds_kafka:
+                insert_applied(transaction, [(event, became)])
+        return became
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""

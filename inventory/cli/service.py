@@ -51,7 +51,8 @@ def serve(settings: InventorySettings) -> None:
     entries, reviews = (
         _shared_subscription(topic, settings.consumer.share) for topic in (every.entries, every.reviews)
     )
-    with closing(Store.open(settings.database_url, aside=aside)) as store:
+    feeds_kafka = settings.kafka.servers is not None and settings.kafka.applied is not None
+    with closing(Store.open(settings.database_url, aside=aside, feeds_kafka=feeds_kafka)) as store:
         inbox: Inbox = Inbox()
         here = Topics.consumer(settings.prefix, settings.client_id)
         listened = () if settings.kafka.servers else (entries,)
@@ -66,7 +67,7 @@ def serve(settings: InventorySettings) -> None:
             manual_ack=True,
             at_once=_AT_ONCE * settings.consumer.batch,
         )
-        kafka = _connect_to_kafka(settings, inbox, make_session)
+        kafka = _connect_to_kafka(settings, store, inbox, make_session)
         dossiers = _create_dossier_writer(settings, store, forms, keys)
         consumer = Consumer(
             kafka or make_session(receive=inbox.put),
@@ -84,7 +85,6 @@ def serve(settings: InventorySettings) -> None:
             batching=_batch_settings(settings, store),
             clips=ClipReceiver(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),
             outbox=store.outbox,
-            applied=None if kafka is None else kafka.note_applied,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: consumer.stop())
@@ -98,7 +98,7 @@ def serve(settings: InventorySettings) -> None:
 
 
 def _connect_to_kafka(
-    settings: InventorySettings, inbox: Inbox, make_session: Callable[..., Session]
+    settings: InventorySettings, store: Store, inbox: Inbox, make_session: Callable[..., Session]
 ) -> KafkaBroker | None:
     """The broker whose events come from Kafka, if one is set. Raises Misconfigured without its client."""
     if settings.kafka.servers is None:
@@ -109,8 +109,9 @@ def _connect_to_kafka(
         raise Misconfigured(
             "kafka.servers is set, and Kafka's client is not installed: pip install 'dockvoice-inventory[kafka]'"
         ) from missing
+    at_once = _AT_ONCE * settings.consumer.batch
     return KafkaBroker(
-        settings.kafka, _AT_ONCE * settings.consumer.batch, inbox.put, lambda receive: make_session(receive=receive)
+        settings.kafka, at_once, inbox.put, lambda receive: make_session(receive=receive), store.kafka_outbox
     )
 
 

@@ -47,6 +47,7 @@ from inventory.reviews import continuity, flags
 from inventory.reviews.continuity import Links
 from inventory.store import many, stock
 from inventory.store.database import SiteFault, read_only_engine, translated_errors
+from inventory.store.kafka_outbox import insert_applied
 from inventory.store.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
 
 At = tuple[str, str]
@@ -104,10 +105,12 @@ class _PendingWrites:
 class BatchApplier:
     """Applies many events at once. Each method is one transaction; all raise Unavailable, with nothing changed."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], *, feeds_kafka: bool = False) -> None:
+        """With `feeds_kafka`, each event that is applied enters the outbox to Kafka."""
         self._engine = engine
         self._reads = read_only_engine(engine)
         self._now = now
+        self._enter_outbox = insert_applied if feeds_kafka else lambda *_: None
 
     def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[HandledEvent] | None:
         """Apply or refuse these events; their outcomes in order.
@@ -120,7 +123,9 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        return _try_apply_all(transaction, given, self._now, hold=hold)
+                        handled = _try_apply_all(transaction, given, self._now, hold=hold)
+                        self._enter_outbox(transaction, handled)
+                        return handled
                 except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE_ERRORS):
                     return None
         except SiteFault:
@@ -129,7 +134,9 @@ class BatchApplier:
     def drop_expired_and_apply_due(self, patience: timedelta) -> list[HandledEvent]:
         """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _drop_expired_and_apply_due(transaction, self._now, patience)
+            handled = _drop_expired_and_apply_due(transaction, self._now, patience)
+            self._enter_outbox(transaction, handled)
+            return handled
 
     def count_waiting(self) -> BufferSize:
         """The number of events that wait in the reorder buffer now, and the age of the oldest."""

@@ -46,7 +46,7 @@ from inventory.ingest.validation import (
     validate,
 )
 from inventory.ingest.watchdog import OutageWatchdog
-from inventory.records import Applied, Buffered, Duplicate, Event, InvalidEvent, Outcome, Refused
+from inventory.records import Applied, Buffered, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -126,7 +126,6 @@ class Consumer:
         clips: ClipMessageHandler | None = None,
         outbox: OutboxTable | None = None,
         batching: BatchSettings | None = None,
-        applied: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -144,7 +143,6 @@ class Consumer:
         self._reviews = reviews
         self._dossiers = dossiers
         self._batching = batching
-        self._note_applied = applied
         self._room = 0 if batching is None else batching.most
         """Receipts that may remain unsent while more events are applied."""
         self._clip_messages = ClipMessageQueue(clips, prefix, largest)
@@ -408,8 +406,6 @@ class Consumer:
         level: int = logging.INFO,
     ) -> None:
         """Send the receipt for an outcome, and notify the dossier writer."""
-        if self._note_applied is not None and isinstance(event, Event) and isinstance(became, Applied | Duplicate):
-            self._note_applied(event)  # Also a duplicate: it may have been interrupted before this.
         if not isinstance(became, Buffered):
             self._queue_receipt(message, event, became, level)
         elif message is not None:

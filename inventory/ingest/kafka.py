@@ -3,14 +3,17 @@
 A record's key is the MQTT topic of its message, so that all of a device are in one partition, in order; its value is
 the message. Offsets are committed once the receipts of all before them are sent. So after an interruption records come
 again, and an event that was applied is a duplicate; a replay from the first offset changes nothing.
+
+Applied events are written to another topic from an outbox in the database, by the consumer that reads partition 0.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -20,18 +23,21 @@ from dockvoice_protocol.mqtt import MessageReceived, SessionConnected, SessionDi
 from dockvoice_protocol.mqtt_client import refuse_exposed_link
 from inventory.ingest.offsets import Offsets
 from inventory.ingest.ports import Broker
-from inventory.records import Event
 from inventory.settings import KafkaSettings
+from inventory.store.kafka_outbox import KafkaOutbox, UnwrittenEvent
 
 log = logging.getLogger("inventory")
 
 _ANSWERS_IN_S = 20.0  # Timeout of the first answer: then the process exits with an error, for systemd or the operator.
 _SILENT = 0  # librdkafka writes to standard error; its errors come to `error_cb`, and are logged.
 _TURN_S = 0.2  # Longest wait for records, and so for the commit of what was acknowledged.
-_DELIVERED_IN_S = 10.0  # Timeout for Kafka to take what was applied, before offsets are committed.
+_DELIVERED_IN_S = 10.0  # Timeout for Kafka to take what was applied; then it is written again.
+_WRITTEN_AT_ONCE = 1000  # Applied events written in one turn, some MB: a few milliseconds, in which nothing is read.
+_MOST_UNWRITTEN = 100_000  # Applied events to be written, some MB in the database: with more, none are read.
 _LARGEST = 1_000_000_000  # The largest that librdkafka takes: how large a record may be is for the topic to say.
 
 _WRONG_USER = KafkaError._AUTHENTICATION  # noqa: SLF001 - librdkafka's names for its own errors
+_LATE = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - likewise
 _NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - likewise
 
 _FILES = {
@@ -83,8 +89,12 @@ class KafkaBroker:
         at_once: int,
         receive: Callable[[SessionEvent], None],
         make_session: Callable[[Callable[[SessionEvent], None]], Broker],
+        outbox: KafkaOutbox | None = None,
     ) -> None:
-        """`at_once`: records on the way to the consumer at most. `make_session` makes the MQTT session."""
+        """`at_once`: records on the way to the consumer at most. `make_session` makes the MQTT session.
+
+        `outbox` has what is to be written to `kafka.applied`.
+        """
         self._settings = settings
         self._at_once = at_once
         self._receive = receive
@@ -101,10 +111,14 @@ class KafkaBroker:
             self._consumer = Consumer({**link, **reading})
         except KafkaException as fault:
             raise Misconfigured(_explain_refusal(settings, fault.args[0].str())) from None
-        writing = {"enable.idempotence": True, "message.max.bytes": _LARGEST}
-        self._producer = None if settings.applied is None else Producer({**link, **writing})
-        self._unwritten: str | None = None
-        """Why an applied event was not written."""
+        self._outbox = outbox
+        writing = {
+            "message.max.bytes": _LARGEST,
+            "delivery.timeout.ms": int(_DELIVERED_IN_S * 1000),
+            "max.in.flight": 1,  # Retries keep the order. Idempotence would, too, but not beyond this timeout.
+        }
+        self._producer = Producer({**link, **writing})
+        self._is_behind = False  # Whether too much that was applied is not written yet.
         self._lock = threading.Lock()
         self._offsets = Offsets()
         self._connected = self._rewinds = False
@@ -170,22 +184,6 @@ class KafkaBroker:
         with self._lock:
             self._offsets.acknowledge(delivered.token)
 
-    def note_applied(self, event: Event) -> None:
-        """Write an applied event to `kafka.applied`, keyed by device; at least once, before its offset is committed."""
-        if self._producer is not None and self._settings.applied is not None:
-            device = f"{event.site}/{event.device}"
-            headers: dict[str, str | bytes | None] = {"ce_id": event.event_id}
-            try:
-                self._producer.produce(
-                    self._settings.applied, event.body, key=device, headers=headers, on_delivery=self._note_written
-                )
-            except (BufferError, KafkaException) as fault:
-                self._unwritten = str(fault)
-
-    def _note_written(self, error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            self._unwritten = error.str()
-
     def stop(self, timeout_s: float) -> None:
         """Commit what was acknowledged, leave the group, and disconnect."""
         self._over.set()
@@ -213,6 +211,7 @@ class KafkaBroker:
                 for record in self._consumer.consume(max(1, room), _TURN_S):
                     self._deliver(record)
                 self._commit()
+                self._write_applied()
         except KafkaException as fault:
             raise Unavailable(f"kafka.servers: {self._settings.servers}: {fault.args[0].str()}") from fault
         finally:
@@ -224,7 +223,7 @@ class KafkaBroker:
         with self._lock:
             rewinds, self._rewinds = self._rewinds, False
             starts = self._offsets.positions()
-            has_room = self._connected and len(self._offsets) < self._at_once
+            has_room = self._connected and len(self._offsets) < self._at_once and not self._is_behind
         for at in mine if rewinds else ():
             if at.partition in starts:
                 self._consumer.seek(TopicPartition(at.topic, at.partition, starts[at.partition]))
@@ -251,11 +250,6 @@ class KafkaBroker:
             due = self._offsets.due()
         if not due:
             return
-        if self._producer is not None and self._producer.flush(_DELIVERED_IN_S):
-            log.warning("kafka: %s takes nothing; its records come again", self._settings.applied)
-            return
-        if self._unwritten is not None:  # Nothing more is committed: all comes again once this is mended.
-            raise Unavailable(f"kafka.applied: {self._settings.applied}: {self._unwritten}")
         offsets = [TopicPartition(self._settings.topic, at, offset) for at, offset in due.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -265,6 +259,50 @@ class KafkaBroker:
         self._note_answer()
         with self._lock:
             self._offsets.note_committed(due)
+
+    def _write_applied(self) -> None:
+        """Write what was applied, keyed by device; of a group, the consumer that reads partition 0 does.
+
+        Raises Unavailable where Kafka refuses one: none behind it is written.
+        """
+        topic, error = self._settings.applied, None
+        if topic is None or self._outbox is None:
+            return
+        try:
+            length = self._outbox.length()
+            self._is_behind = length > _MOST_UNWRITTEN
+            if length and any(mine.partition == 0 for mine in self._consumer.assignment()):
+                written, error = self._write(topic, self._outbox.load_first(_WRITTEN_AT_ONCE))
+                self._outbox.delete(written)
+        except Unavailable as fault:  # the database; the consumer's loop waits for it, too
+            log.warning("kafka: nothing is written to %s: %s", topic, fault)
+        if error is not None and error.code() != _LATE:
+            raise Unavailable(f"kafka.applied: {topic}: {error.str()}")
+        if error is not None:
+            log.warning("kafka: %s takes nothing; tried again", topic)
+
+    def _write(self, topic: str, these: Sequence[UnwrittenEvent]) -> tuple[list[int], KafkaError | None]:
+        """Write these; the ids of those before the first that Kafka did not take, and why it did not."""
+        failed: dict[int, KafkaError] = {}
+
+        def note(number: int, error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failed[number] = error
+
+        for one in these:
+            headers: dict[str, str | bytes | None] = {"ce_id": one.event_id}
+            try:
+                if one.body is not None:
+                    told = partial(note, one.id)
+                    self._producer.produce(topic, one.body, key=one.key, headers=headers, on_delivery=told)
+            except KafkaException as fault:
+                failed[one.id] = fault.args[0]
+                break
+        self._producer.flush()  # Each is delivered or has failed within _DELIVERED_IN_S.
+        first = min(failed, default=None)
+        if first is None:
+            return [one.id for one in these], None
+        return [one.id for one in these if one.id < first], failed[first]
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit, and forget partitions that go to another consumer of the group."""

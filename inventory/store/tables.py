@@ -35,7 +35,7 @@ from dockvoice_protocol.instants import to_utc
 
 FIRST_VERSION = 15  # Version of 1.0. Unreleased programs created lower ones.
 
-VERSION = 15
+VERSION = 16
 """Version of the tables below, raised with every change, so that an old program never writes into newer tables.
 Migrations are in revisions/versions, a file for each.
 """
@@ -393,6 +393,16 @@ outbox = Table(
     Index("dockvoice_outbox_due", "kind", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     # Otherwise SQLite reuses the id of a deleted row, and a late PUBACK would count for an unpublished message.
     sqlite_autoincrement=True,
+)
+
+kafka_outbox = Table(
+    "dockvoice_kafka_outbox",
+    metadata,
+    # Applied events that are not yet written to `kafka.applied`: store/kafka_outbox.py. Of one device, ids are in the
+    # order in which its events were applied.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("event_id", Text, nullable=False),
+    sqlite_autoincrement=True,  # as for `outbox`: a row that was written is deleted by its id
 )
 
 rejected = Table(

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text, update
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from inventory.repository import Store
 from inventory.store.migrations import REVISIONS, newest_version
-from inventory.store.tables import FIRST_VERSION, VERSION, versions
+from inventory.store.tables import FIRST_VERSION, VERSION, kafka_outbox, versions
 from tests.dictated import recorded
 from tests.rows import each_of
 from tests.servers.postgresql import PostgreSQL
@@ -65,11 +65,14 @@ def shape(store: Store) -> dict[str, Any]:
     }
 
 
+SINCE_THE_FIRST = [kafka_outbox]
+"""What later versions added to the tables of FIRST_VERSION."""
+
 LATER = """
 from alembic import op
 from sqlalchemy import text
 
-revision, down_revision = "16", "15"
+revision, down_revision = "{next}", "{last}"
 
 
 def upgrade():
@@ -86,7 +89,8 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This program is the next version's."""
     revisions = tmp_path / "revisions"
     shutil.copytree(REVISIONS, revisions)
-    (revisions / "versions" / "v16_know_moods.py").write_text(LATER, encoding="utf-8")
+    revision = LATER.format(next=VERSION + 1, last=VERSION)
+    (revisions / "versions" / "v99_know_moods.py").write_text(revision, encoding="utf-8")
     monkeypatch.setattr("inventory.store.migrations.REVISIONS", revisions)
     monkeypatch.setattr("inventory.store.database.VERSION", VERSION + 1)
 
@@ -119,6 +123,17 @@ def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
         Store.open(url, create=False)
 
 
+def test_tables_of_the_first_release_are_brought_to_the_shape_of_new_ones(url: str, store: Store) -> None:
+    as_new = shape(store)
+    with store.engine.begin() as transaction:
+        for table in SINCE_THE_FIRST:
+            table.drop(transaction)
+        transaction.execute(update(versions).values(version=FIRST_VERSION))
+    assert shape(store) != as_new
+    Store.open(url).close()
+    assert shape(store) == as_new
+
+
 @pytest.mark.parametrize("create", [True, False])
 @pytest.mark.parametrize("version", [1, FIRST_VERSION - 1])
 def test_tables_that_no_release_made_are_left_alone(url: str, store: Store, version: int, create: bool) -> None:
@@ -142,10 +157,9 @@ def test_tables_of_somebody_else_are_left_alone(url: str, store: Store) -> None:
     with pytest.raises(
         Misconfigured,
         match="dockvoice_announced, dockvoice_catalogue, dockvoice_clip_requests, dockvoice_clips, dockvoice_dossiers, "
-        "dockvoice_dossiers_looked, dockvoice_expected, dockvoice_flags, dockvoice_outbox, dockvoice_pallets, "
-        "dockvoice_postings, "
-        "dockvoice_reviews, dockvoice_said, dockvoice_statuses, dockvoice_waiting, entries, events, refused, "
-        "rejected, stock_moves there are not Dock",
+        "dockvoice_dossiers_looked, dockvoice_expected, dockvoice_flags, dockvoice_kafka_outbox, dockvoice_outbox, "
+        "dockvoice_pallets, dockvoice_postings, dockvoice_reviews, dockvoice_said, "
+        "dockvoice_statuses, dockvoice_waiting, entries, events, refused, rejected, stock_moves there are not Dock",
     ):
         Store.open(url)
 

@@ -35,7 +35,7 @@ class Kafka:
         self.servers = f"127.0.0.1:{port}"
         self.link = {"bootstrap.servers": self.servers}
         """How the clients here reach it; something that speaks TLS may be before it."""
-        self._port = port
+        self.port = port
         self._store = store
         self._log = directory / "kafka.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,7 +57,7 @@ class Kafka:
             environment |= {"AWS_ENDPOINT": self._store.url, "AWS_ALLOW_HTTP": "true", "AWS_DEFAULT_REGION": "here"}
             environment |= {"AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "anybody"}
         listening = ("--listener-url", f"tcp://{self.servers}")
-        told = ("--advertised-listener-url", f"tcp://127.0.0.1:{advertised or self._port}")
+        told = ("--advertised-listener-url", f"tcp://127.0.0.1:{advertised or self.port}")
         with tansu() as program, self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [program, "broker", *listening, *told, *held, *options], stdout=log, stderr=log, env=environment
@@ -118,7 +118,7 @@ class Kafka:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self._port), 1):
+            with socket.create_connection(("127.0.0.1", self.port), 1):
                 return True
         except OSError:
             return False

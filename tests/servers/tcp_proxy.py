@@ -43,6 +43,9 @@ class TcpProxy:
         self._target_port = target_port
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tcp-proxy")
         self._up = True
+        self._swallows: Callable[[bytes], bool] = lambda _: False
+        self.swallowed = 0
+        """Connections of which what the client sent was lost."""
         self._budgets: deque[int] = deque()
         self._links: set[_Link] = set()
         self._started = threading.Event()
@@ -81,6 +84,10 @@ class TcpProxy:
     def budgets(self, bytes_each: Iterable[int]) -> None:
         """End each of the next connections after so many bytes, both directions together; those after them live."""
         self._budgets.extend(bytes_each)
+
+    def swallow(self, is_lost: Callable[[bytes], bool]) -> None:
+        """Of each connection, lose what the client sends from the first piece on for which `is_lost` is true."""
+        self._swallows = is_lost
 
     @property
     def unspent(self) -> int:
@@ -125,6 +132,11 @@ class TcpProxy:
         while piece := await source.reader.read(PIECE):
             await asyncio.sleep(self.delay_s)
             await self._passing.wait()
+            if source is link.near and self._swallows(piece):
+                self.swallowed += 1
+                while await source.reader.read(PIECE):
+                    pass
+                raise _Over
             sink.writer.write(link.spend(piece))
             await sink.writer.drain()
             if link.spent:
