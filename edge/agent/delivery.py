@@ -121,6 +121,8 @@ class _Status:
         self.waiting: int | None = None  # Number of open reviews; None before the first poll.
         self.roster: dict[str, Any] | None = None
         self.catalogue: dict[str, Any] | None = None
+        self.expected: Callable[[], int | None] = lambda: None
+        """The highest version of a list of expected receipts, at the moment of a message."""
         self.not_done: dict[str, int] = {}  # Number of the inventory's decisions that were not done, by reason.
         self._conditions = conditions
         self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
@@ -155,7 +157,7 @@ class _Status:
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
-            known |= {"conditions": self._numbers}
+            known |= {"conditions": self._numbers, "expected": self.expected()}
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
     async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
@@ -217,6 +219,7 @@ class Delivery:
         self._clips = ClipDelivery(settings, key, desk, beat)
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or STORE_ONLY)
         """The master data of the site."""
+        self._status.expected = self.expected.highest_version
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
         self.publish_roster_and_catalogue_versions()
         self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.

@@ -246,6 +246,10 @@ class ExpectedReceipts:
         """The current lists."""
         return self._at_hand
 
+    def highest_version(self) -> int | None:
+        """The highest version of a list, 0 without any; None where none is taken."""
+        return max((one.version for one in self.inbox.latest.values()), default=0) if self.inbox.topics else None
+
     def _took(self, about: str, one: ExpectedList) -> None:
         self._at_hand = Expectations(self.inbox.latest.values())
         logger.info("%s: version %d, %d lines expected", about, one.version, len(one.lines))

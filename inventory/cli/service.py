@@ -6,7 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from inventory.ingest.consumer import Consumer, Inbox
 from inventory.ingest.reorder_buffer import BatchSettings
 from inventory.repository import RejectedLimits, Store
 from inventory.settings import InventorySettings
+from inventory.site.republishing import RepublishingStatuses
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def serve(settings: InventorySettings) -> None:
             trust_first_use=settings.trust_first_use,
             largest=largest,
             reviews=store,
-            statuses=store.statuses,
+            statuses=RepublishingStatuses(store.statuses, store.engine, settings.prefix, lambda: datetime.now(UTC)),
             dossiers=dossiers,
             batching=_batch_settings(settings, store),
             clips=ClipReceiver(store.clips, ClipFolder(settings.clips_folder, settings.clips.free_mb), settings.clips),

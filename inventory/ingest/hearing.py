@@ -147,7 +147,8 @@ class StatusQueue:
                 return StatusMessage.cleared(Topics.parse(self._prefix, message.topic))
             if len(message.payload) > self._largest:
                 raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-            return StatusMessage.read(message.payload, Topics.parse(self._prefix, message.topic))
+            topics = Topics.parse(self._prefix, message.topic)
+            return StatusMessage.read(message.payload, topics, retained=message.retained)
         except MalformedMessage as fault:
             log.warning("not kept of what came on %s: %s", message.topic[:SHOWN], fault)
             return None

@@ -126,7 +126,9 @@ def load_lists(
 
 
 def _note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
-    """Store the first signed body of a list."""
+    """Store the signed body of a list, and where it was announced the first one."""
+    latest = update(expected).where(*_match_place(one.site, one.place), expected.c.version == one.version)
+    transaction.execute(latest.values(body=body.decode(), public_key=key.raw.hex()))
     its = (announced.c.site == one.site, announced.c.place == str(one.place), announced.c.version == one.version)
     said = {"body": body.decode(), "public_key": key.raw.hex()}
     transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
@@ -169,7 +171,7 @@ def _next_version(before: Row[Any] | None, now: datetime) -> int:
 
 def _store_list(transaction: Connection, one: ExpectedList, since: datetime) -> ExpectedList:
     lines = [asdict(line) for line in one.lines]
-    values = {"version": one.version, "lines": lines, "since": since}
+    values = {"version": one.version, "lines": lines, "since": since, "body": None, "public_key": None}
     if not transaction.execute(update(expected).where(*_match_place(one.site, one.place)).values(values)).rowcount:
         transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one

@@ -131,6 +131,16 @@ def insert_messages(
     return ids
 
 
+def insert_message_unless_pending(transaction: Connection, one: Message, now: datetime, *, held: timedelta) -> bool:
+    """Insert a message as `insert_messages` does, unless one of its key is pending; whether it was inserted."""
+    take_advisory_lock(transaction, _ORDER)
+    is_pending = exists().where(*match_row(one.kind, one.site, one.device, one.key))
+    if transaction.execute(select(is_pending)).scalar_one():
+        return False
+    insert_messages(transaction, [one], now, held=held)
+    return True
+
+
 def insert_work(
     transaction: Connection, kind: MessageKind, these: Iterable[tuple[str, str, str]], now: datetime
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,13 +37,15 @@ class StatusMessage:
     state: str
     said_at: datetime | None  # By the clock of the device; None: not given.
     body: str
+    said: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    retained: bool = False  # Whether the broker had kept it from before.
 
     @classmethod
-    def read(cls, payload: bytes, topics: Topics) -> StatusMessage:
+    def read(cls, payload: bytes, topics: Topics, *, retained: bool = False) -> StatusMessage:
         """Parse a payload. Raises MalformedMessage."""
         said = parse_status(payload, topics)
         told_at = parse_time(said["time"]) if "time" in said else None
-        return cls(topics.site, topics.device, said["state"], told_at, payload.decode())
+        return cls(topics.site, topics.device, said["state"], told_at, payload.decode(), said, retained)
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusMessage:

@@ -35,7 +35,7 @@ from dockvoice_protocol.instants import to_utc
 
 FIRST_VERSION = 15  # Version of 1.0. Unreleased programs created lower ones.
 
-VERSION = 16
+VERSION = 17
 """Version of the tables below, raised with every change, so that an old program never writes into newer tables.
 Migrations are in revisions/versions, a file for each.
 """
@@ -225,6 +225,8 @@ expected = Table(
     Column("lines", Json, nullable=False),  # Empty: withdrawn.
     Column("since", Moment, nullable=False),  # Earlier entries are no receipts of this list.
     Column("sources", Json, nullable=False),  # The source of each notice: `expect`, `api`, `connect NAME`.
+    Column("body", Text),  # As it was signed last; NULL: not signed yet.
+    Column("public_key", Text),  # The signer's, in hex.
 )
 
 announced = Table(

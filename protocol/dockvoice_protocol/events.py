@@ -269,6 +269,7 @@ def make_status(
     decisions_not_done: Mapping[str, int] | None = None,
     roster: Mapping[str, Any] | None = None,
     catalogue: Mapping[str, Any] | None = None,
+    expected: int | None = None,
     program: str | None = None,
     unknown_words: Sequence[Mapping[str, Any]] | None = None,
     conditions: Mapping[str, Any] | None = None,
@@ -278,8 +279,9 @@ def make_status(
     A last will has no `time`: it is made in advance. `microphone`: mode, muted, faults; `speaker`: whether it can be
     heard; `work`: form and language; `under_review`: the number of utterances under review; `decisions_not_done`:
     rejected decisions by reason; `roster` and `catalogue`: the versions in force, and why the last message was
-    rejected; `program`: Dockvoice's version; `unknown_words`: words that no form knows; `conditions`: noise, backlog
-    and free disk space. A device that only replays has none of the first three, and a mute one no speaker.
+    rejected; `expected`: the highest version of a list of expected receipts; `program`: Dockvoice's version;
+    `unknown_words`: words that no form knows; `conditions`: noise, backlog and free disk space. A device that only
+    replays has none of the first three, and a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
@@ -290,6 +292,7 @@ def make_status(
     known |= {} if program is None else {"program": program}
     known |= {} if roster is None else {"roster": dict(roster)}
     known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
+    known |= {} if expected is None else {"expected": expected}
     known |= {} if unknown_words is None else {"unknown_words": [dict(one) for one in unknown_words]}
     return {**said, **known} if time is None else {**said, **known, "time": rfc3339(time)}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from edge.keep import signed as kept_lists
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ListResult
+from inventory.repository import Store
+from inventory.site.expected import enter_in_outbox
 from tests.dictated import ANOTHER
+from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until, while_running
 
@@ -129,6 +133,22 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
         assert receiving(tmp_path, broker.port, desk).expected.current().places == ()
+
+
+def test_a_new_device_is_given_by_the_inventory_what_the_broker_does_not_keep(
+    tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
+) -> None:
+    """As in a cluster that keeps what is retained on another node."""
+    with RunningInventory(broker.port, tmp_path / "inventory"), JournalThread(tmp_path / "state") as desk:
+        with closing(Store.open(f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}", create=False)) as store:
+            lists = store.lists.replace("hall", {TRAILER: [LINE]})
+            with store.transaction() as transaction:
+                enter_in_outbox(transaction, "dockvoice", lists, office, NOW, held=timedelta())
+            until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")
+        publish(Topics.expected("dockvoice", "hall", str(TRAILER)), b"")
+        taking = receiving(tmp_path, broker.port, desk)
+        given = lambda: taking.expected.current().lines_at(TRAILER) == (LINE,)  # noqa: E731
+        while_running(taking.run(), lambda: until(given, "not given"))
 
 
 def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_old_ones(

@@ -1,0 +1,107 @@
+"""What devices lack by their status is published again: once for many, and once for each version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dockvoice_protocol.events import Topics, make_status
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
+from inventory.repository import Store
+from inventory.site import expected
+from inventory.site.republishing import RepublishingStatuses
+from inventory.store.statuses import StatusMessage
+from tests.dictated import KEY, payload
+from tests.store import drained, publish
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DOCKS = ("dockvoice/north/catalogue/docks/latest", True)
+LIST = ("dockvoice/north/expected/trailer/5501", True)
+
+
+class Site:
+    """A store with a catalogue of docks and a list of a trailer, which the broker has, and a clock."""
+
+    def __init__(self, url: str) -> None:
+        self.now = NOON
+        self.store = Store.open(url, now=lambda: self.now)
+        north = self.store.catalogue("north")
+        self.docks = north.put("docks", [("line 2", {"value": "A"})], "ana", "begun", "docks.csv")
+        publish(north, self.docks)
+        place, lines = ReceivingPlace(PlaceKind.TRAILER, "5501"), [ExpectedLine("N-1", "742", "A100", 12, "CS", False)]
+        (self.list,) = self.store.lists.replace("north", {place: lines})
+        with self.store.transaction() as transaction:
+            expected.enter_in_outbox(transaction, "dockvoice", [self.list], KEY, self.now, held=timedelta())
+        self.bodies = {row.body for row in drained(self.store)}
+        self.statuses = RepublishingStatuses(self.store.statuses, self.store.engine, "dockvoice", lambda: self.now)
+
+    def hear(self, *devices: str, retained: bool = False, state: Any = "online", **said: Any) -> None:
+        """Statuses of these devices, all the same."""
+        self.statuses.record(
+            [
+                StatusMessage.read(
+                    payload(make_status(state, site="north", device=device, key=KEY.public) | said),
+                    Topics("dockvoice", "north", device),
+                    retained=retained,
+                )
+                for device in devices
+            ]
+        )
+
+    def published(self, after_s: float) -> list[tuple[str, bool]]:
+        """Topic and retention of what is published so many seconds later."""
+        self.now += timedelta(seconds=after_s)
+        rows = drained(self.store)
+        assert {row.body for row in rows} <= self.bodies
+        return [(row.topic, row.retain) for row in rows]
+
+
+@pytest.fixture
+def site(url: str) -> Iterator[Site]:
+    made = Site(url)
+    with closing(made.store):
+        yield made
+
+
+def test_who_comes_without_anything_is_given_all_and_many_at_once_are_one(site: Site) -> None:
+    site.hear(*(f"dock-{number}" for number in range(200)), expected=0)
+    site.hear("late", expected=0)
+    assert site.published(4) == []
+    assert site.published(2) == [DOCKS, LIST]
+    site.hear("dock-1", "late", expected=0)  # asked before, whatever became of it
+    site.hear("another", expected=0)
+    assert site.published(55) == []
+    assert site.published(5) == [DOCKS, LIST]
+
+
+def test_who_has_it_refused_it_or_takes_nothing_is_given_nothing(site: Site) -> None:
+    version = site.docks.version
+    has: dict[str, Any] = {"catalogue": {"docks": {"version": version}}, "expected": site.list.version}
+    site.hear("has", **has)
+    site.hear("waits", **has | {"catalogue": {"docks": {"waits": version}}})
+    for refused in ({"reason": "forged"}, {"reason": "breaks_form", "version": version}):
+        site.hear("refused", **has | {"catalogue": {"docks": {"refused": refused}}})
+    site.hear("takes-nothing")
+    site.hear("retained", retained=True, expected=0)
+    site.hear("gone", state="offline")
+    assert site.published(100) == []
+    site.hear("old", **has | {"catalogue": {"docks": {"version": version - 1}}})
+    assert site.published(100) == [DOCKS]
+    site.hear("refused", **has | {"catalogue": {"docks": {"refused": {"reason": "old", "version": version - 1}}}})
+    assert site.published(100) == [DOCKS]
+
+
+def test_what_is_withdrawn_or_pending_is_not_published_again(site: Site) -> None:
+    north = site.store.catalogue("north")
+    publish(north, north.withdraw("docks", "ana", "begun anew"))
+    site.store.lists.replace("north", {site.list.place: []})
+    drained(site.store)
+    site.hear("new", expected=0)
+    assert site.published(100) == []
+    publish(north, north.put("docks", [("line 2", {"value": "B"})], "ana", "again", "docks.csv"))
+    site.hear("new", expected=0)
+    assert len(drained(site.store)) == 1  # the one that was pending, at its time
