@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from tests.dictated import amended, recorded
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.partitions import split_by_month
-from tests.servers.patroni import PatroniCluster
+from tests.servers.patroni import PATRONI, SETTINGS, PatroniCluster
 from tests.servers.pgbouncer import pgbouncer
 from tests.servers.ports import held_port
 from tests.servers.postgresql import PostgreSQL
@@ -128,6 +129,14 @@ def test_full_tables_are_split_where_nothing_else_rests_on_them(postgresql: Post
         assert ask(url, "SELECT count(*) FROM events_default") == [0]
         assert [store.apply(one) for one in every] == [Duplicate()] * 2
         assert store.count().rows == 2
+
+
+def test_patroni_misses_nothing_in_the_settings_to_begin_with() -> None:
+    """What it says besides is about hosts and directories that are not here."""
+    found = subprocess.run([PATRONI, "--validate-config", SETTINGS], capture_output=True, text=True, check=False)
+    told = (found.stdout + found.stderr).splitlines()
+    assert any(line.startswith("etcd3.hosts.0 ") for line in told), told  # the settings were read
+    assert not [line for line in told if "is not defined" in line or "pg_hba" in line or "authentication" in line]
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])

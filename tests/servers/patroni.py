@@ -23,6 +23,8 @@ from tests.waiting import until
 
 SETTINGS = Path(__file__).parents[2] / "config" / "postgresql" / "patroni.yml"
 
+PATRONI = "/usr/bin/patroni"
+
 READY_IN_S = 180.0
 """A cluster is there in some twenty seconds; on a busy machine in more."""
 
@@ -62,7 +64,7 @@ class _Node:
         """Start Patroni, which makes or joins the cluster."""
         with (self._directory / "log").open("ab") as log:
             self._running = subprocess.Popen(
-                ["/usr/bin/patroni", str(self._directory / "settings")],
+                [PATRONI, str(self._directory / "settings")],
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
