@@ -2,7 +2,7 @@
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f partitions.sql inventory     as the owner of the tables, with the inventory stopped
 --
--- On empty tables, on full ones (each is read once, none is copied), or again. Then each day, by cron or pg_cron:
+-- On empty tables, on full ones (each is read once, none is copied), or again. Then each day, as dockvoice-months.timer does:
 --
 --     CALL dockvoice_keep_months(3);                             three months ahead have partitions
 --     CALL dockvoice_keep_months(3, interval '36 months');       or: the same, and older months are dropped

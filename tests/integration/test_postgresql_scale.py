@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from inventory.records import Applied, Duplicate, Refused
 from inventory.repository import Store
@@ -38,6 +40,8 @@ LAST_MONTH = THIS_MONTH - timedelta(days=1)
 LONG_AGO = LAST_MONTH - timedelta(days=100)
 
 OTHER = ("north", "dock-4")
+
+BY_MONTH = ("events", "entries", "dockvoice_said", "dockvoice_pallets")
 
 FLOWS_AGAIN_S = 60.0
 """From the primary's death to the next receipt, at most: Patroni waits for 20 s before it believes it."""
@@ -129,6 +133,26 @@ def test_full_tables_are_split_where_nothing_else_rests_on_them(postgresql: Post
         assert ask(url, "SELECT count(*) FROM events_default") == [0]
         assert [store.apply(one) for one in every] == [Duplicate()] * 2
         assert store.count().rows == 2
+
+
+def test_the_unit_makes_the_coming_months_on_a_primary(repository: Path, postgresql: PostgreSQL) -> None:
+    unit = (repository / "config" / "postgresql" / "dockvoice-months.service").read_text(encoding="utf-8")
+    commands = dict(line.split("=", 1) for line in unit.splitlines() if line.startswith("Exec"))
+    with postgresql.database() as url, closing(Store.open(url)):
+        split_by_month(url)
+        made = months(url)
+        last = max(one for one in made if not one.endswith("default")).removeprefix("events")
+        ask(url, "DROP TABLE " + ", ".join(f"{table}{last}" for table in BY_MONTH))
+        where = make_url(url)
+        at = {"PGHOST": where.host, "PGPORT": where.port, "PGUSER": where.username, "PGDATABASE": where.database}
+        for name in ("ExecCondition", "ExecStart"):
+            subprocess.run(
+                shlex.split(commands[name]),
+                check=True,
+                env={**os.environ, **{key: str(value) for key, value in at.items()}},
+            )
+        assert months(url) == made
+        assert ask(url, "SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NOT NULL") != [0]
 
 
 def test_patroni_misses_nothing_in_the_settings_to_begin_with() -> None:

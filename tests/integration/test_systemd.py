@@ -179,3 +179,9 @@ def test_the_directories_that_are_made_belong_to_users_that_are_made(repository:
     assert all(user in users and group in users for _, _, _, user, group in made)
     cache = dict(directives(repository, "dockvoice@.service"))["CacheDirectory"]
     assert f"/var/cache/{cache}/models" in {path for _, path, *_ in made}
+
+
+def test_systemd_understands_the_units_that_keep_the_months_of_the_tables(repository: Path) -> None:
+    units = [repository / "config" / "postgresql" / f"dockvoice-months.{kind}" for kind in ("service", "timer")]
+    found = analyzed("verify", *units)
+    assert (found.returncode, found.stderr) == (0, "")
