@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
+from typing import Literal
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import (
@@ -30,10 +30,11 @@ from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, SessionConn
 from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
 from inventory.ingest.admission import DistrustReason, UntrustedEvent, find_distrust
+from inventory.ingest.checking import MessageChecker
 from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
-from inventory.ingest.judging import Judge
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
+from inventory.ingest.postponing import RETRY_S, PostponedMessages
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
@@ -41,7 +42,6 @@ from inventory.ingest.validation import (
     MAX_MESSAGE_BYTES,
     DeadLetterMessage,
     InvalidMessage,
-    Validated,
     ValidMessage,
     validate,
 )
@@ -58,8 +58,6 @@ _TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a mis
 
 FIRST_CONNECTION_S = 20.0
 """Timeout of the first connection: then the process exits with an error, for systemd or the operator."""
-
-_RETRY_S = (0.5, 10.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
 _STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
@@ -91,20 +89,6 @@ class _Receipt:
     event_id: str
 
 
-@dataclass(slots=True)
-class _PostponedEvent:
-    """A message to retry later: a trigger or constraint of the site's rejects its event.
-
-    Later events of its device wait, other devices' do not.
-    """
-
-    message: MessageReceived
-    retry_at: float
-    wait_s: float
-    behind: bool = False
-    """Whether other messages of the device were dropped meanwhile. The device resends them: they have no receipt."""
-
-
 class Consumer:
     """Receives devices' messages, applies their events and answers with receipts."""
 
@@ -131,11 +115,10 @@ class Consumer:
     ) -> None:
         self._broker = broker
         self._store = store
-        self._forms = forms
         self._inbox = inbox
         self._prefix = prefix
         self._client_id = client_id
-        self._postponed: dict[str, _PostponedEvent] = {}  # By topic.
+        self._postponed = PostponedMessages(clock)
         self._keys = keys
         self._trust_first_use = trust_first_use
         self._statuses = StatusQueue(prefix, largest, keys, trust_first_use, statuses, clock)
@@ -147,7 +130,11 @@ class Consumer:
         """Receipts that may remain unsent while more events are applied."""
         self._clip_messages = ClipMessageQueue(clips, prefix, largest)
         self._publisher = Publisher(broker, outbox, clock, partial(log_denied_publication, prefix, client_id))
-        self._judge = Judge(self._validate, self._check_trust, clock)
+        self._checker = MessageChecker(
+            lambda message: validate(message.payload, message.topic, prefix, forms, largest),
+            lambda event, said: find_distrust(event, keys.keys_of(event.site, event.device), said),
+            clock,
+        )
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -158,7 +145,7 @@ class Consumer:
         self._has_all_missed = False  # Whether the broker redelivers all that a lost link has interrupted.
         self._started = self._heard_at = clock()
         self._retry_at = self._started
-        self._retry_s = _RETRY_S[0]
+        self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
         self._watchdog = OutageWatchdog(broker, store, clock, self._systemd)
         self._reorder_buffer = None if batching is None else ReorderBuffer(batching, clock, self._systemd)
@@ -199,7 +186,7 @@ class Consumer:
     def _wait_s(self) -> float:
         if len(self._unsent) > self._room:
             return _TURN_S
-        due = [one.retry_at for one in self._postponed.values()]
+        due = self._postponed.retry_times
         due += [self._retry_at] if self._waiting or self._clip_messages.first or self._statuses.has_messages else []
         return min([_TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
@@ -229,7 +216,7 @@ class Consumer:
                 self._clip_messages.clear()
                 self._unsent.clear()
                 # What is behind a postponed event was acknowledged, and its device is to send it again.
-                self._has_all_missed = not any(one.behind for one in self._postponed.values())
+                self._has_all_missed = not self._postponed.have_dropped
                 self._postponed.clear()
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.set_status(f"broker lost: {news.why}")
@@ -263,9 +250,9 @@ class Consumer:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
             self._systemd.set_status(str(fault))
-            self._retry_s = min(self._retry_s * 2, _RETRY_S[1])
+            self._retry_s = min(self._retry_s * 2, RETRY_S[1])
             return
-        self._retry_s = _RETRY_S[0]
+        self._retry_s = RETRY_S[0]
         self._send_receipts()
 
     def _is_status_due(self) -> bool:
@@ -291,7 +278,7 @@ class Consumer:
             return
         given = [judged.event for _, judged in sound]
         following = islice(self._waiting, len(sound), len(sound) + batching.most)
-        with self._judge.judging_ahead([one for one in following if one.topic.endswith("/entries")]):
+        with self._checker.checking_ahead([one for one in following if one.topic.endswith("/entries")]):
             became = batching.store.try_apply_all(given, hold=batching.holds_early)
         if became is None:
             log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
@@ -314,7 +301,7 @@ class Consumer:
         if message.topic in self._postponed:
             self._settle_or_postpone(message)
         else:
-            judged, stranger = self._judge.judge(message)
+            judged, stranger = self._checker.check(message)
             if isinstance(judged, DeadLetterMessage):
                 self._keep_rejected(message, judged.reason)
                 self._broker.acknowledge(message)
@@ -346,35 +333,31 @@ class Consumer:
 
     def _settle_or_postpone(self, message: MessageReceived) -> None:
         """Settle it; if an event of its device is postponed, acknowledge it unanswered. Raises Unavailable."""
-        if (first := self._postponed.get(message.topic)) is not None:
+        if message.topic in self._postponed:
             # Unanswered, so the device resends it, and it takes no room at the broker meanwhile.
-            first.behind = first.behind or message.payload != first.message.payload
+            self._postponed.note_dropped(message)
             self._broker.acknowledge(message)
             return
         try:
             self._settle(message)
         except SiteFault as fault:
-            self._postponed[message.topic] = _PostponedEvent(message, self._clock() + _RETRY_S[0], _RETRY_S[0])
+            self._postponed.add(message)
             log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
             self._systemd.set_status(str(fault))
 
     def _retry_postponed(self) -> None:
         """Settle one postponed event, if its wait is over."""
-        for topic, one in list(self._postponed.items()):
-            if self._clock() < one.retry_at:
-                continue
-            try:
-                self._settle(one.message)
-            except Unavailable as fault:
-                one.wait_s = min(one.wait_s * 2, _RETRY_S[1])
-                one.retry_at = self._clock() + one.wait_s
-                log.warning("%s still waits, next try in %g s: %s", topic, one.wait_s, fault)
-            else:
-                del self._postponed[topic]
-                log.warning("%s: goes on", topic)
-                if one.behind:
-                    self._publish_presence("online")
+        if (message := self._postponed.first_due()) is None:
             return
+        try:
+            self._settle(message)
+        except Unavailable as fault:
+            wait_s = self._postponed.postpone_again(message.topic)
+            log.warning("%s still waits, next try in %g s: %s", message.topic, wait_s, fault)
+        else:
+            log.warning("%s: goes on", message.topic)
+            if self._postponed.remove(message.topic):
+                self._publish_presence("online")
 
     def _publish_presence(self, state: Literal["online", "offline"], *, resumed: bool = False) -> None:
         """Publish the inventory's presence; devices then send their pending events, unless it is `resumed`."""
@@ -387,13 +370,13 @@ class Consumer:
         if message.topic.endswith("/reviews") and self._reviews is not None:
             self._handle_review(message, self._reviews)
             return
-        judged = self._validate(message)
+        judged, stranger = self._checker.check(message)
         match judged:
             case DeadLetterMessage():
                 self._keep_rejected(message, judged.reason)
                 self._broker.acknowledge(message)
             case ValidMessage() | InvalidMessage():
-                if stranger := self._check_trust(judged.event, judged.said):
+                if stranger is not None:
                     self._reject_untrusted(message, judged, stranger)
                 else:
                     self._queue_receipt_and_notify_dossiers(message, judged.event, self._store.apply(judged.event))
@@ -413,9 +396,6 @@ class Consumer:
         if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
             self._dossiers.note_applied(event.form)
 
-    def _validate(self, message: MessageReceived) -> Validated:
-        return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
-
     def _handle_review(self, message: MessageReceived, store: ReviewStore) -> None:
         """Store a device's message about an utterance under review, if its signature is trusted."""
         try:
@@ -430,16 +410,13 @@ class Consumer:
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
         word = InvalidEvent(review.event_id, sender.site, sender.device, _LAST, message.payload, ())
         judged = InvalidMessage(sender, replace(word, sequence=review.sequence))
-        if stranger := self._check_trust(word):
+        if stranger := self._checker.find_distrust(word, None):
             self._reject_untrusted(message, judged, stranger)
         else:
             became = store.review(review)
             self._queue_receipt(message, judged.event, became)
             if self._dossiers is not None and isinstance(became, Applied):
                 self._dossiers.note_reviewed(review)
-
-    def _check_trust(self, event: Event | InvalidEvent, said: Mapping[str, Any] | None = None) -> UntrustedEvent | None:
-        return find_distrust(event, self._keys.keys_of(event.site, event.device), said)
 
     def _reject_untrusted(
         self, message: MessageReceived, judged: ValidMessage | InvalidMessage, stranger: UntrustedEvent

@@ -61,7 +61,7 @@ PARTS = {
 
 
 MQTT = "consumer: MQTT's thread"
-THREADS = {"MainThread": "consumer: loop", "judge_0": "consumer: judging ahead", "": MQTT}
+THREADS = {"MainThread": "consumer: loop", "checker_0": "consumer: checking ahead", "": MQTT}
 """What a thread of this process is called; each other one is MQTT's."""
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from typing_extensions import override
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.mqtt import MessageReceived
 from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import Forms, load_forms
+from inventory.ingest.checking import MessageChecker
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.validation import Validated, validate
 from inventory.records import Applied, Event, InvalidEvent, Outcome
@@ -39,16 +36,6 @@ def forms() -> Forms:
 def judged(payload: bytes, topic: str) -> Validated:
     """The verdict on a message depends on nothing else, and the model's events are the same in every run."""
     return validate(payload, topic, PREFIX, forms())
-
-
-class _Consumer(Consumer):
-    @override
-    def _validate(self, message: MessageReceived) -> Validated:
-        return judged(message.payload, message.topic)
-
-    @override
-    def _check_trust(self, event: Event | InvalidEvent, said: Mapping[str, Any] | None = None) -> None:
-        """No devices but the simulated ones are there, and what signing takes would be most of a run's time."""
 
 
 class Shelf:
@@ -116,7 +103,7 @@ class Receiver:
             subscriptions=(Topics.all_devices_filters(PREFIX).entries,),
             manual_ack=True,
         )
-        self._consumer = _Consumer(
+        self._consumer = Consumer(
             self._client,
             self.shelf,
             forms(),
@@ -125,6 +112,10 @@ class Receiver:
             keys=KeyDirectory(Path("none")),
             clock=self._loop.time,
             now=self._now,
+        )
+        # No devices but the simulated ones are there, and what signing takes would be most of a run's time.
+        self._consumer._checker = MessageChecker(
+            lambda message: judged(message.payload, message.topic), lambda *_: None, self._loop.time
         )
         self._alive = True
         self._turn_is_due = False

@@ -1,4 +1,4 @@
-"""A message judged ahead is judged once; a verdict that is old, or from before an error, is not taken."""
+"""A message checked ahead is checked once; a result that is old, or from before an error, is not taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import MessageReceived
 from inventory.ingest.admission import DistrustReason, UntrustedEvent
-from inventory.ingest.judging import Judge
+from inventory.ingest.checking import MessageChecker
 from inventory.ingest.validation import DeadLetterMessage, InvalidMessage, Validated
 from inventory.records import Event, InvalidEvent
 
@@ -24,7 +24,7 @@ class Checks:
         self.now = 0.0
         self.validated: list[bytes] = []
         self.distrust: UntrustedEvent | None = None
-        self.judge = Judge(self._validate, self._find_distrust, lambda: self.now)
+        self.checker = MessageChecker(self._validate, self._find_distrust, lambda: self.now)
 
     def _validate(self, message: MessageReceived) -> Validated:
         self.validated.append(message.payload)
@@ -40,36 +40,36 @@ def message(payload: bytes, token: int = 1) -> MessageReceived:
     return MessageReceived("a/b/c/entries", payload, token)
 
 
-def test_a_message_judged_ahead_is_judged_once() -> None:
+def test_a_message_checked_ahead_is_checked_once() -> None:
     checks, one, dead = Checks(), message(b"one"), message(b"dead")
-    with checks.judge.judging_ahead([one, dead]):
+    with checks.checker.checking_ahead([one, dead]):
         pass
-    assert checks.judge.judge(dead) == (DeadLetterMessage("no event"), None)
-    assert checks.judge.judge(one)[1] is None
+    assert checks.checker.check(dead) == (DeadLetterMessage("no event"), None)
+    assert checks.checker.check(one)[1] is None
     assert checks.validated == [b"one", b"dead"]
-    checks.judge.judge(one)
+    checks.checker.check(one)
     assert checks.validated == [b"one", b"dead", b"one"]
 
 
 def test_another_message_with_the_same_packet_identifier_is_another() -> None:
     checks = Checks()
-    with checks.judge.judging_ahead([message(b"one")]):
+    with checks.checker.checking_ahead([message(b"one")]):
         pass
-    checks.judge.judge(message(b"one"))
+    checks.checker.check(message(b"one"))
     assert checks.validated == [b"one", b"one"]
 
 
 def test_a_key_that_was_revoked_since_is_seen() -> None:
     checks, one = Checks(), message(b"one")
-    with checks.judge.judging_ahead([one]):
+    with checks.checker.checking_ahead([one]):
         pass
     checks.now, checks.distrust = 1.5, FORGED
-    assert checks.judge.judge(one)[1] == FORGED
+    assert checks.checker.check(one)[1] == FORGED
 
 
-def test_after_an_error_all_is_judged_again() -> None:
+def test_after_an_error_all_is_checked_again() -> None:
     checks, one = Checks(), message(b"one")
-    with pytest.raises(OSError, match="away"), checks.judge.judging_ahead([one]):
+    with pytest.raises(OSError, match="away"), checks.checker.checking_ahead([one]):
         raise OSError("away")
     checks.distrust = FORGED
-    assert checks.judge.judge(one)[1] == FORGED
+    assert checks.checker.check(one)[1] == FORGED
