@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import Mqtt
+from edge.agent.delivery import Delivery
+from edge.config import Deliver, Settings
+from edge.keep import device_key
+from edge.keep.journal_thread import JournalThread
+from inventory.repository import Store
+from inventory.site.expected import enter_in_outbox
 from tests.bench.clusters import BROKERS
 from tests.counting.node_kills import Staged, killed, table
+from tests.integration.test_expected import LINE, TRAILER
 from tests.servers.cluster import PASSWORD, USER, Cluster
+from tests.servers.inventory import RunningInventory
 from tests.servers.nats import Nats
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.rabbitmq import RabbitMQ
 from tests.tiers import TIER, Tier, sized
+from tests.waiting import until, while_running
 
 STAGED = sized(
     test=Staged(devices=30, rate=6, seconds=25, most=2),
@@ -59,6 +71,28 @@ def test_what_is_retained_reaches_who_comes_later(cluster: Cluster) -> None:
     everywhere = not isinstance(cluster, RabbitMQ)
     for (node, asked_for), said in found.items():
         assert bool(said) == (everywhere or (node == 1 and asked_for == topic)), (node, asked_for)
+
+
+def test_a_new_device_at_another_node_is_given_its_list_by_the_inventory(tmp_path: Path, cluster: Cluster) -> None:
+    office = device_key.load_or_create(tmp_path)
+    (tmp_path / "office.pem").write_bytes(office.public.pem)
+    link = {"username": USER, "password": PASSWORD, "insecure": "true"}
+    told = {f"DOCKVOICE_INVENTORY_MQTT__{name.upper()}": value for name, value in link.items()}
+    directory = tmp_path / "inventory"
+    with (
+        RunningInventory(cluster.ports[0], directory, environment=told),
+        closing(Store.open(f"sqlite:///{directory / 'inventory.db'}", create=False)) as store,
+        JournalThread(tmp_path / "state") as desk,
+    ):
+        lists = store.lists.replace("hall", {TRAILER: [LINE]})
+        with store.transaction() as transaction:
+            enter_in_outbox(transaction, "dockvoice", lists, office, datetime.now(UTC), held=timedelta())
+        until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")
+        mqtt = Mqtt.model_validate({"host": "127.0.0.1", "port": cluster.ports[1], **link})
+        deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=mqtt)
+        device = Delivery(Settings(site="hall", device="dock-1", deliver=deliver), desk, lambda _: None)
+        given = lambda: device.expected.current().lines_at(TRAILER) == (LINE,)  # noqa: E731
+        while_running(device.run(), lambda: until(given, "not given"))
 
 
 def test_mqtt_5_is_refused(cluster: Cluster) -> None:
