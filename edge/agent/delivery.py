@@ -234,6 +234,8 @@ class Delivery:
             "the broker takes events, but no receipts come: is the inventory running, and do the broker's access rules "
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
         )
+        lists = [*self.expected.inbox.topics, *self.roster.inbox.topics, *self.catalogue.inbox.topics]
+        come_again = [self._topics.receipts, events.Topics.consumer(settings.deliver.prefix), *lists]
         self._session = session(
             _broker_settings(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
@@ -245,11 +247,10 @@ class Delivery:
             ],
             wishes=[
                 events.Topics.consumer(settings.deliver.prefix),
-                *self.expected.inbox.topics,
-                *self.roster.inbox.topics,
+                *lists,
                 *self._clips.topics,
-                *self.catalogue.inbox.topics,
             ],
+            unkept=come_again if settings.deliver.receipt_qos == 0 else (),
             will=Will(self._topics.status, self._status.encode("offline")),
             manual_ack=True,
         )

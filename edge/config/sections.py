@@ -318,6 +318,9 @@ class Deliver(Section):
         20, ge=1, le=3600, description="sent, not settled for so long: sent again, seconds"
     )
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
+    receipt_qos: int = Field(
+        1, ge=0, le=1, description="of the subscriptions to receipts and lists; 0: not kept for an absent device"
+    )
     control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     decisions_key: Place | None = Field(
         None, description="public key (PEM) of who decides, announces and names operators for a site; unset: nobody"

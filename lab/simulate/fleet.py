@@ -183,6 +183,7 @@ class Fleet:
             station,
             client_id=f"dockvoice-{topics.site}-{topics.device}",
             topics=(topics.receipts, Topics.consumer(topics.prefix)),
+            qos=self.wanted.deliver.receipt_qos,
             will=Will(topics.status, device.status(online=False)),
             tls=self._tls,
         )

@@ -56,11 +56,13 @@ class MqttLink:
         *,
         client_id: str,
         topics: tuple[str, ...],
+        qos: int = 1,
         will: Will,
         tls: ssl.SSLContext | None,
     ) -> None:
         self._listener = listener
         self._topics = topics
+        self._qos = qos
         self._tags: dict[int, str] = {}
         self._receive_maximum = 0
         self._present = False
@@ -193,7 +195,7 @@ class MqttLink:
         self._client.drop_out_messages()
         self._receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._present, self._refusal = flags.session_present, None
-        self._client.subscribe([(topic, 1) for topic in self._topics])
+        self._client.subscribe([(topic, self._qos) for topic in self._topics])
 
     def _on_subscribe(
         self, _client: object, _userdata: object, _mid: int, reasons: list[Any], _properties: object

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -106,7 +106,7 @@ class _Attempt:
 
 
 class Session:
-    """A persistent MQTT session with QoS 1 throughout; MQTT 5, or 3.1.1 where the broker does not support it.
+    """A persistent MQTT session with QoS 1, where not told otherwise; MQTT 5, or 3.1.1 where the broker lacks it.
 
     `receive` is called on paho's network thread, or by `publish`, and must not wait for another thread that publishes.
     When it raises, the connection is cut without DISCONNECT (so that the last will is published), the message does not
@@ -121,14 +121,16 @@ class Session:
         receive: Callable[[SessionEvent], None],
         subscriptions: Sequence[str] = (),
         wishes: Sequence[str] = (),
+        unkept: Collection[str] = (),
         will: Will | None = None,
         manual_ack: bool = False,
         at_once: int | None = None,
     ) -> None:
         """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
 
-        `wishes` are optional subscriptions, skipped where the broker forbids them. `at_once` is the receive maximum of
-        this client (MQTT 5); None leaves it to the broker.
+        `wishes` are optional subscriptions, skipped where the broker forbids them. Those of both that are `unkept` have
+        QoS 0: the broker keeps nothing of them for an absent client. `at_once` is the receive maximum of this client
+        (MQTT 5); None leaves it to the broker.
         """
         refuse_impossible_host(settings)
         refuse_exposed_link(settings)
@@ -138,6 +140,7 @@ class Session:
         self._receive = receive
         self._subscriptions = tuple(subscriptions)
         self._wishes = tuple(wishes)
+        self._unkept = frozenset(unkept)
         self._will = will
         self._manual_ack = manual_ack
         self._at_once = at_once
@@ -304,7 +307,7 @@ class Session:
         self._try.welcome = SessionConnected(self._version.now.value, limit, flags.session_present)
         self._try.heard_at = time.monotonic()
         if wanted := self._subscriptions + self._wishes:
-            client.subscribe([(topic, 1) for topic in wanted])
+            client.subscribe([(topic, 0 if topic in self._unkept else 1) for topic in wanted])
         else:
             self._report_connected_and_deliver_held(client)
 

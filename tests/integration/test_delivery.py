@@ -109,9 +109,10 @@ def delivery(
     broker: Mosquitto,
     settle: SettleBy = SettleBy.RECEIPT,
     publish: Callable[[DeliveryEvent], None] = lambda _: None,
+    receipt_qos: int = 1,
 ) -> Delivery:
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
-    deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, mqtt=mqtt)
+    deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, receipt_qos=receipt_qos, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
     return Delivery(settings, desk, publish)
 
@@ -161,6 +162,31 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
     delivering(delivery(desk, broker), meanwhile)
     assert set(far_end.entries) == {row.body}
     assert desk.run(lambda journal: journal.queries.counts()).duplicate == 1
+
+
+@pytest.mark.parametrize("receipt_qos", [0, 1])
+def test_a_receipt_for_an_absent_device_is_kept_or_asked_for_again(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, receipt_qos: int
+) -> None:
+    row = committed(desk)
+
+    async def until_sent() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(delivery(desk, broker, receipt_qos=receipt_qos).run())
+            await asyncio.to_thread(far_end.wait_for_entries, 1)
+            running.cancel()
+
+    asyncio.run(until_sent())
+    far_end.entries.clear()
+    far_end.say(answer(row))
+
+    def answer_again() -> None:
+        if receipt_qos == 0:
+            far_end.wait_for_entries(1)
+            far_end.say(answer(row))
+
+    delivering(delivery(desk, broker, receipt_qos=receipt_qos), answer_again)
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_does_no_harm(

@@ -76,7 +76,11 @@ class Sessions:
         self, port: int, name: str = "device", *, receive: Callable[[SessionEvent], None] | None = None, **options: Any
     ) -> tuple[Session, Owner]:
         owner = Owner()
-        kept = {key: options.pop(key) for key in ("subscriptions", "will", "manual_ack", "at_once") if key in options}
+        kept = {
+            key: options.pop(key)
+            for key in ("subscriptions", "unkept", "will", "manual_ack", "at_once")
+            if key in options
+        }
         settings = Mqtt(**{"host": "127.0.0.1", "port": port, "keepalive_s": 5, "reconnect_maximum_s": 1, **options})
         session = Session(settings, client_id=name, receive=receive or owner, **kept)
         self.opened.append(session)
@@ -245,6 +249,29 @@ def test_a_message_comes_again_until_it_is_acknowledged(broker: Mosquitto, conne
     assert again.payload == b"first"
     payloads = [delivered.payload for delivered in owner.all(MessageReceived)]
     assert payloads == [b"first", b"first", b"first", b"second", b"second"]
+
+
+@BOTH
+def test_of_some_subscriptions_the_broker_keeps_nothing_for_who_is_absent(
+    broker: Mosquitto, connect: Sessions, version: str
+) -> None:
+    topics: dict[str, Any] = {"subscriptions": ["kept", "unkept"], "unkept": ["unkept"]}
+    absent, before = connect(broker.port, "reader", version=version, **topics)
+    before.next(SessionConnected)
+    absent.stop()
+    session, sender = connect(broker.port, version=version)
+    sender.next(SessionConnected)
+    for number, topic in enumerate(("unkept", "kept"), 1):
+        assert session.publish(topic, b"while absent", tag=topic)
+        sender.next(PubackReceived, number)
+    _, after = connect(broker.port, "reader", version=version, **topics)
+    after.next(SessionConnected)
+    session.publish("unkept", b"now", tag="now")
+    after.next(MessageReceived, 2)
+    assert [(one.topic, one.payload) for one in after.all(MessageReceived)] == [
+        ("kept", b"while absent"),
+        ("unkept", b"now"),
+    ]
 
 
 def restart(broker: Mosquitto) -> None:
