@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from tests.counting.killing import Killing
 from tests.counting.ledger import FIRST_MS, Fleet, Wire, compare, doubled
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
@@ -75,7 +73,8 @@ def counted(
         ]
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
-        with Killing(running, random.Random(seed), kill_s, most_kills) as killing:
+        kill = partial(kill_at_random, running, random.Random(seed), kill_s)
+        with Killing(kill, kill_s, most_kills) as killing:
             ahead = 2 * (devices * ON_THE_WAY + within)
             wire.settle(ledger, copies, patience_s, ahead=ahead, going_on=killing.check)
         seconds = time.monotonic() - began
@@ -88,40 +87,11 @@ def shares(name: str, keys: Path) -> dict[str, str]:
     return {f"DOCKVOICE_INVENTORY_{key}": value for key, value in (told | {"TRUST_FIRST_USE": "false"}).items()}
 
 
-class Killing:
-    """Kills one of them at random each time, and starts it again, as systemd does."""
-
-    def __init__(
-        self, running: Sequence[RunningInventory], chance: random.Random, every_s: float, most: int | None = None
-    ) -> None:
-        self.kills = 0
-        self._running = running
-        self._chance = chance
-        self._every_s = every_s
-        self._most = most
-        self._over = threading.Event()
-        self._work = ThreadPoolExecutor(1)
-
-    def __enter__(self) -> Self:
-        self._killed = self._work.submit(self._kill)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._work.shutdown()
-        if fault is None:
-            self._killed.result()
-
-    def check(self) -> None:
-        """Raise what has ended the killing: one of them may be dead for good."""
-        if self._killed.done():
-            self._killed.result()
-
-    def _kill(self) -> None:
-        while (self._most is None or self.kills < self._most) and not self._over.wait(self._every_s):
-            victim = self._chance.choice(self._running)
-            victim.kill()
-            self.kills += 1
-            victim.start(wait=False)
-            while not victim.comes_up(COMES_UP_S):  # on a busy machine it may give up waiting for the broker
-                victim.start(wait=False)
+def kill_at_random(running: Sequence[RunningInventory], chance: random.Random, every_s: float) -> float:
+    """Kill one of them, start it again, and wait until it is back at work; the next is due after `every_s`."""
+    victim = chance.choice(running)
+    victim.kill()
+    victim.start(wait=False)
+    while not victim.comes_up(COMES_UP_S):  # on a busy machine it may give up waiting for the broker
+        victim.start(wait=False)
+    return every_s

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain, pairwise, zip_longest
 from pathlib import Path
 from statistics import mean
-from types import TracebackType
-from typing import Self
 
 from pydantic import SecretStr
 
@@ -26,6 +22,7 @@ from lab.simulate.device import CorrectionShares
 from lab.simulate.figures import Durations, LoadResult
 from lab.simulate.fleet import Fleet, Progress, _ConnectedDevice
 from lab.simulate.wanted import RunParameters
+from tests.counting.killing import Killing
 from tests.servers.cluster import NODES, PASSWORD, USER, Cluster
 from tests.servers.inventory import RunningInventory
 from tests.waiting import until
@@ -40,6 +37,9 @@ HABITS = CorrectionShares(0.04, 0.01)
 """What `dockvoice simulate` takes."""
 
 SITE, RUN = "simulated", "kills"
+
+RECONNECT_S = 1.0
+"""As docs/scale.md advises for a broker of three nodes: no device waits longer for its next try to connect."""
 
 STORM = 50.0
 """Connections begun a second: a new session on three nodes takes each of them some milliseconds of a processor."""
@@ -117,47 +117,24 @@ class WatchedFleet(Fleet):
         super().note_disconnected(station, why)
 
 
-class Killing:
-    """Kills the nodes in turn while devices talk, and starts each again at once, as systemd does."""
+class NodesInTurn:
+    """Kills the nodes in turn, and starts each again at once."""
 
-    def __init__(self, cluster: Cluster, staged: Staged) -> None:
+    def __init__(self, cluster: Cluster, every_s: float) -> None:
         self.kills: list[Kill] = []
         self._cluster = cluster
-        self._staged = staged
-        self._begun, self._over = threading.Event(), threading.Event()
-        self._work = ThreadPoolExecutor(1)
+        self._every_s = every_s
 
-    def __enter__(self) -> Self:
-        self._killed = self._work.submit(self._kill)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._begun.set()
-        self._work.shutdown()
-        if fault is None:
-            self._killed.result()
-
-    def follow(self, moment: Progress) -> None:
-        """Begin when devices talk, end when they have said all."""
-        if moment.phase == "talking":
-            self._begun.set()
-        elif self._begun.is_set():
-            self._over.set()
-
-    def _kill(self) -> None:
-        self._begun.wait()
-        due = time.monotonic() + self._staged.every_s / 2
-        while len(self.kills) != self._staged.most and not self._over.wait(max(0.0, due - time.monotonic())):
-            node = len(self.kills) % NODES + 1
-            at = time.monotonic()
-            due = at + self._staged.every_s
-            self._cluster.kill(node)
-            self._cluster.start(node)
-            until(partial(self._cluster.serves, node), self._cluster.logs, BACK_IN_S)
-            back = time.monotonic()
-            due = max(due, back + SEEN_S)
-            self.kills.append(Kill(node, at, back - at))
+    def kill_next(self) -> float:
+        """Kill the next one and wait until it takes clients; seconds until the kill after it is due."""
+        node = len(self.kills) % NODES + 1
+        at = time.monotonic()
+        self._cluster.kill(node)
+        self._cluster.start(node)
+        until(partial(self._cluster.serves, node), self._cluster.logs, BACK_IN_S)
+        back_s = time.monotonic() - at
+        self.kills.append(Kill(node, at, back_s))
+        return max(self._every_s - back_s, SEEN_S)
 
 
 def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Killed:
@@ -166,12 +143,20 @@ def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Kille
     told = {
         "KEYS_DIRECTORY": str(keys), "TRUST_FIRST_USE": "false",
         "MQTT__USERNAME": USER, "MQTT__PASSWORD": PASSWORD, "MQTT__INSECURE": "true",
+        "MQTT__RECONNECT_MAXIMUM_S": str(RECONNECT_S),
     }  # fmt: skip
     environment = {f"DOCKVOICE_INVENTORY_{name}": value for name, value in told.items()}
-    mqtt = Mqtt(host="127.0.0.1", port=cluster.port, username=USER, password=SecretStr(PASSWORD), insecure=True)
+    mqtt = Mqtt(
+        host="127.0.0.1",
+        port=cluster.port,
+        username=USER,
+        password=SecretStr(PASSWORD),
+        insecure=True,
+        reconnect_maximum_s=RECONNECT_S,
+    )
     wanted = RunParameters(
         devices=staged.devices,
-        deliver=Deliver(mqtt=mqtt),
+        deliver=Deliver(mqtt=mqtt, receipt_qos=cluster.receipt_qos),
         site=SITE,
         run=RUN,
         rate=staged.rate,
@@ -183,13 +168,18 @@ def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Kille
         patience_s=PATIENCE_S,
     )
     with RunningInventory(cluster.port, directory / "inventory", url, environment=environment) as inventory:
-        killing = Killing(cluster, staged)
-        fleet = WatchedFleet(wanted, {"balancer": cluster.balancer, "inventory": inventory.pid}, killing.follow)
+        nodes = NodesInTurn(cluster, staged.every_s)
+        killing = Killing(nodes.kill_next, staged.every_s / 2, staged.most, waits=True)
+
+        def follow(moment: Progress) -> None:
+            (killing.begin if moment.phase == "talking" else killing.end)()
+
+        fleet = WatchedFleet(wanted, {"balancer": cluster.balancer, "inventory": inventory.pid}, follow)
         write_public_keys(keys, ((SITE, one.device.name, one.device.signer) for one in fleet.stations))
         with killing:
             result = asyncio.run(fleet.run())
     compared = compare_with_table(url, SITE, RUN, fleet.expected_rows())
-    return Killed(replace(result, database=compared), killing.kills, waits(fleet, killing.kills))
+    return Killed(replace(result, database=compared), nodes.kills, waits(fleet, nodes.kills))
 
 
 def waits(fleet: WatchedFleet, kills: Sequence[Kill]) -> Waits:

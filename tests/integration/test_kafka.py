@@ -8,14 +8,16 @@ from __future__ import annotations
 import random
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.counting.bridge import Bridge
-from tests.counting.consumers import BROKER, Killing
+from tests.counting.consumers import BROKER, kill_at_random
 from tests.counting.group import APPLIED, PARTITIONS, SESSION_S, TOPIC, group_member
+from tests.counting.killing import Killing
 from tests.counting.ledger import SITE, Fleet, Wire, compare, doubled
 from tests.servers.inventory import RunningInventory
 from tests.servers.kafka import Kafka
@@ -66,7 +68,8 @@ def test_a_group_that_is_killed_applies_each_event_once_and_a_replay_changes_not
         ]
         wire = held.enter_context(Wire(broker.port))
         began = time.monotonic()
-        with Killing(running, random.Random(STAGED["seed"]), KILL_S, STAGED["kills"]) as killing:
+        kill = partial(kill_at_random, running, random.Random(STAGED["seed"]), KILL_S)
+        with Killing(kill, KILL_S, STAGED["kills"]) as killing:
             wire.settle(ledger, copies, STAGED["patience_s"], ahead=AHEAD, going_on=killing.check)
         seconds = time.monotonic() - began
         found = compare(ledger, url)  # which holds the order of each device's events against the ledger, too

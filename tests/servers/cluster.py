@@ -35,6 +35,9 @@ ANSWERED_IN_S = 5
 class Cluster(ABC):
     """Starts all nodes and the balancer on entry, kills them on exit. Nodes have the numbers 1 to 3."""
 
+    receipt_qos = 1
+    """What devices are told (deliver.receipt_qos)."""
+
     balancing: dict[str, str]
     """What of haproxy.cfg is other for this broker."""
 
