@@ -113,10 +113,9 @@ def test_nodes_that_are_killed_lose_nothing_and_double_nothing(
     assert compared is not None
     assert (told.result.twice, compared.twice, compared.missing, compared.altered) == (0, 0, 0, 0), told.result
     assert len(told.kills) > 1
-    # After an election NATS at times delivers no more to a session, though it acknowledges what is published
-    # (nats-server issue 7664): nothing is lost then, but devices go on owing. Each election takes 4 to 9 s, and 95 % of
-    # 500 devices waited up to 35 s on two busy processors.
-    if not isinstance(cluster, Nats):
+    # After an election NATS at times delivers no more to a session with QoS 1, as the inventory's, though it takes what
+    # is published (nats-server issue 7664): nothing is lost then, but devices go on owing.
+    if not isinstance(cluster, Nats) or TIER is Tier.NIGHTLY:
         assert told.result.is_complete, told.result
-        if TIER is Tier.NIGHTLY:
-            assert told.waits.owed.as_json()["p95"] < AGAIN_S * 1000
+    if TIER is Tier.NIGHTLY:
+        assert told.waits.owed.as_json()["p95"] < AGAIN_S * 1000
