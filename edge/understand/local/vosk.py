@@ -38,6 +38,7 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
+from edge.understand.parted_digit import doubt_parted_digit
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
@@ -137,7 +138,10 @@ class VoskInterpreter(OnDeviceInterpreter):
         )
         meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
-        sure = {name: self._calibrated(field) for name, field in fields.items()}
+        sure = {
+            name: doubt_parted_digit(self._calibrated(field), words, partial(self._allows, name))
+            for name, field in fields.items()
+        }
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
