@@ -8,7 +8,7 @@ MODELS  := $(CURDIR)/$(CACHE)/models
 PYTHON  ?= python3
 # Debian packages the tests start for real, and the sound library of the microphone.
 PACKAGES := mosquitto mosquitto-clients postgresql libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils openssl systemd strace procps chromium flite \
-            pgbouncer patroni python3-etcd etcd-server rabbitmq-server nats-server haproxy
+            pgbouncer patroni python3-etcd etcd-server rabbitmq-server haproxy
 
 export DOCKVOICE_TEST_MODELS := $(MODELS)
 # Programs of this Makefile that other programs of it wait for print what they do, and not where.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
-from tests.servers.cluster import NODES, Cluster, adapted, program
+from tests.servers.cluster import NODES, Cluster, adapted
 from tests.servers.ports import held_port
 
 
@@ -17,10 +18,6 @@ class Nats(Cluster):
 
     def prepare(self, held: ExitStack) -> None:
         """Take three more ports a node (NATS itself, haproxy's question, the other nodes) and write the settings."""
-        version = subprocess.run(
-            [program("nats-server"), "--version"], capture_output=True, text=True, check=True
-        ).stdout
-        newer = {"# js_api_timeout": "js_api_timeout"} if "v2.9." not in version else {}
         plain, health, routes = ([held.enter_context(held_port()) for _ in range(NODES)] for _ in range(3))
         usual = "    default-server check inter 1s fall 3 rise 1 on-marked-down shutdown-sessions\n"
         self.balancing = {
@@ -42,8 +39,8 @@ class Nats(Cluster):
             self.balancing |= {
                 f" broker-{number}:1883": f" 127.0.0.1:{self.ports[number - 1]} port {health[number - 1]}"
             }
-            (self.directory / f"node-{number}.conf").write_text(adapted("nats.conf", here | others | newer))
+            (self.directory / f"node-{number}.conf").write_text(adapted("nats.conf", here | others))
 
     def command(self, number: int) -> tuple[Sequence[str], Mapping[str, str]]:
         """The server with its settings."""
-        return [program("nats-server"), "-c", str(self.directory / f"node-{number}.conf")], {}
+        return [str(Path(sys.prefix) / "bin" / "nats-server"), "-c", str(self.directory / f"node-{number}.conf")], {}
