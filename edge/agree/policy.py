@@ -35,7 +35,8 @@ class Policy:
     416 letters by other synthetic voices three wrong ones were at 0.82 to 0.84: `balanced` lies between."""
     plosive: float
     """For a B, D or G whose second candidate is another of these. Of the same 416 letters 27 such ones were recorded
-    wrong at 0.80 to 0.975, 25 of them below 0.95; `balanced` was set on half of the voices."""
+    wrong at 0.80 to 0.975, 25 of them below 0.95, where `balanced` was set. It is no cure: of 104 letters heard
+    afterwards, half of them by voices new to it, nine were recorded wrong, and one of these is asked about."""
     poor: float  # For every field in poor sound, by one of the next three.
     noisy_db: float  # Poor: a lower signal-to-noise ratio, dB.
     clipped: float  # Poor: a greater share of clipped samples.
