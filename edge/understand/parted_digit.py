@@ -18,7 +18,7 @@ _FEWEST = 4  # Digits: three make a usual identifier without the last one.
 
 _JOINED_S, _PARTED_S = 0.05, 0.08
 """The longest pause between digits that belong together, and the shortest that parts. Of 980 sentences with an
-unforeseen word five were recorded wrong, four of them with one more digit: it stood 0.09 to 0.15 s behind the digits
+unforeseen word five were recorded wrong, four of them with one more digit: it stood 0.09 to 0.18 s behind the digits
 before it, which had no pause. Of 900 right records of other sets one, by a slow speaker, has such a digit. A word that
 came as two digits ("creative" as "three eight") is still recorded."""
 
