@@ -32,6 +32,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     PathQueue,
     Place,
     Story,
+    is_slip,
     marked,
     spelt_slip,
 )
@@ -200,6 +201,8 @@ class _AnswerCheck:
         event = events[at]
         if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
             return False
+        if not answers and self._corrects_slip(events[:at], event):
+            return False
         size = len(self._tokens)
         start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
         follows = next((one for one in events[at + 1 :] if one.happens in _SAID), None)
@@ -222,6 +225,13 @@ class _AnswerCheck:
             or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
+
+    def _corrects_slip(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
+        """Whether a code corrects one of its length that it differs from in one character: it needs no label."""
+        said = next((one for one in reversed(before) if one[:2] == event[:2]), event)
+        codes = "c" in event.marks and self._fields[str(event.field)].spoken.spelt
+        old, new = str(said.value), str(event.value)
+        return codes and len(old) == len(new) and is_slip(old, new)
 
     def _are_all_cues_or_phrases(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""

@@ -572,10 +572,13 @@ def _doubtful_correction_cost(
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
     """Whether what was just withdrawn may be the end of the value before it."""
-    if len(path.events) < _PAIR or path.events[-1].happens is not Happens.SLIP:
-        return False
-    before, slip = path.events[-_PAIR:]
-    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
+    slipped = next(
+        (at for at, one in enumerate(path.events) if one.happens is Happens.SLIP and one.end == path.cue[0]), 0
+    )
+    before, slip = path.events[slipped - 1], path.events[slipped]
+    return (
+        slipped > 0 and before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
+    )
 
 
 def _may_be_said_twice(text: str) -> bool:

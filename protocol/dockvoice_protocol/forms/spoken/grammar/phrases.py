@@ -499,6 +499,9 @@ class SmallWords:
         goes_on = match.end < self._spans.size and self._tokens[match.end].pause < weights.STOP
         if match.value == "tags" and goes_on and tuple(self._words[at : match.end]) in self._language.cues:
             return  # "Me equivoco, palé 743": only at the end does it ask.
+        contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
+        if contrasts and path.story.said and match.end > at + 1:
+            return  # Behind a value "non è" denies the next one.
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
