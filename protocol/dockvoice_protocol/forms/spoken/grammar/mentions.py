@@ -140,9 +140,12 @@ class Speller:
         )
 
     def _leads_to_count(self, at: int) -> bool:
-        """Whether a letter is a word by itself, right before a count with its unit: French "a dix-huit pièces"."""
+        """Whether a letter is a word, or begins a link, before a count with its unit: French "a dix-huit pièces"."""
         word = self._words[at]
         said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
+        links = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
+        if said and any(end > at + 1 and self._begins_count(end) for end in links):
+            return True  # Spanish "muelle 20 y además doce rotas".
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
         return small and (self._begins_count(at + 1) or bool(self._spans.signed(at + 1)))
 

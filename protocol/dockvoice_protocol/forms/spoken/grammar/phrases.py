@@ -40,6 +40,11 @@ class _Links:
         asks = any(one.role is Role.QUESTION for one in self._spans.matches[at])
         return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
 
+    def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
+        contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
+        return contrasts and bool(path.story.said) and match.end > at + 1
+
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
         if (
@@ -489,7 +494,7 @@ class SmallWords:
     def _step_over_question(self, path: Path, match: Match, at: int) -> None:
         """Step over the beginning of a question; behind a short pause it is less certain."""
         pause, started = self._tokens[at].pause, path.state is not Place.START
-        if not pause and started and at > 0:
+        if (not pause and started and at > 0) or self._links.denies_next_value(path, match, at):
             return
         begins = not started or pause >= weights.STOP
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
@@ -499,9 +504,8 @@ class SmallWords:
         goes_on = match.end < self._spans.size and self._tokens[match.end].pause < weights.STOP
         if match.value == "tags" and goes_on and tuple(self._words[at : match.end]) in self._language.cues:
             return  # "Me equivoco, palé 743": only at the end does it ask.
-        contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
-        if contrasts and path.story.said and match.end > at + 1:
-            return  # Behind a value "non è" denies the next one.
+        if self._links.denies_next_value(path, match, at):
+            return
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
