@@ -440,8 +440,7 @@ class SmallWords:
         """Step over a verb before a value that takes the place of another one, or gives it up."""
         if path.events and tuple(self._words[at : match.end]) not in self._language.cues:
             opened = self._queue.with_label_closed(path)
-            state = Place.BETWEEN if opened.state is Place.SAID else opened.state
-            self._queue.continue_at(opened, match.end, weights.CUE, state=state, cue=(at, match.end))
+            self._queue.continue_at(opened, match.end, weights.CUE, **opened.between)
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
