@@ -19,7 +19,7 @@ SAYINGS: dict[str, list[dict[str, Any]]] = {
     for name in ("blind", "blind_free", "blind_traps", "blind_dictation", "blind_chatty")
 }
 """`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate.
-`blind_chatty`: 400 in each of five languages, half of them records, with the talk that goes on around one.
+`blind_chatty`: 800 in each of five languages, half of them records, with the talk that goes on around one.
 `blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
 `blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
 KEYS = ("text", "language", "form", "asked", "held")
@@ -36,6 +36,7 @@ CONTESTED = {
     "Palette 8230, 19 Kartons, ist für Rampe M gebucht.": "to say where a pallet goes is to book it",
     "Il pallet 8230, 19 cartoni, è destinato alla banchina M.": "to say where a pallet goes is to book it",
     "Carica il pallet 2281 sul rimorchio 5510.": "it is an order to somebody, or what is done",
+    "Scaricate il bancale 80213 dal rimorchio 55120, porta 7!": "it is an order to somebody, or what is done",
     "Setz die Palette 60029 bitte auf B-11-02.": "it is an order to somebody, or what is done",
     "I've got pallet 2240 on the forks, nineteen cases, heading for dock G.": "who says that he does it is doing it",
 }
