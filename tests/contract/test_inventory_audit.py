@@ -33,6 +33,7 @@ from inventory.store.tables import (
     entries,
     events,
     flags,
+    kafka_outbox,
     metadata,
     outbox,
     pallets,
@@ -374,6 +375,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     held_row(store)
     attack(store, posted)
     attack(store, lambda transaction: transaction.execute(insert(dossiers_looked).values(what="visits", arrival=1)))
+    attack(store, lambda transaction: transaction.execute(insert(kafka_outbox).values(event_id=identity(1, 2))))
     for table in metadata.sorted_tables:
         where = chosen.get(table.name, true())
         with store.engine.begin() as transaction:
