@@ -231,6 +231,8 @@ class _AnswerCheck:
         said = next((one for one in reversed(before) if one[:2] == event[:2]), event)
         codes = "c" in event.marks and self._fields[str(event.field)].spoken.spelt
         old, new = str(said.value), str(event.value)
+        if before and before[-1].happens is Happens.SLIP and before[-1].start == said.end:
+            old += spelt_slip(before[-1], [token.text for token in self._tokens])
         return codes and len(old) == len(new) and is_slip(old, new)
 
     def _are_all_cues_or_phrases(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:

@@ -575,13 +575,11 @@ def _doubtful_correction_cost(
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
     """Whether what was just withdrawn may be the end of the value before it."""
-    slipped = next(
-        (at for at, one in enumerate(path.events) if one.happens is Happens.SLIP and one.end == path.cue[0]), 0
-    )
-    before, slip = path.events[slipped - 1], path.events[slipped]
-    return (
-        slipped > 0 and before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
-    )
+    slips = (at for at, one in enumerate(path.events) if one.happens is Happens.SLIP and one.end == path.cue[0])
+    if not (at := next(slips, 0)):
+        return False
+    before, slip = path.events[at - 1 : at + 1]
+    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
 
 
 def _may_be_said_twice(text: str) -> bool:

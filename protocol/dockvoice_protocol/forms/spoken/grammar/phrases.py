@@ -42,8 +42,10 @@ class _Links:
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
+        if not path.story.said or not at + 1 < match.end < self._spans.size:
+            return False
         contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
-        return contrasts and bool(path.story.said) and match.end > at + 1
+        return contrasts and self._leads_to_value(match.end)
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
