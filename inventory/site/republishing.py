@@ -42,7 +42,7 @@ class _Published:
 
 
 class RepublishingStatuses:
-    """Stores devices' statuses, and enters in the outbox what they lack. Each method is one transaction."""
+    """Stores devices' statuses, and enters in the outbox what they lack, for each site in a transaction of its own."""
 
     def __init__(self, statuses: Statuses, engine: Engine, prefix: str, now: Callable[[], datetime]) -> None:
         self._statuses = statuses

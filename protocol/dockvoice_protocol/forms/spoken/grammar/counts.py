@@ -118,9 +118,10 @@ class _Sums:
                 continue
             if value in _totals_of(parts) and self._is_total(begin, at, end):
                 return at, end
-            # Digits of an identifier are no parts: "six six four one is right, makes seventeen".
             straight_on = end < len(self._tokens) and not self._tokens[end].pause
-            gap = range(end + straight_on, min(end + _BETWEEN_PARTS + 1, len(self._tokens)))
+            if straight_on and self._numbers.begins(end):
+                continue  # Words of one number are no parts, nor digits of an identifier: "six six four one".
+            gap = range(end, min(end + _BETWEEN_PARTS + 1, len(self._tokens)))
             for start in gap:
                 if self._numbers.begins(start) and (found := self._total_of(start, end, (*parts, value))) is not None:
                     return found
