@@ -40,7 +40,6 @@ SMALL: Mapping[Role, str] = {
     Role.CHOICE: "between two values",
     Role.OTHER_UNIT: "unit that the form does not have",
     Role.DEED: "what is done to the next thing",
-    Role.CHANGES: "before a value and what it replaces",
     Role.SETS: "says what is right of a thing",
     Role.SETS_AGAIN: "says what is right of a thing",
     Role.SETS_CHANGED: "says what a thing is to be",
@@ -69,6 +68,7 @@ HAPPENS: Mapping[Happens, str] = {
     Happens.TOTAL: "may say all there is",
     Happens.GOAL: "where it goes on to: not taken",
     Happens.ASIDE: "remark",
+    Happens.RESTATEMENT: "says a value again, to correct it",
     Happens.NAY: "may deny all of it",
 }
 

@@ -147,9 +147,9 @@ class Language:
         """Phrases of each command by name; the first is the one that is displayed."""
         return {name: self._phrases(said) for name, said in self.table["commands"].items()}
 
-    def command_phrases(self, name: str) -> PhraseList:
-        """The phrases of a command."""
-        return PhraseList(map(self._classes.parse, self.table["commands"][name]))
+    def phrase_list(self, table: str, name: str) -> PhraseList:
+        """The phrases of a command, or of another list of one of the language's tables; none where it is missing."""
+        return PhraseList(map(self._classes.parse, self.table.get(table, {}).get(name, ())))
 
     def _phrases(self, patterns: Sequence[str]) -> tuple[Phrase, ...]:
         return tuple(PhraseList(map(self._classes.parse, patterns)))

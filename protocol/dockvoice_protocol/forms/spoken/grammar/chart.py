@@ -37,6 +37,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
+from dockvoice_protocol.forms.spoken.grammar.restatements import Restatements
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
@@ -380,8 +381,6 @@ class _ExplanationCheck:
         announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
         if behind is not None and behind.field not in {one.field for one in before} | self._held:
             announced -= {Role.CHOICE}  # Of what was said before: "twelve cases, or dock B".
-        if behind is not None and self._is_changed(naming, behind):
-            announced |= {Role.CHANGES}
         gap = _Gap(
             begin,
             end,
@@ -402,12 +401,6 @@ class _ExplanationCheck:
             words = [at for at in range(begin, clause) if at not in harmless]
             return tuple(sorted({*left, *words}))
         return left
-
-    def _is_changed(self, naming: Iterable[ExplanationEvent], one: ExplanationEvent) -> bool:
-        """Whether a value stands beside the one that it replaces: "put B instead of A", "replace A with B"."""
-        further = next((other for other in naming if other.start > one.start and other.field == one.field), one)
-        changed = self._words_between(*further.cue) in self._spans.language.words["sets_changed"]
-        return "n" in further.marks or ("c" in further.marks and changed)
 
     def _fewest_unexplained(self, gap: _Gap) -> tuple[int, ...]:
         """The fewest tokens that are left over by phrases in their places."""
@@ -576,6 +569,15 @@ def explanations(
         correcting: Whether the whole utterance corrects it, with or without a cue.
     """
     growth = _Growth(spans, asked, held or {}, correcting=correcting)
+    found = _cheapest(growth)
+    restated = bool(found) and any(event.happens is Happens.RESTATEMENT for event in found[0].events)
+    if growth.may_restate and not restated:  # Words of a sentence with slots mean nothing special without the rest.
+        found = _cheapest(_Growth(spans, asked, held or {}, correcting=correcting, restates=False))
+    return found
+
+
+def _cheapest(growth: _Growth) -> list[Path]:
+    """The explanations that are rivals of the cheapest."""
     budget = weights.BUDGET
     while not (found := growth.explanations_within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
         budget += weights.RAISE
@@ -587,7 +589,16 @@ def explanations(
 class _Growth:
     """Grows the explanations of one utterance."""
 
-    def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
+    def __init__(
+        self,
+        spans: Spans,
+        asked: str | None,
+        held: Mapping[str, FieldValue],
+        *,
+        correcting: bool,
+        restates: bool = True,
+    ) -> None:
+        """`restates`: whether it may have sentences with slots."""
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
         self._remarks = Remarks(spans)
@@ -597,6 +608,8 @@ class _Growth:
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
+        self._restatements = Restatements(spans, self._queue, allowed=restates)
+        self.may_restate = self._restatements.are_possible
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
@@ -640,6 +653,9 @@ class _Growth:
             return
         if self._tokens[at].inner:
             return
+        if (others := self._restatements.step_over_words(path, at)) is None:
+            return
+        path = others
         self._phrases.step_over_phrases(path, at)
         if path.state is Place.LABELLED:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
@@ -651,7 +667,7 @@ class _Growth:
 
     def _complete(self, path: Path) -> Path | None:
         """The path as a complete explanation; None where it ends inside a value."""
-        if path.spelling is not None:
+        if path.spelling is not None or not self._restatements.are_whole(path.events):
             return None
         if path.state is Place.LABELLED:
             if self._spans.is_rest_bare_value(str(path.field), path.since):

@@ -382,6 +382,7 @@ class CountMentions:
         self._numbers = spans.numbers
         self._queue = queue
         self._mentions = mentions
+        self._spans = spans
         self._form = spans.form
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
@@ -395,6 +396,8 @@ class CountMentions:
         cost = count.cost + self._digitwise_cost(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
+        if straight_on and self._begins_with_end_of_code(path, at, count):
+            dearer += weights.OTHER
         dearer += weights.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
         if straight_on:
             cost += weights.LINK
@@ -402,6 +405,12 @@ class CountMentions:
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_companion_events(path, count, at, marks).dearer(dearer)
         self._mentions.add(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+
+    def _begins_with_end_of_code(self, path: Path, at: int, count: _UnitCount) -> bool:
+        """Whether a range with a sign begins with a digit that ends a code: Spanish "H 1 2 3 0 a menos dos grados"."""
+        signed = any(self._spans.signed(begin) for begin in range(at + 1, count.end))
+        ranges = len(count.values) > 1 and signed and self._numbers.is_digit(at)
+        return ranges and self._mentions.is_behind_spelt(path)
 
     def _belongs_to_label_before(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""

@@ -47,7 +47,6 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
-    CHANGES = auto()  # Before a new value and the old one: "put dock B instead of dock A".
     SETS = auto()  # Between a recorded thing and its corrected value: "was actually".
     SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
     SETS_CHANGED = auto()  # Between the object of a change and its new value: "to".
@@ -100,7 +99,6 @@ _ROLES = {
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
     "other_units": Role.OTHER_UNIT,
-    "changes": Role.CHANGES,
     "sets": Role.SETS,
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
@@ -494,7 +492,7 @@ def _language_phrases(language: Language) -> State[tuple[_Use, bool]]:
         (said, (_Use(Role.QUESTION if mood == "questions" else Role.MOOD, value=mood), True))
         for mood, said in language.moods.items()
     )
-    taken_back = ((language.command_phrases(name), (_Use(Role.TAKEN_BACK), True)) for name in _TAKING_BACK)
+    taken_back = ((language.phrase_list("commands", name), (_Use(Role.TAKEN_BACK), True)) for name in _TAKING_BACK)
     return automaton((*words, *moods, *taken_back))
 
 

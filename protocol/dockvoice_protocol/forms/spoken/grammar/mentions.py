@@ -565,12 +565,21 @@ def _doubtful_correction_cost(
     if before is None:
         return 0.0
     cost = 0.0
+    if "e" in marks and path.last is not None and _is_slip_of(path.last, value):
+        cost += weights.OTHER  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
         cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
     denies = tuple(spans.words[slice(*path.cue)]) in spans.language.words["nots"]
     if "c" in path.pending and denies and before.value == value:
         cost += weights.OTHER  # "No muelle C, muelle G" denies what was said, and repeats nothing.
     return cost
+
+
+def _is_slip_of(said: ExplanationEvent, value: FieldValue | None) -> bool:
+    """Whether a bare value of another field is a slip away from the code or id that was said last."""
+    old, new = str(said.value), str(value)
+    codes = said.happens is Happens.MENTION and isinstance(said.value, str)
+    return codes and len(old) == len(new) > _PAIR and is_slip(old, new)
 
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:

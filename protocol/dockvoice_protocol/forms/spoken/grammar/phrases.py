@@ -91,6 +91,13 @@ class _Links:
         links = any(one.role is Role.LINK and one.end == match.end for one in self._spans.matches[at])
         return links and bool(counts) and all(count.field != path.field for count in counts)
 
+    def says_further_count(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a hedge that opens clauses, too, adds a count to others: French "et six abîmés en plus"."""
+        counts = {name for name in path.story.said if name is not None and self._fields[name].spoken.counts}
+        own = self._spans.form.unit_field(str(path.field)) is None
+        added = path.state is Place.SAID and path.field in counts and len(counts) > 1 and own
+        return added and tuple(self._words[at : match.end]) in self._language.words["openings"]
+
     def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
         last = path.last
@@ -186,62 +193,22 @@ class _Corrections:
 
     def step_over_correction(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that corrects a named thing."""
-        if match.role is not Role.SETS_AGAIN:
-            self._step_over_first_phrase(path, match, at)
-        elif "w" in path.pending and path.cue[1] == at:
-            self._queue.continue_at(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+        begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
+        if self.sets_value(path, match, at):
+            self._queue.continue_at(
+                path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(begun, match.end)
+            )
 
-    def _step_over_first_phrase(self, path: Path, match: Match, at: int) -> None:
+    def sets_value(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a phrase says what is right of the only thing that was said: "743 was actually", "change 743 to"."""
+        if match.role is Role.SETS_AGAIN:
+            return "w" in path.pending and path.cue[1] == at
         last, changed = path.last, match.role is Role.SETS_CHANGED
-        said = path.state is Place.SAID and last is not None and last.happens is Happens.MENTION
-        if last is None or not said or (changed and not self.leads_to_new_value(path, at, match.end)):
-            return
-        if changed and path.events[0] is not last:
-            self._queue.continue_at(path, match.end, weights.CUE, state=Place.BETWEEN, pending="c", cue=(at, match.end))
-            return
-        named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
-        if named and is_correcting_phrase(self._spans, match, changed=changed):
-            self._queue.continue_at(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
-
-    def leads_to_new_value(self, path: Path, at: int, end: int) -> bool:
-        """Whether the words are between the object of a change and its new value: "change 743 to eleven".
-
-        The object is the first thing that is said, or a value said before: "pallet 743, change 743 to 744".
-        """
-        last, known = path.last, self._spans.language.words
-        if last is None or last.end != at or self._said(at, end) not in known["sets_changed"]:
+        if last is None or path.state is not Place.SAID or last.happens is not Happens.MENTION:
             return False
-        begins = (
-            begin for begin in range(last.start) if any(self._changes(one, last) for one in self._spans.matches[begin])
-        )
-        begin = next(begins, None)
-        return begin is not None and (any(one[:3] == last[:3] for one in path.events[:-1]) or begin == 0)
-
-    def _changes(self, match: Match, value: ExplanationEvent) -> bool:
-        """Whether a phrase directly before a value, but for its article, says that it is changed."""
-        between = self._said(match.end, value.start)
-        return match.role is Role.CHANGES and (
-            value.start == match.end or (bool(between) and between in self._spans.language.words["particles"])
-        )
-
-    def with_final_change(self, path: Path, match: Match, at: int) -> Path | None:
-        """The path with its last mention as a correction, where a verb behind it says so, or None.
-
-        German "Tor A in Tor B ändern", of a value said before.
-        """
-        known = self._spans.language.words
-        if path.state is not Place.SAID or self._said(at, match.end) not in known["changes"]:
-            return None
-        *before, new = path.events
-        old = next((one for one in reversed(before) if one.field == new.field), None)
-        if old is None or self._said(old.end, new.start) not in known["sets_changed"]:
-            return None
-        again = any(one[:3] == old[:3] for one in before if one is not old)
-        corrected = new._replace(marks=marked(new.marks, "c"), cue=(at, match.end))
-        return path._replace(events=(*before, corrected)) if again else None
-
-    def _said(self, at: int, end: int) -> tuple[str, ...]:
-        return tuple(self._spans.words[at:end])
+        named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
+        changes = not changed or (path.events[0] is last and path.cue[0] == 0 < path.cue[1])
+        return named and changes and is_correcting_phrase(self._spans, match, changed=changed)
 
 
 class SmallWords:
@@ -264,10 +231,11 @@ class SmallWords:
 
     def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
-        ends = [one.end for one in self._spans.matches[at] if self._corrections.leads_to_new_value(path, at, one.end)]
-        for match in self._spans.matches[at]:
-            if ends and match.role is not Role.SETS_CHANGED:
-                continue  # "Change dock A to dock B" says one thing.
+        matches = self._spans.matches[at]
+        changes = (
+            one for one in matches if one.role is Role.SETS_CHANGED and self._corrections.sets_value(path, one, at)
+        )
+        for match in tuple(changes) or matches:  # "Change 743 to eleven" says one thing.
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._with_hedged_label(path, match, at), match, at)
             elif match.role in _SETTING:
@@ -416,9 +384,6 @@ class SmallWords:
     def _step_over_cue(self, path: Path, match: Match, at: int) -> None:
         """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
-        if (changed := self._corrections.with_final_change(path, match, at)) is not None:
-            self._queue.continue_at(changed, end, weights.CUE, state=Place.BETWEEN)
-            return
         if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
             self._queue.continue_at(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
@@ -437,12 +402,6 @@ class SmallWords:
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
-
-    def _step_over_verb_of_change(self, path: Path, match: Match, at: int) -> None:
-        """Step over a verb before a value that takes the place of another one, or gives it up."""
-        if path.events and tuple(self._words[at : match.end]) not in self._language.cues:
-            opened = self._queue.with_label_closed(path)
-            self._queue.continue_at(opened, match.end, weights.CUE, **opened.between)
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
@@ -473,7 +432,9 @@ class SmallWords:
         self._queue.continue_at(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
-        if path.field is not None and not self._links.belongs_to_next_value(match, at):
+        if self._links.says_further_count(path, match, at):
+            self._queue.continue_with(path, ExplanationEvent(Happens.ASIDE, start=at, end=match.end), weights.LINK)
+        elif path.field is not None and not self._links.belongs_to_next_value(match, at):
             event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
@@ -526,7 +487,6 @@ class SmallWords:
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
         Role.DEED_DONE: _step_over_link,
-        Role.CHANGES: _step_over_verb_of_change,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,

@@ -209,6 +209,7 @@ class Spans:
             self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
         for at, found in enumerate(self.matches):
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
+            kept = _without_signs(self, at, kept)
             self.matches[at] = self._without_impossible_hedges(_without_hidden_words_of_counts(self, at, kept))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
@@ -520,6 +521,10 @@ def _begins_count(spans: Spans, at: int) -> bool:
     return any(match.role is Role.UNIT for end in ends for match in spans.matches[end])
 
 
+_LONGEST_NUMBER = 8
+"""Words of the longest temperature before its sign: "twenty seven point two five degrees"."""
+
+
 def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
@@ -527,6 +532,16 @@ def _is_count(spans: Spans, at: int) -> bool:
         if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
     return False
+
+
+def _without_signs(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases without places and hedges that are the sign of the number before them: "sixteen below"."""
+    placing = {Role.ELSEWHERE, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}
+    if all(one.role not in placing for one in found) or all(not one.spoken.measures for one in spans.form.fields):
+        return found
+    begins = range(max(0, at - _LONGEST_NUMBER), at)
+    signs = any(end == at + 1 for begin in begins for end, _, _ in spans.signed(begin))
+    return [one for one in found if one.role not in placing or one.end != at + 1] if signs else found
 
 
 def _begins_label(spans: Spans, at: int) -> bool:

@@ -1,0 +1,185 @@
+"""Whole sentences with slots for values: "I said dock B, but it's dock C", "everything from trailer 5501 is received".
+
+A language's `restatements` say a value again to correct it: they have slots for the value said before (`{old}`) and for
+the right one (`{new}`). Its `[deed_sentences]` have one for the thing that a deed is done to (`{id}`). The words around
+the slots count as such only where all of the sentence is there, where the old value is one that was said, and where the
+new one is another value of a field that was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Role
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans
+from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
+
+OLD, NEW, ID = "{old}", "{new}", "{id}"
+_MARK = {OLD: "n", NEW: "c", ID: "i"}
+"""By slot, the mark of the words before it; those of the first two are also the marks of the mention in it."""
+_NAMES = _MARK[ID]
+_ENDS = "f"
+"""The mark of words whose slot ends the sentence."""
+_LONGEST = 14
+"""Words of the longest value in a slot: a label of two words, and an id of twelve characters said one by one."""
+
+
+class _Part(NamedTuple):
+    """Words of a restatement between two slots, or at an end of it."""
+
+    end: int
+    before: str = ""
+    """The slot before the words; empty: none."""
+    begin: int | None = None
+    """The token at which that slot begins; None: where its value does."""
+    behind: str = ""
+    """The slot behind the words; empty: none."""
+    ends: bool = False
+    """Whether the sentence ends with that slot."""
+
+
+@lru_cache
+def _sentences(language: Language, deed: str) -> State[None]:
+    lists = language.words["restatements"], language.phrase_list("deed_sentences", deed)
+    return automaton((one, None) for one in lists)
+
+
+class Restatements:
+    """Parser steps over the words of whole sentences with slots."""
+
+    def __init__(self, spans: Spans, queue: PathQueue, *, allowed: bool) -> None:
+        """`allowed`: whether there may be any."""
+        self._spans = spans
+        self._queue = queue
+        self._words = spans.words
+        self._parts: dict[int, set[_Part]] = {}
+        first = _sentences(spans.language, str(spans.form.deed))
+        for at in range(spans.size if allowed else 0):
+            for slot, state in (("", first), *((slot, first.behind(slot)) for slot in _MARK)):
+                for found in self._follow(state, at, slot, None):
+                    for begin, part in found:
+                        self._parts.setdefault(begin, set()).add(part)
+
+    @property
+    def are_possible(self) -> bool:
+        """Whether all words of one are there."""
+        return bool(self._parts)
+
+    def step_over_words(self, path: Path, at: int) -> Path | None:
+        """Step over words of a restatement that fit the path.
+
+        Returns:
+            The path for other meanings of the words, dearer where a restatement may begin with them; None where one
+            goes on: they mean nothing else there.
+        """
+        others: Path | None = path
+        for part in self._parts.get(at, ()):
+            if (restated := self._with_value_before(path, part, at)) is not None:
+                others = others and (None if part.before else path.dearer(weights.UNRESTATED))
+                marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
+                event = ExplanationEvent(Happens.RESTATEMENT, marks=marks, start=at, end=part.end)
+                self._queue.continue_with(
+                    restated,
+                    event,
+                    weights.CUE,
+                    state=Place.BETWEEN,
+                    pending=_MARK.get(part.behind, "").replace(_NAMES, ""),
+                    cue=(at, part.end) if part.behind == NEW else path.cue,
+                )
+        return others
+
+    def _follow(
+        self, state: State[None] | None, begin: int, before: str, slot: int | None
+    ) -> Iterator[tuple[tuple[int, _Part], ...]]:
+        """The rests of whole sentences from the words behind a slot on, each by the parts that it is made of."""
+        for at in range(begin, self._spans.size):
+            if state is None or (state := state.behind(self._words[at])) is None:
+                return
+            end = at + 1
+            if state.labels:
+                yield ((begin, _Part(end, before, slot)),)
+            for behind in _MARK:
+                if (after := state.behind(behind)) is None or not self._may_begin_value(end):
+                    continue
+                if after.labels:
+                    yield ((begin, _Part(end, before, slot, behind, ends=True)),)
+                part = begin, _Part(end, before, slot, behind)
+                for further in range(end + 1, min(end + _LONGEST, self._spans.size)):
+                    yield from ((part, *rest) for rest in self._follow(after, further, behind, end))
+
+    def _may_begin_value(self, at: int) -> bool:
+        """Whether a number, a letter, a label, a unit or a value begins at a token, or behind a link there."""
+        spans = self._spans
+        links = [one.end for one in spans.matches[at] if one.role is Role.LINK] if at < spans.size else []
+        return any(
+            spans.numbers.begins(here)
+            or spans.begins_unlabelled_value(here)
+            or any(spans.letters(here))
+            or any(one.role in OF_FIELDS for one in spans.matches[here])
+            for here in (at, *links)
+            if here < spans.size
+        )
+
+    def _with_value_before(self, path: Path, part: _Part, at: int) -> Path | None:
+        """The path, its last value marked by its slot; None where that is not what the slot may hold."""
+        if path.state is Place.LABELLED:
+            return None
+        if not part.before:
+            return path if path.story.said or part.behind == ID else None
+        last = path.last
+        if last is None or last.happens is not Happens.MENTION or last.end != at:
+            return None
+        fills = part.begin is None or self._fills_slot(path.events, last, part.begin)
+        if not fills or not self._may_be_in_slot(path.events, last, _MARK[part.before]):
+            return None
+        return path if part.before == ID else self._with_marked_value(path, last, part, at)
+
+    @staticmethod
+    def _with_marked_value(path: Path, last: ExplanationEvent, part: _Part, at: int) -> Path:
+        """The path, its last value marked as the old or the new one; a count's unit with it."""
+        cue = (at, part.end) if part.before == NEW and "c" not in last.marks else last.cue
+        events = tuple(
+            one._replace(marks=marked(one.marks, _MARK[part.before]), cue=cue) if one.start == last.start else one
+            for one in path.events
+        )
+        return path._replace(events=events)
+
+    def _fills_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, begin: int) -> bool:
+        """Whether a value is all that is said behind other words of the sentence, but for an article."""
+        article = tuple(self._words[begin : value.start])
+        behind = any(one.happens is Happens.RESTATEMENT and one.end == begin for one in events)
+        return behind and (not article or article in self._spans.language.words["particles"])
+
+    def are_whole(self, events: Sequence[ExplanationEvent]) -> bool:
+        """Whether each restatement has all its words, and in its slots what may be there."""
+        for at, one in enumerate(events):
+            if one.happens is not Happens.RESTATEMENT or not one.marks:
+                continue
+            value = events[at + 1] if at + 1 < len(events) else one
+            behind = next((further for further in events[at + 2 :] if further.start >= value.end), one)
+            if value.happens is not Happens.MENTION or not self._fills_slot(events, value, one.end):
+                return False
+            if _ENDS in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
+                return False
+            if _ENDS not in one.marks and (behind.happens is not Happens.RESTATEMENT or behind.start != value.end):
+                return False
+        return True
+
+    def _may_be_in_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, mark: str) -> bool:
+        """Whether a value names a thing, or, by the slot, is the one said before of its field, or another than that.
+
+        A word that is a link too ("a") needs its label.
+        """
+        if mark == _NAMES:
+            return self._spans.fields[str(value.field)].spoken.spelt
+        begin = value.start if value.basis is None else value.basis
+        if "b" in value.marks and begin + 1 == value.end and self._spans.lexicon.joins(self._words[begin]):
+            return False
+        said = (one for one in events if one[:2] == value[:2] and one.start < value.start)
+        earlier = [one.value for one in said if mark == _MARK[OLD] or "n" not in one.marks]
+        return bool(earlier) and (value.value in earlier) is (mark == _MARK[OLD])
