@@ -565,7 +565,8 @@ def _doubtful_correction_cost(
     if before is None:
         return 0.0
     cost = 0.0
-    if "e" in marks and path.last is not None and _is_slip_of(path.last, value):
+    said = next((one for one in reversed(path.events) if one.end == path.cue[0]), before)
+    if "e" in marks and _is_slip_of(said, value):
         cost += weights.OTHER  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
         cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
@@ -576,7 +577,7 @@ def _doubtful_correction_cost(
 
 
 def _is_slip_of(said: ExplanationEvent, value: FieldValue | None) -> bool:
-    """Whether a bare value of another field is a slip away from the code or id that was said last."""
+    """Whether a bare value of another field is a slip away from the code or id directly before its cue."""
     old, new = str(said.value), str(value)
     codes = said.happens is Happens.MENTION and isinstance(said.value, str)
     return codes and len(old) == len(new) > _PAIR and is_slip(old, new)
