@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,18 +12,21 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.errors import Unfinished
+from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from edge.agent.parts import load_named_form
-from edge.cli import Config, FormName, State, load_settings_with_options
+from edge.agent.parts import load_current_rules, load_named_form
+from edge.agree.decide import Rules
+from edge.cli import Config, FormName, State, load_settings_with_options, login_name
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.hear.microphone import Microphone
-from edge.keep.journal import Journal
+from edge.keep.journal import Journal, JournalReader
 from edge.records import SAMPLE_RATE
+from lab.listening import listen_to_set
 from lab.noises import parse_snrs_db
 from lab.on_record import settled_recordings
+from lab.scoring import Truth
 from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_noise, record_take
 
 commands = typer.Typer()
@@ -60,22 +64,33 @@ def record_truth(
         str | None, typer.Option("--mix", metavar="DB[,DB]", help="Add each saying in that noise: 20,10,5.")
     ] = None,
     hands_free: Annotated[bool, typer.Option("--hands-free", help="Keep every take that is whole; no keys.")] = False,
+    listen: Annotated[
+        bool, typer.Option("--listen", help="Instead: hear what --since copied, and say what is true of it.")
+    ] = False,
 ) -> None:
     """Record sentences with known truth on this headset, for `dockvoice evaluate`.
 
     A sentence is shown, said, and kept. After each: Enter keeps it, r records it again, s skips it, q ends. What is
     kept stays kept; starting the command again goes on with the next sentence.
 
-    With --since, nothing is recorded: the set gets the utterances of the journal that an operator or a reviewer has
-    corrected, with the values that stand, and those that were cancelled or discarded, of which nothing may be recorded.
-    Listen to these, and remove the lines of those that were said and meant: `dockvoice evaluate` and `retune` read the
-    rest.
+    With --since, nothing is recorded: the set gets utterances of the journal, as long as their recordings are kept.
+    `corrected`, `asked in vain` (the entry came to what had been read at once) and `nothing said` (cancelled, or
+    discarded under review) have what the operator or the reviewer agreed to as their truth. Where the device asked and
+    no entry came of it, or a value came of another utterance, nobody knows it yet: `dockvoice evaluate` and `retune`
+    leave these out until somebody has listened. With --listen each recording is played, and the truth is what you
+    answer; a value that was agreed to need not be what was said. A recording that the journal has removed since, for
+    its age or for its operator, is removed from the set by the next --since.
     """
     log_warnings_to_stderr()
-    if (speaker is None) == (since is None):
-        raise typer.BadParameter("name a speaker, or --since and when", param_hint="--speaker")
+    if [speaker is not None, since is not None, listen].count(True) != 1:
+        raise typer.BadParameter("name a speaker, or --since and when, or --listen", param_hint="--speaker")
     if speaker is None:
-        _copy_settled(folder, load_settings_with_options(config, state=state, form=form), parse_moment(str(since)))
+        given = load_settings_with_options(config, state=state, form=form)
+        rules = load_current_rules(given, given.forms.active)
+        if since is None:
+            listen_to_set(TruthSet(folder, rules.form.name), rules, given.speak, login_name())
+        else:
+            _copy_settled(TruthSet(folder, rules.form.name), given, rules, parse_moment(since))
         return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
@@ -91,21 +106,42 @@ def record_truth(
     print_lines(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
-def _copy_settled(folder: Path, asked: Settings, since: datetime) -> None:
-    """Copy what a person has settled from the journal into the set."""
-    form = load_named_form(asked, asked.forms.active).name
-    made, copied = TruthSet(folder, form), {True: 0, False: 0}
+def _copy_settled(made: TruthSet, asked: Settings, rules: Rules, since: datetime) -> None:
+    """Copy what the set can learn from; remove what the journal has removed."""
+    device, copied = f"{asked.site}/{asked.device}", Counter[str]()
     with Journal.inspect(asked.state) as journal:
-        for heard, entry in settled_recordings(journal, since, form):
-            said = heard.utterance
-            speech_end_s = round((said.segment.speech_end - said.segment.start) / SAMPLE_RATE, 3)
-            fields, who = (None, None) if entry is None else (entry.fields, entry.operator)
-            stored = made.store_settled(said.utterance_id, said.segment.pcm, speech_end_s, fields, who or "unknown")
-            copied[entry is not None] += stored is not None
+        for line in made.settled_lines():
+            if line.get("device") == device and not _is_kept(journal, line["utterance"]):
+                made.settle(line["audio"], None)
+                copied["removed"] += 1
+        for one in settled_recordings(journal, since, rules):
+            said = one.heard.utterance
+            stored = made.store_settled(
+                said.utterance_id,
+                said.segment.pcm,
+                round((said.segment.speech_end - said.segment.start) / SAMPLE_RATE, 3),
+                one.fields,
+                one.operator or "unknown",
+                one.condition,
+                read=dict(one.read),
+                truth=Truth.AGREED if one.agreed else Truth.UNHEARD,
+                device=device,
+            )
+            copied[one.condition if one.agreed else "unheard"] += stored is not None
     print_lines(
-        f"copied {copied[True]} corrected and {copied[False]} cancelled or discarded; listen to these first, then "
-        f"dockvoice evaluate {made.manifest}"
+        f"copied {copied['corrected']} corrected and {copied['nothing said']} cancelled or discarded, "
+        f"{copied['asked in vain']} asked in vain, and {copied['unheard']} of which nobody knows the truth yet; "
+        f"removed {copied['removed']} that the journal has removed\n"
+        f"listen first: dockvoice record-truth {made.manifest.parent} --listen\n"
+        f"then: dockvoice evaluate {made.manifest}"
     )
+
+
+def _is_kept(journal: JournalReader, utterance_id: str) -> bool:
+    try:
+        return journal.queries.history(utterance_id).audio_removed_at is None
+    except UnreadableInput:  # the journal has removed its row, too
+        return False
 
 
 def _record_prompts(

@@ -46,6 +46,17 @@ class Mark(StrEnum):
     """Nothing may be recorded, nothing was, and the device asked nothing."""
 
 
+class Truth(StrEnum):
+    """How the truth of a recorded utterance is known."""
+
+    AGREED = "agreed"
+    """What its operator or a reviewer agreed to at last: it may be another thing than was said."""
+    UNHEARD = "unheard"
+    """Not at all: the clip counts once somebody has listened."""
+    LISTENED = "listened"
+    """A person has listened and set it."""
+
+
 class Clip(BaseModel):
     """One line of a manifest. Unknown keys are ignored."""
 
@@ -63,19 +74,25 @@ class Clip(BaseModel):
     """The background noise, where the set names it."""
     heard: dict[str, FieldValue] = {}
     """For a clip that leaves a field out: the fields that it does give."""
+    truth: Truth | None = None
+    """How its truth is known, where the recording is of the record of a site."""
     answers: dict[str, Path] = {}
     """By field, a recording of the same speaker saying that field alone: the simulated operator's answers."""
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
-    """The clips of a manifest, audio paths made absolute. Raises UnreadableInput with file, line and key at fault."""
+    """The clips of a manifest, audio paths made absolute, without those whose truth nobody knows yet.
+
+    Raises UnreadableInput with file, line and key at fault.
+    """
     try:
         lines = plain_file.read_regular_file(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"
         ) from None
-    clips = tuple(_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    every = (_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    clips = tuple(clip for clip in every if clip.truth is not Truth.UNHEARD)
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
     return clips

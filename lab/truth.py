@@ -175,7 +175,7 @@ _MANIFEST = "manifest.jsonl"
 
 
 class TruthSet:
-    """A folder of recordings with their manifest; entries are only added."""
+    """A folder of recordings with their manifest."""
 
     def __init__(self, folder: Path, form: str) -> None:
         """Create the folder, or continue an existing one. Raises StorageFailed or UnreadableInput."""
@@ -211,24 +211,49 @@ class TruthSet:
         return self._append_recording(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
 
     def store_settled(
-        self, utterance_id: str, pcm: bytes, speech_end_s: float, fields: Mapping[str, FieldValue] | None, speaker: str
+        self,
+        utterance_id: str,
+        pcm: bytes,
+        speech_end_s: float,
+        fields: Mapping[str, FieldValue] | None,
+        speaker: str,
+        condition: str,
+        **beside: object,
     ) -> Path | None:
         """Store an utterance of the record with its truth, None for nothing to record; None where it is stored already.
 
-        Silence is added behind it, in which endpointing ends it.
+        `beside` are further keys of its line. Silence is added behind it, in which endpointing ends it.
         """
         if any(line.get("utterance") == utterance_id for line in self._lines):
             return None
         line = {
             "fields": None if fields is None else dict(fields),
-            "condition": "nothing said" if fields is None else "corrected",
+            "condition": condition,
             "speaker": speaker,
-            "speech_end": None if fields is None else speech_end_s,
+            "speech_end": speech_end_s,
             "kind": "settled",
             "utterance": utterance_id,
+            **beside,
         }
         silence = bytes(2 * round(AFTER_S * SAMPLE_RATE))
         return self._append_recording(utterance_id, to_floats(pcm + silence), line)
+
+    def settled_lines(self) -> tuple[dict[str, Any], ...]:
+        """The lines of utterances of the record."""
+        return tuple(dict(line) for line in self._lines if line.get("kind") == "settled")
+
+    def settle(self, audio: str, truth: Mapping[str, Any] | None) -> None:
+        """Put what a person heard into the line of a recording; None removes line and recording."""
+        kept = [line for line in self._lines if truth is not None or line["audio"] != audio]
+        self._lines = [{**line, **(truth or {})} if line["audio"] == audio else line for line in kept]
+        part = self.manifest.with_suffix(".part")
+        try:
+            part.write_text("".join(json.dumps(line) + "\n" for line in self._lines), encoding="utf-8")
+            part.replace(self.manifest)
+            if truth is None:
+                (self._folder / audio).unlink(missing_ok=True)
+        except OSError as fault:
+            raise StorageFailed(f"{self._folder}: cannot be written ({fault.strerror}); make room there") from None
 
     def store_noise(self, pcm: bytes) -> Path:
         """Store a noise clip in the set; return its file."""
@@ -240,7 +265,7 @@ class TruthSet:
 
         Raises UnreadableInput if no noise has been recorded.
         """
-        noises = [self._read_sound(line) for line in self._lines if line.get("kind") == "noise"]
+        noises = [self.read_sound(line) for line in self._lines if line.get("kind") == "noise"]
         if not noises:
             raise UnreadableInput(f"{self.manifest}: holds no noise to mix with; record some with --noise-minutes")
         mixed = {(line.get("of"), line["condition"]) for line in self._lines}
@@ -251,7 +276,7 @@ class TruthSet:
                 if (line["audio"], condition) in mixed:
                     continue
                 stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
-                sound = mix_at_snr(self._read_sound(line), stretch, snr_db)
+                sound = mix_at_snr(self.read_sound(line), stretch, snr_db)
                 told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
                 yield self._append_recording(f"{Path(line['audio']).stem}-{condition}", sound, told)
 
@@ -272,7 +297,8 @@ class TruthSet:
                 f"{self.manifest}: is no manifest ({fault}); mend it or name another folder"
             ) from None
 
-    def _read_sound(self, line: Mapping[str, Any]) -> Sound:
+    def read_sound(self, line: Mapping[str, Any]) -> Sound:
+        """The samples of a line's recording. Raises UnreadableInput."""
         try:
             sound, _ = soundfile.read(self._folder / line["audio"], dtype="float64")
         except soundfile.LibsndfileError as fault:

@@ -53,7 +53,7 @@ def speak(
     chosen = given.speak if language is None else given.speak.model_copy(update={"language": language})
     sound = asyncio.run(_make_sound(text, earcons or [], chosen, given))
     if out is None:
-        asyncio.run(_play(sound, chosen))
+        asyncio.run(play(sound, chosen))
     else:
         _write_wav(sound, out)
 
@@ -69,7 +69,8 @@ async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, gi
     return np.concatenate(pieces)
 
 
-async def _play(sound: Samples, chosen: Speak) -> None:
+async def play(sound: Samples, chosen: Speak) -> None:
+    """Play a sound to its end. Raises Unavailable where there is no speaker, or it took no more sound."""
     loudspeaker = Loudspeaker(chosen.device, chosen.volume_db)
     await loudspeaker.open()
     phrase = loudspeaker.queue_phrase(PhrasePriority.REPLY)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,16 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
-from dockvoice_protocol.records import Act, Word
+from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Endpoint, Vad
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.ports import StoppableSource
-from edge.records import Frame
+from edge.records import Frame, Recording
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_take
 from tests.processes.command import called
-from tests.sayings import ACCEPT, ASK, FIELDS, READ, committed, entry, render, utterance
+from tests.sayings import ACCEPT, ASK, FIELDS, MUMBLED, READ, REPEAT, committed, entry, render, utterance
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = RecordedTake(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
@@ -157,3 +158,87 @@ def test_what_people_corrected_or_discarded_on_record_becomes_a_set(
     assert (nothing.fields, nothing.condition) == (None, "nothing said")
     assert (tmp_path / "set").stat().st_mode & 0o077 == 0
     assert soundfile.info(corrected.audio).duration == pytest.approx(1 + AFTER_S)
+
+
+def said_in_words(text: str) -> Reading:
+    """A reading of these words, a third of a second each."""
+    words = tuple(Word(word, 0.1 + at / 3, 0.4 + at / 3, 1.0) for at, word in enumerate(text.split()))
+    return Reading("test", "pallet-move", words, {})
+
+
+def agreed(journal: Journal, number: int, text: str, answered: bool) -> str:
+    """An utterance of these words that came to `FIELDS`, with an answer of the operator's or without; its id."""
+    said, answer = utterance(number, samples=16_000), utterance(number + 1, samples=16_000)
+    meant = replace(entry(said, journal.store_utterance(said)), reading=said_in_words(text))
+    if answered:
+        kept = journal.store_utterance(answer)
+        meant = replace(meant, support=(Recording(answer.utterance_id, kept.sha256, kept.seconds),))
+    journal.commit(meant, ACCEPT, render)
+    return said.utterance_id
+
+
+WHOLE = "pallet oh oh seven twelve units dock bravo"
+
+
+@pytest.fixture
+def worked(tmp_path: Path) -> Path:
+    """The journal of a shift: asked in vain, corrected, asked for the rest, never touched, and a false alarm."""
+    with Journal.open(tmp_path / "state") as journal:
+        agreed(journal, 0, WHOLE, answered=True)
+        agreed(journal, 2, WHOLE.replace("twelve", "twenty"), answered=True)
+        agreed(journal, 4, "pallet oh oh seven twelve units", answered=True)
+        agreed(journal, 6, WHOLE, answered=False)
+        alarm = utterance(8, samples=16_000)
+        journal.store_utterance(alarm)
+        journal.conclude(alarm.utterance_id, MUMBLED, REPEAT)
+    return tmp_path / "state"
+
+
+def test_what_was_asked_in_vain_or_corrected_at_once_is_told_apart_from_what_somebody_must_listen_to(
+    tmp_path: Path, worked: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended = called("record-truth", tmp_path / "set", "--since", "2026-11-01", "--state", worked, capfd=capfd)
+    assert "copied 1 corrected and 0 cancelled or discarded, 1 asked in vain, and 2 of which nobody" in ended.stdout
+    told = [json.loads(text) for text in (tmp_path / "set/manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["condition"], line["truth"], line["fields"] and line["read"].get("quantity")) for line in told] == [
+        ("asked in vain", "agreed", 12),
+        ("corrected", "agreed", 20),
+        ("in parts", "unheard", 12),
+        ("nothing said", "unheard", None),
+    ]
+    assert [clip.condition for clip in read_manifest(tmp_path / "set/manifest.jsonl")] == ["asked in vain", "corrected"]
+
+
+def test_a_person_listens_and_sets_the_truth_and_goes_on_later(
+    tmp_path: Path, worked: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    called("record-truth", tmp_path / "set", "--since", "2026-11-01", "--state", worked, capfd=capfd)
+
+    def listen(*answers: str) -> str:
+        monkeypatch.setattr("sys.stdin", StringIO("".join(f"{answer}\n" for answer in answers)))
+        return called("record-truth", tmp_path / "set", "--listen", capfd=capfd).stdout
+
+    first = listen("", "pallet 007, twenty units, dock k or so", "pallet 007, twenty units, dock b", "q")
+    assert "no one value of dock" in first
+    assert "2 left to listen to" in first
+    assert "0 left to listen to" in listen("pallet 007, twelve units", "n")
+    told = read_manifest(tmp_path / "set/manifest.jsonl")
+    assert [(clip.condition, clip.fields, clip.heard, clip.truth) for clip in told] == [
+        ("asked in vain", FIELDS, {}, "listened"),
+        ("listened to", {**FIELDS, "quantity": 20}, {}, "listened"),
+        ("incomplete", None, {"pallet_id": "007", "quantity": 12}, "listened"),
+        ("nothing said", None, {}, "listened"),
+    ]
+
+
+def test_what_the_journal_has_removed_is_removed_from_the_set(
+    tmp_path: Path, worked: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = ("record-truth", tmp_path / "set", "--since", "2026-11-01", "--state", worked)
+    called(*copy, capfd=capfd)
+    with Journal.open(worked) as journal:
+        journal.retention.remove_recordings([one.utterance_id for one in journal.retention.list_spare_evidence(9)])
+    assert "removed 1 that the journal has removed" in called(*copy, capfd=capfd).stdout
+    left = {line["audio"] for line in lines(TruthSet(tmp_path / "set", "pallet-move"))}
+    assert {file.name for file in (tmp_path / "set").glob("*.flac")} == left
+    assert len(left) == 3
