@@ -25,12 +25,13 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_files_by_name, load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check_speakable as check_sayable
-from dockvoice_protocol.forms.spoken import generate_sentences, read_fields
+from dockvoice_protocol.forms.spoken import generate_sentences, read_fields, vocabulary
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.kinds import KINDS
-from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import make_timed_words
+from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_words
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import FieldReading, FieldValue, as_text
+from dockvoice_protocol.records import FieldReading, FieldValue, Word, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
 from edge.agent.learning import (
@@ -55,9 +56,12 @@ from edge.keep.readings import ModelReadings, ReadUtterance
 from edge.ports import Interpreter
 from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
-from edge.understand.local.factory import make_recogniser
+from edge.understand.local.factory import find_weights, make_recogniser
+from edge.understand.local.respelling import Respelling, find_respellings, known_pronunciations, parse_phonemes
+from edge.understand.local.vosk import make_vocabulary_test
 
 _NO_VALUE = "no value"
+_PROPOSED = 8  # Respellings that are shown.
 _MOST = 1000  # Unknown words, or changes: more than anybody looks at.
 
 commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=True)
@@ -168,6 +172,71 @@ def _forms_add_word(
         out.write_text(text, encoding="utf-8")
     except OSError as fault:
         raise StorageFailed(f"{out}: {describe_os_error(fault)}; name a file that can be written") from None
+
+
+@commands.command("respell", short_help="Known words that sound like one that is not known.", epilog=EXIT_CODES)
+def _forms_respell(
+    word: Annotated[str, typer.Argument(metavar="WORD", help="What people say, one word or a few: zwinger.")],
+    sounds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PHONEMES", help='How it sounds, in ARPAbet: "Z W IH NG ER"; repeatable.'),
+    ] = None,
+    said_as: Annotated[
+        str | None, typer.Option("--as", metavar="WORDS", help="Instead: whether these words would do.")
+    ] = None,
+    form: FormName = None,
+    config: Config = None,
+) -> None:
+    """Find known words that sound like a word that the on-device recogniser does not know.
+
+    Its vocabulary is closed. What it lacks is given beside the word as one more way to say the value, in the column
+    `spoken` of a list: zwinger|swinger. Published, devices have it from the next utterance on. Proposed are words that
+    mean nothing else in the form. Say it yourself before you use it: dictate it, or try a recording by `replay`.
+    """
+    given = load_settings_with_options(config, form=form)
+    if (weights := find_weights(given, ENGLISH)) is None:
+        raise Misconfigured(f"understand.model = {given.understand.model!r}: no weights of vosk for English are here")
+    knows = make_vocabulary_test(weights)
+    fault = _respelling_faults(load_current_rules(given, given.forms.active), knows)
+    if said_as is not None:
+        if faults := list(filter(None, map(fault, said_as.lower().split()))):
+            raise Misconfigured(f"{word!r} as {said_as!r}: {'; '.join(faults)}; allowed are known words without one")
+        print_lines(f"it will do: {word}|{said_as}, in the column `spoken` of its list")
+    elif knows(word.lower()):
+        print_lines(f"the recogniser knows {word!r}: it needs no other words")
+    else:
+        _propose_respellings(word.lower(), sounds or [], lambda one: fault(one) is None)
+
+
+def _respelling_faults(rules: Rules, knows: Callable[[str], bool]) -> Callable[[str], str | None]:
+    """Why a word cannot be part of a respelling; None where it can."""
+    means, lexicon = vocabulary(rules.form, rules.catalogue), cached_lexicon(rules.form, rules.catalogue, ENGLISH)
+
+    def fault(one: str) -> str | None:
+        if not knows(one):
+            return f"the recogniser does not know {one!r}"
+        is_hesitation = not token_texts([Word(one, 0.0, 1.0, 1.0)], ENGLISH)
+        has_meaning = is_hesitation or one in means or lexicon.uses((one,))
+        return f"{one!r} has a meaning in {rules.form.name}" if has_meaning else None
+
+    return fault
+
+
+def _propose_respellings(word: str, sounds: Sequence[str], usable: Callable[[str], bool]) -> None:
+    ways = [parse_phonemes(word, one) for one in sounds] or known_pronunciations(word)
+    if not ways:
+        raise Misconfigured(f"{word!r}: no dictionary here has its sounds; give them by --sounds, or words by --as")
+    found = sorted((one for way in ways for one in find_respellings(way, usable)), key=_closeness)
+    if not found:
+        raise Misconfigured(f"{word!r}: no known words sound like it; choose another name")
+    table = Table("write beside it", "differs by", box=SIMPLE_HEAD)
+    for one in found[:_PROPOSED]:
+        table.add_row(f"{word}|{one.words}", f"{one.cost:g}")
+    print_tables(table)
+
+
+def _closeness(one: Respelling) -> tuple[float, str]:
+    return one.cost, one.words
 
 
 @commands.command("check", epilog=EXIT_CODES)

@@ -211,7 +211,8 @@ def refuse_unknown_words(interpreter: str, form: Form, phrases: Iterable[str], k
     if unknown := sorted(word for word in words if not knows(word)):
         raise Misconfigured(
             f"form {form.name!r}: {interpreter} does not know the words {', '.join(unknown)}, and cannot hear them; "
-            "in the form and its catalogues, use words of everyday English, or write compounds apart (`tote bin`)"
+            "in the form and its catalogues, use words of everyday English, write compounds apart (`tote bin`), or "
+            "give a name of a list words that sound like it, beside it (`zwinger|swinger`: `dockvoice forms respell`)"
         )
 
 

@@ -246,7 +246,11 @@ def _catalogue_devices(
     database: Database = None,
     json_lines: Json = False,
 ) -> None:
-    """Show which version of each kind every device of the site runs, as it has said last, and what it refused."""
+    """Show which version of each kind every device of the site runs, as it has said last, and what it refused.
+
+    Words that a device's recogniser does not know are understood there when typed, and not heard: publish beside them
+    words that sound alike (`dockvoice forms respell`).
+    """
     from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
     with _open_catalogue(context, site, config, database, broker) as desk:
@@ -260,17 +264,25 @@ def _catalogue_devices(
                 kind: {"reason": of.reason, "version": of.version, "told": of.told} for kind, of in one.declined.items()
             }
             told = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
-            echo(json.dumps({**told, "lacks": one.kinds_not_run(wanted)}, ensure_ascii=False))
+            lacks = {"lacks": one.kinds_not_run(wanted), "unheard": one.unheard}
+            echo(json.dumps({**told, **lacks}, ensure_ascii=False))
         return
     behind = [one for one in found if one.kinds_not_run(wanted)]
     table = narrow_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind")
-    for heading in ("device", "state", "runs", "lacks", "refused"):
+    for heading in ("device", "state", "runs", "lacks", "refused", "cannot hear"):
         table.add_column(heading)
     for one in found:
         refused = (f"{kind}: {of.reason}" + (f", {of.told}" if of.told else "") for kind, of in one.declined.items())
         runs = (f"{kind} {version}" for kind, version in one.versions.items())
         state = "online" if one.online else "offline"
-        table.add_row(one.device, state, "\n".join(runs), "\n".join(one.kinds_not_run(wanted)), "\n".join(refused))
+        table.add_row(
+            one.device,
+            state,
+            "\n".join(runs),
+            "\n".join(one.kinds_not_run(wanted)),
+            "\n".join(refused),
+            ", ".join(one.unheard),
+        )
     print_tables(table)
 
 

@@ -11,6 +11,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics, parse_status
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
+from dockvoice_protocol.records.master import OF_WORDS
 from dockvoice_protocol.signed import sign_master_data, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_rows_unfit_for_forms
@@ -36,6 +37,7 @@ class ReportedVersions:
     online: bool
     versions: Mapping[str, int]  # By kind.
     declined: Mapping[str, DeclinedVersion]  # By kind.
+    unheard: tuple[str, ...] = ()  # The site's words that its recogniser does not know.
 
     def kinds_not_run(self, wanted: Iterable[Version]) -> list[str]:
         """The kinds of which it does not run these versions."""
@@ -161,4 +163,5 @@ def parse_reported_versions(topic: str, payload: bytes, prefix: str) -> Reported
         status["state"] == "online",
         versions,
         {kind: DeclinedVersion(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
+        tuple(told.get(OF_WORDS, {}).get("unheard", ())),
     )

@@ -67,6 +67,12 @@ def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) 
         assert known.factor(*nothing) is None
 
 
+def test_a_recogniser_gets_the_ways_that_it_knows_where_there_is_one(tmp_path: Path) -> None:
+    rows = "value,spoken\nY,zwinger\nZ,zwinger gate|swinger|east gate\n"
+    heard = Catalogue.load(written(tmp_path, rows)).with_known_ways(lambda words: "zwinger" not in words)
+    assert heard.entries["docks"] == {"Y": ("zwinger",), "Z": ("swinger", "east gate")}
+
+
 def test_what_is_no_catalogue_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no such directory"):
         Catalogue.load(tmp_path / "absent")

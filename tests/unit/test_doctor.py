@@ -201,6 +201,17 @@ def test_names_that_cannot_be_heard_or_told_apart_are_found(
     assert told in found.found
 
 
+@pytest.mark.parametrize(("spoken", "level"), [("zwinger", Severity.FAILED), ("zwinger|swinger", Severity.WELL)])
+def test_a_name_of_a_dock_needs_a_way_that_the_recogniser_knows(
+    spoken: str, level: Severity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docks.csv").write_text(f"value,spoken\nA,\nZ,{spoken}\n", encoding="utf-8")
+    known = {*KNOWN.split(), *COMMANDS, "swinger"}
+    found = words_of(tmp_path, monkeypatch, known, forms={"catalogue": tmp_path})
+    assert found.level is level
+    assert ("does not know 'zwinger'" in found.found) == (level is Severity.FAILED)
+
+
 GERMAN = language_named("de")
 MOVE = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
 SAID = [said for said, _ in form_words(MOVE, Catalogue.load(ROOT / "config" / "catalogue"), GERMAN)]

@@ -79,8 +79,9 @@ def make_recogniser(
         return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
-        expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
-        beside = (*ENGLISH.remarks, *sentences_with_further_words(form, catalogue))
+        heard = catalogue.with_known_ways(vosk_knows(weights))
+        expected = load_sentences(settings.cache / "grammars", form, heard, called, works)
+        beside = (*ENGLISH.remarks, *sentences_with_further_words(form, heard))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(
             converses=converses, awaited=awaited, curves=calibration_curves(weights.name, wanted.calibration)

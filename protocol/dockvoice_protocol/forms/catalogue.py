@@ -12,8 +12,8 @@ is 12 pieces (EA). Units that it does not list are not converted.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -119,6 +119,14 @@ class Catalogue:
     def value_by_spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""
         return {words: value for value, alternatives in self._require_entries(name).items() for words in alternatives}
+
+    def with_known_ways(self, knows: Callable[[str], bool]) -> Catalogue:
+        """A copy for a recogniser: of values with several ways to say them, the ways that it knows, if there is one."""
+        heard = {
+            name: {value: tuple(filter(knows, ways)) or ways for value, ways in of.items()}
+            for name, of in self.entries.items()
+        }
+        return replace(self, entries=heard)
 
     def check_words(self, name: str, value: str) -> tuple[str, ...]:
         """The check words or digits of a value, in the order of its sign; empty where it has none."""
