@@ -14,11 +14,10 @@ import typer
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
-from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import print_tables
-from edge.agent.parts import assemble_interpretation, load_named_form, make_rules
+from edge.agent.parts import assemble_interpretation, load_current_rules, make_rules
 from edge.agree.decide import Rules
 from edge.cli import Config, State, load_settings_with_options
 from edge.cli.reports import parse_moment
@@ -39,12 +38,27 @@ from lab.retuning import (
     cross_validate,
     describe_missing_recordings,
     drop_audio,
+    mark_all,
+    mark_nothing,
 )
-from lab.scoring import Mark, read_manifest
+from lab.scoring import Clip, Mark, read_manifest
 
 commands = typer.Typer()
 
-_COLUMNS = ("left out by speaker", "right %", "asked %", "wrong %", "worst speaker right %")
+_COLUMNS = (
+    "left out by speaker",
+    "right %",
+    "asked %",
+    "wrong %",
+    "worst speaker right %",
+    "of nothing: asked",
+    "recorded",
+)
+
+_BEFORE = ".before-retune"  # Behind the name of a settings file: what it was before it was written.
+_TABLES = re.compile(r"(?m)^\[understand\.calibration\.[^\]]*\]\n(?:(?!\[).*\n?)*")
+_DEMAND = re.compile(r"(?m)^minimum_confidence *=.*\n?")
+_NOTE = re.compile(r"# Written by `dockvoice retune` .*\n# On speakers left out: .*\n")
 
 
 @commands.command(short_help="Fit thresholds and confidence to a set of your own.", epilog=EXIT_CODES)
@@ -58,9 +72,18 @@ def retune(
     ] = None,
     config: Config = None,
     state: State = None,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MANIFEST", readable=False, help="Another set, to see what this would change there: the product's."
+        ),
+    ] = None,
     write: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the settings with what is better to this file, for --config."),
+    ] = None,
+    take_back: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Instead: take back what was written last to this file.")
     ] = None,
 ) -> None:
     """Evaluate other thresholds on a site's own recordings, and write settings that are better.
@@ -68,14 +91,20 @@ def retune(
     Tried are the site's own confidence threshold (agree.minimum_confidence), its own confidence curves
     (understand.calibration), and both. Each is fitted on all speakers but one and tried on that one, in turn; what is
     written is fitted on all. Nothing is written unless it is better: by a point of right and with no more wrong, a
-    wrong one less being worth five questions more. Fewer questions than now take 381 clips of which none is wrong.
+    wrong one less being worth five questions more. Fewer questions than now take 381 clips of which none is wrong, and
+    of each of which somebody has heard what was said. What is recorded where nothing was said counts as wrong, and with
+    --beside no more of the other set may be wrong than now. Nothing is changed without --write; --take-back FILE puts
+    back the thresholds that FILE had before.
 
     With --since the recordings are operators' utterances at work, with the final values of their entries as truth. They
     can justify more questions, never fewer: an uncorrected entry need not be right.
     """
     log_warnings_to_stderr()
-    if (manifest is None) == (since is None):
-        raise typer.BadParameter("name a manifest, or --since and when", param_hint="MANIFEST")
+    if [manifest is not None, since is not None, take_back is not None].count(True) != 1:
+        raise typer.BadParameter("name a manifest, or --since and when, or --take-back", param_hint="MANIFEST")
+    if take_back is not None:
+        _take_back(take_back)
+        return
     asked = load_settings_with_options(config, state=state)
     shipped = asked.model_copy(
         update={
@@ -83,37 +112,58 @@ def retune(
             "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
+    clips_beside = () if beside is None else _read_beside(beside)
     every = (
         _evaluate_set(shipped, manifest)
         if manifest is not None
         else _recognise_recorded(shipped, parse_moment(str(since)))
     )
+    other = () if beside is None else _evaluate(shipped, beside, clips_beside)
     forms = load_forms(shipped.forms_directory)
-    names = sorted({one.clip.form for one in every})
+    names = sorted({one.clip.form for one in (*every, *other)})
     standing = {
         name: make_rules(shipped, forms[name], assemble_interpretation(shipped, name).catalogue) for name in names
     }
     print_tables(printed.render_figures(_tabulate_thresholds(every, standing)))
     ways = cross_validate(every, standing)
     print_tables(printed.render_figures(_tabulate_tried(ways)))
+    there = [_try_on(other, one, standing) for one in ways] if beside is not None else []
+    if there:
+        print_tables(printed.render_figures(_tabulate_beside(there, str(beside))))
     best = choose_best(ways)
     if best is None:
         print_lines("Nothing is better than what is shipped: nothing is written.")
         return
-    print_lines(f"Better: {best.name}.")
+    more = sum(one.wrong_count for one in there if one.name == best.name) - sum(one.wrong_count for one in there[:1])
+    if more > 0:
+        print_lines(f"Better: {best.name}, but {more} more of {beside} would be wrong: nothing is written.")
+        return
+    print_lines(f"Better: {best.name}." + ("" if write is not None else " Nothing is written without --write FILE."))
     if write is not None:
         digest = None if manifest is None else sha256(manifest.read_bytes()).hexdigest()[:16]
         of = f"the record since {since}" if digest is None else f"a set with the SHA-256 {digest}"
+        back = f"To go back: dockvoice retune --take-back {write}" if write.exists() else ""
         _write_settings(write, config, best, ways[0], of, weights=asked.understand.model)
-        print_lines(f"Written: {write}, for --config.")
+        print_lines(f"Written: {write}, for --config. {back}".rstrip())
 
 
 def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a set with the shipped thresholds. Raises UnreadableInput if the set is too small."""
-    clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
+    clips = read_manifest(manifest)
     unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
     if (missing := describe_missing_recordings(unheard)) is not None:
         raise UnreadableInput(f"{manifest}: {missing} (dockvoice record-truth DIR --speaker NAME)")
+    return _evaluate(asked, manifest, clips)
+
+
+def _read_beside(manifest: Path) -> tuple[Clip, ...]:
+    clips = read_manifest(manifest)
+    if all(clip.fields is None for clip in clips):
+        raise UnreadableInput(f"{manifest}: no clip of it dictates an entry; name another set")
+    return clips
+
+
+def _evaluate(asked: Settings, manifest: Path, clips: Sequence[Clip]) -> tuple[KeptClip, ...]:
     with show_progress("hearing", len(clips)) as tick:
         scored = asyncio.run(evaluate(asked, load_clip_sources(clips), tick))
     return tuple(drop_audio(one, manifest.parent.name) for one in scored)
@@ -121,15 +171,11 @@ def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
 
 def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
     """Recognise the active form's recordings with shipped thresholds. Raises UnreadableInput if too few."""
-    form = load_named_form(asked, asked.forms.active)
-    catalogue = Catalogue.load(asked.catalogue_directory)
+    rules = load_current_rules(asked, asked.forms.active)
     with Journal.inspect(asked.state) as journal:
-        entries = final_entries_by_utterance(one for one in journal.queries.histories() if one.form == form.name)
-        every = tuple(
-            recognise_recorded_utterances(
-                journal, since, make_recogniser(asked, form, catalogue), make_rules(asked, form, catalogue), entries
-            )
-        )
+        entries = final_entries_by_utterance(one for one in journal.queries.histories() if one.form == rules.form.name)
+        recogniser = make_recogniser(asked, rules.form, rules.catalogue)
+        every = tuple(recognise_recorded_utterances(journal, since, recogniser, rules, entries))
     if (missing := describe_missing_recordings(every)) is not None:
         raise UnreadableInput(f"{asked.state}: on record since then are {missing}")
     return every
@@ -137,13 +183,25 @@ def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...
 
 def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
     """One row for each confidence threshold: its result over the whole set with the shipped curves."""
-    said = [one for one in every if one.clip.fields is not None]
     rows = []
     for demand in (None, *DEMANDS):
         way = Tuning(demand=demand)
-        row = TriedTuning("", [(one, way.mark_clip(one, standing)) for one in said], way)
+        row = _try_on(every, TriedTuning("", (), way), standing)
         rows.append(("as shipped" if demand is None else f"{demand:g}", *_format_row(row)))
-    return Table("By agree.minimum_confidence", ("demand", *_COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
+    said = sum(one.clip.fields is not None for one in every)
+    note = f"{said} clips, and {len(every) - said} of which nothing may be recorded."
+    return Table("By agree.minimum_confidence", ("demand", *_COLUMNS[1:]), tuple(rows), note)
+
+
+def _try_on(other: Sequence[KeptClip], one: TriedTuning, standing: Mapping[str, Rules]) -> TriedTuning:
+    """The tuning as it would be written, on a set as a whole."""
+    way = one.of_all
+    return TriedTuning(one.name, mark_all(other, way, standing), way, mark_nothing(other, way, standing))
+
+
+def _tabulate_beside(there: Sequence[TriedTuning], other: str) -> Table:
+    note = "Each as it would be written."
+    return Table(f"On {other}", ("", *_COLUMNS[1:]), tuple((one.name, *_format_row(one)) for one in there), note)
 
 
 def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
@@ -153,52 +211,76 @@ def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
     )
 
 
-def _format_row(one: TriedTuning) -> tuple[str, str, str, str]:
+def _format_row(one: TriedTuning) -> tuple[str, ...]:
     speakers = {clip.clip.speaker for clip, _ in one.marks}
     by_speaker = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
     worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in by_speaker.values())
     wrong = one.share(Mark.WRONG, Mark.INVENTED)
+    silent = [(clip, became) for clip, became in one.nothing if not clip.clip.heard]  # of the others it is right to ask
     return (
         format_percent(one.share(Mark.RIGHT)),
         format_percent(one.share(Mark.ASKED, Mark.MISSED)),
         format_percent(wrong),
         f"{100 * worst:.0f}",
+        f"{sum(became is Mark.ASKED for _, became in silent)} of {len(silent)}",
+        f"{sum(became is Mark.INVENTED for _, became in one.nothing)} of {len(one.nothing)}",
     )
 
 
 def _write_settings(
     write: Path, config: Path | None, best: TriedTuning, shipped: TriedTuning, of: str, *, weights: str
 ) -> None:
-    """Write the settings file with the better tuning: validate it as the agent reads it, then rename it into place."""
+    """Write the settings file with the better tuning, and what it was before beside it."""
     told = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
         f"# On speakers left out: right {best.right_percent:.1f} % (as shipped {shipped.right_percent:.1f} %), "
         f"wrong {best.wrong_count} ({shipped.wrong_count}).\n"
     )
     text = "" if config is None else config.read_text(encoding="utf-8")
-    content = replace_tuning(text, best.of_all, weights, told)
-    part = write.with_name(f".{write.name}.part")
+    if write.exists():
+        _write_valid(write.with_name(write.name + _BEFORE), write.read_text(encoding="utf-8"))
+    _write_valid(write, replace_tuning(text, best.of_all, weights, told))
+
+
+def _take_back(file: Path) -> None:
+    """Put back the thresholds and curves that a settings file had before they were written to it last."""
+    kept = file.with_name(file.name + _BEFORE)
+    if not kept.exists():
+        raise UnreadableInput(f"{kept}: no such file; `dockvoice retune --write {file}` makes it, and it serves once")
+    before, now = (one.read_text(encoding="utf-8") for one in (kept, file))
+    demand = _DEMAND.search(before)
+    _write_valid(file, _put_tuning(now, "" if demand is None else demand[0].rstrip(), _TABLES.findall(before), ""))
+    kept.unlink()
+    print_lines(f"Taken back: {file} has the thresholds that it had before; restart the agent.")
+
+
+def _write_valid(file: Path, content: str) -> None:
+    """Write a settings file: validate it as the agent reads it, then rename it into place."""
+    part = file.with_name(f".{file.name}.part")
     try:
         try:
             part.write_text(content, encoding="utf-8")
             load_settings(Settings, part)
-            part.replace(write)
+            part.replace(file)
         finally:
             part.unlink(missing_ok=True)
     except OSError as fault:
-        raise StorageFailed(f"{write}: cannot be written ({fault.strerror}); name another file") from None
+        raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
 def replace_tuning(text: str, way: Tuning, weights: str, told: str) -> str:
     """Replace the confidence threshold and the curves in a settings file's text by those of `way`."""
-    text = re.sub(r"(?m)^\[understand\.calibration\.[^\]]*\]\n(?:(?!\[).*\n?)*", "", text)
-    text = re.sub(r"(?m)^minimum_confidence *=.*\n?", "", text).rstrip("\n")
-    if way.demand is not None:
-        demand = f"minimum_confidence = {way.demand:g}"
-        table = re.compile(r"(?m)^\[agree\][^\n]*$")
-        text = table.sub(rf"\g<0>\n{demand}", text, count=1) if table.search(text) else f"{text}\n\n[agree]\n{demand}"
+    demand = "" if way.demand is None else f"minimum_confidence = {way.demand:g}"
     curves = [
         f'[understand.calibration.{rival}]\nweights = "{weights}"\noffset = {one.offset:.3f}\nslope = {one.slope:.3f}\n'
         for rival, one in (way.curves or {}).items()
     ]
-    return f"{told}{text.lstrip()}\n" + "".join(f"\n{curve}" for curve in curves)
+    return _put_tuning(text, demand, curves, told)
+
+
+def _put_tuning(text: str, demand: str, curves: Sequence[str], told: str) -> str:
+    text = _DEMAND.sub("", _TABLES.sub("", _NOTE.sub("", text))).rstrip("\n")
+    if demand:
+        table = re.compile(r"(?m)^\[agree\][^\n]*$")
+        text = table.sub(rf"\g<0>\n{demand}", text, count=1) if table.search(text) else f"{text}\n\n[agree]\n{demand}"
+    return f"{told}{text.lstrip()}\n" + "".join(f"\n{curve.rstrip()}\n" for curve in curves)

@@ -24,7 +24,7 @@ from edge.understand.local.confidence import VOSK, Calibration, log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import Key
 from lab.report.statistics import Interval, SpeakerHalf, speaker_half, wilson_interval
-from lab.scoring import Clip, Mark, score_clip
+from lab.scoring import Clip, Mark, Truth, score_clip
 
 SHARE_ITSELF = Calibration(0.0, 1.0)
 """The identity curve (confidence = vote share): prior of the fit."""
@@ -231,6 +231,8 @@ class TriedTuning:
     name: str
     marks: Marks
     of_all: Tuning  # The same, fitted on all speakers: the one to write.
+    nothing: Marks = ()
+    """The marks of the clips of which nothing may be recorded, by `of_all`: its threshold was fitted on these, too."""
 
     def share(self, *wanted: Mark) -> Interval:
         """Share of the clips with one of these marks, with its 95 % interval."""
@@ -246,7 +248,7 @@ class TriedTuning:
     @property
     def wrong_count(self) -> int:
         """Number of clips marked wrong or invented."""
-        return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in self.marks)
+        return sum(became in {Mark.WRONG, Mark.INVENTED} for _, became in (*self.marks, *self.nothing))
 
 
 def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
@@ -273,12 +275,12 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
     def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Tuning:
         kept = {id(one) for one in some}
         own = _fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
-        dictated = [one for one in some if one.clip.fields is not None]
 
-        def mark_all(minimum: float) -> Marks:
-            return [(one, Tuning(own, minimum).mark_clip(one, standing)) for one in dictated]
+        def mark_with(minimum: float) -> Marks:
+            way = Tuning(own, minimum)
+            return (*mark_all(some, way, standing), *mark_nothing(some, way, standing))
 
-        return Tuning(own, find_lowest_threshold(mark_all) if demanding else None)
+        return Tuning(own, find_lowest_threshold(mark_with) if demanding else None)
 
     ways = {
         "as shipped": (False, False),
@@ -292,8 +294,19 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
         for speaker in dict.fromkeys(one.clip.speaker for one in said):
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
             marks += [(one, way.mark_clip(one, standing)) for one in said if one.clip.speaker == speaker]
-        found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
+        of_all = fitted(every, curved=curved, demanding=demanding)
+        found.append(TriedTuning(name, marks, of_all, mark_nothing(every, of_all, standing)))
     return tuple(found)
+
+
+def mark_all(every: Sequence[KeptClip], way: Tuning, standing: Mapping[str, Rules]) -> Marks:
+    """The marks of all clips that dictate an entry."""
+    return [(one, way.mark_clip(one, standing)) for one in every if one.clip.fields is not None]
+
+
+def mark_nothing(every: Sequence[KeptClip], way: Tuning, standing: Mapping[str, Rules]) -> Marks:
+    """The marks of all clips of which nothing may be recorded."""
+    return [(one, way.mark_clip(one, standing)) for one in every if one.clip.fields is None]
 
 
 def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
@@ -316,9 +329,14 @@ def _score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
 def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
     """Whether it asks no less often than the shipped tuning, or enough clips with truth prove that safe."""
     asks_less = one.share(Mark.ASKED).share < ways[0].share(Mark.ASKED).share
-    if asks_less and any(clip.clip.condition == ON_RECORD for clip, _ in one.marks):
+    if asks_less and any(_is_unproved(clip.clip) for clip, _ in one.marks):
         return False
     return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= _LAXER_MOST
+
+
+def _is_unproved(clip: Clip) -> bool:
+    """Whether its truth is what the operator left or agreed to, and nobody has listened."""
+    return clip.condition == ON_RECORD or clip.truth is Truth.AGREED
 
 
 def _fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
@@ -329,13 +347,13 @@ def _fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
     }
 
 
-def find_lowest_threshold(mark_all: Callable[[float], Marks]) -> float:
+def find_lowest_threshold(mark_with: Callable[[float], Marks]) -> float:
     """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest.
 
-    `mark_all` decides all clips with a threshold, and returns their marks.
+    `mark_with` decides all clips with a threshold, and returns their marks.
     """
     for minimum in DEMANDS:
-        groups = group_marks(mark_all(minimum), lambda one: one.clip.condition)
+        groups = group_marks(mark_with(minimum), lambda one: one.clip.condition)
         if all(is_within_wrong_limit(condition, some) for condition, some in groups.items()):
             return minimum
     return DEMANDS[-1]

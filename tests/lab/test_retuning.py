@@ -39,7 +39,7 @@ from lab.retuning import (
     fit_logistic_curve,
     mark_with_curves,
 )
-from lab.scoring import Clip, Mark
+from lab.scoring import Clip, Mark, Truth
 from tests.rows import each_of
 
 SPEAKERS = ("anna", "ben", "carl", "dora")
@@ -95,6 +95,25 @@ def test_less_is_asked_only_where_so_many_bear_it_out(clips: int, condition: str
     assert choose_best(ways) is (ways[1] if better else None)
 
 
+def test_less_is_asked_only_where_somebody_has_heard_what_was_said(rules: Rules) -> None:
+    agreed = clip("anna", 0.25, rules)
+    agreed = replace(agreed, clip=agreed.clip.model_copy(update={"truth": Truth.AGREED}))
+    ways = [
+        TriedTuning(name, [(agreed, mark)] * 381, Tuning()) for name, mark in (("as", Mark.ASKED), ("own", Mark.RIGHT))
+    ]
+    assert choose_best(ways) is None
+
+
+def test_what_is_recorded_where_nothing_was_said_is_as_bad_as_a_wrong_record(rules: Rules) -> None:
+    alarm = clip("anna", 0.5, rules)
+    alarm = replace(alarm, clip=alarm.clip.model_copy(update={"fields": None, "speaker": None}))
+    every = [*sayings(16, 0.995, rules), *[alarm] * 10]
+    ways, best = shares(every, rules)
+    assert [(mark, ways[0].wrong_count) for _, mark in ways[0].nothing[:1]] == [(Mark.INVENTED, 10)]
+    assert best is not None
+    assert best.wrong_count == 0
+
+
 @dataclass(frozen=True)
 class Entry:
     utterance_id: str
@@ -147,6 +166,24 @@ def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
     (tmp_path / "edge.toml").write_text(replace_tuning(text, Tuning(), "small-en-us", "# told\n"))
     settings = load_settings(Settings, tmp_path / "edge.toml")
     assert (settings.agree.minimum_confidence, settings.understand.calibration) == (None, {})
+
+
+def test_what_was_written_is_taken_back_and_what_was_changed_since_stays(tmp_path: Path) -> None:
+    file, kept = tmp_path / "edge.toml", tmp_path / "edge.toml.before-retune"
+    way = Tuning({**VOSK, RivalKind.ALIKE: Calibration(-0.5, 2.0)}, 0.8)
+    kept.write_text(SITE)
+    file.write_text(replace_tuning(SITE, way, "small-en-us", "# told\n").replace('prefix = "dock"', 'prefix = "north"'))
+    retune(take_back=file)
+    before, after = (load_settings(Settings, one) for one in (write_to(tmp_path / "site.toml", SITE), file))
+    assert (after.agree, after.understand) == (before.agree, before.understand)
+    assert (after.site, after.deliver.prefix) == ("north", "north")
+    with pytest.raises(UnreadableInput, match=r"before-retune: no such file; .* it serves once"):
+        retune(take_back=file)
+
+
+def write_to(file: Path, text: str) -> Path:
+    file.write_text(text, encoding="utf-8")
+    return file
 
 
 def test_a_kind_that_there_is_not_is_refused() -> None:
