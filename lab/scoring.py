@@ -91,8 +91,12 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"
         ) from None
-    every = (_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    every = [_parse_clip(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     clips = tuple(clip for clip in every if clip.truth is not Truth.UNHEARD)
+    if every and not clips:
+        raise UnreadableInput(
+            f"{path}: nobody has listened to its clips; `dockvoice record-truth DIR --listen` does so"
+        )
     if not clips:
         raise UnreadableInput(f"{path}: holds no clip; each line is one JSON object, see `dockvoice evaluate --help`")
     return clips
