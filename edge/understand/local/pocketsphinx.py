@@ -51,10 +51,13 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
                 "`dockvoice models get small-en-us`, for vosk hears better anyway"
             )
         super().__init__(NAME, form, catalogue, converses=bool(commands), awaited=awaited)
-        grammar = jsgf_grammar(form, catalogue, commands)
-        words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _make_decoder()  # kept: the compiled grammar uses its tables
-        refuse_unknown_words(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
+
+        def knows(said: str) -> bool:
+            return all(self._compiler.lookup_word(word) is not None for word in said.split())
+
+        grammar = jsgf_grammar(form, catalogue.with_known_ways(knows), commands)
+        refuse_unknown_words(NAME, form, re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar)), knows)
         self._compiler.add_jsgf_string(_GRAMMAR, grammar)
 
     def _begin(self) -> _Recogniser:
