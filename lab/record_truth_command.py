@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.errors import Unfinished, UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from edge.agent.parts import load_current_rules, load_named_form
@@ -107,7 +107,15 @@ def record_truth(
 
 
 def _copy_settled(made: TruthSet, asked: Settings, rules: Rules, since: datetime) -> None:
-    """Copy what the set can learn from; remove what the journal has removed."""
+    """Copy what the set can learn from; remove what the journal has removed.
+
+    Raises Misconfigured where the site keeps no recordings.
+    """
+    if not asked.keep.audio_after_receipt:
+        raise Misconfigured(
+            "keep.audio_after_receipt: is false, so this site keeps no recordings, and none is copied; record some of "
+            "people who agree to it: --speaker NAME"
+        )
     device, copied = f"{asked.site}/{asked.device}", Counter[str]()
     with Journal.inspect(asked.state) as journal:
         for line in made.settled_lines():

@@ -231,6 +231,15 @@ def test_a_person_listens_and_sets_the_truth_and_goes_on_later(
     ]
 
 
+def test_a_site_that_keeps_no_recordings_gets_no_set_of_them(
+    tmp_path: Path, worked: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOCKVOICE_KEEP__AUDIO_AFTER_RECEIPT", "false")
+    ended = called("record-truth", tmp_path / "set", "--since", "2026-11-01", "--state", worked, capfd=capfd)
+    assert (ended.returncode, list((tmp_path / "set").glob("*"))) == (78, [])
+    assert "keeps no recordings" in ended.stderr
+
+
 def test_what_the_journal_has_removed_is_removed_from_the_set(
     tmp_path: Path, worked: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
