@@ -387,6 +387,8 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
                 made = self._handle_session_event(await self._news.get())
+        if self._relay.is_answer_overdue(self._now):
+            self._session.subscribe_again()
         return [*made, *self._relay.publish_due(self._now)]
 
     def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | MessageReceived]:

@@ -382,6 +382,13 @@ class Relay:
         """
         return [PublishRow(debt.row) for debt in self._schedule.start_due_attempts(now)]
 
+    def is_answer_overdue(self, now: float) -> bool:
+        """Whether an event that is due again was taken by the broker, and no receipt came: subscribe to them again.
+
+        RabbitMQ 3.10 drops the queue of a client that has connected again after a node's death, and does not say so.
+        """
+        return any(debt.due <= now and debt.taken and not debt.early for debt in self._schedule.pending)
+
     def mark_unsent(self, event_id: str, now: float) -> None:
         """Take back the attempt of a row that could not be published because the broker's window is full."""
         self._schedule.mark_unsent(event_id, now)

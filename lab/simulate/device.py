@@ -151,6 +151,10 @@ class SimulatedDevice:
         """Process an inventory's announcement that it is online; return the pending rows to publish."""
         return self._execute(self._relay.publish_all_pending(now), now)
 
+    def is_answer_overdue(self, now: float) -> bool:
+        """Whether the broker took an entry, and no receipt came in time: it is to subscribe again."""
+        return self._relay.is_answer_overdue(now)
+
     def take_due_for_retransmission(self, now: float) -> list[OutboxRow]:
         """Process the passing of time; return the rows to retransmit."""
         due = self._relay.due_in_s(now)

@@ -401,6 +401,8 @@ class Fleet:
 
     def _retransmit_due_and_cut_unconnected(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
+            if station.device.is_answer_overdue(now):
+                station.link.subscribe_again()
             station.publish(station.device.take_due_for_retransmission(now))
             if not station.device.has_pending_rows:
                 self.owing.discard(station)

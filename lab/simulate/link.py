@@ -116,6 +116,12 @@ class MqttLink:
         self._flush()
         return self.is_up
 
+    def subscribe_again(self) -> None:
+        """Subscribe again, while connected: a broker that lost a subscription has it again."""
+        if self.is_up:
+            self._subscribe()
+            self._flush()
+
     def keep_alive(self) -> None:
         """Keepalive: send a ping when due, or detect a dead peer."""
         if self._client.socket() is not None:
@@ -195,6 +201,9 @@ class MqttLink:
         self._client.drop_out_messages()
         self._receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._present, self._refusal = flags.session_present, None
+        self._subscribe()
+
+    def _subscribe(self) -> None:
         self._client.subscribe([(topic, self._qos) for topic in self._topics])
 
     def _on_subscribe(
@@ -203,6 +212,8 @@ class MqttLink:
         if denied := [topic for topic, one in zip(self._topics, reasons, strict=False) if one.is_failure]:
             self._refusal = f"may not subscribe to {', '.join(denied)}; let the broker's access rules allow it"
             self.cut()
+            return
+        if self.is_up:
             return
         self.is_up = True
         self._listener.on_connected(self._receive_maximum, session_present=self._present)

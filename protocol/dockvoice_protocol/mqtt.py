@@ -135,12 +135,12 @@ class Session:
         refuse_impossible_host(settings)
         refuse_exposed_link(settings)
         self._settings = settings
+        self._broker_name = f"broker {settings.host}:{settings.port}"
         self._tls = make_tls_context(settings)
         self._client_id = client_id
         self._receive = receive
         self._subscriptions = tuple(subscriptions)
-        self._wishes = tuple(wishes)
-        self._unkept = frozenset(unkept)
+        self._wanted = [(topic, 0 if topic in unkept else 1) for topic in (*subscriptions, *wishes)]
         self._will = will
         self._manual_ack = manual_ack
         self._at_once = at_once
@@ -202,6 +202,15 @@ class Session:
         # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at on_publish too.
         self._on_the_way.add(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def subscribe_again(self) -> None:
+        """Subscribe again, while connected, to all but the wishes: the broker may have lost a subscription.
+
+        Retained messages come again. Where the broker refuses it now, the connection is cut, as at its beginning.
+        """
+        client = self._client
+        if client is not None and self.is_connected and self._subscriptions:
+            client.subscribe(self._wanted[: len(self._subscriptions)])
 
     def acknowledge(self, delivered: MessageReceived) -> None:
         """Acknowledge a received message. One of an earlier connection is ignored: the broker sends it again."""
@@ -306,8 +315,8 @@ class Session:
         self._try.largest = getattr(properties, "MaximumPacketSize", _LARGEST)
         self._try.welcome = SessionConnected(self._version.now.value, limit, flags.session_present)
         self._try.heard_at = time.monotonic()
-        if wanted := self._subscriptions + self._wishes:
-            client.subscribe([(topic, 0 if topic in self._unkept else 1) for topic in wanted])
+        if self._wanted:
+            client.subscribe(self._wanted)
         else:
             self._report_connected_and_deliver_held(client)
 
@@ -319,7 +328,7 @@ class Session:
             allow = "let the broker's access rules allow it"
             self._try.refusal = f"{self._broker_name}: may not subscribe to {', '.join(denied)}; {allow}"
             close_abruptly(client)
-        elif client is self._client:
+        elif client is self._client and self._connected is None:
             self._report_connected_and_deliver_held(client)
 
     def _report_acknowledged(
@@ -411,7 +420,3 @@ class Session:
             if client is self._client:
                 client.loop_stop()  # on its own thread this waits for nothing, it only lets the loop end
                 self._start_new_client()
-
-    @property
-    def _broker_name(self) -> str:
-        return f"broker {self._settings.host}:{self._settings.port}"

@@ -274,6 +274,24 @@ def test_of_some_subscriptions_the_broker_keeps_nothing_for_who_is_absent(
     ]
 
 
+@BOTH
+def test_a_subscription_is_renewed_on_the_same_connection(broker: Mosquitto, connect: Sessions, version: str) -> None:
+    session, owner = connect(broker.port, version=version, subscriptions=["kept", "unkept"], unkept=["unkept"])
+    session.subscribe_again()  # not connected yet, or just now: nothing happens twice
+    owner.next(SessionConnected)
+    session.publish("kept", b"retained", tag="one", retain=True)
+    owner.next(MessageReceived)
+    session.subscribe_again()
+    assert owner.next(MessageReceived, 2).retained, "the answer to a subscription"
+    for topic in ("kept", "unkept"):
+        session.publish(topic, b"after", tag=topic)
+    owner.next(MessageReceived, 4)
+    heard = [(one.topic, one.payload) for one in owner.all(MessageReceived)]
+    assert heard == [("kept", b"retained"), ("kept", b"retained"), ("kept", b"after"), ("unkept", b"after")]
+    assert len(owner.all(SessionConnected)) == 1
+    assert owner.all(SessionDisconnected) == []
+
+
 def restart(broker: Mosquitto) -> None:
     broker.stop()
     broker.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from dockvoice_protocol.events import EarlyAnswer
@@ -107,6 +108,24 @@ def test_what_is_not_answered_in_time_goes_again() -> None:
     assert machine.publish_due(5 + TIMEOUT_S - 0.1) == []
     machine.handle_receipt(answer(2))
     assert published(machine.publish_due(5 + TIMEOUT_S)) == [1]
+
+
+def test_an_answer_is_overdue_where_the_broker_took_an_event_and_no_receipt_came_in_time() -> None:
+    machine = relay()
+    machine.add_rows(rows(1, 2, 3), now=0)
+    assert not machine.is_answer_overdue(TIMEOUT_S), "the broker may be slow"
+    machine.handle_puback("event-1", 0)
+    machine.handle_puback("event-2", 0)
+    machine.handle_receipt(answer(2))
+    assert not machine.is_answer_overdue(TIMEOUT_S - 0.1)
+    assert machine.is_answer_overdue(TIMEOUT_S)
+    machine.publish_due(TIMEOUT_S)
+    assert not machine.is_answer_overdue(3 * TIMEOUT_S - 0.1), "once for each wait, which grows"
+    assert machine.is_answer_overdue(3 * TIMEOUT_S)
+    machine.publish_all_pending(3 * TIMEOUT_S)
+    assert not machine.is_answer_overdue(3 * TIMEOUT_S), "an inventory came online: its answer is on the way"
+    machine.handle_disconnect()
+    assert not machine.is_answer_overdue(math.inf)
 
 
 def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
