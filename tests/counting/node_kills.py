@@ -14,7 +14,7 @@ from statistics import mean
 
 from pydantic import SecretStr
 
-from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.config import Mqtt, MqttVersion
 from edge.config import Deliver
 from lab.simulate.command import write_public_keys
 from lab.simulate.counted import compare_with_table
@@ -143,7 +143,7 @@ def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Kille
     told = {
         "KEYS_DIRECTORY": str(keys), "TRUST_FIRST_USE": "false",
         "MQTT__USERNAME": USER, "MQTT__PASSWORD": PASSWORD, "MQTT__INSECURE": "true",
-        "MQTT__RECONNECT_MAXIMUM_S": str(RECONNECT_S),
+        "MQTT__RECONNECT_MAXIMUM_S": str(RECONNECT_S), "MQTT__VERSION": MqttVersion.V311,
     }  # fmt: skip
     environment = {f"DOCKVOICE_INVENTORY_{name}": value for name, value in told.items()}
     mqtt = Mqtt(
@@ -153,6 +153,7 @@ def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Kille
         password=SecretStr(PASSWORD),
         insecure=True,
         reconnect_maximum_s=RECONNECT_S,
+        version=MqttVersion.V311,
     )
     wanted = RunParameters(
         devices=staged.devices,

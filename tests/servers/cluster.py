@@ -10,6 +10,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,6 +39,9 @@ class Cluster(ABC):
     receipt_qos = 1
     """What devices are told (deliver.receipt_qos)."""
 
+    forms_one_by_one = False
+    """Whether a node is started for the first time when the one before takes clients."""
+
     balancing: dict[str, str]
     """What of haproxy.cfg is other for this broker."""
 
@@ -56,6 +60,8 @@ class Cluster(ABC):
             held.callback(self._kill_all)
             for number in range(1, NODES + 1):
                 self.start(number)
+                if self.forms_one_by_one:
+                    until(partial(self.serves, number), self.logs, STARTED_IN_S)
             until(lambda: all(map(self.serves, range(1, NODES + 1))), self.logs, STARTED_IN_S)
             self._start_balancer(held)
             self._held = held.pop_all()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.servers.cluster import NODES, Cluster, adapted, program
+from tests.servers.cluster import NODES, SETTINGS, Cluster, adapted, program
 from tests.servers.ports import held_port
 
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
@@ -17,6 +18,9 @@ ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interfac
 class RabbitMQ(Cluster):
     """RabbitMQ: each session a quorum queue on all three nodes."""
 
+    forms_one_by_one = True
+    """Three that start at once may each have a register of clients of its own, of which one never has a leader."""
+
     def prepare(self, held: ExitStack) -> None:
         """Take two more ports a node, start a name server of Erlang's own for them, and write the settings."""
         scripts = [path for path in Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server") if path.is_file()]
@@ -25,6 +29,10 @@ class RabbitMQ(Cluster):
         self._script = str(scripts[-1])
         names = held.enter_context(held_port())
         held.callback(self._end, self._begin("epmd", [program("epmd"), "-port", str(names)], {}))
+        # A node looks for each of its thousand modules in all folders of plugins.
+        subprocess.run(["sh", str(SETTINGS / "rabbitmq-links.sh"), str(self.directory / "links")], check=True)
+        settings = self.directory / "rabbitmq-env.conf"
+        settings.write_text(adapted("rabbitmq-env.conf", {"/usr/local/lib/rabbitmq-mqtt": f"{self.directory}/links"}))
         self._environment = []
         for number in range(1, NODES + 1):
             home = self.directory / f"node-{number}"
@@ -42,7 +50,7 @@ class RabbitMQ(Cluster):
                     "HOME": str(home),
                     "ERL_EPMD_PORT": str(names),
                     "ERL_EPMD_ADDRESS": "127.0.0.1",
-                    "RABBITMQ_CONF_ENV_FILE": os.devnull,
+                    "RABBITMQ_CONF_ENV_FILE": str(settings),
                     "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
                     "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
                     "RABBITMQ_NODENAME": f"rabbit-{number}@localhost",
@@ -58,3 +66,10 @@ class RabbitMQ(Cluster):
     def command(self, number: int) -> tuple[Sequence[str], Mapping[str, str]]:
         """The server, whose log goes to its output."""
         return [self._script], self._environment[number - 1]
+
+    def drop_queue(self, name: str) -> None:
+        """Forget a queue and its bindings, and tell nobody, as 3.10 does with one of QoS 0 after a node's death."""
+        erlang = f'rabbit_amqqueue:internal_delete(rabbit_misc:r(<<"/">>, queue, <<"{name}">>), <<"tests">>).'
+        control = str(Path(self._script).with_name("rabbitmqctl"))
+        words = [control, "-n", self._environment[0]["RABBITMQ_NODENAME"], "eval", erlang]
+        subprocess.run(words, env={**os.environ, **self._environment[0]}, check=True, capture_output=True)
