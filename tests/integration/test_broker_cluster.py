@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
+from pydantic import SecretStr
 
 from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.mqtt import MessageReceived, Session, SessionConnected, SessionDisconnected, SessionEvent
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.keep import device_key
@@ -39,6 +42,9 @@ STAGED = sized(
 
 AGAIN_S = 15
 """Receipts flow again for 95 % of those who are owed one within this, at night."""
+
+ANSWERED_IN_S = 30
+"""Beside other tests; at rest it is some tens of milliseconds."""
 
 WAITED_S = 3
 """A retained message comes with the answer to a subscription."""
@@ -100,6 +106,30 @@ def test_mqtt_5_is_refused(cluster: Cluster) -> None:
     refused = asked(cluster, 1, "mosquitto_pub", "-V", "mqttv5", "-t", "dockvoice", "-m", "")
     said = "connection was lost" if isinstance(cluster, RabbitMQ) else "Unsupported Protocol Version"
     assert said in refused.stderr
+
+
+def test_a_dropped_queue_is_there_again_when_the_client_subscribes_again(cluster: Cluster) -> None:
+    """RabbitMQ ends the connection over it; on the next one the queue is made anew. NATS has none to drop."""
+    heard: SimpleQueue[SessionEvent] = SimpleQueue()
+    mqtt = Mqtt(host="127.0.0.1", port=cluster.port, username=USER, password=SecretStr(PASSWORD), insecure=True)
+    session = Session(mqtt, client_id="dropped", receive=heard.put, subscriptions=["receipts"], unkept=["receipts"])
+    session.start()
+    try:
+        assert isinstance(heard.get(timeout=ANSWERED_IN_S), SessionConnected)
+        if isinstance(cluster, RabbitMQ):
+            cluster.drop_queue("mqtt-subscription-droppedqos0")
+            assert asked(cluster, 1, "mosquitto_pub", "-V", "mqttv311", "-t", "receipts", "-m", "lost").returncode == 0
+            session.subscribe_again()
+            assert isinstance(heard.get(timeout=ANSWERED_IN_S), SessionDisconnected)
+            assert isinstance(heard.get(timeout=ANSWERED_IN_S), SessionConnected)
+        else:
+            session.subscribe_again()
+        assert asked(cluster, 1, "mosquitto_pub", "-V", "mqttv311", "-t", "receipts", "-m", "told").returncode == 0
+        told = heard.get(timeout=ANSWERED_IN_S)
+    finally:
+        session.stop()
+    assert isinstance(told, MessageReceived)
+    assert told.payload == b"told"
 
 
 @pytest.mark.timeout(3600)
