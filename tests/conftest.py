@@ -169,6 +169,8 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
             patched.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", models)
         # The tests' synthetic voices are strange to a witness: what it asks is shown where a test brings one.
         patched.setenv("DOCKVOICE_UNDERSTAND__WITNESS", "false")
+        # Likewise their operators have several voices.
+        patched.setenv("DOCKVOICE_UNDERSTAND__WEARER_VOICE", "false")
         yield
 
 

@@ -237,6 +237,7 @@ class Agent:
         self._decisions = DecisionHandler(
             parts.settings, executor, self._conversing, self._delivery.notify_pending, beside=self._news.announce
         )
+        self._voice = parts.voice
         witness = None if self._conversing is None else make_witness(parts.settings)
         self._second = (
             None
@@ -490,7 +491,9 @@ class Agent:
         self._tell(told)
 
     def _on_step(self, stands: DialogueStatus) -> None:
-        """Publish a step of the dialogue; cancel the witness where its entry is not held any more."""
+        """Publish a step of the dialogue; forget who signed off; cancel the witness where its entry is not held."""
+        if self._voice is not None:
+            self._voice.sign_on(stands.operator)
         if self._second is not None:
             self._second.cancel_if_not_held(stands.state, stands.draft)
         self._tell(stands)

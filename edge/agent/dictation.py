@@ -33,6 +33,7 @@ from edge.keep.queries import RECORDING_PREFIX
 from edge.keep.storage import DiskFull
 from edge.ports import Source
 from edge.records import Draft, Entry, EventIds, OutboxRow, Outcome, StoreFormOrLanguageChange, Utterance, Verdict
+from edge.understand.wearer_voice import WearerVoice
 
 INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
@@ -77,12 +78,14 @@ class Dictation:
         tell: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
+        voice: WearerVoice | None = None,
     ) -> None:
         """`works` has the interpreters and rules. `render` makes an entry's event, `tell` is called with each event.
 
         `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
-        `expected` returns the current lists of expected receipts.
+        `expected` returns the current lists of expected receipts. `voice` learns from what is accepted.
         """
+        self._voice = voice
         self._listening = listening
         self._works = works
         self._executor = executor
@@ -289,6 +292,9 @@ class Dictation:
         self._typed.discard(heard.utterance.utterance_id)
         compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
         self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
+        if self._voice is not None and heard.utterance.source not in SILENT_SOURCES:
+            accepted = verdict.outcome is Outcome.ACCEPT
+            await asyncio.to_thread(self._voice.learn, heard.utterance.segment.pcm, accepted=accepted)
 
     async def _read_with_breaths(
         self, heard: ListenedUtterance, said: Breath, verdict: Verdict, known: Circumstances

@@ -47,11 +47,13 @@ from edge.records import DerivedFields, Entry, EventIds, Segment, StoreFormOrLan
 from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
 from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
+from edge.understand.local.voice_embedding import make_wearer_voice
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, today_at_site
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
+from edge.understand.wearer_voice import WearerVoice
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Parts:
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; empty: `form` alone.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
     closing: Form | None = None  # The form that closes trailers.
+    voice: WearerVoice | None = None  # The wearer's; None: not used.
     renew: Callable[[tuple[MasterData, ...]], Parts] | None = None
     """Makes these parts from new master data; None where new data needs a restart."""
 
@@ -108,8 +111,9 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     clients = Clients(settings.understand.clients)
     agrees = uses_dialogue(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
+    voice = make_wearer_voice(settings)
     making = _Making(
-        settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, uses_dialogue=agrees
+        settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, voice, uses_dialogue=agrees
     )
     made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(RecogniserKind.POCKETSPHINX):
@@ -132,6 +136,7 @@ class _Making:
     past: DialogueHistory
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
+    voice: WearerVoice | None
     uses_dialogue: bool = field(kw_only=True)
 
     def make_parts(self, named: str) -> tuple[Parts, str]:
@@ -154,7 +159,8 @@ class _Making:
             return replace(self, catalogue=catalogue, at_hand=forms).make_parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
-        made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)
+        shared = self.clients, self.past, self.at_hand
+        made = Parts(self.settings, *of_start, *shared, make, self.closing, self.voice, renew)
         return made, reader.name
 
     def make_recogniser_for(self, form: Form, language: Language | None = None) -> Interpreter:
@@ -162,7 +168,7 @@ class _Making:
         # `awaited` is called in the ear's thread, concurrently with the dialogue: its data is immutable and replaced
         # as a whole, and a stale answer affects only how long a pause lasts, no value.
         at_hand = self.at_hand if self.uses_dialogue else ()
-        return make_recogniser(
+        made = make_recogniser(
             self.settings,
             form,
             self.catalogue,
@@ -172,6 +178,8 @@ class _Making:
             names=self.names,
             language=language,
         )
+        made.voice = self.voice
+        return made
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
         """The recogniser for a language: `own`, another created at first use, or `NullReader` without weights."""
@@ -348,6 +356,7 @@ def make_dictation(
         tell=tell,
         converse=None if conversing is None else conversing.decide,
         expected=expected,
+        voice=parts.voice,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Reading, TurnExpectation
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.local.factory import make_recogniser, recogniser_language
-from edge.understand.local.incremental import PIECE, SpeculationCounters, SpeculativeListener
+from edge.understand.local.incremental import PIECE, OnDeviceInterpreter, SpeculationCounters, SpeculativeListener
 from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.wearer_voice import WearerVoice
+from tests.sayings import spoken
+from tests.unit import test_wearer_voice as chords
 
 
 def settings(models: Path, **understand: Any) -> Settings:
@@ -67,6 +71,16 @@ class Counting:
 
     def reading(self) -> Reading:
         return Reading("counting", "f", (), {})
+
+
+class Complete(Counting):
+    """Reads a whole entry in whatever it takes."""
+
+    def reading(self) -> Reading:
+        said: dict[str, FieldValue] = {"dock": "B", "quantity": 12, "pallet_id": "742"}
+        return Reading(
+            "complete", "pallet-move", (), {name: FieldReading(value, (), 1.0) for name, value in said.items()}
+        )
 
 
 class Ahead:
@@ -133,6 +147,36 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
     assert (len(ahead.made), len(ahead.judged), ahead.speculation.made) == (1, 0, 0)
     assert ahead.taken == pcm
     assert ahead.sizes == [PIECE] * 10 + [len(pcm) - 10 * PIECE]
+
+
+def said_by(voice: str | None, pcm: bytes, form: Form, catalogue: Catalogue) -> Reading:
+    """A reading heard as it was spoken, with that chord as the known voice."""
+
+    class Reads(OnDeviceInterpreter):
+        def _begin(self) -> Counting:
+            return Complete()
+
+    reader = Reads("complete", form, catalogue)
+    if voice is not None:
+        reader.voice = WearerVoice(chords.bands)
+        reader.voice.sign_on(voice)
+        reader.voice.learn(chords.sound(getattr(chords, voice)), accepted=True)
+    attention = reader.listen()
+    for at in range(0, len(pcm), 640):
+        attention.hear(pcm[at : at + 640])
+    return asyncio.run(attention.finish(spoken(pcm)))
+
+
+def test_what_another_voice_says_is_read_all_the_same_and_one_field_is_asked_about(
+    form: Form, catalogue: Catalogue
+) -> None:
+    pcm = chords.sound(chords.ANNA)
+    plain = said_by(None, pcm, form, catalogue)
+    assert said_by("ANNA", pcm, form, catalogue) == plain
+    doubted = said_by("BRUNO", pcm, form, catalogue)
+    assert [name for name, one in doubted.fields.items() if not one.confirmed] == ["pallet_id"]
+    fields = {name: replace(one, confirmed=True) for name, one in doubted.fields.items()}
+    assert replace(doubted, fields=fields) == plain
 
 
 def test_what_reading_at_pauses_was_for_is_counted() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,11 @@ from edge.ports import Source
 from edge.records import Commit, Frame, StoreFormOrLanguageChange
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
+from edge.understand.wearer_voice import WearerVoice
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
 from tests.sayings import database
 from tests.shipped import ROOT
+from tests.unit import test_wearer_voice as chords
 from tests.waiting import until
 
 FORMS = load_forms(ROOT / "schemas" / "forms")
@@ -375,3 +378,22 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
     assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullReader)
     assert parts.make(MOVE, "en").readers.interpreter is parts.interpreter
+
+
+def test_the_wearers_voice_is_forgotten_when_he_signs_off(tmp_path: Path) -> None:
+    voice = WearerVoice(chords.bands)
+    knows = []
+
+    async def play(device: Device) -> None:
+        for text in ("sign on anna", "sign off", "sign on anna", "sign on bruno"):
+            await device.type(text)
+            knows.append((device.stands.operator, voice.is_known))
+            voice.learn(chords.sound(chords.ANNA), accepted=True)
+            knows.append((device.stands.operator, voice.is_known))
+
+    operators = {"anna": "op-1", "bruno": "op-2"}
+    run(replace(parts_of(tmp_path, operators=operators), voice=voice), play)
+    assert knows == [
+        *(("op-1", False), ("op-1", True), (None, False), (None, False)),
+        *(("op-1", False), ("op-1", True), ("op-2", False), ("op-2", True)),
+    ]

@@ -30,9 +30,8 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language
 from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import RecogniserKind, Settings
-from edge.ports import Interpreter
 from edge.understand.local.confidence import calibration_curves
-from edge.understand.local.incremental import Awaited, await_no_fields
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_installed
 from edge.understand.local.pocketsphinx import make_vocabulary_test as pocketsphinx_knows
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
@@ -53,7 +52,7 @@ def make_recogniser(
     at_hand: Sequence[Form] = (),
     names: Sequence[str] = (),
     language: Language | None = None,
-) -> Interpreter:
+) -> OnDeviceInterpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are installed, else pocketsphinx.
 
     `language` is the spoken one; None: the device's own. For another, `find_weights` must find weights.
@@ -65,7 +64,7 @@ def make_recogniser(
     wanted = settings.understand
     works = form_choice_phrases(at_hand) if converses and at_hand else ()
 
-    def pocketsphinx() -> Interpreter:
+    def pocketsphinx() -> OnDeviceInterpreter:
         called = _select_known_names(names, pocketsphinx_knows)
         commands = (*command_phrases(called, trailers=bool(form.trailer_and_door_fields)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)

