@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import partial
@@ -24,9 +25,10 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import SAMPLE_RATE
+from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
+from edge.understand.wearer_voice import WearerVoice
 from lab.floor import BaselineRecogniser
 from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
 from lab.report.lines import BaselineResult, Conversation
@@ -37,8 +39,15 @@ from lab.wordings import generalise_values
 MADE_S = 60.0
 """Seconds of one clip of generated noise; each has a seed of its own."""
 
+ENROLLED = 5
+"""Accepted clips of the wearer, the latest before a clip, that its voice is learnt from: half a minute of dictation."""
+
 VOICES = 24
 """Maximum recordings overlaid into babble: more sound no different, and take memory."""
+
+
+_Accepted = defaultdict[str, list[tuple[Clip, bytes]]]
+"""By speaker, the clips of which something was recorded, with its sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +125,12 @@ async def evaluate(
     habits: OperatorHabits | None = None,
     *,
     floor: bool = False,
+    enrol: Sequence[ClipSource] = (),
 ) -> tuple[ScoredClip, ...]:
     """Recognise all clips in order; with `habits`, a simulated operator answers after each clip that dictates an entry.
 
-    With `floor`, such clips run through the baseline as well. `tick` is called after each clip and each conversation.
+    With `floor`, such clips run through the baseline as well. `enrol` are heard before those of each form, for the
+    voices of their speakers only. `tick` is called after each clip and each conversation.
     Raises UnreadableInput for a clip that is not audio, or is in the manifest twice.
     """
     scored: list[ScoredClip] = []
@@ -129,8 +140,13 @@ async def evaluate(
             operator = None if habits is None else SimulatedOperator(parts, executor, habits)
             plain = BaselineRecogniser(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
+            accepted: _Accepted = defaultdict(list)
             async with run_panels(parts):
-                for sound, result in zip(some, await _run_pipeline(parts, some, executor, tick), strict=True):
+                known = [sound for sound in enrol if sound.clip.form == form]
+                with TemporaryDirectory(prefix="dockvoice-enrol-") as apart, JournalThread(Path(apart)) as first:
+                    await _run_pipeline(parts, known, first, tick, accepted)
+                results = await _run_pipeline(parts, some, executor, tick, accepted)
+                for sound, result in zip(some, results, strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
                     floored = None if plain is None else _score_baseline(plain, sound)
                     said = generalise_values(sound.clip.text, parts.form, parts.catalogue)
@@ -150,10 +166,10 @@ def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> BaselineRes
 
 
 async def _run_pipeline(
-    parts: Parts, sounds: list[ClipSource], executor: JournalThread, tick: Callable[[], None]
+    parts: Parts, sounds: list[ClipSource], executor: JournalThread, tick: Callable[[], None], accepted: _Accepted
 ) -> list[ClipResult]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
-    watch = _ResultCollector(sounds, counted, tick)
+    watch = _ResultCollector(sounds, counted, tick, parts.voice, accepted)
     await dictate_sources(make_dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.counters(), strict=True)]
 
@@ -162,8 +178,15 @@ class _ResultCollector:
     """Collects the pipeline's events while a clip plays, and builds its result when it ends."""
 
     def __init__(
-        self, sounds: Sequence[ClipSource], counted: SpeculationCounters | None, tick: Callable[[], None]
+        self,
+        sounds: Sequence[ClipSource],
+        counted: SpeculationCounters | None,
+        tick: Callable[[], None],
+        voice: WearerVoice | None,
+        accepted: _Accepted,
     ) -> None:
+        self._voice = voice
+        self._accepted = accepted
         self.results: list[ClipResult] = []
         self._counted = counted
         self._before: list[SpeculationCounters] = []
@@ -176,8 +199,19 @@ class _ResultCollector:
         """Yield the sounds in order, each after all utterances of the one before are concluded."""
         for sound in self._sounds:
             self._copy_counters()
+            self._sign_on(sound.clip)
             yield sound.source()
         self._copy_counters()
+
+    def _sign_on(self, clip: Clip) -> None:
+        """Sign the clip's wearer on, with the voice of what was accepted of him before: other sentences than this."""
+        wearer = clip.wearer or clip.speaker
+        if self._voice is None or wearer is None:
+            return
+        self._voice.sign_on(None)
+        self._voice.sign_on(wearer)
+        for pcm in [pcm for other, pcm in self._accepted[wearer] if other.text != clip.text][-ENROLLED:]:
+            self._voice.learn(pcm, accepted=True)
 
     def _copy_counters(self) -> None:
         if self._counted is not None:
@@ -203,6 +237,9 @@ class _ResultCollector:
     def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
+        if clip.speaker is not None and clip.wearer in {None, clip.speaker}:
+            accepted = (one.utterance.segment.pcm for one in heard if one.verdict.outcome is Outcome.ACCEPT)
+            self._accepted[clip.speaker] += [(clip, pcm) for pcm in accepted]
         result = ClipResult(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()

@@ -81,6 +81,12 @@ def evaluate(
             help="Compare two files that --details wrote, instead of hearing.",
         ),
     ] = None,
+    enrol: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MANIFEST", readable=False, help="Clips of the same speakers, heard before to learn their voices."
+        ),
+    ] = None,
     speakers: Annotated[SpeakerHalf | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
     noise_hours: Annotated[
         float, typer.Option(min=0, metavar="HOURS", help="Hear so many hours of made noise besides.")
@@ -115,7 +121,9 @@ def evaluate(
     Each line of the manifest: {"audio": "clip.flac", "form": "pallet-move", "fields": {"pallet_id": "742", …} or null,
     "condition": "clean", "speaker": "…", "speech_end": 2.31}. Paths are relative to the manifest; "fields": null means
     that nothing may be recorded; "speech_end" is in seconds, null without speech. "text", what was said, and "noise"
-    are for the breakdowns. "answers": {"dock": "dock.flac", …}, where given, are the simulated operator's answers.
+    are for the breakdowns. A voice is learnt from what was accepted of its "speaker" before; "wearer" names another who
+    is signed on, so that "speaker" is a colleague. "answers": {"dock": "dock.flac", …}, where given, are the simulated
+    operator's answers.
 
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
@@ -137,7 +145,9 @@ def evaluate(
     noisy = mix_clips_with_noise(clips, parse_snrs_db(noisier, "--in-noise"))
     sounds = [*load_clip_sources(clips), *noisy, *(generate_noise_clips(noise_hours, clips) if noise_hours else ())]
     plain = find_vosk_weights(asked) is not None if floor is None else floor
-    scored = _evaluate(asked, sounds, OperatorHabits(attentive, read_back) if operator else None, floor=plain)
+    known = () if enrol is None else load_clip_sources(read_manifest(enrol))
+    habits = OperatorHabits(attentive, read_back) if operator else None
+    scored = _evaluate(asked, sounds, habits, floor=plain, enrol=known)
     print_to_stderr(f"heard by {find_recogniser_name(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _evaluate_fixed_pause(asked, sounds, beside_fixed)
@@ -177,10 +187,11 @@ def _evaluate(
     doing: str = "hearing",
     *,
     floor: bool = False,
+    enrol: Sequence[ClipSource] = (),
 ) -> tuple[ScoredClip, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
-    with show_progress(doing, len(sounds) + (0 if habits is None else dictated)) as advance:
-        return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
+    with show_progress(doing, len(enrol) + len(sounds) + (0 if habits is None else dictated)) as advance:
+        return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor, enrol=enrol))
 
 
 def _print_results(

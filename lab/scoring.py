@@ -67,6 +67,8 @@ class Clip(BaseModel):
     fields: dict[str, FieldValue] | None
     condition: str
     speaker: str | None = None
+    wearer: str | None = None
+    """Who is signed on, where it is not the speaker."""
     speech_end: float | None = None
     text: str = ""
     """The spoken text, where the set gives it."""
