@@ -292,7 +292,8 @@ class Dictation:
         self._typed.discard(heard.utterance.utterance_id)
         compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
         self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
-        if self._voice is not None and heard.utterance.source not in SILENT_SOURCES:
+        spoken = heard.utterance.source not in SILENT_SOURCES and verdict.outcome is not Outcome.IGNORE
+        if self._voice is not None and spoken:  # what colleagues chat about does not hand the headset over
             accepted = verdict.outcome is Outcome.ACCEPT
             await asyncio.to_thread(self._voice.learn, heard.utterance.segment.pcm, accepted=accepted)
 
