@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -42,7 +42,7 @@ _LONGEST = 18  # Phonemes of a word that is looked up: longer ones have names th
 class Respelling:
     """Known words that sound like a word."""
 
-    words: str
+    words: str = field(repr=False)
     cost: float
     """0: the same sounds in one word."""
 
