@@ -223,9 +223,19 @@ class _AnswerCheck:
         begins = (event.start, event.start if event.basis is None else event.basis)
         return (
             again
+            or (answers and not self._are_all_phrases_before_slip(events[:at], before, event.cue))
             or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
+
+    def _are_all_phrases_before_slip(
+        self, events: tuple[ExplanationEvent, ...], roles: tuple[str, ...], cue: tuple[int, int]
+    ) -> bool:
+        """Whether only phrases of these roles stand before a value that is withdrawn at once: "at A, sorry, B"."""
+        if not events or events[-1].happens is not Happens.SLIP:
+            return True
+        start = next((one.end for one in reversed(events[:-1]) if one.happens in _SAID), 0)
+        return self._are_all_cues_or_phrases(start, events[-1].start, roles, cue)
 
     def _corrects_slip(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
         """Whether a code corrects one of its length that it differs from in one character: it needs no label."""
@@ -636,7 +646,7 @@ class _Growth:
                     self._ended.append(ended)
         self._within += (self._unexplained.add_unexplained(path) for path in self._ended if path.cost <= budget)
         self._ended = [path for path in self._ended if path.cost > budget]
-        return sorted(self._within, key=_by_cost)
+        return _without_lesser(sorted(self._within, key=_by_cost))
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
@@ -690,6 +700,12 @@ class _Growth:
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
         return path._replace(events=self._answers.mark_strange_mentions(path.events))
+
+
+def _without_lesser(found: list[Path]) -> list[Path]:
+    """The explanations, the cheapest first; where that explains every word, those that do not are no rivals."""
+    whole = [path for path in found if all(event.happens is not Happens.UNMATCHED for event in path.events)]
+    return whole if found and whole and whole[0] is found[0] else found
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -98,6 +98,11 @@ class _Links:
         added = path.state is Place.SAID and path.field in counts and len(counts) > 1 and own
         return added and tuple(self._words[at : match.end]) in self._language.words["openings"]
 
+    def is_part_of_count(self, match: Match, at: int) -> bool:
+        """Whether a further count begins inside a hedge, and ends behind it: Italian "più due danneggiati"."""
+        counts = (count for begin in range(at + 1, match.end) for count in self._counts.counts_at(begin))
+        return any(count.end > match.end and self._spans.form.unit_field(count.field) is None for count in counts)
+
     def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
         last = path.last
@@ -314,6 +319,8 @@ class SmallWords:
     # Words around a value.
 
     def _step_over_opening(self, path: Path, match: Match, at: int) -> None:
+        if self._links.says_further_count(path, match, at):
+            return
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
@@ -434,7 +441,9 @@ class SmallWords:
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if self._links.says_further_count(path, match, at):
             self._queue.continue_with(path, ExplanationEvent(Happens.ASIDE, start=at, end=match.end), weights.LINK)
-        elif path.field is not None and not self._links.belongs_to_next_value(match, at):
+        elif path.field is not None and not (
+            self._links.belongs_to_next_value(match, at) or self._links.is_part_of_count(match, at)
+        ):
             event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)

@@ -310,6 +310,8 @@ class Spans:
 
     def is_adjective_of_next_label(self, at: int, end: int) -> bool:
         """Whether the words are an adjective of a directly following label: "full pallet 742"."""
+        if self.language.table["letters"].get("adjectives_follow"):
+            return False
         follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
         return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
 
