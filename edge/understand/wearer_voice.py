@@ -11,7 +11,9 @@ be pickled or printed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import NoReturn
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -61,44 +63,58 @@ Embed = Callable[[npt.NDArray[np.float32]], Vectors]
 
 
 class WearerVoice:
-    """The voice of who is signed on. Thread-safe: `_enrolled` is replaced as a whole."""
+    """The voice of who is signed on. Thread-safe: one signs off while an utterance is still embedded in a thread."""
 
-    __slots__ = ("_embed", "_enrolled", "_latest", "_operator", "_strange", "_windows")
+    __slots__ = ("_embed", "_enrolled", "_latest", "_lock", "_operator", "_strange", "_tracks", "_windows")
 
     def __init__(self, embed: Embed) -> None:
         self._embed = embed
         self._operator: str | None = None
+        self._lock = RLock()
+        self._tracks: WeakSet[VoiceTrack] = WeakSet()
         self.forget()
 
     def forget(self) -> None:
-        """Forget the voice."""
-        self._enrolled: Vectors | None = None
-        self._latest: VoiceTrack | None = None
-        self._windows = self._strange = 0
+        """Forget the voice, and what of it the tracks of utterances have that somebody still holds."""
+        with self._lock:
+            self._enrolled: Vectors | None = None
+            self._latest: VoiceTrack | None = None
+            self._windows = self._strange = 0
+            for track in self._tracks:
+                track.forget()
 
     def sign_on(self, operator: str | None) -> None:
         """Forget the voice where another operator signs on; None: nobody is signed on, and no voice is learnt."""
-        if operator != self._operator:
-            self.forget()
-        self._operator = operator
+        with self._lock:
+            if operator != self._operator:
+                self.forget()
+            self._operator = operator
 
     def learn(self, pcm: bytes, *, accepted: bool) -> None:
         """Learn from an utterance that was accepted; from others only whether the headset was handed over."""
-        if self._operator is None:
+        whose = self._operator
+        if whose is None:
             return
         judged, self._latest = self._latest, None
         track = judged if judged is not None and judged.is_of(pcm) else VoiceTrack(self)
-        if track.is_another_voice(pcm):
-            self._strange += 1
-            if self._strange >= _STRANGE:
-                self.forget()
-        elif accepted and (heard := track.mean_vector(pcm)) is not None:
-            vector, windows = heard
-            self._strange = 0
-            self._windows = min(self._windows + windows, _REMEMBERED)
-            share = windows / self._windows
-            before = vector if self._enrolled is None else self._enrolled
-            self._enrolled = (1 - share) * before + share * vector
+        strange = track.is_another_voice(pcm)
+        heard = track.mean_vector(pcm) if accepted and not strange else None
+        with self._lock:
+            if self._operator != whose:
+                self.forget()  # signed off meanwhile
+            elif strange:
+                self._strange += 1
+                if self._strange >= _STRANGE:
+                    self.forget()
+            elif heard is not None:
+                self._strange = 0
+                self._enrol(*heard)
+
+    def _enrol(self, vector: Vectors, windows: int) -> None:
+        self._windows = min(self._windows + windows, _REMEMBERED)
+        share = min(1.0, windows / self._windows)
+        before = vector if self._enrolled is None else self._enrolled
+        self._enrolled = (1 - share) * before + share * vector
 
     def similarity(self, vector: Vectors) -> float | None:
         """The cosine of a mean vector and the voice, -1 to 1; None while too little of the voice is known."""
@@ -113,7 +129,13 @@ class WearerVoice:
 
     def keep_latest(self, track: VoiceTrack) -> None:
         """Keep the utterance that was judged last until it is learnt from: it is embedded once."""
-        self._latest = track
+        with self._lock:
+            self._latest = track if self.is_known else None
+
+    def register(self, track: VoiceTrack) -> None:
+        """Have the track forgotten together with the voice."""
+        with self._lock:
+            self._tracks.add(track)
 
     @property
     def is_known(self) -> bool:
@@ -130,13 +152,22 @@ class WearerVoice:
 class VoiceTrack:
     """The voice in one utterance, embedded while it is spoken."""
 
-    __slots__ = ("_judged", "_taken", "_vectors", "_voice")
+    __slots__ = ("__weakref__", "_judged", "_vectors", "_voice")
 
     def __init__(self, voice: WearerVoice) -> None:
         self._voice = voice
+        self.forget()
+        voice.register(self)
+
+    def forget(self) -> None:
+        """Forget what was embedded; it would be embedded again from the first sample."""
         self._vectors: list[Vectors] = []
-        self._taken = 0  # Samples before the next window.
         self._judged = b""
+
+    @property
+    def _taken(self) -> int:
+        """Samples before the next window."""
+        return HOP * sum(map(len, self._vectors))
 
     def hear(self, pcm: bytes | bytearray) -> None:
         """Embed what is new, as far as it fills a batch of windows; `pcm` is the utterance from its first sample."""
@@ -162,14 +193,14 @@ class VoiceTrack:
 
         What is less than a batch at the end is left out: the decision need not wait for it.
         """
-        if not self._taken:
+        if not self._vectors:
             self._embed(pcm, (len(pcm) // SAMPLE_BYTES - WINDOW) // HOP + 1)
-        samples = to_floats(pcm)
-        starts = range(0, min(self._taken, len(samples) - WINDOW + 1), HOP)
+        samples, vectors = to_floats(pcm), tuple(self._vectors)
+        starts = range(0, min(HOP * sum(map(len, vectors)), len(samples) - WINDOW + 1), HOP)
         levels = np.array([10 * np.log10(np.mean(samples[at : at + WINDOW] ** 2) + 1e-12) for at in starts])
         if len(levels) < _FEWEST:
             return None
-        loud = np.concatenate(self._vectors)[: len(levels)][levels >= levels.max() - _FAINT_DB]
+        loud = np.concatenate(vectors)[: len(levels)][levels >= levels.max() - _FAINT_DB]
         return None if len(loud) < _FEWEST else (loud.mean(axis=0), len(loud))
 
     def __reduce__(self) -> NoReturn:
@@ -180,8 +211,8 @@ class VoiceTrack:
             return
         new = to_floats(bytes(pcm[self._taken * SAMPLE_BYTES :]))
         windows = np.lib.stride_tricks.sliding_window_view(new, WINDOW)[::HOP][:count]
-        self._vectors.append(self._voice.embed(windows))
-        self._taken += len(windows) * HOP
+        kept = self._vectors  # Forgotten meanwhile, these are another list, and this one is dropped.
+        kept.append(self._voice.embed(windows))
 
 
 def _refuse_copy() -> NoReturn:

@@ -99,6 +99,31 @@ def test_a_colleague_now_and_then_does_not_take_the_voice_over(voice: WearerVoic
     assert is_another(voice, sound(BRUNO))
 
 
+def test_at_sign_off_it_is_forgotten_of_utterances_that_somebody_still_holds(voice: WearerVoice) -> None:
+    track = VoiceTrack(voice)
+    track.hear(sound(ANNA))
+    assert track._vectors
+    voice.sign_on(None)
+    assert not track._vectors
+
+
+def test_who_signs_off_while_his_entry_is_embedded_is_forgotten() -> None:
+    def sign_off_meanwhile(windows: npt.NDArray[np.float32]) -> Vectors:
+        leaving.sign_on(None)
+        return bands(windows)
+
+    leaving = WearerVoice(sign_off_meanwhile)
+    leaving.sign_on("anna")
+    leaving.learn(sound(ANNA), accepted=True)
+    assert not leaving.is_known
+
+
+def test_one_long_utterance_is_a_voice_like_any_other(voice: WearerVoice) -> None:
+    voice.learn(sound(ANNA, 29.0), accepted=True)
+    assert not is_another(voice, sound(ANNA))
+    assert is_another(voice, sound(BRUNO))
+
+
 def test_nothing_tells_the_voice(voice: WearerVoice, caplog: pytest.LogCaptureFixture) -> None:
     track = VoiceTrack(voice)
     with caplog.at_level(logging.DEBUG):
