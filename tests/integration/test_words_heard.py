@@ -24,7 +24,6 @@ __all__ = ["office"]  # a fixture
 
 SAID = "pallet seven four two, twelve units, dock zwinger"
 DOCKS = ("value,spoken", "A,", "B,")
-HEARD = {"pallet_id": "742", "quantity": 12, "dock": "Z"}
 
 
 @pytest.fixture
@@ -59,9 +58,10 @@ def test_a_name_is_heard_from_the_next_utterance_on_once_words_that_sound_like_i
         listed = dockvoice("inventory", "catalogue", "devices", "--json", *at)
         return next(iter(map(json.loads, listed.stdout.splitlines())), {})
 
-    def hears(agent: Agent) -> dict[str, Any]:
+    def hears(agent: Agent) -> str | None:
         worn.say(clip)
-        return dict(agent.tells("verdict")["fields"])
+        dock: str | None = agent.tells("verdict")["fields"].get("dock")
+        return dock
 
     settings = {
         "DOCKVOICE_DELIVER__MQTT__PORT": str(broker.port),
@@ -70,13 +70,13 @@ def test_a_name_is_heard_from_the_next_utterance_on_once_words_that_sound_like_i
         "DOCKVOICE_UNDERSTAND__ENGINE": "vosk",
     }
     with RunningInventory(broker.port, tmp_path / "books"), at_work(worn, tmp_path, **settings) as agent:
-        assert hears(agent).get("dock") != "Z"
+        assert hears(agent) != "Z"
         publish("docks", *DOCKS, "Z,zwinger")
         until(lambda: bool(told().get("refused")), "it was not refused")
         assert "does not know the words zwinger," in told()["refused"]["docks"]["told"]
         publish("docks", *DOCKS, "Z,zwinger|swinger")
         until(lambda: told()["lacks"] == [], lambda: f"it is not in force: {told()}")
-        assert hears(agent) == HEARD
+        assert hears(agent) == "Z"
         publish("words", "form,field,as,means,word,language", "pallet-move,dock,label,,zwing,en")
         until(lambda: told()["unheard"] == ["zwing"], lambda: f"nobody is told: {told()}")
 
