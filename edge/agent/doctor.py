@@ -40,7 +40,7 @@ from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import find_weights, recogniser_language
+from edge.understand.local.factory import find_weights, find_whisper_weights, recogniser_language
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Retirement, Vendor, find_retirement, query_model
 
@@ -311,6 +311,8 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
     place = weights.locate(weights.find_model(wanted.model), settings.models)
     if place is not None:
         return [Finding("recogniser", Severity.WELL, f"vosk, weights in {place}")]
+    if (place := find_whisper_weights(settings, recogniser_language(settings))) is not None:
+        return [Finding("recogniser", Severity.WELL, f"whisper, weights in {place}")]
     level = Severity.WARNING if wanted.engine == "auto" and pocketsphinx.is_installed() else Severity.FAILED
     found = f"the weights of {wanted.model!r} are not in {settings.models}"
     if not pocketsphinx.is_installed():

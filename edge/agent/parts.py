@@ -46,7 +46,12 @@ from edge.ports import Interpreter, Source
 from edge.records import DerivedFields, Entry, EventIds, Segment, StoreFormOrLanguageChange
 from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
-from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
+from edge.understand.local.factory import (
+    find_recogniser_name_of,
+    locate_vosk_weights,
+    make_recogniser,
+    recogniser_language,
+)
 from edge.understand.local.voice_embedding import make_wearer_voice
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
@@ -185,10 +190,10 @@ class _Making:
         """The recogniser for a language: `own`, another created at first use, or `NullReader` without weights."""
         if language is recogniser_language(self.settings):
             return own
-        weights = find_weights(self.settings, language)
-        if weights is None:
+        name = find_recogniser_name_of(self.settings, language)
+        if name is None:
             return NullReader(form)
-        return LazyReader(f"{RecogniserKind.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
+        return LazyReader(name, partial(self.make_recogniser_for, form, language))
 
     def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.

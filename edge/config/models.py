@@ -326,6 +326,7 @@ class RecogniserKind(StrEnum):
     """The on-device recognisers."""
 
     VOSK = "vosk"
+    WHISPER = "whisper"
     POCKETSPHINX = "pocketsphinx"
 
 
@@ -374,9 +375,11 @@ class Understand(Section):
     )
 
     engine: RecogniserKind | Literal["auto"] = Field(
-        "auto", description="auto: vosk where its weights are, else pocketsphinx"
+        "auto", description="auto: vosk where its weights are, else whisper, in English pocketsphinx"
     )
-    model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
+    model: Name = Field(
+        "small-en-us", description="which weights of `dockvoice models list` vosk uses; tells the language"
+    )
     models_directory: Place | None = Field(
         None,
         description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in the unit's, "

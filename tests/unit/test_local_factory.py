@@ -45,7 +45,8 @@ def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
 ) -> None:
     german = settings(tmp_path, model="small-de")
     assert recogniser_language(german) is language_named("de")
-    with pytest.raises(Misconfigured, match=r"small-de.*not in .*; run `dockvoice models get small-de`$"):
+    remedy = r"run `dockvoice models get small-de`, or `dockvoice models get whisper-base` and .*whisper\]'`$"
+    with pytest.raises(Misconfigured, match=r"small-de.*not in .*; " + remedy):
         make_recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
     with pytest.raises(Misconfigured, match=r"'small-tr': language 'tr-TR' is not read here"):
         make_recogniser(settings(tmp_path, model="small-tr"), form, catalogue)

