@@ -1,0 +1,180 @@
+"""Measures German, Spanish, French and Italian: `python -m lab.bench.languages [--language de] [--times 4]`.
+
+Voices of `lab.bench.language_voices` speak the sentences of `tests/data/speech/languages` in turn: each frame of
+pallet-move so many times with other values, and the library's sentences once. `--make FOLDER` only writes recordings
+and a manifest for each language, for `dockvoice evaluate`. Recordings are cached in `.cache/languages`. Needs
+`pip install py-nanotts kokoro-onnx onnx num2words`, npm, and weights that hear the language.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import soundfile
+from num2words import num2words
+
+from dockvoice_protocol.config import load_settings
+from edge.config import Settings
+from edge.records import SAMPLE_RATE
+from lab.bench.language_voices import FITTED, VOICES, synthesise
+from lab.bench.library import describe_failures
+from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
+from lab.operator_speech import AFTER_S, BEFORE_S
+from lab.report.comparing import Table, format_percent, to_markdown
+from lab.report.goals import tabulate_causes_of_not_right
+from lab.report.lines import ClipLine, build_line, write_lines
+from lab.report.measures import count_marks, group_lines
+from lab.report.statistics import wilson_interval
+from lab.scoring import Clip, Mark
+
+REPOSITORY = Path(__file__).parents[2]
+SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "languages"
+_KEPT = REPOSITORY / ".cache" / "languages"
+
+SEED = 35
+_TIMES = 4
+"""So often each frame is said: 24 frames and 27 sentences are 123 clips."""
+
+_PAIRED = 0.25
+"""The share of numbers of four figures that are said in pairs, as of the development set."""
+
+_LENGTHS = (3, 3, 4, 4, 4, 5)
+"""Figures of a pallet's number, of which one is drawn."""
+
+_MOST, _SELDOM_MORE = 99, 480
+_MORE = 0.15
+"""The share of counts above _MOST."""
+
+_NOISE_DB = (20, 10)
+_SILENT = 0.01
+"""Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
+
+_Said = tuple[str, str, dict[str, Any]]
+"""A form, a sentence, and its entry."""
+
+
+def load_sentences(language: str, times: int = _TIMES) -> tuple[_Said, ...]:
+    """The sentences of a language: each frame `times` times with values drawn by SEED, and those of the library."""
+    told = tomllib.loads((SENTENCES / f"{language}.toml").read_text(encoding="utf-8"))
+    random = Random(f"{SEED} {language}")  # noqa: S311 - chance, not secrecy
+    framed = [_fill(frame, told, language, random) for frame in told["frames"] * times]
+    library = [(form, text, entry) for form, said in told["sentences"].items() for text, entry in said.items()]
+    return tuple(random.sample([*framed, *library], len(framed) + len(library)))
+
+
+def _fill(frame: str, told: Mapping[str, Any], language: str, random: Random) -> _Said:
+    digits = "".join(random.choices("0123456789", k=random.choice(_LENGTHS)))
+    dock = random.choice(list(told["docks"]))
+    count = random.randint(_MOST + 1, _SELDOM_MORE) if random.random() < _MORE else random.randint(2, _MOST)
+    count += count % 10 == 1  # "veintiuna cajas", "einundzwanzig": what a one becomes is the language's own affair
+    pairs = (digits[:2], digits[2:])
+    if len(digits) == 4 and random.random() < _PAIRED and all(pair[0] not in "0" for pair in pairs):  # noqa: PLR2004 - pairs
+        said = " ".join(num2words(int(pair), lang=language) for pair in pairs)
+    else:
+        said = " ".join(told["figures"][int(digit)] for digit in digits)
+    text = frame.format(p=said, n=num2words(count, lang=language), d=random.choice(told["docks"][dock]))
+    return "pallet-move", text[0].upper() + text[1:], {"pallet_id": digits, "quantity": count, "dock": dock}
+
+
+def make_clips(language: str, times: int = _TIMES) -> tuple[Clip, ...]:
+    """A clip of each sentence; the voices take turns."""
+    said = load_sentences(language, times)
+    return tuple(_make_clip(language, voice, *one) for one, voice in zip(said, cycle(VOICES[language]), strict=False))
+
+
+def _make_clip(language: str, voice: str, form: str, text: str, entry: dict[str, Any]) -> Clip:
+    audio = _KEPT / f"{sha256(f'{voice} {language} {text}'.encode()).hexdigest()[:16]}.flac"
+    if not audio.exists():
+        said = synthesise(voice, text, language, _KEPT / "kokoro")
+        loud = np.flatnonzero(np.abs(said) > _SILENT * np.abs(said).max())
+        silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
+        part = audio.with_suffix(".part")
+        trimmed = np.pad(said[loud[0] : loud[-1]], tuple(silence))
+        soundfile.write(part, trimmed / max(1.0, np.abs(trimmed).max()), SAMPLE_RATE, "PCM_16", format="FLAC")
+        part.replace(audio)
+    ends = soundfile.info(audio).duration - AFTER_S
+    return Clip(
+        audio=audio, form=form, fields=entry, condition="clean", speaker=voice, speech_end=round(ends, 3), text=text
+    )
+
+
+def write_set(language: str, clips: Sequence[Clip], folder: Path) -> Path:
+    """Copy the clips' recordings to a folder, and write their manifest there; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / "manifest.jsonl"
+    with manifest.open("w", encoding="utf-8") as file:
+        for number, clip in enumerate(clips, 1):
+            name = f"{language}-{number:03}-clean.flac"
+            shutil.copyfile(clip.audio, folder / name)
+            told = clip.model_copy(update={"audio": Path(name)})
+            file.write(json.dumps(told.model_dump(mode="json"), ensure_ascii=False) + "\n")
+    return manifest
+
+
+def tabulate(lines: Sequence[ClipLine], language: str) -> Iterator[Table]:
+    """The outcomes by condition, those of voices that were fitted and of others apart, and by voice."""
+    halves = group_lines(lines, lambda one: f"{'fitted' if one.speaker in FITTED[language] else 'others'}")
+    parts = {"all": lines, **halves}
+    rows = [
+        _row(f"{language}, {name}: {condition}", some)
+        for name, part in parts.items()
+        for condition, some in group_lines(part, lambda one: one.condition).items()
+    ]
+    columns = ("language: condition", "n", "right", "asked", "missed", "wrong", "right %", "wrong %")
+    yield Table(f"Language {language}", columns, tuple(rows), "In brackets: 95 % intervals (Wilson).")
+    voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
+    yield Table(
+        f"Voices of {language}", ("voice: condition", *columns[1:]), tuple(_row(*one) for one in voices.items())
+    )
+
+
+def _row(name: str, lines: Sequence[ClipLine]) -> tuple[str, ...]:
+    counted = count_marks(lines)
+    marks = [counted[mark] for mark in (Mark.RIGHT, Mark.ASKED, Mark.MISSED, Mark.WRONG)]
+    shares = (format_percent(wilson_interval(counted[mark], len(lines))) for mark in (Mark.RIGHT, Mark.WRONG))
+    return name, *map(str, (len(lines), *marks)), *shares
+
+
+def main() -> None:
+    """Make the sets, or measure them; print figures, and on standard error each clip that was not right."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.bench.languages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--language", action="append", choices=[*VOICES], help="default: all; may be given again")
+    parser.add_argument("--times", type=int, default=_TIMES, help="how often each frame is said")
+    parser.add_argument("--first", type=int, help="only so many sentences of each language")
+    parser.add_argument("--make", type=Path, metavar="FOLDER", help="write a set of each language there, and end")
+    parser.add_argument("--in-noise", type=int, nargs="*", default=_NOISE_DB, metavar="DB", help="default: 20 10")
+    parser.add_argument("--details", type=Path, metavar="FOLDER", help="for a file of JSON lines of each language")
+    asked = parser.parse_args()
+    for language in asked.language or VOICES:
+        clips = make_clips(language, asked.times)[: asked.first]
+        if asked.make is not None:
+            print(write_set(language, clips, asked.make / language))
+            continue
+        settings = load_settings(Settings, None, speak={"language": language})
+        sounds = [*load_clip_sources(clips), *mix_clips_with_noise(clips, asked.in_noise)]
+        sounds.sort(key=lambda one: one.clip.form)
+        lines = tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
+        if asked.details is not None:
+            write_lines(asked.details / f"{language}.jsonl", lines)
+        print(
+            "\n".join(map(to_markdown, (*tabulate(lines, language), tabulate_causes_of_not_right(lines)))), flush=True
+        )
+        print("\n".join(describe_failures(lines)), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
