@@ -243,9 +243,6 @@ def log_odds(share: float, certain: float = _CERTAIN) -> float:
     return math.log(held / (1 - held))
 
 
-WHISPER: Mapping[str, Calibration] = MappingProxyType({})
-"""By language, for Whisper base. Fitted on half of the voices of each language (`lab.bench.language_voices.FITTED`)."""
-
 VOSK: Mapping[RivalKind, Calibration] = MappingProxyType(
     {
         RivalKind.NONE: Calibration(offset=1.50, slope=0.99),

@@ -5,7 +5,7 @@ hearing gives its likeliest texts: values that all of them have are right far mo
 to the tokens of the form's words, and its prompt holds the form's labels and units, never a value. A text that nobody
 said, as such models write for silence, is set aside (`edge.understand.stt.hallucinations`).
 
-The weights are CTranslate2's, of 8 bits each (`config/models.toml`). Confidences were fitted for each language.
+The weights are CTranslate2's (`config/models.toml`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
-from edge.understand.local.confidence import WHISPER, Alternative, likeliest_meaning
+from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.proposal import build_reading, parse_without_breath
 from edge.understand.stt.hallucinations import detect_hallucination
@@ -102,7 +102,6 @@ class WhisperInterpreter(OnDeviceInterpreter):
         }
         self._forbidden = self._decoder.list_forbidden(words)
         self._parts_of_values = cached_lexicon(form, catalogue, language).parts_of_values
-        self._curve = WHISPER.get(language.code)
 
     def _begin(self) -> _Sound:
         return _Sound(self.read)
@@ -122,9 +121,10 @@ class WhisperInterpreter(OnDeviceInterpreter):
         alternatives = [[Alternative(score, make_timed_words(text, *known)) for text, score in one] for one in hearings]
         words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, numbers=None)
         meant = parse_meaning(words, *known, explained=explained)
-        sure = {name: self._calibrated(field) for name, field in fields.items()}
+        # Its scores tell right from wrong hardly at all: each value is confirmed.
+        unsure = {name: replace(field, confirmed=False) for name, field in fields.items()}
         return build_reading(
-            self.name, *known[:2], words, sure, self._language, preface=meant.preface_words(), meant=meant
+            self.name, *known[:2], words, unsure, self._language, preface=meant.preface_words(), meant=meant
         )
 
     def _hear(self, pcm: bytes, speed: float) -> list[tuple[str, float]]:
@@ -133,11 +133,6 @@ class WhisperInterpreter(OnDeviceInterpreter):
             samples = soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE)
         found = self._decoder.transcribe(samples, self._language.code, self._prompt, self._forbidden)
         return [(text, score) for text, score in found if text]
-
-    def _calibrated(self, field: FieldReading) -> FieldReading:
-        if self._curve is None:
-            return replace(field, confirmed=False)
-        return replace(field, confidence=self._curve.probability(field.confidence), calibrated=True)
 
     def _allows(self, name: str, value: FieldValue) -> bool:
         field = self._form[name]
