@@ -49,6 +49,12 @@ class Speller:
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
+        self._counted = any(
+            one.role is Role.UNIT or (one.role is Role.LABEL and spans.fields[str(one.field)].spoken.counts)
+            for some in spans.matches
+            for one in some
+        )
+        """Whether the utterance has a unit or the label of a count, so that no loose number is one."""
         self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
         """Cache of further groups by field, value so far and token: many paths share them."""
 
@@ -91,7 +97,16 @@ class Speller:
             # Behind a hesitation it is equally likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
+            if self._tokens[at + 1].pause >= weights.COMMA or self._is_digit_of_value(at + 1):
+                # Between two pauses, or before a digit, it may be the zero that a slow speaker goes on with.
+                path = path._replace(spelling=spelling._replace(marks=marked(spelling.marks, "s")))
             self._queue.continue_at(path, at + 1, weights.RESTART + surprise)
+
+    def _is_digit_of_value(self, at: int) -> bool:
+        """Whether a digit is said here, behind which comes a pause or another one, and so no unit."""
+        behind = at + 1
+        ends = behind == self._spans.size or self._tokens[behind].pause > 0 or self._numbers.is_digit(behind)
+        return ends and self._numbers.is_digit(at)
 
     def _with_group(
         self, field: FormField, spelling: Spelling, at: int, group: DigitGroup, pause: int
@@ -112,10 +127,26 @@ class Speller:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
         paused, spared = _pause_and_spared_cost(spelling, pause, singles=singles)
+        breathes = self._breathes(spelling, at, text, pause) and not spared
+        parted = pause > 0 or len(spelling.breaths) > 0
+        torn = parted and group.end < self._spans.size and self._numbers.are_one(at, group.end)
+        run = len(text) + (0 if pause else spelling.run)
+        waived = weights.PAUSED[pause] - weights.ENUMERATED if breathes else 0.0
+        unpaid = waived or spelling.unpaid
+        if breathes:
+            paused = weights.ENUMERATED
+        elif pause:
+            paused, unpaid = paused + unpaid, 0.0
+        waived += spelling.waived
+        if run >= _DIGITS_IN_GROUP:
+            unpaid = waived if torn else 0.0
         cost += paused
+        written = word.isdigit() or self._words[at - 1].isdigit()
         # Digits behind a number of hundreds may be a part of it: 70055 sounds like 755, and 20034 ("two hundred three
         # four") like 2034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
+        # So may the first word of the count be that a pause cut: "four | one | hundred and two units".
+        doubtful |= torn and pause > 0 and not written and self._numbers.is_headless(group.end)
         # Two complete values are doubtful too: "pallet 742 743".
         item = field.item_field
         parts = (spelling.text, text)
@@ -137,7 +168,30 @@ class Speller:
             spelling.paused + (pause > 0),
             spared,
             cut=group.behind,
+            run=run,
+            breaths=(*spelling.breaths, len(spelling.text)) if breathes else spelling.breaths,
+            waived=waived,
+            unpaid=unpaid,
         )
+
+    def _breathes(self, spelling: Spelling, at: int, text: str, pause: int) -> bool:
+        """Whether a pause only parts groups of digits: "one five | five three", in an utterance with a count.
+
+        A single digit between pauses may be a hesitation: "um" comes as "one", "uh" as "oh". Words of another style,
+        or figures, may be another number.
+        """
+        if (
+            not self._counted
+            or pause < weights.SHORT
+            or spelling.run < _DIGITS_IN_GROUP
+            or len(text) > _DIGITS_IN_GROUP
+        ):
+            return False
+        pairs = not spelling.singles and len(spelling.text) == _DIGITS_IN_GROUP * spelling.groups
+        pairs &= spelling.text[0] != "0"
+        number = len(text) == _DIGITS_IN_GROUP and self._words[at] not in self._numerals.times
+        written = self._words[at].isdigit() or self._words[at - 1].isdigit()
+        return (spelling.text + text).isdigit() and number == pairs and not written
 
     def _leads_to_count(self, at: int) -> bool:
         """Whether a letter is a word, or begins a link, before a count with its unit: French "a dix-huit pièces"."""
@@ -185,7 +239,12 @@ class Speller:
         if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
             return  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
         field = self._spans.fields[str(path.field)]
-        cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
+        cost = spelling.unpaid + (spelling.spared if spelling.groups < weights.ENUMERATION else 0.0)
+        parts = [(spelling.text[:at], spelling.text[at:]) for at in spelling.breaths]
+        item = field.item_field
+        if any(last.startswith(first) or (item.is_usual(first) and item.is_usual(last)) for first, last in parts):
+            # The value may be begun anew at the pause, or be another one.
+            cost += spelling.waived - spelling.unpaid
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.insert_separators(spelling.text)
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
@@ -371,7 +430,7 @@ class Mentions:
             return weights.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
             return weights.OTHER
-        if value.startswith(earlier) and set(earlier) != {"0"}:
+        if value.startswith(earlier) and (set(earlier) != {"0"} or self._tokens[at].hesitated):
             # The broken-off part need not be a plausible value.
             written = before.basis is not None and self._words[before.basis].isdigit()
             again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)

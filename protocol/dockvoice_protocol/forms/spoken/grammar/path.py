@@ -90,6 +90,14 @@ class Spelling(NamedTuple):
     """Whether it ends with a separator: "seven four dash"."""
     cut: float = 0.0
     """Additional cost if another group follows directly: "forty" and "two" said for 402."""
+    run: int = 0
+    """Number of its digits since the last pause."""
+    breaths: tuple[int, ...] = ()
+    """Lengths of the value at the pauses that part groups of digits, whose cost is waived."""
+    waived: float = 0.0
+    """The cost of all of them."""
+    unpaid: float = 0.0
+    """The cost of the last of them, owed where no group of digits follows it."""
 
 
 class _Changes(TypedDict, total=False):
