@@ -5,9 +5,11 @@
       └─────silence──────┘                                 └────────speech────────┘
 
 How long a pause ends the turn depends on the words so far: the consumer may answer `UtterancePaused` with
-`set_expectation`; without an answer it is hangover_ms. An utterance that reaches maximum_ms is closed, and another
-opens at once where speech goes on. Speech that continues after that, after a loss, or after a gate that shut for a
-moment, is broken off too: of "one hundred and | twelve units" the second half has another meaning than the whole.
+`set_expectation`; without an answer it is hangover_ms. Who has paused for longer within the utterance is given half as
+much again, up to twice the usual time, unless the words are finished. An utterance that reaches maximum_ms is closed,
+and another opens at once where speech goes on. Speech that continues after that, after a loss, or after a gate that
+shut for a moment, is broken off too: of "one hundred and | twelve units" the second half has another meaning than the
+whole.
 
 The gate (mute, push to talk, wake phrase) is set from other threads, one flag at a time; the next frame reads it.
 """
@@ -84,6 +86,7 @@ class _OpenUtterance:
     speech_samples: int
     reported: int  # How many of the frames were reported by events.
     torn: bool  # Whether it may go on with what was cut off before it.
+    longest_pause: int = 0  # In samples, of those that speech followed.
 
     @property
     def end(self) -> int:
@@ -97,6 +100,7 @@ class _OpenUtterance:
     def append_frame(self, frame: Frame, speech: bool) -> None:
         self.frames.append(frame)
         if speech:
+            self.longest_pause = max(self.longest_pause, frame.start - self.speech_end)
             self.speech_end = frame.end
             self.speech_samples += frame.samples
 
@@ -206,9 +210,16 @@ class Endpointer:
         else:
             self._state = _EndpointState.HANGOVER
         told = self._report_progress(utterance)
-        if frame.end - utterance.speech_end >= self._patience[self._expectation]:
+        if frame.end - utterance.speech_end >= self._patience_with(utterance):
             return (*told, *self._close_utterance(utterance, ClosedBy.PAUSE))
         return told
+
+    def _patience_with(self, utterance: _OpenUtterance) -> int:
+        """The silence in samples that ends the utterance, by the words so far and its own pauses."""
+        usual = self._patience[self._expectation]
+        if self._expectation is TurnExpectation.FINISHED:
+            return usual
+        return max(usual, min(utterance.longest_pause * 3 // 2, 2 * usual))
 
     def _report_progress(self, utterance: _OpenUtterance) -> tuple[EarEvent, ...]:
         """Report sound that is certainly part of the utterance; a long pause counts only once speech follows it."""

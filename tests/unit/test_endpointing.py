@@ -144,6 +144,31 @@ def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: Tu
     assert len(numbers(segment.pcm)) == 17  # the same sound, however long was waited
 
 
+@each_of(
+    ("paused_ms", "expectation", "silent_ms"),
+    [
+        (300, TurnExpectation.EITHER, 500),
+        (400, TurnExpectation.EITHER, 600),
+        (800, TurnExpectation.EITHER, 1000),  # at most twice the usual
+        (800, TurnExpectation.FINISHED, 220),
+        (800, TurnExpectation.MORE, 1500),
+        (1200, TurnExpectation.MORE, 1800),
+    ],
+)
+def test_who_paused_for_long_is_given_half_as_much_again(
+    paused_ms: int, expectation: TurnExpectation, silent_ms: int
+) -> None:
+    machine = Endpointer(Endpoint(**(QUICK | {"hangover_ms": 500, "maximum_ms": 9000})))
+    events: list[EarEvent] = []
+    for number, sound in enumerate("####" + "." * (paused_ms // 20) + "####" + "." * 99):
+        now = machine.process_frame(frame(number), sound == "#")
+        if UtterancePaused() in now:
+            machine.set_expectation(TurnExpectation.MORE if number < paused_ms // 20 + 4 else expectation)
+        events += now
+    (segment,) = segments(events)
+    assert (segment.closed - segment.speech_end) // (FRAME // 20) == silent_ms
+
+
 def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
     machine = Endpointer(Endpoint(**(QUICK | {"hangover_ms": 500})))
     line = "####" + "." * 11 + "####" + "." * 24
