@@ -48,6 +48,7 @@ from edge.understand.proposal import (
     resolve_homophones,
 )
 from edge.understand.stt.transcript_reader import TranscriptParser
+from edge.understand.unclear_zero import doubt_zero
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -139,7 +140,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {
-            name: doubt_parted_digit(self._calibrated(field), words, partial(self._allows, name))
+            name: doubt_zero(
+                doubt_parted_digit(self._calibrated(field), words, partial(self._allows, name)),
+                words,
+                partial(self._allows, name),
+            )
             for name, field in fields.items()
         }
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
