@@ -69,14 +69,14 @@ def load_sentences(path: Path = _SENTENCES) -> _Sentences:
 
 
 def _synthesise_flite(name: str, text: str) -> Sound:
-    return _run_synthesiser(["flite", "-voice", name, "-t", text])
+    return run_synthesiser(["flite", "-voice", name, "-t", text])
 
 
 def _synthesise_festival(name: str, text: str) -> Sound:
-    return _run_synthesiser(["text2wave", "-eval", f"(voice_{name})"], text)
+    return run_synthesiser(["text2wave", "-eval", f"(voice_{name})"], text)
 
 
-def _run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
+def run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
     """Run a program that writes a sound file to its option `-o`; return the sound."""
     with NamedTemporaryFile(suffix=".wav") as file:
         subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
