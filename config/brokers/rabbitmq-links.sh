@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the folder of rabbitmq-env.conf: links to what RabbitMQ 3.10 with MQTT needs, 22 of 72. Run it as root again after
+# Makes the folder of rabbitmq-env.conf: links to what RabbitMQ 3.10 with MQTT needs, 22 of 70. Run it as root again after
 # an upgrade, and for a plugin more add its name, and what its .app file names as `applications`.
 #
 #   sh rabbitmq-links.sh [/usr/local/lib/rabbitmq-mqtt]

@@ -325,7 +325,8 @@ class _ExplanationCheck:
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        events = tuple(map(self._mark_drop, path.events))
+        restating = {(one.start, one.end) for one in path.events if one.happens is Happens.RESTATEMENT}
+        events = tuple(one if one.cue in restating else self._mark_drop(one) for one in path.events)
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [

@@ -45,7 +45,9 @@ class _Links:
         if not path.story.said or not at + 1 < match.end < self._spans.size:
             return False
         contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
-        return contrasts and self._leads_to_value(match.end)
+        # Not "that's not true", even where a field may be true.
+        truth = any(one.spoken.answers and self._spans.unlabelled(one, match.end) for one in self._fields.values())
+        return contrasts and not truth and self._leads_to_value(match.end)
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
