@@ -227,6 +227,7 @@ class _ResultCollector:
         match told:
             case UtteranceDecided():
                 self._heard.append(told)
+                self._note_accepted(told)
             case UtteranceAlreadyStored():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
@@ -234,12 +235,15 @@ class _ResultCollector:
             case CaptureStopped() | CaptureResumed():
                 pass  # for microphones only
 
+    def _note_accepted(self, told: UtteranceDecided) -> None:
+        # Here, not at the clip's end: by then the next one may have begun.
+        clip = self._sounds[len(self.results)].clip
+        if told.verdict.outcome is Outcome.ACCEPT and clip.speaker is not None and clip.wearer in {None, clip.speaker}:
+            self._accepted[clip.speaker].append((clip, told.utterance.segment.pcm))
+
     def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
-        if clip.speaker is not None and clip.wearer in {None, clip.speaker}:
-            accepted = (one.utterance.segment.pcm for one in heard if one.verdict.outcome is Outcome.ACCEPT)
-            self._accepted[clip.speaker] += [(clip, pcm) for pcm in accepted]
         result = ClipResult(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()
