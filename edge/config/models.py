@@ -375,11 +375,9 @@ class Understand(Section):
     )
 
     engine: RecogniserKind | Literal["auto"] = Field(
-        "auto", description="auto: vosk where its weights are, else whisper, in English pocketsphinx"
+        "auto", description="auto: vosk where its weights are, else whisper (whisper-base), in English pocketsphinx"
     )
-    model: Name = Field(
-        "small-en-us", description="which weights of `dockvoice models list` vosk uses; tells the language"
-    )
+    model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Place | None = Field(
         None,
         description="where weights are kept; unset: models in $CACHE_DIRECTORY, else in the unit's, "
