@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, reduce
+from itertools import compress
 from operator import or_
 from typing import NamedTuple
 
@@ -704,9 +705,15 @@ class _Growth:
 
 
 def _without_lesser(found: list[Path]) -> list[Path]:
-    """The explanations, the cheapest first; where that explains every word, those that do not are no rivals."""
-    whole = [path for path in found if all(event.happens is not Happens.UNMATCHED for event in path.events)]
-    return whole if found and whole and whole[0] is found[0] else found
+    """The explanations, the cheapest first; where that explains every word, those that do not are no rivals.
+
+    But for those that keep the utterance off the record.
+    """
+    happens = [{event.happens for event in path.events} for path in found]
+    if not found or Happens.UNMATCHED in happens[0]:
+        return found
+    kept = (Happens.MOOD in one or Happens.UNMATCHED not in one for one in happens)
+    return list(compress(found, kept))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:
