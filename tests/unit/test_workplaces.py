@@ -322,13 +322,14 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
 
 
 @pytest.mark.usefixtures("pocketsphinx")
-def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -> None:
+def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does(tmp_path: Path) -> None:
     interpreters = {
         "english": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio"},
         "german": {"kind": "chat-audio", "client": "openai", "model": "gpt-audio", "language": "de"},
     }
     understand = {
         "engine": "pocketsphinx",
+        "models_directory": tmp_path,
         "mode": "cloud-first",
         "first": "english",
         "clients": {"openai": {"kind": "openai", "key": "none"}},
@@ -371,9 +372,7 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     parts = assemble_interpretation(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, NullReader)
-    monkeypatch.setattr(
-        factory, "locate", lambda model, _: tmp_path / "small-de" if model.supports_language("de") else None
-    )
+    monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.name == "small-de" else None)
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
     assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullReader)

@@ -705,12 +705,12 @@ class _Growth:
 
 
 def _without_lesser(found: list[Path]) -> list[Path]:
-    """The explanations, the cheapest first; where that explains every word, those that do not are no rivals.
+    """The explanations, the cheapest first; if that is likely and explains every word, those that do not are no rivals.
 
     But for those that keep the utterance off the record.
     """
     happens = [{event.happens for event in path.events} for path in found]
-    if not found or Happens.UNMATCHED in happens[0]:
+    if not found or Happens.UNMATCHED in happens[0] or found[0].cost > weights.RIVALRY:
         return found
     kept = (Happens.MOOD in one or Happens.UNMATCHED not in one for one in happens)
     return list(compress(found, kept))

@@ -242,8 +242,9 @@ class Speller:
         cost = spelling.unpaid + (spelling.spared if spelling.groups < weights.ENUMERATION else 0.0)
         parts = [(spelling.text[:at], spelling.text[at:]) for at in spelling.breaths]
         item = field.item_field
-        if any(last.startswith(first) or (item.is_usual(first) and item.is_usual(last)) for first, last in parts):
-            # The value may be begun anew at the pause, or be another one.
+        again = any(last.startswith(first) or (item.is_usual(first) and item.is_usual(last)) for first, last in parts)
+        if again or (parts and not item.is_usual(spelling.text)):
+            # The value may be begun anew at the pause, or be another one; so may what is longer than usual.
             cost += spelling.waived - spelling.unpaid
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.insert_separators(spelling.text)
