@@ -625,8 +625,8 @@ def _doubtful_correction_cost(
     if before is None:
         return 0.0
     cost = 0.0
-    said = next((one for one in reversed(path.events) if one.end == path.cue[0]), before)
-    if "e" in marks and _is_slip_of(said, value):
+    said = next((one for one in reversed(path.events) if one.end == path.cue[0]), None)
+    if "e" in marks and said is not None and _is_slip_of(said, value):
         cost += weights.OTHER  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
         cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
