@@ -340,7 +340,9 @@ class Mentions:
             return
         name = str(path.field)
         for without, value, cost in self._speller.ended_values(path, spelling):
-            remarked = any(one.role in _CONFIRMING for one in self._spans.matches[at]) if at < self._spans.size else False
+            remarked = (
+                any(one.role in _CONFIRMING for one in self._spans.matches[at]) if at < self._spans.size else False
+            )
             twice = _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED if remarked else _SHORTEST_TWICE)
             marks = marked(spelling.marks, "s") if twice else spelling.marks
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
