@@ -93,6 +93,9 @@ class Client:
         self._fuse.burn()
         return True
 
+    def subscribe_again(self) -> None:
+        """This broker loses no subscription."""
+
     def acknowledge(self, delivered: MessageReceived) -> None:
         connection, packet = divmod(delivered.token, 1 << 32)
         if self.alive and connection == self.connection:
