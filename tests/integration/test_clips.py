@@ -75,6 +75,10 @@ class Wire:
         """The chunks that went over the wire, in order."""
         return [said["number"] for said in self.of(TOPICS.clips) if said["state"] == "sending"]
 
+    def has_all(self, clip: Clip) -> None:
+        """Wait for all of its chunks: the inventory may have the last one before this second subscriber does."""
+        until(lambda: len(self.numbers) >= clip.chunks, "chunks never came by")
+
     def close(self) -> None:
         self._session.stop()
 
@@ -165,6 +169,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         stage.is_(ClipState.HERE, sound)
         assert stage.heard_whole(sound)
         clip = stage.clip(sound)
+        stage.wire.has_all(clip)
         assert stage.wire.numbers == list(range(1, clip.chunks + 1))
         assert clip.chunks == count_chunks(clip.bytes) > 20
         assert max(len(json.dumps(said)) for said in stage.wire.of(TOPICS.clips)) < 64 * 1024
@@ -385,10 +390,11 @@ def test_what_is_unclear_comes_unasked_where_the_site_wants_that_and_a_listener_
         assert [one.utterance_id for one in stage.store.clips.load_clips()] == [utterance_id], (
             "an entry's sound came unasked"
         )
-        sent = len(stage.wire.numbers)
+        clip = stage.clip(sound)
+        stage.wire.has_all(clip)
         stage.ask(sound)
         until(lambda: noted(stage.store.clips.load_requests(sound)), "not noted")
-        assert len(stage.wire.numbers) == sent
+        assert len(stage.wire.numbers) == clip.chunks
 
     while_running(stage.device(stage.settings(clips="unclear")).run(), work)
 
