@@ -235,22 +235,29 @@ class Delivery:
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
         )
         lists = [*self.expected.inbox.topics, *self.roster.inbox.topics, *self.catalogue.inbox.topics]
-        come_again = [self._topics.receipts, events.Topics.consumer(settings.deliver.prefix), *lists]
+        come_again = [
+            self._topics.receipts,
+            events.Topics.consumer(settings.deliver.prefix),
+            *lists,
+            self._topics.clip_receipts,
+        ]
+        subscriptions = [
+            self._topics.receipts,
+            *([self._topics.control] if settings.deliver.control else []),
+            *([self._topics.decisions] if self.decisions.accepts_decisions else []),
+        ]
+        wishes = [events.Topics.consumer(settings.deliver.prefix), *lists, *self._clips.topics]
+        unkept = come_again if settings.deliver.receipt_qos == 0 else []
+        keep_session = not unkept or not {*subscriptions, *wishes} <= {*unkept}
         self._session = session(
             _broker_settings(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
-            subscriptions=[
-                self._topics.receipts,
-                *([self._topics.control] if settings.deliver.control else []),
-                *([self._topics.decisions] if self.decisions.accepts_decisions else []),
-            ],
-            wishes=[
-                events.Topics.consumer(settings.deliver.prefix),
-                *lists,
-                *self._clips.topics,
-            ],
-            unkept=come_again if settings.deliver.receipt_qos == 0 else (),
+            subscriptions=subscriptions,
+            # The will of an earlier connection, which comes when the broker misses that one, may follow on "online".
+            wishes=wishes if keep_session else [*wishes, self._topics.status],
+            unkept=unkept if keep_session else [*unkept, self._topics.status],
+            keep_session=keep_session,
             will=Will(self._topics.status, self._status.encode("offline")),
             manual_ack=True,
         )
@@ -434,6 +441,9 @@ class Delivery:
             return self._handle_inventory_answer(message.payload)
         if message.topic == self._topics.control:
             return self._handle_control_order(message)
+        if message.topic == self._topics.status:
+            self._correct_status(message)
+            return []
         if message.topic == self._topics.clip_receipts:
             self._clips.handle_receipt(message.payload, self._now)
             return []
@@ -454,6 +464,12 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
+
+    def _correct_status(self, message: MessageReceived) -> None:
+        """Publish the status again where an earlier connection's will has replaced it."""
+        with suppress(events.MalformedMessage):
+            if not message.retained and events.parse_status(message.payload, self._topics)["state"] == "offline":
+                self._announce("online")
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
         """Settle by receipts from now on; publish all pending events if the inventory came online just now.

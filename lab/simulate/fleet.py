@@ -86,10 +86,11 @@ class _ConnectedDevice:
     def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
         """Handle the connection: publish the status, and send pending rows."""
         now = time.monotonic()
-        self._fleet.note_connected(self, now, forgotten=self._met and not session_present)
+        kept = session_present or not self.link.keeps_session
+        self._fleet.note_connected(self, now, forgotten=self._met and not kept)
         self._met, self.asked_at = True, None
         self.waits.note_connected()
-        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=_STATUS, retain=True)
+        self._publish_status()
         self.publish(self.device.handle_connect(receive_maximum, now))
 
     def on_disconnected(self, why: str) -> None:
@@ -105,13 +106,17 @@ class _ConnectedDevice:
             self.publish(self.device.handle_puback(tag, reason_code, time.monotonic()))
 
     def on_receipt_or_presence(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """Handle a message: a receipt, or an inventory's announcement that it is online."""
+        """Handle a message: a receipt, its own status, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
             said, rows = self.device.handle_receipt(payload, now)
             if said is not None:
                 self._fleet.note_first_receipt(self, said)
             self.publish(rows)
+        elif topic == self.device.topics.status:
+            # As on a device: the will of an earlier connection may follow on "online".
+            if not retained and payload == self.device.status(online=False):
+                self._publish_status()
         elif not retained:
             try:
                 online = parse_presence(payload)
@@ -119,6 +124,9 @@ class _ConnectedDevice:
                 self.device.faults["unreadable presence"] += 1
                 return
             self.publish(self.device.handle_inventory_online(now) if online else [])
+
+    def _publish_status(self) -> None:
+        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=_STATUS, retain=True)
 
     def add_entry(self, *, owed_at_start: bool = False) -> None:
         """Let the device make an entry, and publish it."""
@@ -177,13 +185,15 @@ class Fleet:
 
     def create_link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
         """Create a device's MQTT link."""
-        topics = device.topics
+        topics, qos = device.topics, self.wanted.deliver.receipt_qos
+        listened = (topics.receipts, Topics.consumer(topics.prefix))
         return MqttLink(
             self.wanted.deliver.mqtt,
             station,
             client_id=f"dockvoice-{topics.site}-{topics.device}",
-            topics=(topics.receipts, Topics.consumer(topics.prefix)),
-            qos=self.wanted.deliver.receipt_qos,
+            topics=listened if qos else (*listened, topics.status),
+            qos=qos,
+            keep_session=qos > 0,
             will=Will(topics.status, device.status(online=False)),
             tls=self._tls,
         )

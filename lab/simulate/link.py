@@ -47,7 +47,10 @@ class _LinkListener(Protocol):
 
 
 class MqttLink:
-    """A persistent MQTT session on an asyncio loop; its owner reconnects it. MQTT 5, or 3.1.1 as on a device."""
+    """A persistent MQTT session on an asyncio loop; its owner reconnects it. MQTT 5, or 3.1.1 as on a device.
+
+    Without `keep_session` the broker keeps none, and each connection has a client id of its own, as on a device.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class MqttLink:
         client_id: str,
         topics: tuple[str, ...],
         qos: int = 1,
+        keep_session: bool = True,
         will: Will,
         tls: ssl.SSLContext | None,
     ) -> None:
@@ -71,12 +75,14 @@ class MqttLink:
         self._writing = self._inside = self._answered = False
         self.is_up = False
         self._version = VersionChoice(settings.version)
+        self.keeps_session = keep_session
         self._make_client = partial(make_client, settings, client_id=client_id, tls=tls)
         self._will = will
         self._client = self._new_client()
 
     def _new_client(self) -> Client:
-        client = self._make_client(self._version.now, will=self._will)
+        keep = self.keeps_session
+        client = self._make_client(self._version.now, will=self._will, keep_session=keep, fresh_id=not keep)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
@@ -146,7 +152,7 @@ class MqttLink:
 
         Connects once more, for a clean session: 3.1.1 has no other way. Blocks, so call it in a thread. Raises OSError.
         """
-        if self._version.now is MqttVersion.V5:
+        if self._version.now is MqttVersion.V5 or not self.keeps_session:
             return
         client = self._make_client(self._version.now, will=None, keep_session=False)
         client.on_connect = _disconnect

@@ -122,6 +122,7 @@ class Session:
         subscriptions: Sequence[str] = (),
         wishes: Sequence[str] = (),
         unkept: Collection[str] = (),
+        keep_session: bool = True,
         will: Will | None = None,
         manual_ack: bool = False,
         at_once: int | None = None,
@@ -129,7 +130,9 @@ class Session:
         """Prepare; nothing is contacted yet. Raises Misconfigured: impossible host, open link, bad TLS files.
 
         `wishes` are optional subscriptions, skipped where the broker forbids them. Those of both that are `unkept` have
-        QoS 0: the broker keeps nothing of them for an absent client. `at_once` is the receive maximum of this client
+        QoS 0: the broker keeps nothing of them for an absent client. Without `keep_session` it keeps nothing at all,
+        and each connection has a client id of its own, which begins with `client_id`: the will of an earlier connection
+        may then come after what the client publishes on the next one. `at_once` is the receive maximum of this client
         (MQTT 5); None leaves it to the broker.
         """
         refuse_impossible_host(settings)
@@ -138,6 +141,7 @@ class Session:
         self._broker_name = f"broker {settings.host}:{settings.port}"
         self._tls = make_tls_context(settings)
         self._client_id = client_id
+        self._keep_session = keep_session
         self._receive = receive
         self._subscriptions = tuple(subscriptions)
         self._wanted = [(topic, 0 if topic in unkept else 1) for topic in (*subscriptions, *wishes)]
@@ -248,6 +252,8 @@ class Session:
             tls=self._tls,
             will=self._will,
             at_once=self._at_once,
+            keep_session=self._keep_session,
+            fresh_id=not self._keep_session,
         )
         client.on_pre_connect = self._begin_attempt
         client.on_connect_fail = self._note_connect_failure
@@ -386,7 +392,8 @@ class Session:
                 else "TLS (tls = true)"
             )
             return f"{self._broker_name}: closes the connection without answering; it may expect {expected}"
-        likely = same_client_id_hint(reason.value, self._client_id, steady=self._waits.is_steady)
+        steady = self._waits.is_steady
+        likely = same_client_id_hint(reason.value, self._client_id, steady=steady) if self._keep_session else ""
         return self._try.refusal or f"{self._broker_name}: connection lost ({str(reason).lower()}){likely}"
 
     def _report_connected_and_deliver_held(self, client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import socket
 import ssl
 import threading
@@ -45,6 +46,14 @@ class _HookedClient(Client):
     """paho's client with a hook in its loop: paho alone would wait a keepalive for the answer to CONNECT."""
 
     on_turn: Callable[[Client], None] | None = None
+    fresh_id: str | None = None
+    """What the client id of each connection begins with; None: all connections have the same."""
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Called by paho for each connection, the first one too."""
+        if self.fresh_id is not None:
+            self._client_id = f"{self.fresh_id}-{secrets.token_hex(4)}".encode()
+        return super().reconnect()
 
     def loop_misc(self) -> MQTTErrorCode:
         """Called by paho in every turn of its loop, at least once a second."""
@@ -62,11 +71,13 @@ def make_client(
     will: Will | None,
     at_once: int | None = None,
     keep_session: bool = True,
+    fresh_id: bool = False,
 ) -> _HookedClient:
     """A client that connects as soon as its loop runs.
 
-    An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker. A
-    broker of MQTT 3.1.1 discards the client's session without `keep_session`.
+    An MQTT 5 broker sends at most `at_once` messages without an acknowledgement; None leaves that to the broker. The
+    broker discards the client's session without `keep_session`. With `fresh_id` each connection has a client id of its
+    own, which begins with `client_id`.
     """
     modern = version is MqttVersion.V5
     client = _HookedClient(
@@ -76,6 +87,7 @@ def make_client(
         clean_session=None if modern else not keep_session,
         manual_ack=True,  # always: paho would acknowledge even what the receiver could not take
     )
+    client.fresh_id = client_id if fresh_id else None
     client.on_socket_open = _disable_nagle
     client.max_inflight_messages = 0  # no limit of paho's own: beyond it, it would queue in silence
     secret = settings.password
@@ -86,10 +98,11 @@ def make_client(
     if will is not None:
         client.will_set(will.topic, will.payload, qos=1, retain=True)
     if modern:
-        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_EXPIRY_S)
+        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_EXPIRY_S if keep_session else 0)
         if at_once is not None:
             keep.ReceiveMaximum = at_once
-        client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
+        clean = not keep_session
+        client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=clean, properties=keep)
     else:
         client.connect_async(settings.host, settings.port, settings.keepalive_s)
     return client

@@ -37,6 +37,7 @@ from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
 from tests.sayings import dictated
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.tcp_proxy import TcpProxy
 from tests.waiting import until, while_running
 
 PATIENCE_S = 60.0
@@ -110,8 +111,9 @@ def delivery(
     settle: SettleBy = SettleBy.RECEIPT,
     publish: Callable[[DeliveryEvent], None] = lambda _: None,
     receipt_qos: int = 1,
+    port: int | None = None,
 ) -> Delivery:
-    mqtt = Mqtt(host="127.0.0.1", port=broker.port)
+    mqtt = Mqtt(host="127.0.0.1", port=port or broker.port)
     deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, receipt_qos=receipt_qos, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
     return Delivery(settings, desk, publish)
@@ -302,6 +304,30 @@ def test_the_device_says_that_it_is_there_and_that_it_goes(
     delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
     until(lambda: len(far_end.status) >= 2, "it went without a word")
     assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]
+
+
+def test_a_will_that_comes_late_is_not_the_last_word(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
+    """The broker still believes in the earlier connection when the device is back, under another client id."""
+
+    def states() -> list[str]:
+        return [parse_status(one, TOPICS)["state"] for one in far_end.status]
+
+    def said(number: int) -> None:
+        until(lambda: states().count("online") >= number, lambda: f"only {states()}")
+
+    def back() -> None:
+        said(2)
+        link.cut()
+        until(lambda: "offline" in states() and states()[-1] == "online", lambda: f"only {states()}")
+
+    def away() -> None:
+        said(1)
+        link.silence()
+
+    with TcpProxy(broker.port) as link:
+        delivering(delivery(desk, broker, receipt_qos=0, port=link.port), away)
+        delivering(delivery(desk, broker, receipt_qos=0), back)
+    until(lambda: states()[-1] == "offline", lambda: f"only {states()}")
 
 
 def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gone_behind_the_entries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -78,7 +79,7 @@ class Sessions:
         owner = Owner()
         kept = {
             key: options.pop(key)
-            for key in ("subscriptions", "unkept", "will", "manual_ack", "at_once")
+            for key in ("subscriptions", "unkept", "keep_session", "will", "manual_ack", "at_once")
             if key in options
         }
         settings = Mqtt(**{"host": "127.0.0.1", "port": port, "keepalive_s": 5, "reconnect_maximum_s": 1, **options})
@@ -272,6 +273,32 @@ def test_of_some_subscriptions_the_broker_keeps_nothing_for_who_is_absent(
         ("kept", b"while absent"),
         ("unkept", b"now"),
     ]
+
+
+@BOTH
+def test_without_a_kept_session_each_connection_has_a_client_id_of_its_own(
+    broker: Mosquitto, connect: Sessions, version: str
+) -> None:
+    told: dict[str, Any] = {"version": version, "subscriptions": ["kept"], "keep_session": False}
+    first, owner = connect(broker.port, **told)
+    owner.next(SessionConnected)
+    restart(broker)
+    assert not owner.next(SessionConnected, 2).session_present
+    _, other = connect(broker.port, **told)
+    other.next(SessionConnected)
+    named = re.findall(r"New client connected from .* as (\S+) \(", broker.log)
+    assert len(set(named)) == 3, "one threw the other out"
+    assert all(re.fullmatch("device-[0-9a-f]{8}", name) for name in named)
+    assert len(owner.all(SessionDisconnected)) == 1
+    first.stop()
+    sender, acknowledged = connect(broker.port, "sender", version=version)
+    acknowledged.next(SessionConnected)
+    sender.publish("kept", b"while absent", tag="one")
+    acknowledged.next(PubackReceived)
+    _, again = connect(broker.port, **told)
+    again.next(SessionConnected)
+    sender.publish("kept", b"now", tag="two")
+    assert again.next(MessageReceived).payload == b"now"
 
 
 @BOTH

@@ -36,9 +36,6 @@ ANSWERED_IN_S = 5
 class Cluster(ABC):
     """Starts all nodes and the balancer on entry, kills them on exit. Nodes have the numbers 1 to 3."""
 
-    receipt_qos = 1
-    """What devices are told (deliver.receipt_qos)."""
-
     forms_one_by_one = False
     """Whether a node is started for the first time when the one before takes clients."""
 

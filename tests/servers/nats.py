@@ -14,8 +14,6 @@ from tests.servers.ports import held_port
 class Nats(Cluster):
     """NATS: streams, sessions and retained messages on all three nodes."""
 
-    receipt_qos = 0
-
     def prepare(self, held: ExitStack) -> None:
         """Take three more ports a node (NATS itself, haproxy's question, the other nodes) and write the settings."""
         plain, health, routes = ([held.enter_context(held_port()) for _ in range(NODES)] for _ in range(3))
