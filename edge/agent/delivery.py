@@ -125,6 +125,7 @@ class _Status:
         """The highest version of a list of expected receipts, at the moment of a message."""
         self.not_done: dict[str, int] = {}  # Number of the inventory's decisions that were not done, by reason.
         self._conditions = conditions
+        self._session_kept = None if settings.deliver.receipt_qos else False
         self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
         self._outbox: Outbox[Pending] = Outbox(LATEST, _STATUS_BACKOFF)
         self._changes = 0
@@ -157,7 +158,7 @@ class _Status:
         if state == "online":
             known |= {"under_review": self.waiting, "decisions_not_done": self.not_done or None}
             known |= {"roster": self.roster, "catalogue": self.catalogue, "program": version("dockvoice")}
-            known |= {"conditions": self._numbers, "expected": self.expected()}
+            known |= {"conditions": self._numbers, "expected": self.expected(), "session_kept": self._session_kept}
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
     async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
@@ -210,7 +211,10 @@ class Delivery:
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         key = load_pinned_key(settings.deliver.decisions_key)
-        self.decisions = DecisionInbox(key, self._topics.source, desk, beat, lambda: publish(DecisionStored()))
+        keep_session = settings.deliver.receipt_qos > 0
+        self.decisions = DecisionInbox(
+            key, self._topics.source, desk, beat, lambda: publish(DecisionStored()), may_repeat=not keep_session
+        )
         """The inventory's signed decisions for this device."""
         self.expected = ExpectedReceipts(settings, key, desk, beat)
         """The expected receipts of the site."""
@@ -235,28 +239,22 @@ class Delivery:
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
         )
         lists = [*self.expected.inbox.topics, *self.roster.inbox.topics, *self.catalogue.inbox.topics]
-        come_again = [
-            self._topics.receipts,
-            events.Topics.consumer(settings.deliver.prefix),
-            *lists,
-            self._topics.clip_receipts,
-        ]
         subscriptions = [
             self._topics.receipts,
             *([self._topics.control] if settings.deliver.control else []),
             *([self._topics.decisions] if self.decisions.accepts_decisions else []),
         ]
         wishes = [events.Topics.consumer(settings.deliver.prefix), *lists, *self._clips.topics]
-        unkept = come_again if settings.deliver.receipt_qos == 0 else []
-        keep_session = not unkept or not {*subscriptions, *wishes} <= {*unkept}
+        if not keep_session:
+            # The will of an earlier connection, which comes when the broker misses that one, may follow on "online".
+            wishes.append(self._topics.status)
         self._session = session(
             _broker_settings(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
             subscriptions=subscriptions,
-            # The will of an earlier connection, which comes when the broker misses that one, may follow on "online".
-            wishes=wishes if keep_session else [*wishes, self._topics.status],
-            unkept=unkept if keep_session else [*unkept, self._topics.status],
+            wishes=wishes,
+            unkept=() if keep_session else (*subscriptions, *wishes),
             keep_session=keep_session,
             will=Will(self._topics.status, self._status.encode("offline")),
             manual_ack=True,

@@ -173,16 +173,20 @@ class DecisionInbox:
         desk: JournalThread,
         beat: Callable[[], None],
         decided: Callable[[], None],
+        *,
+        may_repeat: bool = False,
     ) -> None:
         """`key` verifies decisions; None refuses all.
 
-        `beat` is called while a decision waits for disk space, `decided` once one is stored.
+        `beat` is called while a decision waits for disk space, `decided` once one is stored. `may_repeat`: the
+        inventory may send one again, for the broker keeps none; else one that comes again is counted as not done.
         """
         self._key = key
         self._source = source
         self._desk = desk
         self._beat = beat
         self._decided = decided
+        self._may_repeat = may_repeat
 
     @property
     def accepts_decisions(self) -> bool:
@@ -203,9 +207,10 @@ class DecisionInbox:
                 await self._desk(lambda journal: journal.orders.count_not_stored(why))
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
-        keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))
+        keep = partial(self._desk, lambda journal: journal.orders.store(signature, body, may_repeat=self._may_repeat))
         if not await self._desk.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
-            logger.warning("a decision came again: it is done once, or was refused")
+            level = logging.INFO if self._may_repeat else logging.WARNING
+            logger.log(level, "a decision came again: it is done once, or was refused")
         self._decided()
 
     def _find_objection(self, message: MessageReceived) -> DecisionFailure | None:

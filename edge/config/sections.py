@@ -319,7 +319,7 @@ class Deliver(Section):
     )
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
     receipt_qos: int = Field(
-        1, ge=0, le=1, description="of the subscriptions to receipts and lists; 0: not kept for an absent device"
+        1, ge=0, le=1, description="of the device's subscriptions; 0: the broker keeps nothing for an absent device"
     )
     control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     decisions_key: Place | None = Field(

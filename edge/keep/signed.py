@@ -40,12 +40,12 @@ class SignedDecisions:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def store(self, signature: str, body: str) -> bool:
-        """Store a decision; False for a duplicate, which is counted unless the first still waits."""
+    def store(self, signature: str, body: str, *, may_repeat: bool = False) -> bool:
+        """Store a decision; False for a duplicate, which is counted unless it may come or the first still waits."""
         with self._db.writing():
             if not (known := self._db.rows("SELECT body FROM orders WHERE signature = ?", signature)):
                 self._db.insert("orders", {"signature": signature, "body": body, "taken_at": now()})
-            elif known[0]["body"] is None:
+            elif known[0]["body"] is None and not may_repeat:
                 self._count(DecisionFailure.REPEATED)
         return not known
 

@@ -1,7 +1,8 @@
 """Publishes again what a device lacks by its status: a cluster may keep what is retained on one node alone.
 
 RabbitMQ before 3.13 does, so that a device that is new gets nothing. What one device lacks is published to all of its
-site, which have it or lack it too: each subject once in a while, however many lack it.
+site, which have it or lack it too: each subject once in a while, however many lack it. What was published for a device
+whose session the broker does not keep is published again when it is heard of next.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from inventory.site.numbering import ROSTER, last_published_versions
 from inventory.store.database import begin
-from inventory.store.outbox import Message, MessageKind, insert_message_unless_pending
+from inventory.store.outbox import Message, MessageKind, handle_devices_online, insert_message_unless_pending
 from inventory.store.statuses import Statuses, StatusMessage
 from inventory.store.tables import catalogue, expected
 
@@ -61,10 +62,16 @@ class RepublishingStatuses:
     def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order; enter in the outbox what their devices lack. Raises Unavailable."""
         self._statuses.record(words)
+        live = [word for word in words if word.state == "online" and not word.retained]
+        for kept in (True, False):
+            devices = {(word.site, word.device) for word in live if word.said.get("session_kept", True) is kept}
+            if devices:
+                with begin(self._engine) as transaction:
+                    handle_devices_online(transaction, devices, self._now(), session_kept=kept)
         by_site: dict[str, list[StatusMessage]] = defaultdict(list)
-        for word in words:
+        for word in live:
             # A broker that gives us what it retains gives devices theirs, too.
-            if word.state == "online" and not word.retained and "expected" in word.said:
+            if "expected" in word.said:
                 by_site[word.site].append(word)
         for site, its in by_site.items():
             with begin(self._engine) as transaction:

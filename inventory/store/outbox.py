@@ -17,7 +17,20 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
@@ -73,7 +86,10 @@ WORK_KINDS = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 _MESSAGES = frozenset(MessageKind) - WORK_KINDS
 
 _CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
-"""Kinds that the device confirms; for the others the broker's PUBACK is enough."""
+"""Kinds that the device confirms; for the others the broker's PUBACK is enough, where the broker keeps them."""
+
+_IN_TRANSIT = timedelta(seconds=5)
+"""A status that comes sooner after a message was published may have been sent before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +174,14 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
 
 
 def delete_or_await_confirmation(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
+    """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms.
+
+    What nobody confirms stays until its device is heard of (`handle_devices_online`).
+    """
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
-    transaction.execute(delete(outbox).where(its, ~confirms))
+    told_once = and_(outbox.c.kind == MessageKind.DECLINED.value, outbox.c.published_at.is_(None))
+    transaction.execute(delete(outbox).where(its, ~confirms, ~told_once))
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
 
@@ -188,6 +208,26 @@ def schedule_republish(
     """Make a published message due again after CONFIRMATION_TIME, so that a confirmation under way comes first."""
     lost = (*match_row(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + CONFIRMATION_TIME))
+
+
+def handle_devices_online(
+    transaction: Connection, devices: Collection[tuple[str, str]], now: datetime, *, session_kept: bool
+) -> None:
+    """Handle that devices, by site and name, said that they are online: what was published may have missed them.
+
+    Without a kept session it is published again: requests until they are confirmed, for as long as a broker would have
+    kept them, and declined postings, which nobody confirms, once.
+    """
+    its = tuple_(outbox.c.site, outbox.c.device).in_(list(devices))
+    published = and_(outbox.c.due_at.is_(None), outbox.c.published_at <= now - _IN_TRANSIT)
+    declined = and_(its, published, outbox.c.kind == MessageKind.DECLINED.value)
+    if session_kept:
+        transaction.execute(delete(outbox).where(declined))
+        return
+    requests = and_(
+        its, published, outbox.c.kind == MessageKind.CLIP_REQUEST.value, outbox.c.created_at >= now - _LOST_WITHIN
+    )
+    transaction.execute(update(outbox).where(or_(declined, requests)).values(due_at=now))
 
 
 def is_pending_for_site(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:

@@ -271,6 +271,7 @@ def make_status(
     catalogue: Mapping[str, Any] | None = None,
     expected: int | None = None,
     program: str | None = None,
+    session_kept: bool | None = None,
     unknown_words: Sequence[Mapping[str, Any]] | None = None,
     conditions: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -280,8 +281,9 @@ def make_status(
     heard; `work`: form and language; `under_review`: the number of utterances under review; `decisions_not_done`:
     rejected decisions by reason; `roster` and `catalogue`: the versions in force, and why the last message was
     rejected; `expected`: the highest version of a list of expected receipts; `program`: Dockvoice's version;
-    `unknown_words`: words that no form knows; `conditions`: noise, backlog and free disk space. A device that only
-    replays has none of the first three, and a mute one no speaker.
+    `session_kept`: whether the broker keeps messages for it while it is away; `unknown_words`: words that no form
+    knows; `conditions`: noise, backlog and free disk space. A device that only replays has none of the first three, and
+    a mute one no speaker.
     """
     said = {"state": state, "site": site, "device": device, "keyid": key.keyid, "public_key": key.pem.decode("ascii")}
     worn = {"microphone": microphone, "speaker": speaker, "work": work}
@@ -290,6 +292,7 @@ def make_status(
     known |= {} if decisions_not_done is None else {"decisions_not_done": dict(decisions_not_done)}
     known |= {} if conditions is None else dict(conditions)
     known |= {} if program is None else {"program": program}
+    known |= {} if session_kept is None else {"session_kept": session_kept}
     known |= {} if roster is None else {"roster": dict(roster)}
     known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
     known |= {} if expected is None else {"expected": expected}

@@ -14,6 +14,7 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.repository import Store
 from inventory.site import expected
 from inventory.site.republishing import RepublishingStatuses
+from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.statuses import StatusMessage
 from tests.dictated import KEY, payload
 from tests.store import drained, publish
@@ -105,3 +106,41 @@ def test_what_is_withdrawn_or_pending_is_not_published_again(site: Site) -> None
     publish(north, north.put("docks", [("line 2", {"value": "B"})], "ana", "again", "docks.csv"))
     site.hear("new", expected=0)
     assert len(drained(site.store)) == 1  # the one that was pending, at its time
+
+
+@pytest.mark.parametrize("kind", [MessageKind.DECLINED, MessageKind.CLIP_REQUEST])
+def test_what_no_broker_keeps_is_published_again_when_its_device_is_heard_of(site: Site, kind: MessageKind) -> None:
+    """A declined posting once, for nobody confirms it; a request until it is confirmed, a week at most."""
+    of_device = ("to/dock-1", False)
+    site.bodies.add(b"told")
+    told = Message(kind, "north", "dock-1", "one", "to/dock-1", b"told", KEY.public)
+    with site.store.transaction() as transaction:
+        insert_messages(transaction, [told], site.now)
+    assert site.published(0) == [of_device]
+    site.hear("dock-1", session_kept=False)  # perhaps from before it was published
+    assert site.published(5) == []
+    site.hear("another", session_kept=False)
+    site.hear("dock-1", retained=True, session_kept=False)
+    site.hear("dock-1", state="offline")
+    assert site.published(0) == []
+    site.hear("dock-1", session_kept=False)
+    assert site.published(5) == [of_device]
+    assert site.published(5) == []
+    site.hear("dock-1", session_kept=False)
+    assert site.published(0) == ([] if kind is MessageKind.DECLINED else [of_device])
+    assert site.published(7 * 24 * 3600) == []
+    site.hear("dock-1", session_kept=False)
+    assert site.published(0) == []
+
+
+def test_what_the_broker_keeps_is_not_published_again(site: Site) -> None:
+    site.bodies.add(b"told")
+    for kind in (MessageKind.DECLINED, MessageKind.CLIP_REQUEST):
+        told = Message(kind, "north", "dock-1", "one", "to/dock-1", b"told", KEY.public)
+        with site.store.transaction() as transaction:
+            insert_messages(transaction, [told], site.now)
+    assert len(site.published(0)) == 2
+    site.now += timedelta(seconds=5)
+    site.hear("dock-1")
+    site.hear("dock-1", session_kept=False)  # the request is not confirmed
+    assert site.published(0) == [("to/dock-1", False)]
