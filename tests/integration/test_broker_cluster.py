@@ -9,13 +9,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from dockvoice_protocol.config import Mqtt
+from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.mqtt import MessageReceived, Session, SessionConnected, SessionDisconnected, SessionEvent
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
@@ -26,7 +28,7 @@ from inventory.site.expected import enter_in_outbox
 from tests.bench.clusters import BROKERS
 from tests.counting.node_kills import Staged, killed, table
 from tests.integration.test_expected import LINE, TRAILER
-from tests.servers.cluster import PASSWORD, USER, Cluster
+from tests.servers.cluster import NODES, PASSWORD, STARTED_IN_S, USER, Cluster
 from tests.servers.inventory import RunningInventory
 from tests.servers.nats import Nats
 from tests.servers.postgresql import PostgreSQL
@@ -130,6 +132,43 @@ def test_a_dropped_queue_is_there_again_when_the_client_subscribes_again(cluster
         session.stop()
     assert isinstance(told, MessageReceived)
     assert told.payload == b"told"
+
+
+def test_who_is_linked_to_a_node_that_hangs_is_linked_to_another(cluster: Cluster) -> None:
+    """The balancer cuts such links. A keepalive of five minutes would notice later."""
+    heard: list[SessionEvent] = []
+    topics: dict[str, Any] = {"subscriptions": ["linked"], "unkept": ["linked"], "keep_session": False}
+    mqtt = Mqtt(
+        host="127.0.0.1",
+        port=cluster.port,
+        username=USER,
+        password=SecretStr(PASSWORD),
+        insecure=True,
+        version=MqttVersion.V311,
+        keepalive_s=300,
+        reconnect_maximum_s=1,
+    )
+    sessions = [Session(mqtt, client_id=f"{number}", receive=heard.append, **topics) for number in range(NODES)]
+
+    def linked(number: int = NODES) -> bool:
+        return all(session.is_connected for session in sessions[:number])
+
+    try:
+        for number, session in enumerate(sessions, 1):  # one after the other, so that each is at a node of its own
+            session.start()
+            until(partial(linked, number), cluster.logs)
+        cluster.hang(1)
+        until(lambda: any(isinstance(one, SessionDisconnected) for one in heard), "no link was cut", STARTED_IN_S)
+        until(linked, cluster.logs, STARTED_IN_S)
+        cluster.resume(1)
+        until(lambda: cluster.serves(1), cluster.logs, STARTED_IN_S)
+        until(linked, cluster.logs, STARTED_IN_S)
+        for session in sessions:
+            until(partial(session.publish, "linked", b"", tag="told"), cluster.logs)
+        until(lambda: sum(isinstance(one, MessageReceived) for one in heard) == NODES * NODES, cluster.logs)
+    finally:
+        for session in sessions:
+            session.stop()
 
 
 @pytest.mark.timeout(3600)

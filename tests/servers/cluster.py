@@ -84,6 +84,14 @@ class Cluster(ABC):
         """End a node as a power cut would."""
         self._end(self._running.pop(number))
 
+    def hang(self, number: int) -> None:
+        """Let a node do nothing, neither answer nor end, until `resume`."""
+        os.killpg(self._running[number].pid, signal.SIGSTOP)
+
+    def resume(self, number: int) -> None:
+        """Let a node that hangs go on."""
+        os.killpg(self._running[number].pid, signal.SIGCONT)
+
     def serves(self, number: int) -> bool:
         """Whether a node takes a client and acknowledges what it publishes."""
         if not accepts(self.ports[number - 1]):

@@ -17,12 +17,10 @@ class Nats(Cluster):
     def prepare(self, held: ExitStack) -> None:
         """Take three more ports a node (NATS itself, haproxy's question, the other nodes) and write the settings."""
         plain, health, routes = ([held.enter_context(held_port()) for _ in range(NODES)] for _ in range(3))
-        usual = "    default-server check inter 1s fall 3 rise 1 on-marked-down shutdown-sessions\n"
         self.balancing = {
-            usual: "",
-            "    #   option httpchk": "    option httpchk",
-            "    #   default-server": "    default-server",
+            f"\n    {begins}": f"\n    # {begins}" for begins in ("option", "tcp-check", "default-server")
         }
+        self.balancing |= {f"    #   {begins}": f"    {begins}" for begins in ("option", "default-server")}
         self.balancing |= {"check port 8222": "check"}
         for number in range(1, NODES + 1):
             here = {
