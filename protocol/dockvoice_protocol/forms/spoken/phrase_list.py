@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import pairwise, product
+from itertools import chain, cycle, islice, pairwise, product
 from typing import Generic, TypeVar
 
 from dockvoice_protocol.forms.spoken.folding import Phrase
@@ -131,13 +131,17 @@ def _samples_of(one: _Expansion, known: dict[int, tuple[str, ...]]) -> tuple[str
             found = (text,)
         case _Alternatives(items):
             inner = [_samples_of(item, known) for item in items]
-            found = tuple(some[turn % len(some)] for turn in range(max(map(len, inner))) for some in inner)
+            found = tuple(chain.from_iterable(_in_turn(inner)))
         case _Sequence(items):
             inner = [_samples_of(item, known) for item in items]
-            turns = range(max(map(len, inner), default=1))
-            found = tuple(" ".join(filter(None, (some[turn % len(some)] for some in inner))) for turn in turns)
+            found = tuple(" ".join(filter(None, said)) for said in _in_turn(inner)) or ("",)
     known[id(one)] = found
     return found
+
+
+def _in_turn(inner: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """One of each at a time, until the longest has ended; a shorter one begins anew."""
+    return islice(zip(*map(cycle, inner), strict=False), max(map(len, inner), default=0))
 
 
 _Rest = tuple["_Expansion", "_Rest"] | None
@@ -255,7 +259,7 @@ class PhraseList:
         """
         known: set[tuple[str, str]] = set()
         samples: dict[int, tuple[str, ...]] = {}
-        for said in (said for one in self.expansions for said in _samples_of(one, samples)):
+        for said in dict.fromkeys(said for one in self.expansions for said in _samples_of(one, samples)):
             pairs = set(pairwise(("", *said.split(), "")))
             if not pairs <= known:
                 known |= pairs
