@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from inventory.api.endpoint import Answer, ApiContext, Endpoint
+from inventory.api.endpoint import Answer, ApiContext, endpoint
 from inventory.api.models import DeviceOut, DevicesOut, VersionOut
 from inventory.api.parameters import Query, Site
 from inventory.queries import fleet
@@ -25,8 +25,12 @@ class _DevicesQuery(Query):
     site: Site | None = None
 
 
+@endpoint("GET", "/v1/devices", "listDevices", _DevicesQuery, DevicesOut)
 def _list_devices(context: ApiContext) -> Answer:
-    """Answer with every device that has events, a status or a key."""
+    """How each device is.
+
+    Most of it the device says itself, on its status topic, which is not signed.
+    """
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     with context.read_transaction() as transaction:
@@ -65,8 +69,12 @@ class _NoQuery(Query):
     """No parameters."""
 
 
+@endpoint("GET", "/metrics", "getMetrics", _NoQuery, METRICS_MEDIA_TYPE)
 def _get_outbox_metrics(context: ApiContext) -> Answer:
-    """What is pending by kind, of the sites that the token may read; kinds without any are zero."""
+    """Metrics for Prometheus.
+
+    What is pending in the outbox, by kind, and the age of the oldest.
+    """
     wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
     wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
     if (sites := context.sites(None)) is not None:
@@ -83,25 +91,4 @@ def _get_outbox_metrics(context: ApiContext) -> Answer:
     return Answer("".join(f"{line}\n" for line in lines).encode())
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/devices",
-        "listDevices",
-        "How each device is",
-        _list_devices,
-        _DevicesQuery,
-        DevicesOut,
-        description="Most of it the device says itself, on its status topic, which is not signed.",
-    ),
-    Endpoint(
-        "GET",
-        "/metrics",
-        "getMetrics",
-        "Metrics for Prometheus",
-        _get_outbox_metrics,
-        _NoQuery,
-        METRICS_MEDIA_TYPE,
-        description="What is pending in the outbox, by kind, and the age of the oldest.",
-    ),
-)
+ENDPOINTS = (_list_devices, _get_outbox_metrics)

@@ -215,6 +215,22 @@ class Endpoint:
     group: str = ""  # The tag of the OpenAPI document, set by app._GROUPS.
 
 
+def endpoint(
+    method: str, path: str, name: str, parameters: type[Query], returns: type[BaseModel] | str, **more: Any
+) -> Callable[[Callable[[ApiContext], Answer]], Endpoint]:
+    """Make the decorated function an endpoint: its docstring is the summary, and behind a blank line the description.
+
+    `more` are the other attributes of Endpoint.
+    """
+
+    def make(answer: Callable[[ApiContext], Answer]) -> Endpoint:
+        summary, _, description = (answer.__doc__ or "").partition(".\n\n")
+        told = {"description": " ".join(description.split()), **more}
+        return Endpoint(method, path, name, summary.removesuffix("."), answer, parameters, returns, **told)
+
+    return make
+
+
 def compute_etag(body: bytes) -> str:
     """Compute the ETag of a response's body."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

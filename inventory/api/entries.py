@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, demand_scope
+from inventory.api.endpoint import Answer, ApiContext, Problem, demand_scope, endpoint
 from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
 from inventory.api.parameters import (
     Device,
@@ -59,8 +59,14 @@ class _EntryQuery(Query):
     event_id: EventId
 
 
+@endpoint("GET", "/v1/entries", "listEntries", _EntriesQuery, EntriesOut)
 def _list_entries(context: ApiContext) -> Answer:
-    """Answer with a page of entries."""
+    """Entries, the latest first.
+
+    In the order in which they came here, which is nobody's clock: a device that was out of reach delivers old entries
+    late. What counts is what has `counts`: true. `since` and `until` are about `recorded_at`; a day is one on the
+    site's clock, and `until` a day is to its end.
+    """
     asked: _EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
@@ -85,8 +91,12 @@ def _list_entries(context: ApiContext) -> Answer:
     return Answer(EntriesOut(entries=[_entry_out(one) for one in page], next=following))
 
 
+@endpoint("GET", "/v1/entries/{event_id}", "getEntry", _EntryQuery, LifeOut, problems=("unknown",))
 def _get_entry(context: ApiContext) -> Answer:
-    """Answer with one entry, or a refused event, and its history."""
+    """One entry with its history and its proof.
+
+    What it replaced, what replaced it, why it was refused; and whether its device signed each event.
+    """
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
         steps = history.load_amendment_chain(transaction, context.resources.keys, event_id)
@@ -128,8 +138,15 @@ class _EventsQuery(Query):
     cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
+@endpoint("GET", "/v1/events", "listEvents", _EventsQuery, EventsOut)
 def _events_feed(context: ApiContext) -> Answer:
-    """Answer with the events applied after the cursor."""
+    """Events as they were applied, the first one first.
+
+    For a program that keeps what it has taken: begin without a cursor, take the events of a page and `next` with them
+    in one transaction of yours, and ask for that the next time. Nothing is passed over and nothing comes twice,
+    whatever clocks do. An amendment or a cancellation is an event too. After the database was restored from a copy
+    begin anew, and leave out what you have by its `id`.
+    """
     asked: _EventsQuery = context.parameters
     sites = context.sites(asked.site)
     place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
@@ -187,45 +204,4 @@ def _transactions_with_arrival_number(transaction: Connection) -> set[str]:
     return set(transaction.execute(held, {"name": ARRIVALS.name}).scalars())
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/entries",
-        "listEntries",
-        "Entries, the latest first",
-        _list_entries,
-        _EntriesQuery,
-        EntriesOut,
-        description=(
-            "In the order in which they came here, which is nobody's clock: a device that was out of reach delivers "
-            "old entries late. What counts is what has `counts`: true. `since` and `until` are about `recorded_at`; a "
-            "day is one on the site's clock, and `until` a day is to its end."
-        ),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/entries/{event_id}",
-        "getEntry",
-        "One entry with its history and its proof",
-        _get_entry,
-        _EntryQuery,
-        LifeOut,
-        description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",
-        problems=("unknown",),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/events",
-        "listEvents",
-        "Events as they were applied, the first one first",
-        _events_feed,
-        _EventsQuery,
-        EventsOut,
-        description=(
-            "For a program that keeps what it has taken: begin without a cursor, take the events of a page and `next` "
-            "with them in one transaction of yours, and ask for that the next time. Nothing is passed over and nothing "
-            "comes twice, whatever clocks do. An amendment or a cancellation is an event too. After the database was "
-            "restored from a copy begin anew, and leave out what you have by its `id`."
-        ),
-    ),
-)
+ENDPOINTS = (_list_entries, _get_entry, _events_feed)

@@ -17,9 +17,9 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, 
 from inventory.api.endpoint import (
     Answer,
     ApiContext,
-    Endpoint,
     Problem,
     demand_if_match,
+    endpoint,
     hold_publishing_lock,
     locate_row_faults,
 )
@@ -67,15 +67,20 @@ class ExpectedIn(Body):
     lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
+_AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
+
+
+@endpoint("GET", "/v1/sites/{site}/expected", "listExpected", _ListsQuery, ListsOut)
 def _list_expected(context: ApiContext) -> Answer:
-    """Answer with the expected lists of a site."""
+    """What is expected at each trailer and door."""
     with context.read_transaction() as transaction:
         found = load_lists(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
+@endpoint("GET", "/v1/sites/{site}/expected/{kind}/{name}", "getExpected", _ListQuery, ListOut, problems=("unknown",))
 def _get_expected_of_place(context: ApiContext) -> Answer:
-    """Answer with the expected list of one place."""
+    """What is expected at a trailer or a door."""
     found = _load_list(context)
     if found is None:
         raise Problem(
@@ -84,8 +89,22 @@ def _get_expected_of_place(context: ApiContext) -> Answer:
     return Answer(_list_out(found))
 
 
+@endpoint(
+    "PUT",
+    "/v1/sites/{site}/expected/{kind}/{name}",
+    "announce",
+    _ListQuery,
+    ListOut,
+    body=ExpectedIn,
+    scope=Scope.WRITE,
+    statuses=_AWAY,
+    problems=("breaks_rules", "not_possible", "changed_meanwhile"),
+)
 def _replace_expected_of_place(context: ApiContext) -> Answer:
-    """Replace the expected list of a place."""
+    """Announce what is expected there, in the place of what was.
+
+    It is signed with `console.key` and published; devices keep it, also without a network.
+    """
     given: ExpectedIn = context.body
     kind = context.parameters.kind
     rows = [
@@ -101,8 +120,18 @@ def _replace_expected_of_place(context: ApiContext) -> Answer:
     return _store_and_publish_list(context, found[_place(context)], "expected_published")
 
 
+@endpoint(
+    "DELETE",
+    "/v1/sites/{site}/expected/{kind}/{name}",
+    "withdraw",
+    _ListQuery,
+    ListOut,
+    scope=Scope.WRITE,
+    statuses=_AWAY,
+    problems=("unknown", "not_possible", "changed_meanwhile"),
+)
 def _withdraw_expected_of_place(context: ApiContext) -> Answer:
-    """Withdraw the expected list of a place."""
+    """Withdraw what is expected there."""
     if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
     return _store_and_publish_list(context, (), "expected_withdrawn")
@@ -173,52 +202,4 @@ def _list_out(one: StoredList) -> ListOut:
     )
 
 
-_AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
-
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/expected",
-        "listExpected",
-        "What is expected at each trailer and door",
-        _list_expected,
-        _ListsQuery,
-        ListsOut,
-    ),
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/expected/{kind}/{name}",
-        "getExpected",
-        "What is expected at a trailer or a door",
-        _get_expected_of_place,
-        _ListQuery,
-        ListOut,
-        problems=("unknown",),
-    ),
-    Endpoint(
-        "PUT",
-        "/v1/sites/{site}/expected/{kind}/{name}",
-        "announce",
-        "Announce what is expected there, in the place of what was",
-        _replace_expected_of_place,
-        _ListQuery,
-        ListOut,
-        body=ExpectedIn,
-        scope=Scope.WRITE,
-        statuses=_AWAY,
-        description="It is signed with `console.key` and published; devices keep it, also without a network.",
-        problems=("breaks_rules", "not_possible", "changed_meanwhile"),
-    ),
-    Endpoint(
-        "DELETE",
-        "/v1/sites/{site}/expected/{kind}/{name}",
-        "withdraw",
-        "Withdraw what is expected there",
-        _withdraw_expected_of_place,
-        _ListQuery,
-        ListOut,
-        scope=Scope.WRITE,
-        statuses=_AWAY,
-        problems=("unknown", "not_possible", "changed_meanwhile"),
-    ),
-)
+ENDPOINTS = (_list_expected, _get_expected_of_place, _replace_expected_of_place, _withdraw_expected_of_place)

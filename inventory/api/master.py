@@ -19,10 +19,10 @@ from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
 from inventory.api.endpoint import (
     Answer,
     ApiContext,
-    Endpoint,
     Problem,
     Wrong,
     demand_if_match,
+    endpoint,
     hold_publishing_lock,
     locate_row_faults,
 )
@@ -89,15 +89,24 @@ class RosterIn(Body):
     operators: list[OperatorIn] = Field(min_length=1, max_length=_MOST)
 
 
+_AWAY = {
+    202: "It is kept, and the broker has not taken it. The inventory that runs publishes it where `published_at` tells "
+    "when it was signed; else send the same again"
+}
+_WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
+
+
+@endpoint("GET", "/v1/sites/{site}/catalogue", "listMasterData", _SiteQuery, KindsOut)
 def _list_kinds(context: ApiContext) -> Answer:
-    """Answer with the latest version of every kind of master data of a site."""
+    """Every kind of master data of a site."""
     with context.read_transaction() as transaction:
         found = context.resources.catalogue(context.parameters.site, transaction).current_versions()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
+@endpoint("GET", "/v1/sites/{site}/catalogue/{kind}", "getMasterData", _KindQuery, MasterOut, problems=("unknown",))
 def _get_kind(context: ApiContext) -> Answer:
-    """Answer with the latest version of a kind of master data; Problem `unknown` without one."""
+    """One kind of master data: docks, items, items.units, rules, words."""
     with context.read_transaction() as transaction:
         found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
     if found is None:
@@ -105,8 +114,23 @@ def _get_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(found))
 
 
+@endpoint(
+    "PUT",
+    "/v1/sites/{site}/catalogue/{kind}",
+    "putMasterData",
+    _KindQuery,
+    MasterOut,
+    body=MasterIn,
+    scope=Scope.WRITE,
+    statuses=_AWAY,
+    problems=("unknown", *_WRITES),
+)
 def _replace_kind(context: ApiContext) -> Answer:
-    """Replace the rows of a kind: make a version if they differ, and publish it."""
+    """Let a list or its units be these rows, and publish them.
+
+    Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what they would
+    change is looked at first.
+    """
     given: MasterIn = context.body
     name: str = context.parameters.kind
     if name in _PEOPLES:
@@ -144,8 +168,12 @@ def _replace_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(stored.version), 200 if stored.confirmed else 202)
 
 
+@endpoint("GET", "/v1/sites/{site}/operators", "getOperators", _SiteQuery, RosterOut, problems=("unknown",))
 def _get_roster(context: ApiContext) -> Answer:
-    """Answer with the latest version of a site's operators."""
+    """Who may sign on at a site.
+
+    Personal data. Numbers are told only to a token that may write here.
+    """
     with context.read_transaction() as transaction:
         found = _latest(context.resources.roster(context.parameters.site, transaction), ROSTER)
     if found is None:
@@ -156,8 +184,19 @@ def _get_roster(context: ApiContext) -> Answer:
     return Answer(_roster_out(context, found))
 
 
+@endpoint(
+    "PUT",
+    "/v1/sites/{site}/operators",
+    "putOperators",
+    _SiteQuery,
+    RosterOut,
+    body=RosterIn,
+    scope=Scope.WRITE,
+    statuses=_AWAY,
+    problems=("unknown", *_WRITES),
+)
 def _replace_roster(context: ApiContext) -> Answer:
-    """Replace a site's operators: make a version if they differ, and publish it."""
+    """Let these sign on, and nobody else."""
     given: RosterIn = context.body
     rows = [
         (f"/operators/{at}", {name: ROSTER_LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
@@ -263,71 +302,4 @@ def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)
 
 
-_AWAY = {
-    202: "It is kept, and the broker has not taken it. The inventory that runs publishes it where `published_at` tells "
-    "when it was signed; else send the same again"
-}
-_WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
-
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/catalogue",
-        "listMasterData",
-        "Every kind of master data of a site",
-        _list_kinds,
-        _SiteQuery,
-        KindsOut,
-    ),
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/catalogue/{kind}",
-        "getMasterData",
-        "One kind of master data: docks, items, items.units, rules, words",
-        _get_kind,
-        _KindQuery,
-        MasterOut,
-        problems=("unknown",),
-    ),
-    Endpoint(
-        "PUT",
-        "/v1/sites/{site}/catalogue/{kind}",
-        "putMasterData",
-        "Let a list or its units be these rows, and publish them",
-        _replace_kind,
-        _KindQuery,
-        MasterOut,
-        body=MasterIn,
-        scope=Scope.WRITE,
-        statuses=_AWAY,
-        description=(
-            "Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what "
-            "they would change is looked at first."
-        ),
-        problems=("unknown", *_WRITES),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/operators",
-        "getOperators",
-        "Who may sign on at a site",
-        _get_roster,
-        _SiteQuery,
-        RosterOut,
-        description="Personal data. Numbers are told only to a token that may write here.",
-        problems=("unknown",),
-    ),
-    Endpoint(
-        "PUT",
-        "/v1/sites/{site}/operators",
-        "putOperators",
-        "Let these sign on, and nobody else",
-        _replace_roster,
-        _SiteQuery,
-        RosterOut,
-        body=RosterIn,
-        scope=Scope.WRITE,
-        statuses=_AWAY,
-        problems=("unknown", *_WRITES),
-    ),
-)
+ENDPOINTS = (_list_kinds, _get_kind, _replace_kind, _get_roster, _replace_roster)

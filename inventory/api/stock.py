@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, Wrong
+from inventory.api.endpoint import Answer, ApiContext, Problem, Wrong, endpoint
 from inventory.api.models import StockOut, SumOut
 from inventory.api.parameters import Forms, Limit, Query, Site, Text, Until, cursor_type, decode_cursor, encode_cursor
 from inventory.queries import stock
@@ -30,8 +30,15 @@ class _StockQuery(Query):
     cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
+@endpoint("GET", "/v1/sites/{site}/stock", "listStock", _StockQuery, StockOut)
 def _list_stock(context: ApiContext) -> Answer:
-    """Answer with a page of the stock sums that are not zero."""
+    """What stands of each pallet, item, unit, lot and location, as it was dictated.
+
+    The sums of what entries add and corrections take back; those of zero are left out. In the order of pallet, item,
+    unit, lot and location; what names none comes first. Forms differ in what their quantity means: name those that
+    bring stock in `forms`. `at` is about when events were applied here: what moved before that moment is summed, or to
+    the end of that day on the site's clock. Pages that are read while more comes are of one moment where `at` names it.
+    """
     asked: _StockQuery = context.parameters
     wanted = StockFilter(
         site=asked.site,
@@ -59,21 +66,4 @@ def _to_number(exactly: Decimal) -> int | float:
     return int(exactly) if exactly == exactly.to_integral_value() else float(exactly)
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/stock",
-        "listStock",
-        "What stands of each pallet, item, unit, lot and location, as it was dictated",
-        _list_stock,
-        _StockQuery,
-        StockOut,
-        description=(
-            "The sums of what entries add and corrections take back; those of zero are left out. In the order of "
-            "pallet, item, unit, lot and location; what names none comes first. Forms differ in what their quantity "
-            "means: name those that bring stock in `forms`. `at` is about when events were applied here: what moved "
-            "before that moment is summed, or to the end of that day on the site's clock. Pages that are read while "
-            "more comes are of one moment where `at` names it."
-        ),
-    ),
-)
+ENDPOINTS = (_list_stock,)

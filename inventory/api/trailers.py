@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
-from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem
+from inventory.api.endpoint import Answer, ApiContext, Problem, endpoint
 from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOut
 from inventory.api.parameters import Limit, Query, Site, Text, cursor_type, decode_cursor, encode_cursor
 from inventory.api.tokens import Scope
@@ -53,8 +53,12 @@ class _DossierQuery(_TrailerQuery):
     ] = "en"
 
 
+@endpoint("GET", "/v1/trailers", "listTrailers", _TrailersQuery, TrailersOut)
 def _list_trailers(context: ApiContext) -> Answer:
-    """Answer with announced trailers, then those that entries name, the latest first."""
+    """Trailers: announced, received, missing.
+
+    200 of one page at most.
+    """
     asked: _TrailersQuery = context.parameters
     sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, _MOST)
     place = None if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
@@ -69,8 +73,9 @@ def _list_trailers(context: ApiContext) -> Answer:
     return Answer(TrailersOut(trailers=[_trailer_out(one) for one in (*ours, *page)], next=following))
 
 
+@endpoint("GET", "/v1/sites/{site}/trailers/{trailer}", "getTrailer", _TrailerQuery, VisitOut, problems=("unknown",))
 def _get_visit(context: ApiContext) -> Answer:
-    """Answer with every line of a visit, and its totals."""
+    """What one trailer was to bring and brought."""
     gathered, found = _load_visits(context, by_index=True)
     chosen = _choose_visit(context, gathered, found)
     content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), "en")
@@ -79,8 +84,20 @@ def _get_visit(context: ApiContext) -> Answer:
     return Answer(VisitOut(**{name: content[name] for name in names}, visits=short))
 
 
+@endpoint(
+    "POST",
+    "/v1/sites/{site}/trailers/{trailer}/dossier",
+    "makeDossier",
+    _DossierQuery,
+    "application/zip",
+    scope=Scope.WRITE,
+    problems=("unknown", "not_possible"),
+)
 def _make_dossier(context: ApiContext) -> Answer:
-    """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
+    """The signed dossier of a visit, a ZIP file without recordings.
+
+    It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.
+    """
     asked: _DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
@@ -125,37 +142,4 @@ def _trailer_out(one: Trailer) -> TrailerOut:
     )
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/trailers",
-        "listTrailers",
-        "Trailers: announced, received, missing",
-        _list_trailers,
-        _TrailersQuery,
-        TrailersOut,
-        description=f"{_MOST} of one page at most.",
-    ),
-    Endpoint(
-        "GET",
-        "/v1/sites/{site}/trailers/{trailer}",
-        "getTrailer",
-        "What one trailer was to bring and brought",
-        _get_visit,
-        _TrailerQuery,
-        VisitOut,
-        problems=("unknown",),
-    ),
-    Endpoint(
-        "POST",
-        "/v1/sites/{site}/trailers/{trailer}/dossier",
-        "makeDossier",
-        "The signed dossier of a visit, a ZIP file without recordings",
-        _make_dossier,
-        _DossierQuery,
-        "application/zip",
-        scope=Scope.WRITE,
-        description="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",
-        problems=("unknown", "not_possible"),
-    ),
-)
+ENDPOINTS = (_list_trailers, _get_visit, _make_dossier)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Select, select, tuple_
 
-from inventory.api.endpoint import Answer, ApiContext, Endpoint
+from inventory.api.endpoint import Answer, ApiContext, endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
 from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor, encode_cursor
 from inventory.queries import refusals as turned_down
@@ -42,8 +42,12 @@ class _FlagsQuery(_PageQuery):
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
+@endpoint("GET", "/v1/reviews", "listReviews", _ReviewsQuery, ReviewsOut)
 def _list_reviews(context: ApiContext) -> Answer:
-    """Answer with utterances under review, the oldest first."""
+    """What devices have put aside for a person, the oldest first.
+
+    A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.
+    """
     asked: _ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
     wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
@@ -60,8 +64,12 @@ def _list_reviews(context: ApiContext) -> Answer:
     return Answer(ReviewsOut(reviews=page, next=following))
 
 
+@endpoint("GET", "/v1/flags", "listFlags", _FlagsQuery, FlagsOut)
 def _list_flags(context: ApiContext) -> Answer:
-    """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
+    """Entries that rules speak against, the oldest first.
+
+    A person decides: by `dockvoice inventory flags`.
+    """
     asked: _FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
@@ -79,8 +87,9 @@ def _list_flags(context: ApiContext) -> Answer:
     return Answer(FlagsOut(flags=page, next=following))
 
 
+@endpoint("GET", "/v1/refusals", "listRefusals", _PageQuery, RefusalsOut)
 def _list_refused_events(context: ApiContext) -> Answer:
-    """Answer with refused events, the latest first."""
+    """Events that were refused, the latest first."""
     asked: _PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
@@ -100,34 +109,4 @@ def _filter_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select
     return wanted if sites is None else wanted.where(site.in_(sites))
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/reviews",
-        "listReviews",
-        "What devices have put aside for a person, the oldest first",
-        _list_reviews,
-        _ReviewsQuery,
-        ReviewsOut,
-        description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
-    ),
-    Endpoint(
-        "GET",
-        "/v1/flags",
-        "listFlags",
-        "Entries that rules speak against, the oldest first",
-        _list_flags,
-        _FlagsQuery,
-        FlagsOut,
-        description="A person decides: by `dockvoice inventory flags`.",
-    ),
-    Endpoint(
-        "GET",
-        "/v1/refusals",
-        "listRefusals",
-        "Events that were refused, the latest first",
-        _list_refused_events,
-        _PageQuery,
-        RefusalsOut,
-    ),
-)
+ENDPOINTS = (_list_reviews, _list_flags, _list_refused_events)
