@@ -42,7 +42,7 @@ MECHANISMS = {
     "declined postings": "ledger.DeclinedMessages",
     "clip requests": "clips.ClipStore",
     "expected lists": "expected.enter_in_outbox",
-    "catalogue and roster": "catalogue_publishing.publish_roster",
+    "catalogue and roster": "catalogue_publishing.publish",
     "ERP postings": "ledger.Ledger",
     "dossiers": "dossier_desk.DossierStore",
 }

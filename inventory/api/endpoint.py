@@ -10,19 +10,22 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from inventory.api.parameters import Body, Query
+from inventory.api.parameters import Body, Query, encode_cursor
 from inventory.api.tokens import Scope, Token
 from inventory.audit import deeds
 from inventory.site.sending import PUBLISH_TIMEOUT_S
 from inventory.web.resources import Resources
+
+_T = TypeVar("_T")
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -170,6 +173,13 @@ class ApiContext:
             return self.token.sites
         demand_scope(self.token, wanted_site, Scope.READ)
         return (wanted_site,)
+
+    def cut_page(
+        self, found: Sequence[_T], limit: int, place: Callable[[_T], Sequence[str | int | datetime]]
+    ) -> tuple[Sequence[_T], str | None]:
+        """The first `limit` things, and the URL of the page behind them; None where there are no more."""
+        page = found[:limit]
+        return page, self.next_page(encode_cursor(place(page[-1]))) if len(found) > limit else None
 
     def next_page(self, place: str) -> str:
         """The URL of the next page of this list, at the cursor `place`."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.api.endpoint import Answer, ApiContext, Problem, demand_scope, endpoint
-from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
+from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, StepOut
 from inventory.api.parameters import (
     Device,
     EventId,
@@ -27,8 +26,8 @@ from inventory.api.parameters import (
 )
 from inventory.api.tokens import Scope
 from inventory.queries import history, listing
-from inventory.queries.listing import EntryFilter, ListedEntry
-from inventory.reviews.flags import Flag, load_flags
+from inventory.queries.listing import EntryFilter
+from inventory.reviews.flags import load_flags
 from inventory.store.tables import ARRIVALS, events
 
 _PLACE = (int, str)  # A cursor: the arrival and the event.
@@ -85,10 +84,8 @@ def _list_entries(context: ApiContext) -> Answer:
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = listing.load_entries(transaction, wanted, context.resources.roles, asked.limit + 1, before)
-    page = found[: asked.limit]
-    last = page[-1] if len(found) > asked.limit else None
-    following = None if last is None else context.next_page(encode_cursor([last.arrival, last.event_id]))
-    return Answer(EntriesOut(entries=[_entry_out(one) for one in page], next=following))
+    page, following = context.cut_page(found, asked.limit, lambda one: one.place)
+    return Answer(EntriesOut(entries=[EntryOut.model_validate(one) for one in page], next=following))
 
 
 @endpoint("GET", "/v1/entries/{event_id}", "getEntry", _EntryQuery, LifeOut, problems=("unknown",))
@@ -105,29 +102,9 @@ def _get_entry(context: ApiContext) -> Answer:
     if found is None or not context.token.may_access(found.site, Scope.READ):  # a token for another site learns nothing
         raise Problem("unknown", f"{event_id}: no event of this id is here")
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
-    steps_out = [_step_out(one) for one in steps]
-    return Answer(
-        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=_flags_out(against))
-    )
-
-
-def _flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
-    """Convert flags to response models."""
-    return [FlagOut.model_validate(flag) for flag in flags]
-
-
-def _entry_out(one: ListedEntry) -> EntryOut:
-    columns = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
-    counts = one.state == "current" and not one.is_struck
-    return EntryOut(**columns, counts=counts, flags=_flags_out(one.flags))
-
-
-def _step_out(one: history.Step) -> StepOut:
-    proof = ProofOut(
-        holds=one.proof.fault is None, **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__}
-    )
-    columns = {name: getattr(one, name) for name in ("event_id", "kind", "sequence", "received_at", "state")}
-    return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))
+    shown = [StepOut.model_validate(one) for one in steps]
+    flags = [FlagOut.model_validate(one) for one in against]
+    return Answer(LifeOut(site=found.site, device=found.device, stands=stands, history=shown, flags=flags))
 
 
 class _EventsQuery(Query):

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from functools import partial
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
-from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
+from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Row
 from inventory.api.endpoint import (
     Answer,
     ApiContext,
@@ -32,7 +32,7 @@ from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
-from inventory.site.master_kinds import find_kind
+from inventory.site.master_kinds import Kind, find_kind
 from inventory.site.numbering import RefusedByDevices
 from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, roster_kind, rows_to_operators
 
@@ -144,28 +144,10 @@ def _replace_kind(context: ApiContext) -> Answer:
         wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
         raise Problem("breaks_rules", f"{name}: holds columns that are not known; nothing was changed", wrong[:100])
     rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
-    cells = tuple(kind.stored_cells(row) for row in given.rows)
-
-    def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_if_match(context, None if before is None else _version_out(before))
-        if before is not None and before.rows == cells:
-            return before
-        return versions.put(name, rows, context.token.who, given.reason, "API")
-
-    def publish(signer: Signer) -> None:
-        catalogue = context.resources.catalogue(context.parameters.site)
-        catalogue_publishing.publish(context.resources.settings, catalogue, signer, [name])
-
-    stored = _store_and_publish(
-        context,
-        context.resources.catalogue,
-        name,
-        put_if_changed,
-        publish,
-        "catalogue_changed",
-        f"{context.parameters.site}/{name}",
+    about = f"{context.parameters.site}/{name}"
+    return _store_and_publish(
+        context, context.resources.catalogue, kind, rows, _version_out, "catalogue_changed", about
     )
-    return Answer(_version_out(stored.version), 200 if stored.confirmed else 202)
 
 
 @endpoint("GET", "/v1/sites/{site}/operators", "getOperators", _SiteQuery, RosterOut, problems=("unknown",))
@@ -202,58 +184,40 @@ def _replace_roster(context: ApiContext) -> Answer:
         (f"/operators/{at}", {name: ROSTER_LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
-    cells = tuple(roster_kind(context.resources.forms).stored_cells(row) for _, row in rows)
-
-    def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_if_match(context, None if before is None else _roster_out(context, before))
-        if before is not None and before.rows == cells:
-            return before
-        return versions.put(ROSTER, rows, context.token.who, given.reason, "API")
-
-    def publish(signer: Signer) -> None:
-        versions = context.resources.roster(context.parameters.site)
-        catalogue_publishing.publish_roster(context.resources.settings, versions, signer)
-
-    stored = _store_and_publish(
-        context, context.resources.roster, ROSTER, put_if_changed, publish, "roster_changed", context.parameters.site
-    )
-    return Answer(_roster_out(context, stored.version), 200 if stored.confirmed else 202)
-
-
-class _Stored(NamedTuple):
-    """The latest version, and whether the broker has confirmed it."""
-
-    version: Version
-    confirmed: bool
+    kind, out = roster_kind(context.resources.forms), partial(_roster_out, context)
+    site = context.parameters.site
+    return _store_and_publish(context, context.resources.roster, kind, rows, out, "roster_changed", site)
 
 
 def _store_and_publish(
     context: ApiContext,
-    versions: Callable[[str, Connection], SiteCatalogue],
-    name: str,
-    make: Callable[[SiteCatalogue, Version | None], Version],
-    publish: Callable[[Signer], None],
+    versions: Callable[..., SiteCatalogue],
+    kind: Kind,
+    rows: Sequence[Row],
+    out: Callable[[Version], BaseModel],
     deed: str,
     about: str,
-) -> _Stored:
-    """Store the version of `make` if it differs from the latest, audit it, and publish it. Raises Problem."""
-    site = context.parameters.site
+) -> Answer:
+    """Make a version of these rows if they differ from the latest one's, audit it, and publish it. Raises Problem."""
+    site, name, cells = context.parameters.site, kind.name, tuple(kind.stored_cells(row) for _, row in rows)
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with hold_publishing_lock():
         try:
             with context.transaction() as transaction:
                 _demand_known_site(context, transaction)
-                before = _latest(versions(site, transaction), name)
-                made = make(versions(site, transaction), before)
-                if before is None or made.version != before.version:
+                made = before = _latest(versions(site, transaction), name)
+                demand_if_match(context, None if before is None else out(before))
+                if made is None or made.rows != cells:
+                    given = (rows, context.token.who, context.body.reason, "API")
+                    made = versions(site, transaction).put(name, *given)
                     context.audit(transaction, deed, about, version=made.version, what=made.what)
         except FaultyRows as fault:
             told = f"{name}: rows must be put right; nothing was changed"
             raise Problem("breaks_rules", told, locate_row_faults(fault.faults)) from None
         if made.published_at is None:
             try:
-                publish(signer)
+                catalogue_publishing.publish(context.resources.settings, versions(site), signer, [name])
             except Unavailable as fault:
                 log.warning("%s: %s", about, fault)
             except RefusedByDevices as fault:
@@ -263,7 +227,7 @@ def _store_and_publish(
             if made.published_at is None and latest.published_at is not None:
                 context.audit(transaction, "published", about, version=made.version)
             waits = latest.published_at is None or versions(site, transaction).is_pending(name)
-        return _Stored(latest, confirmed=not waits)
+        return Answer(out(latest), 202 if waits else 200)
 
 
 def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
@@ -281,23 +245,13 @@ def _latest(versions: SiteCatalogue, name: str) -> Version | None:
 
 
 def _version_out(one: Version) -> MasterOut:
-    names = ("site", "kind", "version", "who", "reason", "what", "made_at", "published_at")
-    return MasterOut(**{name: getattr(one, name) for name in names}, rows=[dict(row) for row in one.rows])
+    return MasterOut.model_validate(one)
 
 
 def _roster_out(context: ApiContext, one: Version) -> RosterOut:
-    rows: Sequence[Cells] = one.rows
-    shows = context.token.may_access(one.site, Scope.WRITE)  # a number is enough to sign on
-    operators = [
-        OperatorOut(
-            name=who.name,
-            number=who.number if shows else None,
-            spoken=list(who.spoken),
-            language=who.language,
-            forms=None if who.forms is None else list(who.forms),
-        )
-        for who in rows_to_operators(rows)
-    ]
+    operators = [OperatorOut.model_validate(who) for who in rows_to_operators(one.rows)]
+    if not context.token.may_access(one.site, Scope.WRITE):  # a number is enough to sign on
+        operators = [who.model_copy(update={"number": None}) for who in operators]
     names = ("site", "version", "who", "reason", "made_at", "published_at")
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from inventory.api.endpoint import Answer, ApiContext, Problem, Wrong, endpoint
 from inventory.api.models import StockOut, SumOut
-from inventory.api.parameters import Forms, Limit, Query, Site, Text, Until, cursor_type, decode_cursor, encode_cursor
+from inventory.api.parameters import Forms, Limit, Query, Site, Text, Until, cursor_type, decode_cursor
 from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import STOCK_COLUMNS
@@ -52,8 +52,7 @@ def _list_stock(context: ApiContext) -> Answer:
     if found is None:
         wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
         raise Problem("invalid_request", "the address says what cannot be", [wrong])
-    page = found[: asked.limit]
-    following = context.next_page(encode_cursor(page[-1].place)) if len(found) > asked.limit else None
+    page, following = context.cut_page(found, asked.limit, lambda one: one.place)
     return Answer(StockOut(stock=[_sum_out(one) for one in page], next=following))
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from inventory.api.endpoint import Answer, ApiContext, Problem, endpoint
 from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOut
-from inventory.api.parameters import Limit, Query, Site, Text, cursor_type, decode_cursor, encode_cursor
+from inventory.api.parameters import Limit, Query, Site, Text, cursor_type, decode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits
@@ -66,9 +66,7 @@ def _list_trailers(context: ApiContext) -> Answer:
     with context.read_transaction() as transaction:
         awaited = [] if before else listed.load_announced_trailers(transaction, roles, asked.trailer)
         found = listed.load_trailers(transaction, roles, limit + 1, before, asked.trailer, sites)
-    page = found[:limit]
-    last = page[-1] if len(found) > limit else None
-    following = last and context.next_page(encode_cursor([last.arrival, last.site, last.name]))
+    page, following = context.cut_page(found, limit, lambda one: [one.arrival, one.site, one.name])
     ours = [one for one in awaited if sites is None or one.site in sites]
     return Answer(TrailersOut(trailers=[_trailer_out(one) for one in (*ours, *page)], next=following))
 

@@ -9,10 +9,9 @@ from sqlalchemy import Select, select, tuple_
 
 from inventory.api.endpoint import Answer, ApiContext, endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
-from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor, encode_cursor
+from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor
 from inventory.queries import refusals as turned_down
 from inventory.reviews.flags import is_undecided_and_current
-from inventory.reviews.reviews import Review
 from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
 from inventory.store.tables import reviews as put_aside
@@ -56,12 +55,9 @@ def _list_reviews(context: ApiContext) -> Answer:
     if asked.cursor is not None:
         wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _PLACE)))
     with context.read_transaction() as transaction:
-        rows = transaction.execute(wanted.limit(asked.limit + 1)).mappings().all()
-    names = [name for name in Review.__dataclass_fields__ if name in ReviewOut.model_fields]
-    page = [ReviewOut(**{name: row[name] for name in names}) for row in rows[: asked.limit]]
-    last = page[-1] if len(rows) > asked.limit else None
-    following = last and context.next_page(encode_cursor([last.told_at, last.event_id]))
-    return Answer(ReviewsOut(reviews=page, next=following))
+        rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
+    page, following = context.cut_page(rows, asked.limit, lambda one: [one.told_at, one.event_id])
+    return Answer(ReviewsOut(reviews=[ReviewOut.model_validate(row) for row in page], next=following))
 
 
 @endpoint("GET", "/v1/flags", "listFlags", _FlagsQuery, FlagsOut)
@@ -81,10 +77,8 @@ def _list_flags(context: ApiContext) -> Answer:
         wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _FLAG_PLACE)))
     with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
-    page = [FlagOut.model_validate(row) for row in rows[: asked.limit]]
-    last = page[-1] if len(rows) > asked.limit else None
-    following = last and context.next_page(encode_cursor([last.flagged_at, last.event_id, last.rule]))
-    return Answer(FlagsOut(flags=page, next=following))
+    page, following = context.cut_page(rows, asked.limit, lambda one: [one.flagged_at, one.event_id, one.rule])
+    return Answer(FlagsOut(flags=[FlagOut.model_validate(row) for row in page], next=following))
 
 
 @endpoint("GET", "/v1/refusals", "listRefusals", _PageQuery, RefusalsOut)
@@ -94,14 +88,8 @@ def _list_refused_events(context: ApiContext) -> Answer:
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
-    page = [
-        RefusalOut(**{name: getattr(one, name) for name in ("site", "device", "event_id", "sequence", "received_at")},
-                    reasons=list(one.reasons), said=dict(one.said))
-        for one in found[: asked.limit]
-    ]  # fmt: skip
-    last = page[-1] if len(found) > asked.limit else None
-    following = last and context.next_page(encode_cursor([last.received_at, last.event_id]))
-    return Answer(RefusalsOut(refusals=page, next=following))
+    page, following = context.cut_page(found, asked.limit, lambda one: [one.received_at, one.event_id])
+    return Answer(RefusalsOut(refusals=[RefusalOut.model_validate(one) for one in page], next=following))
 
 
 def _filter_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select[Any]:

@@ -19,7 +19,7 @@ from inventory.forms import compared_pallet_fields, load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version, compare_rows
-from inventory.site.catalogue_publishing import publish, publish_roster
+from inventory.site.catalogue_publishing import publish
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
 from inventory.site.expected_file import UNIT_CODE
 from inventory.site.master_kinds import Kind
@@ -156,7 +156,7 @@ class PullPublisher:
         versions = open_roster(self._settings, self._store, self._site)
         message = self._store_versions(versions, changed_operators(versions, operators, self._source))
         if message:
-            publish_roster(self._settings, versions, self._signer)
+            publish(self._settings, versions, self._signer, [ROSTER])
         return message
 
     def _store_versions(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:

@@ -37,6 +37,11 @@ class Proof:
     previous: str
     signature: str
 
+    @property
+    def holds(self) -> bool:
+        """Whether it is valid."""
+        return self.fault is None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -62,6 +62,11 @@ class ListedEntry:
         return any(flag.is_struck for flag in self.flags)
 
     @property
+    def counts(self) -> bool:
+        """Whether it stands: it is current, and nobody has struck it."""
+        return self.state == "current" and not self.is_struck
+
+    @property
     def place(self) -> EntryPosition:
         """Its sort key, from which the next page starts."""
         return self.arrival, self.event_id

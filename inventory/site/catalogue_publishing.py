@@ -44,13 +44,6 @@ class ReportedVersions:
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
-def _find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
-    """The current versions that are not published, of these kinds; of all if empty."""
-    return [
-        one for one in catalogue.current_versions() if one.published_at is None and (not kinds or one.kind in kinds)
-    ]
-
-
 def publish(
     settings: InventorySettings, catalogue: SiteCatalogue, signer: Signer, kinds: Collection[str] = ()
 ) -> list[Version]:
@@ -59,7 +52,8 @@ def publish(
     Also raises Unavailable, Misconfigured: then the service publishes them.
     """
     published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD_BACK_FOR)
-    publish_rows(settings, "catalogue", catalogue.transaction, entered, retain=True)
+    client = ROSTER if ROSTER in kinds else "catalogue"
+    publish_rows(settings, client, catalogue.transaction, entered, retain=True)
     return published
 
 
@@ -74,9 +68,13 @@ def enter_in_outbox(
     """Sign the current unpublished versions of these kinds (all if empty), and insert them into the outbox.
 
     Returns the versions, and the ids of their rows. Earlier unpublished versions are never sent. Raises
-    RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted.
+    RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted; for the roster,
+    UnreadableInput if the broker has another one that was not imported, Unavailable and Misconfigured.
     """
-    waiting = _find_unpublished(catalogue, kinds)
+    if ROSTER in kinds:
+        return _enter_roster(settings, catalogue, signer, held)
+    current = catalogue.current_versions()
+    waiting = [one for one in current if one.published_at is None and (not kinds or one.kind in kinds)]
     for one in waiting:
         if faults := find_rows_unfit_for_forms(catalogue, one):
             raise FaultyRows(one.kind, faults)
@@ -88,21 +86,9 @@ def enter_in_outbox(
     return catalogue.publish(waiting, signed, held)
 
 
-def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
-    """Insert the roster as `enter_roster` does, and publish it at once. Raises as it does."""
-    published, entered = enter_roster(settings, versions, signer, held=HELD_BACK_FOR)
-    publish_rows(settings, ROSTER, versions.transaction, entered, retain=True)
-    return published
-
-
-def enter_roster(
-    settings: InventorySettings, versions: SiteCatalogue, signer: Signer, *, held: timedelta = timedelta()
+def _enter_roster(
+    settings: InventorySettings, versions: SiteCatalogue, signer: Signer, held: timedelta
 ) -> tuple[list[Version], list[int]]:
-    """Sign the current roster of a site, if unpublished, and insert it into the outbox; return it and the row's id.
-
-    Raises UnreadableInput if the broker has another roster that was not imported, or devices have a later one;
-    Unavailable, Misconfigured.
-    """
     latest, *before = versions.history(ROSTER) or [versions.current(ROSTER)]
     if latest.published_at is not None:
         return [], []
