@@ -235,6 +235,18 @@ class Route:
     public: bool = False  # Open without a session.
 
 
+def live_routes(template: str, values: Callable[[RequestContext], Mapping[str, Any]]) -> tuple[Route, Route]:
+    """The routes of a page with these values, and of its block `live` alone, which htmx fetches again."""
+
+    def page(context: RequestContext) -> Response:
+        return context.render(template, **values(context))
+
+    def part(context: RequestContext) -> Response:
+        return context.render(template, block="live", **values(context))
+
+    return Route("", page), Route("/part", part)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A row in the table of pages: its addresses begin with `/name`, its texts are those of `name.toml`."""

@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.responses import Response
 
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, live_routes
 from inventory.queries import fleet, refusals
 from inventory.queries.fleet import Device
 from inventory.store import outbox
@@ -17,17 +16,8 @@ from inventory.store import outbox
 _MOST = 30  # Lines of each list of alarms on one page.
 
 
-def _devices_page(context: RequestContext) -> Response:
-    """Show all devices, those with alarms first."""
-    return context.render("devices.html", **_device_values(context))
-
-
-def _devices_part(context: RequestContext) -> Response:
-    """Show the list of devices alone, for htmx."""
-    return context.render("devices.html", block="live", **_device_values(context))
-
-
 def _device_values(context: RequestContext) -> dict[str, Any]:
+    """All devices, those with alarms first."""
     with context.read_transaction() as transaction:
         lines = _with_alarms(context, transaction)
     lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))
@@ -39,16 +29,6 @@ def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
     silent = timedelta(minutes=context.resources.settings.console.silent_minutes)
     return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.load_devices(transaction, enrolled)]
-
-
-def _alarms_page(context: RequestContext) -> Response:
-    """Show all alarms."""
-    return context.render("alarms.html", **_alarms_values(context))
-
-
-def _alarms_part(context: RequestContext) -> Response:
-    """Show the lists of alarms alone, for htmx."""
-    return context.render("alarms.html", block="live", **_alarms_values(context))
 
 
 def _alarms_values(context: RequestContext) -> dict[str, Any]:
@@ -72,5 +52,5 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
     }
 
 
-ROUTES = (Route("", _devices_page), Route("/part", _devices_part))
-ALARM_ROUTES = (Route("", _alarms_page), Route("/part", _alarms_part))
+ROUTES = live_routes("devices.html", _device_values)
+ALARM_ROUTES = live_routes("alarms.html", _alarms_values)

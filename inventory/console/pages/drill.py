@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, distinct, func, insert, select, update
 from starlette.responses import RedirectResponse, Response
 
-from inventory.console.context import RequestContext, Route, parse_integer
+from inventory.console.context import RequestContext, Route, live_routes, parse_integer
 from inventory.queries import listing
 from inventory.store.console_tables import drills
 from inventory.store.tables import devices, entries
@@ -91,22 +91,11 @@ def _latest_drills(transaction: Connection, most: int, number: int | None = None
     return found
 
 
-def _page(context: RequestContext) -> Response:
-    """Show the instructions and all drills."""
-    with context.read_transaction() as transaction:
-        known = listing.load_device_names(transaction)
-    return context.render("drill.html", devices=known, **_drills_values(context))
-
-
-def _part(context: RequestContext) -> Response:
-    """Show the list of drills alone, for htmx."""
-    return context.render("drill.html", block="live", **_drills_values(context))
-
-
 def _drills_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        found = _latest_drills(transaction, _MOST)
-    return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
+        known, found = listing.load_device_names(transaction), _latest_drills(transaction, _MOST)
+    under_way, over = ([one for one in found if bool(one.ended_at) is ended] for ended in (False, True))
+    return {"devices": known, "going_on": under_way, "over": over}
 
 
 def _begin(context: RequestContext) -> Response:
@@ -134,8 +123,7 @@ def _end(context: RequestContext) -> Response:
 
 
 ROUTES = (
-    Route("", _page),
-    Route("/part", _part),
+    *live_routes("drill.html", _drills_values),
     Route("/begin", _begin, changes=True),
     Route("/end", _end, changes=True),
 )

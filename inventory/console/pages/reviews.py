@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.console import decisions
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, live_routes
 from inventory.console.decisions import AlreadyDecided, Decision
 from inventory.console.form_fields import (
     FilledForm,
@@ -26,17 +26,8 @@ _DECISIONS = ("accept", "correct", "discard")
 _LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
-def _queue_page(context: RequestContext) -> Response:
-    """Show open reviews and recent decisions."""
-    return context.render("reviews.html", **_queue_values(context))
-
-
-def _queue_part(context: RequestContext) -> Response:
-    """Show the lists of reviews alone, for htmx."""
-    return context.render("reviews.html", block="live", **_queue_values(context))
-
-
 def _queue_values(context: RequestContext) -> dict[str, Any]:
+    """Open reviews and recent decisions."""
     with context.read_transaction() as transaction:
         waiting, more = decisions.load_open_reviews_page(transaction, context.request.query_params.get("after"))
         return {
@@ -158,8 +149,7 @@ def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
 
 _ONE = "/{site}/{device}/{utterance}"
 ROUTES = (
-    Route("", _queue_page),
-    Route("/part", _queue_part),
+    *live_routes("reviews.html", _queue_values),
     Route(_ONE, _review_page),
     Route(f"{_ONE}/part", _review_state_part),
     Route(_ONE, _decide, Role.REVIEWER, changes=True),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from inventory.audit.audit import load_signer
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route, parse_integer
+from inventory.console.context import RequestContext, Route, live_routes, parse_integer
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import store_version
 from inventory.dossier.visits import TrailerRows, Visit
@@ -24,17 +24,8 @@ _MOST = 30  # Trailers of one page.
 _DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
 
 
-def _list_page(context: RequestContext) -> Response:
-    """Show announced trailers, then those named by entries, the latest first."""
-    return context.render("trailers.html", asked=context.request.query_params, **_list_values(context))
-
-
-def _list_part(context: RequestContext) -> Response:
-    """Show the list of trailers alone, for htmx."""
-    return context.render("trailers.html", block="live", **_list_values(context))
-
-
 def _list_values(context: RequestContext) -> dict[str, Any]:
+    """Announced trailers, then those named by entries, the latest first."""
     named, place = context.text_parameter("trailer"), context.entry_cursor()
     site, found, name = (place[1] if place else "").partition("/")
     before = (place[0], (site, name)) if place and found else None
@@ -45,7 +36,8 @@ def _list_values(context: RequestContext) -> dict[str, Any]:
     last = lines[-1] if len(lines) == _MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
     again = None if before else f"/trailers/part?{context.query_string()}"
-    return {"lines": [*awaited, *lines], "older": older and f"/trailers?{older}", "again": again}
+    older = older and f"/trailers?{older}"
+    return {"lines": [*awaited, *lines], "older": older, "again": again, "asked": context.request.query_params}
 
 
 def _trailer_page(context: RequestContext) -> Response:
@@ -101,8 +93,7 @@ def _load_visits(
 
 
 ROUTES = (
-    Route("", _list_page),
-    Route("/part", _list_part),
+    *live_routes("trailers.html", _list_values),
     Route("/dossier", _make_dossier, Role.REVIEWER, changes=True),
     Route("/{site}/{trailer:path}", _trailer_page),
 )
