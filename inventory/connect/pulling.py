@@ -23,7 +23,7 @@ from inventory.site.catalogue_publishing import publish
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
 from inventory.site.expected_file import UNIT_CODE
 from inventory.site.master_kinds import Kind
-from inventory.site.roster import ROSTER, roster_kind
+from inventory.site.roster import ROSTER, RosterVersions
 from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
@@ -171,8 +171,7 @@ class PullPublisher:
 
 def open_roster(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
     """The versions of a site's roster."""
-    forms = set(load_forms(settings.forms))
-    return SiteCatalogue(site, store.transaction, lambda: datetime.now(UTC), of=lambda _: roster_kind(forms))
+    return RosterVersions(site, store.transaction, lambda: datetime.now(UTC), load_forms(settings.forms))
 
 
 def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:

@@ -15,7 +15,7 @@ from dockvoice_protocol.records.master import OF_WORDS
 from dockvoice_protocol.signed import sign_master_data, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_rows_unfit_for_forms
-from inventory.site.roster import ROSTER, parse_signed_roster, rows_to_operators
+from inventory.site.roster import ROSTER, RosterVersions, parse_signed_roster, rows_to_operators
 from inventory.site.sending import publish_rows, read_all_retained, read_retained
 from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 
@@ -52,7 +52,7 @@ def publish(
     Also raises Unavailable, Misconfigured: then the service publishes them.
     """
     published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD_BACK_FOR)
-    client = ROSTER if ROSTER in kinds else "catalogue"
+    client = ROSTER if isinstance(catalogue, RosterVersions) else "catalogue"
     publish_rows(settings, client, catalogue.transaction, entered, retain=True)
     return published
 
@@ -71,7 +71,7 @@ def enter_in_outbox(
     RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted; for the roster,
     UnreadableInput if the broker has another one that was not imported, Unavailable and Misconfigured.
     """
-    if ROSTER in kinds:
+    if isinstance(catalogue, RosterVersions):
         return _enter_roster(settings, catalogue, signer, held)
     current = catalogue.current_versions()
     waiting = [one for one in current if one.published_at is None and (not kinds or one.kind in kinds)]

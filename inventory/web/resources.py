@@ -16,7 +16,7 @@ from inventory.audit.audit import load_signer
 from inventory.forms import Forms, Roles, load_roles
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.roster import roster_kind
+from inventory.site.roster import RosterVersions
 from inventory.store import console_tables, database
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
@@ -47,7 +47,7 @@ class Resources:
 
     def roster(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
         """The versions of a site's roster, used within this transaction, or each call in its own."""
-        return SiteCatalogue(site, self._opens(transaction), self.now, of=lambda _: roster_kind(self.forms))
+        return RosterVersions(site, self._opens(transaction), self.now, self.forms)
 
     def _opens(self, transaction: Connection | None) -> Callable[[], AbstractContextManager[Connection]]:
         return self.transaction if transaction is None else lambda: nullcontext(transaction)

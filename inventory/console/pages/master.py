@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
+from sqlalchemy import Connection
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import UnreadableInput
@@ -17,9 +18,10 @@ from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.master_kinds import find_kind, read_kind
-from inventory.site.numbering import RefusedByDevices
 from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, SEPARATOR, roster_to_rows
-from inventory.site.table_file import FaultyFile, read_rows
+from inventory.site.table_file import FaultyFile, Row, read_rows
+
+_FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 _LARGEST_KIND = 2_000_000  # Bytes of a file: many times what brokers accept of one kind.
 
@@ -77,94 +79,10 @@ def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
     )
 
 
-def _save_row_change(context: RequestContext) -> Response:
-    """Change, add or remove a row."""
-    kind, key = context.form.get("kind", ""), context.form.get("key", "")
-    base = parse_integer(context.form.get("base", ""))
-
-    def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        columns = find_kind(kind).columns
-        cells = {name: context.form.get(f"cell_{name}", "").strip() for name in columns}
-        return of.edit(kind, key, None if "remove" in context.form else cells, who, reason, base=base)
-
-    return _save_kind(context, make)
-
-
-def _import_kind_file(context: RequestContext) -> Response:
-    """Make a version of an uploaded file's rows."""
-    kind = context.form.get("kind", "")
-
-    def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        content, suffix = context.files.get("file", b""), Path(context.form.get("name", "")).suffix.lower()
-        # The name comes from the client: only its suffix goes into a path.
-        with TemporaryDirectory() as folder:
-            path = Path(folder, f"{find_kind(kind).name}{suffix if suffix in _SUFFIXES else '.csv'}")
-            path.write_bytes(content)
-            return of.put(kind, read_kind(find_kind(kind), path), who, reason, path.name)
-
-    return _save_kind(context, make)
-
-
-def _roll_back_kind(context: RequestContext) -> Response:
-    """Make a version with the rows of an older one."""
-    version = parse_integer(context.form.get("version", "")) or 0
-    return _save_kind(context, lambda of, who, reason: of.rollback(context.form.get("kind", ""), version, who, reason))
-
-
-def _enter_kind_in_outbox(context: RequestContext) -> Response:
-    """Sign the latest version and enter it in the outbox."""
-    site, kind = context.form.get("site", ""), context.form.get("kind", "")
-    if context.resources.signer is None:
-        return context.refuse("catalogue.no_key", 409)
-    of = context.resources.catalogue(site)
-    try:
-        sent, _ = catalogue_publishing.enter_in_outbox(context.resources.settings, of, context.resources.signer, [kind])
-    except RefusedByDevices as fault:
-        return _kind_page(context, (str(fault),))
-    except FaultyRows as fault:  # of a version older than the current forms
-        return _kind_page(context, fault.faults)
-    with context.transaction() as transaction:
-        for one in sent:
-            context.audit(transaction, "published", f"{site}/{one.kind}", version=one.version)
-    return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
-
-
-def _save_kind(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
-    site, kind, reason = (context.form.get(name, "") for name in ("site", "kind", "reason"))
-    who = context.user_name
-    try:
-        with context.transaction() as transaction:
-            if site not in fleet.load_sites(transaction):
-                return context.refuse("catalogue.unknown", 404, name=site)
-            made = make(context.resources.catalogue(site, transaction), who, reason)
-            context.audit(transaction, "catalogue_changed", f"{site}/{kind}", version=made.version, what=made.what)
-    except (FaultyRows, FaultyFile) as fault:
-        return _kind_page(context, fault.faults)
-    except UnreadableInput as fault:
-        return _kind_page(context, (str(fault),))
-    return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
-
-
 def _redirect_to_kind(context: RequestContext) -> Response:
     """Redirect from the form with a site and a kind to its page."""
     site, kind = context.text_parameter("site") or "", context.text_parameter("kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
-
-
-CATALOGUE_ROUTES = (
-    Route("", _catalogue_page),
-    Route("/go", _redirect_to_kind),
-    Route("/edit", _save_row_change, Role.ADMIN, changes=True),
-    Route("/file", _import_kind_file, Role.ADMIN, changes=True, largest=_LARGEST_KIND),
-    Route("/back", _roll_back_kind, Role.ADMIN, changes=True),
-    Route("/publish", _enter_kind_in_outbox, Role.ADMIN, changes=True),
-    Route("/{site}/{kind}", _kind_page),
-)
-
-
-_LARGEST_ROSTER = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
-
-_FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
 def _roster_sites_page(context: RequestContext) -> Response:
@@ -215,13 +133,6 @@ def _roster_site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> 
     )
 
 
-def _save_operator_change(context: RequestContext) -> Response:
-    """Change, add or remove an operator."""
-    key, base = context.form.get("key", ""), parse_integer(context.form.get("base", ""))
-    cells = None if "remove" in context.form else _typed_operator(context)
-    return _save_roster(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
-
-
 def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
@@ -229,87 +140,164 @@ def _typed_operator(context: RequestContext) -> dict[str, str]:
     return cells | {"forms": SEPARATOR.join(boxes)}
 
 
-def _import_roster_file(context: RequestContext) -> Response:
-    """Replace all operators by those of an uploaded file."""
+class _KindEditor:
+    """What the forms of a kind's page do; `name` is that of its addresses and texts."""
 
-    def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        name = "roster.json" if context.form.get("name") == "x.json" else "roster.csv"
-        with TemporaryDirectory() as folder:
-            path = Path(folder, name)
-            path.write_bytes(context.files.get("file", b""))
-            return of.put(ROSTER, read_rows(path, ROSTER_LAYOUT), who, reason, name)
+    name = "catalogue"
 
-    return _save_roster(context, make)
+    def routes(self, largest: int) -> tuple[Route, ...]:
+        """Their routes; a file has `largest` bytes at most."""
+        return (
+            Route("/edit", self._change_row, Role.ADMIN, changes=True),
+            Route("/file", self._import_file, Role.ADMIN, changes=True, largest=largest),
+            Route("/back", self._roll_back, Role.ADMIN, changes=True),
+            Route("/publish", self._enter_in_outbox, Role.ADMIN, changes=True),
+        )
 
+    def kind(self, context: RequestContext) -> str:
+        """The kind that is changed. Raises UnreadableInput for an unknown one."""
+        return find_kind(context.form.get("kind", "")).name
 
-def _import_roster_from_broker(context: RequestContext) -> Response:
-    """Make a version of the broker's retained roster, published by the command or lost here."""
-    if context.resources.signer is None:
-        return context.refuse("catalogue.no_key", 409)
-    key, site = context.resources.signer.public, context.form.get("site", "")
-    with context.read_transaction() as transaction:
-        if site not in fleet.load_sites(transaction):
-            return context.refuse("roster.unknown", 404, name=site)
-    try:
-        there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
-    except UnreadableInput as fault:
-        return _roster_site_page(context, (str(fault),))
-    source = f"what the broker had, version {there.version}"
+    def address(self, context: RequestContext) -> str:
+        return f"{context.form.get('site', '')}/{self.kind(context)}"
 
-    def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        return of.put(ROSTER, roster_to_rows(there), who, reason, source, above=there.version)
+    def versions(self, context: RequestContext, transaction: Connection | None = None) -> SiteCatalogue:
+        return context.resources.catalogue(context.form.get("site", ""), transaction)
 
-    return _save_roster(context, make)
+    def typed_row(self, context: RequestContext) -> dict[str, str]:
+        columns = find_kind(self.kind(context)).columns
+        return {name: context.form.get(f"cell_{name}", "").strip() for name in columns}
 
+    def read_file(self, kind: str, path: Path) -> list[Row]:
+        return read_kind(find_kind(kind), path)
 
-def _roll_back_roster(context: RequestContext) -> Response:
-    """Make a version with the rows of an older one."""
-    version = parse_integer(context.form.get("version", "")) or 0
-    return _save_roster(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
+    def page(self, context: RequestContext, faults: tuple[str, ...]) -> Response:
+        return _kind_page(context, faults)
 
+    def save(self, context: RequestContext, make: Callable[[SiteCatalogue, str, str, str], Version]) -> Response:
+        """Make a version, by the kind, the author and the reason, and audit it."""
+        site, reason = context.form.get("site", ""), context.form.get("reason", "")
+        try:
+            with context.transaction() as transaction:
+                if site not in fleet.load_sites(transaction):
+                    return context.refuse(f"{self.name}.unknown", 404, name=site)
+                made = make(self.versions(context, transaction), self.kind(context), context.user_name, reason)
+                about = self.address(context)
+                context.audit(transaction, f"{self.name}_changed", about, version=made.version, what=made.what)
+            return RedirectResponse(f"/{self.name}/{quote(self.address(context))}", 303)
+        except UnreadableInput as fault:
+            return self._show_faults(context, fault)
 
-def _withdraw_roster(context: RequestContext) -> Response:
-    """Make a version with which devices use their own settings again."""
-    return _save_roster(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
+    def _change_row(self, context: RequestContext) -> Response:
+        """Change, add or remove a row."""
+        key, base = context.form.get("key", ""), parse_integer(context.form.get("base", ""))
 
+        def make(of: SiteCatalogue, kind: str, who: str, reason: str) -> Version:
+            cells = None if "remove" in context.form else self.typed_row(context)
+            return of.edit(kind, key, cells, who, reason, base=base)
 
-def _enter_roster_in_outbox(context: RequestContext) -> Response:
-    """Sign the latest version and enter it in the outbox."""
-    site = context.form.get("site", "")
-    if context.resources.signer is None:
-        return context.refuse("catalogue.no_key", 409)
-    of = context.resources.roster(site)
-    try:
-        sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
-    except UnreadableInput as fault:
-        return _roster_site_page(context, (str(fault),))
-    with context.transaction() as transaction:
-        for one in sent:
-            context.audit(transaction, "published", f"{site}/{ROSTER}", version=one.version)
-    return RedirectResponse(f"/roster/{quote(site)}", 303)
+        return self.save(context, make)
 
+    def _import_file(self, context: RequestContext) -> Response:
+        """Make a version of an uploaded file's rows."""
 
-def _save_roster(context: RequestContext, make: Callable[[SiteCatalogue, str, str], Version]) -> Response:
-    site, reason = context.form.get("site", ""), context.form.get("reason", "")
-    who = context.user_name
-    try:
+        def make(of: SiteCatalogue, kind: str, who: str, reason: str) -> Version:
+            suffix = Path(context.form.get("name", "")).suffix.lower()
+            # The name comes from the client: only its suffix goes into a path.
+            with TemporaryDirectory() as folder:
+                path = Path(folder, f"{kind}{suffix if suffix in _SUFFIXES else '.csv'}")
+                path.write_bytes(context.files.get("file", b""))
+                return of.put(kind, self.read_file(kind, path), who, reason, path.name)
+
+        return self.save(context, make)
+
+    def _roll_back(self, context: RequestContext) -> Response:
+        """Make a version with the rows of an older one."""
+        version = parse_integer(context.form.get("version", "")) or 0
+        return self.save(context, lambda of, kind, who, reason: of.rollback(kind, version, who, reason))
+
+    def _enter_in_outbox(self, context: RequestContext) -> Response:
+        """Sign the latest version and enter it in the outbox."""
+        if (signer := context.resources.signer) is None:
+            return context.refuse("catalogue.no_key", 409)
+        versions, settings = self.versions(context), context.resources.settings
+        try:
+            sent, _ = catalogue_publishing.enter_in_outbox(settings, versions, signer, [self.kind(context)])
+        except UnreadableInput as fault:
+            return self._show_faults(context, fault)
         with context.transaction() as transaction:
+            for one in sent:
+                context.audit(transaction, "published", f"{one.site}/{one.kind}", version=one.version)
+        return RedirectResponse(f"/{self.name}/{quote(self.address(context))}", 303)
+
+    def _show_faults(self, context: RequestContext, fault: UnreadableInput) -> Response:
+        faults = fault.faults if isinstance(fault, FaultyRows | FaultyFile) else (str(fault),)
+        return self.page(context, faults)
+
+
+class _RosterEditor(_KindEditor):
+    """What the forms of a site's roster do."""
+
+    name = ROSTER
+
+    def routes(self, largest: int) -> tuple[Route, ...]:
+        return (
+            *super().routes(largest),
+            Route("/take", self._import_from_broker, Role.ADMIN, changes=True),
+            Route("/withdraw", self._withdraw, Role.ADMIN, changes=True),
+        )
+
+    def kind(self, context: RequestContext) -> str:
+        return ROSTER
+
+    def address(self, context: RequestContext) -> str:
+        return context.form.get("site", "")
+
+    def versions(self, context: RequestContext, transaction: Connection | None = None) -> SiteCatalogue:
+        return context.resources.roster(context.form.get("site", ""), transaction)
+
+    def typed_row(self, context: RequestContext) -> dict[str, str]:
+        return _typed_operator(context)
+
+    def read_file(self, kind: str, path: Path) -> list[Row]:
+        return read_rows(path, ROSTER_LAYOUT)
+
+    def page(self, context: RequestContext, faults: tuple[str, ...]) -> Response:
+        return _roster_site_page(context, faults)
+
+    def _import_from_broker(self, context: RequestContext) -> Response:
+        """Make a version of the broker's retained roster, published by the command or lost here."""
+        if context.resources.signer is None:
+            return context.refuse("catalogue.no_key", 409)
+        key, site = context.resources.signer.public, context.form.get("site", "")
+        with context.read_transaction() as transaction:
             if site not in fleet.load_sites(transaction):
                 return context.refuse("roster.unknown", 404, name=site)
-            made = make(context.resources.roster(site, transaction), who, reason)
-            context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
-    except UnreadableInput as fault:
-        return _roster_site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
-    return RedirectResponse(f"/roster/{quote(site)}", 303)
+        try:
+            there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
+        except UnreadableInput as fault:
+            return _roster_site_page(context, (str(fault),))
+        rows, source = roster_to_rows(there), f"what the broker had, version {there.version}"
+        return self.save(
+            context,
+            lambda of, kind, who, reason: of.put(kind, rows, who, reason, source, above=there.version),
+        )
+
+    def _withdraw(self, context: RequestContext) -> Response:
+        """Make a version with which devices use their own settings again."""
+        return self.save(context, lambda of, kind, who, reason: of.withdraw(kind, who, reason))
 
 
+_LARGEST_ROSTER = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
+
+CATALOGUE_ROUTES = (
+    Route("", _catalogue_page),
+    Route("/go", _redirect_to_kind),
+    *_KindEditor().routes(_LARGEST_KIND),
+    Route("/{site}/{kind}", _kind_page),
+)
 ROSTER_ROUTES = (
     Route("", _roster_sites_page),
-    Route("/edit", _save_operator_change, Role.ADMIN, changes=True),
-    Route("/file", _import_roster_file, Role.ADMIN, changes=True, largest=_LARGEST_ROSTER),
-    Route("/take", _import_roster_from_broker, Role.ADMIN, changes=True),
-    Route("/back", _roll_back_roster, Role.ADMIN, changes=True),
-    Route("/withdraw", _withdraw_roster, Role.ADMIN, changes=True),
-    Route("/publish", _enter_roster_in_outbox, Role.ADMIN, changes=True),
+    *_RosterEditor().routes(_LARGEST_ROSTER),
     Route("/{site}", _roster_site_page),
 )
