@@ -29,7 +29,6 @@ from inventory.store.database import (
     format_url,
     parse_url,
     read_only_engine,
-    translated_errors,
 )
 from inventory.store.kafka_outbox import KafkaOutbox, insert_applied
 from inventory.store.outbox import OutboxTable
@@ -122,7 +121,7 @@ class Store:
 
     def ping(self) -> None:
         """Raise Unavailable if the database does not answer."""
-        with translated_errors(self.engine.url), self.engine.begin() as transaction:
+        with self.transaction() as transaction:
             transaction.execute(select(1))
 
     def apply(self, event: Event | InvalidEvent) -> Outcome:
@@ -131,7 +130,7 @@ class Store:
         Raises Unavailable: then nothing was done, and it may be retried. The subclass SiteFault means a trigger or
         table of the site's own rejects this event alone.
         """
-        with translated_errors(self.engine.url), self.engine.begin() as transaction:
+        with self.transaction() as transaction:
             became = handle_event(transaction, event, self._now)
             if self._feeds_kafka:
                 insert_applied(transaction, [(event, became)])
@@ -139,12 +138,12 @@ class Store:
 
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""
-        with translated_errors(self.engine.url), self.engine.begin() as transaction:
+        with self.transaction() as transaction:
             return store_review_and_settle_decision(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """Open reviews, the oldest first; with `every`, decided ones too."""
-        with translated_errors(self.engine.url), self._reads.begin() as transaction:
+        with begin(self._reads) as transaction:
             return load_reviews(transaction, every=every)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
@@ -155,7 +154,7 @@ class Store:
         """Store a message that cannot be answered, and delete what exceeds the limits. Raises Unavailable."""
         now = self._now()
         put = {"payload": payload[: self._aside.message], "topic": topic[:SHOWN], "reason": reason, "received_at": now}
-        with translated_errors(self.engine.url), self.engine.begin() as transaction:
+        with self.transaction() as transaction:
             transaction.execute(insert(rejected).values(put))
             transaction.execute(delete(rejected).where(rejected.c.received_at < now - self._aside.kept))
             newer = func.sum(func.length(rejected.c.payload) + ROW).over(order_by=rejected.c.id.desc())
@@ -171,13 +170,13 @@ class Store:
             .order_by(events.c.arrival.desc(), events.c.event_id.desc())
             .limit(limit)
         )
-        with translated_errors(self.engine.url), self._reads.begin() as transaction:
+        with begin(self._reads) as transaction:
             found = transaction.execute(latest).mappings().all()
         return [_to_row(mapping) for mapping in reversed(found)]
 
     def progress(self) -> list[DeviceProgress]:
         """How far each device's events are handled, by site and name."""
-        with translated_errors(self.engine.url), self._reads.begin() as transaction:
+        with begin(self._reads) as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
         return [DeviceProgress(**{name: row[name] for name in DeviceProgress.__dataclass_fields__}) for row in found]
 
@@ -198,7 +197,7 @@ class Store:
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
         # An utterance makes one entry; an amendment may refer to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
-        with translated_errors(self.engine.url), self._reads.begin() as transaction:
+        with begin(self._reads) as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}
             return TableCounts(
                 rows=by_state.get("current", 0),

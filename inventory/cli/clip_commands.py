@@ -99,7 +99,7 @@ def clips_save(
     database: Database = None,
 ) -> None:
     """Put the sound of an utterance that is here into a file, if it still is what its device signed."""
-    from inventory.clips.clip_folder import ClipFolder  # noqa: PLC0415 - as above
+    from inventory.clips.clips import ClipFolder  # noqa: PLC0415 - as above
     from inventory.clips.listening import load_sound  # noqa: PLC0415 - as above
 
     settings = given_settings(context, config, database=database)

@@ -21,8 +21,7 @@ from dockvoice_protocol.events import (
     format_clip_receipt,
     parse_clip_message,
 )
-from inventory.clips.clip_folder import MB, ClipFolder
-from inventory.clips.clips import ClipState, ClipStore, SignedSound
+from inventory.clips.clips import MB, ClipFolder, ClipState, ClipStore, SignedSound
 from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")

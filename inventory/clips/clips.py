@@ -1,26 +1,35 @@
 """Clips: the recordings that devices sent, their transfer, and the requests to listen.
 
-The audio is a file (`clip_folder.py`); the row, updated after the file, says how much of it is safe. The row is locked
-while the file is written.
+The audio is a file, a file for each utterance; the row, updated after the file, says how much of it is safe. The row is
+locked while the file is written. A file's name is a hash of site, device and utterance: nothing received over the
+network becomes a path.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
+from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.events import ClipAnswer, ClipChunk, ClipOffered, ClipReceipt, ClipUnavailable
 from dockvoice_protocol.signed import ClipRequest
 from inventory.store import outbox
-from inventory.store.database import translated_errors
+from inventory.store.database import begin
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
+
+MB = 1_000_000  # Bytes.
+_SUFFIX = ".flac"
 
 _HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
 OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a stored recording was removed.
@@ -88,16 +97,83 @@ class ListeningRequest:
     noted_at: datetime | None  # When the device confirmed that its journal has it; None: not yet.
 
 
-class _ClipFiles(Protocol):
-    """Port: the storage of the audio files."""
+class NoSound(UnreadableInput):
+    """There is no audio; the message gives the reason."""
+
+
+class ClipFolder:
+    """The folder of audio files. Safe for several processes if each locks a clip's row while it writes."""
+
+    def __init__(self, folder: Path, free_mb: float = 0) -> None:
+        """`free_mb`: space on the disk that clips must leave free."""
+        self.folder = folder
+        self._free = int(free_mb * MB)
+
+    def bytes_to_free(self, size: int) -> int:
+        """Bytes to free before `size` more can be stored. Raises OSError."""
+        self._make()
+        return max(0, size + self._free - shutil.disk_usage(self.folder).free)
 
     def append_unless_shorter(self, sound: SignedSound, offset: int, data: bytes) -> bool:
-        """Write bytes after the first `offset`; False if there are fewer."""
-        ...
+        """Write bytes after the first `offset`, durably; False if the file has fewer.
+
+        Bytes after the offset, left by an interrupted attempt, are truncated. Raises OSError.
+        """
+        self._make()
+        path = self._path(sound)
+        is_new = not path.exists()
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+            if file.seek(0, os.SEEK_END) < offset:
+                return False
+            file.truncate(offset)
+            file.seek(offset)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            directory = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        return True
 
     def is_as_signed(self, sound: SignedSound) -> bool:
-        """Whether the file has the signed SHA-256."""
-        ...
+        """Whether the file has the hash that its device signed. Raises OSError."""
+        with self._path(sound).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sound.audio_sha256
+
+    def remove(self, sound: SignedSound) -> None:
+        """Delete the file, if any. Raises OSError."""
+        self._path(sound).unlink(missing_ok=True)
+
+    def read_verified(self, clip: Clip) -> bytes:
+        """The recording as FLAC bytes. Raises NoSound: not here, unreadable, or not what the device signed."""
+        if clip.state is not ClipState.HERE:
+            why = f", {clip.why}" if clip.why else ""
+            raise NoSound(f"{clip.utterance_id}: is not here ({clip.state}{why})")
+        path = self._path(clip.sound)
+        try:
+            sound = path.read_bytes()
+        except OSError as fault:
+            raise NoSound(f"{path}: {describe_os_error(fault)}; ask for it once more") from None
+        if hashlib.sha256(sound).hexdigest() != clip.audio_sha256:
+            raise NoSound(f"{path}: is not what the device sent; ask for it once more")
+        return sound
+
+    def remove_except(self, kept: Collection[SignedSound]) -> None:
+        """Delete all files except those of `kept`. Raises OSError."""
+        names = {self._path(sound).name for sound in kept}
+        for path in self.folder.glob(f"*{_SUFFIX}"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def _path(self, sound: SignedSound) -> Path:
+        whose = f"{sound.site}\n{sound.device}\n{sound.utterance_id}"
+        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{_SUFFIX}"
+
+    def _make(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _find_sounds(transaction: Connection, which: str) -> list[SignedSound]:
@@ -136,14 +212,6 @@ def _load_clips(transaction: Connection, state: ClipState | None) -> list[Clip]:
     return [_parse_clip(row) for row in rows]
 
 
-def _load_requests(transaction: Connection, sound: SignedSound) -> list[ListeningRequest]:
-    """The requests to listen to the recording, the newest first."""
-    its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
-    wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
-    rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
-    return [ListeningRequest(**{name: row[name] for name in ListeningRequest.__dataclass_fields__}) for row in rows]
-
-
 def _mark_asked_unless_here_or_coming(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
     """Mark the recording as requested if it is neither stored nor in transfer; whether the device must send it."""
     row = _lock_row(transaction, sound)
@@ -164,40 +232,6 @@ def _record_request(transaction: Connection, sound: SignedSound, request: ClipRe
     transaction.execute(insert(clip_requests).values({**row, "asked_at": now}))
 
 
-def _mark_request_noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
-    """Record that the device has this request in its journal."""
-    its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
-    unnoted = (*its, clip_requests.c.noted_at.is_(None))
-    transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now))
-    outbox.delete_confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
-
-
-def _mark_gone(transaction: Connection, site: str, device: str, said: ClipUnavailable, now: datetime) -> ClipReceipt:
-    """Record why the device does not send the recording. Stored audio stays."""
-    sound = SignedSound(site, device, said.utterance_id, "")
-    row = _lock_row(transaction, sound)
-    if row is not None and row["state"] in _COMING:
-        _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
-    return ClipReceipt(said.utterance_id, ClipAnswer.NOTED)
-
-
-def _handle_offer(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
-    """Answer a device's offer with the number of chunks stored."""
-    sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
-    row = _lock_row(transaction, sound)
-    match _find_objection(transaction, sound, row):
-        case None if row is not None and (row["chunks"], row["bytes"]) == (said.chunks, said.bytes):
-            return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
-        case None:
-            sized = {"chunks": said.chunks, "bytes": said.bytes, "have": 0, "kept": 0}
-            _save_row(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
-            return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
-        case ClipAnswer.REJECTED:
-            return _reject(transaction, sound, row, now)
-        case answer:
-            return ClipReceipt(said.utterance_id, answer)
-
-
 def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> ClipAnswer | None:
     """The answer that rejects further chunks; None if the next one is wanted."""
     if row is None:
@@ -207,54 +241,6 @@ def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping
     if row["state"] in _COMING:
         return None if same else ClipAnswer.REJECTED
     return ClipAnswer.HERE if same and row["state"] == ClipState.HERE else ClipAnswer.UNWANTED
-
-
-def _store_chunk(
-    transaction: Connection, site: str, device: str, said: ClipChunk, files: _ClipFiles, now: datetime
-) -> ClipReceipt:
-    """Store a chunk if it is the next one. Raises OSError, with nothing changed."""
-    sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
-    row = _lock_row(transaction, sound)
-    if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
-        objection = _find_objection(transaction, sound, row)
-        return ClipReceipt(said.utterance_id, objection or ClipAnswer.LATER)  # it must be offered first
-    if said.number != row["have"] + 1:
-        return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
-    kept = row["kept"] + len(said.data)
-    if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
-        return _reject(transaction, sound, row, now)
-    if not files.append_unless_shorter(sound, row["kept"], said.data):
-        _save_row(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
-        return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
-    whole = said.number == row["chunks"]
-    if whole and not files.is_as_signed(sound):
-        return _reject(transaction, sound, row, now)
-    state = ClipState.HERE if whole else ClipState.ARRIVING
-    _save_row(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
-    return ClipReceipt(said.utterance_id, ClipAnswer.HERE if whole else ClipAnswer.WANTED, said.number)
-
-
-def _mark_removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
-    """Record that a stored recording was removed."""
-    row = _lock_row(transaction, sound)
-    if row is not None and row["state"] == ClipState.HERE:
-        _save_row(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
-
-
-def _mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
-    """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
-    staying = 0
-    going: list[tuple[Clip, str]] = []
-    for one in [*_load_clips(transaction, ClipState.ARRIVING), *_load_clips(transaction, ClipState.HERE)]:
-        staying += one.kept
-        if one.changed_at < now - kept:
-            going.append((one, OUTLIVED))
-        elif one.state is ClipState.HERE and staying > budget:
-            going.append((one, MADE_ROOM))
-    for one, why in going:
-        values = {"state": ClipState.REMOVED.value, "why": why, "changed_at": now}
-        transaction.execute(update(clips).where(*_match_sound(one.sound)).values(values))
-    return [one.sound for one, _ in going]
 
 
 def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
@@ -303,23 +289,28 @@ class ClipStore:
 
         The utterance comes first, then those that corrected or completed it. Empty if unknown.
         """
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             return _find_sounds(transaction, which)
 
     def load_clip(self, sound: SignedSound) -> Clip | None:
         """The transfer of a recording; None if it was never requested. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             return _load_clip(transaction, sound)
 
     def load_clips(self, state: ClipState | None = None) -> list[Clip]:
         """The requested or received recordings, or those in this state, the newest first. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             return _load_clips(transaction, state)
 
     def load_requests(self, sound: SignedSound) -> list[ListeningRequest]:
         """The requests to listen to the recording, the newest first. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _load_requests(transaction, sound)
+        its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
+        wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
+        wanted = wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)
+        names = ListeningRequest.__dataclass_fields__
+        with begin(self._engine) as transaction:
+            rows = transaction.execute(wanted).mappings()
+            return [ListeningRequest(**{name: row[name] for name in names}) for row in rows]
 
     def record_request(
         self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], publish_after: timedelta
@@ -328,7 +319,7 @@ class ClipStore:
 
         Returns the clip, and the ids of the outbox rows.
         """
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             now = self._now()
             request, sending = signed(wanted=_mark_asked_unless_here_or_coming(transaction, sound, now))
             _record_request(transaction, sound, request, now)
@@ -340,30 +331,86 @@ class ClipStore:
 
     def mark_request_noted(self, site: str, device: str, request: str) -> None:
         """Record that the device has this request in its journal. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            _mark_request_noted(transaction, site, device, request, self._now())
+        with begin(self._engine) as transaction:
+            now = self._now()
+            its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
+            unnoted = (*its, clip_requests.c.noted_at.is_(None))
+            transaction.execute(update(clip_requests).where(*unnoted).values(noted_at=now))
+            outbox.delete_confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
     def mark_gone(self, site: str, device: str, said: ClipUnavailable) -> ClipReceipt:
         """Record why a recording is not sent; the answer. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _mark_gone(transaction, site, device, said, self._now())
+        with begin(self._engine) as transaction:
+            now = self._now()
+            sound = SignedSound(site, device, said.utterance_id, "")
+            row = _lock_row(transaction, sound)
+            if row is not None and row["state"] in _COMING:
+                _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
+            return ClipReceipt(said.utterance_id, ClipAnswer.NOTED)
 
     def handle_offer(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
         """Begin or resume a transfer; answer the number of chunks stored, or why none is wanted. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _handle_offer(transaction, site, device, said, self._now())
+        with begin(self._engine) as transaction:
+            now = self._now()
+            sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
+            row = _lock_row(transaction, sound)
+            match _find_objection(transaction, sound, row):
+                case None if row is not None and (row["chunks"], row["bytes"]) == (said.chunks, said.bytes):
+                    return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
+                case None:
+                    sized = {"chunks": said.chunks, "bytes": said.bytes, "have": 0, "kept": 0}
+                    _save_row(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
+                    return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
+                case ClipAnswer.REJECTED:
+                    return _reject(transaction, sound, row, now)
+                case answer:
+                    return ClipReceipt(said.utterance_id, answer)
 
-    def store_chunk(self, site: str, device: str, said: ClipChunk, files: _ClipFiles) -> ClipReceipt:
+    def store_chunk(self, site: str, device: str, said: ClipChunk, files: ClipFolder) -> ClipReceipt:
         """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _store_chunk(transaction, site, device, said, files, self._now())
+        with begin(self._engine) as transaction:
+            now = self._now()
+            sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
+            row = _lock_row(transaction, sound)
+            if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
+                objection = _find_objection(transaction, sound, row)
+                return ClipReceipt(said.utterance_id, objection or ClipAnswer.LATER)  # it must be offered first
+            if said.number != row["have"] + 1:
+                return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
+            kept = row["kept"] + len(said.data)
+            if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
+                return _reject(transaction, sound, row, now)
+            if not files.append_unless_shorter(sound, row["kept"], said.data):
+                _save_row(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
+                return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
+            whole = said.number == row["chunks"]
+            if whole and not files.is_as_signed(sound):
+                return _reject(transaction, sound, row, now)
+            state = ClipState.HERE if whole else ClipState.ARRIVING
+            _save_row(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
+            return ClipReceipt(said.utterance_id, ClipAnswer.HERE if whole else ClipAnswer.WANTED, said.number)
 
     def mark_removed(self, sound: SignedSound, why: str) -> None:
         """Record that a stored recording was removed. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            _mark_removed(transaction, sound, why, self._now())
+        with begin(self._engine) as transaction:
+            now = self._now()
+            row = _lock_row(transaction, sound)
+            if row is not None and row["state"] == ClipState.HERE:
+                _save_row(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
 
     def mark_expired(self, kept: timedelta, budget: int) -> list[SignedSound]:
         """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _mark_expired(transaction, self._now(), kept, budget)
+        with begin(self._engine) as transaction:
+            now = self._now()
+            staying = 0
+            going: list[tuple[Clip, str]] = []
+            for one in [*_load_clips(transaction, ClipState.ARRIVING), *_load_clips(transaction, ClipState.HERE)]:
+                staying += one.kept
+                if one.changed_at < now - kept:
+                    going.append((one, OUTLIVED))
+                elif one.state is ClipState.HERE and staying > budget:
+                    going.append((one, MADE_ROOM))
+            for one, why in going:
+                values = {"state": ClipState.REMOVED.value, "why": why, "changed_at": now}
+                transaction.execute(update(clips).where(*_match_sound(one.sound)).values(values))
+            return [one.sound for one, _ in going]

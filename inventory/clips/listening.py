@@ -16,8 +16,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from dockvoice_protocol.terminal.plain_text import escape_line
-from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clips import LOST, Clip, ClipState, ClipStore, SignedSound
+from inventory.clips.clips import LOST, Clip, ClipFolder, ClipState, ClipStore, NoSound, SignedSound
 from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 
 log = logging.getLogger("inventory")

@@ -20,8 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from dockvoice_protocol.hash_chain import Signer
-from inventory.clips.clip_folder import ClipFolder
-from inventory.clips.clips import ClipStore
+from inventory.clips.clips import ClipFolder, ClipStore
 from inventory.console import accounts, live
 from inventory.console.accounts import Role
 from inventory.console.authentication import guarded_route

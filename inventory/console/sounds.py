@@ -7,8 +7,7 @@ from typing import Protocol
 
 from dockvoice_protocol.hash_chain import Signer
 from inventory.clips import listening
-from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clips import ClipStore, SignedSound
+from inventory.clips.clips import ClipFolder, ClipStore, NoSound, SignedSound
 
 log = logging.getLogger("console")
 

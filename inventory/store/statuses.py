@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from dockvoice_protocol.events import Topics, parse_status, parse_time
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.store import many
-from inventory.store.database import translated_errors
+from inventory.store.database import begin
 from inventory.store.tables import statuses
 
 
@@ -62,12 +62,12 @@ class Statuses:
 
     def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             _store_statuses(transaction, words, self._now())
 
     def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark devices offline that were online and are not in `online`; return them. Raises Unavailable."""
-        with translated_errors(self._engine.url), self._engine.begin() as transaction:
+        with begin(self._engine) as transaction:
             linked = select(statuses.c.site, statuses.c.device).where(statuses.c.state == "online")
             lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*online})
             away = {"state": "offline", "since": self._now()}

@@ -26,8 +26,7 @@ from dockvoice_protocol.events import (
     format_clip_message,
 )
 from inventory.clips.clip_desk import ClipReceiver
-from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clips import ClipState, SignedSound
+from inventory.clips.clips import ClipFolder, ClipState, NoSound, SignedSound
 from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from inventory.settings import ClipSettings

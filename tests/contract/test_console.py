@@ -27,7 +27,7 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.signed import verify_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipReceiver
-from inventory.clips.clip_folder import ClipFolder
+from inventory.clips.clips import ClipFolder
 from inventory.console import accounts, decisions
 from inventory.console.accounts import Role
 from inventory.console.decisions import AlreadyDecided

@@ -29,8 +29,7 @@ from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records import OutboxRow
-from inventory.clips.clip_folder import ClipFolder, NoSound
-from inventory.clips.clips import Clip, ClipState, ListeningRequest, SignedSound
+from inventory.clips.clips import Clip, ClipFolder, ClipState, ListeningRequest, NoSound, SignedSound
 from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from tests.dictated import ANOTHER
