@@ -68,7 +68,7 @@ HAPPENS: Mapping[Happens, str] = {
     Happens.TOTAL: "may say all there is",
     Happens.GOAL: "where it goes on to: not taken",
     Happens.ASIDE: "remark",
-    Happens.RESTATEMENT: "part of a sentence around a value",
+    Happens.TEMPLATE: "part of a sentence around a value",
     Happens.NAY: "may deny all of it",
 }
 

@@ -61,7 +61,7 @@ _SENSES: Mapping[Role | Happens, Sense] = {
     Happens.PORTION: Sense.DOUBT,
     Happens.TOTAL: Sense.DOUBT,
     Happens.NAY: Sense.DOUBT,
-    Happens.RESTATEMENT: Sense.CUE,
+    Happens.TEMPLATE: Sense.CUE,
     Happens.MOOD: Sense.MOOD,
 }
 """Anything else is a phrase."""

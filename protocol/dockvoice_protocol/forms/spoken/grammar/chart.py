@@ -38,8 +38,8 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
-from dockvoice_protocol.forms.spoken.grammar.restatements import Restatements
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
+from dockvoice_protocol.forms.spoken.grammar.templates import SentenceTemplates
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
@@ -326,8 +326,8 @@ class _ExplanationCheck:
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        restating = {(one.start, one.end) for one in path.events if one.happens is Happens.RESTATEMENT}
-        events = tuple(one if one.cue in restating else self._mark_drop(one) for one in path.events)
+        of_templates = {(one.start, one.end) for one in path.events if one.happens is Happens.TEMPLATE}
+        events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in path.events)
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
@@ -582,9 +582,9 @@ def explanations(
     """
     growth = _Growth(spans, asked, held or {}, correcting=correcting)
     found = _cheapest(growth)
-    restated = bool(found) and any(event.happens is Happens.RESTATEMENT for event in found[0].events)
-    if growth.may_restate and not restated:  # Words of a sentence with slots mean nothing special without the rest.
-        found = _cheapest(_Growth(spans, asked, held or {}, correcting=correcting, restates=False))
+    filled = bool(found) and any(event.happens is Happens.TEMPLATE for event in found[0].events)
+    if growth.may_fill_template and not filled:  # Words of a template mean nothing special without the rest.
+        found = _cheapest(_Growth(spans, asked, held or {}, correcting=correcting, templates=False))
     return found
 
 
@@ -608,9 +608,9 @@ class _Growth:
         held: Mapping[str, FieldValue],
         *,
         correcting: bool,
-        restates: bool = True,
+        templates: bool = True,
     ) -> None:
-        """`restates`: whether it may have sentences with slots."""
+        """`templates`: whether there may be any."""
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
         self._remarks = Remarks(spans)
@@ -620,8 +620,8 @@ class _Growth:
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
-        self._restatements = Restatements(spans, self._queue, allowed=restates)
-        self.may_restate = self._restatements.are_possible
+        self._templates = SentenceTemplates(spans, self._queue, allowed=templates)
+        self.may_fill_template = self._templates.are_possible
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
@@ -665,7 +665,7 @@ class _Growth:
             return
         if self._tokens[at].inner:
             return
-        if (others := self._restatements.step_over_words(path, at)) is None:
+        if (others := self._templates.step_over_words(path, at)) is None:
             return
         path = others
         self._phrases.step_over_phrases(path, at)
@@ -679,7 +679,7 @@ class _Growth:
 
     def _complete(self, path: Path) -> Path | None:
         """The path as a complete explanation; None where it ends inside a value."""
-        if path.spelling is not None or not self._restatements.are_whole(path.events):
+        if path.spelling is not None or not self._templates.are_whole(path.events):
             return None
         if path.state is Place.LABELLED:
             if self._spans.is_rest_bare_value(str(path.field), path.since):

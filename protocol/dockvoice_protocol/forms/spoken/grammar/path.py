@@ -32,7 +32,7 @@ class Happens(StrEnum):
     PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
     TOTAL = "total"  # A count may include the other counts: "24 cases in total, two damaged".
     GOAL = "goal"  # The destination, for a field that holds the origin: "to door nine".
-    RESTATEMENT = "restatement"  # Words around values that are said again: "I said ..., but it's ...".
+    TEMPLATE = "template"  # Words around the values of a sentence template: "I said ..., but it's ...".
     ASIDE = "aside"  # A remark with figures, without a pause behind it.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
 

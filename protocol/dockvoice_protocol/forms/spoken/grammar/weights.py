@@ -59,9 +59,9 @@ HEDGE = 0.5
 REPEAT = 0.3
 CHOICE = 0.5
 DENIED = 0.5
-UNRESTATED = 4.5
-"""What words that may begin a restatement cost more in another meaning: with what they cost themselves, `RIVALRY`
-beyond all words of a whole restatement. Where it is none, every explanation costs that more."""
+OUTSIDE_TEMPLATE = 4.5
+"""What words that may begin a sentence template cost more in another meaning: with what they cost themselves, `RIVALRY`
+beyond all words of a whole template. Where it is none, every explanation costs that more."""
 FALSE_START = 4.0
 """A label without a value."""
 LATER = 1.0

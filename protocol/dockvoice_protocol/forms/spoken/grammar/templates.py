@@ -1,4 +1,4 @@
-"""Whole sentences with slots for values: "I said dock B, but it's dock C", "everything from trailer 5501 is received".
+"""Sentence templates with slots: "I said dock B, but it's dock C", "everything from trailer 5501 is received".
 
 A language's `restatements` say a value again to correct it: they have slots for the value said before (`{old}`) and for
 the right one (`{new}`). Its `[deed_sentences]` have one for the thing that a deed is done to (`{id}`). The words around
@@ -30,7 +30,7 @@ _LONGEST = 14
 
 
 class _Part(NamedTuple):
-    """Words of a restatement between two slots, or at an end of it."""
+    """Words of a template between two slots, or at an end of it."""
 
     end: int
     before: str = ""
@@ -49,8 +49,8 @@ def _sentences(language: Language, deed: str) -> State[None]:
     return automaton((one, None) for one in lists)
 
 
-class Restatements:
-    """Parser steps over the words of whole sentences with slots."""
+class SentenceTemplates:
+    """Parser steps over the words of sentence templates."""
 
     def __init__(self, spans: Spans, queue: PathQueue, *, allowed: bool) -> None:
         """`allowed`: whether there may be any."""
@@ -71,20 +71,20 @@ class Restatements:
         return bool(self._parts)
 
     def step_over_words(self, path: Path, at: int) -> Path | None:
-        """Step over words of a restatement that fit the path.
+        """Step over words of a template that fit the path.
 
         Returns:
-            The path for other meanings of the words, dearer where a restatement may begin with them; None where one
+            The path for other meanings of the words, dearer where a template may begin with them; None where one
             goes on: they mean nothing else there.
         """
         others: Path | None = path
         for part in self._parts.get(at, ()):
-            if (restated := self._with_value_before(path, part, at)) is not None:
-                others = others and (None if part.before else path.dearer(weights.UNRESTATED))
+            if (filled := self._with_value_before(path, part, at)) is not None:
+                others = others and (None if part.before else path.dearer(weights.OUTSIDE_TEMPLATE))
                 marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
-                event = ExplanationEvent(Happens.RESTATEMENT, marks=marks, start=at, end=part.end)
+                event = ExplanationEvent(Happens.TEMPLATE, marks=marks, start=at, end=part.end)
                 self._queue.continue_with(
-                    restated,
+                    filled,
                     event,
                     weights.CUE,
                     state=Place.BETWEEN,
@@ -152,13 +152,13 @@ class Restatements:
     def _fills_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, begin: int) -> bool:
         """Whether a value is all that is said behind other words of the sentence, but for an article."""
         article = tuple(self._words[begin : value.start])
-        behind = any(one.happens is Happens.RESTATEMENT and one.end == begin for one in events)
+        behind = any(one.happens is Happens.TEMPLATE and one.end == begin for one in events)
         return behind and (not article or article in self._spans.language.words["particles"])
 
     def are_whole(self, events: Sequence[ExplanationEvent]) -> bool:
-        """Whether each restatement has all its words, and in its slots what may be there."""
+        """Whether each template has all its words, and in its slots what may be there."""
         for at, one in enumerate(events):
-            if one.happens is not Happens.RESTATEMENT or not one.marks:
+            if one.happens is not Happens.TEMPLATE or not one.marks:
                 continue
             value = events[at + 1] if at + 1 < len(events) else one
             behind = next((further for further in events[at + 2 :] if further.start >= value.end), one)
@@ -166,7 +166,7 @@ class Restatements:
                 return False
             if _ENDS in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
                 return False
-            if _ENDS not in one.marks and (behind.happens is not Happens.RESTATEMENT or behind.start != value.end):
+            if _ENDS not in one.marks and (behind.happens is not Happens.TEMPLATE or behind.start != value.end):
                 return False
         return True
 
