@@ -32,7 +32,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, ExplanationCache, cached_lexicon
+from dockvoice_protocol.forms.spoken.reader import BRIEF, cached_lexicon
 from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, NotUnderstoodReason, Reading, Word
 
 _TALLY, _OF_PLACES = Command.HOW_MANY_HERE, {Command.WHAT_IS_LEFT, Command.TRAILER_DONE}
@@ -70,15 +70,14 @@ def parse_without_breath(
     language: Language = ENGLISH,
     *,
     longest_noise_s: float = NOISE_S,
-    explained: ExplanationCache | None = None,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
     """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
-    meant = parse_meaning(words, form, catalogue, language, explained=explained)
+    meant = parse_meaning(words, form, catalogue, language)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
     if not before or meant.preface_words(longer_than_s=longest_noise_s) or first != before:
         return meant, meant.fields
-    return meant, parse_meaning(words[len(before) :], form, catalogue, language, explained=explained).fields
+    return meant, parse_meaning(words[len(before) :], form, catalogue, language).fields
 
 
 def build_reading(

@@ -119,6 +119,15 @@ def test_what_a_value_is_not_is_told_beside_it(say: str, denied: list[str], form
     assert read_fields(words(say), form, catalogue)["pallet_id"].denied == (*denied,)
 
 
+def test_words_that_differ_in_an_accent_alone_are_not_read_as_those_before(
+    repository: Path, catalogue: Catalogue
+) -> None:
+    form = load_form(repository / "schemas" / "forms" / "load.schema.json")
+    for _ in range(2):
+        for text, pallet in (("Cargué el palé 742", "742"), ("Cargue el palé 742", "?")):
+            assert told(read_transcript(f"{text} en el remolque 5501", form, catalogue, "es"))["pallet_id"] == pallet
+
+
 @each_of(("language", "name", "text", "fields"), rows_of("spoken_reader", "in_place"))
 def test_every_word_is_accounted_for_in_its_place(
     language: str, name: str, text: str, fields: Mapping[str, Any], repository: Path, catalogue: Catalogue

@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_meaning, read_transcript
 from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import ExplanationCache, cached_lexicon
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
@@ -121,23 +121,21 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's words, without those of other voices."""
-        likeliest, explained = hearings[0][0].words, ExplanationCache()
+        likeliest = hearings[0][0].words
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
-        stretch = wearer.find_entry_between_other_voices(words, lambda some: self._read(some, explained), self._needed)
+        stretch = wearer.find_entry_between_other_voices(words, self._read, self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
             near = wearer.drop_or_mask_other_voices(words)
             return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
-        return self._propose(alone, explained)
+        return self._propose(alone)
 
-    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: ExplanationCache) -> Reading:
-        words, fields = likeliest_meaning(
-            hearings, lambda words: self._read(words, explained), self._allows, self._parts_of_values
-        )
-        meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
+    def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
+        words, fields = likeliest_meaning(hearings, self._read, self._allows, self._parts_of_values)
+        meant = parse_meaning(words, self._form, self._catalogue)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {
             name: doubt_zero(
@@ -157,8 +155,8 @@ class VoskInterpreter(OnDeviceInterpreter):
         field = self._form[name]
         return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
-    def _read(self, words: Sequence[Word], explained: ExplanationCache | None = None) -> Mapping[str, FieldReading]:
-        return parse_without_breath(words, self._form, self._catalogue, explained=explained)[1]
+    def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
+        return parse_without_breath(words, self._form, self._catalogue)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

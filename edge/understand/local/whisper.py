@@ -28,7 +28,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_meaning
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import ExplanationCache, cached_lexicon, make_timed_words
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.audio.pcm import to_floats
@@ -112,15 +112,14 @@ class WhisperInterpreter(OnDeviceInterpreter):
         texts = [text for hearing in hearings for text, _ in hearing[:1]]
         if not all(texts) or len(texts) < len(_SPEEDS) or any(detect_hallucination(one, self._prompt) for one in texts):
             return Reading(self.name, self._form.name, (), {}, NotUnderstoodReason.NO_WORDS)
-        explained = ExplanationCache()
 
         def read(words: Sequence[Word]) -> Mapping[str, FieldReading]:
-            return parse_without_breath(words, *known, longest_noise_s=0, explained=explained)[1]
+            return parse_without_breath(words, *known, longest_noise_s=0)[1]
 
         known = (self._form, self._catalogue, self._language)
         alternatives = [[Alternative(score, make_timed_words(text, *known)) for text, score in one] for one in hearings]
         words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, numbers=None)
-        meant = parse_meaning(words, *known, explained=explained)
+        meant = parse_meaning(words, *known)
         # Its scores tell right from wrong hardly at all: each value is confirmed.
         unsure = {name: replace(field, confirmed=False) for name, field in fields.items()}
         return build_reading(

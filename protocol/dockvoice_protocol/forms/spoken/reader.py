@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -29,8 +29,8 @@ from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
 _LEXICONS = 256
 """Cache size: a dozen forms in seven languages, each in three variants; one takes 70 kB and 2 ms."""
-ExplanationCache = dict[tuple[Token, ...], tuple[Sequence[Path], bool]]
-"""By the tokens of an utterance: their explanations, and whether they ask."""
+_EXPLAINED = 256
+"""Cache size: an utterance has a dozen alternatives, and the dialogue asks of some a dozen times."""
 FIGURE = "#"  # In unexplained phrases: stands for a number, a digit or a spelt letter.
 _LONGEST = 3  # Words of such a phrase: a longer one is talk, no name for a thing.
 
@@ -103,24 +103,34 @@ def parse_meaning(
     asked: str | None = None,
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
-    explained: ExplanationCache | None = None,
 ) -> Meaning:
-    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read_fields`.
-
-    `explained` has the explanations of the utterance's other alternatives, and gets those of this one: alternatives
-    that differ only in their times share them.
-    """
+    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read_fields`."""
     spoken = language or language_named("en")
     heard = tokenize(words, spoken)
-    known = None if explained is None else explained.get(heard)
-    if known is None:
-        today = datetime.now().astimezone().date() if form.depends_on_today else None
-        spans = Spans(heard, form, catalogue, spoken, cached_lexicon(form, catalogue, spoken), today)
-        known = explanations(spans, asked, held, correcting=correcting), spans.has_question_mark()
-    if explained is not None:
-        explained[heard] = known
-    paths, asks = known
+    today = datetime.now().astimezone().date() if form.depends_on_today else None
+    entry = None if held is None else tuple((name, value, type(value)) for name, value in held.items())
+    paths, asks = _explain(heard, form, catalogue, spoken, today, asked, entry, correcting)
     return merge_explanations(paths, heard, form, spoken, asks=asks)
+
+
+@lru_cache(maxsize=_EXPLAINED)
+def _explain(
+    heard: tuple[Token, ...],
+    form: Form,
+    catalogue: Catalogue,
+    language: Language,
+    today: date | None,
+    asked: str | None,
+    held: tuple[tuple[str, FieldValue, type], ...] | None,
+    correcting: bool,
+) -> tuple[tuple[Path, ...], bool]:
+    """The explanations of the tokens, and whether these ask; alternatives that differ only in their times share them.
+
+    `held`: with the type of each value, since 1 equals true.
+    """
+    spans = Spans(heard, form, catalogue, language, cached_lexicon(form, catalogue, language), today)
+    entry = None if held is None else {name: value for name, value, _ in held}
+    return tuple(explanations(spans, asked, entry, correcting=correcting)), spans.has_question_mark()
 
 
 @lru_cache(maxsize=_LEXICONS)

@@ -39,8 +39,8 @@ class Token:
     """One folded word, or one part of a compound number. Equality covers what the grammar uses."""
 
     text: str = dataclasses.field(repr=False)
-    heard: str = dataclasses.field(repr=False, compare=False)
-    """As recorded: lower case, without punctuation."""
+    heard: str = dataclasses.field(repr=False)
+    """As recorded: lower case, without punctuation. Its accents tell "cargué" from the order "cargue"."""
     start: float = dataclasses.field(compare=False)  # Seconds; the parts of one word share its times.
     end: float = dataclasses.field(compare=False)
     confidence: float = dataclasses.field(compare=False)
