@@ -23,7 +23,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
-THINKING := $(shell expr $$(nproc) + 1)
+PROCESSORS := $(shell nproc)
+THINKING := $(shell expr $(PROCESSORS) + 1)
 WAITING  := 4
 # At night most of it is logic, and what waits is to find a processor when its time has come.
 BUSY     := 3
@@ -46,18 +47,19 @@ demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inven
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten to twenty minutes
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes on two processors
 	@$(MAKE) style
-	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))
-# Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. Where several
-# programs hear and speak at a time nothing does: on a slow machine the sound server comes late beside it. Each in a
-# session of its own, so that whoever breaks this off ends that too.
-	@trap 'kill -- -$$types -$$logic 2> /dev/null' EXIT INT TERM; types=; logic=; \
+# Where several programs hear and speak at a time nothing runs beside them: on a slow machine the sound server comes late.
+# Beside one at a time, which keeps a third of two processors busy, runs all else: what has servers behind sound, what
+# computes behind both. Each in a session of its own, so that whoever breaks this off ends that too.
+	@trap 'kill -- -$$one -$$computing 2> /dev/null' EXIT INT TERM; one=; computing=; \
 	( set -x; TIER=test SOUND=many $(PYTEST) ); many=$$?; \
-	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; [ $$imports$$? = 00 ]' > $(CACHE)/types.txt 2>&1 & types=$$!; \
-	TIER=test SOUND=none setsid $(GIVING_WAY) $(PYTEST) -n $(THINKING) $(LOGIC) > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
-	( set -x; TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) ); one=$$?; \
-	wait $$types; typed=$$?; wait $$logic; ended=$$?; cat $(CACHE)/types.txt $(CACHE)/logic.txt; [ $$many$$one$$typed$$ended = 0000 ]
+	TIER=test SOUND=one setsid $(PYTEST) -n $(SOUNDING) > $(CACHE)/sound.txt 2>&1 & one=$$!; \
+	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; types=$$?; \
+		TIER=test SOUND=none $(PYTEST) -n $(PROCESSORS) $(LOGIC); [ $$imports$$types$$? = 000 ]' > $(CACHE)/computing.txt 2>&1 & computing=$$!; \
+	( set -x; TIER=test SOUND=none nice -n 10 $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC)) ); none=$$?; \
+	wait $$one; heard=$$?; wait $$computing; computed=$$?; \
+	cat $(CACHE)/sound.txt $(CACHE)/computing.txt; [ $$many$$none$$heard$$computed = 0000 ]
 
 # What has to be fetched is fetched side by side, Debian's packages, Python's and Node's; what fails is told, and ends it all.
 ready:
