@@ -44,7 +44,7 @@ MECHANISMS = {
     "expected lists": "expected.enter_in_outbox",
     "catalogue and roster": "catalogue_publishing.publish",
     "ERP postings": "ledger.Ledger",
-    "dossiers": "dossier_desk.DossierStore",
+    "dossiers": "dossier_writer.DossierStore",
 }
 """What is owed until it is confirmed, and what sends it: a module's last name, and a class or function in it."""
 OUTBOX = "dockvoice_protocol.outbox"

@@ -27,8 +27,8 @@ from inventory.api.endpoint import Endpoint, Problem
 from inventory.api.models import HealthOut
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
-from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
+from inventory.store.request_database import RequestDatabase
 from inventory.web.resources import Resources, load_console_signer, open_database_creating_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 

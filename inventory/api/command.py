@@ -17,7 +17,7 @@ from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import RequestDatabase
+    from inventory.store.request_database import RequestDatabase
 
 commands = typer.Typer()
 tokens = typer.Typer(help="Which programs may ask, and at which sites.", no_args_is_help=True)

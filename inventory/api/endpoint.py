@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from inventory.api.parameters import Body, Query, encode_cursor
 from inventory.api.tokens import Scope, Token
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.site.sending import PUBLISH_TIMEOUT_S
 from inventory.web.resources import Resources
 
@@ -164,8 +164,8 @@ class ApiContext:
 
     def audit(self, transaction: Connection, action: str, about: str, **details: Any) -> None:
         """Write to the audit log, in the transaction that carries the action out."""
-        done = deeds.UserAction(self.token.who, self.address, action, about, details)
-        deeds.record_action(transaction, done, self.resources.now(), self.resources.signer)
+        done = audit_log.UserAction(self.token.who, self.address, action, about, details)
+        audit_log.record_action(transaction, done, self.resources.now(), self.resources.signer)
 
     def sites(self, wanted_site: str | None) -> tuple[str, ...] | None:
         """The sites to read: the wanted one, else all that the token may read (None: every one). Raises Problem."""

@@ -13,8 +13,8 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import USER_NAME
-from inventory.store.books import create_or_check_tables
+from inventory.audit.audit_log import USER_NAME
+from inventory.store.request_database import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
 _BEGINS = "dockvoice_"

@@ -16,9 +16,9 @@ from dockvoice_protocol.events import Topics, make_presence, to_json_bytes
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.mqtt_client import Will
 from inventory.audit.audit import load_signer
-from inventory.clips.clip_desk import ClipReceiver
+from inventory.clips.clip_receiver import ClipReceiver
 from inventory.clips.clips import ClipFolder
-from inventory.dossier.dossier_desk import DossierStore, DossierWriter
+from inventory.dossier.dossier_writer import DossierStore, DossierWriter
 from inventory.forms import Forms, load_forms, load_roles
 from inventory.ingest.consumer import Consumer, Inbox
 from inventory.ingest.reorder_buffer import BatchSettings

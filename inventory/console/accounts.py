@@ -14,9 +14,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, true, update
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import USER_NAME
-from inventory.store.books import take_advisory_lock
+from inventory.audit.audit_log import USER_NAME
 from inventory.store.console_tables import attempts, people, sessions
+from inventory.store.request_database import take_advisory_lock
 
 SHORTEST = 12  # Characters of a password (NIST SP 800-63B): shorter ones are guessed despite the rate limit.
 _LONGEST = 1000  # Longer ones are sent only to keep the processor busy.

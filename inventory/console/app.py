@@ -44,8 +44,8 @@ from inventory.console.pages import (
 from inventory.console.sounds import DeviceSounds, NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
-from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
+from inventory.store.request_database import RequestDatabase
 from inventory.web.resources import load_console_signer, open_database_creating_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
@@ -136,9 +136,9 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.info("stopped")
 
 
-def _warn_of_accounts_unlike_settings(books: RequestDatabase, ours: ConsoleSettings) -> None:
+def _warn_of_accounts_unlike_settings(database: RequestDatabase, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
-    with books.read() as transaction:
+    with database.read() as transaction:
         users = accounts.load_users(transaction)
     by_proxy = ", ".join(one.name for one in users if not one.by_password)
     by_password = ", ".join(one.name for one in users if one.by_password)
@@ -163,8 +163,8 @@ class ConsoleServer(Server):
         await super().shutdown(sockets)
 
 
-def _create_sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
+def _create_sounds(settings: InventorySettings, database: RequestDatabase, signer: Signer | None) -> Sounds:
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)
-    return DeviceSounds(ClipStore(books.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)
+    return DeviceSounds(ClipStore(database.engine, lambda: datetime.now(UTC)), folder, signer, settings.prefix)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Unavailable
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console import accounts
 from inventory.console.context import COOKIE, ConsoleResources, Page, RequestContext, Route, cookie_name
 from inventory.web.serving import proxy_user
@@ -118,8 +118,8 @@ def _authenticate_or_begin_proxy_session(context: RequestContext) -> str | None:
     with context.transaction() as transaction:
         started = accounts.begin_session(transaction, named, resources.now(), context.session_length)
         context.user = accounts.find_session(transaction, started, resources.now())
-        deed = deeds.UserAction(named, context.address, deeds.SIGNED_IN, named)
-        deeds.record_action(transaction, deed, resources.now(), resources.signer)
+        deed = audit_log.UserAction(named, context.address, audit_log.SIGNED_IN, named)
+        audit_log.record_action(transaction, deed, resources.now(), resources.signer)
     return started
 
 

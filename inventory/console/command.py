@@ -17,7 +17,7 @@ from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
-    from inventory.store.books import RequestDatabase
+    from inventory.store.request_database import RequestDatabase
 
 commands = typer.Typer()
 users = typer.Typer(help="Who may sign in, and what they may do.", no_args_is_help=True)
@@ -134,11 +134,14 @@ def _audit_deeds(
     ] = None,
 ) -> None:
     """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
-    from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
+    from inventory.audit import audit, audit_log  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_public_key(key)
     with open_transaction(context, _books, reads=True) as transaction:
-        broken, latest = deeds.first_broken_action(transaction, public), deeds.load_latest_actions(transaction, 1)
+        broken, latest = (
+            audit_log.first_broken_action(transaction, public),
+            audit_log.load_latest_actions(transaction, 1),
+        )
     if broken is not None:
         echo(f"BROKEN at {broken}: it was changed, removed or put in past the console")
         raise typer.Exit(1)

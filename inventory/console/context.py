@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from dockvoice_protocol.instants import parse_iso
-from inventory.audit import deeds
-from inventory.audit.deeds import AuditLogVerifier
+from inventory.audit import audit_log
+from inventory.audit.audit_log import AuditLogVerifier
 from inventory.console.accounts import Role, Session
 from inventory.console.rendering import language_names, negotiate_language, render, time_element
 from inventory.console.sounds import NoSounds, Sounds
@@ -193,11 +193,16 @@ class RequestContext:
         return HTMLResponse(render(template, common | values, block), status)
 
     def audit(
-        self, transaction: Connection, action: str, about: str = "", recording: str = deeds.ZERO_HASH, **details: Any
+        self,
+        transaction: Connection,
+        action: str,
+        about: str = "",
+        recording: str = audit_log.ZERO_HASH,
+        **details: Any,
     ) -> None:
         """Write the user's action to the audit log, in the transaction that carries it out."""
-        done = deeds.UserAction(self.user_name, self.address, action, about, details, recording)
-        deeds.record_action(transaction, done, self.resources.now(), self.resources.signer)
+        done = audit_log.UserAction(self.user_name, self.address, action, about, details, recording)
+        audit_log.record_action(transaction, done, self.resources.now(), self.resources.signer)
 
     def has_csrf_token(self) -> bool:
         """Whether the form, or the header of an htmx request, has the session's CSRF token."""

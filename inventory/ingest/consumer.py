@@ -31,13 +31,13 @@ from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
 from inventory.ingest.admission import DistrustReason, UntrustedEvent, find_distrust
 from inventory.ingest.checking import MessageChecker
-from inventory.ingest.clip_news import ClipMessageQueue
-from inventory.ingest.hearing import StatusQueue
+from inventory.ingest.clip_queue import ClipMessageQueue
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.postponing import RETRY_S, PostponedMessages
 from inventory.ingest.publisher import Publisher
 from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
+from inventory.ingest.status_queue import StatusQueue
 from inventory.ingest.validation import (
     MAX_MESSAGE_BYTES,
     DeadLetterMessage,

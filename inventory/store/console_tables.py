@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, MetaData, Table, Text
 
-from inventory.store.books import create_or_check_tables
+from inventory.store.request_database import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
 _VERSION = 1

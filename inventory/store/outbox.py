@@ -34,9 +34,9 @@ from sqlalchemy import (
 
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
-from inventory.store.books import take_advisory_lock
 from inventory.store.database import begin
 from inventory.store.many import insert_new_rows
+from inventory.store.request_database import take_advisory_lock
 from inventory.store.tables import outbox
 
 BACKOFF = Backoff(5.0, 7)

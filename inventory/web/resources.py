@@ -18,8 +18,8 @@ from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.roster import RosterVersions
 from inventory.store import console_tables, database
-from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
+from inventory.store.request_database import RequestDatabase
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Resources:
     """Resources of one server, used from several threads."""
 
     settings: InventorySettings = field(repr=False)
-    books: RequestDatabase = field(repr=False)
+    requests: RequestDatabase = field(repr=False)
     forms: Forms = field(repr=False)
     keys: KeyDirectory
     signer: Signer | None
@@ -35,11 +35,11 @@ class Resources:
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """One database transaction. Raises Unavailable."""
-        return self.books.open()
+        return self.requests.open()
 
     def read_transaction(self) -> AbstractContextManager[Connection]:
         """One read-only transaction. Raises Unavailable."""
-        return self.books.read()
+        return self.requests.read()
 
     def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
         """The master data of a site, used within this transaction, or each call in its own."""

@@ -17,7 +17,7 @@ from inventory.settings import InventorySettings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from inventory.store.books import RequestDatabase
+    from inventory.store.request_database import RequestDatabase
 
 _Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
 """Opens the database, and creates missing tables."""
@@ -36,8 +36,8 @@ def open_transaction(context: typer.Context, opens: _Opens, *, reads: bool = Fal
     """One transaction; with `reads` a read-only one."""
     given = context.find_object(GroupOptions) or GroupOptions()
     with (
-        opens(settings_of(given.config, database=given.database)) as books,
-        books.read() if reads else books.open() as transaction,
+        opens(settings_of(given.config, database=given.database)) as opened,
+        opened.read() if reads else opened.open() as transaction,
     ):
         yield transaction
 
@@ -45,12 +45,12 @@ def open_transaction(context: typer.Context, opens: _Opens, *, reads: bool = Fal
 @contextmanager
 def audited(context: typer.Context, opens: _Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
-    from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+    from inventory.audit import audit_log  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
     given = context.find_object(GroupOptions) or GroupOptions()
     signer = load_console_signer(settings_of(given.config, database=given.database))
     with open_transaction(context, opens) as transaction:
         yield transaction
-        done = deeds.UserAction(user_name(), "terminal", deed, about, details)
-        deeds.record_action(transaction, done, datetime.now(UTC), signer)
+        done = audit_log.UserAction(user_name(), "terminal", deed, about, details)
+        audit_log.record_action(transaction, done, datetime.now(UTC), signer)

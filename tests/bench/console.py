@@ -37,7 +37,7 @@ from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.api.app import create_app
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console.accounts import Role
 from inventory.console.app import PAGES
 from inventory.console.context import COOKIE
@@ -165,8 +165,10 @@ def fill(site: Console, number: int) -> None:
     for first in range(0, DEEDS, AT_ONCE):
         with site.place.transaction() as transaction:
             for n in range(first, first + AT_ONCE):
-                deed = deeds.UserAction(f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"})
-                deeds.record_action(transaction, deed, site.place.now(), site.place.signer)
+                deed = audit_log.UserAction(
+                    f"person-{n % 9}", "10.0.0.9", "listened", f"entry-{n}", {"reason": "a claim"}
+                )
+                audit_log.record_action(transaction, deed, site.place.now(), site.place.signer)
 
 
 def _status(number: int, now: datetime) -> StatusMessage:

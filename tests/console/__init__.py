@@ -28,8 +28,8 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.store import console_tables as tables
 from inventory.store import database
-from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
+from inventory.store.request_database import RequestDatabase
 from inventory.web.serving import Server
 from tests.dictated import KEY, enrolled
 from tests.rows import every

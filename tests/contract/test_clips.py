@@ -25,7 +25,7 @@ from dockvoice_protocol.events import (
     count_chunks,
     format_clip_message,
 )
-from inventory.clips.clip_desk import ClipReceiver
+from inventory.clips.clip_receiver import ClipReceiver
 from inventory.clips.clips import ClipFolder, ClipState, NoSound, SignedSound
 from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store

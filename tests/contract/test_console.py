@@ -25,8 +25,8 @@ from dockvoice_protocol.events import (
     format_clip_message,
 )
 from dockvoice_protocol.signed import verify_clip_request
-from inventory.audit import deeds
-from inventory.clips.clip_desk import ClipReceiver
+from inventory.audit import audit_log
+from inventory.clips.clip_receiver import ClipReceiver
 from inventory.clips.clips import ClipFolder
 from inventory.console import accounts, decisions
 from inventory.console.accounts import Role
@@ -75,8 +75,8 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
                 decisions.record_decision(
                     transaction, review, "accept", {}, who, "why", word(review, b"body"), site.place.now()
                 )
-                deed = deeds.UserAction(who, "here", "decided", review.utterance_id)
-                deeds.record_action(transaction, deed, site.place.now(), KEY)
+                deed = audit_log.UserAction(who, "here", "decided", review.utterance_id)
+                audit_log.record_action(transaction, deed, site.place.now(), KEY)
         except AlreadyDecided as taken:
             return taken.first.who
         return who
@@ -86,7 +86,7 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
     with site.place.transaction() as transaction:
         kept = [one.decided.who for one in decisions.load_recent_outcomes(transaction)]
         assert (len(kept), told) == (1, {*kept})
-        assert deeds.first_broken_action(transaction, KEY.public) is None
+        assert audit_log.first_broken_action(transaction, KEY.public) is None
 
 
 def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that_it_waits(site: Console) -> None:
@@ -128,15 +128,15 @@ def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that
 def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
     def do(number: int) -> None:
         with site.place.transaction() as transaction:
-            deeds.record_action(
-                transaction, deeds.UserAction(f"person-{number}", "here", "listened", ""), site.place.now(), KEY
+            audit_log.record_action(
+                transaction, audit_log.UserAction(f"person-{number}", "here", "listened", ""), site.place.now(), KEY
             )
 
     with ThreadPoolExecutor(AT_ONCE) as people:
         list(people.map(do, range(3 * AT_ONCE)))
     with site.place.transaction() as transaction:
-        assert deeds.load_latest_actions(transaction, 1)[0].number == 3 * AT_ONCE
-        assert deeds.first_broken_action(transaction, KEY.public) is None
+        assert audit_log.load_latest_actions(transaction, 1)[0].number == 3 * AT_ONCE
+        assert audit_log.first_broken_action(transaction, KEY.public) is None
 
 
 def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None:

@@ -24,7 +24,7 @@ from inventory.api.command import commands
 from inventory.api.devices import METRICS_MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.site.sending import read_all_retained
 from inventory.store.outbox import Message, MessageKind, insert_messages
 from tests.console import Console, console
@@ -112,12 +112,12 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
         assert "there is no such token" in str(command("revoke", "powerbi").exception)
         assert command("list").exit_code == 0
         with site.place.read_transaction() as transaction:
-            assert deeds.load_latest_actions(transaction, 10) == [], "what was not done, and what only looks"
+            assert audit_log.load_latest_actions(transaction, 10) == [], "what was not done, and what only looks"
         made = command("add", "powerbi", "--read", "north", "--days", "3").stdout.strip()
         assert "read north" in command("list").stdout
         assert command("revoke", "powerbi").stdout == "powerbi: may ask no more\n"
         with site.place.read_transaction() as transaction:
-            done = [one.deed for one in deeds.load_latest_actions(transaction, 10)]
+            done = [one.deed for one in audit_log.load_latest_actions(transaction, 10)]
     assert [(one.deed, one.about, one.address) for one in done] == [
         ("token_revoked", "powerbi", "terminal"),
         ("token_made", "powerbi", "terminal"),
@@ -171,7 +171,7 @@ def test_a_token_that_may_read_writes_nothing(site: Console, name: str) -> None:
         answer = program(site, other, **grants).request(method, path, json=body)
         assert answer.status_code == 403, answer.text
     with site.place.read_transaction() as transaction:
-        assert deeds.load_latest_actions(transaction, 10) == []
+        assert audit_log.load_latest_actions(transaction, 10) == []
 
 
 def test_every_endpoint_that_writes_is_tried_with_a_token_that_may_not() -> None:
@@ -485,8 +485,8 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert verify_expected_list(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
         assert asking.delete(path).status_code == 404
         with site.place.read_transaction() as transaction:
-            done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.load_latest_actions(transaction, 10))]
-            assert deeds.first_broken_action(transaction, KEY.public) is None
+            done = [(one.deed.who, one.deed.deed) for one in reversed(audit_log.load_latest_actions(transaction, 10))]
+            assert audit_log.first_broken_action(transaction, KEY.public) is None
     announced = ("api:erp", "expected_published")
     assert done == [announced, announced, ("api:erp", "expected_withdrawn")]
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.app import create_app, serve
@@ -44,7 +44,9 @@ def sign_in(browser: TestClient, name: str = "ana", password: str = PASSWORD, **
 
 def done(site: Console) -> list[str]:
     with site.place.transaction() as transaction:
-        return [f"{line.deed.who} {line.deed.deed}" for line in reversed(deeds.load_latest_actions(transaction, 100))]
+        return [
+            f"{line.deed.who} {line.deed.deed}" for line in reversed(audit_log.load_latest_actions(transaction, 100))
+        ]
 
 
 def test_nobody_sees_a_page_without_having_signed_in(site: Console) -> None:
@@ -161,7 +163,7 @@ def test_the_address_is_what_the_proxy_wrote_last_however_it_is_written(
         lines = [("x-remote-user", "ana"), *(("x-forwarded-for", one) for one in forwarded)]
         assert asked(site, proxy, lines).status_code == 200
         with site.place.transaction() as transaction:
-            assert [one.deed.address for one in deeds.load_latest_actions(transaction, 1)] == [found]
+            assert [one.deed.address for one in audit_log.load_latest_actions(transaction, 1)] == [found]
 
 
 def test_a_guesser_with_many_ports_or_many_addresses_of_one_line_is_one(tmp_path: Path) -> None:
@@ -339,16 +341,16 @@ def test_where_the_database_is_away_the_page_says_so_and_keeps_what_was_typed(si
 def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
     with site.place.transaction() as transaction:
         for number in range(4):
-            deeds.record_action(
-                transaction, deeds.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
+            audit_log.record_action(
+                transaction, audit_log.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
             )
-        assert deeds.first_broken_action(transaction, KEY.public) is None
+        assert audit_log.first_broken_action(transaction, KEY.public) is None
 
     def shows(row: tuple[str, int]) -> None:
         change, where = row
         with site.engine.connect() as connection, connection.begin() as undone:
             connection.execute(text(change))
-            assert deeds.first_broken_action(connection, KEY.public) == where
+            assert audit_log.first_broken_action(connection, KEY.public) == where
             undone.rollback()
 
     every(
@@ -370,11 +372,11 @@ def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
 
 
 def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(site: Console) -> None:
-    lines = 2 * deeds.VERIFIED_AT_ONCE + 50
+    lines = 2 * audit_log.VERIFIED_AT_ONCE + 50
     with site.place.transaction() as transaction:
         for number in range(lines):
-            deeds.record_action(
-                transaction, deeds.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
+            audit_log.record_action(
+                transaction, audit_log.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
             )
 
     def does(change: str) -> None:
@@ -382,8 +384,8 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
             transaction.execute(text(change))
 
     with site.client("ana") as browser:
-        assert f"Lines 1 to {deeds.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit").text
-        assert f"Lines 1 to {2 * deeds.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit/part").text
+        assert f"Lines 1 to {audit_log.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit").text
+        assert f"Lines 1 to {2 * audit_log.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit/part").text
         assert 'hx-get="/audit/part"' not in (whole := browser.get("/audit/part").text)
         assert f"Every line holds, from the first to number {lines}." in whole
         does("UPDATE dockvoice_console_deeds SET who = 'ben' WHERE number = 250")
@@ -392,7 +394,7 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
         assert "Line 250 was changed" in browser.get("/audit?before=300").text
         assert "Line 250 was changed" in browser.get("/audit?before=351").text
         assert "was changed" not in browser.get("/audit").text
-        site.later += deeds.VERIFY_ANEW_AFTER * 2
+        site.later += audit_log.VERIFY_ANEW_AFTER * 2
         with site.client("ana") as later:
             told = [later.get("/audit/part").text for _ in range(3)]
     assert ["Line 250 was changed" in one for one in told] == [False, True, True]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.events import Topics, make_status
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.site.catalogue import Version
 from inventory.store.statuses import StatusMessage
 from tests.console import CSRF, Console, console, demand_refused, send
@@ -64,7 +64,9 @@ def test_rows_are_changed_added_removed_and_brought_back_and_all_of_it_is_on_rec
         assert upload(browser, b'[{"value": "C"}]', "x.json").status_code == 303
     with site.place.transaction() as transaction:
         done = [
-            line.deed for line in deeds.load_latest_actions(transaction, 20) if line.deed.deed == "catalogue_changed"
+            line.deed
+            for line in audit_log.load_latest_actions(transaction, 20)
+            if line.deed.deed == "catalogue_changed"
         ]
     assert [(one.who, one.about) for one in done] == [("ana", "north/docks")] * 6
 

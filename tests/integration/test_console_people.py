@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.command import commands
@@ -22,7 +22,7 @@ def everybody(site: Console) -> dict[str, str]:
 
 def done(site: Console) -> list[tuple[str, str]]:
     with site.place.transaction() as transaction:
-        return [(line.deed.deed, line.deed.about) for line in reversed(deeds.load_latest_actions(transaction, 100))]
+        return [(line.deed.deed, line.deed.about) for line in reversed(audit_log.load_latest_actions(transaction, 100))]
 
 
 def test_an_admin_lets_people_in_changes_what_they_may_and_lets_them_go(site: Console) -> None:

@@ -13,7 +13,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.records import Operator, Roster
 from dockvoice_protocol.signed import sign_roster, verify_roster
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import SiteCatalogue, Version
 from inventory.site.roster import ROSTER, roster_kind
@@ -154,7 +154,9 @@ def test_operators_are_added_changed_taken_out_and_brought_back_and_all_of_it_is
         assert "/catalogue/north/" not in browser.get("/catalogue").text, "it is no master data"
     assert site.store.catalogue("north").current_versions() == []
     with site.place.transaction() as transaction:
-        done = [line.deed for line in deeds.load_latest_actions(transaction, 20) if line.deed.deed == "roster_changed"]
+        done = [
+            line.deed for line in audit_log.load_latest_actions(transaction, 20) if line.deed.deed == "roster_changed"
+        ]
     assert [(one.who, one.about) for one in done] == [("ana", "north")] * 6
 
 

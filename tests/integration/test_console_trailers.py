@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console.accounts import Role
 from inventory.dossier.dossier import build
 from inventory.repository import Store
@@ -130,7 +130,7 @@ def test_a_dossier_is_made_by_a_reviewer_signed_and_on_record(tmp_path: Path, ev
             assert "can make it" in browser.get("/trailers/north/5501").text
         with site.place.transaction() as transaction:
             done = [
-                line.deed for line in deeds.load_latest_actions(transaction, 10) if line.deed.deed == "dossier_made"
+                line.deed for line in audit_log.load_latest_actions(transaction, 10) if line.deed.deed == "dossier_made"
             ]
     assert made.headers["content-type"] == "application/zip"
     assert "SIGNATURE" in zipfile.ZipFile(io.BytesIO(made.content)).namelist()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.events import Topics, make_status
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.site.catalogue import Version
 from inventory.site.site_words import EffectKind, SpokenForms, Transcript
 from inventory.store.statuses import StatusMessage
@@ -149,7 +149,7 @@ def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_p
         assert [one.topic for one in drained(site.store)] == ["dockvoice/north/catalogue/words/latest"]
     with site.place.transaction() as transaction:
         done = [
-            line.deed for line in deeds.load_latest_actions(transaction, 5) if line.deed.deed == "catalogue_changed"
+            line.deed for line in audit_log.load_latest_actions(transaction, 5) if line.deed.deed == "catalogue_changed"
         ]
     assert [(one.who, one.about) for one in done] == [("ana", "north/words")]
 

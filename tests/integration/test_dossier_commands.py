@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
 from inventory.dossier.dossier import build
-from inventory.dossier.dossier_desk import POLL_S, DossierStore, DossierWriter
+from inventory.dossier.dossier_writer import POLL_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import events
@@ -207,7 +207,7 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_it
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("inventory.dossier.dossier_desk.os.fsync", full)
+        patched.setattr("inventory.dossier.dossier_writer.os.fsync", full)
         desk.write_pending()
     assert "No space left on device" in caplog.text
     assert list(desk.folder.iterdir()) == []

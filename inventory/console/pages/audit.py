@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from dockvoice_protocol.hash_chain import PublicKey
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console.context import RequestContext, Route
 
 _MOST = 100  # Lines of one page.
@@ -17,8 +17,8 @@ _MOST = 100  # Lines of one page.
 def _page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
-        found = deeds.load_latest_actions(transaction, _MOST, context.number_parameter("before"))
-        broken = deeds.first_broken_shown(transaction, _public_key(context), found)
+        found = audit_log.load_latest_actions(transaction, _MOST, context.number_parameter("before"))
+        broken = audit_log.first_broken_shown(transaction, _public_key(context), found)
         verified = _verify_more(context, transaction, broken)
     older = found[-1].number if len(found) == _MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
@@ -35,7 +35,7 @@ def _verify_more(context: RequestContext, transaction: Connection, broken: int |
     resources = context.resources
     verified = resources.following.verify_next(transaction, _public_key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]
-    last = next(iter(deeds.load_latest_actions(transaction, 1)), None)
+    last = next(iter(audit_log.load_latest_actions(transaction, 1)), None)
     return {
         "verified": verified.number,
         "last": 0 if last is None else last.number,

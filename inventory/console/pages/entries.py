@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from dockvoice_protocol.instants import parse_iso
-from inventory.audit import deeds
+from inventory.audit import audit_log
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import load_decisions
@@ -76,7 +76,7 @@ def _entry_page(context: RequestContext) -> Response:
         decided = load_decisions(transaction, found.site, found.device, utterance)
         flags = load_flags(transaction, [event_id]).get(event_id, [])
         actions = (
-            deeds.load_actions_about(transaction, (utterance, event_id)) if context.has_role(Role.REVIEWER) else []
+            audit_log.load_actions_about(transaction, (utterance, event_id)) if context.has_role(Role.REVIEWER) else []
         )
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
     return context.render(

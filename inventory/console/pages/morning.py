@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, select
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.instants import to_zone
-from inventory.audit import deeds
-from inventory.audit.deeds import StoredAction
+from inventory.audit import audit_log
+from inventory.audit.audit_log import StoredAction
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, local_path_or_root
 from inventory.console.form_fields import input_text
@@ -137,7 +137,7 @@ def _load_corrections(
 def _load_found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
     found: dict[str, StoredAction] = {}
-    for one in deeds.load_actions_about(transaction, event_ids, (_RIGHT, _AGAIN)):
+    for one in audit_log.load_actions_about(transaction, event_ids, (_RIGHT, _AGAIN)):
         if one.deed.deed == _RIGHT:
             found[one.deed.about] = one
         else:

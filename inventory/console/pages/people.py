@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import USER_NAME
+from inventory.audit.audit_log import USER_NAME
 from inventory.console import accounts
 from inventory.console.accounts import SHORTEST, Role
 from inventory.console.context import RequestContext, Route

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from inventory.audit.deeds import SIGNED_IN, UserAction, load_latest_sign_in_addresses, record_action
+from inventory.audit.audit_log import SIGNED_IN, UserAction, load_latest_sign_in_addresses, record_action
 from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path_or_root

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Select, insert, select
 
 from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, compute_link, parse_event_or_empty
 from dockvoice_protocol.instants import rfc3339
-from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
+from inventory.store.request_database import take_advisory_lock
 
 USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 """Format of a person's or program's name: it is stored in the log and in decisions, and read out to operators."""
