@@ -21,7 +21,7 @@ from inventory.records import Applied, DeviceProgress, Duplicate, Event, Invalid
 from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, load_reviews, store_review_and_settle_decision
 from inventory.site.catalogue import SiteCatalogue
-from inventory.site.expected import ExpectedLists
+from inventory.site.expected import StoredList, load_lists
 from inventory.store.database import (
     begin,
     connect,
@@ -75,7 +75,6 @@ class Store:
         self.batches = BatchApplier(engine, now, feeds_kafka=feeds_kafka)
         """Applies events in batches."""
         self.statuses = Statuses(engine, now)
-        self.lists = ExpectedLists(engine, now)
         self.outbox = OutboxTable(engine, now)
         """The messages for devices that are not confirmed."""
         self.kafka_outbox = KafkaOutbox(engine)
@@ -145,6 +144,11 @@ class Store:
         """Open reviews, the oldest first; with `every`, decided ones too."""
         with begin(self._reads) as transaction:
             return load_reviews(transaction, every=every)
+
+    def expected_lists(self) -> list[StoredList]:
+        """The latest published list of each trailer and door."""
+        with begin(self._reads) as transaction:
+            return load_lists(transaction)
 
     def catalogue(self, site: str, forms: Path | None = None) -> SiteCatalogue:
         """The master data of a site. `forms`: the directory of forms to check its words against."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,12 +14,14 @@ import pytest
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Event
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version
+from inventory.site.expected import mark_received_lines, note_signed, replace_list
 from inventory.site.sending import publish_messages
 from inventory.store.outbox import DueRow, Message, MessageKind
 from tests.dictated import KEY, payload
@@ -52,6 +54,27 @@ def reader(repository: Path) -> Read:
         return judged.event
 
     return read
+
+
+class Lists:
+    """The expected lists of a store, changed as the commands do."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._now = store._now
+
+    def replace(self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> list[ExpectedList]:
+        with self._store.transaction() as transaction:
+            given = (self._now(), "expect")
+            return [replace_list(transaction, site, place, lines, *given) for place, lines in announced.items()]
+
+    def mark_received_lines(self, pallet_fields: Mapping[str, str]) -> list[ExpectedList]:
+        with self._store.transaction() as transaction:
+            return mark_received_lines(transaction, pallet_fields, self._now())
+
+    def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+        with self._store.transaction() as transaction:
+            note_signed(transaction, one, body, key)
 
 
 def publish(of: SiteCatalogue, *versions: Version, key: PublicKey = KEY.public) -> list[Version]:

@@ -30,6 +30,7 @@ from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import EnrolledKey
 from inventory.verify_dossier import DeviceEvent, EntryHistory, parsed
 from tests.dictated import INSTANCE, payload
+from tests.store import Lists
 
 SITE = "north"
 _INVENTORY_KEY = Ed25519PrivateKey.from_private_bytes(b"\x05" * 32)
@@ -178,6 +179,7 @@ class Dock:
         self.store = store
         self.forms = forms
         self.clock = clock
+        self.lists = Lists(store)
         self.boxes = [Box("dock-3", clock), Box("dock-4", clock)]
 
     @classmethod
@@ -205,8 +207,8 @@ class Dock:
     def announce(self, *lines: ExpectedLine, trailer: str = "5501", sign: Signer = OFFICE) -> None:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
-        for one in self.store.lists.replace(SITE, {place: lines}):
-            self.store.lists.note_signed(one, sign_expected_list(one, sign, self.clock.now), sign.public)
+        for one in self.lists.replace(SITE, {place: lines}):
+            self.lists.note_signed(one, sign_expected_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))

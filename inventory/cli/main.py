@@ -302,7 +302,9 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
             with store.transaction() as transaction:
                 found = last_published_versions(transaction, site)
             lists = [
-                one.expected.version for one in store.lists.all() if one.expected.site == site and one.expected.lines
+                one.expected.version
+                for one in store.expected_lists()
+                if one.expected.site == site and one.expected.lines
             ]
     except DockvoiceError:  # keys are files: enrolling works without a database
         return {}

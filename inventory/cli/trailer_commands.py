@@ -97,7 +97,7 @@ def expect(
                 settings, store, require_signer(sign), partial(_mark_received, compared_pallet_fields(settings.forms))
             )
         else:
-            _print_lists(store.lists.all(), json_lines=json_lines)
+            _print_lists(store.expected_lists(), json_lines=json_lines)
 
 
 _Making = Callable[["Connection", datetime], list[ExpectedList]]
@@ -140,7 +140,7 @@ def _summary(one: ExpectedList) -> str:
 
 def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace:
     """Find the named place among the site's published lists. Raises UnreadableInput if it has none."""
-    known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
+    known = [one.expected.place for one in store.expected_lists() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]
     if not found:
         there = ", ".join(map(str, known)) or "none"

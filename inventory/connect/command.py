@@ -282,16 +282,11 @@ def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | Non
         recorded_at=datetime.now(UTC),
         form="test",
         fields={},
-        pallet=None,
         item=item.code,
         quantity=Decimal(1),
         unit=item.base,
         lot=lot,
-        expiry=None,
-        damaged=None,
-        exception=None,
         place=place,
-        trailer=None,
         order=order,
     )
 

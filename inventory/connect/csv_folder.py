@@ -14,7 +14,7 @@ from dockvoice_protocol.systemd import refuse_root_for_others
 from inventory.connect.csv_in import FileImporter
 from inventory.connect.csv_out import BatchLimits, FileWriter, Format
 from inventory.connect.notices import receipt_notice, reversal_notice, reversal_reference
-from inventory.connect.ports import Away, Document, DocumentState, Posting, PulledData, ReversalReason
+from inventory.connect.ports import Away, Connector, Document, DocumentState, Posting, PulledData, ReversalReason
 from inventory.connect.settings import ConnectionSettings
 
 log = logging.getLogger("inventory.connect")
@@ -48,10 +48,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class CsvFolder:
+class CsvFolder(Connector):
     """Connector to a system that reads and writes files in a shared folder."""
-
-    can_find = True
 
     def __init__(self, name: str, settings: CsvFolderSettings, now: Callable[[], datetime] = _now) -> None:
         """Raises Misconfigured where a library is missing."""

@@ -23,6 +23,7 @@ from inventory.connect.mapping import OrderName, format_order_names, place_of, r
 from inventory.connect.notices import format_posting
 from inventory.connect.ports import (
     Away,
+    Connector,
     Declined,
     DeclineReason,
     Document,
@@ -113,10 +114,8 @@ class _NotThere(Declined):
     """The document does not exist."""
 
 
-class ErpNext:
+class ErpNext(Connector):
     """Connector to an ERPNext site."""
-
-    can_find = True
 
     def __init__(self, name: str, settings: ErpNextSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings, self._ref = name, settings, settings.reference_field
@@ -303,9 +302,6 @@ class ErpNext:
             if len(more) < PAGE:
                 break
         return found
-
-    def flush_old_batch(self) -> None:
-        """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:
         """Describe the site's address and the user."""

@@ -25,6 +25,7 @@ from inventory.connect.mapping import OrderName, format_order_names, place_of, r
 from inventory.connect.notices import format_posting, reversal_reference
 from inventory.connect.ports import (
     Away,
+    Connector,
     Declined,
     DeclineReason,
     Document,
@@ -259,10 +260,8 @@ class OdooConnection(ConnectionSettings):
         return Odoo("odoo", self.odoo)
 
 
-class Odoo:
+class Odoo(Connector):
     """Connector to one Odoo database."""
-
-    can_find = True
 
     def __init__(self, name: str, settings: OdooSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings = name, settings
@@ -465,9 +464,6 @@ class Odoo:
             if len(more) < PAGE:
                 break
         return found
-
-    def flush_old_batch(self) -> None:
-        """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:
         """Describe the version, address, database and user."""

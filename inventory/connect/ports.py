@@ -39,17 +39,17 @@ class Posting:
     fields: Mapping[str, FieldValue] = field(repr=False)  # All fields, as recorded.
     # The fields by role (`field_roles`); None without such a field, or if it was left empty. Nothing here is guessed: a
     # connector that needs a missing value declines the posting.
-    pallet: str | None
-    item: str | None
-    quantity: Decimal | None = field(repr=False)  # Undamaged, in `unit`; never converted.
-    unit: str | None  # The form's code of the unit: CS.
-    lot: str | None
-    expiry: str | None  # YYYY-MM-DD
-    damaged: Decimal | None  # In addition to the quantity, in the same unit.
-    exception: str | None  # `wet`, `refused`, ...
-    place: str | None  # The door or dock, as on its sign.
-    trailer: str | None
-    order: str | None
+    pallet: str | None = None
+    item: str | None = None
+    quantity: Decimal | None = field(default=None, repr=False)  # Undamaged, in `unit`; never converted.
+    unit: str | None = None  # The form's code of the unit: CS.
+    lot: str | None = None
+    expiry: str | None = None  # YYYY-MM-DD
+    damaged: Decimal | None = None  # In addition to the quantity, in the same unit.
+    exception: str | None = None  # `wet`, `refused`, ...
+    place: str | None = None  # The door or dock, as on its sign.
+    trailer: str | None = None
+    order: str | None = None
 
 
 class NoticeType(StrEnum):
@@ -96,7 +96,7 @@ class Connector(Protocol):
     @property
     def can_find(self) -> bool:
         """Whether `find` works. If not, the other side must itself drop a second message with the same reference."""
-        ...
+        return True
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """Each document with the posting's reference, the oldest first, in its current state.
@@ -104,34 +104,28 @@ class Connector(Protocol):
         Called before and after each change, since an answer alone proves nothing. Several documents are duplicates by
         the system: the loop keeps one and reverses the others.
         """
-        ...
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Post the entry under its reference, or complete the `draft`; return the document."""
-        ...
 
     def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Reverse the posted document; return it.
 
         Completes what an earlier call began. A draft is removed or cancelled.
         """
-        ...
 
     def pull(self) -> PulledData:
         """Open orders, items and operators. Changes nothing in the other system; imported files are moved."""
-        ...
 
     def flush_old_batch(self) -> None:
-        """Flush a batch that is old enough; called between two rounds, even if nothing is due."""
-        ...
+        """Flush a batch that is old enough; called between two rounds, even if nothing is due. Most have no batch."""
+        return  # noqa: PLR1711 - without a statement mypy takes it for abstract
 
     def describe_system(self) -> str:
         """One line about the other system: product, version, address, user. No secret."""
-        ...
 
     def close(self) -> None:
         """Close connections."""
-        ...
 
 
 # Pulling

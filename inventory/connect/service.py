@@ -173,7 +173,7 @@ class ConnectorService:
         """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return ListPlan()
-        known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
+        known = [one for one in self.store.expected_lists() if one.expected.site == self.settings.site]
         return plan_lists(known, pulled.expected, source_of(self.name))
 
     def describe_master_changes(self, pulled: PulledData) -> list[str]:

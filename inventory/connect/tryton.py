@@ -19,6 +19,7 @@ from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, Receiv
 from inventory.connect.ports import (
     TEST_REFERENCE_PREFIX,
     Away,
+    Connector,
     Declined,
     DeclineReason,
     Document,
@@ -65,10 +66,8 @@ class TrytonConnection(ConnectionSettings):
         return Tryton(self.tryton)
 
 
-class Tryton:
+class Tryton(Connector):
     """Connector to one Tryton database."""
-
-    can_find = True
 
     def __init__(self, settings: TrytonSettings, transport: httpx.BaseTransport | None = None) -> None:
         """Makes no request yet."""
@@ -81,9 +80,6 @@ class Tryton:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
-
-    def flush_old_batch(self) -> None:
-        """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:
         """Version, address and packages; signs on and checks the known names. Raises Misconfigured, Away."""

@@ -24,6 +24,7 @@ from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
 from inventory.connect.ports import (
     Away,
+    Connector,
     Declined,
     DeclineReason,
     Document,
@@ -72,7 +73,7 @@ class WebhookConnection(ConnectionSettings):
         return Webhook("webhook", self.webhook)
 
 
-class Webhook:
+class Webhook(Connector):
     """Connector that sends each notice as an HTTP request."""
 
     can_find = False
@@ -111,9 +112,6 @@ class Webhook:
     def pull(self) -> PulledData:
         """No data: messages go one way."""
         return PulledData(None, None, None)
-
-    def flush_old_batch(self) -> None:
-        """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:
         """The address; only the first message shows whether it answers."""

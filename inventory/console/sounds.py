@@ -20,15 +20,12 @@ class Sounds(Protocol):
 
         Raises DockvoiceError if it cannot be requested.
         """
-        ...
 
     def state(self, recording: SignedSound) -> str:
         """A code of words/*/sounds.toml: here; asked, arriving; gone, rejected, removed; unasked, absent."""
-        ...
 
     def load_or_none(self, recording: SignedSound) -> bytes | None:
         """The recording as FLAC bytes; None if it is not here."""
-        ...
 
 
 class NoSounds:

@@ -105,21 +105,31 @@ def check_lot_or_extension(text: str, called: str) -> str:
     return text
 
 
+_LINK_PATHS = {
+    KeyKind.UNIT: "00/{}",
+    KeyKind.CLASS: "01/{}",
+    KeyKind.LOT: "01/{}/10/{}",
+    KeyKind.ITEM: "01/{}/21/{}",
+    KeyKind.PLACE: "414/{}",
+}
+"""The path of a Digital Link, with the digits and what follows them."""
+
+
 def to_digital_link(key: Key) -> str:
     """Format the key as a canonical GS1 Digital Link URI."""
     more = quote(key.more, safe="")
-    match key.kind:
-        case KeyKind.UNIT:
-            return f"{_RESOLVER}/00/{key.digits}"
-        case KeyKind.CLASS:
-            return f"{_RESOLVER}/01/{key.digits}"
-        case KeyKind.LOT:
-            return f"{_RESOLVER}/01/{key.digits}/10/{more}"
-        case KeyKind.ITEM:
-            return f"{_RESOLVER}/01/{key.digits}/21/{more}"
-        case KeyKind.PLACE:
-            return f"{_RESOLVER}/414/{key.digits}" + (f"/254/{more}" if more else "")
+    extension = f"/254/{more}" if key.kind is KeyKind.PLACE and more else ""
+    return f"{_RESOLVER}/{_LINK_PATHS[key.kind].format(key.digits, more)}{extension}"
 
+
+_URN_FORMS = {
+    KeyKind.UNIT: "urn:epc:id:sscc:{}.{}",
+    KeyKind.CLASS: "urn:epc:idpat:sgtin:{}.{}.*",
+    KeyKind.LOT: "urn:epc:class:lgtin:{}.{}.{}",
+    KeyKind.ITEM: "urn:epc:id:sgtin:{}.{}.{}",
+    KeyKind.PLACE: "urn:epc:id:sgln:{}.{}.{}",
+}
+"""A URN, with the company prefix, the other digits and what follows them."""
 
 _ESCAPED = '"%&/<>?'  # TDS, table A-1: reserved in a URN; all other characters are not escaped.
 
@@ -133,17 +143,7 @@ def to_urn(key: Key, prefixes: tuple[str, ...]) -> str:
         raise InvalidKey(f"found {key.digits}, which begins with none of the company prefixes {', '.join(prefixes)}")
     rest = ("" if leads else key.digits[0]) + body[len(prefix) :]
     more = "".join(f"%{ord(sign):02X}" if sign in _ESCAPED else sign for sign in key.more)
-    match key.kind:
-        case KeyKind.UNIT:
-            return f"urn:epc:id:sscc:{prefix}.{rest}"
-        case KeyKind.CLASS:
-            return f"urn:epc:idpat:sgtin:{prefix}.{rest}.*"
-        case KeyKind.LOT:
-            return f"urn:epc:class:lgtin:{prefix}.{rest}.{more}"
-        case KeyKind.ITEM:
-            return f"urn:epc:id:sgtin:{prefix}.{rest}.{more}"
-        case KeyKind.PLACE:
-            return f"urn:epc:id:sgln:{prefix}.{rest}.{more or '0'}"
+    return _URN_FORMS[key.kind].format(prefix, rest, more or "0")
 
 
 _LINK = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*?)?/(?P<ai>00|01|414)/(?P<digits>[^/?#\s]*)(?P<tail>[^?#\s]*)")
@@ -155,13 +155,7 @@ _QUALIFIERS: Mapping[str, Mapping[str, KeyKind]] = {
     "414": {"254": KeyKind.PLACE},
     "00": {},
 }
-_URNS: dict[str, KeyKind] = {
-    "urn:epc:id:sscc:": KeyKind.UNIT,
-    "urn:epc:idpat:sgtin:": KeyKind.CLASS,
-    "urn:epc:class:lgtin:": KeyKind.LOT,
-    "urn:epc:id:sgtin:": KeyKind.ITEM,
-    "urn:epc:id:sgln:": KeyKind.PLACE,
-}
+_URNS = {form.partition("{")[0]: kind for kind, form in _URN_FORMS.items()}
 
 
 @lru_cache(maxsize=4096)  # a site uses some thousand places and items again and again

@@ -125,11 +125,6 @@ class Device:
         told: Mapping[str, Any] = self.said.get("roster", {})
         return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
 
-    @property
-    def outdated(self) -> list[str]:
-        """The kinds whose published version it does not run."""
-        return [kind for kind, runs, wanted, _ in self.versions if wanted is not None and runs != wanted]
-
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
         """The device's alarms, as codes."""
         last = max((one for one in (self.since, self.heard_at) if one is not None), default=None)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import sign_expected_list
 from inventory.store import outbox
-from inventory.store.database import begin, read_only_engine
 from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
@@ -37,41 +35,6 @@ class StoredList:
     expected: ExpectedList
     sent: bool
     sources: Mapping[str, str] = field(default_factory=dict)  # The source of each notice.
-
-
-class ExpectedLists:
-    """The expected lists of one database. Each method is one transaction, and raises Unavailable."""
-
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
-        self._transaction = partial(begin, engine)
-        self._look = partial(begin, read_only_engine(engine))
-        self._now = now
-
-    def replace(
-        self, site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str = "expect"
-    ) -> list[ExpectedList]:
-        """Replace the expected lists of these places; the lists to publish.
-
-        `source`: the publisher.
-        """
-        with self._transaction() as transaction:
-            now = self._now()
-            return [replace_list(transaction, site, place, lines, now, source) for place, lines in announced.items()]
-
-    def all(self) -> list[StoredList]:
-        """The latest published list of each trailer and door."""
-        with self._look() as transaction:
-            return load_lists(transaction)
-
-    def mark_received_lines(self, pallet_fields: Mapping[str, str]) -> list[ExpectedList]:
-        """Mark the lines, in every list, whose pallet has an entry; the lists to publish. `pallet_fields`: by form."""
-        with self._transaction() as transaction:
-            return mark_received_lines(transaction, pallet_fields, self._now())
-
-    def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
-        """Store the signed list, for dossiers."""
-        with self._transaction() as transaction:
-            _note_signed(transaction, one, body, key)
 
 
 def replace_list(
@@ -125,7 +88,7 @@ def load_lists(
     return [StoredList(_to_list(row), not row.waits, row.sources) for row in rows]
 
 
-def _note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
     """Store the signed body of a list, and where it was announced the first one."""
     latest = update(expected).where(*_match_place(one.site, one.place), expected.c.version == one.version)
     transaction.execute(latest.values(body=body.decode(), public_key=key.raw.hex()))
@@ -207,7 +170,7 @@ def enter_in_outbox(
     messages = []
     for one in lists:
         body = sign_expected_list(one, signer, now)
-        _note_signed(transaction, one, body, signer.public)
+        note_signed(transaction, one, body, signer.public)
         topic = Topics.expected(prefix, one.site, str(one.place))
         its = (one.site, "", str(one.place), topic)
         messages.append(Message(MessageKind.EXPECTED, *its, body, signer.public, retain=True))

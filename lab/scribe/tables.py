@@ -17,6 +17,7 @@ from inventory.forms import Forms, load_forms
 from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Applied, Event
 from inventory.repository import Store
+from inventory.site.expected import mark_received_lines, replace_list
 from lab.scribe.device import DEVICE, SITE, TypedDevice
 
 _TOPICS = Topics("dockvoice", SITE, DEVICE)
@@ -46,7 +47,9 @@ class LocalInventory:
 
     def announce(self, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> None:
         """Replace the expected lists, and publish them to the device."""
-        self._store.lists.replace(SITE, announced)
+        with self._store.transaction() as transaction:
+            for place, lines in announced.items():
+                replace_list(transaction, SITE, place, lines, datetime.now(UTC), "expect")
         self._publish()
 
     def store_from_other_device(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
@@ -88,5 +91,6 @@ class LocalInventory:
 
     def _publish(self) -> None:
         """Give the current lists to the device."""
-        self._store.lists.mark_received_lines({self._form: "pallet_id"})
-        self._device.expected = Expectations(one.expected for one in self._store.lists.all())
+        with self._store.transaction() as transaction:
+            mark_received_lines(transaction, {self._form: "pallet_id"}, datetime.now(UTC))
+        self._device.expected = Expectations(one.expected for one in self._store.expected_lists())

@@ -50,7 +50,7 @@ from tests.console.api import token
 from tests.console.story import put_aside
 from tests.dictated import KEY, recorded
 from tests.servers.postgresql import PostgreSQL
-from tests.store import reader
+from tests.store import Lists, reader
 
 DEVICES = 200
 OPERATORS = 60
@@ -149,7 +149,7 @@ def fill(site: Console, number: int) -> None:
         if transaction.dialect.name == "postgresql":
             transaction.execute(text(f"SELECT setval('event_arrivals', {number + 1})"))
     lines = [ExpectedLine("4550012", str(100_000 + n), "A100", 24, "CS", lot_needed=False) for n in range(PALLETS)]
-    site.store.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, f"TR{n}"): lines for n in range(100, 300)})
+    Lists(site.store).replace("north", {ReceivingPlace(PlaceKind.TRAILER, f"TR{n}"): lines for n in range(100, 300)})
     with site.place.transaction() as transaction:
         transaction.execute(text("ANALYZE"))
     for n in range(DEVICES):

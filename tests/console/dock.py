@@ -20,6 +20,7 @@ from inventory.store.tables import flags
 from tests.console import Console
 from tests.dictated import KEY, identity, payload, recorded
 from tests.sharing import ROOT
+from tests.store import Lists
 
 
 class Dock:
@@ -78,7 +79,7 @@ class Dock:
 def morning(site: Console) -> Dock:
     """One trailer closed, one open, one to come; three devices, of which one is away and one has a fault."""
     lines = [ExpectedLine("4550012", str(742 + n), "A100", 24, "CS", lot_needed=False) for n in range(6)]
-    site.store.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, name): lines for name in ("5501", "5502")})
+    Lists(site.store).replace("north", {ReceivingPlace(PlaceKind.TRAILER, name): lines for name in ("5501", "5502")})
     dock = Dock(site)
     crew = ("ana", "ben", "cem", "dora", "emil", "fay")
     for n in range(40):

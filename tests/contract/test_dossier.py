@@ -125,7 +125,7 @@ def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: 
 
 def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     dock.announce(line("1"), line("2"))
-    dock.store.lists.mark_received_lines({"receive-notice": "pallet_id"})
+    dock.lists.mark_received_lines({"receive-notice": "pallet_id"})
     dock.announce(line("1"), line("2", 5))
     with dock.store.engine.begin() as transaction:
         rows = transaction.execute(announced.select().order_by(announced.c.version)).all()
@@ -176,8 +176,8 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
 
 def test_a_list_of_a_door_or_of_another_site_is_none_of_the_trailer(dock: Dock) -> None:
     door = ReceivingPlace(PlaceKind.DOOR, "5501")
-    dock.store.lists.replace(SITE, {door: [line("1")]})
-    dock.store.lists.replace("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
+    dock.lists.replace(SITE, {door: [line("1")]})
+    dock.lists.replace("south", {ReceivingPlace(PlaceKind.TRAILER, "5501"): [line("1")]})
     assert dock.gathered().visits() == []
     assert dock.store.issues.sites("5501", dock.roles) == ["south"]
 

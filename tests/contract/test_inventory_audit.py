@@ -45,7 +45,7 @@ from inventory.store.tables import (
 from inventory.store.tables import said as said_texts
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.doc_pages import audit_page
-from tests.store import KINDS, publish
+from tests.store import KINDS, Lists, publish
 from tests.tiers import sized
 
 KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -352,7 +352,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
     for _ in range(2):  # it is told again at each connection
         store.review(read_review(signed(reviewed(1)), Topics("dockvoice", "north", "dock-3")))
     line = ExpectedLine("4550012", "742", "A1", 2, "CS", lot_needed=False)
-    store.lists.replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
+    Lists(store).replace("north", {ReceivingPlace(PlaceKind.DOOR, "12"): [line]})
     at_dock_3 = Topics("dockvoice", "north", "dock-3")
     online = make_status(
         "online", site="north", device="dock-3", key=KEY.public, time=datetime(2026, 11, 20, tzinfo=UTC)

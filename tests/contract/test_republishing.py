@@ -17,7 +17,7 @@ from inventory.site.republishing import RepublishingStatuses
 from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.statuses import StatusMessage
 from tests.dictated import KEY, payload
-from tests.store import drained, publish
+from tests.store import Lists, drained, publish
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DOCKS = ("dockvoice/north/catalogue/docks/latest", True)
@@ -34,7 +34,7 @@ class Site:
         self.docks = north.put("docks", [("line 2", {"value": "A"})], "ana", "begun", "docks.csv")
         publish(north, self.docks)
         place, lines = ReceivingPlace(PlaceKind.TRAILER, "5501"), [ExpectedLine("N-1", "742", "A100", 12, "CS", False)]
-        (self.list,) = self.store.lists.replace("north", {place: lines})
+        (self.list,) = Lists(self.store).replace("north", {place: lines})
         with self.store.transaction() as transaction:
             expected.enter_in_outbox(transaction, "dockvoice", [self.list], KEY, self.now, held=timedelta())
         self.bodies = {row.body for row in drained(self.store)}
@@ -99,7 +99,7 @@ def test_who_has_it_refused_it_or_takes_nothing_is_given_nothing(site: Site) -> 
 def test_what_is_withdrawn_or_pending_is_not_published_again(site: Site) -> None:
     north = site.store.catalogue("north")
     publish(north, north.withdraw("docks", "ana", "begun anew"))
-    site.store.lists.replace("north", {site.list.place: []})
+    Lists(site.store).replace("north", {site.list.place: []})
     drained(site.store)
     site.hear("new", expected=0)
     assert site.published(100) == []

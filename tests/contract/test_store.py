@@ -21,7 +21,7 @@ from inventory.repository import ROW, RejectedLimits, Store
 from inventory.reviews.reviews import read_review
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
 from tests.servers.postgresql import PostgreSQL
-from tests.store import Read
+from tests.store import Lists, Read
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
@@ -42,7 +42,7 @@ def test_a_list_of_expected_receipts_is_replaced_marked_and_withdrawn(url: str, 
     next_one = replace(mine, pallet="0743")
     fields = {"pallet-move": "pallet_id"}
     with closing(Store.open(url, now=lambda: now)) as store:
-        lists = store.lists
+        lists = Lists(store)
         store.apply(event(recorded(1)))  # a pallet of this number came before anything was announced
         now += timedelta(hours=1)
         (first,) = lists.replace("north", {place: [mine, next_one]})

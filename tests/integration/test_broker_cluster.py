@@ -33,6 +33,7 @@ from tests.servers.inventory import RunningInventory
 from tests.servers.nats import Nats
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.rabbitmq import RabbitMQ
+from tests.store import Lists
 from tests.tiers import TIER, Tier, sized
 from tests.waiting import until, while_running
 
@@ -92,7 +93,7 @@ def test_a_new_device_at_another_node_is_given_its_list_by_the_inventory(tmp_pat
         closing(Store.open(f"sqlite:///{directory / 'inventory.db'}", create=False)) as store,
         JournalThread(tmp_path / "state") as desk,
     ):
-        lists = store.lists.replace("hall", {TRAILER: [LINE]})
+        lists = Lists(store).replace("hall", {TRAILER: [LINE]})
         with store.transaction() as transaction:
             enter_in_outbox(transaction, "dockvoice", lists, office, datetime.now(UTC), held=timedelta())
         until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")

@@ -171,7 +171,7 @@ def test_a_pull_says_beforehand_what_it_would_change_and_withdraws_only_its_own(
         os.utime(share / "in" / name, (1, 1))
 
     def there() -> dict[str, int]:
-        return {str(one.expected.place): len(one.expected.lines) for one in site.store.lists.all()}
+        return {str(one.expected.place): len(one.expected.lines) for one in site.store.expected_lists()}
 
     with Mosquitto(site.directory / "broker", free_port(), persistent=True) as broker:
         config = site.directory / "inventory.toml"

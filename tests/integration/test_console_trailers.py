@@ -21,7 +21,7 @@ from inventory.verify_dossier import parsed
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.dictated import amended, cancelled, identity, new_key_file, recorded
-from tests.store import Read
+from tests.store import Lists, Read
 from tests.trailer import INVENTORY, Clock, Dock, line
 
 BEFORE = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -43,7 +43,7 @@ def received(number: int, trailer: str, pallet: str, quantity: int = 24, **also:
 def announce(site: Console, trailer: str, *pallets: str) -> None:
     lines = [ExpectedLine("4550012", pallet, "A100", 24, "CS", lot_needed=False) for pallet in pallets]
     before = Store(site.store.engine, lambda: BEFORE)
-    before.lists.replace("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
+    Lists(before).replace("north", {ReceivingPlace(PlaceKind.TRAILER, trailer): lines})
 
 
 def listed(browser: Any, path: str = "/trailers/part") -> list[str]:

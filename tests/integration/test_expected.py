@@ -30,6 +30,7 @@ from inventory.site.expected import enter_in_outbox
 from tests.dictated import ANOTHER
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
+from tests.store import Lists
 from tests.waiting import until, while_running
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -141,7 +142,7 @@ def test_a_new_device_is_given_by_the_inventory_what_the_broker_does_not_keep(
     """As in a cluster that keeps what is retained on another node."""
     with RunningInventory(broker.port, tmp_path / "inventory"), JournalThread(tmp_path / "state") as desk:
         with closing(Store.open(f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}", create=False)) as store:
-            lists = store.lists.replace("hall", {TRAILER: [LINE]})
+            lists = Lists(store).replace("hall", {TRAILER: [LINE]})
             with store.transaction() as transaction:
                 enter_in_outbox(transaction, "dockvoice", lists, office, NOW, held=timedelta())
             until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")
