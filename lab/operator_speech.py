@@ -39,7 +39,7 @@ one.
 _SPEEDS = (135, 175)
 """Words per minute between which each speaker has a pace."""
 
-SAY_WITHIN_S = 30.0
+_SAY_WITHIN_S = 30.0
 """Far more than espeak-ng ever takes; it computes on this machine."""
 
 _NOISE_MARGIN_S = 0.15
@@ -70,8 +70,12 @@ class SyntheticSpeech(Source):
 
 async def synthesise(text: str, speaker: str, seed: int) -> Sound:
     """Synthesise the text with espeak-ng in the voice that belongs to a speaker of the set."""
-    voice = _choose_voice(speaker, seed)
-    pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
+    return await say(_choose_voice(speaker, seed), text)
+
+
+async def say(voice: EspeakVoice, text: str, language: str = LANGUAGE) -> Sound:
+    """Synthesise the text with espeak-ng."""
+    pieces = [piece async for piece in voice.say(text, language, _SAY_WITHIN_S)]
     return to_floats(b"".join(pieces)).astype(np.float64)
 
 

@@ -7,11 +7,12 @@ marks the places: between a line `<!-- figures of development: By condition, By 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from lab.bench.command import make_parser
 
 _PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
 
@@ -21,9 +22,7 @@ _TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
 
 def main() -> None:
     """Rewrite the page; exit with 1 if it has no place for the figures, or there are none."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.accuracy", __doc__)
     parser.add_argument("figures", type=Path, help="tables as Markdown")
     parser.add_argument("--of", default="development", help="which set they are of, as the page calls it")
     parser.add_argument("--page", type=Path, default=_PAGE, help="default: docs/accuracy.md")

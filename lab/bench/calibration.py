@@ -8,7 +8,6 @@ the other. After a change of recogniser, grammar or parser, the new curves go in
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +21,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import classify_rival
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Calibration
+from lab.bench.command import make_parser
 from lab.report.lines import ClipLine, read_lines
 from lab.report.statistics import Interval, wilson_interval
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
@@ -35,7 +35,7 @@ _LEAST = 1e-4
 
 def main() -> None:
     """Print reliability and fitted curves of the clips in details files."""
-    parser = argparse.ArgumentParser(prog="python -m lab.bench.calibration", description=__doc__)
+    parser = make_parser("lab.bench.calibration", __doc__)
     parser.add_argument("details", type=Path, nargs="+")
     details: list[Path] = parser.parse_args().details
     settings = load_settings(Settings, None)

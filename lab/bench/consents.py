@@ -8,7 +8,6 @@ flite and the recogniser's weights.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from dockvoice_protocol.records import Act
 from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.ports import Interpreter
-from lab.bench.library import REPOSITORY, cached_recording
+from lab.bench.command import REPOSITORY, make_parser
+from lab.bench.library import cached_recording
 from lab.bench.recogniser import recognise_clip
 from lab.report.comparing import format_percent
 from lab.report.statistics import wilson_interval
@@ -42,7 +42,7 @@ _VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 def main() -> None:
     """Synthesise words that are no answer; print those recognised as yes or no, and how often yes and no are."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser("lab.bench.consents", __doc__)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
     given = parser.parse_args()
@@ -85,7 +85,7 @@ class _AnswerRecogniser:
 
     def recognise_answer(self, word: str, voice: str) -> Act | None:
         """Recognise the word in this voice; return the yes or no understood, or None."""
-        pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
+        pcm, _ = soundfile.read(cached_recording(voice, word)[0], dtype="int16")
         reading = asyncio.run(recognise_clip(self.interpreter, self.form, pcm.tobytes())).reading
         heeded = reading.act in _ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None

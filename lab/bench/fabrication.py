@@ -7,7 +7,6 @@ answers are stored first, so that any other identifier is known to be invented. 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import re
 import subprocess
@@ -24,6 +23,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings, UnderstandingMode
 from edge.records import Outcome
+from lab.bench.command import make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, ClipResult, Mark, read_manifest
 
@@ -146,7 +146,7 @@ def run_standin() -> Iterator[str]:
 
 def main() -> None:
     """Count the fabrications in each mode, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser("lab.bench.fabrication", __doc__)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--share", type=float, default=8.0, help="answers with an invented identifier, %%")
     parser.add_argument("--seed", type=int, default=1)

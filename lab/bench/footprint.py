@@ -11,7 +11,6 @@ in production; delivery, which mostly sleeps, is left out.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import threading
 import time
@@ -41,13 +40,14 @@ from edge.understand.local import vosk
 from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
+from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.pipelines import FixedPause, SinglePassTurnRecogniser, TurnPipeline, installed_pipelines
 from lab.bench.recogniser import resident_mb
 from lab.floor import BaselineRecogniser
 from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
 
-_CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
+_CLIPS = REPOSITORY / "tests/data/speech/set/manifest.jsonl"
 """Speech that the repository has."""
 
 _NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
@@ -154,9 +154,7 @@ class _Memory:
 
 def main() -> None:
     """Measure and print memory and CPU time."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.footprint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.footprint", __doc__)
     parser.add_argument("manifest", type=Path, nargs="?", default=_CLIPS, help="speech; default: the repository's own")
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="of each noise, and four times as much silence; default 60"

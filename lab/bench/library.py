@@ -9,41 +9,27 @@ tuned on it.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from random import Random
-from tempfile import NamedTemporaryFile
-
-import numpy as np
-import soundfile
-import soxr
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import to_floats
 from edge.config import Settings
-from edge.records import SAMPLE_RATE
-from edge.speak.voices import EspeakVoice
-from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
-from lab.noises import Sound
-from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
-from lab.report.comparing import Table, format_percent, to_markdown
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.voices import keep_recording, make_synthesisers
+from lab.evaluate import load_clip_sources, mix_clips_with_noise
+from lab.report.comparing import Table, format_percent
 from lab.report.goals import GOALS, tabulate_causes_of_not_right
-from lab.report.lines import ClipLine, build_line, write_lines
+from lab.report.lines import ClipLine, write_lines
 from lab.report.measures import count_marks, group_by_condition, group_lines
 from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, Mark
 
-REPOSITORY = Path(__file__).parents[2]
 _SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
 _OTHERS = _SENTENCES.with_name("others.toml")
 _KEPT = REPOSITORY / ".cache" / "library"
@@ -52,9 +38,6 @@ _SET = REPOSITORY / "tests" / "data" / "speech" / "set"
 
 _NOISE_DB = 20
 """Signal-to-noise ratio of the noisy clips, dB."""
-
-_SILENT = 0.01
-"""Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
 _ESPEAK_PACE = 0.95
 """Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
@@ -68,35 +51,14 @@ def load_sentences(path: Path = _SENTENCES) -> _Sentences:
     return read
 
 
-def _synthesise_flite(name: str, text: str) -> Sound:
-    return run_synthesiser(["flite", "-voice", name, "-t", text])
-
-
-def _synthesise_festival(name: str, text: str) -> Sound:
-    return run_synthesiser(["text2wave", "-eval", f"(voice_{name})"], text)
-
-
-def run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
-    """Run a program that writes a sound file to its option `-o`; return the sound."""
-    with NamedTemporaryFile(suffix=".wav") as file:
-        subprocess.run([*command, "-o", file.name], input=text.encode(), capture_output=True, check=True)  # noqa: S603
-        samples, rate = soundfile.read(file.name)
-    return np.asarray(soxr.resample(samples, rate, SAMPLE_RATE), np.float64)
-
-
-def _synthesise_espeak(variant: str, text: str) -> Sound:
-    async def said() -> bytes:
-        voice = EspeakVoice(_ESPEAK_PACE, variant)
-        return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
-
-    return to_floats(asyncio.run(said())).astype(np.float64)
-
-
-_SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
-    **{f"flite-{name}": partial(_synthesise_flite, name) for name in ("slt", "rms", "awb", "kal16", "kal")},
-    **{f"festival-{name}": partial(_synthesise_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
-    **{f"espeak-{name or 'plain'}": partial(_synthesise_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
-}
+_SYNTHESISERS = make_synthesisers(
+    (
+        *(f"flite-{name}" for name in ("slt", "rms", "awb", "kal16", "kal")),
+        *(f"festival-{name}" for name in ("cmu_us_slt_arctic_hts", "kal_diphone")),
+        *(f"espeak-{name}" for name in ("plain", "m3", "m4", "m5", "f1", "f2")),
+    ),
+    espeak_pace=_ESPEAK_PACE,
+)
 """Function that synthesises a text, by voice; all voices are freely packaged."""
 
 _VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
@@ -130,41 +92,22 @@ def one_clip_per_sentence(
     )
 
 
-def cached_recording(voice: str, text: str) -> Path:
-    """The recording of a text in a voice, synthesised on first use."""
-    audio = _KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
-    if not audio.exists():
-        _store_trimmed(audio, _SYNTHESISERS[voice](text))
-    return audio
+def cached_recording(voice: str, text: str) -> tuple[Path, float]:
+    """The recording of a text in a voice, synthesised on first use; and where its speech ends, seconds."""
+    return keep_recording(_KEPT, f"{voice} {text}", lambda: _SYNTHESISERS[voice](text))
 
 
 def _sentence_clip(form: str, text: str, fields: Mapping[str, FieldValue], voice: str) -> Clip:
-    audio = cached_recording(voice, text)
+    audio, end_s = cached_recording(voice, text)
     return Clip(
-        audio=audio,
-        form=form,
-        fields=dict(fields),
-        condition="clean",
-        speaker=voice,
-        speech_end=soundfile.info(audio).duration - AFTER_S,
-        text=text,
+        audio=audio, form=form, fields=dict(fields), condition="clean", speaker=voice, speech_end=end_s, text=text
     )
-
-
-def _store_trimmed(audio: Path, said: Sound) -> None:
-    """Trim silence at both ends and store the file atomically."""
-    audio.parent.mkdir(parents=True, exist_ok=True)
-    loud = np.flatnonzero(np.abs(said) > _SILENT * np.abs(said).max())
-    silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
-    part = audio.with_suffix(".part")
-    soundfile.write(part, np.pad(said[loud[0] : loud[-1]], tuple(silence)), SAMPLE_RATE, "PCM_16", format="FLAC")
-    part.replace(audio)
 
 
 def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[ClipLine, ...]:
     """Evaluate the clips clean (unless `noise_only`) and in noise."""
     sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [_NOISE_DB])]
-    return tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
+    return evaluate_sources(settings, sounds)
 
 
 def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
@@ -201,22 +144,10 @@ def meets_goal(condition: str, lines: Sequence[ClipLine]) -> bool:
     return counted[Mark.RIGHT] >= goal.right * of and counted[Mark.WRONG] <= goal.wrong * of
 
 
-def describe_failures(lines: Sequence[ClipLine]) -> Iterator[str]:
-    """Yield each clip that was not right, with the recognised words."""
-    for one in lines:
-        if one.mark is not Mark.RIGHT:
-            yield f"{one.mark} ({one.form}, {one.condition}, {one.speaker}): {one.text}"
-            for each in one.heard:
-                yield f"    {each.transcript}  {each.verdict} {each.ask or ''} {' '.join(each.reasons)}"
-                yield f"    { ({name: (read.value, read.confidence) for name, read in each.readings.items()}) }"
-
-
 def main() -> None:
     """Evaluate the forms; print figures, and on standard error each clip that was not right."""
     said = load_sentences()
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.library", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.library", __doc__)
     parser.add_argument("--form", action="append", choices=[*said], help="default: all; may be given again")
     parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
     parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
@@ -225,7 +156,7 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     if asked.voices:
-        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, _clips_in_each_voice()))))
+        print_tables(tabulate_by_voice(evaluate_clips(settings, _clips_in_each_voice())))
         return
     lines: list[ClipLine] = []
     said, voices = (load_sentences(_OTHERS), _OTHER_VOICES) if asked.others else (said, _VOICES)
@@ -239,12 +170,8 @@ def main() -> None:
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
-    print(
-        "\n".join(
-            map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines)))
-        )
-    )
-    print("\n".join(describe_failures(lines)), file=sys.stderr)
+    print_tables(tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines))
+    print_failures(lines)
 
 
 if __name__ == "__main__":

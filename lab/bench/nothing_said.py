@@ -8,7 +8,6 @@ from `--seed`. Printed are utterances detected, entries recorded, CPU time, and 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import math
@@ -17,18 +16,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
 import numpy as np
 
 from dockvoice_protocol.config import load_settings
-from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import Outcome
 from edge.speak.voices import EspeakVoice
+from lab.bench.command import REPOSITORY, make_parser
 from lab.evaluate import MADE_S, VOICES, ClipSource, evaluate
 from lab.evaluate_command import show_progress
 from lab.noises import (
@@ -44,14 +44,13 @@ from lab.noises import (
     limit_peak,
     read_all_samples,
 )
-from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
+from lab.operator_speech import SyntheticSpeech, say
 from lab.report.comparing import Table, to_markdown
 from lab.report.statistics import poisson_upper_bound
 from lab.scoring import Clip, ClipResult, read_manifest
 
-_REPOSITORY = Path(__file__).parents[2]
-_SET = _REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
-_WORDS = _REPOSITORY / "tests" / "data" / "common_words.txt"
+_SET = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
+_WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
 _TALK = "talk"
 
@@ -112,12 +111,9 @@ def _random_sentences(words: Sequence[str], seed: int) -> list[str]:
 
 
 async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
-    said = []
-    for number, text in enumerate(texts):
-        voice = EspeakVoice(variant=_SPEAKERS[number % len(_SPEAKERS)])
-        pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
-        said.append(to_floats(b"".join(pieces)).astype(np.float64))
-    return said
+    return [
+        await say(EspeakVoice(variant=variant), text) for text, variant in zip(texts, cycle(_SPEAKERS), strict=False)
+    ]
 
 
 def _minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
@@ -194,11 +190,7 @@ def summarise_tally(tally: Path) -> str:
 
 def main() -> None:
     """Evaluate the sounds and print the totals."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.nothing_said",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("lab.bench.nothing_said", __doc__)
     parser.add_argument("--hours", type=float, default=1.0, help="in all, each kind as much; default 1")
     parser.add_argument("--seed", type=int, default=1, help="of this run; another one makes other sound")
     parser.add_argument("--tally", type=Path, metavar="FILE", help="add this run to those that the file remembers")

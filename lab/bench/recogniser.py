@@ -32,6 +32,7 @@ from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
 from edge.understand.local.factory import locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
+from lab.bench.command import make_parser
 
 _FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
 """Bytes in a frame of 20 ms."""
@@ -98,7 +99,7 @@ def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sent
 
 
 def _parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser("lab.bench.recogniser", __doc__)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--engine", default="vosk", choices=["vosk", "pocketsphinx"])
     parser.add_argument(

@@ -11,7 +11,6 @@ temperature of the shares, the limits of poor sound. The cache is keyed by the c
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK
+from lab.bench.command import REPOSITORY, make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.report.breakdown import LEAST, lower_quartile
@@ -47,8 +47,7 @@ from lab.retuning import (
 )
 from lab.scoring import Mark, read_manifest
 
-_REPOSITORY = Path(__file__).parents[2]
-_KEPT = _REPOSITORY / ".cache" / "rotation"
+_KEPT = REPOSITORY / ".cache" / "rotation"
 
 _ALLOWED_FALL = 2.0
 """Points by which right may be lower on data left out of the fit."""
@@ -64,7 +63,7 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a manifest, with a cache on disk keyed by the manifest and the code."""
     digest = sha256(manifest.read_bytes())
-    for file in sorted([*(_REPOSITORY / "edge").rglob("*.py"), *(_REPOSITORY / "config").rglob("*.*")]):
+    for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
         digest.update(file.read_bytes())
     file = kept / f"{digest.hexdigest()[:32]}.pickle"
     if file.exists():
@@ -180,9 +179,7 @@ def _percent_right(some: Marks) -> float:
 
 def main() -> None:
     """Mark clips with curves fitted on other sets and speakers; print the marks."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.rotation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.rotation", __doc__)
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
     parser.add_argument("--kept", type=Path, default=_KEPT, help="where hearings are kept; default .cache/rotation")
     asked = parser.parse_args()

@@ -8,13 +8,10 @@ silences. The clips and their manifest are cached in `.cache/slow`. Needs flite,
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -25,24 +22,20 @@ import soundfile
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from edge.speak.voices import EspeakVoice
-from lab.bench.library import REPOSITORY, describe_failures, run_synthesiser, tabulate_by_voice
-from lab.evaluate import evaluate, load_clip_sources
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.library import tabulate_by_voice
+from lab.bench.voices import Synthesiser, make_synthesisers, trim
+from lab.evaluate import load_clip_sources
 from lab.noises import Sound
-from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
-from lab.report.comparing import to_markdown
-from lab.report.lines import build_line, write_lines
+from lab.operator_speech import AFTER_S, BEFORE_S
+from lab.report.lines import write_lines
 from lab.scoring import read_manifest
 
 _KEPT_AT = REPOSITORY / ".cache" / "slow"
 
 _COUNT = 75  # Sentences of each half.
-
-_SILENT = 0.01
-"""Silence threshold, as a share of the loudest sample, for trimming both ends of a piece."""
 
 _STRETCH = 1.4
 """Factor on the duration of flite's and festival's words."""
@@ -211,43 +204,20 @@ def _words(number: str) -> str:
     return f"{BELOW_HUNDRED[hundreds]} hundred and {BELOW_HUNDRED[rest]}" if hundreds else BELOW_HUNDRED[rest]
 
 
-def _synthesise_espeak(variant: str, text: str) -> Sound:
-    async def said() -> bytes:
-        voice = EspeakVoice(_ESPEAK_PACE, variant)
-        return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
-
-    return to_floats(asyncio.run(said())).astype(np.float64)
-
-
-def _synthesise_flite(name: str, text: str) -> Sound:
-    return run_synthesiser(["flite", "-voice", name, "--setf", f"duration_stretch={_STRETCH}", "-t", text])
-
-
-def _synthesise_festival(name: str, text: str) -> Sound:
-    stretch = f"(Parameter.set 'Duration_Stretch {_STRETCH})"
-    return run_synthesiser(["text2wave", "-eval", f"(voice_{name})", "-eval", stretch], text)
-
-
-_Synthesiser = Callable[[str], Sound]
-
-VOICES: Mapping[str, _Synthesiser] = {
-    "flite-slt": partial(_synthesise_flite, "slt"),
-    "espeak-m3": partial(_synthesise_espeak, "m3"),
-    "flite-awb": partial(_synthesise_flite, "awb"),
-    "espeak-plain": partial(_synthesise_espeak, ""),
-}
-KEPT_VOICES: Mapping[str, _Synthesiser] = {
-    "festival-cmu_us_slt_arctic_hts": partial(_synthesise_festival, "cmu_us_slt_arctic_hts"),
-    "espeak-f1": partial(_synthesise_espeak, "f1"),
-    "flite-rms": partial(_synthesise_flite, "rms"),
-    "espeak-m4": partial(_synthesise_espeak, "m4"),
-}
+VOICES = make_synthesisers(
+    ("flite-slt", "espeak-m3", "flite-awb", "espeak-plain"), espeak_pace=_ESPEAK_PACE, stretch=_STRETCH
+)
+KEPT_VOICES = make_synthesisers(
+    ("festival-cmu_us_slt_arctic_hts", "espeak-f1", "flite-rms", "espeak-m4"),
+    espeak_pace=_ESPEAK_PACE,
+    stretch=_STRETCH,
+)
 """The voices of the second half: others."""
 
 _SEEDS = (1, 2)
 
 
-def make_set(folder: Path, voices: Mapping[str, _Synthesiser], seed: int, count: int) -> Path:
+def make_set(folder: Path, voices: Mapping[str, Synthesiser], seed: int, count: int) -> Path:
     """Synthesise the sentences of a seed, the voices in turn; return the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     cached = {name: lru_cache(None)(say) for name, say in voices.items()}
@@ -272,16 +242,11 @@ def make_set(folder: Path, voices: Mapping[str, _Synthesiser], seed: int, count:
     return manifest
 
 
-def _join_pieces(sentence: SlowSentence, say: _Synthesiser) -> Sound:
+def _join_pieces(sentence: SlowSentence, say: Synthesiser) -> Sound:
     sounds: list[Sound] = [_silence(BEFORE_S)]
     for piece in sentence.pieces[:-1]:
-        sounds += [_trim(say(piece.text + ",")), _silence(piece.pause_s)]
-    return np.concatenate([*sounds, _trim(say(sentence.pieces[-1].text + ".")), _silence(AFTER_S)])
-
-
-def _trim(said: Sound) -> Sound:
-    loud = np.flatnonzero(np.abs(said) > _SILENT * np.abs(said).max())
-    return said[loud[0] : loud[-1] + 1]
+        sounds += [trim(say(piece.text + ",")), _silence(piece.pause_s)]
+    return np.concatenate([*sounds, trim(say(sentence.pieces[-1].text + ".")), _silence(AFTER_S)])
 
 
 def _silence(seconds: float) -> Sound:
@@ -290,9 +255,7 @@ def _silence(seconds: float) -> Sound:
 
 def main() -> None:
     """Make the set where it is missing; print figures, and on standard error each clip that was not right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.slow", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.slow", __doc__)
     parser.add_argument("--kept", action="store_true", help="the second half: other sentences by other voices")
     parser.add_argument("--count", type=int, default=_COUNT, metavar="N", help=f"sentences; default {_COUNT}")
     parser.add_argument("--make-only", action="store_true", help="print the manifest's place instead")
@@ -306,12 +269,11 @@ def main() -> None:
         print(manifest)
         return
     sounds = load_clip_sources(read_manifest(manifest))
-    results = asyncio.run(evaluate(load_settings(Settings, None), sounds, lambda: None))
-    lines = tuple(build_line(one.result) for one in results)
+    lines = evaluate_sources(load_settings(Settings, None), sounds)
     if asked.details is not None:
         write_lines(asked.details, lines)
-    print(to_markdown(tabulate_by_voice(lines)))
-    print("\n".join(describe_failures(lines)), file=sys.stderr)
+    print_tables(tabulate_by_voice(lines))
+    print_failures(lines)
 
 
 if __name__ == "__main__":

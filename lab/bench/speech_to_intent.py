@@ -12,13 +12,11 @@ also asks that no other slot was read; "as they count" adds the orders that were
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -29,17 +27,16 @@ import soundfile
 from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from lab.bench.library import describe_failures
-from lab.evaluate import evaluate, load_clip_sources
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.evaluate import load_clip_sources
 from lab.noises import Sound
-from lab.report.comparing import NONE, Table, format_percent, to_markdown
+from lab.report.comparing import NONE, Table, format_percent
 from lab.report.goals import tabulate_causes_of_not_right
-from lab.report.lines import ClipLine, build_line, write_lines
+from lab.report.lines import ClipLine, write_lines
 from lab.report.measures import count_marks, group_by_condition, group_lines
 from lab.report.statistics import speaker_half, wilson_interval
 from lab.scoring import Mark, read_manifest
 
-REPOSITORY = Path(__file__).parents[2]
 FORMS = REPOSITORY / "tests" / "data" / "forms"
 FORM = "barista"
 _KEPT = REPOSITORY / ".cache" / "speech-to-intent"
@@ -223,24 +220,15 @@ def _row(name: str, lines: Sequence[ClipLine], published: Sequence[float]) -> tu
     return name, str(of), str(right), str(of - right - wrong), str(wrong), *shares, *told
 
 
-def evaluate_set(settings: Settings, manifest: Path) -> Iterator[ClipLine]:
+def evaluate_set(settings: Settings, manifest: Path) -> tuple[ClipLine, ...]:
     """The line of each clip of a manifest, heard with the form of the benchmark."""
     of_forms = settings.model_copy(update={"forms": settings.forms.model_copy(update={"directory": FORMS})})
-    clips = read_manifest(manifest)
-    yield from (build_line(one.result) for one in asyncio.run(evaluate(of_forms, load_clip_sources(clips), _nothing)))
-
-
-def _nothing() -> None:
-    """Nobody waits for the progress."""
+    return evaluate_sources(of_forms, load_clip_sources(read_manifest(manifest)))
 
 
 def main() -> None:
     """Hear the clips clean and in each noise; print the table, and on standard error what was not right."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.speech_to_intent",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("lab.bench.speech_to_intent", __doc__)
     parser.add_argument("--source", type=Path, help="a checkout of the benchmark, or its git directory")
     parser.add_argument("--noise", action="append", choices=[CLEAN, *NOISES], help="default: all; may be given again")
     parser.add_argument("--snr", default=",".join(map(str, SNRS_DB)), metavar="DB[,DB]", help="default: as published")
@@ -266,13 +254,13 @@ def main() -> None:
             print(f"{noise}: not measured: the source lacks data/noise/{noise}.wav", file=sys.stderr, flush=True)
             continue
         manifest = write_set(source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise, deal=asked.deal)
-        lines += (found := list(evaluate_set(settings, manifest)))
+        lines += (found := evaluate_set(settings, manifest))
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{noise}: right of {len(names)}: {right}", file=sys.stderr, flush=True)
         if asked.details is not None:
             write_lines(asked.details, lines)
-    print("\n".join(map(to_markdown, (tabulate(lines), tabulate_causes_of_not_right(lines)))))
-    print("\n".join(describe_failures(lines)), file=sys.stderr)
+    print_tables(tabulate(lines), tabulate_causes_of_not_right(lines))
+    print_failures(lines)
 
 
 if __name__ == "__main__":

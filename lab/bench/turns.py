@@ -9,7 +9,6 @@ when it is over, and for comparison as the sound arrives; their end-of-turn mode
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import time
@@ -32,6 +31,7 @@ from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.proposal import parse_without_breath
+from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.pipelines import (
     OTHERS,
     DetectedTurn,
@@ -49,7 +49,7 @@ from lab.report.measures import percentile
 from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, read_manifest
 
-CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
+CLIPS = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
 _EVERY = 4
 """Of the repository's own clips, where nothing else is asked for: two dozen."""
@@ -276,9 +276,7 @@ async def _measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, l
 
 def main() -> None:
     """Print the delays and cuts of each pipeline, a table for each manifest."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.turns", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.turns", __doc__)
     parser.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST", help="default: the repository's clips")
     parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {_EVERY}")
     asked = parser.parse_args()

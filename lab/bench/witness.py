@@ -7,7 +7,6 @@ which are wrong.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import resource
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from edge.hear.recording import RecordedSource
 from edge.records import Outcome
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.witness import find_contradictions
+from lab.bench.command import make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.floor import BaselineRecogniser, parse_words
@@ -112,9 +112,7 @@ def _doubted_share_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
 
 def main() -> None:
     """Recognise clips with both recognisers; print benefit, CPU time and memory."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lab.bench.witness", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lab.bench.witness", __doc__)
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip of each set")
     asked = parser.parse_args()

@@ -18,7 +18,8 @@ from edge.agent.events import UtteranceDecided
 from edge.config import Settings
 from edge.records import Cause, ClosedBy, Outcome, Reason, Segment, Utterance, Verdict
 from edge.understand.local.incremental import SpeculationCounters
-from lab.bench.library import describe_failures, meets_goal, tabulate_by_form, tabulate_by_voice
+from lab.bench.command import describe_failures
+from lab.bench.library import meets_goal, tabulate_by_form, tabulate_by_voice
 from lab.evaluate_command import show_progress
 from lab.floor import parse_words
 from lab.report import breakdown, figures, goals, made_with, measures

@@ -9,7 +9,8 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
-from lab.bench.library import describe_failures, evaluate_clips, load_sentences, one_clip_per_sentence
+from lab.bench.command import describe_failures
+from lab.bench.library import evaluate_clips, load_sentences, one_clip_per_sentence
 from lab.report.measures import count_marks
 from lab.scoring import Mark
 from tests.tiers import SEED

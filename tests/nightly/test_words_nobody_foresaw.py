@@ -16,13 +16,12 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import find_model, locate
 from lab.evaluate import ClipSource, evaluate
-from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
+from lab.operator_speech import AFTER_S, BEFORE_S, SyntheticSpeech, say
 from lab.scoring import Clip, ClipResult, Mark
 from tests.property.test_foreign_words import TELLING
 from tests.reading.words_put_in import common_words
@@ -72,9 +71,8 @@ def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[ClipResult]:
 
 
 async def sounding(text: str, fields: Fields, voice: str) -> ClipSource:
-    pieces = [piece async for piece in EspeakVoice(PACE, voice).say(text, LANGUAGE, SAY_WITHIN_S)]
     around = (round(BEFORE_S * SAMPLE_RATE), round(AFTER_S * SAMPLE_RATE))
-    sound = np.pad(to_floats(b"".join(pieces)).astype(np.float64), around)
+    sound = np.pad(await say(EspeakVoice(PACE, voice), text), around)
     clip = Clip(audio=Path(text), form="pallet-move", fields=fields, condition="clean", speaker=voice, text=text)
     return ClipSource(clip, lambda: SyntheticSpeech(sound, f"{text} {voice}"))
 
