@@ -486,15 +486,15 @@ class _ExplanationCheck:
                 yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
                 for name in doubted:
                     yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
-            if event.happens is Happens.MENTION and "n" in event.marks and event.value is None:
-                # A denial of no value belongs to the next one: "it's not a recount".
-                behind = (one.field for one in events[at + 1 :] if one.happens is Happens.MENTION)
-                yield ExplanationEvent(
-                    Happens.UNMATCHED, next(behind, None), marks="p", start=event.start, end=event.end
-                )
-            if event.happens is Happens.MENTION and self._may_join_numbers(event, events[at + 1 :]):
+            if event.happens is not Happens.MENTION:
+                continue
+            behind = next((one for one in events[at + 1 :] if one.happens is Happens.MENTION), None)
+            if self._may_deny_next(event, behind):
+                name = behind and behind.field
+                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
+            if self._may_join_numbers(event, events[at + 1 :]):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=event.start, end=event.end)
-            if event.happens is Happens.MENTION and self._rejects_another_field(event, before):
+            if self._rejects_another_field(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
     def _doubts_before_cues(
@@ -550,15 +550,25 @@ class _ExplanationCheck:
         joins = spelt and self._spans.language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
         return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
+    def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
+        """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount"."""
+        if "n" not in event.marks or event.value is None or behind is None:
+            return "n" in event.marks and event.value is None
+        near = "b" in event.marks and event.end == behind.start and self._spans.goes_straight_on(event.end)
+        return near and bool(self._spans.fields[str(behind.field)].spoken.answers)
+
     def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
-        """Whether a cue rejects another field's value before it ("742, wrong, twelve units"), or what it tells of."""
+        """Whether a cue rejects another field's value before it ("742, wrong, twelve units"), or what it tells of.
+
+        Between two counts any cue may: "two damaged, I mean, short two".
+        """
         cue, rejections = self._words_between(*event.cue), self._spans.language.words["rejections"]
-        if "c" not in event.marks or event.field in self._held:
-            return False
-        if not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
-            return False
         others = [one for one in before if one.end <= event.cue[0]]
-        return all(one.field != event.field for one in others)
+        if "c" not in event.marks or event.field in {one.field for one in others} | self._held:
+            return False
+        counts = [self._spans.fields[str(one.field)].spoken.counts for one in (event, *others[-1:])]
+        renames = all(counts) and any(one.end == event.cue[0] for one in others[-1:])
+        return renames or any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections)
 
 
 _PLACES = 6
