@@ -89,7 +89,7 @@ def _token_add(
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
     named = {site: str(scope) for site, scope in grants.items()}
-    with audited(context, _books, "token_made", name, grants=named, days=days) as transaction:
+    with audited(context, _database, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
         secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
@@ -101,7 +101,7 @@ def _token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
     from inventory.api.tokens import load_tokens  # noqa: PLC0415 - as above
 
-    with open_transaction(context, _books, reads=True) as transaction:
+    with open_transaction(context, _database, reads=True) as transaction:
         found = load_tokens(transaction)
     table = narrow_table(pluralize(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
@@ -118,12 +118,12 @@ def _token_revoke(context: typer.Context, name: _Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
-    with audited(context, _books, "token_revoked", name) as transaction:
+    with audited(context, _database, "token_revoked", name) as transaction:
         revoke_token(transaction, name)
     echo(f"{name}: may ask no more")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
+def _database(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
     from inventory.api.app import open_api_database  # noqa: PLC0415 - as above
 
     return open_api_database(settings)

@@ -235,8 +235,8 @@ def endpoint(
 
     def make(answer: Callable[[ApiContext], Answer]) -> Endpoint:
         summary, _, description = (answer.__doc__ or "").partition(".\n\n")
-        told = {"description": " ".join(description.split()), **more}
-        return Endpoint(method, path, name, summary.removesuffix("."), answer, parameters, returns, **told)
+        attributes = {"description": " ".join(description.split()), **more}
+        return Endpoint(method, path, name, summary.removesuffix("."), answer, parameters, returns, **attributes)
 
     return make
 

@@ -213,8 +213,8 @@ def _store_and_publish(
                     made = versions(site, transaction).put(name, *given)
                     context.audit(transaction, deed, about, version=made.version, what=made.what)
         except FaultyRows as fault:
-            told = f"{name}: rows must be put right; nothing was changed"
-            raise Problem("breaks_rules", told, locate_row_faults(fault.faults)) from None
+            message = f"{name}: rows must be put right; nothing was changed"
+            raise Problem("breaks_rules", message, locate_row_faults(fault.faults)) from None
         if made.published_at is None:
             try:
                 catalogue_publishing.publish(context.resources.settings, versions(site), signer, [name])

@@ -10,11 +10,9 @@ from sqlalchemy import Select, select, tuple_
 from inventory.api.endpoint import Answer, ApiContext, endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
 from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor
-from inventory.queries import refusals as turned_down
+from inventory.queries.refusals import load_refusals
 from inventory.reviews.flags import is_undecided_and_current
-from inventory.store.tables import entries as meant
-from inventory.store.tables import flags as spoken
-from inventory.store.tables import reviews as put_aside
+from inventory.store.tables import entries, flags, reviews
 
 _PLACE = (datetime, str)  # Cursor: a time and an event.
 _FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
@@ -48,10 +46,10 @@ def _list_reviews(context: ApiContext) -> Answer:
     A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.
     """
     asked: _ReviewsQuery = context.parameters
-    order = (put_aside.c.told_at, put_aside.c.event_id)
-    wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
+    order = (reviews.c.told_at, reviews.c.event_id)
+    wanted = _filter_sites(select(reviews), reviews.c.site, context).order_by(*order)
     if asked.state == "open":
-        wanted = wanted.where(put_aside.c.state == "open")
+        wanted = wanted.where(reviews.c.state == "open")
     if asked.cursor is not None:
         wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _PLACE)))
     with context.read_transaction() as transaction:
@@ -67,12 +65,12 @@ def _list_flags(context: ApiContext) -> Answer:
     A person decides: by `dockvoice inventory flags`.
     """
     asked: _FlagsQuery = context.parameters
-    order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
-    wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
+    order = (flags.c.flagged_at, flags.c.event_id, flags.c.rule)
+    wanted = _filter_sites(select(flags), flags.c.site, context).order_by(*order)
     if asked.state == "open":
-        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(is_undecided_and_current())
+        wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id).where(is_undecided_and_current())
     if asked.state != "every":
-        wanted = wanted.where(spoken.c.state == asked.state)
+        wanted = wanted.where(flags.c.state == asked.state)
     if asked.cursor is not None:
         wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _FLAG_PLACE)))
     with context.read_transaction() as transaction:
@@ -87,7 +85,7 @@ def _list_refused_events(context: ApiContext) -> Answer:
     asked: _PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
-        found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
+        found = load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
     page, following = context.cut_page(found, asked.limit, lambda one: [one.received_at, one.event_id])
     return Answer(RefusalsOut(refusals=[RefusalOut.model_validate(one) for one in page], next=following))
 

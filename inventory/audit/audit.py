@@ -110,7 +110,7 @@ class AuditReport:
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
             "OUT OF TURN: events before the first number or behind the last one handled": self.out_of_turn,
         }
-        yield from (f"  {told}: {number}" for told, number in counted.items() if number)
+        yield from (f"  {text}: {number}" for text, number in counted.items() if number)
         if self.broken is not None:
             yield f"  BROKEN at {self.broken.sequence}: {self.broken.wrong.message}"
         if not (self.events or self.broken or self.acknowledged):
@@ -212,8 +212,8 @@ class _Audit:
                 BadEvent(self._links.last + 1, DefectKind.MISSING),
                 sha256_hex(f"{self._links.link}\n{self._of.handled}\n"),
             )
-        for sequence, told in self._states.find_faults():
-            yield BadEvent(sequence, DefectKind.STATE_ALTERED), sha256_hex(told)
+        for sequence, text in self._states.find_faults():
+            yield BadEvent(sequence, DefectKind.STATE_ALTERED), sha256_hex(text)
 
     def _check_acknowledged_and_note_hash(self, broken: BadEvent, found: str) -> bool:
         known = self._known.excuse_if_acknowledged(broken, lambda: found)

@@ -137,8 +137,8 @@ def _verify_from(
     wanted = select(deeds).where(deeds.c.number > on.number).order_by(deeds.c.number).limit(most)
     for row in transaction.execute(wanted):
         number, said = on.number + 1, parse_event_or_empty(row.body)
-        told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
-        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == rfc3339(row.at)
+        columns = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
+        fits = columns == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == rfc3339(row.at)
         fits = fits and row.number == number and row.link == compute_link(on.link, said, str(said.get("recording")))
         if key is not None and row.keyid == key.keyid:
             fits = fits and key.verify(row.link, row.signature or "")

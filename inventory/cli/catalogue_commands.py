@@ -118,9 +118,9 @@ def _catalogue_import(
 
     try:
         rows = read_kind(find_kind(kind), file)
-        with _open_catalogue(context, site, config, database, broker, sign) as desk:
-            made = desk.catalogue.put(kind, rows, user_name(), reason, file.name)
-            desk.publish_if_signed(made, sign)
+        with _open_catalogue(context, site, config, database, broker, sign) as opened:
+            made = opened.catalogue.put(kind, rows, user_name(), reason, file.name)
+            opened.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
         for fault in found.faults:
             echo(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
@@ -139,8 +139,8 @@ def _catalogue_print_versions(
     json_lines: Json = False,
 ) -> None:
     """Show the current versions, or the rows of one."""
-    with _open_catalogue(context, site, config, database) as desk:
-        found = desk.catalogue.current_versions() if kind is None else [desk.catalogue.current(kind)]
+    with _open_catalogue(context, site, config, database) as opened:
+        found = opened.catalogue.current_versions() if kind is None else [opened.catalogue.current(kind)]
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
@@ -159,9 +159,9 @@ def _catalogue_history(
     json_lines: Json = False,
 ) -> None:
     """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
-    with _open_catalogue(context, site, config, database) as desk:
-        desk.catalogue.current(kind)
-        found = desk.catalogue.history(kind)
+    with _open_catalogue(context, site, config, database) as opened:
+        opened.catalogue.current(kind)
+        found = opened.catalogue.history(kind)
     _print_versions(found, json_lines=json_lines)
 
 
@@ -176,8 +176,8 @@ def _catalogue_diff(
     database: Database = None,
 ) -> None:
     """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
-    with _open_catalogue(context, site, config, database) as desk:
-        found = desk.catalogue.compare_versions(kind, before, after)
+    with _open_catalogue(context, site, config, database) as opened:
+        found = opened.catalogue.compare_versions(kind, before, after)
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
@@ -198,10 +198,10 @@ def _catalogue_publish(
     database: Database = None,
 ) -> None:
     """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
-    with _open_catalogue(context, site, config, database, broker, sign) as desk:
+    with _open_catalogue(context, site, config, database, broker, sign) as opened:
         if kind is not None:
-            desk.catalogue.current(kind)
-        desk.publish_pending([] if kind is None else [kind], sign)
+            opened.catalogue.current(kind)
+        opened.publish_pending([] if kind is None else [kind], sign)
 
 
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
@@ -217,8 +217,8 @@ def _catalogue_rollback(
     database: Database = None,
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
-    with _open_catalogue(context, site, config, database, broker, sign) as desk:
-        desk.publish_if_signed(desk.catalogue.rollback(kind, version, user_name(), reason), sign)
+    with _open_catalogue(context, site, config, database, broker, sign) as opened:
+        opened.publish_if_signed(opened.catalogue.rollback(kind, version, user_name(), reason), sign)
 
 
 @catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
@@ -233,8 +233,8 @@ def _catalogue_withdraw(
     database: Database = None,
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
-    with _open_catalogue(context, site, config, database, broker, sign) as desk:
-        desk.publish_if_signed(desk.catalogue.withdraw(kind, user_name(), reason), sign)
+    with _open_catalogue(context, site, config, database, broker, sign) as opened:
+        opened.publish_if_signed(opened.catalogue.withdraw(kind, user_name(), reason), sign)
 
 
 @catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
@@ -253,26 +253,31 @@ def _catalogue_devices(
     """
     from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
-    with _open_catalogue(context, site, config, database, broker) as desk:
+    with _open_catalogue(context, site, config, database, broker) as opened:
         wanted = [
-            one for one in map(desk.catalogue.published, (of.kind for of in desk.catalogue.current_versions())) if one
+            one
+            for one in map(opened.catalogue.published, (of.kind for of in opened.catalogue.current_versions()))
+            if one
         ]
-        found = read_reported_versions(desk.settings, desk.catalogue.site)
+        found = read_reported_versions(opened.settings, opened.catalogue.site)
     if json_lines:
         for one in found:
             declined = {
-                kind: {"reason": of.reason, "version": of.version, "told": of.told} for kind, of in one.declined.items()
+                kind: {"reason": of.reason, "version": of.version, "told": of.detail}
+                for kind, of in one.declined.items()
             }
-            told = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
+            report = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
             lacks = {"lacks": one.kinds_not_run(wanted), "unheard": one.unheard}
-            echo(json.dumps({**told, **lacks}, ensure_ascii=False))
+            echo(json.dumps({**report, **lacks}, ensure_ascii=False))
         return
     behind = [one for one in found if one.kinds_not_run(wanted)]
     table = narrow_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind")
     for heading in ("device", "state", "runs", "lacks", "refused", "cannot hear"):
         table.add_column(heading)
     for one in found:
-        refused = (f"{kind}: {of.reason}" + (f", {of.told}" if of.told else "") for kind, of in one.declined.items())
+        refused = (
+            f"{kind}: {of.reason}" + (f", {of.detail}" if of.detail else "") for kind, of in one.declined.items()
+        )
         runs = (f"{kind} {version}" for kind, version in one.versions.items())
         state = "online" if one.online else "offline"
         table.add_row(

@@ -122,8 +122,8 @@ def _clips_who(
     if json_lines:
         for sound, one in found:
             noted = None if one.noted_at is None else rfc3339(one.noted_at)
-            told = {"who": one.who, "reason": one.reason, "asked_at": rfc3339(one.asked_at), "noted_at": noted}
-            echo(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **told}, ensure_ascii=False))
+            shown = {"who": one.who, "reason": one.reason, "asked_at": rfc3339(one.asked_at), "noted_at": noted}
+            echo(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **shown}, ensure_ascii=False))
         return
     table = narrow_table(pluralize(len(found), "time", "times"))
     for heading in ("who", "asked, UTC", "the device knows", "reason"):

@@ -76,8 +76,8 @@ def _require_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
     with store.transaction() as transaction:
         lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known_device(transaction, at))]
     if lacking:
-        told = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
-        raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
+        message = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
+        raise UnreadableInput(f"{message}, and nobody is retired; `/v1/devices` and the console list them")
 
 
 def _require_nothing_unsent(store: Store, found: list[At]) -> None:
@@ -86,8 +86,10 @@ def _require_nothing_unsent(store: Store, found: list[At]) -> None:
     with store.transaction() as transaction:
         lost = [("/".join(at), owed) for at in found if (owed := retiring.count_data_lost_with(transaction, at))]
     if lost:
-        told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
-        raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
+        message = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
+        raise Unfinished(
+            f"{message}: let it send them first, or say --anyway, and they are lost here; nobody is retired"
+        )
 
 
 def _retire_and_revoke_keys(store: Store, keys: KeyDirectory, at: At) -> None:

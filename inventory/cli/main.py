@@ -371,8 +371,8 @@ def _keys_list(
     found = _key_directory(context, config, directory).all()
     if json_lines:
         for one in found:
-            told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
-            echo(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
+            shown = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
+            echo(json.dumps({**shown, "public_key": one.key.pem.decode("ascii")}))
         return
     table = narrow_table(pluralize(len(found), "key"))
     for heading in ("device", "key", "state"):
@@ -401,8 +401,8 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     if json_lines:
         for progress in found:
             waits = held.get((progress.site, progress.device))
-            told = {**asdict(progress), "missing": progress.missing, "heard_at": rfc3339(progress.heard_at)}
-            echo(json.dumps({**told, "held": waits and {**asdict(waits), "since": rfc3339(waits.since)}}))
+            shown = {**asdict(progress), "missing": progress.missing, "heard_at": rfc3339(progress.heard_at)}
+            echo(json.dumps({**shown, "held": waits and {**asdict(waits), "since": rfc3339(waits.since)}}))
     else:
         print_tables(_gaps_table(found, held))
 
@@ -492,12 +492,12 @@ def _gaps_table(found: list[DeviceProgress], held: Mapping[tuple[str, str], Devi
     for progress in found:
         missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
         waits = held.get((progress.site, progress.device))
-        told = "" if waits is None else f"{waits.events}, from {waits.first} on, since {waits.since:%Y-%m-%d %H:%M:%S}"
+        shown = "" if waits is None else f"{waits.events}, from {waits.first} on, since {waits.since:%Y-%m-%d %H:%M:%S}"
         table.add_row(
             f"{progress.site}/{progress.device}",
             str(progress.handled),
             missing,
-            *([told] if held else []),
+            *([shown] if held else []),
             f"{progress.heard_at:%Y-%m-%d %H:%M:%S}",
         )
     return table

@@ -70,10 +70,10 @@ _Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, h
 _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
 
 
-def _add_decision_command(decision: str, short_help: str, told: str) -> None:
+def _add_decision_command(decision: str, short_help: str, help_text: str) -> None:
     """Add a command that decides without values: accept and discard differ only in texts."""
 
-    @review_commands.command(decision, short_help=short_help, help=told)
+    @review_commands.command(decision, short_help=short_help, help=help_text)
     def decide(
         context: typer.Context,
         utterance: _Utterance,
@@ -165,9 +165,9 @@ def _flags_list(
         found = store.flags.all(every=every)
     if json_lines:
         for one in found:
-            told: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
-            moments = {name: told[name] and rfc3339(told[name]) for name in ("flagged_at", "decided_at")}
-            echo(json.dumps({**told, **moments}, ensure_ascii=False))
+            shown: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
+            moments = {name: shown[name] and rfc3339(shown[name]) for name in ("flagged_at", "decided_at")}
+            echo(json.dumps({**shown, **moments}, ensure_ascii=False))
         return
     table = narrow_table(pluralize(len(found), "flag"))
     for heading in ("device", "flagged, UTC", "reason", "state", "event"):

@@ -151,8 +151,13 @@ def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace
 def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
-            told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
-            echo(json.dumps(told, ensure_ascii=False))
+            shown = {
+                **asdict(one.expected),
+                "place": str(one.expected.place),
+                "sent": one.sent,
+                "by": dict(one.sources),
+            }
+            echo(json.dumps(shown, ensure_ascii=False))
         return
     table = narrow_table(pluralize(len(found), "place"))
     for heading in ("site", "place", "version", "lines", "sent", "by"):

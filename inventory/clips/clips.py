@@ -185,11 +185,11 @@ def _find_sounds(transaction: Connection, which: str) -> list[SignedSound]:
         data = json.loads(of_event.body)["data"]
         said = [data["utterance"], *data.get("support", [])]
         return [_parse_sound(of_event.site, of_event.device, one) for one in said]
-    told = select(reviews.c.site, reviews.c.device, reviews.c.body).where(reviews.c.utterance_id == which)
+    reviewed = select(reviews.c.site, reviews.c.device, reviews.c.body).where(reviews.c.utterance_id == which)
     entered = select(events.c.site, events.c.device, events.c.body).join(
         entries, entries.c.event_id == events.c.event_id
     )
-    for query in (entered.where(entries.c.utterance_id == which).limit(1), told.limit(1)):
+    for query in (entered.where(entries.c.utterance_id == which).limit(1), reviewed.limit(1)):
         for row in transaction.execute(query):
             return [_parse_sound(row.site, row.device, json.loads(row.body)["data"]["utterance"])]
     return []

@@ -47,8 +47,8 @@ def request_clip(
     topics = Topics(prefix, sound.site, sound.device)
 
     def signed(*, wanted: bool) -> tuple[ClipRequest, Message]:
-        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, rfc3339(now()))
-        request = ClipRequest(topics.source, *told)
+        content = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, rfc3339(now()))
+        request = ClipRequest(topics.source, *content)
         its = (sound.site, sound.device, request.request, topics.clip_requests)
         return request, Message(MessageKind.CLIP_REQUEST, *its, sign_clip_request(request, signer), signer.public)
 

@@ -126,14 +126,14 @@ def _try_out(
     Both stay in the other system's books, as any receipt that was taken back does. Without --item it is the first item
     that needs no lot.
     """
-    with _open_desk(name, file, config, database) as at:
-        connector = at.connector
+    with _open_service(name, file, config, database) as service:
+        connector = service.connector
         echo(connector.describe_system())
         pulled = connector.pull()
         _print_pulled(pulled)
         if look_only:
             return
-        test = _test_posting(at.settings.site, _choose_item(pulled, item), lot, place, order)
+        test = _test_posting(service.settings.site, _choose_item(pulled, item), lot, place, order)
         echo(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
         why = ReversalReason(f"{test.reference}:test", False, None, test.recorded_at)
         try:
@@ -166,15 +166,15 @@ def pull(
     operators: only such as this connector itself has published are taken out. With --publish the devices get it now,
     as they do every pull_minutes while the connector runs.
     """
-    with _open_desk(name, file, config, database) as at:
+    with _open_service(name, file, config, database) as service:
         if not publish:
-            pulled = at.connector.pull()
+            pulled = service.connector.pull()
             _print_pulled(pulled)
-            _print_planned(at, pulled)
-        elif not at.settings.pull:
+            _print_planned(service, pulled)
+        elif not service.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
-            for message in at.pull_and_publish() or ["nothing has changed"]:
+            for message in service.pull_and_publish() or ["nothing has changed"]:
                 echo(message)
 
 
@@ -247,12 +247,12 @@ def _print_pulled(pulled: PulledData) -> None:
         echo(message)
 
 
-def _print_planned(at: ConnectorService, pulled: PulledData) -> None:
-    for message in at.describe_master_changes(pulled):
+def _print_planned(service: ConnectorService, pulled: PulledData) -> None:
+    for message in service.describe_master_changes(pulled):
         echo(f"with --publish: {message}")
-    if "expected" not in at.settings.pull:
+    if "expected" not in service.settings.pull:
         return
-    plan = at.plan_expected(pulled)
+    plan = service.plan_expected(pulled)
     for message in plan.summary_lines() or ["no list that is published would change"]:
         echo(f"with --publish: {message}" if plan.lists else message)
     for message in describe_omitted(plan.omitted):
@@ -332,13 +332,15 @@ def _read_kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorService]:
+def _open_service(
+    name: str, file: Path | None, config: Path | None, database: str | None
+) -> Iterator[ConnectorService]:
     settings, inventory, path = _load_settings(name, file, config, database)
     from inventory.connect.service import open_service  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    with open_service(name, settings, inventory) as at:
+    with open_service(name, settings, inventory) as service:
         try:
-            yield at
+            yield service
         except Misconfigured as fault:
             raise Misconfigured(f"{name} ({path}): {fault}") from None
         except (Away, Declined) as fault:

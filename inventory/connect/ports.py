@@ -119,7 +119,7 @@ class Connector(Protocol):
 
     def flush_old_batch(self) -> None:
         """Flush a batch that is old enough; called between two rounds, even if nothing is due. Most have no batch."""
-        return  # noqa: PLR1711 - without a statement mypy takes it for abstract
+        return  # without a statement mypy takes it for abstract
 
     def describe_system(self) -> str:
         """One line about the other system: product, version, address, user. No secret."""

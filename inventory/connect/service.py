@@ -242,7 +242,7 @@ class _Work:
     def __init__(
         self, at: ConnectorService, stopped: StopRequest, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._desk = at
+        self._service = at
         self._stopped = stopped
         self._now = now
         self._pull_at = 0.0
@@ -250,7 +250,7 @@ class _Work:
 
     def run(self) -> None:
         """Run until stopped. Raises AlreadyRunning, and Unavailable where the lock is lost."""
-        at, notifier = self._desk, Notifier.from_environment()
+        at, notifier = self._service, Notifier.from_environment()
         ledger = at.ledger(self._now)
         engine = at.posting_loop(ledger, self._now)
         if at.signer is None:
@@ -267,7 +267,7 @@ class _Work:
 
     def _run_round(self, engine: PostingLoop, notifier: Notifier) -> float:
         """Run one round; return the seconds to wait afterwards."""
-        at = self._desk
+        at = self._service
         try:
             done = engine.run_round()
             at.connector.flush_old_batch()
@@ -296,7 +296,7 @@ class _Work:
             notifier.ping_watchdog()
 
     def _pull_if_due(self) -> None:
-        at = self._desk
+        at = self._service
         if not at.settings.pull or at.signer is None or monotonic() < self._pull_at:
             return
         self._pull_at = monotonic() + at.settings.pull_minutes * 60

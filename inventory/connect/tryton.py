@@ -75,7 +75,7 @@ class Tryton(Connector):
         address = (settings.url, settings.database, settings.user, password)
         self._settings = settings
         self._session = RpcSession(*address, settings.timeout_s, transport)
-        self._books = TrytonLookups(settings, self._session)
+        self._lookups = TrytonLookups(settings, self._session)
 
     def close(self) -> None:
         """Close the connection."""
@@ -85,8 +85,8 @@ class Tryton(Connector):
         """Version, address and packages; signs on and checks the known names. Raises Misconfigured, Away."""
         version = self._session.version()
         self._session.sign_on()
-        self._books.demand_known_names()
-        packages = "with packages" if self._books.has_packages() else "without packages: no pallet is announced there"
+        self._lookups.demand_known_names()
+        packages = "with packages" if self._lookups.has_packages() else "without packages: no pallet is announced there"
         return f"Tryton {version} at {self._session.where}, {packages}"
 
     # Finding
@@ -112,19 +112,22 @@ class Tryton(Connector):
             raise self._with_reason(why, posting) from None
 
     def _create_shipment(self, posting: Posting) -> int:
-        line = self._books.translate_line(posting)
-        values, warehouse = {"reference": posting.reference, "company": self._books.company}, self._books.warehouse()
+        line = self._lookups.translate_line(posting)
+        values, warehouse = (
+            {"reference": posting.reference, "company": self._lookups.company},
+            self._lookups.warehouse(),
+        )
         announced = self._find_announcing_move(posting, line.product)
         at = {"warehouse": warehouse.id, "warehouse_input": warehouse.input, "warehouse_storage": warehouse.storage}
         if line.place is not None:  # goods unloaded to a configured place stay there: no put-away follows
             at |= {"warehouse_input": line.place, "warehouse_storage": line.place}
         said = {"unit": line.unit.id, "quantity": line.quantity, "lot": line.lot}
         if announced is not None:
-            supplier = self._books.read(SHIPMENT, _parse_id(announced["shipment"]), "supplier")["supplier"]
+            supplier = self._lookups.read(SHIPMENT, _parse_id(announced["shipment"]), "supplier")["supplier"]
             bought = {name: announced[name] for name in ("unit_price", "currency", "from_location", "origin")}
         else:
             supplier, bought = self._supplier_and_price(posting, line)
-        own = {"product": line.product.id, "company": self._books.company, "to_location": at["warehouse_input"]}
+        own = {"product": line.product.id, "company": self._lookups.company, "to_location": at["warehouse_input"]}
         moves = [["create", [said | own | bought]]]
         return self._create_draft(SHIPMENT, {**values, **at, "supplier": supplier, "moves": moves})[0]
 
@@ -142,7 +145,7 @@ class Tryton(Connector):
     def _complete(self, shipment: int) -> Document:
         for state, button in (("draft", "receive"), ("received", "do")):
             self._press(SHIPMENT, shipment, state, button)
-        return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"))
+        return _to_document(self._lookups.read(SHIPMENT, shipment, "number", "state"))
 
     def _press(self, model: str, record: int, state: str, button: str) -> None:
         """Press the button if the record is in this state."""
@@ -155,11 +158,11 @@ class Tryton(Connector):
                 raise
 
     def _state(self, model: str, record: int) -> str:
-        return str(self._books.read(model, record, "state")["state"])
+        return str(self._lookups.read(model, record, "state")["state"])
 
     def _find_announcing_move(self, posting: Posting, product: TrytonProduct) -> Record | None:
         """The stock move that announces the pallet, on a draft supplier shipment."""
-        if posting.pallet is None or not self._books.has_packages():
+        if posting.pallet is None or not self._lookups.has_packages():
             return None
         domain: list[Any] = [
             ["state", "=", "draft"],
@@ -182,7 +185,7 @@ class Tryton(Connector):
         if posting.amends is not None:
             before = self._session.search(SHIPMENT, [["reference", "=", posting.amends]], ("supplier",))
             for one in before[-1:]:
-                move = self._books.moves_of(one["id"])[:1]
+                move = self._lookups.moves_of(one["id"])[:1]
                 if move and move[0]["product"] == line.product.id:
                     kept = {name: move[0][name] for name in ("unit_price", "currency", "from_location")}
                     if move[0]["unit"] == line.unit.id:
@@ -194,38 +197,38 @@ class Tryton(Connector):
                 DeclineReason.ORDER_UNKNOWN,
                 f"{named} is announced on no open supplier shipment there, and [tryton] supplier names no party",
             )
-        found = self._books.parties(code)
+        found = self._lookups.parties(code)
         if len(found) != 1:
             raise SettingMissing(
                 DeclineReason.ORDER_UNKNOWN, f"supplier {code!r}, which [tryton] supplier names: {len(found)} there"
             )
-        factor = next(one.factor for one in self._books.units() if one.id == line.product.unit)
+        factor = next(one.factor for one in self._lookups.units() if one.id == line.product.unit)
         price = (line.product.cost * Decimal(repr(line.unit.factor)) / Decimal(repr(factor))).quantize(
             Decimal("0.0001")
         )
-        (company,) = self._session.search("company.company", [["id", "=", self._books.company]], ("currency",))
+        (company,) = self._session.search("company.company", [["id", "=", self._lookups.company]], ("currency",))
         bought = {"unit_price": price, "currency": company["currency"]}
         return int(found[0]["id"]), bought | {"from_location": found[0]["supplier_location"]}
 
     def _with_reason(self, why: Declined, posting: Posting) -> Declined:
         """The error with a reason code: LOT_MISSING if the item needs a lot and the entry has none."""
-        if posting.lot is None and self._books.find_product(posting.item).lot_needed:
+        if posting.lot is None and self._lookups.find_product(posting.item).lot_needed:
             return Declined(DeclineReason.LOT_MISSING, str(why))
         return why
 
     def pull(self) -> PulledData:
         """Announced shipments, items and operators."""
-        return _TrytonPull(self._books, self._session).pull()
+        return _TrytonPull(self._lookups, self._session).pull()
 
     # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Cancel the draft, or return what was received."""
         shipment = _id_of(document)
-        found = self._books.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
+        found = self._lookups.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
         if found["state"] == "draft":
             self._press(SHIPMENT, shipment, "draft", "cancel")
-            return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"))
+            return _to_document(self._lookups.read(SHIPMENT, shipment, "number", "state"))
         self._press(SHIPMENT, shipment, "received", "do")
         reference = _return_reference(posting.reference, found)
         known = self._session.search(_RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
@@ -234,18 +237,18 @@ class Tryton(Connector):
             self._press(_RETURN, one, "draft", "cancel")
         self._complete_return(back, found["number"])
         is_back = self._state(_RETURN, back) == "done"
-        return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
+        return _to_document(self._lookups.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
 
     def _create_return(self, shipment: int, reference: str, of: Record) -> list[int]:
         (party,) = self._session.search("party.party", [["id", "=", of["supplier"]]], ("supplier_location",))
         way = {"from_location": of["warehouse_storage"], "to_location": party["supplier_location"]}
         own = ("product", "unit", "quantity", "lot", "unit_price", "currency")
         moves = [
-            {**{name: one[name] for name in own}, **way, "company": self._books.company}
-            for one in self._books.moves_of(shipment)
+            {**{name: one[name] for name in own}, **way, "company": self._lookups.company}
+            for one in self._lookups.moves_of(shipment)
             if one["from_location.type"] == "supplier"
         ]
-        values = {"company": self._books.company, "supplier": of["supplier"], "reference": reference, **way}
+        values = {"company": self._lookups.company, "supplier": of["supplier"], "reference": reference, **way}
         return self._create_draft(_RETURN, {**values, "moves": [["create", moves]]})
 
     def _complete_return(self, back: int, number: str) -> None:
@@ -283,24 +286,24 @@ _OURS = re.compile(rf"({TEST_REFERENCE_PREFIX})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3
 class _TrytonPull:
     """Reads all data for one pull. Changes nothing there."""
 
-    def __init__(self, books: TrytonLookups, session: RpcSession) -> None:
-        self._books = books
+    def __init__(self, lookups: TrytonLookups, session: RpcSession) -> None:
+        self._lookups = lookups
         self._session = session
 
     def pull(self) -> PulledData:
         """Open supplier shipments by trailer, products with their units, employees."""
         omitted: list[Omission] = []
         items = list(self._load_items(omitted))
-        expected = self._load_expected(omitted) if self._books.has_packages() else None
+        expected = self._load_expected(omitted) if self._lookups.has_packages() else None
         return PulledData(expected, items, list(self._load_operators(omitted)), omitted)
 
     def _load_items(self, omitted: list[Omission]) -> Iterator[PulledItem]:
         fields = ("code", "rec_name", "default_uom", "default_uom.category", "lot_required")
-        units = self._books.units()
+        units = self._lookups.units()
         by_id = {one.id: one for one in units}
         for one in self._session.search("product.product", [["type", "=", "goods"]], fields):
             code = one["code"] or ""
-            base, codes = by_id[one["default_uom"]], dict(self._books.unit_codes(code, units))
+            base, codes = by_id[one["default_uom"]], dict(self._lookups.unit_codes(code, units))
             if not code or base.id not in codes:
                 why = "has no code" if not code else f'[tryton] units names no {base.name!r}; add CODE = "{base.name}"'
                 omitted.append(Omission(f"item {code or one['rec_name']}", why))
@@ -313,8 +316,8 @@ class _TrytonPull:
             yield PulledItem(code, one["rec_name"], codes[base.id], others, bool(one.get("lot_required")))
 
     def _load_expected(self, omitted: list[Omission]) -> dict[ReceivingPlace, list[ExpectedLine]]:
-        units = self._books.units()
-        domain = [["state", "=", "draft"], ["warehouse", "=", self._books.warehouse().id]]
+        units = self._lookups.units()
+        domain = [["state", "=", "draft"], ["warehouse", "=", self._lookups.warehouse().id]]
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
         for shipment in self._session.search(SHIPMENT, domain, ("number", "reference")):
             trailer, message = shipment["reference"] or "", f"shipment {shipment['number']}"
@@ -324,7 +327,7 @@ class _TrytonPull:
                 omitted.append(Omission(message, f"its reference {trailer!r} is no trailer's number"))
                 continue
             lines = found.setdefault(ReceivingPlace(PlaceKind.TRAILER, trailer), [])
-            for move in self._books.moves_of(shipment["id"]):
+            for move in self._lookups.moves_of(shipment["id"]):
                 line = self._line_announced(move, shipment["number"], units)
                 if isinstance(line, str):
                     omitted.append(Omission(message, line))
@@ -334,7 +337,7 @@ class _TrytonPull:
 
     def _line_announced(self, move: Record, notice: str, units: Iterable[TrytonUnit]) -> ExpectedLine | str:
         pallet, item = (move.get("package.") or {}).get("number"), move["product."]["code"]
-        code = dict(self._books.unit_codes(item or "", units)).get(move["unit"])
+        code = dict(self._lookups.unit_codes(item or "", units)).get(move["unit"])
         if not pallet:
             return f"{item}: is on no package, so no pallet is known by it"
         if not item:
@@ -346,7 +349,7 @@ class _TrytonPull:
         return ExpectedLine(notice, pallet, item, amount, code, bool(move["product."].get("lot_required")))
 
     def _load_operators(self, omitted: list[Omission]) -> Iterator[Operator]:
-        domain = [["company", "=", self._books.company]]
+        domain = [["company", "=", self._lookups.company]]
         for one in self._session.search("company.employee", domain, ("party.name", "party.code")):
             name, number = one["party."]["name"], one["party."]["code"] or ""
             if name and OPERATOR_NUMBER.fullmatch(number):

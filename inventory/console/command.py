@@ -74,7 +74,7 @@ def _user_add(
 
     given = accounts.Role.named(role)
     password = None if by_proxy else _prompt_password()
-    with audited(context, _books, "added", name, role=str(given)) as transaction:
+    with audited(context, _database, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
     echo(f"{name}: may sign in as {given}")
 
@@ -84,7 +84,7 @@ def _user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with open_transaction(context, _books) as transaction:
+    with open_transaction(context, _database) as transaction:
         found = accounts.load_users(transaction)
     table = narrow_table(pluralize(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
@@ -100,7 +100,7 @@ def _user_role(context: typer.Context, name: _Who, role: _RoleNamed) -> None:
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     given = accounts.Role.named(role)
-    with audited(context, _books, "role_changed", name, role=str(given)) as transaction:
+    with audited(context, _database, "role_changed", name, role=str(given)) as transaction:
         accounts.change_role(transaction, name, given)
     echo(f"{name}: is {given}")
 
@@ -111,7 +111,7 @@ def _user_password(context: typer.Context, name: _Who) -> None:
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     password = _prompt_password()
-    with audited(context, _books, "password_changed", name) as transaction:
+    with audited(context, _database, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
     echo(f"{name}: has another password")
 
@@ -121,7 +121,7 @@ def _user_remove(context: typer.Context, name: _Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with audited(context, _books, "removed", name) as transaction:
+    with audited(context, _database, "removed", name) as transaction:
         accounts.remove_user(transaction, name)
     echo(f"{name}: may sign in no more")
 
@@ -137,7 +137,7 @@ def _audit_deeds(
     from inventory.audit import audit, audit_log  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_public_key(key)
-    with open_transaction(context, _books, reads=True) as transaction:
+    with open_transaction(context, _database, reads=True) as transaction:
         broken, latest = (
             audit_log.first_broken_action(transaction, public),
             audit_log.load_latest_actions(transaction, 1),
@@ -148,7 +148,7 @@ def _audit_deeds(
     echo(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
-def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
+def _database(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
     from inventory.web.resources import open_database_creating_tables  # noqa: PLC0415 - as above
 
     return open_database_creating_tables(settings)

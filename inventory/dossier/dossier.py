@@ -87,8 +87,8 @@ def build(
 ) -> Dossier:
     """Build a visit's signed dossier. `enrolled` are the keys that the inventory trusts, `issue` numbers it."""
     content, files = collect_content(visit, of, enrolled, language, clips)
-    if (told := issue(content, files)) is not None:
-        content["issue"] = told
+    if (version := issue(content, files)) is not None:
+        content["issue"] = version
     files[PAGE] = render_page(content, files, signer.public.keyid).encode()
     files[README] = _TOLD.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}

@@ -105,9 +105,9 @@ class _Page:
             "notices": escape(", ".join(notices)) or words("none"),
             "key": f"<code>{escape(self._keyid)}</code>",
         }
-        told = "".join(f"<dt>{words(name)}</dt><dd>{value}</dd>" for name, value in rows.items())
+        parts = "".join(f"<dt>{words(name)}</dt><dd>{value}</dd>" for name, value in rows.items())
         zone = words("times", zone=str(self._zone))
-        return f"<dl>{told}</dl>\n<p><small>{zone} {words('how')}</small></p>"
+        return f"<dl>{parts}</dl>\n<p><small>{zone} {words('how')}</small></p>"
 
     def _notes(self) -> Iterator[str]:
         figures = self._of["figures"]
@@ -130,7 +130,7 @@ class _Page:
         shown = [name for name in (*_FIGURES, *_BESIDE) if name in _FIGURES or figures[name]]
         rows = [(self._text("pallets"), self._text("pallets_told", **figures["pallets"]))]
         rows += [(self._text(name), self._units(figures[name]) or "0") for name in shown]
-        body = [f'<tr><th scope="row">{name}</th><td>{told}</td></tr>' for name, told in rows]
+        body = [f'<tr><th scope="row">{name}</th><td>{parts}</td></tr>' for name, parts in rows]
         return self._table("figures", ("what", "quantity"), body)
 
     def _pallet_table(self) -> str:
@@ -187,37 +187,37 @@ class _Page:
 
     def _record(self, one: DeviceEvent) -> str:
         data = one.data
-        told = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
+        parts = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
         counted = data.get("counted_first", {}).values()
-        told += [f"<small>{self._text('counted_first', value=self._number(value))}</small>" for value in counted]
+        parts += [f"<small>{self._text('counted_first', value=self._number(value))}</small>" for value in counted]
         for of in data.get("converted", {}).values():
             quantity = f"{self._number(of['quantity'])} {of['uom']}"
-            told.append(
+            parts.append(
                 f"<small>{self._text('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
             )
-        return f"<small>{escape(one.form)}</small><br>" + ", ".join(told)
+        return f"<small>{escape(one.form)}</small><br>" + ", ".join(parts)
 
     def _field(self, form: str, name: str, value: object) -> str:
         title = self._of["forms"].get(form, {}).get("titles", {}).get(name, name)
         return f"{escape(title)} <b>{escape(_to_text(value))}</b>"
 
     def _state(self, one: DeviceEvent) -> str:
-        told, by = [], self._story.replaced_by.get(one.id)
+        parts, by = [], self._story.replaced_by.get(one.id)
         if by is not None:
-            told.append(
+            parts.append(
                 self._text("amended_by" if "fields" in by.data else "cancelled_by", number=self._numbers[by.id])
             )
         elif self._story.stands(one) and self._story.trailer(one) != self._of["trailer"]:
-            told.append(self._text("moved"))
+            parts.append(self._text("moved"))
         elif self._story.kind(one) == "closing" and "fields" in one.data:
             is_before = one.id == self._of["visit"]["after"]
-            told.append(self._text("closing_before" if is_before else "closing"))
+            parts.append(self._text("closing_before" if is_before else "closing"))
         elif "fields" in one.data:
-            told.append(self._text("stands"))
+            parts.append(self._text("stands"))
         before = self._numbers.get(one.replaces or "")
         if before is not None:
-            told.append(self._text("amends" if "fields" in one.data else "cancels", number=before))
-        return "<br>".join(told)
+            parts.append(self._text("amends" if "fields" in one.data else "cancels", number=before))
+        return "<br>".join(parts)
 
     def _reviews_table(self) -> str:
         rows = []
@@ -308,10 +308,10 @@ class _Page:
         return f'<div><audio controls preload="none" aria-label="{label}" src="clips/{clip}.flac"></audio>{short}</div>'
 
     def _units(self, units: Json, *, signed: bool = False) -> str:
-        told = (
+        parts = (
             f"{'+' if signed and _is_more(n) else ''}{self._number(n)}\u00a0{escape(unit)}" for unit, n in units.items()
         )
-        return ", ".join(one.rstrip("\u00a0") for one in told)
+        return ", ".join(one.rstrip("\u00a0") for one in parts)
 
     def _number(self, value: object) -> str:
         return _to_text(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
@@ -342,18 +342,18 @@ def _changes_since_last_version(content: Json, words: Mapping[str, str]) -> Iter
     if issue is None or issue["changed"] is None:
         return
     changed, numbers = issue["changed"], {one["file"]: n for n, one in enumerate(content["events"], 1)}
-    told = [f"{words['number']} {numbers[file]}" for file in changed["added"] if file in numbers]
+    parts = [f"{words['number']} {numbers[file]}" for file in changed["added"] if file in numbers]
     for name, one in changed["figures"].items():
         if name in (*_FIGURES, *_BESIDE):
             before, now = (_units(one[when] or {}, words) or "0" for when in ("before", "now"))
-            told.append(f"{words[name]} {before} → {now}")
-    what = "; ".join(told) or "; ".join(changed["added"] + changed["other"] + changed["gone"])
+            parts.append(f"{words[name]} {before} → {now}")
+    what = "; ".join(parts) or "; ".join(changed["added"] + changed["other"] + changed["gone"])
     yield words["issue_note"].format(before=issue["version"] - 1, what=what)
 
 
 def _units(units: Json, words: Mapping[str, str]) -> str:
-    told = ((_to_text(quantity).replace(".", words["decimal"]), unit) for unit, quantity in units.items())
-    return ", ".join(f"{quantity} {unit}".strip() for quantity, unit in told)
+    parts = ((_to_text(quantity).replace(".", words["decimal"]), unit) for unit, quantity in units.items())
+    return ", ".join(f"{quantity} {unit}".strip() for quantity, unit in parts)
 
 
 def _is_more(value: object) -> bool:

@@ -129,10 +129,10 @@ def _write_atomically(path: Path, content: bytes) -> None:
 class DossierWriter:
     """Writes in a thread when a trailer was closed, and retries. Its methods are for the consumer's thread."""
 
-    def __init__(self, desk: DossierStore, clock: Callable[[], float] = time.monotonic) -> None:
-        self._desk = desk
+    def __init__(self, store: DossierStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
         self._clock = clock
-        self._closing = {form for form, of in desk.roles.items() if of["kind"] == "closing"}
+        self._closing = {form for form, of in store.roles.items() if of["kind"] == "closing"}
         self._turn_at = clock()
         # While the service was down a trailer may have been closed, and a review decided.
         self._named: set[At] | None = set()  # Trailers with changed reviews; None: nothing has changed at all.
@@ -148,7 +148,7 @@ class DossierWriter:
 
     def note_reviewed(self, review: Review) -> None:
         """Schedule a turn after a changed review."""
-        names = field_names_with_role(self._desk.roles, "trailer")
+        names = field_names_with_role(self._store.roles, "trailer")
         self._schedule({(review.site, str(review.fields[name])) for name in names if name in review.fields}, POLL_S)
         self._decided = True
 
@@ -168,7 +168,7 @@ class DossierWriter:
             self._turn_at = self._clock() + POLL_S
             named, decided = self._begun = self._named, self._decided
             self._named, self._decided = None, False
-            self._writing = self._thread.submit(self._desk.write_pending, named, check_open_reviews=decided)
+            self._writing = self._thread.submit(self._store.write_pending, named, check_open_reviews=decided)
 
     def stop(self) -> None:
         """Start no further write; a running one is finished."""

@@ -44,16 +44,16 @@ def store_version(
     if visit.closing is None:
         return None
     before = _load_latest(transaction, visit)
-    told = _next_version(before, content, files)
-    kept = {"files": evidence_hashes(files), "figures": content["figures"], "issue": told}
-    values = {"version": told["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
+    issue = _next_version(before, content, files)
+    kept = {"files": evidence_hashes(files), "figures": content["figures"], "issue": issue}
+    values = {"version": issue["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
     its = dossiers.c.event_id == visit.closing.id
     if before is None or before.event_id != visit.closing.id:
         row = {"event_id": visit.closing.id, "site": site, "trailer": trailer, "file": "", "sha256": ""}
         transaction.execute(insert(dossiers).values(**row, **values, filed=0, written_at=now))
-    elif before.version != told["version"]:
+    elif before.version != issue["version"]:
         transaction.execute(update(dossiers).where(its).values(values))
-    return told
+    return issue
 
 
 def _load_latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
@@ -66,11 +66,11 @@ def _next_version(before: Row[Any] | None, content: Json, files: Mapping[str, by
     basis = hash_evidence(evidence_hashes(files))
     if before is None:
         return {"version": 1, "basis": basis, "replaces": None, "changed": None}
-    told: Json = before.kept["issue"]
-    if told["basis"] == basis:
-        return told
+    issue: Json = before.kept["issue"]
+    if issue["basis"] == basis:
+        return issue
     changed = compare_versions(before.kept["files"], evidence_hashes(files), before.kept["figures"], content["figures"])
-    return {"version": before.version + 1, "basis": basis, "replaces": told["basis"], "changed": changed}
+    return {"version": before.version + 1, "basis": basis, "replaces": issue["basis"], "changed": changed}
 
 
 def _load_trailers_named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:

@@ -68,10 +68,10 @@ class _Breach:
 
     at: str  # A JSON pointer.
     rule: Rule
-    told: str  # What was found and what is allowed.
+    message: str  # What was found and what is allowed.
 
     def __str__(self) -> str:
-        return f"{self.at or '/'}: {self.told} ({self.rule})"
+        return f"{self.at or '/'}: {self.message} ({self.rule})"
 
 
 _Breaches = Iterator[_Breach]
@@ -160,13 +160,13 @@ class Checker:
         seen: set[tuple[str, bool]] = set()
         for at, event in enumerate(events):
             if isinstance(event, dict) and isinstance(name := event.get("eventID"), str):
-                told = (name, "errorDeclaration" in event)
-                if told in seen or self.compare_with_known_event(event) is False:
-                    again = "; only its error declaration may have the same" if not told[1] else ""
+                identity = (name, "errorDeclaration" in event)
+                if identity in seen or self.compare_with_known_event(event) is False:
+                    again = "; only its error declaration may have the same" if not identity[1] else ""
                     yield _Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
                 else:
                     self.learn(event)
-                seen.add(told)
+                seen.add(identity)
         for at, event in enumerate(events):
             yield from self.check_event(event, f"/epcisBody/eventList/{at}", created, prefixes)
 
@@ -245,8 +245,8 @@ class Checker:
         elif name not in self._known:
             yield _Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
         elif self._known[name] != _fingerprint(_without_declaration(event)):
-            told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
-            yield _Breach(at, Rule.DECLARATION, told)
+            message = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
+            yield _Breach(at, Rule.DECLARATION, message)
 
     def _check_corrective_ids(self, error: _Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
@@ -289,8 +289,8 @@ def _check_members(found: _Json, at: str, allowed: Collection[str], prefixes: Co
             continue
         compact, here = _COMPACT.fullmatch(name), f"{at}/{name[:_SHOWN]}"
         if not _ADDRESS.fullmatch(name):
-            told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
-            yield _Breach(here, Rule.UNKNOWN, told)
+            message = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
+            yield _Breach(here, Rule.UNKNOWN, message)
         elif compact and compact[1] not in {*prefixes, "urn"}:
             yield _Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
 
@@ -319,8 +319,8 @@ _EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
 def _check_event_id(event: _Json, at: str) -> _Breaches:
     name = event.get("eventID")
     if not isinstance(name, str) or not _is_event_id(name):
-        told = f"{_EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
-        yield _value_breach(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
+        message = f"{_EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
+        yield _value_breach(f"{at}/eventID", event, "eventID", message, Rule.EVENT_ID)
 
 
 def _is_event_id(name: str) -> bool:
@@ -491,8 +491,8 @@ def _check_quantity(one: _Json, at: str) -> _Breaches:
         return
     if "uom" in one:
         if not isinstance(uom, str) or uom not in vocabulary.MEASURE_UNITS:
-            told = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
-            yield _Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {told}; what is counted has none")
+            message = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
+            yield _Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {message}; what is counted has none")
         elif "quantity" not in one:
             yield _Breach(f"{at}/uom", Rule.UNIT, "stands without a quantity")
     elif quantity is not None and quantity != int(quantity):

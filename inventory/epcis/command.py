@@ -145,29 +145,29 @@ def check(
     wrong = 0
     for file in files:
         content = _read_json(file)
-        breaches = [(one.at, str(one.rule), one.told) for one in checker.check_document(content)]
+        breaches = [(one.at, str(one.rule), one.message) for one in checker.check_document(content)]
         breaches += [] if by_schema is None else _schema_breaches(by_schema, content)
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
             _echo(f"{file}: it holds, with {pluralize(len(content['epcisBody']['eventList']), 'event')}")
-    left = [(one.at, str(one.rule), one.told) for one in checker.unknown_references()]
+    left = [(one.at, str(one.rule), one.message) for one in checker.unknown_references()]
     _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
 
 
-def _echo(told: str) -> None:
-    typer.echo(escape_line(told))
+def _echo(message: str) -> None:
+    typer.echo(escape_line(message))
 
 
 def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json: bool) -> None:
     if as_json:
-        for at, rule, told in breaches:
-            typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
+        for at, rule, message in breaches:
+            typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": message}))
         return
-    for at, rule, told in breaches[:_MOST_LINES]:
-        _echo(f"{file}: {at or '/'}: {told} ({rule})")
+    for at, rule, message in breaches[:_MOST_LINES]:
+        _echo(f"{file}: {at or '/'}: {message} ({rule})")
     if len(breaches) > _MOST_LINES:
         _echo(f"{file}: and {len(breaches) - _MOST_LINES} more")
 
@@ -248,16 +248,16 @@ class _Refusals:
         """Print one reason of one entry as JSON, or count it."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
-            typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)
-        elif why.told in self.found or len(self.found) < _MOST_LINES:
-            self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
-            self.found[why.told] += 1
+            typer.echo(json.dumps({**its, "code": why.code, "told": why.message}), err=True)
+        elif why.message in self.found or len(self.found) < _MOST_LINES:
+            self.first.setdefault(why.message, f"{one.site}/{one.device} {one.sequence}")
+            self.found[why.message] += 1
 
     def print_reasons(self) -> None:
         """Print a line for each reason."""
-        for told, number in self.found.items():
+        for message, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""
-            typer.echo(escape_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
+            typer.echo(escape_line(f"refused: {self.first[message]}{others}: {message}"), err=True)
         if len(self.found) == _MOST_LINES:
             typer.echo("refused: there may be more; --json tells each", err=True)
 

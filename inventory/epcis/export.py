@@ -45,7 +45,9 @@ from inventory.store.database import connect, create_migrate_or_check, parse_url
 from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
-_WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
+_WITHHELD_MESSAGE = (
+    "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,15 @@ class _ReplaceableEntry:
 class _History:
     """Translates all events of a database, in the order of arrival."""
 
-    def __init__(self, mapping: EpcisMapping, roles: Roles, told: Mapping[str, str]) -> None:
+    def __init__(self, mapping: EpcisMapping, roles: Roles, earlier: Mapping[str, str]) -> None:
         """Remembers only entries that are replaced later, until then.
 
-        `told` are the events of earlier documents by their eventID, as JSON: an error declaration must repeat what
+        `earlier` are the events of earlier documents by their eventID, as JSON: an error declaration must repeat what
         partners have, whatever the mapping is now.
         """
         self._mapping = mapping
         self._roles = roles
-        self._told = told
+        self._earlier = earlier
         self._standing: dict[str, _ReplaceableEntry] = {}
 
     def translate(self, one: StoredEvent) -> _Translation:
@@ -112,7 +114,7 @@ class _History:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
             return _Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return _Translation(refusals=(ExportObstacle(ObstacleCode.WITHHELD, _WITHHELD_TOLD),))
+        return _Translation(refusals=(ExportObstacle(ObstacleCode.WITHHELD, _WITHHELD_MESSAGE),))
 
     def _translate_entry(
         self, one: StoredEvent, data: Mapping[str, Any], when: EventTimes, old: _ReplaceableEntry | None
@@ -124,11 +126,11 @@ class _History:
             EntryContent(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping
         )
         before = {} if old is None else old.parts
-        told = self._earlier_events(one) if one.replaced or one.struck_at else {}
+        earlier = self._earlier_events(one) if one.replaced or one.struck_at else {}
         parts = {
             name: before[name] if _are_equal_but_id(before.get(name), part) else part
             for name, part in new.parts.items()
-        } | told
+        } | earlier
         wrong = [(name, part) for name, part in before.items() if parts.get(name) is not part]
         events = [
             _to_error_declaration(part, when, vocabulary.WRONG_DATA, _correcting_event_ids(parts, before, name))
@@ -140,11 +142,11 @@ class _History:
             events += [_to_error_declaration(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
             self._standing[one.event_id] = _ReplaceableEntry(happened, parts)
-        return _Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+        return _Translation(tuple(events), () if earlier else new.refusals, unchanged=bool(parts) and not events)
 
     def _earlier_events(self, one: StoredEvent) -> dict[str, EpcisEvent]:
         names = {part: event_identifier(one.event_id, part) for part in (MAIN, DAMAGED)}
-        return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
+        return {part: json.loads(self._earlier[name]) for part, name in names.items() if name in self._earlier}
 
 
 _ALTERED = ExportObstacle(
@@ -263,8 +265,8 @@ class Export:
     def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: _Refused) -> None:
         """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
-        self._told: dict[str, str] = {}
-        self._history = _History(mapping, roles, self._told)
+        self._earlier: dict[str, str] = {}
+        self._history = _History(mapping, roles, self._earlier)
         self._checker = Checker(mapping.zones)
         self._now = now
         self._refused = refused
@@ -275,7 +277,7 @@ class Export:
             self._checker.learn(event)
             if "errorDeclaration" not in event:
                 content = {name: value for name, value in event.items() if name != "recordTime"}
-                self._told[str(event.get("eventID"))] = json.dumps(content)
+                self._earlier[str(event.get("eventID"))] = json.dumps(content)
 
     def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
         """Yield the document's text, one event a line."""
@@ -320,9 +322,10 @@ class Export:
         """Why events may not be written: they contradict an earlier document, or break a rule."""
         for event in new:
             if self._checker.compare_with_known_event(event) is False:
-                told = f"{event['eventID']} was exported before and said something else; has the mapping changed?"
+                message = f"{event['eventID']} was exported before and said something else; has the mapping changed?"
                 yield ExportObstacle(
-                    ObstacleCode.OTHERWISE, f"{told} Say it right in the mapping as it was then, or correct the entry"
+                    ObstacleCode.OTHERWISE,
+                    f"{message} Say it right in the mapping as it was then, or correct the entry",
                 )
                 continue
             self._checker.learn(event)

@@ -195,8 +195,8 @@ class EpcisMapping(Section):
         zones: dict[Key, str] = {}
         for where, site, place in self._places():
             if zones.setdefault(place, site.zone) != site.zone:
-                told = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
-                yield f"{where}: {told}: give this one a GLN or an extension of its own"
+                message = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
+                yield f"{where}: {message}: give this one a GLN or an extension of its own"
 
     def _prefix_faults(self) -> Iterator[str]:
         given = self.company_prefixes
@@ -243,8 +243,8 @@ def load_mapping(path: Path) -> EpcisMapping:
         return EpcisMapping.model_validate(content)
     except ValidationError as found:
         faults = list(dict.fromkeys(_format_fault(path, one) for one in found.errors(include_url=False)))
-    told = "; ".join(faults)
-    raise ManyFaults(f"{told} (every key is explained in config/epcis.toml)", faults) from None
+    message = "; ".join(faults)
+    raise ManyFaults(f"{message} (every key is explained in config/epcis.toml)", faults) from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class ExportObstacle:
     """One reason why an entry is not exported."""
 
     code: ObstacleCode
-    told: str  # The field, what was found, what is allowed, what to do.
+    message: str  # The field, what was found, what is allowed, what to do.
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ class EntryContent:
 class _NotExportable(Exception):
     """Raised for a value that has no name in GS1."""
 
-    def __init__(self, code: ObstacleCode, told: str) -> None:
-        super().__init__(told)
-        self.refusal = ExportObstacle(code, told)
+    def __init__(self, code: ObstacleCode, message: str) -> None:
+        super().__init__(message)
+        self.refusal = ExportObstacle(code, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +234,10 @@ def _document_list(said: EntryContent, mapping: EpcisMapping, _: SiteMapping, __
 def _escape_document_number(field: str, number: str) -> str:
     """A document's number escaped for a URN, as in TDS."""
     try:
-        told = check_lot_or_extension(number, "document's number")
+        checked = check_lot_or_extension(number, "document's number")
     except InvalidKey as fault:
         raise _NotExportable(ObstacleCode.DOCUMENT, f"{field}: {fault}") from None
-    return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
+    return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", checked)
 
 
 def _object_members_by_part(said: EntryContent, mapping: EpcisMapping, form: FormMapping) -> dict[str, EpcisEvent]:
@@ -294,9 +294,9 @@ def _goods_quantities(said: EntryContent, mapping: EpcisMapping, form: FormMappi
     amounts = [(MAIN, *_role_value(said, "quantity")), (DAMAGED, *_role_value(said, "damaged"))]
     counted = [(part, field, value) for part, field, value in amounts if value is not None and value != 0]
     if not counted:
-        told = "none was counted" if any(value is not None for _, _, value in amounts) else "no quantity was said"
+        message = "none was counted" if any(value is not None for _, _, value in amounts) else "no quantity was said"
         raise _NotExportable(
-            ObstacleCode.QUANTITY, f"{amounts[0][1]}: {told}; EPCIS tells of what is there, and has no word for none"
+            ObstacleCode.QUANTITY, f"{amounts[0][1]}: {message}; EPCIS tells of what is there, and has no word for none"
         )
     epc_class = _key_uri(mapping, key, ObstacleCode.ITEM, item_field)
     for part, field, value in counted:

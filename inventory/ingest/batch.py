@@ -478,9 +478,9 @@ def _drop_expired_and_apply_due(
     """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)
-    told: list[HandledEvent] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
+    handled: list[HandledEvent] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
     turn = [_BatchEvent(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
-    return told + _run_batch(_Batch(transaction, turn, clock, hold=True)) if turn else told
+    return handled + _run_batch(_Batch(transaction, turn, clock, hold=True)) if turn else handled
 
 
 def _load_handled(transaction: Connection, event: Event | InvalidEvent) -> int:

@@ -61,12 +61,12 @@ FIRST_CONNECTION_S = 20.0
 
 _STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
-_HEARS_S = 1.0
+_STATUS_DELAY_S = 1.0
 """Entries have priority over status messages for at most this long, which delays a status on the console."""
 
 _LAST = 9_999_999_999  # Greater than every number of an entry.
 
-_STRANGERS = 1000
+_MOST_DISTRUSTED = 1000
 """Untrusted senders remembered so that each is logged and stored once; with more, the set is cleared."""
 
 
@@ -135,7 +135,7 @@ class Consumer:
             lambda event, said: find_distrust(event, keys.keys_of(event.site, event.device), said),
             clock,
         )
-        self._mistrusted: set[tuple[str, str, str]] = set()
+        self._distrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
         self._waiting: deque[MessageReceived] = deque()
@@ -143,7 +143,7 @@ class Consumer:
         self._stopping = False
         self._was_connected = False
         self._has_all_missed = False  # Whether the broker redelivers all that a lost link has interrupted.
-        self._started = self._heard_at = clock()
+        self._started = self._statuses_stored_at = clock()
         self._retry_at = self._started
         self._retry_s = RETRY_S[0]
         self._systemd = Notifier.from_environment()
@@ -160,7 +160,7 @@ class Consumer:
         self._broker.start()
         try:
             while not self._stopping:
-                self._listen()
+                self._receive_queued()
                 self._send_and_settle()
                 self._beat_watchdog_buffer_and_dossiers()
         finally:
@@ -174,7 +174,7 @@ class Consumer:
         self._stopping = True
         self._inbox.put(Wake())
 
-    def _listen(self) -> None:
+    def _receive_queued(self) -> None:
         """Wait for the next event of the session, then receive all queued ones."""
         try:
             self._receive(self._inbox.get(timeout=self._wait_s()))
@@ -237,9 +237,9 @@ class Consumer:
             self._publisher.record_pubacks_and_publish()
             self._statuses.enrol_new_devices()
             if self._is_status_due():
-                self._heard_at = self._clock()  # also after an error, so that entries go first again
-                for heard in self._statuses.store_batch():
-                    self._broker.acknowledge(heard)
+                self._statuses_stored_at = self._clock()  # also after an error, so that entries go first again
+                for status in self._statuses.store_batch():
+                    self._broker.acknowledge(status)
             elif self._waiting:
                 self._settle_first_or_batch()
             else:
@@ -256,8 +256,9 @@ class Consumer:
         self._send_receipts()
 
     def _is_status_due(self) -> bool:
-        """Whether to store status messages: if no entry waits, or entries have gone first for _HEARS_S."""
-        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + _HEARS_S)
+        """Whether to store status messages: if no entry waits, or entries have gone first for _STATUS_DELAY_S."""
+        is_delayed = self._waiting and self._clock() < self._statuses_stored_at + _STATUS_DELAY_S
+        return self._statuses.has_messages and not is_delayed
 
     def _settle_first_or_batch(self) -> None:
         """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""
@@ -273,42 +274,44 @@ class Consumer:
 
     def _settle_batch(self, messages: list[MessageReceived], batching: BatchSettings) -> None:
         """Settle these in one transaction, and remove the settled ones from the queue. Raises Unavailable."""
-        sound = [(message, judged) for message in messages if (judged := self._validate_or_settle(message)) is not None]
+        sound = [
+            (message, validated) for message in messages if (validated := self._validate_or_settle(message)) is not None
+        ]
         if not sound:
             return
-        given = [judged.event for _, judged in sound]
+        given = [validated.event for _, validated in sound]
         following = islice(self._waiting, len(sound), len(sound) + batching.most)
         with self._checker.checking_ahead([one for one in following if one.topic.endswith("/entries")]):
-            became = batching.store.try_apply_all(given, hold=batching.holds_early)
-        if became is None:
+            outcomes = batching.store.try_apply_all(given, hold=batching.holds_early)
+        if outcomes is None:
             log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
             for message, _ in sound:
                 self._settle_or_postpone(message)
                 self._waiting.popleft()
             return
-        for number, (event, said) in enumerate(became):
+        for number, (event, outcome) in enumerate(outcomes):
             # Events released from the reorder buffer follow; they were acknowledged to the broker on arrival.
             self._queue_receipt_and_notify_dossiers(
-                sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG
+                sound[number][0] if number < len(sound) else None, event, outcome, logging.DEBUG
             )
         for _ in sound:
             self._waiting.popleft()
-        counted = Counter(type(one).__name__.lower() for _, one in became)
-        log.info("%d events: %s", len(became), ", ".join(f"{number} {what}" for what, number in counted.items()))
+        counted = Counter(type(one).__name__.lower() for _, one in outcomes)
+        log.info("%d events: %s", len(outcomes), ", ".join(f"{number} {what}" for what, number in counted.items()))
 
     def _validate_or_settle(self, message: MessageReceived) -> ValidMessage | InvalidMessage | None:
         """The validated event if it may join a batch; else settle the message, and None. Raises Unavailable."""
         if message.topic in self._postponed:
             self._settle_or_postpone(message)
         else:
-            judged, stranger = self._checker.check(message)
-            if isinstance(judged, DeadLetterMessage):
-                self._keep_rejected(message, judged.reason)
+            validated, distrust = self._checker.check(message)
+            if isinstance(validated, DeadLetterMessage):
+                self._keep_rejected(message, validated.reason)
                 self._broker.acknowledge(message)
-            elif stranger is None:
-                return judged
+            elif distrust is None:
+                return validated
             else:
-                self._reject_untrusted(message, judged, stranger)
+                self._reject_untrusted(message, validated, distrust)
         self._waiting.remove(message)
         return None
 
@@ -370,30 +373,32 @@ class Consumer:
         if message.topic.endswith("/reviews") and self._reviews is not None:
             self._handle_review(message, self._reviews)
             return
-        judged, stranger = self._checker.check(message)
-        match judged:
+        validated, distrust = self._checker.check(message)
+        match validated:
             case DeadLetterMessage():
-                self._keep_rejected(message, judged.reason)
+                self._keep_rejected(message, validated.reason)
                 self._broker.acknowledge(message)
             case ValidMessage() | InvalidMessage():
-                if stranger is not None:
-                    self._reject_untrusted(message, judged, stranger)
+                if distrust is not None:
+                    self._reject_untrusted(message, validated, distrust)
                 else:
-                    self._queue_receipt_and_notify_dossiers(message, judged.event, self._store.apply(judged.event))
+                    self._queue_receipt_and_notify_dossiers(
+                        message, validated.event, self._store.apply(validated.event)
+                    )
 
     def _queue_receipt_and_notify_dossiers(
         self,
         message: MessageReceived | None,
         event: Event | InvalidEvent,
-        became: Outcome | Buffered,
+        outcome: Outcome | Buffered,
         level: int = logging.INFO,
     ) -> None:
         """Send the receipt for an outcome, and notify the dossier writer."""
-        if not isinstance(became, Buffered):
-            self._queue_receipt(message, event, became, level)
+        if not isinstance(outcome, Buffered):
+            self._queue_receipt(message, event, outcome, level)
         elif message is not None:
             self._broker.acknowledge(message)
-        if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
+        if self._dossiers is not None and isinstance(event, Event) and isinstance(outcome, Applied):
             self._dossiers.note_applied(event.form)
 
     def _handle_review(self, message: MessageReceived, store: ReviewStore) -> None:
@@ -408,42 +413,42 @@ class Consumer:
             self._broker.acknowledge(message)
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
-        word = InvalidEvent(review.event_id, sender.site, sender.device, _LAST, message.payload, ())
-        judged = InvalidMessage(sender, replace(word, sequence=review.sequence))
-        if stranger := self._checker.find_distrust(word, None):
-            self._reject_untrusted(message, judged, stranger)
+        event = InvalidEvent(review.event_id, sender.site, sender.device, _LAST, message.payload, ())
+        validated = InvalidMessage(sender, replace(event, sequence=review.sequence))
+        if distrust := self._checker.find_distrust(event, None):
+            self._reject_untrusted(message, validated, distrust)
         else:
-            became = store.review(review)
-            self._queue_receipt(message, judged.event, became)
-            if self._dossiers is not None and isinstance(became, Applied):
+            outcome = store.review(review)
+            self._queue_receipt(message, validated.event, outcome)
+            if self._dossiers is not None and isinstance(outcome, Applied):
                 self._dossiers.note_reviewed(review)
 
     def _reject_untrusted(
-        self, message: MessageReceived, judged: ValidMessage | InvalidMessage, stranger: UntrustedEvent
+        self, message: MessageReceived, validated: ValidMessage | InvalidMessage, distrust: UntrustedEvent
     ) -> None:
         """Answer that the event is untrusted; log it and store a copy once for each device and reason."""
-        event = judged.event
-        seen = (event.site, event.device, stranger.reason)
-        if seen not in self._mistrusted:
-            if len(self._mistrusted) >= _STRANGERS:
-                self._mistrusted.clear()
-            whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
-            elsewhere = f", the key of {whose}" if stranger.why is DistrustReason.UNKNOWN_KEY and whose else ""
-            self._keep_rejected(message, f"untrusted:{stranger.reason}{elsewhere}")
-            self._mistrusted.add(seen)
-        answer = to_json_bytes(make_untrusted_answer(event.event_id, stranger.reason, event.sequence, self._now()))
-        self._unsent.append(_Receipt(message, judged.sender.receipts, answer, event.event_id))
+        event = validated.event
+        seen = (event.site, event.device, distrust.reason)
+        if seen not in self._distrusted:
+            if len(self._distrusted) >= _MOST_DISTRUSTED:
+                self._distrusted.clear()
+            whose = ", ".join("/".join(at) for at in self._keys.holders(distrust.keyid or ""))
+            elsewhere = f", the key of {whose}" if distrust.why is DistrustReason.UNKNOWN_KEY and whose else ""
+            self._keep_rejected(message, f"untrusted:{distrust.reason}{elsewhere}")
+            self._distrusted.add(seen)
+        answer = to_json_bytes(make_untrusted_answer(event.event_id, distrust.reason, event.sequence, self._now()))
+        self._unsent.append(_Receipt(message, validated.sender.receipts, answer, event.event_id))
 
     def _keep_rejected(self, message: MessageReceived, reason: str) -> None:
         self._store.keep_rejected(message.payload, message.topic, reason)
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: MessageReceived | None, event: Event | InvalidEvent, became: Outcome, level: int = logging.INFO
+        self, message: MessageReceived | None, event: Event | InvalidEvent, outcome: Outcome, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
-        log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
-        answer = to_json_bytes(build_receipt(event, became, self._now()))
+        log.log(logging.WARNING if isinstance(outcome, Refused) else level, "%s: %s", what, outcome_text(outcome))
+        answer = to_json_bytes(build_receipt(event, outcome, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
         self._unsent.append(_Receipt(message, topic, answer, event.event_id))
 

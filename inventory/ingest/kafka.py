@@ -54,26 +54,26 @@ def client_configuration(settings: KafkaSettings) -> dict[str, str]:
     Raises Misconfigured for a link that others can read, a file that cannot be opened, and a user without a password.
     """
     refuse_exposed_link(settings, "kafka")
-    told = {"bootstrap.servers": settings.servers or "", "security.protocol": settings.protocol}
+    configuration = {"bootstrap.servers": settings.servers or "", "security.protocol": settings.protocol}
     for name, key in _FILES.items():
         if (path := getattr(settings, key)) is not None:
             try:
                 plain_file.require_regular_files(path)
             except OSError as fault:
                 raise Misconfigured(f"kafka.{key}: {path}: {fault.strerror}; it must hold PEM") from None
-            told[name] = str(path)
+            configuration[name] = str(path)
     if settings.certificate_file is not None and settings.key_file is None:
-        told["ssl.key.location"] = str(settings.certificate_file)
+        configuration["ssl.key.location"] = str(settings.certificate_file)
     if settings.username is not None:
         if settings.password is None:  # No fault of the settings: who may not read it runs other commands with them.
             raise Misconfigured(
                 "kafka.password: must be given where kafka.username is; a secret is best in "
                 "$DOCKVOICE_INVENTORY_KAFKA__PASSWORD or a credential of that name"
             )
-        told["sasl.mechanism"] = settings.mechanism
-        told["sasl.username"] = settings.username
-        told["sasl.password"] = settings.password.get_secret_value()
-    return told
+        configuration["sasl.mechanism"] = settings.mechanism
+        configuration["sasl.username"] = settings.username
+        configuration["sasl.password"] = settings.password.get_secret_value()
+    return configuration
 
 
 class KafkaBroker:
@@ -165,9 +165,9 @@ class KafkaBroker:
             known = self._consumer.list_topics(topic, timeout=_ANSWERS_IN_S).topics[topic]
         except KafkaException as fault:
             self._consumer.poll(0)  # Calls `error_cb`, which knows more.
-            likely = [told for told in self._faults.values() if told.startswith("kafka.")]
-            likely.append(f"kafka.servers: {fault.args[0].str()}; {_explain_silence(self._settings)}")
-            raise Unavailable(f"{servers} does not answer: {likely[0]}") from fault
+            causes = [message for message in self._faults.values() if message.startswith("kafka.")]
+            causes.append(f"kafka.servers: {fault.args[0].str()}; {_explain_silence(self._settings)}")
+            raise Unavailable(f"{servers} does not answer: {causes[0]}") from fault
         if known.error is not None:
             remedy = "; create it" if known.error.code() in _NO_TOPIC else ""
             raise Unavailable(f"kafka.{key}: {topic} at {servers}: {known.error.str()}{remedy}")
@@ -281,7 +281,7 @@ class KafkaBroker:
         if error is not None:
             log.warning("kafka: %s takes nothing; tried again", topic)
 
-    def _write(self, topic: str, these: Sequence[UnwrittenEvent]) -> tuple[list[int], KafkaError | None]:
+    def _write(self, topic: str, unwritten: Sequence[UnwrittenEvent]) -> tuple[list[int], KafkaError | None]:
         """Write these; the ids of those before the first that Kafka did not take, and why it did not."""
         failed: dict[int, KafkaError] = {}
 
@@ -289,20 +289,20 @@ class KafkaBroker:
             if error is not None:
                 failed[number] = error
 
-        for one in these:
+        for one in unwritten:
             headers: dict[str, str | bytes | None] = {"ce_id": one.event_id}
             try:
                 if one.body is not None:
-                    told = partial(note, one.id)
-                    self._producer.produce(topic, one.body, key=one.key, headers=headers, on_delivery=told)
+                    on_delivery = partial(note, one.id)
+                    self._producer.produce(topic, one.body, key=one.key, headers=headers, on_delivery=on_delivery)
             except KafkaException as fault:
                 failed[one.id] = fault.args[0]
                 break
         self._producer.flush()  # Each is delivered or has failed within _DELIVERED_IN_S.
         first = min(failed, default=None)
         if first is None:
-            return [one.id for one in these], None
-        return [one.id for one in these if one.id < first], failed[first]
+            return [one.id for one in unwritten], None
+        return [one.id for one in unwritten if one.id < first], failed[first]
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit, and forget partitions that go to another consumer of the group."""
@@ -315,8 +315,8 @@ class KafkaBroker:
 
     def _note_fault(self, error: KafkaError) -> None:
         if error.code() not in self._faults:
-            self._faults[error.code()] = told = _explain_fault(self._settings, error)
-            log.warning("kafka: %s", told)
+            self._faults[error.code()] = message = _explain_fault(self._settings, error)
+            log.warning("kafka: %s", message)
 
     def _note_answer(self) -> None:
         if self._faults:
@@ -326,25 +326,27 @@ class KafkaBroker:
 
 def _explain_fault(settings: KafkaSettings, error: KafkaError) -> str:
     """An error, with the key to correct where librdkafka can tell."""
-    told = error.str()
-    if error.code() == _WRONG_USER and "mechanism handshake" in told:
-        return f"kafka.mechanism: found {settings.mechanism}, allowed is what the server knows: {told}"
+    message = error.str()
+    if error.code() == _WRONG_USER and "mechanism handshake" in message:
+        return f"kafka.mechanism: found {settings.mechanism}, allowed is what the server knows: {message}"
     if error.code() == _WRONG_USER:
-        return f"kafka.username: found {settings.username!r}: {told}; check username and password"
-    if "certificate verify failed" in told:
+        return f"kafka.username: found {settings.username!r}: {message}; check username and password"
+    if "certificate verify failed" in message:
         found = settings.ca_file or "none, so the authorities of the system"
         remedy = "name the authority that signed the server's certificate, which must give the host's name"
-        return f"kafka.ca_file: found {found}: {told}; {remedy}, and be valid now"
-    return told
+        return f"kafka.ca_file: found {found}: {message}; {remedy}, and be valid now"
+    return message
 
 
-def _explain_refusal(settings: KafkaSettings, told: str) -> str:
+def _explain_refusal(settings: KafkaSettings, message: str) -> str:
     """Why librdkafka does not take its configuration."""
     for name, key in _FILES.items():
-        if name in told:
+        if name in message:
             found = getattr(settings, key) or settings.certificate_file
-            return f"kafka.{key}: {found}: {told}; it must hold PEM, a key of that certificate and without a password"
-    return f"kafka: {told}"
+            return (
+                f"kafka.{key}: {found}: {message}; it must hold PEM, a key of that certificate and without a password"
+            )
+    return f"kafka: {message}"
 
 
 def _explain_silence(settings: KafkaSettings) -> str:

@@ -51,7 +51,7 @@ class ReviewStore(Protocol):
 class StatusStore(Protocol):
     """Stores devices' statuses."""
 
-    def record(self, words: Sequence[StatusMessage]) -> None:
+    def record(self, messages: Sequence[StatusMessage]) -> None:
         """Store all, in this order. Raises Unavailable."""
 
     def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -95,6 +95,6 @@ class Publisher:
         for one in stuck:
             if one.kind not in self._alarmed:
                 trouble = None if one.kind in WORK_KINDS else self._broker.trouble
-                told = (one.kind, one.number, one.oldest, one.attempts, one.error or trouble or "no error")
-                log.error("%s: %d pending, the oldest since %s; %d attempts: %s", *told)
+                report = (one.kind, one.number, one.oldest, one.attempts, one.error or trouble or "no error")
+                log.error("%s: %d pending, the oldest since %s; %d attempts: %s", *report)
         self._alarmed = {one.kind for one in stuck}

@@ -156,6 +156,8 @@ class ReorderBuffer:
         if waiting.since is not None and self._clock() >= self._report_at:
             self._report_at = self._clock() + _REPORT_S
             age = (now - waiting.since).total_seconds()
-            told = f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
-            log.info("%s", told)
-            self._systemd.set_status(told)
+            message = (
+                f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
+            )
+            log.info("%s", message)
+            self._systemd.set_status(message)

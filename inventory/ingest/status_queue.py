@@ -22,13 +22,13 @@ _AT_ONCE = 500
 """Statuses stored in one transaction, so that an entry waits for one transaction only."""
 
 
-_STRANGERS = 10_000  # Most devices remembered as not enrolled.
+_MOST_NOT_ENROLLED = 10_000  # Most devices remembered as not enrolled.
 
-_STRANGERS_TOLD = 100  # Most warnings about another device's key.
+_MOST_WARNINGS = 100  # Most warnings about another device's key.
 
 _NAMED = 10  # Most devices named in a log line.
 
-_ALL_TOLD_S = 60.0
+_DELIVERED_WITHIN_S = 60.0
 """Seconds after connecting until retained messages are delivered and online devices have published again."""
 
 
@@ -52,9 +52,9 @@ class StatusQueue:
         self._clock = clock
         self._connected_at: float | None = None
         """When the broker began to deliver retained messages; None: the missing devices are marked."""
-        self._told: set[tuple[str, str]] = set()  # Devices with a status since then.
-        self._mistrusted: set[str] = set()  # Topics that showed another device's key.
-        self._strangers: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, str]] = set()  # Devices with a status since then.
+        self._distrusted: set[str] = set()  # Topics that showed another device's key.
+        self._not_enrolled: set[tuple[str, str]] = set()
         self._unmet = deque[MessageReceived]()
         self._unkept = deque[MessageReceived]()
 
@@ -70,13 +70,17 @@ class StatusQueue:
     def note_connected(self) -> None:
         """Note that the broker begins to deliver its retained messages."""
         self._connected_at = self._clock()
-        self._told.clear()
+        self._seen.clear()
 
     def mark_missing_offline(self) -> None:
         """Mark devices offline that were online and have no retained status any more. Raises Unavailable."""
-        if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + _ALL_TOLD_S:
+        if (
+            self._statuses is None
+            or self._connected_at is None
+            or self._clock() < self._connected_at + _DELIVERED_WITHIN_S
+        ):
             return
-        lost = self._statuses.mark_missing_offline(self._told)
+        lost = self._statuses.mark_missing_offline(self._seen)
         self._connected_at = None
         if lost:
             named = ", ".join("/".join(one) for one in lost[:_NAMED])
@@ -101,45 +105,45 @@ class StatusQueue:
         not enrolled are dropped.
         """
         messages = list(islice(self._unkept, _AT_ONCE))
-        words = self._keep_enrolled_and_log_others(
-            [word for message in messages if (word := self._parse(message)) is not None]
+        statuses = self._keep_enrolled_and_log_others(
+            [status for message in messages if (status := self._parse(message)) is not None]
         )
-        if self._statuses is not None and words:
+        if self._statuses is not None and statuses:
             try:
-                self._statuses.record(words)
+                self._statuses.record(statuses)
             except SiteFault:
-                self._store_one_by_one(words, self._statuses)
-        self._told.update((word.site, word.device) for word in words if word.state == "online")
+                self._store_one_by_one(statuses, self._statuses)
+        self._seen.update((status.site, status.device) for status in statuses if status.state == "online")
         for _ in messages:
             self._unkept.popleft()
         return messages
 
-    def _keep_enrolled_and_log_others(self, words: list[StatusMessage]) -> list[StatusMessage]:
+    def _keep_enrolled_and_log_others(self, statuses: list[StatusMessage]) -> list[StatusMessage]:
         """The messages of enrolled devices; others are counted, each device once."""
         ours = [
-            word
-            for word in words
-            if any(not one.revoked for one in self._keys.keys_of(word.site, word.device).values())
+            status
+            for status in statuses
+            if any(not one.revoked for one in self._keys.keys_of(status.site, status.device).values())
         ]
-        before = len(self._strangers)
-        if len(ours) < len(words) and before < _STRANGERS:
-            enrolled = {(word.site, word.device) for word in ours}
-            self._strangers |= {(word.site, word.device) for word in words} - enrolled
-        if len(self._strangers) > before:
+        before = len(self._not_enrolled)
+        if len(ours) < len(statuses) and before < _MOST_NOT_ENROLLED:
+            enrolled = {(status.site, status.device) for status in ours}
+            self._not_enrolled |= {(status.site, status.device) for status in statuses} - enrolled
+        if len(self._not_enrolled) > before:
             log.warning(
                 "%d devices say how they are and none of them is enrolled: nothing is kept of that (the last: %s); "
                 "`dockvoice inventory keys enrol` lets one in, and the broker's rules keep others out",
-                *(len(self._strangers), f"{words[-1].site}/{words[-1].device}"),
+                *(len(self._not_enrolled), f"{statuses[-1].site}/{statuses[-1].device}"),
             )
         return ours
 
-    def _store_one_by_one(self, words: list[StatusMessage], statuses: StatusStore) -> None:
+    def _store_one_by_one(self, statuses: list[StatusMessage], store: StatusStore) -> None:
         """Store one by one; log and skip what the site's constraints reject, since each device repeats its status."""
-        for word in words:
+        for status in statuses:
             try:
-                statuses.record([word])
+                store.record([status])
             except SiteFault as fault:
-                log.warning("not kept of what %s/%s says of itself: %s", word.site, word.device, fault)
+                log.warning("not kept of what %s/%s says of itself: %s", status.site, status.device, fault)
 
     def _parse(self, message: MessageReceived) -> StatusMessage | None:
         try:
@@ -165,6 +169,6 @@ class StatusQueue:
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
         except Misconfigured as fault:  # the key is another device's, and every later status shows it again
-            if message.topic not in self._mistrusted and len(self._mistrusted) < _STRANGERS_TOLD:
-                self._mistrusted.add(message.topic)
+            if message.topic not in self._distrusted and len(self._distrusted) < _MOST_WARNINGS:
+                self._distrusted.add(message.topic)
                 log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

@@ -104,26 +104,26 @@ class Device:
     @property
     def waits_since(self) -> datetime | None:
         """When the oldest pending entry was recorded, by the device's clock."""
-        told = self.said.get("backlog", {}).get("since")
-        return None if told is None else parse_iso(told)
+        reported = self.said.get("backlog", {}).get("since")
+        return None if reported is None else parse_iso(reported)
 
     @property
     def versions(self) -> list[KindVersions]:
         """For each kind of master data: the running version, the published one, and why it was declined."""
-        told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
-        refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
+        reported: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
+        refused = {kind: one["refused"] for kind, one in reported.items() if "refused" in one}
         return [
             KindVersions(
-                kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason")
+                kind, reported.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason")
             )
-            for kind in sorted({*told, *self.wanted} - RESERVED_KINDS)
+            for kind in sorted({*reported, *self.wanted} - RESERVED_KINDS)
         ]
 
     @property
     def roster(self) -> tuple[int | None, int | None, str | None]:
         """The roster's running version, the published one, and why the last was declined."""
-        told: Mapping[str, Any] = self.said.get("roster", {})
-        return told.get("version"), self.wanted.get(ROSTER), told.get("refused")
+        reported: Mapping[str, Any] = self.said.get("roster", {})
+        return reported.get("version"), self.wanted.get(ROSTER), reported.get("refused")
 
     def alarms(self, now: datetime, silent: timedelta) -> list[str]:
         """The device's alarms, as codes."""

@@ -217,5 +217,5 @@ def _first_text(event: Event, names: Collection[str]) -> str | None:
 
 
 def _to_flag(row: Row[Any]) -> Flag:
-    told = {name: getattr(row, name) for name in Flag.__dataclass_fields__}
-    return Flag(**{**told, "state": FlagState(row.state)})
+    values = {name: getattr(row, name) for name in Flag.__dataclass_fields__}
+    return Flag(**{**values, "state": FlagState(row.state)})

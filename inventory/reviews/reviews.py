@@ -120,8 +120,8 @@ def _load(transaction: Connection, wanted: Select[Any]) -> list[Review]:
 
 def review_to_json(review: Review) -> dict[str, Any]:
     """All fields except the event's body and the instance, for JSON."""
-    told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
-    return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
+    content = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
+    return json.loads(json.dumps(content, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
 
 
 def build_decision_message(
@@ -139,6 +139,6 @@ def build_decision_message(
     `decision` is accept, correct or discard; `values` override the recognised ones, in the form's text format.
     """
     topics = Topics(prefix, review.site, review.device)
-    told = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
+    content = ReviewDecision(topics.source, review.event_id, review.utterance_id, decision, values, who, reason)
     its = (review.site, review.device, review.event_id, topics.decisions)
-    return Message(MessageKind.DECISION, *its, to_json_bytes(sign_decision(told, signer, now)), signer.public)
+    return Message(MessageKind.DECISION, *its, to_json_bytes(sign_decision(content, signer, now)), signer.public)

@@ -276,10 +276,10 @@ class SiteCatalogue:
         if faults := _find_faults(self.forms, kind, rows, lambda: self._load_current_versions(transaction)):
             raise FaultyRows(kind.name, faults)
         cells = tuple(kind.stored_cells(one) for _, one in rows)
-        told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
+        description = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
         now = self._now()
         version = max(next_version(transaction, self.site, kind.name, now), above + 1)
-        made = Version(self.site, kind.name, version, cells, who, reason.strip(), told, now, None, None)
+        made = Version(self.site, kind.name, version, cells, who, reason.strip(), description, now, None, None)
         said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
         transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))
         return made
@@ -308,7 +308,7 @@ def _find_faults(
     after = before | {kind.name: tuple(cells for _, cells in rows)}
     known = find_word_faults(words, forms, before) if words else []
     new = find_word_faults(words, forms, after) if words else []
-    return [*find_list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
+    return [*find_list_faults(kind.name, rows, forms), *(fault for fault in new if fault not in known)]
 
 
 def _replace_row(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
@@ -324,5 +324,5 @@ def _match_version(one: Version) -> tuple[Any, ...]:
 
 
 def _to_version(row: Found[Any]) -> Version:
-    told = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
-    return Version(row.site, row.kind, row.version, tuple(row.rows), *told)
+    edit = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
+    return Version(row.site, row.kind, row.version, tuple(row.rows), *edit)

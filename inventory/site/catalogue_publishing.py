@@ -26,7 +26,7 @@ class DeclinedVersion:
 
     reason: str  # old, forged, malformed or breaks_form; others may be added.
     version: int | None  # The declined version, if its message was valid.
-    told: str | None  # The fault, as text.
+    detail: str | None  # The fault, as text.
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,13 @@ def parse_reported_versions(topic: str, payload: bytes, prefix: str) -> Reported
         status = parse_status(payload, Topics.parse(prefix, topic))
     except MalformedMessage:
         return None
-    told: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})
-    versions = {kind: int(one["version"]) for kind, one in told.items() if "version" in one}
-    declined = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
+    reported: Mapping[str, Mapping[str, Any]] = status.get("catalogue", {})
+    versions = {kind: int(one["version"]) for kind, one in reported.items() if "version" in one}
+    declined = {kind: one["refused"] for kind, one in reported.items() if "refused" in one}
     return ReportedVersions(
         status["device"],
         status["state"] == "online",
         versions,
         {kind: DeclinedVersion(one["reason"], one.get("version"), one.get("told")) for kind, one in declined.items()},
-        tuple(told.get(OF_WORDS, {}).get("unheard", ())),
+        tuple(reported.get(OF_WORDS, {}).get("unheard", ())),
     )

@@ -103,7 +103,7 @@ def find_row_faults(kind: Kind, rows: Sequence[Row], listed_values: Collection[s
     """All faults of a kind's rows, a line each; `listed_values` are the values allowed for units."""
     if kind.whole is not None:
         return kind.whole(rows)
-    found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, listed_values)]
+    found = [f"{where}, column {column}: {fault}" for where, column, fault in kind.faults(rows, listed_values)]
     cells = [kind.stored_cells(one) for _, one in rows]
     if not rows:
         found.append("holds no row; give one, or withdraw what is published")

@@ -90,10 +90,10 @@ def last_published_versions(transaction: Connection, site: str) -> dict[str, int
 
 def _versions_on_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
     """The version of a kind in each device's last status; devices without one are left out."""
-    told = {
+    reported = {
         one.device: _reported_version(one.said, kind) for one in statuses.load_statuses(transaction) if one.site == site
     }
-    return {device: version for device, version in told.items() if version is not None}
+    return {device: version for device, version in reported.items() if version is not None}
 
 
 def _reported_version(said: Mapping[str, Any], kind: str) -> int | None:

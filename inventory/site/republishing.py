@@ -27,7 +27,7 @@ _GATHERED_FOR = timedelta(seconds=5)  # Devices that connect together are served
 
 _PAUSE = timedelta(minutes=1)  # From one publication of a subject to the next.
 
-_MOST_ASKED = 100_000  # What devices lacked and was published for them, some MB; with more, it is forgotten.
+_MOST_REQUESTED = 100_000  # What devices lacked and was published for them, some MB; with more, it is forgotten.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class RepublishingStatuses:
         self._engine = engine
         self._prefix = prefix
         self._now = now
-        self._asked: set[tuple[str, str, str, int]] = set()
+        self._requested: set[tuple[str, str, str, int]] = set()
         """Site, device, subject and version: what is published for a device is so once, whatever became of it."""
         self._due: dict[tuple[str, str], datetime] = {}
         """By site and subject, when it may be published again."""
@@ -59,43 +59,43 @@ class RepublishingStatuses:
         """As for `Statuses`."""
         return self._statuses.mark_missing_offline(online)
 
-    def record(self, words: Sequence[StatusMessage]) -> None:
+    def record(self, messages: Sequence[StatusMessage]) -> None:
         """Store status messages in this order; enter in the outbox what their devices lack. Raises Unavailable."""
-        self._statuses.record(words)
-        live = [word for word in words if word.state == "online" and not word.retained]
+        self._statuses.record(messages)
+        live = [message for message in messages if message.state == "online" and not message.retained]
         for kept in (True, False):
-            devices = {(word.site, word.device) for word in live if word.said.get("session_kept", True) is kept}
+            devices = {(one.site, one.device) for one in live if one.said.get("session_kept", True) is kept}
             if devices:
                 with begin(self._engine) as transaction:
                     handle_devices_online(transaction, devices, self._now(), session_kept=kept)
         by_site: dict[str, list[StatusMessage]] = defaultdict(list)
-        for word in live:
+        for message in live:
             # A broker that gives us what it retains gives devices theirs, too.
-            if "expected" in word.said:
-                by_site[word.site].append(word)
-        for site, its in by_site.items():
+            if "expected" in message.said:
+                by_site[message.site].append(message)
+        for site, ours in by_site.items():
             with begin(self._engine) as transaction:
-                self._enter_lacking(transaction, site, its)
+                self._enter_lacking(transaction, site, ours)
 
-    def _enter_lacking(self, transaction: Connection, site: str, words: Sequence[StatusMessage]) -> None:
+    def _enter_lacking(self, transaction: Connection, site: str, messages: Sequence[StatusMessage]) -> None:
         published = [*_load_catalogue(transaction, site), *_load_lists(transaction, site)]
         lists = [one.version for one in published if one.kind is MessageKind.EXPECTED]
         oldest = min(lists, default=0)
-        asked = {
-            (site, word.device, one.key, one.version): one
-            for word in words
+        requested = {
+            (site, message.device, one.key, one.version): one
+            for message in messages
             for one in published
-            if _lacks(word.said, one, oldest)
+            if _lacks(message.said, one, oldest)
         }
-        new = {one.key: one for asking, one in asked.items() if asking not in self._asked}
+        new = {one.key: one for request, one in requested.items() if request not in self._requested}
         now = self._now()
         for key, one in new.items():
             due = max(now + _GATHERED_FOR, self._due.get((site, key), now))
             if insert_message_unless_pending(transaction, self._message(site, one), now, held=due - now):
                 self._due[site, key] = due + _PAUSE
-        if len(self._asked) > _MOST_ASKED:
-            self._asked.clear()
-        self._asked.update(asked)
+        if len(self._requested) > _MOST_REQUESTED:
+            self._requested.clear()
+        self._requested.update(requested)
 
     def _message(self, site: str, one: _Published) -> Message:
         of_list = one.kind is MessageKind.EXPECTED
@@ -113,9 +113,9 @@ def _lacks(said: Mapping[str, Any], one: _Published, oldest_list: int) -> bool:
     """
     if one.kind is MessageKind.EXPECTED:
         return bool(said["expected"] < oldest_list)
-    its = said.get("roster", {}) if one.kind is MessageKind.ROSTER else said.get("catalogue", {}).get(one.key, {})
-    has = max(its.get("version", 0), its.get("waits", 0))
-    refused = its.get("refused")
+    reported = said.get("roster", {}) if one.kind is MessageKind.ROSTER else said.get("catalogue", {}).get(one.key, {})
+    has = max(reported.get("version", 0), reported.get("waits", 0))
+    refused = reported.get("refused")
     is_refused = refused is not None and (
         isinstance(refused, str) or refused.get("version", one.version) == one.version
     )

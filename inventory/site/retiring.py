@@ -40,11 +40,11 @@ def count_data_lost_with(transaction: Connection, device: At) -> UnsentData:
     ).one_or_none()
     said = transaction.execute(select(statuses.c.online_body).where(*_match_device(statuses, device))).scalar()
     backlog = parse_event_or_empty(said or "{}").get("backlog")
-    told = backlog.get("entries") if isinstance(backlog, dict) else None
+    pending = backlog.get("entries") if isinstance(backlog, dict) else None
     opened = select(func.count()).select_from(reviews).where(*_match_device(reviews, device), reviews.c.state == "open")
     return UnsentData(
         0 if come is None else max(0, come.highest - come.handled),
-        told if isinstance(told, int) else 0,
+        pending if isinstance(pending, int) else 0,
         int(transaction.execute(opened).scalar_one()),
     )
 

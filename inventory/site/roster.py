@@ -147,8 +147,8 @@ def _find_faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[s
     yield from find_column_and_type_faults(where, cells, ROSTER_LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
-    for column, found, told in (*_identity_faults(cells), *_rights_faults(cells, forms)):
-        yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {told}"
+    for column, found, fault in (*_identity_faults(cells), *_rights_faults(cells, forms)):
+        yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {fault}"
     if not cells.get("number") and not _split_cell(cells, "spoken"):
         yield f"{where}, columns number and spoken: both are empty; give what the operator signs on with"
 
@@ -181,8 +181,12 @@ def _find_contradictions(found: list[tuple[str, Operator]]) -> Iterator[str]:
     """Faults for names or numbers that two operators share."""
     known: dict[tuple[str, str], tuple[str, Operator]] = {}
     for where, one in found:
-        told = [("name", one.name), ("number", one.number or ""), *(("spoken", name.casefold()) for name in one.spoken)]
-        for column, said in dict.fromkeys(told):
+        identities = [
+            ("name", one.name),
+            ("number", one.number or ""),
+            *(("spoken", name.casefold()) for name in one.spoken),
+        ]
+        for column, said in dict.fromkeys(identities):
             first, other = known.setdefault((column, said), (where, one))
             if said and other is not one:
                 yield f"{where}, column {column}: {said!r} stands in {first} too; give each operator one of his own"

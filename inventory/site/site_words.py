@@ -174,12 +174,12 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
     found: dict[tuple[str, str], list[str]] = {}
     for name, form in _spoken_forms(directory).items():
         for one in (its for its in form.fields if its.catalogue == kind):
-            for value, told in value_faults(one, catalogue):
-                found.setdefault((value, told), []).append(name)
+            for value, fault in value_faults(one, catalogue):
+                found.setdefault((value, fault), []).append(name)
     order = {value: at for at, value in enumerate(where)}
     return [
-        f"{where[value]}, column value: {told}: devices that fill {', '.join(forms)} would take none of the list"
-        for (value, told), forms in sorted(found.items(), key=lambda one: order[one[0][0]])
+        f"{where[value]}, column value: {fault}: devices that fill {', '.join(forms)} would take none of the list"
+        for (value, fault), forms in sorted(found.items(), key=lambda one: order[one[0][0]])
     ]
 
 

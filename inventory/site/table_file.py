@@ -30,9 +30,9 @@ class FaultyFile(UnreadableInput):
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         beyond = [f"and {len(faults) - _MOST_FAULTS} faults more"] if len(faults) > _MOST_FAULTS else []
-        told = [*faults[:_MOST_FAULTS], *beyond]
-        super().__init__(f"{path}: {'; '.join(told)}")
-        self.faults = tuple(f"{path}: {fault}" for fault in told)
+        shown = [*faults[:_MOST_FAULTS], *beyond]
+        super().__init__(f"{path}: {'; '.join(shown)}")
+        self.faults = tuple(f"{path}: {fault}" for fault in shown)
 
 
 @dataclass(frozen=True, slots=True)

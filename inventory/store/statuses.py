@@ -60,10 +60,10 @@ class Statuses:
         self._engine = engine
         self._now = now
 
-    def record(self, words: Sequence[StatusMessage]) -> None:
+    def record(self, messages: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
         with begin(self._engine) as transaction:
-            _store_statuses(transaction, words, self._now())
+            _store_statuses(transaction, messages, self._now())
 
     def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark devices offline that were online and are not in `online`; return them. Raises Unavailable."""
@@ -82,30 +82,30 @@ _KEYS = ["site", "device"]
 RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
-def _store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
+def _store_statuses(transaction: Connection, messages: Sequence[StatusMessage], now: datetime) -> None:
     """Store status messages in this order."""
-    first = {(word.site, word.device): word for word in reversed(words)}
+    first = {(message.site, message.device): message for message in reversed(messages)}
     rows = [
-        {"site": site, "device": device, "state": word.state, "since": _status_time(word, now)}
-        for (site, device), word in sorted(first.items())
+        {"site": site, "device": device, "state": message.state, "since": _status_time(message, now)}
+        for (site, device), message in sorted(first.items())
     ]
     many.insert_new_rows(transaction, statuses, rows)
     # Rows are locked in the order of their names, so that two consumers cannot deadlock.
     locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
     found = many.select_by_keys(transaction, locked, statuses, _KEYS, sorted(first)).mappings()
     known = {(row["site"], row["device"]): {**row} for row in found}
-    for word in words:
-        its = known[word.site, word.device]
-        if its["state"] != word.state:
-            its |= {"state": word.state, "since": _status_time(word, now)}
-        if word.state == "online":
-            its |= {"heard_at": _status_time(word, now), "online_body": word.body}
+    for message in messages:
+        its = known[message.site, message.device]
+        if its["state"] != message.state:
+            its |= {"state": message.state, "since": _status_time(message, now)}
+        if message.state == "online":
+            its |= {"heard_at": _status_time(message, now), "online_body": message.body}
     many.update_rows(transaction, statuses, _KEYS, list(known.values()))
 
 
-def _status_time(word: StatusMessage, now: datetime) -> datetime:
+def _status_time(message: StatusMessage, now: datetime) -> datetime:
     """The message's own time for "online", which the broker repeats, unless in the future; else now."""
-    return now if word.state != "online" or word.said_at is None else min(now, word.said_at)
+    return now if message.state != "online" or message.said_at is None else min(now, message.said_at)
 
 
 def load_statuses(transaction: Connection) -> list[Status]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inventory.store.request_database import RequestDatabase
 
-_Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
+_Opener = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
 """Opens the database, and creates missing tables."""
 
 EXTRA_PACKAGES = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
@@ -32,25 +32,25 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def open_transaction(context: typer.Context, opens: _Opens, *, reads: bool = False) -> Iterator[Connection]:
+def open_transaction(context: typer.Context, opener: _Opener, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
     given = context.find_object(GroupOptions) or GroupOptions()
     with (
-        opens(settings_of(given.config, database=given.database)) as opened,
+        opener(settings_of(given.config, database=given.database)) as opened,
         opened.read() if reads else opened.open() as transaction,
     ):
         yield transaction
 
 
 @contextmanager
-def audited(context: typer.Context, opens: _Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
+def audited(context: typer.Context, opener: _Opener, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
     from inventory.audit import audit_log  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
     given = context.find_object(GroupOptions) or GroupOptions()
     signer = load_console_signer(settings_of(given.config, database=given.database))
-    with open_transaction(context, opens) as transaction:
+    with open_transaction(context, opener) as transaction:
         yield transaction
         done = audit_log.UserAction(user_name(), "terminal", deed, about, details)
         audit_log.record_action(transaction, done, datetime.now(UTC), signer)

@@ -120,7 +120,7 @@ def exported(
         names or mapping(),
         forms_roles(),
         NOW,
-        lambda one, why: refused.append((one.sequence, why.code.value, why.told)),
+        lambda one, why: refused.append((one.sequence, why.code.value, why.message)),
     )
     for earlier in known:
         making.remember_earlier(events(earlier))

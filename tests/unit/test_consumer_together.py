@@ -153,7 +153,7 @@ class Loop:
         self.world.s += seconds
         for one in (*news, Wake()):
             self.inbox.put(one)
-        self.consumer._listen()
+        self.consumer._receive_queued()
         self.consumer._send_and_settle()
         self.consumer._beat_watchdog_buffer_and_dossiers()
 
