@@ -223,23 +223,23 @@ class _ResultCollector:
             return repeat(None, len(self.results))
         return (_subtract_counters(first, last) for first, last in pairwise(self._before))
 
-    def on_event(self, told: DictationEvent) -> None:
-        match told:
+    def on_event(self, event: DictationEvent) -> None:
+        match event:
             case UtteranceDecided():
-                self._heard.append(told)
-                self._note_accepted(told)
+                self._heard.append(event)
+                self._note_accepted(event)
             case UtteranceAlreadyStored():
-                raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
+                raise UnreadableInput(f"a clip stands in the manifest twice (sound {event.source}); remove one of them")
             case SourceEnded():
-                self._add_result(told)
+                self._add_result(event)
             case CaptureStopped() | CaptureResumed():
                 pass  # for microphones only
 
-    def _note_accepted(self, told: UtteranceDecided) -> None:
+    def _note_accepted(self, event: UtteranceDecided) -> None:
         # Here, not at the clip's end: by then the next one may have begun.
         clip = self._sounds[len(self.results)].clip
-        if told.verdict.outcome is Outcome.ACCEPT and clip.speaker is not None and clip.wearer in {None, clip.speaker}:
-            self._accepted[clip.speaker].append((clip, told.utterance.segment.pcm))
+        if event.verdict.outcome is Outcome.ACCEPT and clip.speaker is not None and clip.wearer in {None, clip.speaker}:
+            self._accepted[clip.speaker].append((clip, event.utterance.segment.pcm))
 
     def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip

@@ -174,14 +174,14 @@ def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
             raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def _evaluate_fixed_pause(asked: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> FixedPauseRun:
+def _evaluate_fixed_pause(settings: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> FixedPauseRun:
     dictated = [sound for sound in sounds if sound.clip.fields is not None]
-    again = _evaluate(with_fixed_pause(asked, pause_ms), dictated, None, "with a fixed pause")
+    again = _evaluate(with_fixed_pause(settings, pause_ms), dictated, None, "with a fixed pause")
     return FixedPauseRun(pause_ms, tuple(as_line(one.result) for one in again))
 
 
 def _evaluate(
-    asked: Settings,
+    settings: Settings,
     sounds: Sequence[ClipSource],
     habits: OperatorHabits | None,
     doing: str = "hearing",
@@ -191,7 +191,7 @@ def _evaluate(
 ) -> tuple[ScoredClip, ...]:
     dictated = sum(sound.clip.fields is not None for sound in sounds)
     with show_progress(doing, len(enrol) + len(sounds) + (0 if habits is None else dictated)) as advance:
-        return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor, enrol=enrol))
+        return asyncio.run(evaluated(settings, sounds, advance, habits, floor=floor, enrol=enrol))
 
 
 def _print_results(
@@ -242,7 +242,7 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
 
 def _build_report_input(
     manifest: Path,
-    asked: Settings,
+    settings: Settings,
     scored: Sequence[ScoredClip],
     lines: tuple[ClipLine, ...],
     fixed: FixedPauseRun | None,
@@ -254,7 +254,7 @@ def _build_report_input(
         lines=lines,
         fixed=fixed,
         machine=made_with.describe_machine(),
-        settings=made_with.describe_settings(asked, lines),
+        settings=made_with.describe_settings(settings, lines),
         sound=lambda audio: _clip_audio(results[audio]),
     )
 

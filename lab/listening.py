@@ -26,45 +26,45 @@ NOTHING_SAID, INCOMPLETE = "nothing said", "incomplete"
 _KEYS = "Enter: so it was said; n: nobody dictated; p: again; d: remove; q: end; or what was said, in words"
 
 
-def listen_to_set(made: TruthSet, rules: Rules, speaker: Speak, who: str) -> None:
+def listen_to_set(truth_set: TruthSet, rules: Rules, speaker: Speak, who: str) -> None:
     """Play each recording that nobody has listened to, and put what the person answers into its line."""
-    waiting = [line for line in made.settled_lines() if line.get("truth") != Truth.LISTENED]
+    waiting = [line for line in truth_set.settled_lines() if line.get("truth") != Truth.LISTENED]
     for number, line in enumerate(waiting, 1):
         print_lines(f"\n{number} of {len(waiting)}, {line['condition']}: {line['audio']}")
         print_lines(f"   read:   {_as_words(line.get('read'))}\n   agreed: {_as_words(line['fields'])}")
-        if not _ask(made, line, rules, speaker, who):
+        if not _ask(truth_set, line, rules, speaker, who):
             break
-    left = sum(line.get("truth") != Truth.LISTENED for line in made.settled_lines())
-    print_lines(f"{left} left to listen to; dockvoice evaluate {made.manifest}")
+    left = sum(line.get("truth") != Truth.LISTENED for line in truth_set.settled_lines())
+    print_lines(f"{left} left to listen to; dockvoice evaluate {truth_set.manifest}")
 
 
-def _ask(made: TruthSet, line: Mapping[str, Any], rules: Rules, speaker: Speak, who: str) -> bool:
+def _ask(truth_set: TruthSet, line: Mapping[str, Any], rules: Rules, speaker: Speak, who: str) -> bool:
     """Play one recording until the person has said what is true of it; False where he ends."""
     key = "p"
     while True:
         if key == "p":
-            _play(made, line, speaker)
+            _play(truth_set, line, speaker)
         sys.stdout.write(f"   {_KEYS} > ")
         sys.stdout.flush()
         answer = sys.stdin.readline()
         key = answer.strip().lower() if answer else "q"  # end of input: no answer can follow
         if key in {"q", "d"}:
             if key == "d":
-                made.settle(line["audio"], None)
+                truth_set.settle(line["audio"], None)
             return key == "d"
         if key == "p":
             continue
         truth = _as_it_stands(line) if not key else _nothing() if key == "n" else _parse_words(key, rules)
         if truth is not None:
-            made.settle(line["audio"], {**truth, "truth": Truth.LISTENED, "by": who})
+            truth_set.settle(line["audio"], {**truth, "truth": Truth.LISTENED, "by": who})
             return True
 
 
-def _play(made: TruthSet, line: Mapping[str, Any], speaker: Speak) -> None:
+def _play(truth_set: TruthSet, line: Mapping[str, Any], speaker: Speak) -> None:
     try:
-        asyncio.run(play((made.read_sound(line) * np.iinfo(np.int16).max).astype(np.int16), speaker))
+        asyncio.run(play((truth_set.read_sound(line) * np.iinfo(np.int16).max).astype(np.int16), speaker))
     except Unavailable as fault:
-        print_lines(f"   not played: {fault}\n   play it elsewhere: {made.manifest.parent / line['audio']}")
+        print_lines(f"   not played: {fault}\n   play it elsewhere: {truth_set.manifest.parent / line['audio']}")
 
 
 def _as_it_stands(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,13 +90,13 @@ def settled_recordings(journal: JournalReader, since: datetime, rules: Rules) ->
 
 
 def _settled_by_answers(
-    heard: PastUtterance, entry: UtteranceHistory, read: Mapping[str, FieldValue]
+    past: PastUtterance, entry: UtteranceHistory, read: Mapping[str, FieldValue]
 ) -> SettledRecording:
     """An entry that came of its utterance and of answers or corrections."""
     if not entry.fields.keys() <= read.keys():
-        return SettledRecording(heard, "in parts", entry.fields, read, entry.operator, agreed=False)
+        return SettledRecording(past, "in parts", entry.fields, read, entry.operator, agreed=False)
     in_vain = all(read[name] == value for name, value in entry.fields.items())
-    return SettledRecording(heard, "asked in vain" if in_vain else "corrected", entry.fields, read, entry.operator)
+    return SettledRecording(past, "asked in vain" if in_vain else "corrected", entry.fields, read, entry.operator)
 
 
 def _is_discarded(history: UtteranceHistory) -> bool:
@@ -107,11 +107,11 @@ def _led_to_nothing(history: UtteranceHistory) -> bool:
     return history.event_id is None and history.review is None and history.outcome in _TAKEN_FOR_DICTATION
 
 
-def _read_alone(heard: PastUtterance, rules: Rules) -> dict[str, FieldValue]:
+def _read_alone(past: PastUtterance, rules: Rules) -> dict[str, FieldValue]:
     """The values in the recognised words of this utterance: the reading on record has those of later answers too."""
-    if heard.reading is None:
+    if past.reading is None:
         return {}
-    words, known = parse_reading(heard.reading).words, (rules.form, rules.catalogue, rules.language)
+    words, known = parse_reading(past.reading).words, (rules.form, rules.catalogue, rules.language)
     fields = read_recognised_words("", words, *known, longest_noise_s=0.0).fields
     return {name: one.value for name, one in fields.items() if one.value is not None}
 

@@ -54,8 +54,8 @@ class SyntheticSpeech(Source):
 
     live = False
 
-    def __init__(self, sound: Sound, told: str) -> None:
-        self.name = f"sha256:{sha256(told.encode() + sound.tobytes()).hexdigest()}"
+    def __init__(self, sound: Sound, message: str) -> None:
+        self.name = f"sha256:{sha256(message.encode() + sound.tobytes()).hexdigest()}"
         self._sound = sound
 
     @property
@@ -164,18 +164,22 @@ class OperatorWords:
                 return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._word_field(field)}", field.name)
         return None
 
-    def word_answer(self, asked: Question) -> OperatorUtterance:
+    def word_answer(self, question: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
-        match asked.about:
+        match question.about:
             case Topic.ENTRY_RIGHT:
-                return self._confirm_or_correct(asked.fields)
+                return self._confirm_or_correct(question.fields)
             case Topic.FIELD_RIGHT | Topic.INSTEAD:
-                offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
+                offered = {str(question.field): question.candidates[0]} if question.candidates else question.fields
                 return self._confirm_or_correct({**self._truth, **offered})
-            case Topic.PROOF if asked.field is not None:
-                return OperatorUtterance(UtteranceReason.ANSWER, self._word_check_digits(asked.field, asked.check))
-            case Topic.FIELD | Topic.CHOICE if asked.field is not None and asked.field in self._truth:
-                return OperatorUtterance(UtteranceReason.ANSWER, self._reply(self._form[asked.field]), asked.field)
+            case Topic.PROOF if question.field is not None:
+                return OperatorUtterance(
+                    UtteranceReason.ANSWER, self._word_check_digits(question.field, question.check)
+                )
+            case Topic.FIELD | Topic.CHOICE if question.field is not None and question.field in self._truth:
+                return OperatorUtterance(
+                    UtteranceReason.ANSWER, self._reply(self._form[question.field]), question.field
+                )
             case _:
                 return self.whole_entry()
 

@@ -106,25 +106,25 @@ def record_truth(
     print_lines(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
-def _copy_settled(made: TruthSet, asked: Settings, rules: Rules, since: datetime) -> None:
+def _copy_settled(truth_set: TruthSet, settings: Settings, rules: Rules, since: datetime) -> None:
     """Copy what the set can learn from; remove what the journal has removed.
 
     Raises Misconfigured where the site keeps no recordings.
     """
-    if not asked.keep.audio_after_receipt:
+    if not settings.keep.audio_after_receipt:
         raise Misconfigured(
             "keep.audio_after_receipt: is false, so this site keeps no recordings, and none is copied; record some of "
             "people who agree to it: --speaker NAME"
         )
-    device, copied = f"{asked.site}/{asked.device}", Counter[str]()
-    with Journal.inspect(asked.state) as journal:
-        for line in made.settled_lines():
+    device, copied = f"{settings.site}/{settings.device}", Counter[str]()
+    with Journal.inspect(settings.state) as journal:
+        for line in truth_set.settled_lines():
             if line.get("device") == device and not _is_kept(journal, line["utterance"]):
-                made.settle(line["audio"], None)
+                truth_set.settle(line["audio"], None)
                 copied["removed"] += 1
         for one in settled_recordings(journal, since, rules):
             said = one.heard.utterance
-            stored = made.store_settled(
+            stored = truth_set.store_settled(
                 said.utterance_id,
                 said.segment.pcm,
                 round((said.segment.speech_end - said.segment.start) / SAMPLE_RATE, 3),
@@ -140,8 +140,8 @@ def _copy_settled(made: TruthSet, asked: Settings, rules: Rules, since: datetime
         f"copied {copied['corrected']} corrected and {copied['nothing said']} cancelled or discarded, "
         f"{copied['asked in vain']} asked in vain, and {copied['unheard']} of which nobody knows the truth yet; "
         f"removed {copied['removed']} that the journal has removed\n"
-        f"listen first: dockvoice record-truth {made.manifest.parent} --listen\n"
-        f"then: dockvoice evaluate {made.manifest}"
+        f"listen first: dockvoice record-truth {truth_set.manifest.parent} --listen\n"
+        f"then: dockvoice evaluate {truth_set.manifest}"
     )
 
 
@@ -153,27 +153,27 @@ def _is_kept(journal: JournalReader, utterance_id: str) -> bool:
 
 
 def _record_prompts(
-    made: TruthSet, wanted: Sequence[Prompt], asked: Settings, speaker: str, condition: str, *, hands_free: bool
+    truth_set: TruthSet, wanted: Sequence[Prompt], settings: Settings, speaker: str, condition: str, *, hands_free: bool
 ) -> None:
-    said = made.recorded_prompts(speaker)
+    said = truth_set.recorded_prompts(speaker)
     for prompt in wanted:
         if prompt.number in said:
             continue
-        taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
+        taken = _record_take(prompt, len(wanted), settings, hands_free=hands_free)
         if isinstance(taken, RecordedTake):
-            print_lines(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
+            print_lines(f"kept {truth_set.store_take(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
 
 
-def _open_microphone(asked: Settings) -> Microphone:
-    return Microphone(asked.hear.device, asked.watch.stall_s)
+def _open_microphone(settings: Settings) -> Microphone:
+    return Microphone(settings.hear.device, settings.watch.stall_s)
 
 
-def _record_noise(made: TruthSet, asked: Settings, minutes: int) -> None:
-    while made.noise_minutes < minutes:
-        print_lines(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
-        made.store_noise(record_noise(_open_microphone(asked), MINUTE_S, _seconds_printer(15)))
+def _record_noise(truth_set: TruthSet, settings: Settings, minutes: int) -> None:
+    while truth_set.noise_minutes < minutes:
+        print_lines(f"Noise, minute {truth_set.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
+        truth_set.store_noise(record_noise(_open_microphone(settings), MINUTE_S, _seconds_printer(15)))
 
 
 def _seconds_printer(every_s: int) -> Callable[[float], None]:
@@ -184,12 +184,14 @@ def _seconds_printer(every_s: int) -> Callable[[float], None]:
     return print_seconds
 
 
-def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> RecordedTake | str:
+def _record_take(prompt: Prompt, of: int, settings: Settings, *, hands_free: bool) -> RecordedTake | str:
     """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
     for _ in range(_TRIES if hands_free else sys.maxsize):
         print_lines(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         print_lines(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
-        taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: print_lines("   now"))
+        taken = record_take(
+            _open_microphone(settings), settings.hear.endpoint, settings.hear.vad, lambda: print_lines("   now")
+        )
         if taken is None:
             raise Unfinished("the microphone ended; what was kept is kept, start again to go on")
         key = _ask_key(taken, hands_free=hands_free)

@@ -168,24 +168,24 @@ async def _read_again(
 
 
 async def _compare_reading(
-    heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
+    past: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
 ) -> _ReadingComparison:
-    before, after, trouble = _recorded_result(heard), _InterpreterResult(reads.name, "", None, {}), None
+    before, after, trouble = _recorded_result(past), _InterpreterResult(reads.name, "", None, {}), None
     differing: tuple[str, ...] = ()
     cost = None
     try:
-        reading = await reads.listen().finish(heard.utterance)
+        reading = await reads.listen().finish(past.utterance)
     except AccessDenied:
         raise
     except Unavailable as fault:
         trouble = str(fault)
     else:
-        verdict = decide(reading, heard.utterance.segment.closing, by)
+        verdict = decide(reading, past.utterance.segment.closing, by)
         after = _InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
         differing, cost = _differing_fields(before, after), _usage_cost_usd(reading.usage, prices)
-    said = heard.utterance
+    said = past.utterance
     return _ReadingComparison(
-        said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost
+        said.utterance_id, said.heard_at, past.kept.event_id, before, after, differing, trouble, cost
     )
 
 
@@ -195,12 +195,12 @@ def _usage_cost_usd(usage: Usage | None, prices: InterpreterSettings | None) -> 
     return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
-def _recorded_result(heard: PastUtterance) -> _InterpreterResult:
-    stored: Mapping[str, Any] = heard.reading or {"interpreter": "none", "words": ()}
-    verdict: Verdict | None = heard.kept.verdict
+def _recorded_result(past: PastUtterance) -> _InterpreterResult:
+    stored: Mapping[str, Any] = past.reading or {"interpreter": "none", "words": ()}
+    verdict: Verdict | None = past.kept.verdict
     transcript = " ".join(word["text"] for word in stored["words"])
     return _InterpreterResult(
-        stored["interpreter"], transcript, None if verdict is None else verdict.outcome, heard.kept.fields
+        stored["interpreter"], transcript, None if verdict is None else verdict.outcome, past.kept.fields
     )
 
 

@@ -147,13 +147,13 @@ def retune(
         print_lines(f"Written: {write}, for --config. {back}".rstrip())
 
 
-def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
+def _evaluate_set(settings: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a set with the shipped thresholds. Raises UnreadableInput if the set is too small."""
     clips = read_manifest(manifest)
     unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
     if (missing := describe_missing_recordings(unheard)) is not None:
         raise UnreadableInput(f"{manifest}: {missing} (dockvoice record-truth DIR --speaker NAME)")
-    return _evaluate(asked, manifest, clips)
+    return _evaluate(settings, manifest, clips)
 
 
 def _read_beside(manifest: Path) -> tuple[Clip, ...]:
@@ -163,40 +163,40 @@ def _read_beside(manifest: Path) -> tuple[Clip, ...]:
     return clips
 
 
-def _evaluate(asked: Settings, manifest: Path, clips: Sequence[Clip]) -> tuple[KeptClip, ...]:
+def _evaluate(settings: Settings, manifest: Path, clips: Sequence[Clip]) -> tuple[KeptClip, ...]:
     with show_progress("hearing", len(clips)) as tick:
-        scored = asyncio.run(evaluate(asked, load_clip_sources(clips), tick))
+        scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
     return tuple(drop_audio(one, manifest.parent.name) for one in scored)
 
 
-def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
+def _recognise_recorded(settings: Settings, since: datetime) -> tuple[KeptClip, ...]:
     """Recognise the active form's recordings with shipped thresholds. Raises UnreadableInput if too few."""
-    rules = load_current_rules(asked, asked.forms.active)
-    with Journal.inspect(asked.state) as journal:
+    rules = load_current_rules(settings, settings.forms.active)
+    with Journal.inspect(settings.state) as journal:
         entries = final_entries_by_utterance(one for one in journal.queries.histories() if one.form == rules.form.name)
-        recogniser = make_recogniser(asked, rules.form, rules.catalogue)
+        recogniser = make_recogniser(settings, rules.form, rules.catalogue)
         every = tuple(recognise_recorded_utterances(journal, since, recogniser, rules, entries))
     if (missing := describe_missing_recordings(every)) is not None:
-        raise UnreadableInput(f"{asked.state}: on record since then are {missing}")
+        raise UnreadableInput(f"{settings.state}: on record since then are {missing}")
     return every
 
 
-def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
+def _tabulate_thresholds(every: Sequence[KeptClip], rules: Mapping[str, Rules]) -> Table:
     """One row for each confidence threshold: its result over the whole set with the shipped curves."""
     rows = []
     for demand in (None, *DEMANDS):
         way = Tuning(demand=demand)
-        row = _try_on(every, TriedTuning("", (), way), standing)
+        row = _try_on(every, TriedTuning("", (), way), rules)
         rows.append(("as shipped" if demand is None else f"{demand:g}", *_format_row(row)))
     said = sum(one.clip.fields is not None for one in every)
     note = f"{said} clips, and {len(every) - said} of which nothing may be recorded."
     return Table("By agree.minimum_confidence", ("demand", *_COLUMNS[1:]), tuple(rows), note)
 
 
-def _try_on(other: Sequence[KeptClip], one: TriedTuning, standing: Mapping[str, Rules]) -> TriedTuning:
+def _try_on(other: Sequence[KeptClip], one: TriedTuning, rules: Mapping[str, Rules]) -> TriedTuning:
     """The tuning as it would be written, on a set as a whole."""
     way = one.of_all
-    return TriedTuning(one.name, mark_all(other, way, standing), way, mark_nothing(other, way, standing))
+    return TriedTuning(one.name, mark_all(other, way, rules), way, mark_nothing(other, way, rules))
 
 
 def _tabulate_beside(there: Sequence[TriedTuning], other: str) -> Table:
@@ -268,19 +268,19 @@ def _write_valid(file: Path, content: str) -> None:
         raise StorageFailed(f"{file}: cannot be written ({fault.strerror}); name another file") from None
 
 
-def replace_tuning(text: str, way: Tuning, weights: str, told: str) -> str:
-    """Replace the confidence threshold and the curves in a settings file's text by those of `way`."""
-    demand = "" if way.demand is None else f"minimum_confidence = {way.demand:g}"
+def replace_tuning(text: str, tuning: Tuning, weights: str, message: str) -> str:
+    """Replace the confidence threshold and the curves in a settings file's text by those of `tuning`."""
+    demand = "" if tuning.demand is None else f"minimum_confidence = {tuning.demand:g}"
     curves = [
         f'[understand.calibration.{rival}]\nweights = "{weights}"\noffset = {one.offset:.3f}\nslope = {one.slope:.3f}\n'
-        for rival, one in (way.curves or {}).items()
+        for rival, one in (tuning.curves or {}).items()
     ]
-    return _put_tuning(text, demand, curves, told)
+    return _put_tuning(text, demand, curves, message)
 
 
-def _put_tuning(text: str, demand: str, curves: Sequence[str], told: str) -> str:
+def _put_tuning(text: str, demand: str, curves: Sequence[str], message: str) -> str:
     text = _DEMAND.sub("", _TABLES.sub("", _NOTE.sub("", text))).rstrip("\n")
     if demand:
         table = re.compile(r"(?m)^\[agree\][^\n]*$")
         text = table.sub(rf"\g<0>\n{demand}", text, count=1) if table.search(text) else f"{text}\n\n[agree]\n{demand}"
-    return f"{told}{text.lstrip()}\n" + "".join(f"\n{curve.rstrip()}\n" for curve in curves)
+    return f"{message}{text.lstrip()}\n" + "".join(f"\n{curve.rstrip()}\n" for curve in curves)

@@ -299,14 +299,14 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
     return tuple(found)
 
 
-def mark_all(every: Sequence[KeptClip], way: Tuning, standing: Mapping[str, Rules]) -> Marks:
+def mark_all(every: Sequence[KeptClip], tuning: Tuning, rules: Mapping[str, Rules]) -> Marks:
     """The marks of all clips that dictate an entry."""
-    return [(one, way.mark_clip(one, standing)) for one in every if one.clip.fields is not None]
+    return [(one, tuning.mark_clip(one, rules)) for one in every if one.clip.fields is not None]
 
 
-def mark_nothing(every: Sequence[KeptClip], way: Tuning, standing: Mapping[str, Rules]) -> Marks:
+def mark_nothing(every: Sequence[KeptClip], tuning: Tuning, rules: Mapping[str, Rules]) -> Marks:
     """The marks of all clips of which nothing may be recorded."""
-    return [(one, way.mark_clip(one, standing)) for one in every if one.clip.fields is None]
+    return [(one, tuning.mark_clip(one, rules)) for one in every if one.clip.fields is None]
 
 
 def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:

@@ -218,9 +218,9 @@ class SimulatedOperator:
     async def _recognise(self, source: Source) -> list[UtteranceDecided]:
         heard: list[UtteranceDecided] = []
 
-        def collect(what: DictationEvent) -> None:
-            if isinstance(what, UtteranceDecided):
-                heard.append(what)
+        def collect(event: DictationEvent) -> None:
+            if isinstance(event, UtteranceDecided):
+                heard.append(event)
 
         await dictate_sources(make_dictation(self._parts, self._executor, collect), [source])
         return heard

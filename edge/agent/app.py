@@ -473,22 +473,22 @@ class Agent:
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
         )
 
-    def _distribute_dictation_event(self, told: DictationEvent) -> None:
+    def _distribute_dictation_event(self, event: DictationEvent) -> None:
         """Pass an event of dictation to delivery, models, witness, voice and the subscriber."""
-        if isinstance(told, UtteranceDecided):
-            if told.row is not None:
+        if isinstance(event, UtteranceDecided):
+            if event.row is not None:
                 self._delivery.notify_pending()
-            self._parts.past.add_turn(told.reading, told.verdict)
-            if self._live and told.sound is not None:
-                dictated = told.verdict.outcome is not Outcome.IGNORE
-                self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
+            self._parts.past.add_turn(event.reading, event.verdict)
+            if self._live and event.sound is not None:
+                dictated = event.verdict.outcome is not Outcome.IGNORE
+                self._conditions.add_sound(event.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
-                self._second.queue_if_held(told.utterance, told.reading, *self._conversing.state_and_draft)
+                self._second.queue_if_held(event.utterance, event.reading, *self._conversing.state_and_draft)
             if self._afterwards is not None:
-                self._afterwards.queue_decided_utterance(told.utterance.utterance_id, told.verdict.outcome)
+                self._afterwards.queue_decided_utterance(event.utterance.utterance_id, event.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
-            self.speaking.announce_dictation(told, agreed=self._dictation.uses_dialogue)
-        self._tell(told)
+            self.speaking.announce_dictation(event, agreed=self._dictation.uses_dialogue)
+        self._tell(event)
 
     def _on_step(self, stands: DialogueStatus) -> None:
         """Publish a step of the dialogue; forget who signed off; cancel the witness where its entry is not held."""
@@ -504,18 +504,18 @@ class Agent:
         if self._afterwards is not None:
             self._afterwards.queue_committed_entry(row)
 
-    def _publish_and_announce_headset_change(self, told: HeadsetEvent) -> None:
+    def _publish_and_announce_headset_change(self, event: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
-        if isinstance(told, AudibilityChanged):
-            self._delivery.publish_state("speaker", {"heard": told.heard})
-            self._tell(told)
+        if isinstance(event, AudibilityChanged):
+            self._delivery.publish_state("speaker", {"heard": event.heard})
+            self._tell(event)
             return
-        code = told.fault if isinstance(told, MicrophoneFault) else "muted"
-        begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
+        code = event.fault if isinstance(event, MicrophoneFault) else "muted"
+        begins = event.what is not None if isinstance(event, MicrophoneFault) else event.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.notify_ready(self.headset.status_line)
         self._news.announce(HeadsetFaultChanged(code, healed=not begins))
-        self._tell(told)
+        self._tell(event)
 
     async def _rescan_sound_cards(self) -> bool:
         """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""

@@ -124,11 +124,11 @@ class Breaths:
         lasts = utterance.segment.speech_end - self._said[0].utterance.segment.speech_start
         return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= _LONGEST_S * SAMPLE_RATE
 
-    def _names_another(self, said: Reading, rules: Rules) -> bool:
+    def _names_another(self, reading: Reading, rules: Rules) -> bool:
         """Whether the reading begins another entry: it names another thing and is no correction."""
-        if is_correction(_join_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
+        if is_correction(_join_words([*(one.reading.words for one in self._said[1:]), reading.words]), rules.language):
             return False
-        return any(find_differing_identifiers(one.reading, said, rules.identifying_fields) for one in self._said)
+        return any(find_differing_identifiers(one.reading, reading, rules.identifying_fields) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:

@@ -59,14 +59,14 @@ class ClipDelivery:
     """Sends the clips of one device. Not thread-safe: use it in the event loop only."""
 
     def __init__(
-        self, settings: Settings, key: PublicKey | None, desk: JournalThread, beat: Callable[[], None]
+        self, settings: Settings, key: PublicKey | None, executor: JournalThread, beat: Callable[[], None]
     ) -> None:
         """`key` verifies requests; None refuses all. `beat` is called while a request waits for disk space."""
         self._key = key
         self._topics = Topics(settings.deliver.prefix, settings.site, settings.device)
         self._policy = settings.deliver.clips
         self._keeps_sound = settings.keep.audio_after_receipt
-        self._desk = desk
+        self._executor = executor
         self._beat = beat
         self._relay = ClipRelay(settings.deliver.receipt_timeout_s)
         self._noted: deque[ClipRequestStored] = deque()
@@ -107,8 +107,10 @@ class ClipDelivery:
         asked = StoredClip(
             **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
         )
-        keep = partial(self._desk, lambda journal: journal.clips.store(asked))
-        if await self._desk.retry_while_disk_full(keep, "a request for a clip waits for room", lambda _: self._beat()):
+        keep = partial(self._executor, lambda journal: journal.clips.store(asked))
+        if await self._executor.retry_while_disk_full(
+            keep, "a request for a clip waits for room", lambda _: self._beat()
+        ):
             logger.info("%s: %s listens to it", request.utterance_id, request.who)
             self._next_look = -math.inf
         else:
@@ -163,7 +165,7 @@ class ClipDelivery:
         step = self._relay.next_message(now)
         if step is None:
             return None
-        said = await self._desk(partial(self._make_message, step=step))
+        said = await self._executor(partial(self._make_message, step=step))
         chunks = said.chunks if isinstance(said, ClipOffered) else None
         if isinstance(said, ClipUnavailable):
             step = OfferClip(step.utterance_id)
@@ -224,7 +226,7 @@ class ClipDelivery:
             return journal.clips.load_due(_WINDOW) if looks else None
 
         try:
-            due = await self._desk(store_and_load)
+            due = await self._executor(store_and_load)
         except DiskFull as fault:
             self._next_look = now + _LOOK_S
             logger.warning("what became of clips cannot be noted, and is as soon as there is room: %s", fault)

@@ -161,18 +161,18 @@ class _Status:
             known |= {"conditions": self._numbers, "expected": self.expected(), "session_kept": self._session_kept}
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
-    async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
+    async def refresh_conditions(self, executor: JournalThread, now: float) -> bool:
         """Load the conditions; whether they have changed enough to be published by themselves."""
-        fares = self._conditions
-        if fares is None:
+        conditions = self._conditions
+        if conditions is None:
             return False
-        if fares.is_poll_due(now):
-            entries, oldest = await desk(
+        if conditions.is_poll_due(now):
+            entries, oldest = await executor(
                 lambda journal: (journal.outbox.count_unsettled(), journal.outbox.oldest_pending())
             )
-            fares.set_backlog(entries, oldest, now)
-        self._numbers = fares.snapshot(now)
-        return fares.is_due_to_publish(self._numbers, now)
+            conditions.set_backlog(entries, oldest, now)
+        self._numbers = conditions.snapshot(now)
+        return conditions.is_due_to_publish(self._numbers, now)
 
 
 class Delivery:
@@ -181,7 +181,7 @@ class Delivery:
     def __init__(
         self,
         settings: Settings,
-        desk: JournalThread,
+        executor: JournalThread,
         publish: Callable[[DeliveryEvent], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
         session: Callable[..., Session] = Session,
@@ -198,30 +198,30 @@ class Delivery:
         self._settings = settings
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
-        self._desk = desk
-        desk.run(lambda journal: journal.outbox.demand_owner(self._topics.source))
+        self._executor = executor
+        executor.run(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._status = _Status(settings, desk.run(lambda journal: journal.public_key), conditions)
+        self._status = _Status(settings, executor.run(lambda journal: journal.public_key), conditions)
         self._publish = publish
         self._beat = beat
         self._relay = Relay(settings.deliver)
         self._news: asyncio.Queue[SessionEvent | None] = asyncio.Queue()  # None: the journal has a new pending event.
-        self._notes = Settlement(desk, beat, lambda receipt: publish(EntryRefused(receipt)))
+        self._notes = Settlement(executor, beat, lambda receipt: publish(EntryRefused(receipt)))
         self._agreed = asyncio.Event()
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         key = load_pinned_key(settings.deliver.decisions_key)
         keep_session = settings.deliver.receipt_qos > 0
         self.decisions = DecisionInbox(
-            key, self._topics.source, desk, beat, lambda: publish(DecisionStored()), may_repeat=not keep_session
+            key, self._topics.source, executor, beat, lambda: publish(DecisionStored()), may_repeat=not keep_session
         )
         """The inventory's signed decisions for this device."""
-        self.expected = ExpectedReceipts(settings, key, desk, beat)
+        self.expected = ExpectedReceipts(settings, key, executor, beat)
         """The expected receipts of the site."""
-        self.roster = SiteCrew(settings, key, desk, beat, lambda operators: publish(CrewChanged(operators)))
+        self.roster = SiteCrew(settings, key, executor, beat, lambda operators: publish(CrewChanged(operators)))
         """The operators that may sign on at the site."""
-        self._clips = ClipDelivery(settings, key, desk, beat)
-        self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or STORE_ONLY)
+        self._clips = ClipDelivery(settings, key, executor, beat)
+        self.catalogue = SiteCatalogue(settings, key, executor, beat, renewal or STORE_ONLY)
         """The master data of the site."""
         self._status.expected = self.expected.highest_version
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
@@ -231,7 +231,10 @@ class Delivery:
             None
             if review is None
             else ReviewDelivery(
-                desk, review, settings.deliver.receipt_timeout_s, by_receipt=settings.deliver.settle is SettleBy.RECEIPT
+                executor,
+                review,
+                settings.deliver.receipt_timeout_s,
+                by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
             )
         )
         self._obstacles = DeliveryAlerts(
@@ -296,14 +299,14 @@ class Delivery:
         """Deliver until cancelled. An absent broker raises nothing: the session keeps reconnecting."""
         self._loop = asyncio.get_running_loop()
         await self._notes.signal_if_nothing_pending()
-        await self._status.refresh_conditions(self._desk, self._now)
+        await self._status.refresh_conditions(self._executor, self._now)
         self._session.start()
         try:
             while True:
                 await self._carry_out(await self._wait_for_commands())
                 await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
-                if await self._status.refresh_conditions(self._desk, self._now) and self._session.is_connected:
+                if await self._status.refresh_conditions(self._executor, self._now) and self._session.is_connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
@@ -366,7 +369,7 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
-        unsettled = await self._desk(lambda journal: journal.outbox.count_unsettled())
+        unsettled = await self._executor(lambda journal: journal.outbox.count_unsettled())
         return ReconcileResult(self._agreed.is_set(), self._notes.sent_again, unsettled, self.connection_error)
 
     @property
@@ -546,10 +549,10 @@ class Delivery:
     async def _load_rows(self, wanted: ReadPendingRows | ReadLastRow) -> list[Command]:
         match wanted:
             case ReadPendingRows(at_most):
-                rows = await self._desk(lambda journal: journal.outbox.load_due(at_most))
+                rows = await self._executor(lambda journal: journal.outbox.load_due(at_most))
                 return self._relay.add_rows(rows, self._now)
             case ReadLastRow():
-                last = await self._desk(lambda journal: journal.outbox.last_event())
+                last = await self._executor(lambda journal: journal.outbox.last_event())
                 return self._relay.republish_last_row(last, self._now)
 
 
@@ -559,7 +562,7 @@ def _broker_settings(settings: Settings) -> Mqtt:
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 
 
-async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float) -> ReconcileResult:
+async def reconcile(settings: Settings, executor: JournalThread, *, within_s: float) -> ReconcileResult:
     """Compare this device with the inventory, and send again the events that the inventory lacks.
 
     Publishes the pending events or, without any, the last event once more: its receipt shows gaps. A running agent does
@@ -571,7 +574,7 @@ async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float)
             'deliver.settle = "broker": an inventory that sends no receipts cannot be compared with; '
             'set it to "receipt" if yours does'
         )
-    delivery = Delivery(settings, desk)
+    delivery = Delivery(settings, executor)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
         found = await delivery.wait_until_confirmed(within_s)

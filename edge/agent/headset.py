@@ -210,10 +210,10 @@ class Headset:
         logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
         self._announce(MuteChanged(muted))
 
-    def _announce(self, told: HeadsetEvent) -> None:
+    def _announce(self, event: HeadsetEvent) -> None:
         self._notifier.set_status(self.status_line)
         self._publish(self.state)
-        self._tell(told)
+        self._tell(event)
 
 
 async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = _COMMAND_LIMIT_S) -> None:

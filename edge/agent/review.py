@@ -74,7 +74,7 @@ def parse_assignments(assignments: Sequence[str], form: Form) -> Mapping[str, Fi
 def commit_reviewed(
     journal: Journal,
     which: str,
-    given: Mapping[str, FieldValue],
+    values: Mapping[str, FieldValue],
     rules: Rules,
     person: Reviewer,
     device: DeviceIdentity,
@@ -82,7 +82,7 @@ def commit_reviewed(
     origin: Journal | None = None,
     anyway: bool = False,
 ) -> OutboxRow:
-    """Commit the entry with its read values, overridden by `given`; returns the pending event.
+    """Commit the entry with its read values, overridden by `values`; returns the pending event.
 
     `which` is as in `Queries.history`; `origin` is the journal where it is under review, if not this one: the device's
     under its former name. A held entry is entered again, unless the same thing was recorded since; `anyway` skips that
@@ -91,12 +91,12 @@ def commit_reviewed(
     waits_in = origin or journal
     found = waits_in.review.find_open(which)
     if found.review is None or waits_in is not journal:
-        return _enter_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
+        return _enter_again(journal, waits_in, which, found, values, rules, person, device, anyway=anyway)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.site_policy.double_count_minutes)
     first = journal.queries.reading(found.utterance_id)
     later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
-    reading = _make_person_reading(found, given, first, later)
+    reading = _make_person_reading(found, values, first, later)
     verdict = _decide_acceptance(which, reading, rules)
     for one in _list_same_entries(journal, found, verdict.fields, rules.form, since):
         logger.warning(
@@ -125,8 +125,8 @@ def _enter_again(
     journal: Journal,
     origin: Journal,
     which: str,
-    found: UtteranceHistory,
-    given: Mapping[str, FieldValue],
+    history: UtteranceHistory,
+    values: Mapping[str, FieldValue],
     rules: Rules,
     person: Reviewer,
     device: DeviceIdentity,
@@ -134,77 +134,77 @@ def _enter_again(
     anyway: bool,
 ) -> OutboxRow:
     """Commit a held entry again under a new number, and end the old one. Idempotent after a crash."""
-    act, replaces = _find_act_and_target(origin, which, found, is_here=origin is journal)
-    is_there = journal.queries.get_utterance(make_copy_id(found.utterance_id, str(found.event_id))) is not None
+    act, replaces = _find_act_and_target(origin, which, history, is_here=origin is journal)
+    is_there = journal.queries.get_utterance(make_copy_id(history.utterance_id, str(history.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
         _refuse_entry_recorded_after(
-            journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0
+            journal, which, history, rules.form, 0 if origin is not journal else history.sequence or 0
         )
-    first = origin.queries.reading(found.utterance_id)
-    reading = _make_person_reading(found, given, first, ())
+    first = origin.queries.reading(history.utterance_id)
+    reading = _make_person_reading(history, values, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
-    said = _copy_utterance(origin, found)
+    said = _copy_utterance(origin, history)
     recording = journal.store_copy(said)
     entry = Entry(
         utterance_id=said.utterance_id,
-        form=found.form,
+        form=history.form,
         fields=verdict.fields,
-        operator=found.operator or device.operator,
-        recorded_at=datetime.fromisoformat(found.recorded_at or found.heard_at),
+        operator=history.operator or device.operator,
+        recorded_at=datetime.fromisoformat(history.recorded_at or history.heard_at),
         reading=reading,
         audio_sha256=recording.sha256,
         audio_seconds=recording.seconds,
         act=act,
         replaces=replaces,
-        support=tuple(map(journal.queries.recording, found.support)) if origin is journal else (),
-        counted=tuple((found.event or {}).get("data", {}).get("counted_first", {}).items()),
+        support=tuple(map(journal.queries.recording, history.support)) if origin is journal else (),
+        counted=tuple((history.event or {}).get("data", {}).get("counted_first", {}).items()),
     )
-    believed = CLOCK not in (found.event or {})
+    believed = CLOCK not in (history.event or {})
 
     def render(minted: EventIds) -> dict[str, Any]:
         return device.make_event(entry, minted, clock_believed=believed)
 
-    def note(owed: OutboxRow) -> None:
+    def note(row: OutboxRow) -> None:
         origin.review.store_reentry(
-            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
+            history, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
 
     row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
-    if found.review is not None:
+    if history.review is not None:
         origin.review.discard(
             which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
         )
     elif origin is not journal:
         origin.review.end_after_reentry(
-            found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
+            history, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
     return row
 
 
-def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
+def _copy_utterance(origin: Journal, history: UtteranceHistory) -> Utterance:
     """The utterance under a new id; where its recording was removed, a typed one with the entry's values."""
-    if found.audio_removed_at is None:
-        return origin.copy_utterance(found)
-    told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
-    typed = typed_utterance(found.form, f"entered again: {told}")
-    return replace(typed, utterance_id=make_copy_id(found.utterance_id, str(found.event_id)))
+    if history.audio_removed_at is None:
+        return origin.copy_utterance(history)
+    told = ", ".join(f"{name} {value}" for name, value in history.fields.items())
+    typed = typed_utterance(history.form, f"entered again: {told}")
+    return replace(typed, utterance_id=make_copy_id(history.utterance_id, str(history.event_id)))
 
 
 def _find_act_and_target(
-    origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool
+    origin: Journal, which: str, history: UtteranceHistory, *, is_here: bool
 ) -> tuple[Act, str | None]:
     """The act of a re-entered entry, and the current event that it replaces. Raises UnreadableInput."""
-    if found.act is None or found.replaces is None:
+    if history.act is None or history.replaces is None:
         return Act.RECORD, None
-    replaces, is_reentered = _find_current_event(origin, which, found.replaces)
-    if replaces is None and found.act is Act.CANCEL:
+    replaces, is_reentered = _find_current_event(origin, which, history.replaces)
+    if replaces is None and history.act is Act.CANCEL:
         raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
     if replaces is not None and not is_reentered and not is_here:
         raise UnreadableInput(
             f"{which}: changes an entry that the inventory has under the former name; put that right in the inventory, "
             "then `dockvoice queue discard` this"
         )
-    return (Act.RECORD, None) if replaces is None else (found.act, replaces)
+    return (Act.RECORD, None) if replaces is None else (history.act, replaces)
 
 
 class _CurrentEvent(NamedTuple):
@@ -237,9 +237,11 @@ def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
     _refuse_entry_recorded_after(journal, which, found, form, found.sequence or 0)
 
 
-def _refuse_entry_recorded_after(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+def _refuse_entry_recorded_after(
+    journal: Journal, which: str, history: UtteranceHistory, form: Form, after: int
+) -> None:
     """Raise UnreadableInput where an equal entry has a number above `after`."""
-    same = _list_same_entries(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
+    same = _list_same_entries(journal, history, history.fields, form, datetime.fromisoformat(history.heard_at))
     if again := [number for number in same if number > after]:
         raise UnreadableInput(
             f"{which}: the same thing was recorded since then, as entry {again[0]}; this one as well would count it "
@@ -248,7 +250,7 @@ def _refuse_entry_recorded_after(journal: Journal, which: str, found: UtteranceH
 
 
 def _list_same_entries(
-    journal: Journal, found: UtteranceHistory, fields: Mapping[str, FieldValue], form: Form, since: datetime
+    journal: Journal, history: UtteranceHistory, fields: Mapping[str, FieldValue], form: Form, since: datetime
 ) -> list[int]:
     """The numbers of current entries after `since` with the same identifiers.
 
@@ -259,8 +261,8 @@ def _list_same_entries(
         return []
     return [
         one.sequence
-        for one in journal.queries.standing_kept_entries(found.form, since, _MOST_SEARCHED)
-        if one.event_id != found.event_id
+        for one in journal.queries.standing_kept_entries(history.form, since, _MOST_SEARCHED)
+        if one.event_id != history.event_id
         and one.state not in {OutboxState.DEAD, OutboxState.DISCARDED}
         and all(one.fields.get(name) == fields.get(name) for name in names)
     ]
@@ -318,18 +320,18 @@ def _refuse_correction(which: str, latest: Reading | None) -> None:
 
 
 def _make_person_reading(
-    found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
+    history: UtteranceHistory, values: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
     """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
         return Reading(
-            REVIEW_PREFIX, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()}
+            REVIEW_PREFIX, history.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in values.items()}
         )
     latest = opinions[-1]
     read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
     fields = {
         name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), _CERTAIN)
-        for name, value in {**(read if later else {}), **found.fields, **given}.items()
+        for name, value in {**(read if later else {}), **history.fields, **values}.items()
     }
-    return Reading(f"{REVIEW_PREFIX} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)
+    return Reading(f"{REVIEW_PREFIX} of {latest.interpreter}", history.form, latest.words, fields, opinions=opinions)

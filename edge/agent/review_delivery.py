@@ -82,14 +82,14 @@ class ReviewDelivery:
 
     def __init__(
         self,
-        desk: JournalThread,
+        executor: JournalThread,
         render: Callable[[ReviewChange, EventIds], dict[str, Any]],
         patience_s: float,
         *,
         by_receipt: bool,
     ) -> None:
         """`patience_s`: seconds without a receipt before the first retry."""
-        self._desk = desk
+        self._executor = executor
         self._render = render
         self._by_receipt = by_receipt
         self._outbox = make_row_schedule(patience_s)
@@ -143,7 +143,7 @@ class ReviewDelivery:
             )
 
         try:
-            waiting, due, not_done = await self._desk(settle_and_load)
+            waiting, due, not_done = await self._executor(settle_and_load)
         except DiskFull as fault:
             logger.warning("what waits for a person cannot be told, and is as soon as there is room: %s", fault)
             return None
@@ -170,7 +170,7 @@ class DecisionInbox:
         self,
         key: PublicKey | None,
         source: str,
-        desk: JournalThread,
+        executor: JournalThread,
         beat: Callable[[], None],
         decided: Callable[[], None],
         *,
@@ -183,7 +183,7 @@ class DecisionInbox:
         """
         self._key = key
         self._source = source
-        self._desk = desk
+        self._executor = executor
         self._beat = beat
         self._decided = decided
         self._may_repeat = may_repeat
@@ -204,11 +204,11 @@ class DecisionInbox:
         """Verify and store a decision, or count its refusal. The caller acknowledges it afterwards."""
         if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
-                await self._desk(lambda journal: journal.orders.count_not_stored(why))
+                await self._executor(lambda journal: journal.orders.count_not_stored(why))
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
-        keep = partial(self._desk, lambda journal: journal.orders.store(signature, body, may_repeat=self._may_repeat))
-        if not await self._desk.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
+        keep = partial(self._executor, lambda journal: journal.orders.store(signature, body, may_repeat=self._may_repeat))
+        if not await self._executor.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
             level = logging.INFO if self._may_repeat else logging.WARNING
             logger.log(level, "a decision came again: it is done once, or was refused")
         self._decided()

@@ -88,8 +88,8 @@ class _Refusal:
 class _NotAdmitted(Exception):
     """Raised for a validly signed message that this device cannot use."""
 
-    def __init__(self, reason: str, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
         self.reason = reason
 
 

@@ -33,9 +33,9 @@ class SignOnCandidate:
         return ", ".join(dict.fromkeys(told))
 
 
-def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Language) -> tuple[SignOnCandidate, ...]:
+def find_sign_on_candidates(text: str, crew: Sequence[Operator], language: Language) -> tuple[SignOnCandidate, ...]:
     """The operators that the words may mean; several are all unsure."""
-    words = said.split()
+    words = text.split()
     found: dict[str, SignOnCandidate] = {}
     for one in crew:
         for at in range(len(words) + 1):
@@ -47,10 +47,10 @@ def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Langu
     return tuple(SignOnCandidate(one.operator, sure=False, called=one.called) for one in found.values())
 
 
-def spell_if_number(said: str, language: Language) -> str:
+def spell_if_number(text: str, language: Language) -> str:
     """An unknown name or number as prompts repeat it: a number digit by digit."""
-    numbers = possible_digit_strings(said, language)
-    return _space_digits(next(iter(numbers))) if len(numbers) == 1 else said
+    numbers = possible_digit_strings(text, language)
+    return _space_digits(next(iter(numbers))) if len(numbers) == 1 else text
 
 
 def _space_digits(number: str) -> str:
@@ -92,12 +92,12 @@ def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal()
 
 
-def _match_spoken_name(said: str, one: Operator) -> str | None:
-    return next((name for name in _spoken_names(one) if phrase(name) == phrase(said)), None)
+def _match_spoken_name(text: str, one: Operator) -> str | None:
+    return next((name for name in _spoken_names(one) if phrase(name) == phrase(text)), None)
 
 
-def _match_spoken_number(said: str, one: Operator, language: Language) -> str | None:
-    spelt = possible_digit_strings(said, language)
+def _match_spoken_number(text: str, one: Operator, language: Language) -> str | None:
+    spelt = possible_digit_strings(text, language)
     return next((number for number in _spoken_numbers(one) if number in spelt), None)
 
 

@@ -152,9 +152,9 @@ def _judge_reading(reading: Reading, closing: ClosedBy, rules: Rules, known: Cir
     return Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), stands, confirm=confirm)
 
 
-def _needs_no_readback(said: FieldReading, demand: Demand, policy: Policy) -> bool:
+def _needs_no_readback(reading: FieldReading, demand: Demand, policy: Policy) -> bool:
     """Whether a field that meets its demand need not be read back."""
-    return demand.reason is Reason.FIELD_UNSURE and said.confidence >= policy.earcon
+    return demand.reason is Reason.FIELD_UNSURE and reading.confidence >= policy.earcon
 
 
 def _find_unusable_reason(
@@ -172,19 +172,21 @@ def _find_unusable_reason(
     return Reason.TOO_FAST if _has_too_many_digits(reading.fields, acoustics, policy, rules) else None
 
 
-def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
+def _has_too_many_digits(
+    readings: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules
+) -> bool:
     """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
-    values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
+    values = (readings[name].value for name in rules.identifiers if name in readings and not readings[name].by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in as_text(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
 
 
 def _ask_first_doubt(
-    doubts: tuple[Cause, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
+    doubts: tuple[Cause, ...], stands: Mapping[str, FieldValue], readings: Mapping[str, FieldReading], rules: Rules
 ) -> Verdict:
     """The ASK verdict for the first doubtful field, with the values to offer."""
     name = str(doubts[0].field)
-    candidates = _list_candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
+    candidates = _list_candidates(rules.form[name], readings.get(name), doubts[0].reason, rules)
     match len(candidates):
         case 1:
             confirm = ConfirmationKind.SPOKEN_YES
@@ -196,33 +198,41 @@ def _ask_first_doubt(
 
 
 def _list_candidates(
-    field: FormField, said: FieldReading | None, reason: Reason, rules: Rules
+    field: FormField, reading: FieldReading | None, reason: Reason, rules: Rules
 ) -> tuple[FieldValue, ...]:
     """The values to offer, likeliest first; a value that was only unsure is not offered.
 
     A field without a value has its likely one as candidate.
     """
-    if said is None or reason in _WITHOUT_CANDIDATES:
+    if reading is None or reason in _WITHOUT_CANDIDATES:
         return ()
-    if said.value is None:
-        return () if said.runner_up is None or not rules.allows_value(field, said.runner_up) else (said.runner_up,)
-    if reason in _AS_HEARD and not said.rivals:
-        return (said.value,)
-    others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
-    known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allows_value(field, value)))
+    if reading.value is None:
+        return (
+            ()
+            if reading.runner_up is None or not rules.allows_value(field, reading.runner_up)
+            else (reading.runner_up,)
+        )
+    if reason in _AS_HEARD and not reading.rivals:
+        return (reading.value,)
+    others = reading.rivals or ((reading.runner_up,) if reading.runner_up is not None else ())
+    known = tuple(dict.fromkeys(value for value in (reading.value, *others) if rules.allows_value(field, value)))
     return known if others and len(known) <= _CHOICE_SIZE else ()
 
 
 def _find_doubts(
-    said: Mapping[str, FieldReading], demands: Mapping[str, Demand], policy: Policy, rules: Rules, known: Circumstances
+    readings: Mapping[str, FieldReading],
+    demands: Mapping[str, Demand],
+    policy: Policy,
+    rules: Rules,
+    known: Circumstances,
 ) -> Iterator[Cause]:
     """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
-    values = {name: one.value for name, one in said.items() if one.value is not None}
+    values = {name: one.value for name, one in readings.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _find_recently_recorded_identifier(values, rules, known)
     otherwise = find_contradicted_fields(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
-        one = said.get(field.name)
+        one = readings.get(field.name)
         reason = _find_doubt(field, one, demands.get(field.name), field.name in faults, rules)
         if one is not None and field.name == again and reason in {None, Reason.FIELD_UNCONFIRMED}:
             reason = Reason.DOUBLE_COUNT
@@ -235,31 +245,31 @@ def _find_doubts(
 
 
 def _find_doubt(
-    field: FormField, said: FieldReading | None, demand: Demand | None, faulty: bool, rules: Rules
+    field: FormField, reading: FieldReading | None, demand: Demand | None, faulty: bool, rules: Rules
 ) -> Reason | None:
-    if said is None:
+    if reading is None:
         return Reason.FIELD_MISSING if field.required else None
-    if said.value is None or said.rivals:
+    if reading.value is None or reading.rivals:
         return Reason.FIELD_AMBIGUOUS
     if faulty:
         return Reason.FIELD_INVALID
-    if not rules.catalogue.has_values(field.catalogue, said.value):
+    if not rules.catalogue.has_values(field.catalogue, reading.value):
         return Reason.NOT_IN_CATALOGUE
     # An inherited field has no demand: it was checked when the context was set.
-    return None if demand is None else _find_confidence_doubt(said, demand)
+    return None if demand is None else _find_confidence_doubt(reading, demand)
 
 
-def _find_confidence_doubt(said: FieldReading, demand: Demand) -> Reason | None:
+def _find_confidence_doubt(reading: FieldReading, demand: Demand) -> Reason | None:
     """The doubt from its confidence; None where it meets the demand and is confirmed."""
-    if said.confidence < demand.confidence:
+    if reading.confidence < demand.confidence:
         return demand.reason
-    return None if said.confirmed else Reason.FIELD_UNCONFIRMED
+    return None if reading.confirmed else Reason.FIELD_UNCONFIRMED
 
 
-def _find_unusual_value(field: FormField, said: FieldReading, policy: Policy) -> Reason | None:
-    if not policy.asks_unusual or said.value is None or said.is_inherited:
+def _find_unusual_value(field: FormField, reading: FieldReading, policy: Policy) -> Reason | None:
+    if not policy.asks_unusual or reading.value is None or reading.is_inherited:
         return None
-    return None if field.is_usual(said.value) else Reason.UNUSUAL
+    return None if field.is_usual(reading.value) else Reason.UNUSUAL
 
 
 def _find_recently_recorded_identifier(

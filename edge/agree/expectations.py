@@ -270,9 +270,9 @@ def find_missing_pallets(
     return tuple(dict.fromkeys(line.pallet for line in find_missing_lines(lines, here)))
 
 
-def find_by_last_digits(said: str, known_values: Iterable[str], fewest: int) -> tuple[str, ...]:
-    """The known values that end with `said`; only `said` if it is known, too short, or matches none."""
+def find_by_last_digits(text: str, known_values: Iterable[str], fewest: int) -> tuple[str, ...]:
+    """The known values that end with `text`; only `text` if it is known, too short, or matches none."""
     there = dict.fromkeys(known_values)
-    if said in there or len(said) < fewest:
-        return (said,)
-    return tuple(one for one in there if one.endswith(said)) or (said,)
+    if text in there or len(text) < fewest:
+        return (text,)
+    return tuple(one for one in there if one.endswith(text)) or (text,)

@@ -52,13 +52,13 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
 
-def _find_contradicting_counts(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
+def _find_contradicting_counts(reading: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
     """The other fields with more than one number as value: "ten plus two cases" contradicts a count.
 
     A label or a unit alone contradicts nothing.
     """
-    numbers = {name: has_number_word(one.words, rules) for name, one in said.fields.items()}
-    return {name: one for name, one in said.fields.items() if numbers[name] and name != asked}
+    numbers = {name: has_number_word(one.words, rules) for name, one in reading.fields.items()}
+    return {name: one for name, one in reading.fields.items() if numbers[name] and name != asked}
 
 
 def has_number_word(words: Iterable[str], rules: Rules) -> bool:
@@ -104,27 +104,27 @@ def with_answer(
     return with_unconfirmed(merged, [name for name in before.fields if name not in said.fields])
 
 
-def _merge_answered_field(before: FieldReading, said: FieldReading) -> FieldReading:
+def _merge_answered_field(before: FieldReading, reading: FieldReading) -> FieldReading:
     """The answer's field; equal values gain confidence as from two independent witnesses.
 
     1 - (1 - a)(1 - b): both would have to be misheard, and as the same value.
     """
-    if said.value is None or said.rivals or said.value != before.value:
-        return said
-    sure = 1 - (1 - before.confidence) * (1 - said.confidence)
-    return replace(said, confidence=sure, confirmed=True)
+    if reading.value is None or reading.rivals or reading.value != before.value:
+        return reading
+    sure = 1 - (1 - before.confidence) * (1 - reading.confidence)
+    return replace(reading, confidence=sure, confirmed=True)
 
 
-def _merge_unasked_field(before: FieldReading, said: FieldReading) -> FieldReading:
+def _merge_unasked_field(before: FieldReading, reading: FieldReading) -> FieldReading:
     """A known field repeated unasked: an equal value changes nothing, another one becomes a rival.
 
     Words without a value contradict it: "door twelve" denies all known docks.
     """
-    if before.value is None or said.value is None:
-        return said
-    if said.value == before.value:
+    if before.value is None or reading.value is None:
+        return reading
+    if reading.value == before.value:
         return before
-    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, said.value, *said.rivals))))
+    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, reading.value, *reading.rivals))))
 
 
 def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
@@ -139,23 +139,23 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     return replace(draft, reading=settle_rivals_by_value(name, value, draft.reading, rules))
 
 
-def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
+def settle_rivals_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules) -> Reading:
     """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
-    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
         other: likely[other].value
-        for other, one in said.fields.items()
+        for other, one in reading.fields.items()
         if one.rivals and other in likely and other != name and _has_same_candidates(one, as_read.get(other))
     }
     one = {other: found for other, found in open_by_words.items() if found is not None and not likely[other].rivals}
-    settled = {other: replace(said.fields[other], value=found, rivals=()) for other, found in one.items()}
-    return replace(said, fields={**said.fields, **settled})
+    settled = {other: replace(reading.fields[other], value=found, rivals=()) for other, found in one.items()}
+    return replace(reading, fields={**reading.fields, **settled})
 
 
-def rivals_are_mishearings(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
+def rivals_are_mishearings(name: str, value: FieldValue, reading: Reading, rules: Rules) -> bool:
     """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
-    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
         return True  # the rivals come from other words
@@ -174,16 +174,16 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
-def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> Reading:
+def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -> Reading:
     """The correction, in which a signed or decimal number may have several meanings: "no, nineteen" over -18."""
     plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
-    fields = dict(said.fields)
-    for name, one in said.fields.items():
+    fields = dict(reading.fields)
+    for name, one in reading.fields.items():
         old = before.fields[name].value if name in before.fields else None
         if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
             first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
-    return replace(said, fields=fields)
+    return replace(reading, fields=fields)
 
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:

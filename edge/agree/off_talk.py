@@ -14,9 +14,9 @@ from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 
 
-def find_field_named_without_value(said: Reading, rules: Rules) -> str | None:
+def find_field_named_without_value(reading: Reading, rules: Rules) -> str | None:
     """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
-    heard, matches = _matches(said, rules)
+    heard, matches = _matches(reading, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
     if (
@@ -29,9 +29,9 @@ def find_field_named_without_value(said: Reading, rules: Rules) -> str | None:
     return named.pop() if len(named) == 1 else None
 
 
-def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
+def _matches(reading: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
     """The tokens, and every known phrase in them with its start."""
-    heard = tokenize(said.words, rules.language)
+    heard = tokenize(reading.words, rules.language)
     known = cached_lexicon(rules.form, rules.catalogue, rules.language)
     return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
 
@@ -40,20 +40,20 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
-def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
+def begins_with_foreign_words(reading: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
-    if said.preface is not None:
-        return bool(said.preface)
-    return bool(parse_meaning(said.words, rules.form, rules.catalogue, rules.language).preface)
+    if reading.preface is not None:
+        return bool(reading.preface)
+    return bool(parse_meaning(reading.words, rules.form, rules.catalogue, rules.language).preface)
 
 
 _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 """The roles of words that may surround a corrected field: "it's fifteen units, not twelve"."""
 
 
-def has_only_fields(said: Reading, rules: Rules) -> bool:
+def has_only_fields(reading: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
-    told, heard, roles = _find_field_words(said, rules)
+    told, heard, roles = _find_field_words(reading, rules)
     return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
@@ -61,19 +61,19 @@ _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PL
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
-def states_context(said: Reading, rules: Rules) -> bool:
+def states_context(reading: Reading, rules: Rules) -> bool:
     """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
-    told, heard, roles = _find_field_words(said, rules)
+    told, heard, roles = _find_field_words(reading, rules)
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
     return all(at in told or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
 
 
-def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+def _find_field_words(reading: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """The positions of the words that give fields; all tokens; for each token, its possible roles."""
-    told = {fold(word) for one in said.fields.values() for word in one.words}
-    heard, matches = _matches(said, rules)
+    told = {fold(word) for one in reading.fields.values() for word in one.words}
+    heard, matches = _matches(reading, rules)
     roles: list[set[Role]] = [set() for _ in heard]
     for start, match in matches:
         for at in range(start, match.end):
@@ -82,14 +82,14 @@ def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[T
 
 
 def find_fields_worded_as_talk(
-    said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
+    reading: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
 ) -> list[str]:
     """The fields whose values are not worded as an answer or a correction: "no, I'm at dock C"."""
-    answered = read_fields(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
-    doubted = {name for name, one in said.fields.items() if one.value is None}  # and the unit of such a count
+    answered = read_fields(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    doubted = {name for name, one in reading.fields.items() if one.value is None}  # and the unit of such a count
     return [
         name
-        for name, one in said.fields.items()
+        for name, one in reading.fields.items()
         if one.value is not None
         and name in answered
         and answered[name].value is None
@@ -107,15 +107,15 @@ _FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
 _FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
 
 
-def is_off_talk(said: Reading, rules: Rules) -> bool:
+def is_off_talk(reading: Reading, rules: Rules) -> bool:
     """Whether the words are plainly not about an entry: a hesitation, or talk to others.
 
     No list has all ways to object. So talk is only a question or an address ("you") without any word about an entry,
     about what the operators did, or about themselves.
     """
-    language, (heard, matches) = rules.language, _matches(said, rules)
+    language, (heard, matches) = rules.language, _matches(reading, rules)
     if not heard:
-        return bool(said.words)
+        return bool(reading.words)
     asks = _begins_with_question(matches)
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
@@ -128,17 +128,17 @@ def is_off_talk(said: Reading, rules: Rules) -> bool:
 _TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
 
 
-def has_correcting_word(said: Reading, rules: Rules) -> bool:
+def has_correcting_word(reading: Reading, rules: Rules) -> bool:
     """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
-    denies = any(match.role in _TAKING_BACK for _, match in _matches(said, rules)[1])
-    return not is_off_talk(said, rules) and (denies or is_correction(said.words, rules.language))
+    denies = any(match.role in _TAKING_BACK for _, match in _matches(reading, rules)[1])
+    return not is_off_talk(reading, rules) and (denies or is_correction(reading.words, rules.language))
 
 
-def mentions_entry(said: Reading, rules: Rules) -> bool:
+def mentions_entry(reading: Reading, rules: Rules) -> bool:
     """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
-    heard, matches = _matches(said, rules)
+    heard, matches = _matches(reading, rules)
     named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
-    return (named or is_correction(said.words, rules.language)) and any(
+    return (named or is_correction(reading.words, rules.language)) and any(
         rules.language.may_be_in_identifier(one.text) for one in heard
     )
 

@@ -18,41 +18,47 @@ _MOST_WORDS = 60
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
-def split_two_things(said: Reading, rules: Rules) -> _Two | None:
+def split_two_things(reading: Reading, rules: Rules) -> _Two | None:
     """The two readings that make up this one, if it names two things with values of their own; else None.
 
     Of all places to split it, the one with the most values wins.
     """
-    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_two_things_sharing_values(said, rules)
+    return _choose_best_split(_split_in_sequence(reading, rules), rules) or split_two_things_sharing_values(
+        reading, rules
+    )
 
 
-def split_two_things_sharing_values(said: Reading, rules: Rules) -> _Two | None:
+def split_two_things_sharing_values(reading: Reading, rules: Rules) -> _Two | None:
     """As `split_two_things`, for two things that share their values."""
-    return _choose_best_split(_split_at_and(said, rules), rules)
+    return _choose_best_split(_split_at_and(reading, rules), rules)
 
 
-def order_two_by_answer(both: Reading, said: Reading, rules: Rules) -> _Two | None:
+def order_two_by_answer(both: Reading, reading: Reading, rules: Rules) -> _Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = split_two_things(both, rules)
     if two is None or all(
-        name not in said.fields or said.fields[name].value is None for name in rules.identifying_fields
+        name not in reading.fields or reading.fields[name].value is None for name in rules.identifying_fields
     ):
         return None
     return next(
-        (pair for pair in (two, two[::-1]) if not find_differing_identifiers(pair[0], said, rules.identifying_fields)),
+        (
+            pair
+            for pair in (two, two[::-1])
+            if not find_differing_identifiers(pair[0], reading, rules.identifying_fields)
+        ),
         None,
     )
 
 
-def list_several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, ...]:
+def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue, ...]:
     """The identifiers of several things, each with its own label or value; empty otherwise."""
     for name in rules.identifying_fields:
-        one = said.fields.get(name)
+        one = reading.fields.get(name)
         values = possible_values(one)
         if one is None or len(values) == 1 or not values:
             continue
         labels = sum(_find_label(fold(word), rules) is not None for word in one.words)
-        besides = any(field.value is None or field.rivals for other, field in said.fields.items() if other != name)
+        besides = any(field.value is None or field.rivals for other, field in reading.fields.items() if other != name)
         if labels >= len(values) or (rules.form[name].spoken.listed and besides):
             return values
     return ()
@@ -75,29 +81,29 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
-def _split_in_sequence(said: Reading, rules: Rules) -> Iterator[_Two]:
-    for at in range(1, len(said.words)):
-        last = read_part(said, said.words[at:], rules)
+def _split_in_sequence(reading: Reading, rules: Rules) -> Iterator[_Two]:
+    for at in range(1, len(reading.words)):
+        last = read_part(reading, reading.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
         if _surely_named(last, rules.identifying_fields):
-            yield read_part(said, said.words[:at], rules), last
+            yield read_part(reading, reading.words[:at], rules), last
 
 
-def _split_at_and(said: Reading, rules: Rules) -> Iterator[_Two]:
+def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Two]:
     """For each "and" between two numbers, both parts, each with the words around the pair.
 
     Only "each" gives a count to both; without it the count is in doubt.
     """
-    if len(said.words) > _MOST_WORDS:
+    if len(reading.words) > _MOST_WORDS:
         return
-    words, each = _remove_word_each(said.words, rules)
+    words, each = _remove_word_each(reading.words, rules)
     named = [_is_number_or_label(word, rules) for word in words]
     for link in (at for at, word in enumerate(words) if (_normalized(word),) in rules.language.words["joins"]):
         for start in _positions_of_identifier(range(link - 1, -1, -1), named):
             for last in _positions_of_identifier(range(link + 1, len(words)), named):
                 before, behind = words[:start], words[last + 1 :]
                 first, second = (
-                    read_part(said, _with_singular_label(before, one, behind, rules, always=each), rules)
+                    read_part(reading, _with_singular_label(before, one, behind, rules, always=each), rules)
                     for one in (words[start:link], words[link + 1 : last + 1])
                 )
                 if _shared_values(first, rules) == _shared_values(second, rules):
@@ -153,10 +159,10 @@ def _with_singular_label(
     return (*whole[: len(before)], *label, *whole[len(before) :], *behind)
 
 
-def _find_label(told: str, rules: Rules) -> str | None:
+def _find_label(message: str, rules: Rules) -> str | None:
     """The identifier label that the word is an inflection of; None: none."""
     labels = (one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules))
-    return next((one for one in labels if told.startswith(fold(one))), None)
+    return next((one for one in labels if message.startswith(fold(one))), None)
 
 
 def _list_labels(field: FormField, rules: Rules) -> list[str]:

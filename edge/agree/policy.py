@@ -117,14 +117,14 @@ class Demand:
     reason: Reason
 
 
-def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
+def find_highest_demand(field: FormField, reading: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
     """The highest demand on a field, with its reason; a check digit lowers it."""
-    rival = classify_rival(said.value, said.runner_up)
+    rival = classify_rival(reading.value, reading.runner_up)
     reason = Reason.CONFUSABLE if rival in _MISHEARD else Reason.FIELD_UNSURE
     minimum = policy.minimum
     if rival is RivalKind.ALIKE:
-        minimum = policy.plosive if differ_by_place(said.value, said.runner_up) else policy.alike
-    least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)
+        minimum = policy.plosive if differ_by_place(reading.value, reading.runner_up) else policy.alike
+    least = Demand(minimum if reading.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))
 

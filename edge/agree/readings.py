@@ -27,69 +27,70 @@ def without_inherited(reading: Reading) -> Reading:
     return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_inherited})
 
 
-def possible_values(said: FieldReading | None) -> tuple[FieldValue, ...]:
+def possible_values(reading: FieldReading | None) -> tuple[FieldValue, ...]:
     """All values that a field may have, likeliest first; empty for None."""
-    if said is None:
+    if reading is None:
         return ()
-    likely = said.runner_up if said.value is None else said.value
-    return tuple(one for one in (likely, *said.rivals) if one is not None)
+    likely = reading.runner_up if reading.value is None else reading.value
+    return tuple(one for one in (likely, *reading.rivals) if one is not None)
 
 
-def find_differing_identifiers(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
+def find_differing_identifiers(claim: Reading, reading: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
     """The identifying fields in which both have values, and none in common."""
     pairs = (
-        (name, possible_values(claim.fields.get(name)), possible_values(said.fields.get(name))) for name in identifies
+        (name, possible_values(claim.fields.get(name)), possible_values(reading.fields.get(name)))
+        for name in identifies
     )
     return tuple(name for name, before, after in pairs if before and after and not set(before) & set(after))
 
 
-def names_unclearly(said: Reading, rules: Rules) -> bool:
+def names_unclearly(reading: Reading, rules: Rules) -> bool:
     """Whether an identifier was named and not understood, so that the thing is unknown."""
-    return any(name in said.fields and said.fields[name].value is None for name in rules.identifying_fields)
+    return any(name in reading.fields and reading.fields[name].value is None for name in rules.identifying_fields)
 
 
-def has_no_values(said: Reading) -> bool:
+def has_no_values(reading: Reading) -> bool:
     """Whether no field has a value or a likely one: "not dock D"."""
-    return not likely_values(said)
+    return not likely_values(reading)
 
 
-def mark_partial_recount(said: Reading, rules: Rules) -> Reading:
+def mark_partial_recount(reading: Reading, rules: Rules) -> Reading:
     """The reading, as a correction where it counts some of the things counted before: "two of those were damaged"."""
-    words = without_part_reference(said.words, rules.language)
-    if len(words) == len(said.words) or said.command is not None:
-        return said
-    part = read_part(said, words, rules)
+    words = without_part_reference(reading.words, rules.language)
+    if len(words) == len(reading.words) or reading.command is not None:
+        return reading
+    part = read_part(reading, words, rules)
     # It is neither a count of all of them, nor another thing.
     others = part.fields.keys() & {*rules.identifying_fields, *(one.name for one in rules.form.fields if one.required)}
-    return said if others or not part.fields else replace(part, act=Act.AMEND)
+    return reading if others or not part.fields else replace(part, act=Act.AMEND)
 
 
-def only_adds_fields(said: Reading, entry_fields: Mapping[str, FieldValue], rules: Rules) -> bool:
+def only_adds_fields(reading: Reading, entry_fields: Mapping[str, FieldValue], rules: Rules) -> bool:
     """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
-    values, fields = values_of(without_inherited(said)), without_inherited(said).fields
+    values, fields = values_of(without_inherited(reading)), without_inherited(reading).fields
     more = values.keys() - {*rules.identifying_fields}
-    whole = all(one.name in said.fields for one in rules.form.fields if one.required)
-    sure = said.act is Act.RECORD and values.keys() == fields.keys()
+    whole = all(one.name in reading.fields for one in rules.form.fields if one.required)
+    sure = reading.act is Act.RECORD and values.keys() == fields.keys()
     return sure and bool(more) and not whole and not more & entry_fields.keys()
 
 
-def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
+def without_joining_and(reading: Reading, claim: Reading, rules: Rules) -> Reading:
     """The reading, without an "and" before fields that are new to the claim: "and two damaged"."""
     joins = rules.language.words["joins"]
-    if not said.fields or said.fields.keys() & claim.fields.keys() or (fold(said.words[0].text),) not in joins:
-        return said
-    rest = read_part(said, said.words[1:], rules)
-    return rest if rest.fields.keys() == said.fields.keys() else said
+    if not reading.fields or reading.fields.keys() & claim.fields.keys() or (fold(reading.words[0].text),) not in joins:
+        return reading
+    rest = read_part(reading, reading.words[1:], rules)
+    return rest if rest.fields.keys() == reading.fields.keys() else reading
 
 
-def read_part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
+def read_part(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """The reading of some of its words; inherited fields belong to each part."""
-    stands = {name: one for name, one in said.fields.items() if one.is_inherited}
+    stands = {name: one for name, one in reading.fields.items() if one.is_inherited}
     meant = parse_meaning(words, rules.form, rules.catalogue, rules.language)
     fields = {**stands, **meant.fields}
     # A field that was doubtful as heard is doubtful in each part.
-    doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]
-    part = replace(said, words=tuple(words), preface=meant.preface_words(), fields=fields, not_understood=None)
+    doubted = [name for name in fields if name in reading.fields and not reading.fields[name].confirmed]
+    part = replace(reading, words=tuple(words), preface=meant.preface_words(), fields=fields, not_understood=None)
     return with_unconfirmed(part, doubted)
 
 

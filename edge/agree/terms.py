@@ -69,8 +69,8 @@ def _plural(field: FormField, unit: str) -> str:
     return next((many for many, one in field.units.items() if fold(one) == unit), unit)
 
 
-def _candidates(said: FieldReading) -> Sequence[FieldValue]:
-    return [value for value in (said.value, said.runner_up, *said.rivals) if value is not None]
+def _candidates(reading: FieldReading) -> Sequence[FieldValue]:
+    return [value for value in (reading.value, reading.runner_up, *reading.rivals) if value is not None]
 
 
 def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:

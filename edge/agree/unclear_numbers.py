@@ -22,7 +22,7 @@ SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 _COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
-def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
+def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) -> Reading:
     """The reading, in which digits without a field become a doubtful identifier of the other values.
 
     The open claim's own identifier is not added, nor read as a value: it names no other thing.
@@ -30,25 +30,25 @@ def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Re
     name = next(iter(rules.identifying_fields), None)
     if (
         name is None
-        or name in without_inherited(said).fields
-        or not said.words
-        or said.act not in {Act.RECORD, Act.AMEND}
+        or name in without_inherited(reading).fields
+        or not reading.words
+        or reading.act not in {Act.RECORD, Act.AMEND}
     ):
-        return said
-    for start, end in _find_digit_spans(said.words, rules):
-        words = said.words[start:end]
+        return reading
+    for start, end in _find_digit_spans(reading.words, rules):
+        words = reading.words[start:end]
         named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         value = None if named is None or named.rivals else named.value
-        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(said, words, value):
+        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
             continue
-        rest = read_part(said, (*said.words[:start], *said.words[end:]), rules)
+        rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
         if not without_inherited(rest).fields:
             continue
         least = min(word.confidence for word in words)
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
         fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
-        return replace(rest, words=said.words, preface=said.preface, fields=fields)
-    return said
+        return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
+    return reading
 
 
 def is_long_number(value: FieldValue | None) -> bool:
@@ -56,18 +56,18 @@ def is_long_number(value: FieldValue | None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and len(as_text(value)) >= SHORTEST_NAME
 
 
-def take_stray_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+def take_stray_digits_as_identifier(reading: Reading, utterance_id: str, rules: Rules) -> Reading:
     """The reading; if it has values but no identifier, unexplained digits become the words of one without a value.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
     name = next(iter(rules.identifying_fields), None)
-    told = {word for one in said.fields.values() if possible_values(one) for word in one.words}
-    bare = [one for one in said.words if rules.language.may_be_in_identifier(one.text) and one.text not in told]
-    if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
-        return said
+    told = {word for one in reading.fields.values() if possible_values(one) for word in one.words}
+    bare = [one for one in reading.words if rules.language.may_be_in_identifier(one.text) and one.text not in told]
+    if name is None or name in reading.fields or not reading.fields or len(bare) < SHORTEST_NAME:
+        return reading
     words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
-    return replace(said, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **said.fields})
+    return replace(reading, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **reading.fields})
 
 
 def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
@@ -99,13 +99,13 @@ def _parse_digit(word: str, rules: Rules) -> str:
     return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
-def _belongs_to_understood_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
+def _belongs_to_understood_field(reading: Reading, words: Sequence[Word], value: FieldValue) -> bool:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
         (as_text(value) in _strip_separators(one) if isinstance(one, str) else as_text(value) == as_text(one))
         and told <= {*field.words}
-        for field in without_inherited(said).fields.values()
+        for field in without_inherited(reading).fields.values()
         for one in possible_values(field)
     )
 
@@ -133,41 +133,41 @@ class PreviousUtterance:
         """Whether an utterance beginning at `began` surely does not continue this one."""
         return began is not None and self.ended is not None and began > self.ended + BREATH_S
 
-    def remember_unless_wordless(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
+    def remember_unless_wordless(self, reading: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
         """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
 
         One with fields has no open end, unless it `goes_on` with an entry that is asked about.
         """
-        if not said.words or said.not_understood is NotUnderstoodReason.NO_WORDS:
+        if not reading.words or reading.not_understood is NotUnderstoodReason.NO_WORDS:
             return False
-        self.words, self.ended = () if said.fields and not goes_on else said.words, ended
+        self.words, self.ended = () if reading.fields and not goes_on else reading.words, ended
         return True
 
-    def doubt_continued_count(self, said: Reading, rules: Rules) -> Reading:
+    def doubt_continued_count(self, reading: Reading, rules: Rules) -> Reading:
         """The reading, with a count unconfirmed that may have begun in the previous utterance."""
-        if not are_one_number(self.words, said.words, rules.language):
-            return said
-        return with_unconfirmed(said, _fields_of_first_number(said, rules))
+        if not are_one_number(self.words, reading.words, rules.language):
+            return reading
+        return with_unconfirmed(reading, _fields_of_first_number(reading, rules))
 
 
-def begins_with_unclear_number(said: Reading, rules: Rules) -> bool:
+def begins_with_unclear_number(reading: Reading, rules: Rules) -> bool:
     """Whether its first number gives its field no value, "eight five two twelve units", or belongs to no field.
 
     "Oh, dock A": the zero may continue the last utterance.
     """
-    counted = _fields_of_first_number(said, rules)
-    return not counted or any(said.fields[name].value is None for name in counted)
+    counted = _fields_of_first_number(reading, rules)
+    return not counted or any(reading.fields[name].value is None for name in counted)
 
 
-def _fields_of_first_number(said: Reading, rules: Rules) -> tuple[str, ...]:
+def _fields_of_first_number(reading: Reading, rules: Rules) -> tuple[str, ...]:
     """The fields that the first number may count."""
-    number = number_head(said.words, rules.language)
-    return tuple(name for name, one in said.fields.items() if number and _starts_with_number(one, number))
+    number = number_head(reading.words, rules.language)
+    return tuple(name for name, one in reading.fields.items() if number and _starts_with_number(one, number))
 
 
-def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
+def _starts_with_number(reading: FieldReading, number: Phrase) -> bool:
     """Whether the field begins with the number as it was written: "ninety-three", "dreiundneunzig", "a dozen"."""
-    first = [fold(word) for word in said.words[:2]]
+    first = [fold(word) for word in reading.words[:2]]
     return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
 
 
@@ -177,11 +177,11 @@ def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> t
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 
-def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
+def complete_cut_number(draft: Draft, before: Sequence[Word], reading: Reading, rules: Rules) -> Draft | None:
     """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
-    if said.fields or not are_one_number(before, said.words, rules.language):
+    if reading.fields or not are_one_number(before, reading.words, rules.language):
         return None
-    whole = _join_utterance_words(before, said.words)
+    whole = _join_utterance_words(before, reading.words)
     for name in find_cut_fields(draft.reading, before, rules):
         heard = read_fields(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         if heard is not None and heard.value is not None and not heard.rivals:

@@ -27,10 +27,10 @@ Config = Annotated[
 Broker = Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="MQTT broker, over the settings file's.")]
 
 
-def _directory(given: str) -> Path:
-    if not given:
+def _directory(text: str) -> Path:
+    if not text:
         raise typer.BadParameter("found nothing; allowed is the name of a directory")
-    return Path(given)
+    return Path(text)
 
 
 State = Annotated[

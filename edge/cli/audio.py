@@ -310,9 +310,9 @@ def _sound_server_sources() -> list[str]:
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 
-def _make_microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+def _make_microphone(settings: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
     """The settings' microphone, which opens when its frames are read. Raises Unavailable without such a device."""
-    hear, watch = given.hear, given.watch
+    hear, watch = settings.hear, settings.watch
     try:
         find_device(hear.device)
     except DeviceNotOpened as why:

@@ -420,11 +420,11 @@ def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
 # Words, and what a new one changes.
 
 
-def _rules_by_form(given: Settings) -> Callable[[ReadUtterance], Rules | None]:
+def _rules_by_form(settings: Settings) -> Callable[[ReadUtterance], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
-            found = load_current_rules(given, form)
+            found = load_current_rules(settings, form)
         except Misconfigured:  # the form is not here any more
             return None
         return found if language is None else replace(found, language=language_named(language))
@@ -432,8 +432,8 @@ def _rules_by_form(given: Settings) -> Callable[[ReadUtterance], Rules | None]:
     return lambda one: rules_in(one.form, one.language)
 
 
-def _uses_form(one: ReadUtterance, asked: Rules, given: Settings) -> bool:
-    own = make_rules(given, asked.form, asked.catalogue).language.code
+def _uses_form(one: ReadUtterance, asked: Rules, settings: Settings) -> bool:
+    own = make_rules(settings, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 
 
@@ -448,9 +448,9 @@ def _load_new_form(text: str, name: str, catalogue: Catalogue) -> Form:
 
 
 def _reader_of_recordings(
-    given: Settings, by: Rules, readings: ModelReadings
+    settings: Settings, by: Rules, readings: ModelReadings
 ) -> Callable[[str], Awaitable[Verdict | None]]:
-    reads: Interpreter = make_recogniser(given, by.form, by.catalogue)
+    reads: Interpreter = make_recogniser(settings, by.form, by.catalogue)
 
     async def verdict_of(utterance_id: str) -> Verdict | None:
         utterance = readings.utterance_with_sound(utterance_id)

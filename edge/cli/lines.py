@@ -55,16 +55,16 @@ def wrap_to_print_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: in the place of the recogniser's verdict it gets the dialogue's, where "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
-    def show_with_dialogue_verdict(told: AgentEvent) -> None:
-        match told:
+    def show_with_dialogue_verdict(event: AgentEvent) -> None:
+        match event:
             case DialogueStatus():
                 noted.clear()  # a step is told right before what was decided by it
-                noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, Note)})
+                noted.update({one.utterance_id: one.verdict for one in event.noted if isinstance(one, Note)})
             case UtteranceDecided(utterance=utterance, verdict=verdict):
-                told = replace(told, verdict=noted.pop(utterance.utterance_id, verdict))
+                event = replace(event, verdict=noted.pop(utterance.utterance_id, verdict))
             case _:
                 pass
-        show(told)
+        show(event)
 
     return show_with_dialogue_verdict
 
@@ -104,9 +104,9 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
     console = EscapingConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
-    def print_event(told: AgentEvent) -> None:
+    def print_event(event: AgentEvent) -> None:
         nonlocal quiet_since_last
-        match told:
+        match event:
             case UtteranceDecided(utterance, reading, verdict):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
@@ -120,22 +120,22 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
                     console.print(_headed_lines(names.get(source, source), ignored="no speech"), style="dim")
                 quiet_since_last = True
             case _:
-                if (line := _other_event_text(forms, told)) is not None:
+                if (line := _other_event_text(forms, event)) is not None:
                     console.print(line)
 
     return print_event
 
 
-def _other_event_text(forms: Mapping[str, Form], told: AgentEvent) -> Text | None:
+def _other_event_text(forms: Mapping[str, Form], event: AgentEvent) -> Text | None:
     """The text for an event other than an utterance; None without one. The headset's faults are logged elsewhere."""
-    match told:
+    match event:
         case DialogueStatus(row=row) if row is not None:
             form = forms[_event_form(row)]
             return Text(f"   {_event_kind(row):9} {form.readback(_event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
-            return Text(_link_text(told), style="dim")
+            return Text(_link_text(event), style="dim")
         case CaptureStopped() | CaptureResumed():
-            return Text(_capture_text(told), style="bold")
+            return Text(_capture_text(event), style="bold")
         case _:
             return None
 
@@ -185,11 +185,11 @@ def _event_form(row: OutboxRow) -> str:
     return str(json.loads(row.body)["data"]["form"])
 
 
-def _event_line(told: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
+def _event_line(event: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
     """The JSON line for an event; None if it has none. `names` gives a source's file name."""
-    match told:
+    match event:
         case UtteranceDecided():
-            return _decided_line(told, names)
+            return _decided_line(event, names)
         case UtteranceAlreadyStored(source, segment, kept):
             return {
                 "source": names.get(source, source),
@@ -201,17 +201,17 @@ def _event_line(told: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
                 "timings": {"speech_start_s": segment.speech_start / SAMPLE_RATE},
             }
         case CaptureStopped() | CaptureResumed():
-            return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else _RESUMED
+            return {"capture": "stopped", "reason": event.reason} if isinstance(event, CaptureStopped) else _RESUMED
         case DialogueStatus(row=row) if row is not None:
             return {"agreed": _event_kind(row), "event_id": row.event_id, "fields": _event_fields(row)}
         case SourceEnded() | LinkChanged() | DialogueStatus():
             return None
         case _:
-            return headset_line(told)
+            return headset_line(event)
 
 
-def _decided_line(told: UtteranceDecided, names: Mapping[str, str]) -> JsonLine:
-    utterance, verdict, segment = told.utterance, told.verdict, told.utterance.segment
+def _decided_line(event: UtteranceDecided, names: Mapping[str, str]) -> JsonLine:
+    utterance, verdict, segment = event.utterance, event.verdict, event.utterance.segment
     return {
         "source": names.get(utterance.source, utterance.source),
         "utterance_id": utterance.utterance_id,
@@ -219,15 +219,15 @@ def _decided_line(told: UtteranceDecided, names: Mapping[str, str]) -> JsonLine:
         "reasons": [str(reason) for reason in verdict.reasons],
         "ask": verdict.ask,
         "fields": dict(verdict.fields),
-        "transcript": told.reading.transcript,
-        "interpreter": told.reading.interpreter,
-        "event_id": None if told.row is None else told.row.event_id,
-        "replaces": told.replaces,
+        "transcript": event.reading.transcript,
+        "interpreter": event.reading.interpreter,
+        "event_id": None if event.row is None else event.row.event_id,
+        "replaces": event.replaces,
         "timings": {
             "speech_start_s": segment.speech_start / SAMPLE_RATE,
             "speech_end_s": segment.speech_end / SAMPLE_RATE,
             "closed_s": segment.closed / SAMPLE_RATE,
-            "compute_ms": round(told.compute_s * 1000, 1),
+            "compute_ms": round(event.compute_s * 1000, 1),
         },
     }
 

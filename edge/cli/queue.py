@@ -159,19 +159,19 @@ def _queue_accept(
     print_lines(f"{which}: {_resolve_here_or_by_agent(load_settings_with_options(config, state=state), asked, origin)}")
 
 
-def _resolve_here_or_by_agent(given: Settings, asked: DecisionRequest, origin: Path | None = None) -> str:
+def _resolve_here_or_by_agent(settings: Settings, asked: DecisionRequest, origin: Path | None = None) -> str:
     """Carry out a resolution here, or by the running agent that holds the journal; the result as text."""
     from edge.agent.review_decisions import carry_out_decision, send_to_agent
 
     with ExitStack() as opened:
         try:
-            journal = opened.enter_context(Journal.open(given.state))
+            journal = opened.enter_context(Journal.open(settings.state))
         except AlreadyRunning as running:
             if origin is not None:
                 raise
-            return send_to_agent(given.state, asked, running)
+            return send_to_agent(settings.state, asked, running)
         former = None if origin is None else opened.enter_context(Journal.open(_demand_journal(origin)))
-        done = carry_out_decision(journal, given, asked, origin=former)
+        done = carry_out_decision(journal, settings, asked, origin=former)
     return str(done) if done.row is None else f"{done}, sent at the agent's next start"
 
 

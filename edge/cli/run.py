@@ -157,13 +157,13 @@ class _LiveView:
         self._now: JsonLine = {}
         self.tell = wrap_to_print_dialogue_verdicts(self._show_event)  # Something happened to the agent.
 
-    def _show_event(self, told: AgentEvent) -> None:
-        if isinstance(told, DialogueStatus):
-            self._paused = told.state is DialogueState.PAUSED
+    def _show_event(self, event: AgentEvent) -> None:
+        if isinstance(event, DialogueStatus):
+            self._paused = event.state is DialogueState.PAUSED
         if self._viewer is None or not self._viewer.is_there:
-            self._plain(told)
+            self._plain(event)
             return
-        for one in self._lines.event_lines(told):
+        for one in self._lines.event_lines(event):
             self._viewer.queue_and_write(one)
 
     async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
@@ -325,8 +325,8 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     """Run the agent, printing JSON lines: all that `dockvoice watch` shows but the level."""
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), silence_after_hang_up(print_line)
 
-    def tell_event(told: AgentEvent) -> None:
-        for one in lines.event_lines(told):
+    def tell_event(event: AgentEvent) -> None:
+        for one in lines.event_lines(event):
             tell(one)
 
     agent = Agent(parts, executor, wrap_to_print_dialogue_verdicts(tell_event), live=True)

@@ -58,10 +58,10 @@ def speak(
         _write_wav(sound, out)
 
 
-async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, given: Settings) -> Samples:
+async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, settings: Settings) -> Samples:
     pieces = [piece for which in earcons for piece in (earcon_samples(which), _GAP)]
     if text is not None:
-        clients = Clients(given.understand.clients)
+        clients = Clients(settings.understand.clients)
         try:
             pieces.append(await make_clause_cache(chosen, clients).synthesise(text, chosen.rate))
         finally:

@@ -229,13 +229,13 @@ class _Refusals:
         self._alarmed.add(reason_code)
         return [RaiseAlarm(reason_code, meant)]
 
-    def count_content_refusal(self, debt: PendingRow) -> bool:
+    def count_content_refusal(self, pending: PendingRow) -> bool:
         """Count a refusal of the event's content; whether to set it aside, since others are accepted."""
-        if not debt.refusals:
-            debt.taken_before = self._taken
-        debt.refusals += 1
-        self.suspects[debt.key] = debt
-        return debt.refusals >= MOST_REFUSALS and debt.taken_before != self._taken
+        if not pending.refusals:
+            pending.taken_before = self._taken
+        pending.refusals += 1
+        self.suspects[pending.key] = pending
+        return pending.refusals >= MOST_REFUSALS and pending.taken_before != self._taken
 
 
 class Relay:
@@ -438,10 +438,10 @@ class Relay:
             ),
         ]
 
-    def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
-        self._debts.remove_confirmed(debt.key)
-        self._refusals.suspects.pop(debt.key, None)
-        return [DeadLetterRow(debt.key, reason), ReadPendingRows(self._window)]
+    def _dead_letter(self, pending: PendingRow, reason: str) -> list[Command]:
+        self._debts.remove_confirmed(pending.key)
+        self._refusals.suspects.pop(pending.key, None)
+        return [DeadLetterRow(pending.key, reason), ReadPendingRows(self._window)]
 
 
 class DeliveryAlerts:

@@ -31,8 +31,8 @@ DeviceLock = AbstractContextManager[None]
 
 
 @contextmanager
-def _hold_lock(resource: str, told: str) -> Iterator[None]:
-    """Hold the lock of `resource`. `told` begins the message of AlreadyRunning."""
+def _hold_lock(resource: str, message: str) -> Iterator[None]:
+    """Hold the lock of `resource`. `message` begins the message of AlreadyRunning."""
     address = f"\0dockvoice-{sha256_hex(resource)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
@@ -41,7 +41,7 @@ def _hold_lock(resource: str, told: str) -> Iterator[None]:
         except OSError as fault:
             if fault.errno != errno.EADDRINUSE:
                 raise
-            raise AlreadyRunning(f"{told} by process {_holder_pid(address)}") from None
+            raise AlreadyRunning(f"{message} by process {_holder_pid(address)}") from None
         yield
 
 

@@ -103,8 +103,8 @@ class Entries:
             event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.make_instance_id()
         )
 
-    def _insert_entry(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
-        identity = {"event_id": owed.event_id, "sequence": owed.sequence}
+    def _insert_entry(self, entry: Entry, event: dict[str, Any], row: OutboxRow) -> None:
+        identity = {"event_id": row.event_id, "sequence": row.sequence}
         meant = {
             "utterance_id": entry.utterance_id,
             "form": entry.form,
@@ -123,4 +123,4 @@ class Entries:
         }
         self._db.insert("entries", {**identity, **meant})
         self._db.insert("audit", {**identity, **sealed})
-        self._db.insert("outbox", {**identity, "body": owed.body})
+        self._db.insert("outbox", {**identity, "body": row.body})

@@ -289,23 +289,23 @@ class Journal(JournalReader):
         with self._db.writing():
             return self._entries.commit(entry, verdict, render)
 
-    def copy_utterance(self, found: UtteranceHistory) -> Utterance:
+    def copy_utterance(self, history: UtteranceHistory) -> Utterance:
         """Copy an entry's utterance under a deterministic id, with the same sound, for a further entry.
 
         Raises StorageFailed where its recording cannot be read.
         """
-        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", found.utterance_id):
+        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", history.utterance_id):
             said = evidence.read(self.directory / row["audio_path"], row)
-            return replace(said, utterance_id=evidence.make_copy_id(found.utterance_id, str(found.event_id)))
-        raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
+            return replace(said, utterance_id=evidence.make_copy_id(history.utterance_id, str(history.event_id)))
+        raise LookupError(f"{history.utterance_id}: no such utterance was begun here")
 
-    def store_copy(self, said: Utterance) -> Evidence:
+    def store_copy(self, utterance: Utterance) -> Evidence:
         """Store the recording of a copied utterance; its row is inserted with its entry."""
-        return evidence.write(self.directory, said, is_new=False)
+        return evidence.write(self.directory, utterance, is_new=False)
 
     def reenter(
         self,
-        said: Utterance,
+        utterance: Utterance,
         recording: Evidence,
         entry: Entry,
         verdict: Verdict,
@@ -317,7 +317,7 @@ class Journal(JournalReader):
         `noted` records that where the entry was held, inside the transaction if that is this journal. Raises as
         `commit` does: the entry stays held.
         """
-        row = evidence.utterance_row(self.directory, said, recording)
+        row = evidence.utterance_row(self.directory, utterance, recording)
         with self._db.writing():
             self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
             owed = self._entries.commit(entry, verdict, render)

@@ -185,26 +185,26 @@ class Review:
                     self._end_review(found, withhold, None)
 
     def store_reentry(
-        self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
+        self, history: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
         """Store that a held entry was entered again as this event. Call inside the transaction that makes it."""
-        self.store_decision(found, "accept", who, reason)
-        self._end_review(found, withhold, event_id)
+        self.store_decision(history, "accept", who, reason)
+        self._end_review(history, withhold, event_id)
 
     def end_after_reentry(
-        self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
+        self, history: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
         """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
-            self.store_reentry(found, event_id, who, reason, withhold)
+            self.store_reentry(history, event_id, who, reason, withhold)
 
-    def _end_review(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
+    def _end_review(self, history: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
         # A dead letter has its tombstone already.
-        tombstone = None if found.state is OutboxState.DEAD else to_json(withhold(found.event or {}))
+        tombstone = None if history.state is OutboxState.DEAD else to_json(withhold(history.event or {}))
         self._db.execute(
             "UPDATE outbox SET state = 'discarded', reentered = ?, tombstone = coalesce(tombstone, ?) "
             "WHERE event_id = ?",
-            [reentered, tombstone, found.event_id],
+            [reentered, tombstone, history.event_id],
         )
 
     def clear_flag(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
@@ -234,11 +234,11 @@ class Review:
         found = self._db.rows(_UNTOLD)
         return [_Unannounced(row["subject"], row["untold"], parse_fields(row["fields"]), row["form"]) for row in found]
 
-    def store_decision(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
+    def store_decision(self, history: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Store a decision. Call inside its transaction."""
         self._db.insert(
             "decisions",
-            {"subject": found.utterance_id, "decision": decision, "who": who, "reason": reason, "decided_at": now()},
+            {"subject": history.utterance_id, "decision": decision, "who": who, "reason": reason, "decided_at": now()},
         )
 
     def _find_held_or_under_review(self, which: str) -> UtteranceHistory:
@@ -251,8 +251,8 @@ class Review:
         return found
 
 
-def _demand_tombstone_settled(which: str, found: UtteranceHistory) -> None:
-    if found.state is OutboxState.DEAD and found.settled_at is None:
+def _demand_tombstone_settled(which: str, history: UtteranceHistory) -> None:
+    if history.state is OutboxState.DEAD and history.settled_at is None:
         raise Unfinished(f"{which}: its tombstone is on its way to the inventory; try again when that has come")
 
 

@@ -228,9 +228,9 @@ class Readback:
             return ", ".join(" ".join(told.get(one, one) for one in part) for part in _PARTS.split(value) if part)
         return ", ".join(" ".join(part) for part in _PARTS.split(value) if part)
 
-    def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
+    def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, text: str | None) -> str:
         if self._language.code == "en":
-            unit = _unit_as_said(field.units, value, said) or field.unit_word(value, code)
+            unit = _unit_as_said(field.units, value, text) or field.unit_word(value, code)
             return (
                 f"{self._label(field)} {{value}}"
                 if field.codes and not unit
@@ -244,7 +244,7 @@ class Readback:
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             units = field.wording(self._language.code).units
-            as_said = next((unit for unit in units if fold(unit) == said and len(unit) > ABBREVIATED), None)
+            as_said = next((unit for unit in units if fold(unit) == text and len(unit) > ABBREVIATED), None)
             return f"{{value}} {self._capitalised(as_said or _unit_for_count(units, value))}"
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken.by_unit or (named.true and named.false)
@@ -276,9 +276,9 @@ def _example_fields(form: Form) -> Iterator[tuple[str, FieldValue]]:
             yield field.name, value
 
 
-def _unit_as_said(units: Mapping[str, str], value: FieldValue, said: str | None) -> str | None:
+def _unit_as_said(units: Mapping[str, str], value: FieldValue, text: str | None) -> str | None:
     """The form's own unit that the operator said, in the number of `value`; None for other words: "each", "pcs"."""
-    pair = next((pair for pair in units.items() if said in {fold(one) for one in pair}), None)
+    pair = next((pair for pair in units.items() if text in {fold(one) for one in pair}), None)
     return None if pair is None else pair[value == 1]
 
 

@@ -195,10 +195,10 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
     utterances = 0
     samples = 0
 
-    def count_event(what: DictationEvent) -> None:
+    def count_event(event: DictationEvent) -> None:
         nonlocal utterances, samples
-        utterances += isinstance(what, UtteranceDecided)
-        samples += what.samples if isinstance(what, SourceEnded) else 0
+        utterances += isinstance(event, UtteranceDecided)
+        samples += event.samples if isinstance(event, SourceEnded) else 0
         memory_mb.append(resident_mb())
 
     watch = PartTimer()

@@ -60,13 +60,13 @@ FITTED = {
 """Those on which a language's confidences were fitted; the others were left out of it."""
 
 
-def synthesise(voice: str, text: str, language: str, kept: Path) -> Sound:
-    """The text in a voice of VOICES, at 16 kHz. Kokoro's weights are fetched into `kept` at first use."""
+def synthesise(voice: str, text: str, language: str, cache: Path) -> Sound:
+    """The text in a voice of VOICES, at 16 kHz. Kokoro's weights are fetched into `cache` at first use."""
     kind, _, speaker = voice.partition("-")
     if kind == "pico":
         return _synthesise_pico(voice, text, language)
     if kind == "kokoro":
-        return _synthesise_kokoro(speaker, text, language, kept)
+        return _synthesise_kokoro(speaker, text, language, cache)
     return asyncio.run(say(EspeakVoice(_ESPEAK_PACE, speaker), text, language))
 
 
@@ -77,7 +77,7 @@ def _synthesise_pico(voice: str, text: str, language: str) -> Sound:
     return to_floats(py_nanotts.NanoTTS().speak(text, _PICO[language], speed=speed, pitch=pitch)).astype(np.float64)
 
 
-def _synthesise_kokoro(speaker: str, text: str, language: str, kept: Path) -> Sound:
+def _synthesise_kokoro(speaker: str, text: str, language: str, cache: Path) -> Sound:
     import phonemizer  # noqa: PLC0415 - only this benchmark needs it, and its data where the next import puts them
     from kokoro_onnx.tokenizer import Tokenizer  # noqa: PLC0415 - likewise
 
@@ -86,10 +86,10 @@ def _synthesise_kokoro(speaker: str, text: str, language: str, kept: Path) -> So
     for missing, instead in _SUBSTITUTES.items():
         said = said.replace(missing, instead)
     tokens = tokenizer.tokenize("".join(sign for sign in said if sign in tokenizer.vocab))
-    _fetch_kokoro(kept)
-    style = np.fromfile(kept / f"{speaker}.bin", np.float32).reshape(_STYLES, 1, -1)[len(tokens)]
+    _fetch_kokoro(cache)
+    style = np.fromfile(cache / f"{speaker}.bin", np.float32).reshape(_STYLES, 1, -1)[len(tokens)]
     feed = {"input_ids": np.array([[0, *tokens, 0]], np.int64), "style": style, "speed": np.ones(1, np.float32)}
-    samples = np.asarray(_load_kokoro(kept / "kokoro.onnx").run(None, feed)[0], np.float64).ravel()
+    samples = np.asarray(_load_kokoro(cache / "kokoro.onnx").run(None, feed)[0], np.float64).ravel()
     return np.asarray(soxr.resample(samples, _KOKORO_RATE, SAMPLE_RATE), np.float64)
 
 

@@ -60,12 +60,12 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 }
 
 
-def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
+def _evaluate_clips_cached(settings: Settings, manifest: Path, cache: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a manifest, with a cache on disk keyed by the manifest and the code."""
     digest = sha256(manifest.read_bytes())
     for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
         digest.update(file.read_bytes())
-    file = kept / f"{digest.hexdigest()[:32]}.pickle"
+    file = cache / f"{digest.hexdigest()[:32]}.pickle"
     if file.exists():
         found: tuple[KeptClip, ...] = pickle.loads(file.read_bytes())  # noqa: S301 - written below, by this very code
         return found
@@ -73,7 +73,7 @@ def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tu
     with show_progress(f"hearing {manifest}", len(clips)) as tick:
         scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
     found = tuple(drop_audio(one, manifest.parent.name) for one in scored)
-    kept.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(found))
     return found
 

@@ -234,13 +234,13 @@ def _build_fields(reading: Reading) -> dict[str, ReadField]:
     return {name: _build_field(said) for name, said in reading.fields.items()}
 
 
-def _build_field(said: FieldReading) -> ReadField:
+def _build_field(reading: FieldReading) -> ReadField:
     return ReadField(
-        value=said.value,
-        confidence=round(said.confidence, 4),
-        words=said.words,
-        rivals=said.rivals,
-        runner_up=said.runner_up,
+        value=reading.value,
+        confidence=round(reading.confidence, 4),
+        words=reading.words,
+        rivals=reading.rivals,
+        runner_up=reading.runner_up,
     )
 
 

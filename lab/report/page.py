@@ -127,8 +127,8 @@ def _plots_section(lines: Sequence[ClipLine]) -> Iterable[Element]:
         yield element("div", *confused, class_="plots")
 
 
-def _captioned_figure(plot: Element, told: str) -> Element:
-    return element("figure", plot, element("figcaption", told))
+def _captioned_figure(plot: Element, message: str) -> Element:
+    return element("figure", plot, element("figcaption", message))
 
 
 def _worst_clips_section(run: ReportInput) -> Iterable[Element]:

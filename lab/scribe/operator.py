@@ -155,17 +155,17 @@ class ScriptedOperator(Generic[L]):
 
     # -- reactions
 
-    def _answer(self, asked: Question, load: L) -> str:
+    def _answer(self, question: Question, load: L) -> str:
         meant = load.fields()
-        match asked.about:
+        match question.about:
             case Topic.FIELD | Topic.CHOICE:
                 say = self._random.choice((self._words.bare_value, self._words.labelled))
-                return say(str(asked.field), load)
+                return say(str(question.field), load)
             case Topic.FIELD_RIGHT:
-                right = asked.candidates[0] == meant.get(str(asked.field))
-                return "yes" if right else f"no, {self._words.labelled(str(asked.field), load)}"
+                right = question.candidates[0] == meant.get(str(question.field))
+                return "yes" if right else f"no, {self._words.labelled(str(question.field), load)}"
             case Topic.ENTRY_RIGHT:
-                differing = [] if self._is_earlier(asked.fields) else self.wrong_fields(asked.fields, load)
+                differing = [] if self._is_earlier(question.fields) else self.wrong_fields(question.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
             case Topic.WRONG:
                 differing = self.wrong_fields(self.device.told, load)

@@ -166,10 +166,10 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
     def _correction(self, name: str, load: Pallet) -> str:
         return super()._correction(name, load) if name in load.fields() else "cancel"
 
-    def is_needed_question(self, asked: Question) -> bool:
+    def is_needed_question(self, question: Question) -> bool:
         """Whether a person with the list would ask this question too."""
         load = self._load
-        match asked.why:
+        match question.why:
             case Reason.COUNT_DIFFERS:
                 return load.announced != self._counted + (load.damaged or 0)
             case Reason.NOT_EXPECTED:

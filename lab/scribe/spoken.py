@@ -96,17 +96,17 @@ class _DeviceHearing:
         """Synthesise the text with espeak-ng in this speaker's voice."""
         return self._runner.run(synthesise(text, voice, seed=0))
 
-    def recognise(self, sound: Sound, told: str) -> list[UtteranceDecided]:
-        """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
+    def recognise(self, sound: Sound, message: str) -> list[UtteranceDecided]:
+        """Recognise a sound; return the decisions. `message` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(
-            dictate_sources(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
+            dictate_sources(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, message)])
         )
         return self._heard
 
-    def _add(self, what: DictationEvent) -> None:
-        if isinstance(what, UtteranceDecided):
-            self._heard.append(what)
+    def _add(self, event: DictationEvent) -> None:
+        if isinstance(event, UtteranceDecided):
+            self._heard.append(event)
 
 
 @contextmanager

@@ -213,15 +213,15 @@ def spell_digits(digits: str) -> str:
     return " ".join(_ONES[int(digit)] for digit in digits)
 
 
-def parse_digits(said: str) -> str:
+def parse_digits(text: str) -> str:
     """Convert spoken or written digits to a digit string."""
-    return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
+    return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in text.split())
 
 
-def sum_number_words(said: str) -> int:
+def sum_number_words(text: str) -> int:
     """Convert number words to an integer; impossible ones, such as "forty twelve", are summed."""
     total = 0
-    for word in said.split():
+    for word in text.split():
         total = total * 100 if word == "hundred" else total + _FIGURES.get(word, 0)
     return total
 

@@ -139,7 +139,7 @@ def simulate(
 
 
 def _run_and_report(
-    wanted: RunParameters, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
+    parameters: RunParameters, watched: dict[str, int], keys: Path | None, database: str | None, *, as_json: bool
 ) -> bool:
     """Run the simulation and print its result; return whether every entry is accounted for."""
     from lab.simulate.counted import compare_with_table  # noqa: PLC0415 - not installed with the laboratory alone
@@ -147,16 +147,16 @@ def _run_and_report(
     from lab.simulate.fleet import Fleet  # noqa: PLC0415 - likewise
 
     with _show_progress() as tell:
-        fleet = Fleet(wanted, watched, lambda moment: tell(_format_progress(moment, wanted.devices)))
+        fleet = Fleet(parameters, watched, lambda moment: tell(_format_progress(moment, parameters.devices)))
         if keys is not None:
             began = time.monotonic()
-            write_public_keys(keys, ((wanted.site, one.device.name, one.device.signer) for one in fleet.stations))
-            tell(f"{wanted.devices:,} keys written to {keys} in {time.monotonic() - began:.1f} s")
+            write_public_keys(keys, ((parameters.site, one.device.name, one.device.signer) for one in fleet.stations))
+            tell(f"{parameters.devices:,} keys written to {keys} in {time.monotonic() - began:.1f} s")
         result = asyncio.run(fleet.run())
         if database is not None:
             tell("comparing with the database")
             result = replace(
-                result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected_rows())
+                result, database=compare_with_table(database, parameters.site, parameters.run, fleet.expected_rows())
             )
     if as_json:
         print_lines(json.dumps(result.as_json()))
@@ -218,10 +218,10 @@ def _print_needs(needed: Sequence[ResourceNeed], *, as_json: bool) -> None:
     print_tables(table)
 
 
-def _check_topic_level(option: str, given: str) -> str:
-    if _NAME.fullmatch(given) is None:
-        raise typer.BadParameter(f"{option}: found {given!r}, allowed are letters, digits and -, for example sim-1")
-    return given
+def _check_topic_level(option: str, text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise typer.BadParameter(f"{option}: found {text!r}, allowed are letters, digits and -, for example sim-1")
+    return text
 
 
 def _correction_shares(corrections: float, cancellations: float) -> CorrectionShares:

@@ -154,13 +154,13 @@ class _ConnectedDevice:
 class Fleet:
     """All simulated devices of a run."""
 
-    def __init__(self, wanted: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
+    def __init__(self, parameters: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
         """`watched` maps names to process ids to measure. Raises Misconfigured for invalid broker settings."""
-        mqtt = wanted.deliver.mqtt
+        mqtt = parameters.deliver.mqtt
         refuse_impossible_host(mqtt)
         refuse_exposed_link(mqtt)
-        self.wanted = wanted
-        self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
+        self.wanted = parameters
+        self.chance = random.Random(parameters.seed)  # noqa: S311 - chance, not secrecy
         self.owing: set[_ConnectedDevice] = set()
         self._tls = make_tls_context(mqtt)
         self._tell = tell
@@ -168,8 +168,8 @@ class Fleet:
         self._processes = ProcessMonitor(watched)
         self._processes.sample_baseline(time.monotonic())
         devices = (
-            SimulatedDevice(number, name, wanted.deliver, wanted.site)
-            for number, name in enumerate(wanted.device_names())
+            SimulatedDevice(number, name, parameters.deliver, parameters.site)
+            for number, name in enumerate(parameters.device_names())
         )
         self.stations = [_ConnectedDevice(device, self) for device in devices]
         self._up: dict[_ConnectedDevice, None] = {}

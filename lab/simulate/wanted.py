@@ -100,9 +100,9 @@ def estimate_needs(run: RunParameters) -> list[ResourceNeed]:
     ]
 
 
-def _descriptors_needed(wanted: RunParameters) -> int:
+def _descriptors_needed(parameters: RunParameters) -> int:
     """File descriptors that this process will open."""
-    return wanted.devices + _BESIDES
+    return parameters.devices + _BESIDES
 
 
 def _available_ports() -> int:

@@ -29,7 +29,7 @@ from lab.standin.server import StandinState, read_json, vendor_of_request
 from lab.standin.wires import BehaviourMiddleware, Endpoint, TrackedConnection
 
 
-def _build_application(house: StandinState) -> ASGIApp:
+def _build_application(state: StandinState) -> ASGIApp:
     """The application with all vendors' endpoints, and the stand-in's control endpoints under `/standin/`."""
     openai = {
         "chat/completions": openai_chat.complete_chat,
@@ -46,8 +46,8 @@ def _build_application(house: StandinState) -> ASGIApp:
     ]
     faults: dict[Any, Any] = {Refusal: _handle_refusal, HTTPException: _handle_not_found}
     inner = Starlette(routes=[*routes, *_routes_beside_openai(), *control], exception_handlers=faults)
-    inner.state.house = house
-    return BehaviourMiddleware(inner, house)
+    inner.state.house = state
+    return BehaviourMiddleware(inner, state)
 
 
 def _routes_beside_openai() -> list[Route]:

@@ -76,8 +76,8 @@ def _standing_behaviours(latency: str | None, fabricate: float, seed: int) -> tu
     return tuple(orders)
 
 
-def _parse_milliseconds(given: str) -> float:
+def _parse_milliseconds(text: str) -> float:
     try:
-        return max(0.0, float(given))
+        return max(0.0, float(text))
     except ValueError:
-        raise typer.BadParameter(f"found {given!r}, allowed is a number of ms, or 'published'") from None
+        raise typer.BadParameter(f"found {text!r}, allowed is a number of ms, or 'published'") from None

@@ -57,11 +57,13 @@ def _fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence
     return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, "", [])),), form=form)
 
 
-def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:
+def _fabricate_field(
+    field: FormField, reading: FieldReading | None, catalogue: Catalogue, random: Random
+) -> FieldReading:
     named = field.identifier or field.catalogue is not None
-    if said and said.value is not None and not named:
-        return said
-    value = _different_value(field, said.value if said else None, catalogue, random)
+    if reading and reading.value is not None and not named:
+        return reading
+    value = _different_value(field, reading.value if reading else None, catalogue, random)
     return FieldReading(value, (field.labels[0], *str(value)), 1.0)
 
 
@@ -77,12 +79,12 @@ def _different_value(field: FormField, said: FieldValue | None, catalogue: Catal
     return next((value for value in sampled if value != said and field.allows(value)), sampled[0])
 
 
-def _similar_identifier(field: FormField, said: FieldValue | None, random: Random) -> str:
+def _similar_identifier(field: FormField, value: FieldValue | None, random: Random) -> str:
     """Replace one character, the models' most frequent error, or invent a value of the field's shape."""
-    if isinstance(said, str) and said:
-        at = random.randrange(len(said))
-        pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        return said[:at] + random.choice(pool) + said[at + 1 :]
+    if isinstance(value, str) and value:
+        at = random.randrange(len(value))
+        pool = "0123456789" if value[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        return value[:at] + random.choice(pool) + value[at + 1 :]
     if field.shape:
         return field.shape.sample(random, _LONGEST)
     return "".join(random.choice("0123456789") for _ in range(4))

@@ -134,9 +134,9 @@ class VocabularyCorrector:
         units = {unit for field in form.fields for pair in field.units.items() for unit in pair}
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
 
-    def correct(self, said: str) -> str:
+    def correct(self, text: str) -> str:
         """Replace near misses in the transcript by the form's words."""
-        return _WORD.sub(self._nearest_known_word, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
+        return _WORD.sub(self._nearest_known_word, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, text)))
 
     def _nearest_known_word(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()

@@ -66,22 +66,22 @@ class SimulatedModel:
     _correctors: dict[Form, VocabularyCorrector] = field(default_factory=dict, repr=False)
     """Corrector by form, created on first use."""
 
-    def answer(self, said: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
+    def answer(self, text: str, tools: Sequence[Tool], *, must_call: bool) -> Answer:
         """Choose the tool call, or the text, that answers the transcript."""
         offered = {tool.name: tool for tool in tools}
-        plain = " ".join(re.findall(r"[\w']+", said.lower()))
+        plain = " ".join(re.findall(r"[\w']+", text.lower()))
         if plain and (call := _spoken_act(plain, offered)):
             return Answer((call,))
         recording = [tool for tool in tools if self.known_or_derived_form(tool)]
         for tool in recording:
-            if plain and (fields := self._read_fields(said, tool)):
+            if plain and (fields := self._read_fields(text, tool)):
                 return self._call_with_record(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
             return Answer((Call(refusing.name, build_arguments(refusing.schema, {}, plain, [reason])),))
         if must_call and recording:
             return Answer((Call(recording[0].name, build_arguments(recording[0].schema, {}, plain, [])),))
-        return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
+        return Answer(text=f"I heard: {text}" if text else "I could not hear any words in the recording.")
 
     def known_or_derived_form(self, tool: Tool) -> Form | None:
         """The form that a tool fills: the known one of its name, else one derived from its schema."""
@@ -92,14 +92,14 @@ class SimulatedModel:
         same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
         return known if same else derive_form(tool.name, tool.schema)
 
-    def _read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
+    def _read_fields(self, text: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
         form = self.known_or_derived_form(tool)
         if form is None:
             return {}
         if form not in self._correctors:
             self._correctors[form] = VocabularyCorrector(form, self.catalogue)
-        return read_transcript(self._correctors[form].correct(said), form, self.catalogue)
+        return read_transcript(self._correctors[form].correct(text), form, self.catalogue)
 
     def _call_with_record(
         self, tool: Tool, fields: Mapping[str, FieldReading], plain: str, offered: Mapping[str, Tool]
@@ -125,35 +125,35 @@ def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
 
 
 def build_arguments(
-    schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
+    schema: Mapping[str, Any], fields: Mapping[str, FieldReading], text: str, choices: Sequence[str]
 ) -> dict[str, Any]:
     """Build a call's arguments for a schema: field values where they belong, `choices` for a list."""
     properties: Mapping[str, Any] = schema.get("properties", {})
-    return {name: _build_argument(name, described, fields, said, choices) for name, described in properties.items()}
+    return {name: _build_argument(name, described, fields, text, choices) for name, described in properties.items()}
 
 
 def _build_argument(
-    name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
+    name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], text: str, choices: Sequence[str]
 ) -> Any:
     reading = fields.get(name)
     if "value" in schema.get("properties", {}):
         words = " ".join(reading.words) if reading else None
         return {"value": _unrivalled_value(reading), "heard": words or None}
     if "properties" in schema:
-        return build_arguments(schema, fields, said, choices)
+        return build_arguments(schema, fields, text, choices)
     if reading:
         return _unrivalled_value(reading)
-    return _choose_enum_value(name, schema, said, choices)
+    return _choose_enum_value(name, schema, text, choices)
 
 
-def _choose_enum_value(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[str]) -> Any:
+def _choose_enum_value(name: str, schema: Mapping[str, Any], text: str, choices: Sequence[str]) -> Any:
     allowed = [choice for choice in unwrap_value_schema(schema).get("enum", ()) if choice is not None]
     kinds = str(schema.get("type", "")).lower()
     if allowed:
         return next((choice for choice in choices if choice in allowed), None)
     if "boolean" in kinds and choices:
         return choices[0] == "yes"
-    return said if name in {"heard", "words", "transcript", "said"} and said else None
+    return text if name in {"heard", "words", "transcript", "said"} and text else None
 
 
 def argument_value(argument: Any) -> FieldValue | None:

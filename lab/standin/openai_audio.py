@@ -85,7 +85,7 @@ def _transcription_response(model: Model, text: str, sound: DecodedSound, form: 
     return JSONResponse(whole)
 
 
-async def _transcribe_mistral(house: StandinState, model: Model, form: FormData) -> Response:
+async def _transcribe_mistral(state: StandinState, model: Model, form: FormData) -> Response:
     granularities = {str(one) for name in ("", "[]") for one in form.getlist(f"timestamp_granularities{name}")}
     if "word" in granularities:
         raise Refusal(400, "Word timestamps are not supported by this model.", param="timestamp_granularities")
@@ -96,7 +96,7 @@ async def _transcribe_mistral(house: StandinState, model: Model, form: FormData)
     if not isinstance(form.get("file"), UploadFile):
         raise missing_key_refusal("file", Vendor.MISTRAL)
     sound = await _read_upload(form)
-    text = await house.ear.hear(sound)
+    text = await state.ear.hear(sound)
     usage = {
         "prompt_audio_seconds": math.ceil(sound.seconds),
         "prompt_tokens": 4,

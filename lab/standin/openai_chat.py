@@ -160,9 +160,9 @@ async def complete_chat(request: Request) -> Response:
     return JSONResponse(_build_completion(message, asking.model, usage, azure=azure))
 
 
-def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> _ChatRequest:
+def _parse_request(state: StandinState, body: Mapping[str, Any], request: Request) -> _ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
-    model = house.find_model(name, Modality.TEXT | Modality.SOUND, request.url.path)
+    model = state.find_model(name, Modality.TEXT | Modality.SOUND, request.url.path)
     vendor = set_vendor_by_model(request, model)
     if model.whose is not ClientKind.SELF_HOSTED:
         check_json(body, MISTRAL_CHAT if vendor is Vendor.MISTRAL else CHAT, vendor)
@@ -296,13 +296,13 @@ def _extract_transcript(text: str) -> str:
     return (found[1] if found else text).strip()
 
 
-async def _build_message(house: StandinState, answer: Answer, asking: _ChatRequest) -> dict[str, Any]:
+async def _build_message(state: StandinState, answer: Answer, asking: _ChatRequest) -> dict[str, Any]:
     calls = [_to_tool_call(call, answer.broken) for call in answer.calls]
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     if calls:
         message["tool_calls"] = calls
     if "audio" in (asking.body.get("modalities") or ()):
-        message["audio"] = await _speak_answer(house, answer, asking.body["audio"]["format"])
+        message["audio"] = await _speak_answer(state, answer, asking.body["audio"]["format"])
         message["content"] = None
     return message
 
@@ -312,9 +312,9 @@ def _to_tool_call(call: Call, broken: str | None) -> dict[str, Any]:
     return {"id": new_id("call_"), "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-async def _speak_answer(house: StandinState, answer: Answer, container: str) -> dict[str, Any]:
+async def _speak_answer(state: StandinState, answer: Answer, container: str) -> dict[str, Any]:
     text = answer.text or answer.readback or "I did not understand."
-    sound = encode_sound(await house.speak(text), container, SPEECH_RATE)
+    sound = encode_sound(await state.speak(text), container, SPEECH_RATE)
     return {
         "id": new_id("audio_"),
         "data": base64.b64encode(sound).decode(),

@@ -77,10 +77,10 @@ class StandinState:
         return np.frombuffer(b"".join(pieces), dtype=np.int16)
 
     def answer_as_ordered(
-        self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool
+        self, text: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool
     ) -> Answer:
         """The model's answer, or the wrong one that was ordered."""
-        honest = self.mind.answer(said, tools, must_call=must_call)
+        honest = self.mind.answer(text, tools, must_call=must_call)
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
         for behaviour in behaviours:
             if behaviour.answer:

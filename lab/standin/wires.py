@@ -57,9 +57,9 @@ class _ConnectionCutError(Exception):
 class BehaviourMiddleware:
     """Applies the ordered behaviours to each request."""
 
-    def __init__(self, inner: ASGIApp, house: StandinState) -> None:
+    def __init__(self, inner: ASGIApp, state: StandinState) -> None:
         self._inner = inner
-        self._house = house
+        self._house = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log one request, and answer it as ordered or by the application."""

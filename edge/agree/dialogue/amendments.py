@@ -19,102 +19,110 @@ from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
 
-def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
-    if not is_correction(heard.reading.words, session.rules.language):
-        return drafting.begin_entry(session, heard, may_commit_at_once=True)
-    last, named = session.recorded.last, session.find_own_entry_by_identifiers(heard.reading)
-    if named is None and session.is_recorded_or_in_review(heard.reading):
-        return _tell_not_recorded(session, heard)
-    if named is not None and drafting.is_sure_correction(session, heard):
+    if not is_correction(utterance.reading.words, session.rules.language):
+        return drafting.begin_entry(session, utterance, may_commit_at_once=True)
+    last, named = session.recorded.last, session.find_own_entry_by_identifiers(utterance.reading)
+    if named is None and session.is_recorded_or_in_review(utterance.reading):
+        return _tell_not_recorded(session, utterance)
+    if named is not None and drafting.is_sure_correction(session, utterance):
         # Values inherited from the current context do not apply to an earlier entry.
-        return correct_named_or_last(session, replace(heard, reading=without_inherited(heard.reading)))
+        return correct_named_or_last(session, replace(utterance, reading=without_inherited(utterance.reading)))
     if last is None or session.settings.is_closing(last.draft):
-        return drafting.begin_entry(session, heard, may_commit_at_once=True)
+        return drafting.begin_entry(session, utterance, may_commit_at_once=True)
     draft = _draft_replacement_of_last(
-        session, last, replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD), heard
+        session, last, replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD), utterance
     )
-    verdict = drafting.judge_after_utterance(session, draft, heard)
-    if drafting.is_sure_correction(session, heard) and not correction_names_another_than_last(session, draft):
-        return drafting.begin_draft(session, heard, draft, verdict)
+    verdict = drafting.judge_after_utterance(session, draft, utterance)
+    if drafting.is_sure_correction(session, utterance) and not correction_names_another_than_last(session, draft):
+        return drafting.begin_draft(session, utterance, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
-    return [heard.note_utterance(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
+    return [utterance.note_utterance(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
 
 
-def correct_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
-    said = drafting.read_with_acoustic_doubts(session, heard)
+    said = drafting.read_with_acoustic_doubts(session, utterance)
     named = session.find_own_entry_by_identifiers(said)
     if named is None and session.is_recorded_or_in_review(said):
-        return _tell_not_recorded(session, heard)
+        return _tell_not_recorded(session, utterance)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
-        return [heard.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
+        return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
         # It only names an entry: ask what is wrong with it.
         session.recorded.last = named
-        return ask_what_is_wrong_with_last(session, heard, Prompt.RECORDED)
+        return ask_what_is_wrong_with_last(session, utterance, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(said, session.rules):
-        return drafting.ask_to_repeat(session, heard)
+        return drafting.ask_to_repeat(session, utterance)
     said = read_correction_of_number(before, said, session.rules)
-    draft = _draft_replacement_of_last(session, last, replace(before, fields={**before.fields, **said.fields}), heard)
+    draft = _draft_replacement_of_last(
+        session, last, replace(before, fields={**before.fields, **said.fields}), utterance
+    )
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
-    verdict = drafting.judge_after_utterance(session, draft, heard)
+    verdict = drafting.judge_after_utterance(session, draft, utterance)
     if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
-        return [heard.note_utterance(hold_if_accepted(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
-    return drafting.begin_draft(session, heard, draft, verdict)
+        return [
+            utterance.note_utterance(hold_if_accepted(verdict)),
+            *ask_if_replaces_last(session, draft, verdict, said),
+        ]
+    return drafting.begin_draft(session, utterance, draft, verdict)
 
 
-def _tell_not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _tell_not_recorded(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Tell that the entry to be corrected was cancelled, or is in review; no other one is corrected instead."""
-    named = session.identifiers_of(values_of(heard.reading))
-    return [heard.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
+    named = session.identifiers_of(values_of(utterance.reading))
+    return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
 def ask_what_is_wrong_with_last(
-    session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY
+    session: DialogueSession, utterance: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY
 ) -> list[Order]:
     """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
-        return [heard.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
+        return [utterance.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
-        return ask_to_cancel_named_or_last(session, heard)
-    session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
-    noted = heard.note_utterance(Verdict(Outcome.HOLD, (Cause(Reason.ANSWER),), {}))
+        return ask_to_cancel_named_or_last(session, utterance)
+    session.draft = _draft_replacement_of_last(session, last, last.draft.reading, utterance)
+    noted = utterance.note_utterance(Verdict(Outcome.HOLD, (Cause(Reason.ANSWER),), {}))
     return [noted, read_out_entry(session, last, told), *session.ask(Question(Topic.WRONG))]
 
 
-def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
-    recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
-    last = session.find_own_entry_by_identifiers(heard.reading) if named else recorded.last
+    recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
+    last = session.find_own_entry_by_identifiers(utterance.reading) if named else recorded.last
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
-            return [heard.note_as_heeded(), *elsewhere]
+            return [utterance.note_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
-        return [heard.note_as_heeded(), told]
+        return [utterance.note_as_heeded(), told]
     standing = recorded.find_applied_event(last.event_id)
     if standing is None:
         recorded.last = last
-        return [heard.note_as_heeded(), *give_up_refused_last(session)]
+        return [utterance.note_as_heeded(), *give_up_refused_last(session)]
     if last.refused:
-        recorded.mending = heard.utterance_id, last.event_id
+        recorded.mending = utterance.utterance_id, last.event_id
     session.draft = Draft(
-        heard.utterance_id,
+        utterance.utterance_id,
         last.draft.form,
-        heard.reading,
+        utterance.reading,
         session.recording_operator,
         act=Act.CANCEL,
         replaces=standing,
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.note_utterance(hold_if_accepted(session.verdict)), *session.ask(build_cancel_question(session, last))]
+    return [
+        utterance.note_utterance(hold_if_accepted(session.verdict)),
+        *session.ask(build_cancel_question(session, last)),
+    ]
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
@@ -151,15 +159,15 @@ def correction_names_another_than_last(session: DialogueSession, draft: Draft) -
     return bool(find_differing_identifiers(last.draft.reading, draft.reading, rules.identifying_fields))
 
 
-def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, said: Reading) -> list[Order]:
+def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, reading: Reading) -> list[Order]:
     """Ask whether the draft replaces the last entry, or is one of its own.
 
-    As an entry of its own it has only the values in `said`.
+    As an entry of its own it has only the values in `reading`.
     """
     session.draft, session.verdict = draft, verdict
     last, values = session.recorded.last, values_of(draft.reading)
     alone = replace(
-        draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
+        draft, reading=replace(reading, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
     )
     before = find_first_difference(session, {} if last is None else last.fields, values)
     return session.ask(Question(Topic.INSTEAD, fields=values, other=alone, before=before))
@@ -175,14 +183,14 @@ def find_first_difference(
 
 
 def _draft_replacement_of_last(
-    session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard
+    session: DialogueSession, last: LastEntry, reading: Reading, utterance: UtteranceHeard
 ) -> Draft:
     """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
     standing = session.recorded.find_applied_event(last.event_id)
     if last.refused:
-        session.recorded.mending = heard.utterance_id, last.event_id
+        session.recorded.mending = utterance.utterance_id, last.event_id
     return Draft(
-        utterance_id=heard.utterance_id,
+        utterance_id=utterance.utterance_id,
         form=session.rules.form.name,
         reading=reading,
         operator=session.recording_operator,

@@ -45,40 +45,40 @@ _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 # Answers to a question for a value.
 
 
-def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def answers_question(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether words that would otherwise be talk answer the open question: "the far one, B"."""
-    if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
+    if session.question is None or not utterance.reading.words or utterance.is_indistinct(session.rules):
         return False
-    if session.topic is Topic.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
+    if session.topic is Topic.WRONG and says_all_is_well(utterance.reading.words, session.rules.language):
         return True
     if session.question.field is None:
         return False
     if session.question.about is Topic.PROOF:
         return True
-    return bool(_read_as_answer(session, heard).fields)
+    return bool(_read_as_answer(session, utterance).fields)
 
 
-def answer_open_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
-        return corrections.continue_without_cancelling_or_closing(session, heard)
-    if corrected := corrections.correct_recorded_entry_if_named(session, heard):
+        return corrections.continue_without_cancelling_or_closing(session, utterance)
+    if corrected := corrections.correct_recorded_entry_if_named(session, utterance):
         return corrected
-    if _may_be_rest_of_cut_number(session, heard):
+    if _may_be_rest_of_cut_number(session, utterance):
         _doubt_cut_number(session)
-    return _select_answer_handler(session, heard)(session, heard)
+    return _select_answer_handler(session, utterance)(session, utterance)
 
 
-def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _AnswerHandler:
+def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) -> _AnswerHandler:
     """The function that takes an answer to the open question."""
     match session.topic:
         case Topic.INSTEAD:
             return corrections.handle_neither_yes_nor_no_to_replacement
         case Topic.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
-        case Topic.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
+        case Topic.ENTRY_RIGHT if drafting.is_terminator(session, utterance.reading.words):
             return _take_yes
-        case Topic.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
+        case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case Topic.WRONG | Topic.ENTRY_RIGHT:
             return corrections.handle_other_than_yes_or_no
@@ -86,9 +86,9 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
             return _answer_about_field
 
 
-def _may_be_rest_of_cut_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
-    said, rules = heard.reading, session.rules
+    said, rules = utterance.reading, session.rules
     name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.current_question.field
     if not number_head(said.words, rules.language):
         return False
@@ -112,147 +112,153 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         session.question = replace(asked, other=doubted(asked.other))
 
 
-def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    name, rules, value = str(session.current_question.field), session.rules, _find_chosen_value(session, heard)
+def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    name, rules, value = str(session.current_question.field), session.rules, _find_chosen_value(session, utterance)
     if session.topic is Topic.CHOICE and value is not None:
-        return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, value, heard.utterance_id))
-    said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
-    if _has_no_answer(session, said):
-        return drafting.reject_answer(session, heard)
-    if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_answer(session, heard, said)
-    return corrections.remove_denied_identifier(session, heard, said) or _merge_answer_or_begin_other(
-        session, heard, said
-    )
-
-
-def _merge_answer_or_begin_other(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
-    name, rules = str(session.current_question.field), session.rules
-    relation = _relate_answer_to_claim(session, heard, said)
-    if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
-        if _has_entry_of_its_own(session, said):
-            return corrections.reject_or_park_unclear_identifier(session, heard, said)
-        # An identifier that was not understood does not contradict the one that was.
-        said = replace(
-            said, fields={one: read for one, read in said.fields.items() if one not in rules.identifying_fields}
+        return _apply_answer(
+            session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
-    if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
-        return _rename_or_ask_or_begin_next(session, heard, said, relation)
-    return _merge_answer(session, heard, said)
-
-
-def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
-    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
-    if not said.fields or session.current_question.field in said.fields:
-        return not said.fields
-    counted = number_head(said.words, session.rules.language) and not values_of(said)
-    unclear = session.current_question.is_about_implausible_value and not all(
-        map(possible_values, said.fields.values())
+    said = unconfirm_doubtful_fields(
+        _read_as_answer(session, utterance), Circumstances(utterance.known.acoustics), rules
     )
-    behind_cue = replace(said, words=without_cue(said.words, session.rules.language), preface=None)
+    if _has_no_answer(session, said):
+        return drafting.reject_answer(session, utterance)
+    if session.current_question.prompt is Prompt.ONE_BY_ONE:
+        return _choose_of_two_by_answer(session, utterance, said)
+    return corrections.remove_denied_identifier(session, utterance, said) or _merge_answer_or_begin_other(
+        session, utterance, said
+    )
+
+
+def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    name, rules = str(session.current_question.field), session.rules
+    relation = _relate_answer_to_claim(session, utterance, reading)
+    if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
+        if _has_entry_of_its_own(session, reading):
+            return corrections.reject_or_park_unclear_identifier(session, utterance, reading)
+        # An identifier that was not understood does not contradict the one that was.
+        reading = replace(
+            reading, fields={one: read for one, read in reading.fields.items() if one not in rules.identifying_fields}
+        )
+    if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, reading, rules):
+        return _rename_or_ask_or_begin_next(session, utterance, reading, relation)
+    return _merge_answer(session, utterance, reading)
+
+
+def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
+    if not reading.fields or session.current_question.field in reading.fields:
+        return not reading.fields
+    counted = number_head(reading.words, session.rules.language) and not values_of(reading)
+    unclear = session.current_question.is_about_implausible_value and not all(
+        map(possible_values, reading.fields.values())
+    )
+    behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 
-def _has_entry_of_its_own(session: DialogueSession, said: Reading) -> bool:
+def _has_entry_of_its_own(session: DialogueSession, reading: Reading) -> bool:
     """Whether it has more fields than the asked one and the identifiers: enough for an entry of its own."""
-    return bool(said.fields.keys() - {*session.rules.identifying_fields, session.current_question.field})
+    return bool(reading.fields.keys() - {*session.rules.identifying_fields, session.current_question.field})
 
 
-def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> Relation:
+def _relate_answer_to_claim(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
-    relation, asked = session.relate_to_claim(said), session.current_question
+    relation, asked = session.relate_to_claim(reading), session.current_question
     name = str(asked.field)
-    differs = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)
-    if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
+    differs = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)
+    if name not in session.rules.identifying_fields or name not in reading.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
     if (
         before is not None
         and not possible_values(before)
-        and _are_different_identifiers(session, before, said.fields[name])
+        and _are_different_identifiers(session, before, reading.fields[name])
     ):
         return Relation.ANOTHER
     denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
-        asked.about is Topic.FIELD or _continues_identifier(session, heard, name, said.fields[name])
+        asked.about is Topic.FIELD or _continues_identifier(session, utterance, name, reading.fields[name])
     ) and relation is Relation.NAME
     return Relation.SAME if denied or asks_which else relation
 
 
-def _are_different_identifiers(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
+def _are_different_identifiers(session: DialogueSession, before: FieldReading, reading: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
     tells = session.rules.language.may_be_in_identifier
-    told, now = ([word for word in one.words if tells(word)] for one in (before, said))
+    told, now = ([word for word in one.words if tells(word)] for one in (before, reading))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
 
-def _continues_identifier(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
+def _continues_identifier(
+    session: DialogueSession, utterance: UtteranceHeard, name: str, reading: FieldReading
+) -> bool:
     """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
     known = (session.current_question.candidates or possible_values(session.open_draft.reading.fields.get(name)))[:1]
-    pairs = [sorted((str(one), str(other)), key=len) for one in known for other in possible_values(said)]
-    return any(long.startswith(short) for short, long in pairs) or _may_be_rest_of_cut_number(session, heard)
+    pairs = [sorted((str(one), str(other)), key=len) for one in known for other in possible_values(reading)]
+    return any(long.startswith(short) for short, long in pairs) or _may_be_rest_of_cut_number(session, utterance)
 
 
 def _rename_or_ask_or_begin_next(
-    session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, relation: Relation
 ) -> list[Order]:
     """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
     name, draft = str(session.current_question.field), session.open_draft
     if (
         relation is Relation.NAME
-        and drafting.is_sure_correction(session, heard)
-        and corrections.may_rename_open_claim_unasked(session, said)
+        and drafting.is_sure_correction(session, utterance)
+        and corrections.may_rename_open_claim_unasked(session, reading)
     ):
-        return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    named = session.identifiers_of(values_of(said)).items()
+        return drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id))
+    named = session.identifiers_of(values_of(reading)).items()
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(as_text(value), as_text(known[of])) for of, value in named)
     if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
-        return next_or_instead.ask_next_or_instead(session, heard, said)
-    return corrections.begin_next_instead_of_answer(session, heard)
+        return next_or_instead.ask_next_or_instead(session, utterance, reading)
+    return corrections.begin_next_instead_of_answer(session, utterance)
 
 
-def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
-    if name not in said.fields and drafting.is_sure_correction(session, heard):
-        return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
-    if name in said.fields and _is_doubtful_choice(session, heard, said.fields[name].value):
+    if name not in said.fields and drafting.is_sure_correction(session, utterance):
+        return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
+    if name in said.fields and _is_doubtful_choice(session, utterance, said.fields[name].value):
         said = with_unconfirmed(said, [name])
     was_no = session.current_question.prompt is not None  # asked again, since the offered value was rejected
-    reading = with_answer(draft.reading, name, said, heard.closing, rules, correcting=was_no)
+    reading = with_answer(draft.reading, name, said, utterance.closing, rules, correcting=was_no)
     if session.current_question.why is Reason.COUNT_DIFFERS and name in values_of(said):
         draft = keep_first_count(draft, name)  # even if it equals the first
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
-        return drafting.reject_answer(session, heard)
+        return drafting.reject_answer(session, utterance)
     session.require_yes_if_partly_named(said, draft)
-    if heard.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
+    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
     if after and name in rules.identifying_fields[:1] and not possible_values(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
-    return _apply_answer(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+    return _apply_answer(session, utterance, with_support(replace(draft, reading=reading), utterance.utterance_id))
 
 
-def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def _apply_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.current_question.field), session.rules
-    draft = context.mark_answer_as_context(session, draft, heard)
-    doubts = drafting.judge_after_utterance(session, draft, heard).reasons
+    draft = context.mark_answer_as_context(session, draft, utterance)
+    doubts = drafting.judge_after_utterance(session, draft, utterance).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
-    return drafting.revise_draft(session, heard, draft)
+    return drafting.revise_draft(session, utterance, draft)
 
 
-def _read_as_answer(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
-    asked, words = session.current_question, heard.reading.words
-    value = _find_chosen_value(session, heard)
+    asked, words = session.current_question, utterance.reading.words
+    value = _find_chosen_value(session, utterance)
     if value is None:
-        said = read_as_answer_to(str(asked.field), heard.reading, _rules_with_last_digits(session))
-        return trailers.expand_last_digits(session, said, heard.known.expected)
+        said = read_as_answer_to(str(asked.field), utterance.reading, _rules_with_last_digits(session))
+        return trailers.expand_last_digits(session, said, utterance.known.expected)
     meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
-    return replace(heard.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
+    return replace(utterance.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
 
 
 def _rules_with_last_digits(session: DialogueSession) -> Rules:
@@ -262,59 +268,59 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
     return replace(rules, form=rules.form.for_last_characters) if announced else rules
 
 
-def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
+def _find_chosen_value(session: DialogueSession, utterance: UtteranceHeard) -> FieldValue | None:
     offered = session.current_question.candidates
-    place = chosen_position(heard.reading.words, session.rules.language) if len(offered) > 1 else None
+    place = chosen_position(utterance.reading.words, session.rules.language) if len(offered) > 1 else None
     return None if place is None else offered[place]
 
 
-def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _choose_of_two_by_answer(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
     draft, rules = session.open_draft, session.rules
-    named = session.identifiers_of(values_of(said))
-    meant, alone = order_two_by_answer(draft.reading, said, rules), said.fields.keys() == named.keys()
-    if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
+    named = session.identifiers_of(values_of(reading))
+    meant, alone = order_two_by_answer(draft.reading, reading, rules), reading.fields.keys() == named.keys()
+    if meant is not None and alone and any(has_digits_besides(reading.words, one, rules) for one in named.values()):
         return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
-        part, other = context.fill_unless_other_trailer(session, meant[0] if alone else said), meant[1]
-        orders = drafting.revise_draft(session, heard, with_reading(draft, part, heard.utterance_id))
-        return [*orders, drafting.queue_entry(session, heard, other, (draft.utterance_id,))]
-    if heard.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(said) is Relation.ANOTHER:
-        return corrections.begin_next_instead_of_answer(session, heard)
-    return drafting.reject_answer(session, heard)
+        part, other = context.fill_unless_other_trailer(session, meant[0] if alone else reading), meant[1]
+        orders = drafting.revise_draft(session, utterance, with_reading(draft, part, utterance.utterance_id))
+        return [*orders, drafting.queue_entry(session, utterance, other, (draft.utterance_id,))]
+    if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:
+        return corrections.begin_next_instead_of_answer(session, utterance)
+    return drafting.reject_answer(session, utterance)
 
 
-def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: FieldValue | None) -> bool:
+def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
     asked, bare = (
         session.current_question,
-        has_no_values(heard.reading) and not drafting.is_sure_correction(session, heard),
+        has_no_values(utterance.reading) and not drafting.is_sure_correction(session, utterance),
     )
     if asked.candidates:
         return value not in asked.candidates and (asked.about is Topic.CHOICE or bare)
     return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
 
 
-def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
     asked, draft, rules = session.current_question, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
-    if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
-        heard_so = with_agreed_value(draft, name, value, heard.utterance_id)
+    if is_check(without_cue(utterance.reading.words, rules.language), checks[asked.check], rules.language):
+        heard_so = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
-            session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
+            session, utterance, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
         )
-    if heard.reading.fields:
-        return answer_open_question(session, heard)
-    if has_correcting_word(heard.reading, rules):  # "not that location"
-        return drafting.reject_answer(session, heard)
+    if utterance.reading.fields:
+        return answer_open_question(session, utterance)
+    if has_correcting_word(utterance.reading, rules):  # "not that location"
+        return drafting.reject_answer(session, utterance)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
-        return [heard.note_as_heeded(), *drafting.park_draft(session)]
+        return [utterance.note_as_heeded(), *drafting.park_draft(session)]
     again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
-    orders = [heard.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
+    orders = [utterance.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
     session.tries = tries
     return orders
 
@@ -322,139 +328,139 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
 # Yes, no, cancel and never mind.
 
 
-def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
     match session.topic:
         case Topic.CLOSE:
-            return trailers.commit_closing(session, heard)
+            return trailers.commit_closing(session, utterance)
         case Topic.REOPEN:
-            return trailers.reopen_trailer(session, heard)
+            return trailers.reopen_trailer(session, utterance)
         case _:
-            return _take_yes(session, heard)
+            return _take_yes(session, utterance)
 
 
-def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
     asked, draft = session.current_question, session.open_draft
     match asked.about:
         case Topic.FIELD | Topic.WRONG:
-            return _fill_yes_no(session, heard, yes=True)
+            return _fill_yes_no(session, utterance, yes=True)
         case Topic.FIELD_RIGHT:
-            agreed = with_agreed_value(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
+            agreed = with_agreed_value(draft, str(asked.field), asked.candidates[0], utterance.utterance_id)
             if asked.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
-            return drafting.revise_draft(session, heard, agreed)
+            return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if asked.other is not None:
-            return next_or_instead.rename_open_entry(session, heard, asked.other)
+            return next_or_instead.rename_open_entry(session, utterance, asked.other)
         case Topic.CANCEL:
-            return _agree_to_cancel(session, heard)
-        case _ if drafting.judge_after_utterance(session, draft, heard).outcome is not Outcome.ACCEPT:
+            return _agree_to_cancel(session, utterance)
+        case _ if drafting.judge_after_utterance(session, draft, utterance).outcome is not Outcome.ACCEPT:
             # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
-            return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
+            return drafting.revise_draft(session, utterance, with_support(draft, utterance.utterance_id))
         case _:
-            session.draft = with_support(draft, heard.utterance_id)
-            return [heard.note_as_heeded(), *drafting.commit_draft(session)]
+            session.draft = with_support(draft, utterance.utterance_id)
+            return [utterance.note_as_heeded(), *drafting.commit_draft(session)]
 
 
-def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.current_question.fields
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
-        return [heard.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
-    session.draft = with_support(draft, heard.utterance_id)
+        return [utterance.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
+    session.draft = with_support(draft, utterance.utterance_id)
     if not session.settings.is_closing(draft):
-        return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
-    orders = [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
-    context.begin_reopened_context(session, told, heard)
+        return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+    orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
+    context.begin_reopened_context(session, told, utterance)
     return orders
 
 
-def reject_open_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Reject what the open question asked."""
     asked = session.current_question
     match asked.about:
         case Topic.FIELD | Topic.WRONG:
-            return _fill_yes_no(session, heard, yes=False)
+            return _fill_yes_no(session, utterance, yes=False)
         case Topic.FIELD_RIGHT | Topic.REOPEN:
-            return ask_for_value_not_offered(session, heard)
+            return ask_for_value_not_offered(session, utterance)
         case Topic.CLOSE:
-            return [heard.note_as_heeded(), *drafting.drop_trailer_closing(session)]
+            return [utterance.note_as_heeded(), *drafting.drop_trailer_closing(session)]
         case Topic.INSTEAD if asked.other is not None:
-            return [heard.note_as_heeded(), *corrections.record_as_separate_entry(session, asked.other, heard)]
+            return [utterance.note_as_heeded(), *corrections.record_as_separate_entry(session, asked.other, utterance)]
         case Topic.CANCEL:
-            return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+            return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
-            return ask_what_is_wrong(session, heard)
+            return ask_what_is_wrong(session, utterance)
 
 
-def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) -> list[Order]:
+def _fill_yes_no(session: DialogueSession, utterance: UtteranceHeard, *, yes: bool) -> list[Order]:
     """Fill a field whose question has a yes or no as value, "is it sealed?"; for any other field it is no answer."""
     name = session.current_question.field
     counted = None if yes or name is None else session.rules.form[name].unit_of
     if counted is not None and counted in session.open_draft.reading.fields:
-        return _ask_count_again_after_no(session, heard, counted)
+        return _ask_count_again_after_no(session, utterance, counted)
     if name is None or not session.rules.form[name].spoken.answers:
-        return drafting.reject_answer(session, heard)
-    return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, yes, heard.utterance_id))
+        return drafting.reject_answer(session, utterance)
+    return _apply_answer(session, utterance, with_agreed_value(session.open_draft, name, yes, utterance.utterance_id))
 
 
-def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, count_field: str) -> list[Order]:
+def _ask_count_again_after_no(session: DialogueSession, utterance: UtteranceHeard, count_field: str) -> list[Order]:
     """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
     session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [count_field]))
     session.verdict = judge_draft(session.draft, session.rules)
-    return [heard.note_as_heeded(), *session.ask(Question(Topic.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
+    return [utterance.note_as_heeded(), *session.ask(Question(Topic.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
 
 
-def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_for_value_not_offered(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask for the field, since no offered value is right."""
     if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
-        return drafting.reject_answer(session, heard)
+        return drafting.reject_answer(session, utterance)
     asked = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
-    return [heard.note_as_heeded(), *session.ask(asked)]
+    return [utterance.note_as_heeded(), *session.ask(asked)]
 
 
-def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask what is wrong with the entry that was read back."""
-    return [heard.note_as_heeded(), *session.ask(Question(Topic.WRONG))]
+    return [utterance.note_as_heeded(), *session.ask(Question(Topic.WRONG))]
 
 
-def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop what is open; over the question whether to cancel, "cancel" is a yes.
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
     if session.topic is Topic.CANCEL:
-        return _take_yes(session, heard)
+        return _take_yes(session, utterance)
     if (other := session.current_question.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
         if (
-            session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
+            session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items()
         ):  # "cancel pallet 742"
-            taken = next_or_instead.begin_as_next(session, heard, other, left=[StoreDropped(session.open_draft)])
-            return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
+            taken = next_or_instead.begin_as_next(session, utterance, other, left=[StoreDropped(session.open_draft)])
+            return [utterance.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = StoreDropped(other)  # the latest one
-        return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
-    if session.topic is Topic.CLOSE and session.identifiers_of(values_of(heard.reading)):
-        return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
+        return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
+    if session.topic is Topic.CLOSE and session.identifiers_of(values_of(utterance.reading)):
+        return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
     if session.topic is Topic.CLOSE:
-        return reject_open_question(session, heard)
-    return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
+        return reject_open_question(session, utterance)
+    return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
-def handle_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop what is open; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
-        return handle_cancel_over_open(session, heard)
-    return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
+        return handle_cancel_over_open(session, utterance)
+    return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
-def drop_open_or_park_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
     match session.topic:
         case Topic.CANCEL:
-            return reject_open_question(session, heard)
+            return reject_open_question(session, utterance)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
-            return drafting.reject_answer(session, heard)
+            return drafting.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
-            return [heard.note_as_heeded(), *drafting.park_draft(session)]
+            return [utterance.note_as_heeded(), *drafting.park_draft(session)]
         case _:
-            return handle_cancel_over_open(session, heard)
+            return handle_cancel_over_open(session, utterance)

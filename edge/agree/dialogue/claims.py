@@ -38,19 +38,21 @@ class Relation(StrEnum):
     UNCLEAR = "unclear"  # It has an identifier without a value.
 
 
-def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], needed: Collection[str] = ()) -> Relation:
-    """How `said` relates to `claim`; fields filled in from the context are ignored.
+def relate_claims(
+    claim: Reading, reading: Reading, identifies: Sequence[str], needed: Collection[str] = ()
+) -> Relation:
+    """How `reading` relates to `claim`; fields filled in from the context are ignored.
 
-    Also ANOTHER where `said` has an identifier and further fields, and the claim's identifier was not understood, or
+    Also ANOTHER where `reading` has an identifier and further fields, and the claim's identifier was not understood, or
     the claim has none and different values; and where the values differ and it repeats only some of the `needed`
     identifiers: "item A100, 26 pieces" over a count elsewhere.
     """
-    own = {name: one for name, one in said.fields.items() if not one.is_inherited}
+    own = {name: one for name, one in reading.fields.items() if not one.is_inherited}
     named = [name for name in identifies if name in own]
     more = own.keys() - set(identifies)
-    if find_differing_identifiers(claim, said, named):
+    if find_differing_identifiers(claim, reading, named):
         return Relation.ANOTHER if more else Relation.NAME
-    if find_differing_identifiers(claim, said, more) and is_partly_named(claim, said, needed):
+    if find_differing_identifiers(claim, reading, more) and is_partly_named(claim, reading, needed):
         return Relation.ANOTHER
     unclear = [name for name in named if not possible_values(own[name])]
     anew = [name for name in named if not possible_values(claim.fields.get(name))]
@@ -62,24 +64,24 @@ def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], need
     return Relation.SAME if named else Relation.NONE
 
 
-def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> bool:
-    """Whether `said` repeats some of the claim's `needed` identifiers, leaves out the rest, and has another field."""
+def is_partly_named(claim: Reading, reading: Reading, needed: Iterable[str]) -> bool:
+    """Whether `reading` repeats some of the claim's `needed` identifiers, lacks the rest, and has another field."""
     known = {name for name in needed if possible_values(claim.fields.get(name))}
-    own = {name for name, one in said.fields.items() if not one.is_inherited}
+    own = {name for name, one in reading.fields.items() if not one.is_inherited}
     return bool(known & own) and not known <= own and not own <= known
 
 
-def _is_unlike(before: FieldReading | None, said: FieldReading) -> bool:
+def _is_unlike(before: FieldReading | None, reading: FieldReading) -> bool:
     """Whether both have words and different values; a value that was not understood is compared by its words."""
-    if before is None or not (before.words and said.words):
+    if before is None or not (before.words and reading.words):
         return False
     if possible_values(before):
-        return bool(possible_values(said)) and not set(possible_values(before)) & set(possible_values(said))
-    long, short = sorted((before.words, said.words), key=len, reverse=True)
+        return bool(possible_values(reading)) and not set(possible_values(before)) & set(possible_values(reading))
+    long, short = sorted((before.words, reading.words), key=len, reverse=True)
     return not any(long[at : at + len(short)] == short for at in range(len(long)))
 
 
-def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool:
+def may_rename(claim: Reading, reading: Reading, identifies: Sequence[str]) -> bool:
     """Whether a correction renames a claim without a question: it has no other value, or repeats all of them.
 
     With other values it may describe another thing, so a question names both.
@@ -90,9 +92,9 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
             for name, one in of.fields.items()
             if not one.is_inherited and name not in identifies
         }
-        for of in (claim, said)
+        for of in (claim, reading)
     )
-    denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
+    denied = {str(value) for name in identifies if name in reading.fields for value in reading.fields[name].denied}
     if denied - _collect_identifier_values(claim, identifies):
         return False  # "627 no, 742" does not correct 743
     alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}

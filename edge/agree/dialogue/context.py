@@ -42,45 +42,45 @@ CONTEXT_VERDICT = Verdict(Outcome.HEED, (Cause(Reason.CONTEXT),), {})  # On what
 # Readings.
 
 
-def read_as_context_or_fill_in(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
+def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[str, ...]]:
     """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
     """
     once, open_ = session.rules.form.standing_fields, session.state in AGREEING or session.state is State.IDLE
-    if not once or not open_ or not said.fields:
-        return said, ()
-    if said.is_scan or said.act not in {Act.RECORD, Act.AMEND}:
-        return fill_new_entry_from_context(session, said), ()
-    alone, told = _split_off_from_now_on(session, said)
+    if not once or not open_ or not reading.fields:
+        return reading, ()
+    if reading.is_scan or reading.act not in {Act.RECORD, Act.AMEND}:
+        return fill_new_entry_from_context(session, reading), ()
+    alone, told = _split_off_from_now_on(session, reading)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
         is_pointing = begins_with_last_one(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
             alone = with_unconfirmed(
                 alone, list(alone.fields)
             )  # "take it to door thirteen" may be said to other people
-        whole = replace(alone, words=said.words, preface=said.preface, act=Act.CONTEXT, not_understood=None)
+        whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
         return whole, ()
     stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
-        return fill_new_entry_from_context(session, said), ()
-    return replace(fill_new_entry_from_context(session, alone), words=said.words, preface=said.preface), stands
+        return fill_new_entry_from_context(session, reading), ()
+    return replace(fill_new_entry_from_context(session, alone), words=reading.words, preface=reading.preface), stands
 
 
-def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
+def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[Word, ...]]:
     """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
 
     Over an open entry a "no" before them may be about that: unchanged too.
     """
     rules, draft = session.rules, session.draft
-    found = split_at_from_now_on(said.words, rules.language)
+    found = split_at_from_now_on(reading.words, rules.language)
     if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
-        return said, ()
-    if draft is not None and draft.act is not Act.CONTEXT and is_correction(said.words, rules.language):
-        return said, ()
+        return reading, ()
+    if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
+        return reading, ()
     told, rest = found
-    alone = read_part(said, rest, rules)
-    return (alone, tuple(told)) if alone.fields else (said, ())
+    alone = read_part(reading, rest, rules)
+    return (alone, tuple(told)) if alone.fields else (reading, ())
 
 
 def _fields_next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
@@ -91,32 +91,32 @@ def _fields_next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
     return [name for name, one in alone.fields.items() if fold(next_to.text) in map(fold, one.words)]
 
 
-def _only_sets_context(session: DialogueSession, said: Reading) -> bool:
+def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     """Whether a reading with context fields only sets the context: between entries, or if the operator has moved.
 
     Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
     """
     draft, form = session.draft, session.rules.form
     if draft is not None and not is_between_entries(session):
-        return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, said)
-    if said.act is Act.AMEND:
-        return said.fields.keys() <= set(session.context.untold)
-    return not form.is_identified_by_context and not _has_required_fields(said.fields, form)
+        return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
+    if reading.act is Act.AMEND:
+        return reading.fields.keys() <= set(session.context.untold)
+    return not form.is_identified_by_context and not _has_required_fields(reading.fields, form)
 
 
-def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
+def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
     Not where the trailer identifies an entry. Over a correction a single field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
-    if len(said.fields) == 1 and (
-        draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifying_fields)
+    if len(reading.fields) == 1 and (
+        draft.act is not Act.RECORD or reading.fields.keys() <= set(session.rules.identifying_fields)
     ):
         return False
-    stood = all(own[name].is_inherited if name in own else name in stands for name in said.fields)
-    moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())
-    return moves and said.act is Act.RECORD and not is_correction(said.words, session.rules.language)
+    stood = all(own[name].is_inherited if name in own else name in stands for name in reading.fields)
+    moves = stood and any(name in stands and one.value != stands[name].value for name, one in reading.fields.items())
+    return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
 
 
 def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
@@ -126,51 +126,53 @@ def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool
 # The context in an entry.
 
 
-def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Reading:
+def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
     if (
-        said.act is not Act.RECORD
-        or said.fields.keys() <= set(form.standing_fields)
-        or not _begins_entry(session, said)
+        reading.act is not Act.RECORD
+        or reading.fields.keys() <= set(form.standing_fields)
+        or not _begins_entry(session, reading)
     ):
-        return said
-    whole = fill_unless_other_trailer(session, said)
-    if whole is said or begins_with_unknown_words(said, session.rules):
-        return said
-    return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else said
+        return reading
+    whole = fill_unless_other_trailer(session, reading)
+    if whole is reading or begins_with_unknown_words(reading, session.rules):
+        return reading
+    return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else reading
 
 
-def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Reading:
+def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = inheritable_fields(session)
-    taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
+    taken = {name: replace(one, words=()) for name, one in stands.items() if name not in reading.fields}
     head = next(iter(session.rules.form.standing_fields), "")
-    if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
-        return said
-    return replace(said, fields={**said.fields, **taken}, not_understood=None)
+    if not taken or (head in reading.fields and head in stands and reading.fields[head].value != stands[head].value):
+        return reading
+    return replace(reading, fields={**reading.fields, **taken}, not_understood=None)
 
 
-def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Reading:
+def drop_fields_of_old_trailer(session: DialogueSession, reading: Reading) -> Reading:
     """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
     head, *others = session.rules.form.standing_fields or ("",)
     before = None if session.draft is None else session.draft.reading.fields.get(head)
-    now = said.fields.get(head)
+    now = reading.fields.get(head)
     if before is None or now is None or before.value == now.value:
-        return said
-    left = {name: one for name, one in said.fields.items() if name not in others or not one.is_inherited}
-    return replace(said, fields=left)
+        return reading
+    left = {name: one for name, one in reading.fields.items() if name not in others or not one.is_inherited}
+    return replace(reading, fields=left)
 
 
-def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
+def begins_with_unknown_words(reading: Reading, rules: Rules) -> bool:
     """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
-    alike = any(one.said_in for one in said.fields.values())
-    return not (said.is_scan or alike) and begins_with_foreign_words(said, rules)
+    alike = any(one.said_in for one in reading.fields.values())
+    return not (reading.is_scan or alike) and begins_with_foreign_words(reading, rules)
 
 
-def has_unread_inherited_values(session: DialogueSession, said: Reading) -> bool:
+def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
-    return any(one.is_inherited and name in _context_after_commit(session).untold for name, one in said.fields.items())
+    return any(
+        one.is_inherited and name in _context_after_commit(session).untold for name, one in reading.fields.items()
+    )
 
 
 def is_between_entries(session: DialogueSession) -> bool:
@@ -184,15 +186,15 @@ def _can_begin_entry(session: DialogueSession) -> bool:
     return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
 
 
-def _begins_entry(session: DialogueSession, said: Reading) -> bool:
+def _begins_entry(session: DialogueSession, reading: Reading) -> bool:
     """Whether it begins an entry; the open one has its own values."""
     draft, rules = session.draft, session.rules
     if _can_begin_entry(session):
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    another = find_differing_identifiers(draft.reading, said, rules.identifying_fields)
-    return bool(another) or has_context_changed(session, said, draft)
+    another = find_differing_identifiers(draft.reading, reading, rules.identifying_fields)
+    return bool(another) or has_context_changed(session, reading, draft)
 
 
 def _is_surely_held(session: DialogueSession) -> bool:
@@ -268,22 +270,22 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
 
 
 def _find_context_in_earlier_entries(
-    session: DialogueSession, said: Mapping[str, FieldReading]
+    session: DialogueSession, readings: Mapping[str, FieldReading]
 ) -> dict[str, FieldReading]:
     """The door and order of a trailer that the operator returns to, from all his recent entries on it.
 
     Empty if it was closed since; without fields in which its entries differ.
     """
     (head, *others), stands, recorded = session.rules.form.standing_fields, session.context.fields, session.recorded
-    if head not in said or (head in stands and stands[head].value == said[head].value):
+    if head not in readings or (head in stands and stands[head].value == readings[head].value):
         return {}
-    if recorded.find_closing(str(said[head].value), session.settings, session.lately.now) is not None:
+    if recorded.find_closing(str(readings[head].value), session.settings, session.lately.now) is not None:
         return {}
     since = session.lately.now - LONGEST_UNLOADING
     own = [
         one
         for one in recorded.list_standing_entries()
-        if session.own_entry_or_none(one) and one.fields.get(head) == said[head].value
+        if session.own_entry_or_none(one) and one.fields.get(head) == readings[head].value
     ]
     own = [one for one in own if one.recorded_at is not None and one.recorded_at > since]
     if not own:
@@ -316,16 +318,16 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
 
 
 def build_changed_context(
-    session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
+    session: DialogueSession, readings: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
     before, once = session.context, session.rules.form.standing_fields
     kept = before.fields
-    head = said.get(once[0])
+    head = readings.get(once[0])
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
         kept = {}
-    still = tuple(name for name in before.untold if name in kept and name not in said)
-    return StandingContext({**kept, **said}, (*still, *untold), session.recording_operator, session.shift)
+    still = tuple(name for name in before.untold if name in kept and name not in readings)
+    return StandingContext({**kept, **readings}, (*still, *untold), session.recording_operator, session.shift)
 
 
 def set_agreed_context(session: DialogueSession) -> list[Order]:
@@ -388,7 +390,7 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
     return said
 
 
-def mark_answer_as_context(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
+def mark_answer_as_context(session: DialogueSession, draft: Draft, utterance: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.current_question.field, session.current_question, session.open_draft.reading.fields
     form = session.rules.form
@@ -400,12 +402,12 @@ def mark_answer_as_context(session: DialogueSession, draft: Draft, heard: Uttera
         and name not in before
         and name not in session.context.fields
     )
-    if name not in heard.stands and (
+    if name not in utterance.stands and (
         not first or session.recorded.is_in_review(draft) or _is_of_other_trailer(session, draft)
     ):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
-    return replace(draft, stands=(*others, (name, heard.utterance_id)))
+    return replace(draft, stands=(*others, (name, utterance.utterance_id)))
 
 
 def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
@@ -424,13 +426,15 @@ def end_context(session: DialogueSession) -> list[Order]:
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
-def unset_named_identifiers(session: DialogueSession, said: Reading) -> None:
+def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
     """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
     """
     named = {
-        name for name in session.rules.identifying_fields if name in said.fields and not said.fields[name].is_inherited
+        name
+        for name in session.rules.identifying_fields
+        if name in reading.fields and not reading.fields[name].is_inherited
     }
     stands = session.context.fields
     if left := named & stands.keys():
@@ -439,11 +443,13 @@ def unset_named_identifiers(session: DialogueSession, said: Reading) -> None:
         session.context = replace(session.context, fields=kept, untold=still)
 
 
-def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
+def begin_reopened_context(
+    session: DialogueSession, fields: Mapping[str, FieldValue], utterance: UtteranceHeard
+) -> None:
     """Make a reopened trailer the context, unless the operator has set another meanwhile."""
     once = session.rules.form.standing_fields
     if not session.context and once and once[0] in fields:
-        read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
+        read = FieldReading(fields[once[0]], (), 1.0, said_in=(utterance.utterance_id,))
         session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
 
 
@@ -490,29 +496,29 @@ def _values_in_form(session: DialogueSession, context: StandingContext) -> dict[
 # "Same dock" and "same again".
 
 
-def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
+def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
 
     "Same again" copies all fields that are not given, except those of the context.
     """
-    if said.act is not Act.RECORD or not said.words:
-        return said
+    if reading.act is not Act.RECORD or not reading.words:
+        return reading
     rules = session.rules
     asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
     before = _entry_before(session, asked)
-    found = split_at_same_place(said.words, rules.form, rules.language, asked)
-    again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
+    found = split_at_same_place(reading.words, rules.form, rules.language, asked)
+    again = split_at_same_again(reading.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.open_identifiers:
         before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
     if before is None or (found is None and again is None):
-        return said
+        return reading
     told, words = found[1:] if found is not None else again or ((), ())
-    rest = read_part(said, words, rules)
+    rest = read_part(reading, words, rules)
     names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
     if not names or any(name in rest.fields or name not in before.fields for name in names):
-        return said
-    if words and not _is_sure_and_adjacent(rest, told, said, rules):
-        return said
+        return reading
+    if words and not _is_sure_and_adjacent(rest, told, reading, rules):
+        return reading
     sure = min(word.confidence for word in told)
     heard = tuple(word.text for word in told)
     fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
@@ -520,8 +526,8 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
     if not (whole or begun or asked in names):
-        return said
-    return replace(said, fields=fields, not_understood=None)
+        return reading
+    return replace(reading, fields=fields, not_understood=None)
 
 
 def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
@@ -571,10 +577,10 @@ def _copy_field(
     return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
 
 
-def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], reading: Reading, rules: Rules) -> bool:
     """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
     if begins_with_foreign_words(rest, rules):
         return False
-    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
+    next_to = rest.words[0] if reading.words[0] in told[:1] else rest.words[-1]
     sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
     return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

@@ -45,46 +45,50 @@ from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 
 
-def begin_next_or_correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin the next entry with a complete sentence over a held one, unless it corrects the held one."""
-    relation = session.relate_to_claim(heard.reading)
+    relation = session.relate_to_claim(utterance.reading)
     if relation in {Relation.NONE, Relation.SAME}:
-        return _replace_open_draft(session, heard)
-    if drafting.is_sure_correction(session, heard):
-        return correct_recorded_entry_if_named(session, heard) or (
-            _drop_and_begin(session, heard)
-            if may_rename_open_claim_unasked(session, heard.reading, complete_sentence=True)
-            else ask_if_replaces_open(session, heard)
+        return _replace_open_draft(session, utterance)
+    if drafting.is_sure_correction(session, utterance):
+        return correct_recorded_entry_if_named(session, utterance) or (
+            _drop_and_begin(session, utterance)
+            if may_rename_open_claim_unasked(session, utterance.reading, complete_sentence=True)
+            else ask_if_replaces_open(session, utterance)
         )
-    if is_correction(heard.reading.words, session.rules.language):
-        return ask_if_replaces_open(session, heard)
-    if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
-        return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
-    return _commit_or_queue_and_begin_next(session, heard)
+    if is_correction(utterance.reading.words, session.rules.language):
+        return ask_if_replaces_open(session, utterance)
+    if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, utterance.reading):
+        return next_or_instead.ask_next_or_instead(
+            session, utterance, drafting.read_with_acoustic_doubts(session, utterance)
+        )
+    return _commit_or_queue_and_begin_next(session, utterance)
 
 
-def _commit_or_queue_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _commit_or_queue_and_begin_next(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Commit the held entry, which was read back, and begin the next.
 
     If something said over it may have been a "no", it is queued behind the next one instead.
     """
     named = session.named_again
-    left = _commit_or_queue_held(session, heard.reading)
+    left = _commit_or_queue_held(session, utterance.reading)
     session.named_again = named
-    return [*left, *drafting.begin_entry(session, heard)]
+    return [*left, *drafting.begin_entry(session, utterance)]
 
 
-def _commit_or_queue_held(session: DialogueSession, said: Reading) -> list[Order]:
-    is_doubtful = session.doubted or not session.denied_identifiers <= said.fields.keys()
+def _commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
+    is_doubtful = session.doubted or not session.denied_identifiers <= reading.fields.keys()
     return drafting.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
-def put_named_utterance_under_review(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def put_named_utterance_under_review(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park an utterance about another thing that is no entry, and tell the operator.
 
     The open draft is left as for a next entry.
     """
-    named = replace(heard, reading=replace(heard.reading, fields=heard.reading.unrecorded, not_understood=None))
+    named = replace(
+        utterance, reading=replace(utterance.reading, fields=utterance.reading.unrecorded, not_understood=None)
+    )
     draft = drafting.build_draft(session, named)
     if session.draft is None:
         left = []
@@ -93,64 +97,66 @@ def put_named_utterance_under_review(session: DialogueSession, heard: UtteranceH
     else:
         left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
     session.recorded.left_since = True  # a correction without identifier may apply to it
-    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
+    parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
     return [*left, parked, *drafting.announce_parked(session, named.reading)]
 
 
-def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct a held entry with a partial sentence; after words that fit no field that may be talk."""
     said = without_joining_and(
-        drafting.read_with_acoustic_doubts(session, heard), session.open_draft.reading, session.rules
+        drafting.read_with_acoustic_doubts(session, utterance), session.open_draft.reading, session.rules
     )
-    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
+    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, utterance)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER or (relation is Relation.NONE and session.another_unclear):
-            return _commit_or_queue_and_begin_next(session, heard)
+            return _commit_or_queue_and_begin_next(session, utterance)
         if relation is Relation.NAME:
-            return next_or_instead.ask_next_or_instead(session, heard, said)
+            return next_or_instead.ask_next_or_instead(session, utterance, said)
     if _may_be_talk(session, said, takes_back=takes_back):
-        return drafting.ask_to_repeat_possible_no(session, heard)
-    if named := correct_recorded_entry_if_named(session, heard) or _ask_if_renamed(session, heard, said):
+        return drafting.ask_to_repeat_possible_no(session, utterance)
+    if named := correct_recorded_entry_if_named(session, utterance) or _ask_if_renamed(session, utterance, said):
         return named
     again = (
         said.fields.keys() < {*session.rules.identifying_fields}
         and said.fields.keys() <= session.open_identifiers.keys()
     )
-    revised = _merge_correction(session, heard, said)
+    revised = _merge_correction(session, utterance, said)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
         session.denied_identifiers = frozenset(name for name in said.fields if session.rules.form[name].required)
     if again and not takes_back:
-        said_in = (heard.utterance_id,)
+        said_in = (utterance.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
     return revised
 
 
-def may_rename_open_claim_unasked(session: DialogueSession, said: Reading, *, complete_sentence: bool = False) -> bool:
+def may_rename_open_claim_unasked(
+    session: DialogueSession, reading: Reading, *, complete_sentence: bool = False
+) -> bool:
     """Whether a correction may rename the open claim without a question; True without a claim.
 
     Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
     may if its identifier sounds like the one that was read back.
     """
     draft = session.draft
-    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(said):
+    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(reading):
         return draft is None
-    alike = complete_sentence and next_or_instead.may_correct_identifier(session, said)
-    return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
+    alike = complete_sentence and next_or_instead.may_correct_identifier(session, reading)
+    return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
 
 
-def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def correct_recorded_entry_if_named(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct an entry on record that the utterance names; empty for any other utterance.
 
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
     another, named = (
-        session.relate_to_claim(heard.reading) is Relation.ANOTHER,
-        session.find_own_entry_by_identifiers(heard.reading),
+        session.relate_to_claim(utterance.reading) is Relation.ANOTHER,
+        session.find_own_entry_by_identifiers(utterance.reading),
     )
-    if not (another and drafting.is_sure_correction(session, heard)) or named is None:
+    if not (another and drafting.is_sure_correction(session, utterance)) or named is None:
         return []
-    correction = replace(heard, reading=without_inherited(heard.reading))
+    correction = replace(utterance, reading=without_inherited(utterance.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)
     if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
@@ -172,55 +178,61 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
     return [*corrected, *committed, *session.ask(question)]
 
 
-def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _ask_if_renamed(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
-    differs = session.relate_to_claim(said) in {Relation.ANOTHER, Relation.NAME}
-    return ask_if_replaces_open(session, heard) if differs and not may_rename_open_claim_unasked(session, said) else []
+    differs = session.relate_to_claim(reading) in {Relation.ANOTHER, Relation.NAME}
+    return (
+        ask_if_replaces_open(session, utterance)
+        if differs and not may_rename_open_claim_unasked(session, reading)
+        else []
+    )
 
 
-def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Merge a correction into the open entry.
 
     After a number that was not understood it may belong to that one: then ask until the operator says yes.
     """
     draft = session.open_draft
     goes_on = session.doubted_number  # it may belong to what was not understood
-    said = read_correction_of_number(draft.reading, said, session.rules)
+    reading = read_correction_of_number(draft.reading, reading, session.rules)
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
-    cues = {word.text for word in leading_cue(heard.reading.words, language)}
-    long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
-    said = with_unconfirmed(
-        said,
+    cues = {word.text for word in leading_cue(utterance.reading.words, language)}
+    long = (
+        name for name, one in reading.fields.items() if is_long_number(one.value) and session.rules.form[name].units
+    )
+    reading = with_unconfirmed(
+        reading,
         [
             name
             for name in long
-            if all(word in cues or language.may_be_in_identifier(word) for word in said.fields[name].words)
+            if all(word in cues or language.may_be_in_identifier(word) for word in reading.fields[name].words)
         ],
     )
-    said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
-    if not drafting.is_sure_correction(session, heard) and _changes_several_fields(session, said):
+    reading = with_unconfirmed(reading, _fields_denying_another_value(draft.reading, reading))
+    if not drafting.is_sure_correction(session, utterance) and _changes_several_fields(session, reading):
         session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
-    changed = with_fields(draft, said.fields, heard.utterance_id)
-    if drafting.is_sure_correction(session, heard) and (denied := _fields_a_no_may_deny(session, said)):
+    changed = with_fields(draft, reading.fields, utterance.utterance_id)
+    if drafting.is_sure_correction(session, utterance) and (denied := _fields_a_no_may_deny(session, reading)):
         session.needs_yes.add(draft.utterance_id)
         left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
         changed = replace(changed, reading=replace(changed.reading, fields=left))
-    revised = drafting.revise_draft(session, heard, changed)
+    revised = drafting.revise_draft(session, utterance, changed)
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
-    return [heard.note_as_heeded(), *session.ask(session.entry_question)]
+    return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
 
 
-def _changes_several_fields(session: DialogueSession, said: Reading) -> bool:
+def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:
     """Whether it changes several fields: "two cases wet" over three that are crushed.
 
     Or one, if the entry's identifier came last: then the next thing's values come before its identifier, too.
     """
     known, form = values_of(without_inherited(session.open_draft.reading)), session.rules.form
     units = {field.name for field in form.fields if field.unit_of}
-    changed = {name for name, value in values_of(said).items() if name in known and known[name] != value}
+    changed = {name for name, value in values_of(reading).items() if name in known and known[name] != value}
     return len(changed - units - set(form.identifies)) > (0 if _was_identified_later(session) else 1)
 
 
@@ -232,202 +244,208 @@ def _was_identified_later(session: DialogueSession) -> bool:
     return any(fold(word) not in began for one in names for word in one.words)
 
 
-def _fields_denying_another_value(before: Reading, said: Reading) -> list[str]:
+def _fields_denying_another_value(before: Reading, reading: Reading) -> list[str]:
     """The fields in which it denies a value that the entry does not have: "not twelve, thirteen" over ten."""
     known = {name: one.value for name, one in before.fields.items() if one.value is not None}
-    pairs = ((name, known[name], one) for name, one in said.fields.items() if name in known and one.value is not None)
+    pairs = (
+        (name, known[name], one) for name, one in reading.fields.items() if name in known and one.value is not None
+    )
     return [name for name, value, one in pairs if one.denied and value not in one.denied]
 
 
-def _fields_a_no_may_deny(session: DialogueSession, said: Reading) -> set[str]:
+def _fields_a_no_may_deny(session: DialogueSession, reading: Reading) -> set[str]:
     """The optional fields whose value a "no" may deny: "no, not wet" over wet."""
     held, form = values_of(session.open_draft.reading), session.rules.form
-    unclear = {name: one.runner_up for name, one in said.fields.items() if one.value is None and not one.rivals}
+    unclear = {name: one.runner_up for name, one in reading.fields.items() if one.value is None and not one.rivals}
     return {name for name, one in unclear.items() if one == held.get(name, ()) and not form[name].required}
 
 
-def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -> bool:
+def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool) -> bool:
     """Whether a correction of the held entry gives no value, or is worded as talk to others."""
     rules = session.rules
-    if begins_with_foreign_words(said, rules) or has_no_values(said):
+    if begins_with_foreign_words(reading, rules) or has_no_values(reading):
         return True
-    if not takes_back and (not has_only_fields(said, rules) or names_unclearly(said, rules)):
+    if not takes_back and (not has_only_fields(reading, rules) or names_unclearly(reading, rules)):
         return True
-    return bool(find_fields_worded_as_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
+    return bool(
+        find_fields_worded_as_talk(reading, rules, held=values_of(without_inherited(session.open_draft.reading)))
+    )
 
 
-def select_identifying_fields(session: DialogueSession, said: Reading) -> Reading:
+def select_identifying_fields(session: DialogueSession, reading: Reading) -> Reading:
     """The identifying fields of an utterance that is no entry."""
-    named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifying_fields}
-    return replace(said, fields=named)
+    named = {name: one for name, one in reading.unrecorded.items() if name in session.rules.identifying_fields}
+    return replace(reading, fields=named)
 
 
-def mark_if_correction_of_known(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_known(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
 
     It may describe another time, so the changed fields are unconfirmed.
     """
-    named = select_identifying_fields(session, said)
-    more = said.unrecorded.keys() - named.fields.keys()
+    named = select_identifying_fields(session, reading)
+    more = reading.unrecorded.keys() - named.fields.keys()
     is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
     if not (named.fields and more) or not (is_open or session.find_own_entry_by_identifiers(named)):
-        return said
+        return reading
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
     return with_unconfirmed(
-        replace(said, fields=said.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked
+        replace(reading, fields=reading.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked
     )
 
 
-def mark_if_addition_to_recorded(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
-    last, form = session.find_own_entry_by_identifiers(said), session.rules.form.name
+    last, form = session.find_own_entry_by_identifiers(reading), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
-        return said
+        return reading
     if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
-        return said  # On another trailer the same number may be another pallet.
-    return replace(said, act=Act.AMEND) if only_adds_fields(said, last.fields, session.rules) else said
+        return reading  # On another trailer the same number may be another pallet.
+    return replace(reading, act=Act.AMEND) if only_adds_fields(reading, last.fields, session.rules) else reading
 
 
-def mark_if_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_open(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
     if session.topic in OF_VALUE:
-        return _mark_correction_while_asked(session, said)
+        return _mark_correction_while_asked(session, reading)
     wrong = session.topic is Topic.WRONG
     read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
-    if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
-        return said
+    if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
+        return reading
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
-    fields = _read_against_open(session, said, correcting=wrong)
-    return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+    fields = _read_against_open(session, reading, correcting=wrong)
+    return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
 
-def mark_if_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_last(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
-    pointing = last_entry_cue(said.words, rules.language)
+    pointing = last_entry_cue(reading.words, rules.language)
     is_behind = draft is None or (
         session.topic in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
     )
     if last is None or not pointing or not is_behind:
-        return said
+        return reading
     entry = values_of(without_inherited(last.draft.reading))
-    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
-        return said
+        return reading
     words = tuple(word.text for word in pointing)
     named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
-    return replace(said, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+    return replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
 
 
-def _mark_correction_while_asked(session: DialogueSession, said: Reading) -> Reading:
+def _mark_correction_while_asked(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
-    name, takes_back = str(session.current_question.field), is_correction(said.words, session.rules.language)
+    name, takes_back = str(session.current_question.field), is_correction(reading.words, session.rules.language)
     is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
-    is_answer = is_answer and name in read_as_answer_to(name, said, session.rules).fields
-    is_value = any(one.value is not None for one in said.fields.values())
-    if is_answer or is_value or said.act not in {Act.RECORD, Act.AMEND}:
-        return said
-    fields = _read_against_open(session, said, correcting=takes_back)
+    is_answer = is_answer and name in read_as_answer_to(name, reading, session.rules).fields
+    is_value = any(one.value is not None for one in reading.fields.values())
+    if is_answer or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    fields = _read_against_open(session, reading, correcting=takes_back)
     objects = takes_back or any(one.value is None and one.denied for one in fields.values())
     if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
-        return said
-    return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
+        return reading
+    return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 
-def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def remove_denied_identifier(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Remove an identifier that the operator denies, "it's not 742", and ask for it; empty where none is denied."""
     fields = session.open_draft.reading.fields
     denied = {
         name
-        for name, one in said.fields.items()
+        for name, one in reading.fields.items()
         if one.value is None and session.open_identifiers.get(name) in one.denied
     }
     if not denied:
         return []
     left = {name: one for name, one in fields.items() if name not in denied}
     draft = replace(session.open_draft, reading=replace(session.open_draft.reading, fields=left))
-    return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
+    return drafting.revise_draft(session, utterance, with_support(draft, utterance.utterance_id))
 
 
-def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
+def _read_against_open(session: DialogueSession, reading: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
     """The fields that it gives, read against the open entry's own values."""
     rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
-    return read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
+    return read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
-def corrects_held_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def corrects_held_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether it corrects a held entry, although its "no" is doubtful: it begins with a number, "fifteen units".
 
     One that begins with a label does not: "not dock C" sounds like it.
     """
-    said, language = heard.reading, session.rules.language
+    said, language = utterance.reading, session.rules.language
     return bool(said.fields and said.act is Act.AMEND and number_head(without_cue(said.words, language), language))
 
 
-def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _replace_open_draft(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
-    draft, said = session.open_draft, drafting.read_with_acoustic_doubts(session, heard)
+    draft, said = session.open_draft, drafting.read_with_acoustic_doubts(session, utterance)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
     anew = {name: one for name, one in said.fields.items() if not (one.is_inherited and name in sure)}
-    whole = with_reading(draft, replace(said, fields={**sure, **anew}), heard.utterance_id)
-    return drafting.revise_draft(session, heard, whole)
+    whole = with_reading(draft, replace(said, fields={**sure, **anew}), utterance.utterance_id)
+    return drafting.revise_draft(session, utterance, whole)
 
 
-def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _drop_and_begin(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
     if session.recorded.replaces_recorded_entry(session.open_draft):
-        return _replace_open_draft(session, heard)
-    return [*drafting.drop_draft(session), *drafting.begin_entry(session, heard)]
+        return _replace_open_draft(session, utterance)
+    return [*drafting.drop_draft(session), *drafting.begin_entry(session, utterance)]
 
 
-def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_if_replaces_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask whether another thing after a word of correction replaces the open entry."""
     # A missing yes, or an objection, must survive the other question.
-    session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG} or drafting.is_sure_correction(session, heard)
-    other = drafting.build_draft(session, heard)
+    session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG} or drafting.is_sure_correction(
+        session, utterance
+    )
+    other = drafting.build_draft(session, utterance)
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
     asked = Question(Topic.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.announce_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
-    return [heard.note_utterance(hold_if_accepted(heard.verdict)), parked, *besides, *session.ask(asked)]
+    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *besides, *session.ask(asked)]
 
 
 # While a question is open: utterances that do not answer it.
 
 
-def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Handle what is said in place of a yes or a no about an entry: a correction, or another entry."""
-    said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
+    said, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
     if not said.fields or begins_with_foreign_words(said, session.rules):
-        return _ask_for_named_field(session, heard, said)
-    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
+        return _ask_for_named_field(session, utterance, said)
+    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, utterance)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
-    whole = heard.verdict.outcome is Outcome.ACCEPT
+    whole = utterance.verdict.outcome is Outcome.ACCEPT
     if session.topic is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
-        by = heard.utterance_id
+        by = utterance.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
-        verdict = drafting.judge_after_utterance(session, changed, heard)
-        return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
+        verdict = drafting.judge_after_utterance(session, changed, utterance)
+        return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
-        return reject_or_park_unclear_identifier(session, heard, said)
+        return reject_or_park_unclear_identifier(session, utterance, said)
     is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.topic is Topic.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
-        return ask_if_replaces_open(session, heard)
+        return ask_if_replaces_open(session, utterance)
     if not differs or (takes_back and not whole):
-        return _replace_open_draft(session, heard) if whole else _merge_correction(session, heard, said)
+        return _replace_open_draft(session, utterance) if whole else _merge_correction(session, utterance, said)
     is_name = relation is Relation.NAME and not whole
     return (
-        next_or_instead.ask_next_or_instead(session, heard, said)
+        next_or_instead.ask_next_or_instead(session, utterance, said)
         if is_name
-        else begin_next_instead_of_answer(session, heard)
+        else begin_next_instead_of_answer(session, utterance)
     )
 
 
@@ -438,74 +456,78 @@ def _may_be_of_another_thing(session: DialogueSession) -> bool:
     return asked.prompt is Prompt.RESTORED and waits
 
 
-def _ask_for_named_field(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _ask_for_named_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question."""
-    name = None if said.fields else find_field_named_without_value(said, session.rules)
+    name = None if reading.fields else find_field_named_without_value(reading, session.rules)
     if name is None:
-        return drafting.reject_answer(session, heard)
-    return [heard.note_as_heeded(), *session.ask(Question(Topic.FIELD, name, prompt=Prompt.ASK_FIELD))]
+        return drafting.reject_answer(session, utterance)
+    return [utterance.note_as_heeded(), *session.ask(Question(Topic.FIELD, name, prompt=Prompt.ASK_FIELD))]
 
 
-def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def withdraw_objection(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Keep an entry on record unchanged, or read the open one back again: the operator finds nothing wrong."""
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
-        return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
-    return drafting.revise_draft(session, heard, draft)
+        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+    return drafting.revise_draft(session, utterance, draft)
 
 
-def reject_or_park_unclear_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def reject_or_park_unclear_identifier(
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading
+) -> list[Order]:
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
     return (
-        drafting.reject_answer(session, heard)
-        if len(said.fields) == 1
-        else park_and_repeat_question(session, heard, said)
+        drafting.reject_answer(session, utterance)
+        if len(reading.fields) == 1
+        else park_and_repeat_question(session, utterance, reading)
     )
 
 
-def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
-    parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
+    parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(reading))
     session.recorded.left_since = True
-    return [parked, *drafting.announce_parked(session, said), *drafting.repeat_question(session)]
+    return [parked, *drafting.announce_parked(session, reading), *drafting.repeat_question(session)]
 
 
-def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Handle an utterance that is neither yes nor no to whether another thing replaces the open one.
 
     A third thing becomes the next entry, the open thing said anew replaces the open entry, values of the other thing
     are added to it and the question is asked again; all else is rejected as an answer.
     """
-    said, other = drafting.read_with_acoustic_doubts(session, heard), session.current_question.other
+    said, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
-        return drafting.reject_answer(session, heard)
+        return drafting.reject_answer(session, utterance)
     if session.relate_to_claim(said) is Relation.ANOTHER and session.relate_to_claim(said, other) is Relation.ANOTHER:
-        return begin_next_instead_of_answer(session, heard)
-    if heard.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
-        return _replace_open_draft(session, heard)
+        return begin_next_instead_of_answer(session, utterance)
+    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
+        return _replace_open_draft(session, utterance)
     beside = other.utterance_id != session.open_draft.utterance_id
     if (
         not beside
-        or drafting.is_sure_correction(session, heard)
+        or drafting.is_sure_correction(session, utterance)
         or session.relate_to_claim(said, other) is not Relation.NONE
     ):
-        return drafting.reject_answer(session, heard)
-    more = with_fields(other, said.fields, heard.utterance_id)
+        return drafting.reject_answer(session, utterance)
+    more = with_fields(other, said.fields, utterance.utterance_id)
     asked = replace(session.current_question, other=more, fields=values_of(more.reading))
     parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
-    return [heard.note_as_heeded(), parked, *session.ask(asked)]
+    return [utterance.note_as_heeded(), parked, *session.ask(asked)]
 
 
-def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin the next entry in place of an answer: the open one is parked, or queued behind it once.
 
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
-    takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim_unasked(session, heard.reading)
+    takes_back = drafting.is_sure_correction(session, utterance) and may_rename_open_claim_unasked(
+        session, utterance.reading
+    )
     if takes_back and session.topic is not Topic.INSTEAD:
-        return _drop_and_begin(session, heard)
-    return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
+        return _drop_and_begin(session, utterance)
+    return [*_queue_or_park_asked(session), *drafting.begin_entry(session, utterance)]
 
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
@@ -516,50 +538,54 @@ def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     )
 
 
-def continue_without_cancelling_or_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def continue_without_cancelling_or_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
-    said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
+    said, dictated = utterance.reading, utterance.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         entry = _find_entry_at_end(session, said)
         return (
-            drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
+            drafting.reject_answer(session, utterance)
+            if entry is None
+            else park_and_repeat_question(session, utterance, entry)
         )
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry_by_identifiers(said)
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
-        return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
+        return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
     if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         return [
             *drop_open_question(session),
-            *amendments.ask_to_cancel_named_or_last(session, heard),
+            *amendments.ask_to_cancel_named_or_last(session, utterance),
         ]  # cancel the one that it names
     asked = amendments.find_entry_to_cancel(session)
     orders = drop_open_question(session)
     if said.act is not Act.AMEND:
-        return [*orders, *amendments.begin_or_replace_last(session, heard)]
+        return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     session.recorded.last = asked or session.recorded.last
-    return [*orders, *amendments.correct_named_or_last(session, heard)]
+    return [*orders, *amendments.correct_named_or_last(session, utterance)]
 
 
-def _begin_entry_after_no_to_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _begin_entry_after_no_to_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
-    rest = without_cue(heard.reading.words, session.rules.language)
-    said = replace(read_part(drafting.read_with_acoustic_doubts(session, heard), rest, session.rules), act=Act.RECORD)
+    rest = without_cue(utterance.reading.words, session.rules.language)
+    said = replace(
+        read_part(drafting.read_with_acoustic_doubts(session, utterance), rest, session.rules), act=Act.RECORD
+    )
     draft = Draft(
-        heard.utterance_id,
+        utterance.utterance_id,
         session.rules.form.name,
         context.fill_new_entry_from_context(session, said),
         session.recording_operator,
     )
-    return drafting.begin_draft(session, heard, draft, drafting.judge_after_utterance(session, draft, heard))
+    return drafting.begin_draft(session, utterance, draft, drafting.judge_after_utterance(session, draft, utterance))
 
 
-def _find_entry_at_end(session: DialogueSession, said: Reading) -> Reading | None:
+def _find_entry_at_end(session: DialogueSession, reading: Reading) -> Reading | None:
     """The end of an utterance that names a thing with values, "oh, one more, pallet 743, ten cases"; or None."""
-    for start in range(len(said.words)):
-        part = read_part(said, said.words[start:], session.rules)
+    for start in range(len(reading.words)):
+        part = read_part(reading, reading.words[start:], session.rules)
         named = session.identifiers_of(likely_values(part))
-        if any(part.fields[name].words[:1] == (said.words[start].text,) for name in named):
+        if any(part.fields[name].words[:1] == (reading.words[start].text,) for name in named):
             return part if len(likely_values(part)) > len(named) else None
     return None
 
@@ -569,14 +595,14 @@ def drop_open_question(session: DialogueSession) -> list[Order]:
     return drafting.drop_trailer_closing(session) if session.topic is Topic.CLOSE else drafting.drop_draft(session)
 
 
-def record_as_separate_entry(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
+def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: UtteranceHeard) -> list[Order]:
     """Make `other` an entry of its own; the open one that it was compared with stays, and is finished first."""
     if other.utterance_id != session.open_draft.utterance_id:
-        return next_or_instead.begin_as_next(session, heard, other)
+        return next_or_instead.begin_as_next(session, utterance, other)
     session.draft = session.recorded.mending = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     orders = drafting.ask_or_read_back_or_commit(
-        session, other, drafting.judge_after_utterance(session, other, heard, aloud=True), None
+        session, other, drafting.judge_after_utterance(session, other, utterance, aloud=True), None
     )
     # The "no" may have rejected all of it, so silence must not commit it.
     return session.ask(session.entry_question) if session.state is State.HELD else orders

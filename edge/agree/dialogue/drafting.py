@@ -59,26 +59,26 @@ UNANSWERED = "unanswered"  # The review reason of an utterance whose question go
 # Readings and verdicts.
 
 
-def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -> Reading:
+def read_with_acoustic_doubts(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
     """The utterance's reading; fields that its acoustics make doubtful are unconfirmed."""
-    return unconfirm_doubtful_fields(heard.reading, Circumstances(heard.known.acoustics), session.rules)
+    return unconfirm_doubtful_fields(utterance.reading, Circumstances(utterance.known.acoustics), session.rules)
 
 
-def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def is_sure_correction(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
-    said = heard.reading
+    said = utterance.reading
     cues, least = leading_cue(said.words, session.rules.language), session.rules.site_policy.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
 def judge_after_utterance(
-    session: DialogueSession, draft: Draft, heard: UtteranceHeard, *, aloud: bool = False
+    session: DialogueSession, draft: Draft, utterance: UtteranceHeard, *, aloud: bool = False
 ) -> Verdict:
     """The verdict on the draft; the entry that it corrects does not count as a double.
 
     `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
-    known, last = heard.known, session.recorded.last
+    known, last = utterance.known, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft):
         of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
@@ -114,40 +114,42 @@ def _is_terminated(session: DialogueSession, words: tuple[Word, ...]) -> bool:
 # The life of a draft.
 
 
-def build_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
+def build_draft(session: DialogueSession, utterance: UtteranceHeard) -> Draft:
     """A draft of its own for the utterance."""
-    reading = unconfirm_doubtful_fields(replace(heard.reading, act=Act.RECORD), heard.known, session.rules)
-    stands = tuple((name, heard.utterance_id) for name in heard.stands)
-    return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, stands=stands)
+    reading = unconfirm_doubtful_fields(replace(utterance.reading, act=Act.RECORD), utterance.known, session.rules)
+    stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
+    return Draft(utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, stands=stands)
 
 
-def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_at_once: bool = False) -> list[Order]:
+def begin_entry(
+    session: DialogueSession, utterance: UtteranceHeard, *, may_commit_at_once: bool = False
+) -> list[Order]:
     """Begin an entry, with the standing context filled in.
 
     It is held, unless it `may_commit_at_once`: a step commits one entry.
     """
-    draft, verdict = build_draft(session, heard), heard.verdict
+    draft, verdict = build_draft(session, utterance), utterance.verdict
     draft = replace(draft, reading=take_stray_digits_as_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
     if not understood and split_two_things_sharing_values(draft.reading, session.rules) is None:
-        return ask_to_repeat(session, heard)
+        return ask_to_repeat(session, utterance)
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
     draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_new_entry_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not may_commit_at_once:
         verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
-    if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
-        verdict = judge_after_utterance(session, draft, heard, aloud=True)
+    if draft.reading.fields.keys() != utterance.reading.fields.keys() or utterance.reading.act is not Act.RECORD:
+        verdict = judge_after_utterance(session, draft, utterance, aloud=True)
     waited = session.queued_draft
     if waited is None or session.relate_to_claim(draft.reading, waited) is not Relation.SAME:
-        return begin_draft(session, heard, draft, verdict)
+        return begin_draft(session, utterance, draft, verdict)
     session.queued_draft = None  # the operator has repeated it: it leaves the queue
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
-        return [*announce_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
-    said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
-    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
+        return [*announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
+    said = Note(waited.utterance_id, waited.reading, utterance.note_as_heeded().verdict)
+    return [said, *begin_draft(session, utterance, with_support(draft, waited.utterance_id), verdict)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -173,21 +175,21 @@ def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
     return replace(draft, reading=replace(draft.reading, fields=left))
 
 
-def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
+def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
     return [
-        heard.note_utterance(hold_if_accepted(verdict)),
-        *ask_or_read_back_or_commit(session, draft, verdict, heard),
+        utterance.note_utterance(hold_if_accepted(verdict)),
+        *ask_or_read_back_or_commit(session, draft, verdict, utterance),
     ]
 
 
-def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
     draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
     return [
-        heard.note_as_heeded(),
-        *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, heard), heard),
+        utterance.note_as_heeded(),
+        *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),
     ]
 
 
@@ -352,10 +354,14 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
-def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = _tell_next_parked(session)
-    return [heard.note_utterance(hold_if_accepted(heard.verdict)), queue_entry(session, heard, said), *before]
+    return [
+        utterance.note_utterance(hold_if_accepted(utterance.verdict)),
+        queue_entry(session, utterance, reading),
+        *before,
+    ]
 
 
 def _tell_next_parked(session: DialogueSession) -> list[Order]:
@@ -363,23 +369,27 @@ def _tell_next_parked(session: DialogueSession) -> list[Order]:
     return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
 
-def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
+def queue_entry(
+    session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
+) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
     reading = replace(said, act=Act.RECORD)
     session.queued_is_own = False
-    stands = tuple((name, heard.utterance_id) for name in heard.stands)
+    stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
     form = session.rules.form.name
     session.queued_draft = Draft(
-        heard.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
+        utterance.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
     )
-    return Park(heard.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
+    return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
 
 
-def announce_parked(session: DialogueSession, said: Reading) -> list[Order]:
+def announce_parked(session: DialogueSession, reading: Reading) -> list[Order]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
-    known = session.identifiers_of(likely_values(said))
-    rivals = any(said.fields[name].rivals for name in known)
-    two = split_two_things(said, session.rules) if rivals else split_two_things_sharing_values(said, session.rules)
+    known = session.identifiers_of(likely_values(reading))
+    rivals = any(reading.fields[name].rivals for name in known)
+    two = (
+        split_two_things(reading, session.rules) if rivals else split_two_things_sharing_values(reading, session.rules)
+    )
     if not known and two is None:
         return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
@@ -437,10 +447,10 @@ def drop_draft(session: DialogueSession) -> list[Order]:
 # While an entry is held.
 
 
-def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def commit_on_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
     return [
-        heard.note_as_heeded(),
+        utterance.note_as_heeded(),
         *(session.ask(session.entry_question) if session.doubted else commit_draft(session)),
     ]
 
@@ -450,34 +460,34 @@ def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
     return session.ask(session.entry_question) if session.doubted else commit_draft(session)
 
 
-def require_yes_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def require_yes_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Require a yes for the held entry: the words need a model, none answers, and they may be a "no"."""
     session.doubted = True
-    return defer_until_model_answers(session, heard)
+    return defer_until_model_answers(session, utterance)
 
 
-def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask to repeat words that may be a "no", a second time whether the entry is right; silence does not commit.
 
     The rest of a number that a pause cut completes it instead.
     """
     if (
-        whole := complete_cut_number(session.open_draft, session.breath.words, heard.reading, session.rules)
+        whole := complete_cut_number(session.open_draft, session.breath.words, utterance.reading, session.rules)
     ) is not None:
-        return revise_draft(session, heard, whole)
-    if session.is_recorded_or_in_review(heard.reading) and session.relate_to_claim(heard.reading) in {
+        return revise_draft(session, utterance, whole)
+    if session.is_recorded_or_in_review(utterance.reading) and session.relate_to_claim(utterance.reading) in {
         Relation.ANOTHER,
         Relation.NAME,
     }:
-        return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
-    session.doubted_number |= has_number_word((word.text for word in heard.reading.words), session.rules)
-    relation = session.relate_to_claim(heard.reading)
+        return ask_to_repeat(session, utterance)  # it is about an earlier entry, and no doubt of this one
+    session.doubted_number |= has_number_word((word.text for word in utterance.reading.words), session.rules)
+    relation = session.relate_to_claim(utterance.reading)
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
     if not session.doubted:
         session.doubted = True
-        return ask_to_repeat(session, heard)
+        return ask_to_repeat(session, utterance)
     again = session.ask(session.entry_question)
-    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
 
 def ask_which_value(session: DialogueSession, heard: ReadingContradicted) -> list[Order]:
@@ -508,36 +518,37 @@ def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, ru
 # Not understood, in any state.
 
 
-def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_repeat(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Record the utterance as not understood and ask to repeat it."""
-    context.unset_named_identifiers(session, heard.reading)
-    session.recorded.left_since |= _may_name(session, heard.reading)
-    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
+    context.unset_named_identifiers(session, utterance.reading)
+    session.recorded.left_since |= _may_name(session, utterance.reading)
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
-def _may_name(session: DialogueSession, said: Reading) -> bool:
+def _may_name(session: DialogueSession, reading: Reading) -> bool:
     """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
     digits = sum(
-        len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text) for word in said.words
+        len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text)
+        for word in reading.words
     )
-    return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
+    return digits >= SHORTEST_NAME or any(name in reading.fields for name in rules.identifying_fields)
 
 
-def defer_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Keep the utterance until a model answers again, and tell the operator."""
-    return [heard.note_utterance(), session.say(Prompt.DEFERRED)]
+    return [utterance.note_utterance(), session.say(Prompt.DEFERRED)]
 
 
 # While a question is open.
 
 
-def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat the question after an utterance that does not answer it; a value or number in it was not understood.
 
     A draft that it may object to then needs a yes. What names a thing is parked by `claims.park_lawbreaking_claims`.
     """
-    said, rules, draft = heard.reading, session.rules, session.open_draft
+    said, rules, draft = utterance.reading, session.rules, session.open_draft
     context.unset_named_identifiers(session, said)
     told = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
@@ -546,9 +557,9 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
         session.needs_yes.add(draft.utterance_id)
     named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
-        return [heard.note_as_heeded(), *repeat_question(session)]
+        return [utterance.note_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)
-    return [heard.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
+    return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
 def _may_count(told: Sequence[str], rules: Rules) -> bool:
@@ -558,10 +569,10 @@ def _may_count(told: Sequence[str], rules: Rules) -> bool:
     )
 
 
-def reject_indistinct(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat the question after indistinct speech, or a cancellation of another entry."""
-    told = [session.say(Prompt.REPEAT)] if heard.reading.act is Act.CANCEL and heard.reading.fields else []
-    return [heard.note_as_not_understood(), *repeat_question(session, told)]
+    told = [session.say(Prompt.REPEAT)] if utterance.reading.act is Act.CANCEL and utterance.reading.fields else []
+    return [utterance.note_as_not_understood(), *repeat_question(session, told)]
 
 
 def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:

@@ -57,11 +57,11 @@ from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, Standi
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
 
-def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _answer_query(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Answer a query command without changing state; without a command, give help or the last entry."""
     usual = status.say_help if session.state is State.SIGNED_OFF else trailers.say_named_or_last_entry
-    answer = usual if heard.reading.command is None else status.ANSWERS[heard.reading.command]
-    return [*status.record_utterance(session, heard), *session.make_repeatable_together(answer(session, heard))]
+    answer = usual if utterance.reading.command is None else status.ANSWERS[utterance.reading.command]
+    return [*status.record_utterance(session, utterance), *session.make_repeatable_together(answer(session, utterance))]
 
 
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
@@ -414,17 +414,17 @@ def _audit_step(
     return audited
 
 
-def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+def _read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance, read in the context of the dialogue.
 
     A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
     end the sentence: an answer still belongs to it.
     """
-    if heard.reading.is_scan:
-        return _fill_in_context(session, heard, heard.reading, heard.reading)
-    if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
+    if utterance.reading.is_scan:
+        return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
+    if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
         session.breath.words = ()
-    said = session.breath.doubt_continued_count(mark_partial_recount(heard.reading, session.rules), session.rules)
+    said = session.breath.doubt_continued_count(mark_partial_recount(utterance.reading, session.rules), session.rules)
     said = corrections.mark_if_addition_to_recorded(session, corrections.mark_if_correction_of_known(session, said))
     said = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, said))
     asked = None if session.question is None else session.question.field
@@ -434,15 +434,17 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
         and asked not in session.rules.identifying_fields
     ):
         said = add_unlabelled_identifier(said, session.draft.reading, session.rules)
-    same = trailers.expand_last_digits(session, context.copy_from_entry_before(session, said), heard.known.expected)
-    return _fill_in_context(session, heard, said, same)
+    same = trailers.expand_last_digits(session, context.copy_from_entry_before(session, said), utterance.known.expected)
+    return _fill_in_context(session, utterance, said, same)
 
 
-def _fill_in_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
-    """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
+def _fill_in_context(
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, same: Reading
+) -> UtteranceHeard:
+    """The utterance with the standing context filled in; `same` is `reading` with values of the entry before."""
     meant, stands = context.read_as_context_or_fill_in(session, same)
-    unheard = same is not said or context.has_unread_inherited_values(session, meant)
-    return replace(heard, reading=meant, stands=stands, aloud=heard.aloud or unheard)
+    unheard = same is not reading or context.has_unread_inherited_values(session, meant)
+    return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or unheard)
 
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
@@ -483,51 +485,53 @@ def _classify_happening(session: DialogueSession, happening: DialogueInput) -> E
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 
-def _names_another(session: DialogueSession, said: Reading) -> bool:
+def _names_another(session: DialogueSession, reading: Reading) -> bool:
     """Whether an utterance that is no entry surely names a thing other than the open one."""
-    least, named = session.rules.site_policy.uncalibrated, corrections.select_identifying_fields(session, said)
+    least, named = session.rules.site_policy.uncalibrated, corrections.select_identifying_fields(session, reading)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
     return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
 
 
-def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
+def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
     least = session.rules.site_policy.uncalibrated
-    return all(one.confidence >= least for one in said.words) and cancels_after_no(said.words, session.rules.language)
+    return all(one.confidence >= least for one in reading.words) and cancels_after_no(
+        reading.words, session.rules.language
+    )
 
 
-def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
+def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
     """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
-    if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, heard):
+    if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, utterance):
         return Event.DOUBTED_SIGN_ON
-    if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
+    if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, utterance):
         return Event.ASKED
-    away = session.state in status.UNASKED and mentions_entry(heard.reading, session.rules)
-    if event is Event.UNCLEAR and (away or _names_another(session, heard.reading)):
+    away = session.state in status.UNASKED and mentions_entry(utterance.reading, session.rules)
+    if event is Event.UNCLEAR and (away or _names_another(session, utterance.reading)):
         return Event.NAMED
-    return Event.SWITCH if works.chooses_form(session, heard) else None
+    return Event.SWITCH if works.chooses_form(session, utterance) else None
 
 
-def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
+def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and short corrections count differently."""
-    if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, heard):
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, utterance):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
-        if is_courtesy(heard.reading.words, session.rules.language):
+        if is_courtesy(utterance.reading.words, session.rules.language):
             # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
-        if event is Event.UNCLEAR and is_off_talk(heard.reading, session.rules):
+        if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
             return Event.NOISE
     return event
 
 
-def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether it began before the prompt could be heard, so that it cannot answer it.
 
     A typed answer has no reaction time: its prompt is on the screen at once.
     """
-    if heard.began is None or session.spoken.put_at is None:
+    if utterance.began is None or session.spoken.put_at is None:
         return False
-    return heard.began < session.spoken.put_at + (0.0 if heard.known.acoustics is None else REACTION_S)
+    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)
 
 
 def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:

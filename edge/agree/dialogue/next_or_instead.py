@@ -21,113 +21,120 @@ from edge.agree.readings import find_differing_identifiers, possible_values, val
 from edge.records import Draft, Note, Outcome, Park
 
 
-def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
+def may_correct_identifier(session: DialogueSession, reading: Reading) -> bool:
     """Whether another identifier sounds like the open entry's, and so may correct it."""
-    now, before = _both_identifiers(session, said)
+    now, before = _both_identifiers(session, reading)
     return sounds_like(as_text(now), as_text(before))
 
 
-def ask_next_or_instead(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Ask whether another identifier is the next entry's or a correction; see `may_correct_identifier`.
 
     Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
     needs no question.
     """
-    name = find_differing_identifiers(session.open_draft.reading, said, session.rules.identifying_fields)[0]
-    at_once = session.question is not None or may_correct_identifier(session, said)
+    name = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)[0]
+    at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.build_draft(session, replace(heard, reading=said))  # `said` may name it by a number alone
-    if says_next(said.words, session.rules.language):
-        return begin_as_next(session, heard, other)
-    asked = Question(Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, said), other=other, unspoken=not at_once)
+    other = drafting.build_draft(session, replace(utterance, reading=reading))  # `said` may name it by a number alone
+    if says_next(reading.words, session.rules.language):
+        return begin_as_next(session, utterance, other)
+    asked = Question(
+        Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
+    )
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
-    return [heard.note_utterance(hold_if_accepted(heard.verdict)), parked, *session.ask(asked)]
+    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(asked)]
 
 
-def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
-    """The identifier in `said`, and the open entry's."""
+def _both_identifiers(session: DialogueSession, reading: Reading) -> tuple[FieldValue, FieldValue]:
+    """The identifier in `reading`, and the open entry's."""
     before = session.open_draft.reading
-    name = find_differing_identifiers(before, said, session.rules.identifying_fields)[0]
-    return possible_values(said.fields[name])[0], possible_values(before.fields[name])[0]
+    name = find_differing_identifiers(before, reading, session.rules.identifying_fields)[0]
+    return possible_values(reading.fields[name])[0], possible_values(before.fields[name])[0]
 
 
-def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer."""
-    said, other = drafting.read_with_acoustic_doubts(session, heard), session.current_question.other
+    said, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None:
-        return drafting.reject_answer(session, heard)
+        return drafting.reject_answer(session, utterance)
     language = session.rules.language
     alone = without_inherited(said).fields.keys() <= set(session.rules.identifying_fields)
     if alone and says_instead(said.words, language):
-        return rename_open_entry(session, heard, other)
+        return rename_open_entry(session, utterance, other)
     if alone and says_next(said.words, language) and session.relate_to_claim(said, other) is not Relation.NAME:
-        return [heard.note_as_heeded(), *begin_as_next(session, heard, with_support(other, heard.utterance_id))]
+        return [
+            utterance.note_as_heeded(),
+            *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
+        ]
     if not said.fields or begins_with_foreign_words(said, session.rules):
-        return drafting.reject_answer(session, heard)
-    return _take_following_values(session, heard, said, other)
+        return drafting.reject_answer(session, utterance)
+    return _take_following_values(session, utterance, said, other)
 
 
-def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said: Reading, other: Draft) -> list[Order]:
-    to_other, takes_back = session.relate_to_claim(said, other), drafting.is_sure_correction(session, heard)
-    fields = without_inherited(said).fields
+def _take_following_values(
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, other: Draft
+) -> list[Order]:
+    to_other, takes_back = session.relate_to_claim(reading, other), drafting.is_sure_correction(session, utterance)
+    fields = without_inherited(reading).fields
     alone = fields.keys() <= {session.current_question.field}
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
-            return rename_open_entry(session, heard, other)
+            return rename_open_entry(session, utterance, other)
         if takes_back or alone:
-            return drafting.reject_answer(session, heard)
-        session.require_yes_if_partly_named(said, other)
-        goes_on = with_fields(other, fields, heard.utterance_id)
+            return drafting.reject_answer(session, utterance)
+        session.require_yes_if_partly_named(reading, other)
+        goes_on = with_fields(other, fields, utterance.utterance_id)
         known = values_of(session.open_draft.reading)
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.current_question.unspoken and all(
             known.get(name) == one.value for name, one in fields.items()
         )
         session.doubted = session.doubted or repeats
-        return [heard.note_as_heeded(), *begin_as_next(session, heard, goes_on)]
+        return [utterance.note_as_heeded(), *begin_as_next(session, utterance, goes_on)]
     if (
-        session.relate_to_claim(said) is Relation.SAME and session.current_question.field in fields
+        session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields
     ):  # the open one was right
         told = drafting.announce_other_draft_in_review(session)
-        revised = with_fields(session.open_draft, fields, heard.utterance_id)
-        return [*told, *drafting.revise_draft(session, heard, revised)]
+        revised = with_fields(session.open_draft, fields, utterance.utterance_id)
+        return [*told, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
-        return [*drafting.park_draft(session), *drafting.begin_entry(session, heard)]
-    return drafting.reject_answer(session, heard)
+        return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
+    return drafting.reject_answer(session, utterance)
 
 
 def begin_as_next(
-    session: DialogueSession, heard: UtteranceHeard, other: Draft, left: list[Order] | None = None
+    session: DialogueSession, utterance: UtteranceHeard, other: Draft, left: list[Order] | None = None
 ) -> list[Order]:
     """Begin the next entry: commit the open one, or queue it behind the next if it is doubted.
 
     `left`: the orders that close the open entry instead. The context is filled in only now: a correction would not
     inherit it.
     """
-    stays = drafting.judge_after_utterance(session, session.open_draft, heard)
+    stays = drafting.judge_after_utterance(session, session.open_draft, utterance)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
     session.question = None  # answered
     if left is None:
         left = drafting.commit_draft(session) if agreed else drafting.queue_or_park_open_draft(session)
     session.draft = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
-    verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
+    verdict = drafting.judge_after_utterance(session, other, utterance, aloud=True)
     orders = drafting.ask_or_read_back_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
     return [Note(other.utterance_id, other.reading, hold_if_accepted(verdict)), *left, *orders]
 
 
-def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
+def rename_open_entry(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
     """Rename the open entry, and read it back again."""
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
-    for support in (*other.support, heard.utterance_id):
+    for support in (*other.support, utterance.utterance_id):
         draft = with_support(draft, support)
-    noted = heard.note_as_heeded()
+    noted = utterance.note_as_heeded()
     meant = Note(other.utterance_id, other.reading, noted.verdict)
     return [
         noted,
         meant,
         *drafting.ask_or_read_back_or_commit(
-            session, draft, drafting.judge_after_utterance(session, draft, heard), heard
+            session, draft, drafting.judge_after_utterance(session, draft, utterance), utterance
         ),
     ]

@@ -124,9 +124,9 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
     return None if ended else Question(Topic.ENTRY_RIGHT, fields=verdict.fields)
 
 
-def _check_digits_of_candidate(asked: Question, rules: Rules) -> tuple[str, ...]:
-    catalogue = rules.form[str(asked.field)].catalogue
-    return () if catalogue is None else rules.catalogue.check_words(catalogue, str(asked.candidates[0]))
+def _check_digits_of_candidate(question: Question, rules: Rules) -> tuple[str, ...]:
+    catalogue = rules.form[str(question.field)].catalogue
+    return () if catalogue is None else rules.catalogue.check_words(catalogue, str(question.candidates[0]))
 
 
 def build_check_digits_question(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
@@ -136,14 +136,14 @@ def build_check_digits_question(name: str, value: FieldValue, rules: Rules, turn
 
 
 def build_field_question(
-    name: str, candidates: tuple[FieldValue, ...], why: Reason | None = None, said: FieldValue | None = None
+    name: str, candidates: tuple[FieldValue, ...], why: Reason | None = None, value: FieldValue | None = None
 ) -> Question:
     """The question for a field, offering one or two candidates if there are any: "15 units, or 50 units?".
 
-    `said` is a value that was understood but is invalid.
+    `value` is a value that was understood but is invalid.
     """
     if not candidates:
-        return Question(Topic.FIELD, name, fields={} if said is None else {name: said}, why=why)
+        return Question(Topic.FIELD, name, fields={} if value is None else {name: value}, why=why)
     return Question(Topic.CHOICE if len(candidates) > 1 else Topic.FIELD_RIGHT, name, candidates, why=why)
 
 
@@ -166,22 +166,22 @@ def render_question(question: Question) -> Say:
             return Say(question.prompt or _PLAIN[question.about], question.fields)
 
 
-def _render_confirmation(asked: Question) -> Say:
+def _render_confirmation(question: Question) -> Say:
     """The prompt whether a value is right, with any words that were not understood."""
-    value = {str(asked.field): asked.candidates[0]}
-    if asked.unexplained and asked.why not in _WHETHER:
-        return Say(Prompt.CONFIRM_WITHOUT, value, {"words": " ".join(asked.unexplained)})
-    return Say(_WHETHER.get(asked.why, Prompt.CONFIRM_FIELD), value)
+    value = {str(question.field): question.candidates[0]}
+    if question.unexplained and question.why not in _WHETHER:
+        return Say(Prompt.CONFIRM_WITHOUT, value, {"words": " ".join(question.unexplained)})
+    return Say(_WHETHER.get(question.why, Prompt.CONFIRM_FIELD), value)
 
 
-def _render_field_question(asked: Question) -> Say:
+def _render_field_question(question: Question) -> Say:
     """The prompt for a field, with the reason if a value was rejected."""
-    if asked.prompt is not None:
-        return Say(asked.prompt, asked.fields, asked=asked.field, candidates=asked.candidates)
-    refused = _REFUSED.get(asked.why)
-    if refused is not None and asked.fields:
-        return Say(refused, asked.fields, asked=asked.field)
-    return Say(Prompt.ASK_UNCLEAR if asked.why in _UNCLEAR else Prompt.ASK_FIELD, asked=asked.field)
+    if question.prompt is not None:
+        return Say(question.prompt, question.fields, asked=question.field, candidates=question.candidates)
+    refused = _REFUSED.get(question.why)
+    if refused is not None and question.fields:
+        return Say(refused, question.fields, asked=question.field)
+    return Say(Prompt.ASK_UNCLEAR if question.why in _UNCLEAR else Prompt.ASK_FIELD, asked=question.field)
 
 
 _WHETHER: Mapping[Reason | None, Prompt] = {
@@ -246,14 +246,14 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
 
 
 def _list_offered_values(
-    said: FieldReading | None, reason: Reason, field: FormField, rules: Rules
+    reading: FieldReading | None, reason: Reason, field: FormField, rules: Rules
 ) -> tuple[FieldValue, ...]:
     """The one or two values that may have been meant; empty if there are more, since a list is not listened to."""
-    if said is None or said.value is None or reason in _UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
+    if reading is None or reading.value is None or reason in _UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
         return ()
-    likely = (said.value, *said.rivals)
+    likely = (reading.value, *reading.rivals)
     if reason is Reason.FIELD_UNSURE:
-        likely = (said.value, *(() if said.runner_up is None else (said.runner_up,)))
+        likely = (reading.value, *(() if reading.runner_up is None else (reading.runner_up,)))
         if len(likely) == 1:
             return ()
     known = tuple(dict.fromkeys(value for value in likely if rules.allows_value(field, value)))

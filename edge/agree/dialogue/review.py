@@ -17,7 +17,7 @@ from edge.records import ConfirmationKind, Draft
 from edge.records.speech import Prompt, Say, Terms
 
 
-def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask about the oldest draft in review that was not asked about in this round.
 
     It stays in review until its entry is committed or dropped, so that no end of the question loses it. Without one,
@@ -28,15 +28,15 @@ def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> 
         elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
         told = [works.say_forms(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
         return [
-            *status.record_utterance(session, heard),
-            *session.make_repeatable_together([*status.say_pending_counts(session, heard), *told]),
+            *status.record_utterance(session, utterance),
+            *session.make_repeatable_together([*status.say_pending_counts(session, utterance), *told]),
         ]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
         asked.clear()
     draft = next(one for one in drafts if one.utterance_id not in asked)
     asked.add(draft.utterance_id)
-    return [*status.record_utterance(session, heard), *_ask_about(session, draft)]
+    return [*status.record_utterance(session, utterance), *_ask_about(session, draft)]
 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
@@ -77,18 +77,18 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     return orders if spoken else [*told, *orders]
 
 
-def repeat_open_question_or_readback(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def repeat_open_question_or_readback(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.topic is Topic.CLOSE:
-        return [*drafting.drop_trailer_closing(session), *ask_about_oldest_review(session, heard)]
+        return [*drafting.drop_trailer_closing(session), *ask_about_oldest_review(session, utterance)]
     if session.question is not None and session.state in QUESTIONS:
-        return [*status.record_utterance(session, heard), session.say_question(session.question)]
-    return [*status.record_utterance(session, heard), *drafting.hold_draft(session)]
+        return [*status.record_utterance(session, utterance), session.say_question(session.question)]
+    return [*status.record_utterance(session, utterance), *drafting.hold_draft(session)]
 
 
-def park_on_request(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def park_on_request(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park the open entry on the operator's request."""
-    return [heard.note_as_heeded(), *drafting.park_draft(session)]
+    return [utterance.note_as_heeded(), *drafting.park_draft(session)]
 
 
 _OTHER = "other"  # The code of a reason without a text.

@@ -21,64 +21,64 @@ _SAME_S = 3.0
 """Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
 
 
-def apply_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Take a scanned label: it begins an entry, answers, or adds fields; a differing value is asked about."""
-    if _is_repeated_scan(session, heard):
-        return [heard.note_as_heeded()]
-    session.scanned = heard.reading.words, heard.began
+    if _is_repeated_scan(session, utterance):
+        return [utterance.note_as_heeded()]
+    session.scanned = utterance.reading.words, utterance.began
     if session.state is State.IDLE:
-        return drafting.begin_entry(session, heard, may_commit_at_once=True)
+        return drafting.begin_entry(session, utterance, may_commit_at_once=True)
     match session.topic:
         case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
-            return [*corrections.drop_open_question(session), *drafting.begin_entry(session, heard)]
+            return [*corrections.drop_open_question(session), *drafting.begin_entry(session, utterance)]
         case Topic.INSTEAD:  # it may belong to either thing, or to a third
-            return corrections.park_and_repeat_question(session, heard, heard.reading)
+            return corrections.park_and_repeat_question(session, utterance, utterance.reading)
         case _:
-            return _join_label(session, heard)
+            return _join_label(session, utterance)
 
 
-def announce_scan_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def announce_scan_fault(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Say why the label fills no field; the open entry is unchanged."""
     session.scanned = (), None
-    told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
-    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
+    told = session.say(Prompt.SCAN_FAULT, scan=str(utterance.reading.not_understood))
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
 
 
-def disputes_label(label: Reading, said: Reading, rules: Rules) -> bool:
+def disputes_label(label: Reading, reading: Reading, rules: Rules) -> bool:
     """Whether the utterance contradicts a label of which only identifiers are in the entry: "742 scanned, 724 said".
 
     With more of the label's fields, another identifier may name another thing, which these do not describe.
     """
     identifiers = set(rules.identifying_fields)
     known = [name for name, one in label.fields.items() if one.scanned]
-    return bool(known) and identifiers.issuperset(known) and bool(identifiers & said.fields.keys())
+    return bool(known) and identifiers.issuperset(known) and bool(identifiers & reading.fields.keys())
 
 
-def _is_repeated_scan(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _is_repeated_scan(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     words, at = session.scanned
-    if words != heard.reading.words or at is None or heard.began is None:
+    if words != utterance.reading.words or at is None or utterance.began is None:
         return False
-    return heard.began - at <= _SAME_S
+    return utterance.began - at <= _SAME_S
 
 
-def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _choose_of_two_by_label(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
-    if (meant := order_two_by_answer(draft.reading, said, session.rules)) is None:
-        return corrections.park_and_repeat_question(session, heard, heard.reading)
+    if (meant := order_two_by_answer(draft.reading, reading, session.rules)) is None:
+        return corrections.park_and_repeat_question(session, utterance, utterance.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
-    named = _with_label_fields(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
+    named = _with_label_fields(with_reading(draft, part, utterance.utterance_id), reading, utterance.utterance_id)
     return [
-        *drafting.revise_draft(session, heard, named),
-        drafting.queue_entry(session, heard, other, (draft.utterance_id,)),
+        *drafting.revise_draft(session, utterance, named),
+        drafting.queue_entry(session, utterance, other, (draft.utterance_id,)),
     ]
 
 
-def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
-    said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
+    said, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_label(session, heard, said)
+        return _choose_of_two_by_label(session, utterance, said)
     whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
@@ -86,15 +86,15 @@ def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
                 session.queued_draft.reading, said, session.rules.identifying_fields
             ):
                 # Its turn has come, with the label's fields.
-                session.queued_draft = _with_label_fields(session.queued_draft, said, heard.utterance_id)
-                return [*drafting.commit_draft(session), heard.note_as_heeded()]
-            return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
+                session.queued_draft = _with_label_fields(session.queued_draft, said, utterance.utterance_id)
+                return [*drafting.commit_draft(session), utterance.note_as_heeded()]
+            return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
         if whole or len(said.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
-            return corrections.ask_if_replaces_open(session, heard)
-    joined = _with_label_fields(draft, said, heard.utterance_id)
+            return corrections.ask_if_replaces_open(session, utterance)
+    joined = _with_label_fields(draft, said, utterance.utterance_id)
     if joined.reading.fields == draft.reading.fields:
-        return [heard.note_as_heeded()]
-    return drafting.revise_draft(session, heard, joined)
+        return [utterance.note_as_heeded()]
+    return drafting.revise_draft(session, utterance, joined)
 
 
 def _with_label_fields(draft: Draft, label: Reading, utterance_id: str) -> Draft:

@@ -299,9 +299,9 @@ class DialogueSession:
         )
         return entry if entry is not None and known and entry.draft.operator == self.recording_operator else None
 
-    def find_own_entry_by_identifiers(self, said: Reading) -> LastEntry | None:
-        """The operator's entry with all identifiers in `said`: a standing one, else a refused one; None: none."""
-        named = self.identifiers_of(values_of(said))
+    def find_own_entry_by_identifiers(self, reading: Reading) -> LastEntry | None:
+        """The operator's entry with all identifiers in `reading`: a standing one, else a refused one; None: none."""
+        named = self.identifiers_of(values_of(reading))
         refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
         known = (*self.recorded.list_standing_entries(), *(replace(one, refused=True) for one in refused))
         owned = (
@@ -311,9 +311,9 @@ class DialogueSession:
         )
         return next((one for one in owned if named.items() <= one.fields.items()), None)
 
-    def is_recorded_or_in_review(self, said: Reading) -> bool:
-        """Whether an entry of this device, or an utterance in review, has all identifiers in `said`."""
-        named = self.identifiers_of(values_of(said))
+    def is_recorded_or_in_review(self, reading: Reading) -> bool:
+        """Whether an entry of this device, or an utterance in review, has all identifiers in `reading`."""
+        named = self.identifiers_of(values_of(reading))
         known = [one.fields for one in self.recorded.entries]
         known += [values_of(one.reading) for one in self.recorded.aside.drafts]
         return bool(named) and any(named.items() <= one.items() for one in known)
@@ -323,11 +323,11 @@ class DialogueSession:
         of = self.rules.form if form is None else self.works.find_form(form)
         return {name: values[name] for name in (() if of is None else of.identifies) if name in values}
 
-    def relate_to_claim(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
-        """How `said` relates to a claim; None: the open one."""
+    def relate_to_claim(self, reading: Reading, claim: Draft | None = None) -> claims.Relation:
+        """How `reading` relates to a claim; None: the open one."""
         of = claim or self.open_draft
-        relation = claims.relate_claims(of.reading, said, self.rules.identifying_fields, self._needed)
-        moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and has_context_changed(self, said, of)
+        relation = claims.relate_claims(of.reading, reading, self.rules.identifying_fields, self._needed)
+        moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and has_context_changed(self, reading, of)
         return claims.Relation.ANOTHER if moved else relation
 
     @property
@@ -336,9 +336,9 @@ class DialogueSession:
         form = self.rules.form
         return [name for name in form.identifies if form[name].required]
 
-    def require_yes_if_partly_named(self, said: Reading, claim: Draft) -> None:
-        """Require a yes for the claim if `said` names it only in part: it may mean another thing."""
-        if claims.is_partly_named(claim.reading, said, self._needed):
+    def require_yes_if_partly_named(self, reading: Reading, claim: Draft) -> None:
+        """Require a yes for the claim if `reading` names it only in part: it may mean another thing."""
+        if claims.is_partly_named(claim.reading, reading, self._needed):
             self.needs_yes.add(claim.utterance_id)
 
     @property
@@ -464,15 +464,15 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     return Say(prompt, entry.fields, terms=entry_terms(session, entry), form=entry.draft.form)
 
 
-def has_context_changed(session: DialogueSession, said: Reading, claim: Draft) -> bool:
-    """Whether the context names another thing since the claim began, and `said` has values that may be of that.
+def has_context_changed(session: DialogueSession, reading: Reading, claim: Draft) -> bool:
+    """Whether the context names another thing since the claim began, and `reading` has values that may be of that.
 
     "Trailer 5502 from now on", then "rear, minus twenty" over an open entry of trailer 5501. The answer to the open
     question is still of the claim.
     """
     before, identifies = claim.reading.fields, session.rules.identifying_fields
-    own = {name for name, one in said.fields.items() if not one.is_inherited}
+    own = {name for name, one in reading.fields.items() if not one.is_inherited}
     if not own - {*identifies} or (session.question is not None and own <= {session.question.field}):
         return False
     taken = [name for name in identifies if name in before and before[name].is_inherited]
-    return bool(find_differing_identifiers(claim.reading, replace(said, fields=session.context.fields), taken))
+    return bool(find_differing_identifiers(claim.reading, replace(reading, fields=session.context.fields), taken))

@@ -22,9 +22,9 @@ _MINUTE_S = 60
 # Signing on.
 
 
-def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def sign_on(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Sign on the operator who is named, ask who it is or to finish the open entry first, or reject the name."""
-    noted, said = heard.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, heard)
+    noted, said = utterance.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, utterance)
     candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
         name = spell_if_number(said, session.rules.language)
@@ -39,9 +39,9 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [noted, *_sign_on_by_roster(session, said)]
 
 
-def _sign_on_by_roster(session: DialogueSession, said: str) -> list[Order]:
+def _sign_on_by_roster(session: DialogueSession, text: str) -> list[Order]:
     """Sign on the operator by the current roster, or ask if it is doubtful."""
-    candidates, form = _find_candidates_and_form(session, said)
+    candidates, form = _find_candidates_and_form(session, text)
     if not candidates:
         return []
     if len(candidates) == 1 and candidates[0].sure:
@@ -53,29 +53,29 @@ def _sign_on_by_roster(session: DialogueSession, said: str) -> list[Order]:
     ]
 
 
-def _name_in_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
+def _name_in_sign_on(session: DialogueSession, utterance: UtteranceHeard) -> str:
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and find_sign_on_candidates(
-        said := words_after_sign_on(heard.reading.words, language), operators, language
+        said := words_after_sign_on(utterance.reading.words, language), operators, language
     ):
         return said
-    asked = parse_command(heard.reading.words, language)
+    asked = parse_command(utterance.reading.words, language)
     return (asked.name if asked is not None else None) or ""
 
 
-def _find_candidates_and_form(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
+def _find_candidates_and_form(session: DialogueSession, text: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
-    both = split_sign_on(said, forms, language) if len(forms) > 1 else None
-    alone = () if both is not None and session.settings.operators is None else _find_operators(session, said)
+    both = split_sign_on(text, forms, language) if len(forms) > 1 else None
+    alone = () if both is not None and session.settings.operators is None else _find_operators(session, text)
     return (alone, None) if alone or both is None else (_find_operators(session, both[0]), both[1])
 
 
-def _find_operators(session: DialogueSession, said: str) -> tuple[SignOnCandidate, ...]:
+def _find_operators(session: DialogueSession, text: str) -> tuple[SignOnCandidate, ...]:
     if session.settings.operators is None:  # without a roster, any name
-        return (SignOnCandidate(Operator(said, spoken=(said,)), sure=True, called=said),) if said else ()
-    return find_sign_on_candidates(said, session.settings.operators, session.rules.language)
+        return (SignOnCandidate(Operator(text, spoken=(text,)), sure=True, called=text),) if text else ()
+    return find_sign_on_candidates(text, session.settings.operators, session.rules.language)
 
 
 def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: str | None) -> list[Order]:
@@ -153,26 +153,26 @@ def announce_refused_events(session: DialogueSession) -> list[Order]:
 # Doubtful sign-ons.
 
 
-def has_sign_on_candidates(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def has_sign_on_candidates(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether an unclear utterance is a sign-on that may mean someone on the roster, while nothing is open."""
-    said = heard.reading
+    said = utterance.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
     return session.settings.operators is not None and bool(
-        _find_candidates_and_form(session, _name_in_sign_on(session, heard))[0]
+        _find_candidates_and_form(session, _name_in_sign_on(session, utterance))[0]
     )
 
 
-def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def names_operator(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether the words are only an operator's name or number: "it's ana"."""
-    return bool(_find_operators(session, speaker_name(heard.reading.words, session.rules.language)))
+    return bool(_find_operators(session, speaker_name(utterance.reading.words, session.rules.language)))
 
 
-def ask_who_signs_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_who_signs_on(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
-    candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, heard))
+    candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, utterance))
     asked = SignOnQuestion(candidates, form, session.state)
-    return [heard.note_as_heeded(Reason.COMMAND), *_ask_about_candidates(session, asked)]
+    return [utterance.note_as_heeded(Reason.COMMAND), *_ask_about_candidates(session, asked)]
 
 
 def _ask_about_candidates(session: DialogueSession, asked: SignOnQuestion) -> list[Order]:
@@ -193,32 +193,32 @@ def _open_sign_on_question(session: DialogueSession) -> SignOnQuestion:
     return session.identifying
 
 
-def sign_on_candidate(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def sign_on_candidate(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Sign on the candidate, after a yes."""
     asked, session.identifying = _open_sign_on_question(session), None
     if (told := _reject_without_rights(session, asked.candidates[:1])) is not None:
         session.state = session.state_without_open_entry if asked.back is State.SIGNED_OFF else asked.back
-        return [heard.note_as_heeded(), told]
-    return [heard.note_as_heeded(), *_begin_operator_shift(session, asked.candidates[0], asked.form)]
+        return [utterance.note_as_heeded(), told]
+    return [utterance.note_as_heeded(), *_begin_operator_shift(session, asked.candidates[0], asked.form)]
 
 
-def ask_about_next_candidate(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_about_next_candidate(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask about the next candidate, after a no."""
     asked = _open_sign_on_question(session)
     if asked.candidates[1:]:
         return [
-            heard.note_as_heeded(),
+            utterance.note_as_heeded(),
             *_ask_about_candidates(session, replace(asked, candidates=asked.candidates[1:])),
         ]
-    return [heard.note_as_heeded(), *abandon_sign_on(session, heard)]
+    return [utterance.note_as_heeded(), *abandon_sign_on(session, utterance)]
 
 
-def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_who_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat the question, after neither a yes nor a no; give up after `MOST_TRIES`."""
-    noted = heard.note_as_not_understood()
+    noted = utterance.note_as_not_understood()
     session.tries += 1
     if session.tries >= drafting.MOST_TRIES:
-        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, heard)]
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, utterance)]
     return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_about_candidate(session)]
 
 
@@ -232,12 +232,12 @@ def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
 # Signing off.
 
 
-def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def sign_off(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
     if unfinished := drafting.ask_to_finish_open(session):
-        return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
+        return [utterance.note_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.commit_or_park_open(session)
-    return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
+    return [utterance.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
 
 
 def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Order]:

@@ -25,106 +25,110 @@ _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, 
 """The questions that a context field may answer."""
 
 
-def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
     if draft is None:
-        return _begin_context(session, heard)
+        return _begin_context(session, utterance)
     if context.is_between_entries(session):
-        return [*corrections.drop_open_question(session), *_begin_context(session, heard)]
+        return [*corrections.drop_open_question(session), *_begin_context(session, utterance)]
     if draft.act is Act.CONTEXT:
-        return _change_open_context(session, heard, draft)
+        return _change_open_context(session, utterance, draft)
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
-        said, language = heard.reading, session.rules.language
+        said, language = utterance.reading, session.rules.language
         lasts = len(said.fields) > 1 or split_at_from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
-        return [*left, *_begin_context(session, heard)]
-    if session.current_question.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
+        return [*left, *_begin_context(session, utterance)]
+    if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(
-            session, replace(_as_answer_to_open(session, heard), stands=tuple(heard.reading.fields))
+            session, replace(_as_answer_to_open(session, utterance), stands=tuple(utterance.reading.fields))
         )
-    return _set_over_question(session, heard)
+    return _set_over_question(session, utterance)
 
 
-def _begin_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    return drafting.begin_draft(session, heard, _build_context_draft(session, heard), heard.verdict)
+def _begin_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    return drafting.begin_draft(session, utterance, _build_context_draft(session, utterance), utterance.verdict)
 
 
-def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
-    reading = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
-    return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT)
+def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) -> Draft:
+    reading = replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD)
+    return Draft(utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT)
 
 
-def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
+def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it."""
-    if session.current_question.field in heard.reading.fields and session.topic is not Topic.PROOF:
-        return answers.answer_open_question(session, _as_answer_to_open(session, heard))
-    said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, heard))
-    return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
+    if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
+        return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
+    said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
+    return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
 
 
-def _as_answer_to_open(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
+def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
-    words, language = heard.reading.words, session.rules.language
+    words, language = utterance.reading.words, session.rules.language
     lasting = split_at_from_now_on(words, language)
     act = Act.AMEND if is_correction(words, language) else Act.RECORD
-    said = replace(heard.reading, words=tuple(lasting[1]), preface=None) if lasting else heard.reading
-    return replace(heard, reading=replace(said, act=act))
+    said = replace(utterance.reading, words=tuple(lasting[1]), preface=None) if lasting else utterance.reading
+    return replace(utterance, reading=replace(said, act=act))
 
 
-def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Set the context for later entries over a question about an entry, if its own fields leave no doubt."""
-    draft = _build_context_draft(session, heard)
+    draft = _build_context_draft(session, utterance)
     verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
-    sure = heard.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
+    sure = utterance.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
     asks = (
         [session.say_question(session.current_question)]
         if session.state is not State.HELD
         else session.ask(session.entry_question)
     )
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
-        return [heard.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
-    said = {name: replace(one, said_in=(heard.utterance_id,)) for name, one in draft.reading.fields.items()}
+        return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
+    said = {name: replace(one, said_in=(utterance.utterance_id,)) for name, one in draft.reading.fields.items()}
     session.context = context.build_changed_context(session, said, untold=tuple(said))
-    noted = heard.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
+    noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
 def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
-    def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    def set_aside_or_step(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
         draft, once = session.draft, set(session.rules.form.standing_fields)
-        if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
-            return step(session, heard)
-        return _queue_or_reject(session, heard)
+        if draft is None or draft.act is not Act.CONTEXT or utterance.reading.fields.keys() <= once:
+            return step(session, utterance)
+        return _queue_or_reject(session, utterance)
 
     return set_aside_or_step
 
 
-def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
-    if heard.reading.act is not Act.RECORD:
-        return drafting.ask_to_repeat_possible_no(session, heard) if is_held else drafting.reject_answer(session, heard)
-    if _accepts_open_context(session, heard) and not is_correction(heard.reading.words, session.rules.language):
-        return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
-    waits = drafting.queue_utterance(session, heard, heard.reading)
+    if utterance.reading.act is not Act.RECORD:
+        return (
+            drafting.ask_to_repeat_possible_no(session, utterance)
+            if is_held
+            else drafting.reject_answer(session, utterance)
+        )
+    if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
+        return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
+    waits = drafting.queue_utterance(session, utterance, utterance.reading)
     return [
         *waits,
         *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),
     ]
 
 
-def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether an entry accepts the context that was read back before it, as silence does.
 
     After words that were not understood only a complete entry with the same context does: its readback includes that.
     """
     if session.state is State.HELD and not session.doubted:
         return True
-    said, context_, rules = heard.reading, session.open_draft.reading, session.rules
+    said, context_, rules = utterance.reading, session.open_draft.reading, session.rules
     if session.state is not State.HELD and session.topic is not Topic.ENTRY_RIGHT:
         return False
     whole = {**context_.fields, **said.fields}
@@ -132,18 +136,18 @@ def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bo
     return is_whole and not find_differing_identifiers(context_, said, rules.form.standing_fields)
 
 
-def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_what_is_wrong_with_context_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
     standing = session.context
     if not standing.untold:
-        return amendments.ask_what_is_wrong_with_last(session, heard)
+        return amendments.ask_what_is_wrong_with_last(session, utterance)
     fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
-    reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
+    reading = replace(utterance.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(
-        heard.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT
+        utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT
     )
     session.verdict = judge_draft(session.draft, session.rules)
-    noted = heard.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
+    noted = utterance.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
     return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(Topic.WRONG))]
 
 

@@ -25,22 +25,22 @@ MOST_TOLD = 3  # How many of the last entries are read out: a listener does not 
 # Utterances and queries.
 
 
-def record_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def record_utterance(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Record the utterance with its verdict, as heeded unless that is IGNORE, and do nothing else."""
-    if heard.verdict.outcome is Outcome.IGNORE:
-        return [heard.note_utterance()]
-    why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
-    return [heard.note_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
+    if utterance.verdict.outcome is Outcome.IGNORE:
+        return [utterance.note_utterance()]
+    why = Reason.COMMAND if utterance.reading.act is Act.COMMAND else Reason.ANSWER
+    return [utterance.note_as_heeded(Reason.NOT_LISTENING if session.state in UNASKED else why)]
 
 
-def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def park_unaccepted_values(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park the values that were dictated in a state that accepts none, and say why."""
-    if not heard.reading.fields:
-        return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
-    said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
-    draft = Draft(heard.utterance_id, session.rules.form.name, said)
-    parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
-    told = drafting.announce_parked(session, heard.reading)
+    if not utterance.reading.fields:
+        return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
+    said = replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD)
+    draft = Draft(utterance.utterance_id, session.rules.form.name, said)
+    parked = Park(utterance.utterance_id, Reason.NOT_LISTENING, utterance.verdict.fields, draft)
+    told = drafting.announce_parked(session, utterance.reading)
     return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
 
 
@@ -81,9 +81,9 @@ def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]
     return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.say_review_count(session)]
 
 
-def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+def say_last_entries(session: DialogueSession, utterance: UtteranceHeard) -> list[Say]:
     """Read out the last entry, or the last few."""
-    if is_listed_command(FEW, heard.reading.words, session.rules.language):
+    if is_listed_command(FEW, utterance.reading.words, session.rules.language):
         own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
             :MOST_TOLD
         ]
@@ -92,9 +92,9 @@ def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
 
 
-def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
+def say_todays_tally(session: DialogueSession, utterance: UtteranceHeard) -> list[Say]:
     """Say today's number of entries at the named place, else at that of the last entry."""
-    named, entry = values_of(heard.reading), session.recorded.last
+    named, entry = values_of(utterance.reading), session.recorded.last
     if not named and entry is not None:
         places = (field.name for field in session.rules.form.fields if field.is_place)
         named = {name: entry.fields[name] for name in places if name in entry.fields}
@@ -132,10 +132,10 @@ def repeat_after_query(session: DialogueSession) -> list[Say]:
     return [session.say_question(session.current_question)] if is_open else []
 
 
-def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def adjust_voice(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Change the voice's volume or speed."""
-    what = heard.reading.command or Command.SAY_AGAIN
-    return [*record_utterance(session, heard), AdjustVoice(what), Say(Prompt(what.value))]
+    what = utterance.reading.command or Command.SAY_AGAIN
+    return [*record_utterance(session, utterance), AdjustVoice(what), Say(Prompt(what.value))]
 
 
 def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
@@ -170,16 +170,16 @@ def _say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     return [Say(Prompt.LISTENING), *asked]
 
 
-def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Pause: a held entry is committed, or asked about if doubted, and a question stays open until its timeout.
 
     A cancellation or a closing that is being asked about is dropped.
 
     Another reason during a break begins another break.
     """
-    reason = parse_break_reason(heard.reading.words, session.rules.language)
+    reason = parse_break_reason(utterance.reading.words, session.rules.language)
     if session.state is State.PAUSED and reason in {None, session.on_break}:
-        return record_utterance(session, heard)
+        return record_utterance(session, utterance)
     orders: list[Order] = []
     if session.state is State.HELD and session.doubted:
         session.question = session.entry_question
@@ -188,12 +188,12 @@ def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = drafting.park_draft(session)
     session.state = State.PAUSED
-    return [heard.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
+    return [utterance.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
 
-def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def end_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
-    noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
+    noted = [utterance.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
     if session.draft is None or session.question is None:
         session.state = session.state_without_open_entry
         asked = [] if session.works.chosen else [works.ask_which_form(session)]

@@ -60,9 +60,9 @@ def _find_receiving_form(session: DialogueSession) -> Form:
     return next((form for form in forms if form.expects), session.rules.form)
 
 
-def _find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+def _find_queried_place(session: DialogueSession, utterance: UtteranceHeard) -> ReceivingPlace | None:
     """The place that the utterance names, else the one where the operator works."""
-    return named_place(session.rules.form, values_of(heard.reading)) or find_current_place(session)
+    return named_place(session.rules.form, values_of(utterance.reading)) or find_current_place(session)
 
 
 def _ask_which_place(session: DialogueSession) -> list[Say]:
@@ -76,28 +76,30 @@ def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str
     return {} if name is None else {name: place.name}
 
 
-def expand_last_digits(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
+def expand_last_digits(session: DialogueSession, reading: Reading, expected: Expectations) -> Reading:
     """The reading, with last digits replaced by the full number of the pallet expected at the operator's place.
 
     Several matches are asked about; a number that is itself expected, at any place, is unchanged. Of two rivals the
     expected one is taken.
     """
-    name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
-    one, here = said.fields.get(str(name)), place or find_current_place(session)
-    if said.is_scan or one is None or here is None or not isinstance(one.value, str):
-        return said
+    name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(reading))
+    one, here = reading.fields.get(str(name)), place or find_current_place(session)
+    if reading.is_scan or one is None or here is None or not isinstance(one.value, str):
+        return reading
     if one.rivals:
-        return _choose_expected_number(str(name), one, here, said, expected, session.rules)
+        return _choose_expected_number(str(name), one, here, reading, expected, session.rules)
     if expected.lines_for_pallet(one.value):
-        return said
+        return reading
     found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), SHORTEN_FROM_DIGITS)
     if found == (one.value,):
-        return said
-    return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
+        return reading
+    return replace(
+        reading, fields={**reading.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)}
+    )
 
 
 def _choose_expected_number(
-    name: str, one: FieldReading, here: ReceivingPlace, said: Reading, expected: Expectations, rules: Rules
+    name: str, one: FieldReading, here: ReceivingPlace, reading: Reading, expected: Expectations, rules: Rules
 ) -> Reading:
     """The reading, with the one of several likely numbers that is expected here, if no list has another of them.
 
@@ -105,10 +107,10 @@ def _choose_expected_number(
     """
     known = [value for value in map(str, (one.value, *one.rivals)) if expected.lines_for_pallet(value)]
     if len(known) != 1 or all(line.received or place != here for place, line in expected.lines_for_pallet(known[0])):
-        return said
-    if not rivals_are_mishearings(name, known[0], said, rules):
-        return said
-    sure = replace(said, fields={**said.fields, name: replace(one, value=known[0], rivals=())})
+        return reading
+    if not rivals_are_mishearings(name, known[0], reading, rules):
+        return reading
+    sure = replace(reading, fields={**reading.fields, name: replace(one, value=known[0], rivals=())})
     return settle_rivals_by_value(name, known[0], sure, rules)
 
 
@@ -116,14 +118,14 @@ def _choose_expected_number(
 
 
 @status.answers_command(Command.WHAT_IS_LEFT)
-def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_missing_pallets(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Say which announced pallets were not received; or what the open entry still lacks."""
     form = _find_receiving_form(session)
-    if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
+    if session.question is not None and is_listed_command(LACKING, utterance.reading.words, session.rules.language):
         return status.repeat_after_query(session)
     if not form.trailer_and_door_fields:
-        return status.say_pending_counts(session, heard)
-    if (place := _find_queried_place(session, heard)) is None:
+        return status.say_pending_counts(session, utterance)
+    if (place := _find_queried_place(session, utterance)) is None:
         return _ask_which_place(session)
     fields, (numbers, aside) = _as_place_field(session, place), _list_reviews_at_place(session, place)
     lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
@@ -136,22 +138,22 @@ def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Seq
 
 
 @status.answers_command(Command.HOW_MANY_ON_TRAILER)
-def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_totals(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Say the totals received at a place, by all operators of this device."""
-    if (place := _find_queried_place(session, heard)) is None:
+    if (place := _find_queried_place(session, utterance)) is None:
         return _ask_which_place(session) if session.rules.form.trailer_and_door_fields else [Say(Prompt.REPEAT)]
     return [*_read_out_totals(session, place), *_list_reviews_at_place(session, place)[1]]
 
 
 @status.answers_command(Command.HOW_MANY_HERE)
-def _say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_count_so_far(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Say the count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
-    form, named = session.rules.form, values_of(heard.reading)
-    if session.operator is not None and is_listed_command(TODAY, heard.reading.words, session.rules.language):
+    form, named = session.rules.form, values_of(utterance.reading)
+    if session.operator is not None and is_listed_command(TODAY, utterance.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
-        return _say_totals(session, heard)
-    return status.say_todays_tally(session, heard)
+        return _say_totals(session, utterance)
+    return status.say_todays_tally(session, utterance)
 
 
 def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
@@ -194,20 +196,20 @@ def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, 
 
 
 @status.answers_command(Command.WHERE_TO)
-def _say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_where_pallet_is(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
-    named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
+    named = session.identifiers_of(values_of(utterance.reading)) or _identifiers_at_hand(session)
     return [_say_status_of_named_thing(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
 @status.answers_command(Command.LAST_ENTRY)
-def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def say_named_or_last_entry(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Read out the named entry, else the last one."""
-    named = session.identifiers_of(values_of(heard.reading))
+    named = session.identifiers_of(values_of(utterance.reading))
     return (
         [_say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)]
         if named
-        else status.say_last_entries(session, heard)
+        else status.say_last_entries(session, utterance)
     )
 
 
@@ -288,42 +290,48 @@ def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldVal
 # Closing a trailer.
 
 
-def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_close_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Tell what was received of a trailer, and ask whether to close it."""
-    return _ask_to_close(session, heard, _find_queried_place(session, heard))
+    return _ask_to_close(session, utterance, _find_queried_place(session, utterance))
 
 
-def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
+def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
     form = session.settings.closing
     if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
-        return drafting.ask_to_repeat(session, heard)
+        return drafting.ask_to_repeat(session, utterance)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return [*status.record_utterance(session, heard), *session.make_repeatable_together(_ask_which_place(session))]
+        return [
+            *status.record_utterance(session, utterance),
+            *session.make_repeatable_together(_ask_which_place(session)),
+        ]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
-        return [*status.record_utterance(session, heard), session.say(Prompt.CLOSED, _as_place_field(session, place))]
-    said = heard.reading
+        return [
+            *status.record_utterance(session, utterance),
+            session.say(Prompt.CLOSED, _as_place_field(session, place)),
+        ]
+    said = utterance.reading
     sure = min(word.confidence for word in said.words)
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
-        return drafting.ask_to_repeat(session, heard)
+        return drafting.ask_to_repeat(session, utterance)
     told = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), {form.closes: place.name})
-    session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
+    session.open(Draft(utterance.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(Topic.CLOSE, fields=_as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
-    return [heard.note_utterance(hold_if_accepted(verdict)), *told, *asked]
+    return [utterance.note_utterance(hold_if_accepted(verdict)), *told, *asked]
 
 
-def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def commit_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
-        return ask_open_question_before_closing(session, heard)
-    place = _find_queried_place(session, heard)  # before the commit, since the draft may name it
+        return ask_open_question_before_closing(session, utterance)
+    place = _find_queried_place(session, utterance)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count_commit(session, "", draft, verdict.fields)
-    return [*drafting.commit_draft(session), *_ask_to_close(session, heard, place)]
+    return [*drafting.commit_draft(session), *_ask_to_close(session, utterance, place)]
 
 
 def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
@@ -333,16 +341,16 @@ def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields:
     session.lately = replace(session.lately, entries=(latest, *entries))
 
 
-def _count_last_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _count_last_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     last = session.recorded.last
     if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
         _count_commit(session, last.event_id, last.draft, last.fields)
-    return ask_to_close_trailer(session, heard)
+    return ask_to_close_trailer(session, utterance)
 
 
-def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_open_question_before_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
-    noted, draft = heard.note_as_heeded(Reason.COMMAND), session.open_draft
+    noted, draft = utterance.note_as_heeded(Reason.COMMAND), session.open_draft
     asked = (
         [session.say_question(session.question)]
         if session.question is not None
@@ -352,7 +360,7 @@ def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceH
         return [noted, *asked]
     if session.deferred_action is None:  # a queued sign-on comes first
         session.deferred_action = DeferredAction(
-            lambda: _count_last_and_ask_to_close(session, heard), newcomer=False, counts=True
+            lambda: _count_last_and_ask_to_close(session, utterance), newcomer=False, counts=True
         )
     if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
@@ -371,27 +379,27 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
 # Answers to "Close trailer 5501?".
 
 
-def commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def commit_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Commit the closing; a context with this trailer ends."""
     told = session.current_question.fields
-    session.draft = with_support(session.open_draft, heard.utterance_id)
+    session.draft = with_support(session.open_draft, utterance.utterance_id)
     if told.items() <= context.context_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
-    return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
+    return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
 
 
 # A closed trailer.
 
 
-def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.current_question.fields
     trailer = str(told[str(session.current_question.field)])
     last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
-        return drafting.revise_draft(session, heard, draft)
+        return drafting.revise_draft(session, utterance, draft)
     cancelled = Draft(
-        *(heard.utterance_id, last.draft.form, heard.reading, session.recording_operator),
+        *(utterance.utterance_id, last.draft.form, utterance.reading, session.recording_operator),
         act=Act.CANCEL,
         replaces=session.recorded.find_applied_event(last.event_id),
     )
@@ -402,7 +410,7 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     )
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [
-        heard.note_utterance(hold_if_accepted(nothing)),
+        utterance.note_utterance(hold_if_accepted(nothing)),
         Commit(cancelled, nothing),
         Say(Prompt.REOPENED, told),
         *goes_on,

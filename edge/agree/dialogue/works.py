@@ -19,18 +19,18 @@ from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 _ACTS_WITH_OWN_MEANING = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
 
 
-def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def chooses_form(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether the whole utterance chooses a form.
 
     Never with a field value, whatever a form is called. A form's name alone, which may be talk or an answer, chooses it
     only while nothing is open.
     """
-    said, rules = heard.reading, session.rules
+    said, rules = utterance.reading, session.rules
     if (
         len(session.works.forms) == 1
         or said.is_scan
         or said.act in _ACTS_WITH_OWN_MEANING
-        or heard.verdict.outcome is Outcome.DEFER
+        or utterance.verdict.outcome is Outcome.DEFER
     ):
         return False
     if any(one.value is not None for one in said.fields.values()):
@@ -38,17 +38,17 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
     bid = parse_work(said.words, session.works.forms, rules.language)
     if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
         return False
-    if heard.is_indistinct(rules) or any(word.confidence < rules.site_policy.uncalibrated for word in said.words):
+    if utterance.is_indistinct(rules) or any(word.confidence < rules.site_policy.uncalibrated for word in said.words):
         return False
     asked = session.state is State.CHOOSING_WORK
     return bid.role == "switch" or asked or (bid.role != "bid" and session.state is State.IDLE)
 
 
-def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def switch_form(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Change to another form; what is open must be finished first, as before a sign-off."""
-    bid = parse_work(heard.reading.words, session.works.forms, session.rules.language)
+    bid = parse_work(utterance.reading.words, session.works.forms, session.rules.language)
     form = None if bid is None else session.works.find_form(bid.form)
-    noted = heard.note_as_heeded(Reason.COMMAND)
+    noted = utterance.note_as_heeded(Reason.COMMAND)
     if form is None:
         said = "" if bid is None else bid.said
         unknown = say_forms(session, Prompt.UNKNOWN_WORK, *session.works.allowed_forms, said=said)
@@ -132,9 +132,9 @@ def ask_which_form(session: DialogueSession) -> Say:
     return say_forms(session, Prompt.WHICH_WORK, *session.works.allowed_forms)
 
 
-def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_form_before_anything_else(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask which form to fill before anything else."""
-    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
 def find_latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
@@ -155,9 +155,9 @@ def announce_last_is_of_other_form(session: DialogueSession) -> list[Order]:
     return [] if form is None else [say_forms(session, Prompt.OTHER_WORK, form)]
 
 
-def announce_language_not_recognised(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def announce_language_not_recognised(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Tell that no recogniser reads the spoken language; over a held entry it may be a "no"."""
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
     words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
-    return [heard.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *words]
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *words]
