@@ -134,7 +134,7 @@ def evaluate(
         return
     if manifest is None:
         raise typer.BadParameter("name a manifest, or two files after --compare", param_hint="MANIFEST")
-    asked = load_settings_with_options(
+    settings = load_settings_with_options(
         config, understand=understand_overrides(mode, interpreters, second), policy=policy
     )
     _check_writable_and_voice(details, report, voice=operator)
@@ -144,19 +144,19 @@ def evaluate(
         raise UnreadableInput(f"{manifest}: no clip is of the {speakers} half of the speakers")
     noisy = mix_clips_with_noise(clips, parse_snrs_db(noisier, "--in-noise"))
     sounds = [*load_clip_sources(clips), *noisy, *(generate_noise_clips(noise_hours, clips) if noise_hours else ())]
-    plain = find_vosk_weights(asked) is not None if floor is None else floor
+    plain = find_vosk_weights(settings) is not None if floor is None else floor
     known = () if enrol is None else load_clip_sources(read_manifest(enrol))
     habits = OperatorHabits(attentive, read_back) if operator else None
-    scored = _evaluate(asked, sounds, habits, floor=plain, enrol=known)
-    print_to_stderr(f"heard by {find_recogniser_name(asked)}; whose reading counts: {asked.understand.mode}")
+    scored = _evaluate(settings, sounds, habits, floor=plain, enrol=known)
+    print_to_stderr(f"heard by {find_recogniser_name(settings)}; whose reading counts: {settings.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
-    fixed = None if beside_fixed is None else _evaluate_fixed_pause(asked, sounds, beside_fixed)
+    fixed = None if beside_fixed is None else _evaluate_fixed_pause(settings, sounds, beside_fixed)
     if details is not None:
         write_lines(details, lines)
     if report is not None:
-        page.write_report(report, _build_report_input(manifest, asked, scored, lines, fixed))
+        page.write_report(report, _build_report_input(manifest, settings, scored, lines, fixed))
     if as_markdown:
-        print_lines(made_with.describe_run(asked, lines) + "\n")
+        print_lines(made_with.describe_run(settings, lines) + "\n")
         for table in figures.all_tables(lines, fixed):
             print_lines(to_markdown(table))
     else:

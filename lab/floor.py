@@ -72,7 +72,7 @@ def find_vosk_weights(settings: Settings) -> Path | None:
 
 def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
     """Take the value after each label and before each unit, the last one winning; None if a required one is missing."""
-    found: dict[str, FieldValue] = {}
+    values: dict[str, FieldValue] = {}
     starts = list(_find_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
     first = starts[0][0] if starts else len(words)
@@ -81,12 +81,12 @@ def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str,
     for piece, field in pieces:
         rest = piece
         for begin, count, counted in _find_numbers_with_units(piece, form):
-            found[counted.name] = count
+            values[counted.name] = count
             rest = rest[:begin]
         if field is not None and (value := _parse_value(rest, field, catalogue)) is not None:
-            found[field.name] = value
-    whole = all(field.name in found for field in form.fields if field.required)
-    return found if whole and not form.faults(found) else None
+            values[field.name] = value
+    whole = all(field.name in values for field in form.fields if field.required)
+    return values if whole and not form.faults(values) else None
 
 
 def _find_labels(words: _Words, form: Form) -> Iterator[tuple[int, int, FormField]]:

@@ -74,18 +74,18 @@ def settled_recordings(journal: JournalReader, since: datetime, rules: Rules) ->
     answers = {answer for one in entries for answer in one.support}
     final = final_entries_by_utterance(one for one in entries if one.form == rules.form.name)
     for heard in journal.readings.utterances_since(since, rules.form.name):
-        said = heard.utterance
-        if said.source in SILENT_SOURCES or said.language is not None:
+        utterance = heard.utterance
+        if utterance.source in SILENT_SOURCES or utterance.language is not None:
             continue
-        entry, history = final.get(said.utterance_id), journal.queries.history(said.utterance_id)
+        entry, history = final.get(utterance.utterance_id), journal.queries.history(utterance.utterance_id)
         read = _read_alone(heard, rules)
-        if entry is not None and entry.utterance_id != said.utterance_id:
+        if entry is not None and entry.utterance_id != utterance.utterance_id:
             yield SettledRecording(heard, "corrected", entry.fields, read, entry.operator)
         elif entry is not None and entry.support:
             yield _settled_by_answers(heard, entry, read)
         elif entry is None and (history.act is Act.RECORD or _is_discarded(history)):
             yield SettledRecording(heard, "nothing said", None, read, history.operator)
-        elif _led_to_nothing(history) and said.utterance_id not in answers:
+        elif _led_to_nothing(history) and utterance.utterance_id not in answers:
             yield SettledRecording(heard, "nothing said", None, read, agreed=False)
 
 
@@ -121,19 +121,19 @@ def recognise_recorded_utterances(
 ) -> Iterator[KeptClip]:
     """Recognise again the utterances since `since` that opened an entry, with its values as truth."""
     for heard in journal.readings.utterances_since(since, rules.form.name):
-        said = heard.utterance
-        entry = entries.get(said.utterance_id)
-        if entry is None or said.source in SILENT_SOURCES or said.language is not None:
+        utterance = heard.utterance
+        entry = entries.get(utterance.utterance_id)
+        if entry is None or utterance.source in SILENT_SOURCES or utterance.language is not None:
             continue
-        reading, acoustics = asyncio.run(reads.listen().finish(said)), measure_acoustics(said.segment)
-        verdict = decide(reading, said.segment.closing, rules, Circumstances(acoustics))
+        reading, acoustics = asyncio.run(reads.listen().finish(utterance)), measure_acoustics(utterance.segment)
+        verdict = decide(reading, utterance.segment.closing, rules, Circumstances(acoustics))
         clip = Clip(
-            audio=Path(said.utterance_id),
-            form=said.form,
+            audio=Path(utterance.utterance_id),
+            form=utterance.form,
             fields=dict(entry.fields),
             condition=ON_RECORD,
             speaker=entry.operator,
-            text=said.utterance_id,
+            text=utterance.utterance_id,
         )
-        quiet = replace(said, segment=replace(said.segment, pcm=b""))
+        quiet = replace(utterance, segment=replace(utterance.segment, pcm=b""))
         yield KeptClip(clip, ON_RECORD, None, ((UtteranceDecided(quiet, reading, verdict, None, 0.0), acoustics),))

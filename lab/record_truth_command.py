@@ -95,12 +95,12 @@ def record_truth(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")
-    asked = load_settings_with_options(config, form=form)
-    chosen = load_named_form(asked, asked.forms.active)
+    settings = load_settings_with_options(config, form=form)
+    chosen = load_named_form(settings, settings.forms.active)
     made = TruthSet(folder, chosen.name)
-    _record_noise(made, asked, noise_minutes)
-    wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
-    _record_prompts(made, wanted, asked, speaker, condition, hands_free=hands_free)
+    _record_noise(made, settings, noise_minutes)
+    wanted = choose_prompts(chosen, Catalogue.load(settings.catalogue_directory), count, speaker)
+    _record_prompts(made, wanted, settings, speaker, condition, hands_free=hands_free)
     for file in made.mix_noise(snrs_db) if snrs_db else ():
         print_lines(f"mixed {file.name}")
     print_lines(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
@@ -123,11 +123,11 @@ def _copy_settled(truth_set: TruthSet, settings: Settings, rules: Rules, since: 
                 truth_set.settle(line["audio"], None)
                 copied["removed"] += 1
         for one in settled_recordings(journal, since, rules):
-            said = one.heard.utterance
+            utterance = one.heard.utterance
             stored = truth_set.store_settled(
-                said.utterance_id,
-                said.segment.pcm,
-                round((said.segment.speech_end - said.segment.start) / SAMPLE_RATE, 3),
+                utterance.utterance_id,
+                utterance.segment.pcm,
+                round((utterance.segment.speech_end - utterance.segment.start) / SAMPLE_RATE, 3),
                 one.fields,
                 one.operator or "unknown",
                 one.condition,

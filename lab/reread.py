@@ -104,10 +104,10 @@ def reread(
     utterance, whether it differs or not.
     """
     log_warnings_to_stderr()
-    given, began = load_settings_with_options(config, state=state), parse_moment(since)
+    settings, began = load_settings_with_options(config, state=state), parse_moment(since)
     compared: list[_ReadingComparison] = []
-    with Journal.inspect(given.state) as journal:
-        plan = _estimate_cost(given, interpreter, began, journal.readings)
+    with Journal.inspect(settings.state) as journal:
+        plan = _estimate_cost(settings, interpreter, began, journal.readings)
         _confirm_cost(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=EscapingConsole(stderr=True), transient=True) as progress:
@@ -117,7 +117,7 @@ def reread(
                 compared.append(one)
                 progress.advance(task)
 
-            asyncio.run(_read_again(given, interpreter, began, journal.readings, add_comparison))
+            asyncio.run(_read_again(settings, interpreter, began, journal.readings, add_comparison))
     if as_json:
         for one in compared:
             print_lines(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
@@ -183,9 +183,9 @@ async def _compare_reading(
         verdict = decide(reading, past.utterance.segment.closing, by)
         after = _InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
         differing, cost = _differing_fields(before, after), _usage_cost_usd(reading.usage, prices)
-    said = past.utterance
+    utterance = past.utterance
     return _ReadingComparison(
-        said.utterance_id, said.heard_at, past.kept.event_id, before, after, differing, trouble, cost
+        utterance.utterance_id, utterance.heard_at, past.kept.event_id, before, after, differing, trouble, cost
     )
 
 

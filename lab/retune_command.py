@@ -105,11 +105,11 @@ def retune(
     if take_back is not None:
         _take_back(take_back)
         return
-    asked = load_settings_with_options(config, state=state)
-    shipped = asked.model_copy(
+    settings = load_settings_with_options(config, state=state)
+    shipped = settings.model_copy(
         update={
-            "understand": asked.understand.model_copy(update={"calibration": {}}),
-            "agree": asked.agree.model_copy(update={"minimum_confidence": None}),
+            "understand": settings.understand.model_copy(update={"calibration": {}}),
+            "agree": settings.agree.model_copy(update={"minimum_confidence": None}),
         }
     )
     clips_beside = () if beside is None else _read_beside(beside)
@@ -143,7 +143,7 @@ def retune(
         digest = None if manifest is None else sha256(manifest.read_bytes()).hexdigest()[:16]
         of = f"the record since {since}" if digest is None else f"a set with the SHA-256 {digest}"
         back = f"To go back: dockvoice retune --take-back {write}" if write.exists() else ""
-        _write_settings(write, config, best, ways[0], of, weights=asked.understand.model)
+        _write_settings(write, config, best, ways[0], of, weights=settings.understand.model)
         print_lines(f"Written: {write}, for --config. {back}".rstrip())
 
 

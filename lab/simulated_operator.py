@@ -175,10 +175,10 @@ class SimulatedOperator:
         self, exchange: _DeviceConversation, words: OperatorWords, random: Random
     ) -> OperatorUtterance | None:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
-        asked = exchange.question
-        if asked is not None:
-            blind = asked.about is Topic.ENTRY_RIGHT and random.random() >= self._habits.attentive
-            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.word_answer(asked)
+        question = exchange.question
+        if question is not None:
+            blind = question.about is Topic.ENTRY_RIGHT and random.random() >= self._habits.attentive
+            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.word_answer(question)
         if exchange.has_held_entry:
             wrong = words.word_correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None

@@ -265,13 +265,15 @@ class Dictation:
 
     async def _move_to_current_workplace(self, heard: ListenedUtterance) -> ListenedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
-        said, work = heard.utterance, self._works.current.work
-        if not (heard.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(said.form, said.language):
+        utterance, work = heard.utterance, self._works.current.work
+        if not (heard.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(
+            utterance.form, utterance.language
+        ):
             return heard
         await self._retry_on_full_disk(
-            partial(self._executor, lambda journal: journal.set_work(said.utterance_id, work))
+            partial(self._executor, lambda journal: journal.set_work(utterance.utterance_id, work))
         )
-        moved = replace(said, form=str(work.form), language=work.language)
+        moved = replace(utterance, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.make_attention(moved))
 
     async def _read_decide_and_store(self, attended: ListenedUtterance) -> None:

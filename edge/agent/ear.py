@@ -92,9 +92,9 @@ class ListenedUtterance:
         """When its speech began and ended, in seconds of `closed_at`'s clock; for typed input, both `closed_at`."""
         if self.utterance.source in SILENT_SOURCES:
             return self.closed_at, self.closed_at
-        said = self.utterance.segment
-        closed = self.closed_at - said.closed / SAMPLE_RATE
-        return closed + said.speech_start / SAMPLE_RATE, closed + said.speech_end / SAMPLE_RATE
+        segment = self.utterance.segment
+        closed = self.closed_at - segment.closed / SAMPLE_RATE
+        return closed + segment.speech_start / SAMPLE_RATE, closed + segment.speech_end / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

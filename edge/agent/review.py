@@ -89,20 +89,20 @@ def commit_reviewed(
     check. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
     waits_in = origin or journal
-    found = waits_in.review.find_open(which)
-    if found.review is None or waits_in is not journal:
-        return _enter_again(journal, waits_in, which, found, values, rules, person, device, anyway=anyway)
-    since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.site_policy.double_count_minutes)
-    first = journal.queries.reading(found.utterance_id)
-    later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
+    history = waits_in.review.find_open(which)
+    if history.review is None or waits_in is not journal:
+        return _enter_again(journal, waits_in, which, history, values, rules, person, device, anyway=anyway)
+    since = datetime.fromisoformat(history.heard_at) - timedelta(minutes=rules.site_policy.double_count_minutes)
+    first = journal.queries.reading(history.utterance_id)
+    later = [parse_reading(dict(answer.reading)) for answer in history.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
-    reading = _make_person_reading(found, values, first, later)
+    reading = _make_person_reading(history, values, first, later)
     verdict = _decide_acceptance(which, reading, rules)
-    for one in _list_same_entries(journal, found, verdict.fields, rules.form, since):
+    for one in _list_same_entries(journal, history, verdict.fields, rules.form, since):
         logger.warning(
             "%s: entry %d is of the same thing; if both are one, put that right in the inventory", which, one
         )
-    draft = Draft(found.utterance_id, found.form, reading, device.operator)
+    draft = Draft(history.utterance_id, history.form, reading, device.operator)
     entry = journal.queries.make_entry(draft, verdict)
 
     def render(minted: EventIds) -> dict[str, Any]:
@@ -143,10 +143,10 @@ def _enter_again(
     first = origin.queries.reading(history.utterance_id)
     reading = _make_person_reading(history, values, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
-    said = _copy_utterance(origin, history)
-    recording = journal.store_copy(said)
+    utterance = _copy_utterance(origin, history)
+    recording = journal.store_copy(utterance)
     entry = Entry(
-        utterance_id=said.utterance_id,
+        utterance_id=utterance.utterance_id,
         form=history.form,
         fields=verdict.fields,
         operator=history.operator or device.operator,
@@ -169,7 +169,7 @@ def _enter_again(
             history, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
 
-    row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
+    row = journal.reenter(utterance, recording, entry, verdict, render, note if origin is journal else lambda _: None)
     if history.review is not None:
         origin.review.discard(
             which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
@@ -231,10 +231,10 @@ def _find_current_event(origin: Journal, which: str, replaces: str) -> _CurrentE
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
     """Raise UnreadableInput where an equal entry was recorded since, which accepting this would double."""
-    found = journal.queries.history(which)
-    if found.review is None and found.state is not OutboxState.DEAD:
+    history = journal.queries.history(which)
+    if history.review is None and history.state is not OutboxState.DEAD:
         return
-    _refuse_entry_recorded_after(journal, which, found, form, found.sequence or 0)
+    _refuse_entry_recorded_after(journal, which, history, form, history.sequence or 0)
 
 
 def _refuse_entry_recorded_after(

@@ -218,14 +218,19 @@ def _complete_after_crash(journal: Journal, order: ReviewDecision) -> DecisionRe
     """
     if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
-    found = journal.queries.history(order.utterance_id)
-    reader = (found.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
-    if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEW_PREFIX):
+    history = journal.queries.history(order.utterance_id)
+    reader = (history.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
+    if (
+        history.review is not None
+        or history.decisions
+        or history.sequence is None
+        or not reader.startswith(REVIEW_PREFIX)
+    ):
         return None
-    journal.review.store_decision(found, "accept", order.who, order.reason)
-    row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
+    journal.review.store_decision(history, "accept", order.who, order.reason)
+    row = OutboxRow(str(history.event_id), history.sequence, json.dumps(history.event))
     fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
-    return DecisionResult(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
+    return DecisionResult(OfficeDecided(history.utterance_id, fate, history.fields, form=history.form), row)
 
 
 async def carry_out_signed_decisions(

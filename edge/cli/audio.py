@@ -169,11 +169,11 @@ def _show_level(
     as_json: AsJson = False,
 ) -> None:
     """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
-    given = load_settings_with_options(config)
+    settings = load_settings_with_options(config)
     meter = Meter()
-    microphone = _make_microphone(given, meter.note_fault)
+    microphone = _make_microphone(settings, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
-    detector = make_speech_scorer(given.hear.vad)
+    detector = make_speech_scorer(settings.hear.vad)
     detector.reset()
     with nullcontext() if lines else Live(refresh_per_second=10, transient=True) as live:
         for frame in _TimedSource(microphone, seconds).frames():
@@ -340,8 +340,8 @@ def _play_back(pcm: bytes) -> str | None:
 
 
 async def _read_segment(parts: Parts, segment: Segment) -> Reading:
-    said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
+    utterance = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
     async with run_panels(parts):
         attention = parts.interpreter.listen()
         attention.hear(segment.pcm)
-        return await attention.finish(said)
+        return await attention.finish(utterance)

@@ -40,13 +40,13 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
     """
     logging.disable(logging.CRITICAL)  # faults are reported as findings
     try:
-        given = load_settings_with_options(config, broker, state)
+        settings = load_settings_with_options(config, broker, state)
     except Misconfigured as fault:
         findings = [error_finding("settings", fault)]
     else:
         findings = [
             Finding("settings", Severity.WELL, str(config or "the defaults")),
-            *asyncio.run(run_checks(make_checks(given, today_at_site()))),
+            *asyncio.run(run_checks(make_checks(settings, today_at_site()))),
         ]
     finally:
         logging.disable(logging.NOTSET)

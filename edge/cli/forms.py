@@ -110,9 +110,11 @@ def _forms_unknown(
     from what was typed, from models and from second readers. `dockvoice forms add-word` adds one. Works beside a
     running agent. With --json: a line for each.
     """
-    given = load_settings_with_options(config, state=state)
-    with Journal.inspect(given.state) as journal:
-        found = count_unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
+    settings = load_settings_with_options(config, state=state)
+    with Journal.inspect(settings.state) as journal:
+        found = count_unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(settings))[
+            :limit
+        ]
     if as_json:
         for one in found:
             print_lines(json.dumps(asdict(one), ensure_ascii=False))
@@ -147,19 +149,19 @@ def _forms_add_word(
     the exit code is 1. Give the file to the devices and the inventory in the place of the one before.
     """
     log_warnings_to_stderr()
-    given = load_settings_with_options(config, state=state)
+    settings = load_settings_with_options(config, state=state)
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
-    files, known = form_files_by_name(given.forms_directory), load_named_form(given, form)
+    files, known = form_files_by_name(settings.forms_directory), load_named_form(settings, form)
     text = add_word_to_form(files[known.name], field, kind, word, language, means)
-    catalogue = Catalogue.load(given.catalogue_directory)
-    before = replace(make_rules(given, known, catalogue), language=language_named(language))
+    catalogue = Catalogue.load(settings.catalogue_directory)
+    before = replace(make_rules(settings, known, catalogue), language=language_named(language))
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
-    with Journal.inspect(given.state) as journal:
-        past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
+    with Journal.inspect(settings.state) as journal:
+        past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, settings)]
         changes = find_verdict_changes(past, before, after)
         if hear:
-            readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
+            readers = (_reader_of_recordings(settings, one, journal.readings) for one in (before, after))
             changes = [*asyncio.run(find_changes_in_recordings(past, *readers)), *changes]
     harmful = sum(one.harm is HarmKind.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
@@ -193,11 +195,13 @@ def _forms_respell(
     `spoken` of a list: zwinger|swinger. Published, devices have it from the next utterance on. Proposed are words that
     mean nothing else in the form. Say it yourself before you use it: dictate it, or try a recording by `replay`.
     """
-    given = load_settings_with_options(config, form=form)
-    if (weights := find_weights(given, ENGLISH)) is None:
-        raise Misconfigured(f"understand.model = {given.understand.model!r}: no weights of vosk for English are here")
+    settings = load_settings_with_options(config, form=form)
+    if (weights := find_weights(settings, ENGLISH)) is None:
+        raise Misconfigured(
+            f"understand.model = {settings.understand.model!r}: no weights of vosk for English are here"
+        )
     knows = make_vocabulary_test(weights)
-    fault = _respelling_faults(load_current_rules(given, given.forms.active), knows)
+    fault = _respelling_faults(load_current_rules(settings, settings.forms.active), knows)
     if said_as is not None:
         if faults := list(filter(None, map(fault, said_as.lower().split()))):
             raise Misconfigured(f"{word!r} as {said_as!r}: {'; '.join(faults)}; allowed are known words without one")
@@ -424,10 +428,10 @@ def _rules_by_form(settings: Settings) -> Callable[[ReadUtterance], Rules | None
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
-            found = load_current_rules(settings, form)
+            rules = load_current_rules(settings, form)
         except Misconfigured:  # the form is not here any more
             return None
-        return found if language is None else replace(found, language=language_named(language))
+        return rules if language is None else replace(rules, language=language_named(language))
 
     return lambda one: rules_in(one.form, one.language)
 

@@ -306,7 +306,7 @@ class AgentLines:
 
     def _dialogue_line(self, stands: DialogueStatus) -> JsonLine:
         """The line for the dialogue's state, its draft, and the device's reply."""
-        asked, draft = stands.question, stands.draft
+        question, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)
         said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
         return {
@@ -314,8 +314,8 @@ class AgentLines:
             "operator": stands.operator,
             "standing": {name: one.value for name, one in stands.context.fields.items()},
             "question": None
-            if asked is None
-            else {"about": asked.about, "field": asked.field, "candidates": list(asked.candidates)},
+            if question is None
+            else {"about": question.about, "field": question.field, "candidates": list(question.candidates)},
             "read": read,
             "doubts": [str(one) for one in judge_draft(draft, self._rules).reasons]
             if draft is not None and read

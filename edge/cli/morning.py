@@ -66,15 +66,15 @@ def morning(
     agent. With --json: a line for each.
     """
     log_warnings_to_stderr()
-    given, began = load_settings_with_options(config, state=state), parse_moment(since)
-    name = interpreter or given.understand.morning
-    with Journal.inspect(given.state) as journal:
+    settings, began = load_settings_with_options(config, state=state), parse_moment(since)
+    name = interpreter or settings.understand.morning
+    with Journal.inspect(settings.state) as journal:
         found = rank_entries(journal.readings, began)
         if name is not None:
             with _progress_bar() as progress:
                 task = progress.add_task("reading", total=len(found.entries))
                 reading = read_again_and_rank(
-                    given, name, journal.readings, found, most_usd, lambda: progress.advance(task)
+                    settings, name, journal.readings, found, most_usd, lambda: progress.advance(task)
                 )
                 asyncio.run(reading)
     if as_json:

@@ -80,8 +80,8 @@ def _queue_list(
 def _queue_show(which: _Which, config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """All that is kept about one entry or utterance. Works beside a running agent."""
     with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
-        found = journal.queries.history(which)
-    told = asdict(found)
+        history = journal.queries.history(which)
+    told = asdict(history)
     if as_json:
         print_lines(json.dumps(told))
     else:
@@ -106,12 +106,12 @@ def _queue_retry(
     from edge.agent.parts import load_named_form
     from edge.agent.review import refuse_double_entry
 
-    given = load_settings_with_options(config, state=state)
-    with Journal.open(given.state) as journal:
+    settings = load_settings_with_options(config, state=state)
+    with Journal.open(settings.state) as journal:
         if not anyway:
-            refuse_double_entry(journal, which, load_named_form(given, journal.queries.history(which).form))
-        found = journal.review.retry(which, login_name())
-    print_lines(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
+            refuse_double_entry(journal, which, load_named_form(settings, journal.queries.history(which).form))
+        history = journal.review.retry(which, login_name())
+    print_lines(f"{which}: {'is read' if history.event_id is None else 'is sent'} at the agent's next start")
 
 
 @commands.command("discard", epilog=EXIT_CODES)
@@ -240,10 +240,10 @@ def _queue_reconcile(
     from edge.keep.journal_thread import JournalThread
 
     log_warnings_to_stderr()
-    given = load_settings_with_options(config, broker, state)
-    Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
-    with JournalThread(given.state, given.keep) as executor:
-        found = asyncio.run(reconcile(given, executor, within_s=wait))
+    settings = load_settings_with_options(config, broker, state)
+    Journal.inspect(settings.state).close()  # there must be one: a mistyped directory has nothing to compare
+    with JournalThread(settings.state, settings.keep) as executor:
+        found = asyncio.run(reconcile(settings, executor, within_s=wait))
     if as_json:
         print_lines(json.dumps(asdict(found)))
     else:

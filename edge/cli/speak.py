@@ -49,9 +49,9 @@ def speak(
     log_warnings_to_stderr()
     if text is None and not earcons:
         raise typer.BadParameter("give a text, --earcon, or both")
-    given = load_settings_with_options(config)
-    chosen = given.speak if language is None else given.speak.model_copy(update={"language": language})
-    sound = asyncio.run(_make_sound(text, earcons or [], chosen, given))
+    settings = load_settings_with_options(config)
+    chosen = settings.speak if language is None else settings.speak.model_copy(update={"language": language})
+    sound = asyncio.run(_make_sound(text, earcons or [], chosen, settings))
     if out is None:
         asyncio.run(play(sound, chosen))
     else:

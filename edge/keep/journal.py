@@ -331,12 +331,12 @@ class Journal(JournalReader):
 
         Raises as `commit` does, and UnreadableInput for what is not under review.
         """
-        found = self.review.find_open(entry.utterance_id)
+        history = self.review.find_open(entry.utterance_id)
         with self._db.writing():
-            self.review.store_decision(found, "accept", who, reason)
-            self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
+            self.review.store_decision(history, "accept", who, reason)
+            self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [history.utterance_id])
             # An open question about it is obsolete.
-            self.dialogue.clear_draft(found.utterance_id)
+            self.dialogue.clear_draft(history.utterance_id)
             return self._entries.commit(entry, verdict, render)
 
     def store_dialogue_step(

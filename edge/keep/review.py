@@ -128,9 +128,9 @@ class Review:
 
         Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
         """
-        found = self._find_held_or_under_review(which)
-        _demand_tombstone_settled(which, found)
-        return found
+        history = self._find_held_or_under_review(which)
+        _demand_tombstone_settled(which, history)
+        return history
 
     def retry(self, which: str, who: str) -> UtteranceHistory:
         """Let a dead letter be sent, or an utterance under review be read, at the next start.
@@ -138,51 +138,51 @@ class Review:
         Raises UnreadableInput for what is not under review, Unfinished for a letter with a pending tombstone: its
         receipt could be mistaken for the letter's.
         """
-        found = self._find_held_or_under_review(which)
-        if found.state is OutboxState.REFUSED:
+        history = self._find_held_or_under_review(which)
+        if history.state is OutboxState.REFUSED:
             raise UnreadableInput(
                 f"{which}: was refused, and is again however often it comes; `dockvoice queue accept` enters it once "
                 "more under a new number, `dockvoice queue discard` ends it"
             )
-        _demand_tombstone_settled(which, found)
+        _demand_tombstone_settled(which, history)
         with self._db.writing():
-            self.store_decision(found, "retry", who, found.review)  # the reason is cleared below
-            if found.review:
-                self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
+            self.store_decision(history, "retry", who, history.review)  # the reason is cleared below
+            if history.review:
+                self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [history.utterance_id])
             else:
                 self._db.execute(
                     "UPDATE outbox SET state = 'waiting', settled_at = NULL, receipt = NULL, reason = NULL, "
                     "tombstone = NULL WHERE event_id = ?",
-                    [found.event_id],
+                    [history.event_id],
                 )
-        return found
+        return history
 
     def discard(self, which: str, who: str, reason: str, withhold: Withhold) -> UtteranceHistory:
         """Discard a held entry, or an utterance under review. Its rows stay, with name and reason.
 
         `withhold` makes the tombstone. Raises UnreadableInput for what is not under review.
         """
-        found = self._find_held_or_under_review(which)
+        history = self._find_held_or_under_review(which)
         with self._db.writing():
-            self.store_decision(found, "discard", who, reason)
-            if found.review:
+            self.store_decision(history, "discard", who, reason)
+            if history.review:
                 self._db.execute(
                     "UPDATE utterances SET outcome = ?, reasons = '[]', fields = '{}', review = NULL "
                     "WHERE utterance_id = ?",
-                    [Outcome.IGNORE.value, found.utterance_id],
+                    [Outcome.IGNORE.value, history.utterance_id],
                 )
             else:
-                self._end_review(found, withhold, None)
-        return found
+                self._end_review(history, withhold, None)
+        return history
 
     def discard_held_entries(self, event_ids: Iterable[str], withhold: Withhold) -> None:
         """End the review of entries that the operator repeated or gave up."""
         with self._db.writing():
             for event_id in event_ids:
-                found = self._queries.history(event_id)
-                if found.state in HELD:
-                    self.store_decision(found, "discard", "operator", CORRECTED_REASON)
-                    self._end_review(found, withhold, None)
+                history = self._queries.history(event_id)
+                if history.state in HELD:
+                    self.store_decision(history, "discard", "operator", CORRECTED_REASON)
+                    self._end_review(history, withhold, None)
 
     def store_reentry(
         self, history: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
@@ -209,13 +209,13 @@ class Review:
 
     def clear_flag(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
         """Clear the flag of an entry. Raises UnreadableInput for an entry without one."""
-        found = self._queries.history(which)
-        if found.flag is None:
+        history = self._queries.history(which)
+        if history.flag is None:
             raise UnreadableInput(f"{which}: carries no flag; `dockvoice queue list --held` shows what does")
         with self._db.writing():
-            self.store_decision(found, "stand", who, reason)
-            self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [found.utterance_id])
-        return found
+            self.store_decision(history, "stand", who, reason)
+            self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [history.utterance_id])
+        return history
 
     def mark_unannounced(self, utterance_id: str, of: str) -> None:
         """Mark the latest decision as not yet announced. Call inside its transaction."""
@@ -242,13 +242,13 @@ class Review:
         )
 
     def _find_held_or_under_review(self, which: str) -> UtteranceHistory:
-        found = self._queries.history(which)
-        if found.state not in HELD and found.review is None:
-            state = found.state or found.outcome or "not read yet"
+        history = self._queries.history(which)
+        if history.state not in HELD and history.review is None:
+            state = history.state or history.outcome or "not read yet"
             raise UnreadableInput(
                 f"{which}: waits for no person (it is {state}); `dockvoice queue list --held` shows what does"
             )
-        return found
+        return history
 
 
 def _demand_tombstone_settled(which: str, history: UtteranceHistory) -> None:

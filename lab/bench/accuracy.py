@@ -26,14 +26,14 @@ def main() -> None:
     parser.add_argument("figures", type=Path, help="tables as Markdown")
     parser.add_argument("--of", default="development", help="which set they are of, as the page calls it")
     parser.add_argument("--page", type=Path, default=_PAGE, help="default: docs/accuracy.md")
-    asked = parser.parse_args()
-    figures, page = (path.read_text(encoding="utf-8") for path in (asked.figures, asked.page))
+    options = parser.parse_args()
+    figures, page = (path.read_text(encoding="utf-8") for path in (options.figures, options.page))
     if not _TABLE.search(figures):
-        sys.exit(f"{asked.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
-    if asked.of not in {place["set"] for place in _PLACE.finditer(page)}:
-        sys.exit(f"{asked.page}: has no line '<!-- figures of {asked.of} -->' with a line '<!-- end -->' after it")
-    asked.page.write_text(_replace_tables(page, asked.of, figures), encoding="utf-8")
-    print(f"{asked.page}: {len(_TABLE.findall(figures))} tables of {asked.of}")
+        sys.exit(f"{options.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
+    if options.of not in {place["set"] for place in _PLACE.finditer(page)}:
+        sys.exit(f"{options.page}: has no line '<!-- figures of {options.of} -->' with a line '<!-- end -->' after it")
+    options.page.write_text(_replace_tables(page, options.of, figures), encoding="utf-8")
+    print(f"{options.page}: {len(_TABLE.findall(figures))} tables of {options.of}")
 
 
 def _replace_tables(page: str, set_name: str, figures: str) -> str:

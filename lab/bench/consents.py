@@ -45,10 +45,10 @@ def main() -> None:
     parser = make_parser("lab.bench.consents", __doc__)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
-    given = parser.parse_args()
+    options = parser.parse_args()
     settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble_interpretation(settings, operator_present=False)
-    chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
+    chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(options.words, options.seed)])]
     ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.site_policy.uncalibrated)
     taken = [
         (word, voice, act)

@@ -162,23 +162,23 @@ def main() -> None:
     parser.add_argument("--forms", nargs="*", default=[], help="further forms at hand, which are made ready too")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip")
     parser.add_argument("--beside", action="store_true", help="Silero and one hearing beside it, and what is installed")
-    asked = parser.parse_args()
-    settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
+    options = parser.parse_args()
+    settings = load_settings(Settings, None, forms={"at_hand": options.forms})
     started = resident_mb()
-    parts = assemble_interpretation(settings, operator_present=bool(asked.forms))
+    parts = assemble_interpretation(settings, operator_present=bool(options.forms))
     asyncio.run(parts.workplaces().prepare_recognisers())
     loaded = resident_mb()
     memory_mb = [loaded]
-    clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
-    made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in _NOISES]
-    silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
+    clips = [RecordedSource(clip.audio) for clip in read_manifest(options.manifest)[:: options.every]]
+    made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, options.seconds, seed=0))) for kind in _NOISES]
+    silence = _NoiseSource("silence", bytes(int(len(_NOISES) * options.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
     memory = _Memory(started, loaded, max(memory_mb))
     speculation = (
         parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else SpeculationCounters()
     )
-    if asked.beside:
+    if options.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})})
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]

@@ -138,18 +138,18 @@ def main() -> None:
     parser.add_argument("--make", type=Path, metavar="FOLDER", help="write a set of each language there, and end")
     parser.add_argument("--in-noise", type=int, nargs="*", default=_NOISE_DB, metavar="DB", help="default: 20 10")
     parser.add_argument("--details", type=Path, metavar="FOLDER", help="for a file of JSON lines of each language")
-    asked = parser.parse_args()
-    for language in asked.language or VOICES:
-        clips = make_clips(language, asked.times)[: asked.first]
-        if asked.make is not None:
-            print(write_set(language, clips, asked.make / language))
+    options = parser.parse_args()
+    for language in options.language or VOICES:
+        clips = make_clips(language, options.times)[: options.first]
+        if options.make is not None:
+            print(write_set(language, clips, options.make / language))
             continue
         settings = load_settings(Settings, None, speak={"language": language})
-        sounds = [*load_clip_sources(clips), *mix_clips_with_noise(clips, asked.in_noise)]
+        sounds = [*load_clip_sources(clips), *mix_clips_with_noise(clips, options.in_noise)]
         sounds.sort(key=lambda one: one.clip.form)
         lines = evaluate_sources(settings, sounds)
-        if asked.details is not None:
-            write_lines(asked.details / f"{language}.jsonl", lines)
+        if options.details is not None:
+            write_lines(options.details / f"{language}.jsonl", lines)
         print_tables(*tabulate(lines, language), tabulate_causes_of_not_right(lines))
         print_failures(lines)
 

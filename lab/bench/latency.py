@@ -59,9 +59,9 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
     _decision_waits(settings_with_standin(url, UnderstandingMode.CLOUD_FIRST), clips)
     for mode in _MODES:
         set_behaviour(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
-        wanted = settings_with_standin(url, mode)
-        limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _measure_waits_in_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+        settings = settings_with_standin(url, mode)
+        limited = settings.understand.model_copy(update={"deadline_ms": deadline_ms})
+        yield _measure_waits_in_mode(mode, settings.model_copy(update={"understand": limited}), clips, least)
 
 
 def _measure_waits_in_mode(

@@ -153,23 +153,23 @@ def main() -> None:
     parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
     parser.add_argument("--others", action="store_true", help="the second set, by other voices")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     settings = load_settings(Settings, None)
-    if asked.voices:
+    if options.voices:
         print_tables(tabulate_by_voice(evaluate_clips(settings, _clips_in_each_voice())))
         return
     lines: list[ClipLine] = []
-    said, voices = (load_sentences(_OTHERS), _OTHER_VOICES) if asked.others else (said, _VOICES)
-    for form in asked.form or said:
+    said, voices = (load_sentences(_OTHERS), _OTHER_VOICES) if options.others else (said, _VOICES)
+    for form in options.form or said:
         lines += (
             found := evaluate_clips(
-                settings, one_clip_per_sentence(form, said[form], voices), noise_only=asked.noise_only
+                settings, one_clip_per_sentence(form, said[form], voices), noise_only=options.noise_only
             )
         )
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
-    if asked.details is not None:
-        write_lines(asked.details, lines)
+    if options.details is not None:
+        write_lines(options.details, lines)
     print_tables(tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines))
     print_failures(lines)
 

@@ -23,10 +23,10 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("out", help="the file to write; its ending says the format: .wav or .flac")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    sound = limit_peak(generate_noise(asked.kind, asked.seconds, asked.seed))
-    soundfile.write(asked.out, sound, RATE, subtype="PCM_16")
-    print(f"{asked.out}: {asked.seconds:g} s of {asked.kind}, seed {asked.seed}")
+    options = parser.parse_args()
+    sound = limit_peak(generate_noise(options.kind, options.seconds, options.seed))
+    soundfile.write(options.out, sound, RATE, subtype="PCM_16")
+    print(f"{options.out}: {options.seconds:g} s of {options.kind}, seed {options.seed}")
 
 
 if __name__ == "__main__":

@@ -194,10 +194,10 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1.0, help="in all, each kind as much; default 1")
     parser.add_argument("--seed", type=int, default=1, help="of this run; another one makes other sound")
     parser.add_argument("--tally", type=Path, metavar="FILE", help="add this run to those that the file remembers")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     settings = load_settings(Settings, None)
     found = []
-    for kind, some in _minutes_of_each_kind(asked.hours, asked.seed):
+    for kind, some in _minutes_of_each_kind(options.hours, options.seed):
         came, results = _measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
@@ -205,16 +205,16 @@ def main() -> None:
                 if one.verdict.outcome is Outcome.ACCEPT:
                     print(f"RECORDED in {result.clip.audio}: {one.reading.transcript!r} as {dict(one.verdict.fields)}")
     print(to_markdown(tabulate_kinds(found)))
-    if asked.tally:
-        with asked.tally.open("a", encoding="utf-8") as file:
+    if options.tally:
+        with options.tally.open("a", encoding="utf-8") as file:
             every = _sum_totals(found)
             told = {
                 "hours": round(every.hours, 4),
                 "recorded": every.recorded,
                 "processor_s": round(every.processor_s, 1),
             }
-            file.write(json.dumps({"seed": asked.seed, **told}) + "\n")
-        print(summarise_tally(asked.tally))
+            file.write(json.dumps({"seed": options.seed, **told}) + "\n")
+        print(summarise_tally(options.tally))
     sys.exit(1 if any(one.recorded for one in found) else 0)
 
 

@@ -182,9 +182,9 @@ def main() -> None:
     parser = make_parser("lab.bench.rotation", __doc__)
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
     parser.add_argument("--kept", type=Path, default=_KEPT, help="where hearings are kept; default .cache/rotation")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     settings = load_settings(Settings, None)
-    every = [one for manifest in asked.manifests for one in _evaluate_clips_cached(settings, manifest, asked.kept)]
+    every = [one for manifest in options.manifests for one in _evaluate_clips_cached(settings, manifest, options.kept)]
     forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {

@@ -260,18 +260,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=_COUNT, metavar="N", help=f"sentences; default {_COUNT}")
     parser.add_argument("--make-only", action="store_true", help="print the manifest's place instead")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
-    asked = parser.parse_args()
-    folder = _KEPT_AT / f"{'kept' if asked.kept else 'tuned'}-{asked.count}"
+    options = parser.parse_args()
+    folder = _KEPT_AT / f"{'kept' if options.kept else 'tuned'}-{options.count}"
     manifest = folder / "manifest.jsonl"
     if not manifest.exists():
-        make_set(folder, KEPT_VOICES if asked.kept else VOICES, _SEEDS[asked.kept], asked.count)
-    if asked.make_only:
+        make_set(folder, KEPT_VOICES if options.kept else VOICES, _SEEDS[options.kept], options.count)
+    if options.make_only:
         print(manifest)
         return
     sounds = load_clip_sources(read_manifest(manifest))
     lines = evaluate_sources(load_settings(Settings, None), sounds)
-    if asked.details is not None:
-        write_lines(asked.details, lines)
+    if options.details is not None:
+        write_lines(options.details, lines)
     print_tables(tabulate_by_voice(lines))
     print_failures(lines)
 

@@ -236,29 +236,31 @@ def main() -> None:
     parser.add_argument("--deal", action="store_true", help="each clip at one of the ratios only, in turn")
     parser.add_argument("--half", choices=["train", "report"], help="only one half of the clips, by a hash")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
-    asked = parser.parse_args()
-    if unknown := set(asked.snr.split(",")) - set(map(str, SNRS_DB)):
+    options = parser.parse_args()
+    if unknown := set(options.snr.split(",")) - set(map(str, SNRS_DB)):
         parser.error(f"--snr {', '.join(sorted(unknown))}: nothing is published for it; allowed: {SNRS_DB}")
-    snrs_db = [int(one) for one in asked.snr.split(",")]
+    snrs_db = [int(one) for one in options.snr.split(",")]
     settings = load_settings(Settings, None)
     try:
-        source = _clone() if asked.source is None else DatasetFiles(asked.source)
-        names = choose_clips(source, asked.clips, asked.half)
+        source = _clone() if options.source is None else DatasetFiles(options.source)
+        names = choose_clips(source, options.clips, options.half)
     except (OSError, subprocess.CalledProcessError) as fault:
         parser.error(f"the set cannot be fetched or read ({fault}); name a checkout of it by --source")
     except ValueError as fault:
         parser.error(str(fault))
     lines: list[ClipLine] = []
-    for noise in asked.noise or (CLEAN, *NOISES):
+    for noise in options.noise or (CLEAN, *NOISES):
         if noise != CLEAN and source.read(f"data/noise/{noise}.wav") is None:
             print(f"{noise}: not measured: the source lacks data/noise/{noise}.wav", file=sys.stderr, flush=True)
             continue
-        manifest = write_set(source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise, deal=asked.deal)
+        manifest = write_set(
+            source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise, deal=options.deal
+        )
         lines += (found := evaluate_set(settings, manifest))
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{noise}: right of {len(names)}: {right}", file=sys.stderr, flush=True)
-        if asked.details is not None:
-            write_lines(asked.details, lines)
+        if options.details is not None:
+            write_lines(options.details, lines)
     print_tables(tabulate(lines), tabulate_causes_of_not_right(lines))
     print_failures(lines)
 

@@ -279,9 +279,9 @@ def main() -> None:
     parser = make_parser("lab.bench.turns", __doc__)
     parser.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST", help="default: the repository's clips")
     parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {_EVERY}")
-    asked = parser.parse_args()
-    own = not asked.manifests
-    of_all = select_clips(asked.manifests or [CLIPS], asked.every or (_EVERY if own else 1))
+    options = parser.parse_args()
+    own = not options.manifests
+    of_all = select_clips(options.manifests or [CLIPS], options.every or (_EVERY if own else 1))
     settings = load_settings(Settings, None)
     missing = [] if len(list(installed_pipelines())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():

@@ -115,11 +115,11 @@ def main() -> None:
     parser = make_parser("lab.bench.witness", __doc__)
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip of each set")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     clips = [
         clip
-        for manifest in asked.manifests
-        for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
+        for manifest in options.manifests
+        for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: options.every]
     ]
     found, memory_mb = asyncio.run(_judge_entries_and_peak_mb(load_settings(Settings, None), clips))
     print(to_markdown(_tabulate_entries(found)))

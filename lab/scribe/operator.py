@@ -94,9 +94,9 @@ class ScriptedOperator(Generic[L]):
     def _answer_until_settled(self, load: L) -> bool:
         """Answer until the entry is settled; return False if the operator gave up."""
         for _ in range(PATIENCE):
-            asked = self.device.question
-            if asked is not None:
-                self._say(self._answer(asked, load), "answer")
+            question = self.device.question
+            if question is not None:
+                self._say(self._answer(question, load), "answer")
             elif self.device.state is State.PAUSED:
                 self._say("resume", "command")
             elif self._is_read_back():
@@ -135,8 +135,8 @@ class ScriptedOperator(Generic[L]):
     def _answer_after_misunderstanding(self, load: L) -> None:
         """After a line that was not understood: wait for the question and answer it."""
         for _ in range(PATIENCE):
-            if (asked := self.device.question) is not None:
-                self._say(self._answer(asked, load), "answer")
+            if (question := self.device.question) is not None:
+                self._say(self._answer(question, load), "answer")
             elif self.device.misheard and self.device.state is State.HELD:
                 self.device.expire_timeout()
             else:
@@ -145,10 +145,10 @@ class ScriptedOperator(Generic[L]):
     def _answer_after_chat(self, load: L) -> None:
         """After chat that the device may have taken for input: answer or ignore its questions."""
         for _ in range(PATIENCE):
-            asked = self.device.question
-            if asked is None or self._random.random() < _GOES_ON:
+            question = self.device.question
+            if question is None or self._random.random() < _GOES_ON:
                 return
-            self._say(self._answer(asked, load), "answer")
+            self._say(self._answer(question, load), "answer")
 
     def _draw(self, shares: Mapping[str, int]) -> str:
         return self._random.choices(list(shares), list(shares.values()))[0]

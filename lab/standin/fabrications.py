@@ -49,9 +49,9 @@ def _fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence
     form = mind.known_or_derived_form(tool) if tool else None
     if tool is None or form is None:
         return honest
-    said = _fields_from_arguments(honest)
+    readings = _fields_from_arguments(honest)
     fields = {
-        field.name: _fabricate_field(field, said.get(field.name), mind.catalogue, random) for field in form.fields
+        field.name: _fabricate_field(field, readings.get(field.name), mind.catalogue, random) for field in form.fields
     }
     chosen = next((tool for tool in tools if honest.form and tool.name == honest.calls[0].name), tool)
     return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, "", [])),), form=form)

@@ -118,10 +118,10 @@ _TOOLS = {Act.CANCEL: "cancel_entry", Act.YES: "answer", Act.NO: "answer", Act.C
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
     """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
-    asked = parse_command([Word(word, 0, 0, 1) for word in plain.split()])
-    if asked is None or (tool := offered.get(_TOOLS[asked.act])) is None:
+    command = parse_command([Word(word, 0, 0, 1) for word in plain.split()])
+    if command is None or (tool := offered.get(_TOOLS[command.act])) is None:
         return None
-    return Call(tool.name, build_arguments(tool.schema, {}, plain, [asked.command or asked.act]))
+    return Call(tool.name, build_arguments(tool.schema, {}, plain, [command.command or command.act]))
 
 
 def build_arguments(

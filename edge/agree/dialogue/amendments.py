@@ -43,34 +43,34 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
-    said = drafting.read_with_acoustic_doubts(session, utterance)
-    named = session.find_own_entry_by_identifiers(said)
-    if named is None and session.is_recorded_or_in_review(said):
+    reading = drafting.read_with_acoustic_doubts(session, utterance)
+    named = session.find_own_entry_by_identifiers(reading)
+    if named is None and session.is_recorded_or_in_review(reading):
         return _tell_not_recorded(session, utterance)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
-    alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
+    alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
     if named is not None and named != session.recorded.last and alone:
         # It only names an entry: ask what is wrong with it.
         session.recorded.last = named
         return ask_what_is_wrong_with_last(session, utterance, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
-    if begins_with_foreign_words(said, session.rules):
+    if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)
-    said = read_correction_of_number(before, said, session.rules)
+    reading = read_correction_of_number(before, reading, session.rules)
     draft = _draft_replacement_of_last(
-        session, last, replace(before, fields={**before.fields, **said.fields}), utterance
+        session, last, replace(before, fields={**before.fields, **reading.fields}), utterance
     )
     if named is None and session.recorded.left_since:
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
-    if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
+    if len(reading.fields) > 1 and find_differing_identifiers(before, reading, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [
             utterance.note_utterance(hold_if_accepted(verdict)),
-            *ask_if_replaces_last(session, draft, verdict, said),
+            *ask_if_replaces_last(session, draft, verdict, reading),
         ]
     return drafting.begin_draft(session, utterance, draft, verdict)
 

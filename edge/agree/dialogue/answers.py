@@ -106,10 +106,10 @@ def _doubt_cut_number(session: DialogueSession) -> None:
         cut = find_cut_fields(draft.reading, session.breath.words, session.rules)
         return replace(draft, reading=with_unconfirmed(draft.reading, cut))
 
-    asked, draft = session.current_question, doubted(session.open_draft)
+    question, draft = session.current_question, doubted(session.open_draft)
     session.draft, session.verdict = draft, judge_draft(draft, session.rules)
-    if asked.other is not None:
-        session.question = replace(asked, other=doubted(asked.other))
+    if question.other is not None:
+        session.question = replace(question, other=doubted(question.other))
 
 
 def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -118,15 +118,15 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
         return _apply_answer(
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
-    said = unconfirm_doubtful_fields(
+    reading = unconfirm_doubtful_fields(
         _read_as_answer(session, utterance), Circumstances(utterance.known.acoustics), rules
     )
-    if _has_no_answer(session, said):
+    if _has_no_answer(session, reading):
         return drafting.reject_answer(session, utterance)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_answer(session, utterance, said)
-    return corrections.remove_denied_identifier(session, utterance, said) or _merge_answer_or_begin_other(
-        session, utterance, said
+        return _choose_of_two_by_answer(session, utterance, reading)
+    return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
+        session, utterance, reading
     )
 
 
@@ -164,8 +164,8 @@ def _has_entry_of_its_own(session: DialogueSession, reading: Reading) -> bool:
 
 def _relate_answer_to_claim(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> Relation:
     """How an answer relates to the open claim; an identifier that was asked for, or completes a cut one, is SAME."""
-    relation, asked = session.relate_to_claim(reading), session.current_question
-    name = str(asked.field)
+    relation, question = session.relate_to_claim(reading), session.current_question
+    name = str(question.field)
     differs = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)
     if name not in session.rules.identifying_fields or name not in reading.fields or {*differs} - {name}:
         return relation
@@ -176,9 +176,9 @@ def _relate_answer_to_claim(session: DialogueSession, utterance: UtteranceHeard,
         and _are_different_identifiers(session, before, reading.fields[name])
     ):
         return Relation.ANOTHER
-    denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
+    denied = question.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
-        asked.about is Topic.FIELD or _continues_identifier(session, utterance, name, reading.fields[name])
+        question.about is Topic.FIELD or _continues_identifier(session, utterance, name, reading.fields[name])
     ) and relation is Relation.NAME
     return Relation.SAME if denied or asks_which else relation
 
@@ -252,13 +252,13 @@ def _apply_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Dr
 
 def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
-    asked, words = session.current_question, utterance.reading.words
+    question, words = session.current_question, utterance.reading.words
     value = _find_chosen_value(session, utterance)
     if value is None:
-        said = read_as_answer_to(str(asked.field), utterance.reading, _rules_with_last_digits(session))
+        said = read_as_answer_to(str(question.field), utterance.reading, _rules_with_last_digits(session))
         return trailers.expand_last_digits(session, said, utterance.known.expected)
-    meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
-    return replace(utterance.reading, act=Act.RECORD, fields={str(asked.field): meant}, not_understood=None)
+    reading = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
+    return replace(utterance.reading, act=Act.RECORD, fields={str(question.field): reading}, not_understood=None)
 
 
 def _rules_with_last_digits(session: DialogueSession) -> Rules:
@@ -292,21 +292,21 @@ def _choose_of_two_by_answer(session: DialogueSession, utterance: UtteranceHeard
 
 def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    asked, bare = (
+    question, bare = (
         session.current_question,
         has_no_values(utterance.reading) and not drafting.is_sure_correction(session, utterance),
     )
-    if asked.candidates:
-        return value not in asked.candidates and (asked.about is Topic.CHOICE or bare)
-    return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
+    if question.candidates:
+        return value not in question.candidates and (question.about is Topic.CHOICE or bare)
+    return bare and question.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
 
 
 def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
-    asked, draft, rules = session.current_question, session.open_draft, session.rules
-    ((name, value),) = asked.fields.items()
+    question, draft, rules = session.current_question, session.open_draft, session.rules
+    ((name, value),) = question.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
-    if is_check(without_cue(utterance.reading.words, rules.language), checks[asked.check], rules.language):
+    if is_check(without_cue(utterance.reading.words, rules.language), checks[question.check], rules.language):
         heard_so = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
             session, utterance, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
@@ -341,17 +341,17 @@ def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: U
 
 def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
-    asked, draft = session.current_question, session.open_draft
-    match asked.about:
+    question, draft = session.current_question, session.open_draft
+    match question.about:
         case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, utterance, yes=True)
         case Topic.FIELD_RIGHT:
-            agreed = with_agreed_value(draft, str(asked.field), asked.candidates[0], utterance.utterance_id)
-            if asked.field in session.rules.identifying_fields:
+            agreed = with_agreed_value(draft, str(question.field), question.candidates[0], utterance.utterance_id)
+            if question.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
-        case Topic.INSTEAD if asked.other is not None:
-            return next_or_instead.rename_open_entry(session, utterance, asked.other)
+        case Topic.INSTEAD if question.other is not None:
+            return next_or_instead.rename_open_entry(session, utterance, question.other)
         case Topic.CANCEL:
             return _agree_to_cancel(session, utterance)
         case _ if drafting.judge_after_utterance(session, draft, utterance).outcome is not Outcome.ACCEPT:
@@ -376,16 +376,19 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
 
 def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Reject what the open question asked."""
-    asked = session.current_question
-    match asked.about:
+    question = session.current_question
+    match question.about:
         case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, utterance, yes=False)
         case Topic.FIELD_RIGHT | Topic.REOPEN:
             return ask_for_value_not_offered(session, utterance)
         case Topic.CLOSE:
             return [utterance.note_as_heeded(), *drafting.drop_trailer_closing(session)]
-        case Topic.INSTEAD if asked.other is not None:
-            return [utterance.note_as_heeded(), *corrections.record_as_separate_entry(session, asked.other, utterance)]
+        case Topic.INSTEAD if question.other is not None:
+            return [
+                utterance.note_as_heeded(),
+                *corrections.record_as_separate_entry(session, question.other, utterance),
+            ]
         case Topic.CANCEL:
             return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
@@ -415,8 +418,8 @@ def ask_for_value_not_offered(session: DialogueSession, utterance: UtteranceHear
     """Ask for the field, since no offered value is right."""
     if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, utterance)
-    asked = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
-    return [utterance.note_as_heeded(), *session.ask(asked)]
+    question = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
+    return [utterance.note_as_heeded(), *session.ask(question)]
 
 
 def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -392,13 +392,13 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
 
 def mark_answer_as_context(session: DialogueSession, draft: Draft, utterance: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
-    name, asked, before = session.current_question.field, session.current_question, session.open_draft.reading.fields
+    name, question, before = session.current_question.field, session.current_question, session.open_draft.reading.fields
     form = session.rules.form
     if name not in form.standing_fields or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
     first = (
         not form.is_identified_by_context
-        and asked.why is Reason.FIELD_MISSING
+        and question.why is Reason.FIELD_MISSING
         and name not in before
         and name not in session.context.fields
     )

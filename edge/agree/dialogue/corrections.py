@@ -103,29 +103,29 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
 
 def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct a held entry with a partial sentence; after words that fit no field that may be talk."""
-    said = without_joining_and(
+    reading = without_joining_and(
         drafting.read_with_acoustic_doubts(session, utterance), session.open_draft.reading, session.rules
     )
-    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, utterance)
-    if not takes_back and not begins_with_foreign_words(said, session.rules):
+    relation, takes_back = session.relate_to_claim(reading), drafting.is_sure_correction(session, utterance)
+    if not takes_back and not begins_with_foreign_words(reading, session.rules):
         if relation is Relation.ANOTHER or (relation is Relation.NONE and session.another_unclear):
             return _commit_or_queue_and_begin_next(session, utterance)
         if relation is Relation.NAME:
-            return next_or_instead.ask_next_or_instead(session, utterance, said)
-    if _may_be_talk(session, said, takes_back=takes_back):
+            return next_or_instead.ask_next_or_instead(session, utterance, reading)
+    if _may_be_talk(session, reading, takes_back=takes_back):
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    if named := correct_recorded_entry_if_named(session, utterance) or _ask_if_renamed(session, utterance, said):
+    if named := correct_recorded_entry_if_named(session, utterance) or _ask_if_renamed(session, utterance, reading):
         return named
     again = (
-        said.fields.keys() < {*session.rules.identifying_fields}
-        and said.fields.keys() <= session.open_identifiers.keys()
+        reading.fields.keys() < {*session.rules.identifying_fields}
+        and reading.fields.keys() <= session.open_identifiers.keys()
     )
-    revised = _merge_correction(session, utterance, said)
+    revised = _merge_correction(session, utterance, reading)
     if relation is Relation.NONE and not takes_back and session.state is State.HELD:
-        session.denied_identifiers = frozenset(name for name in said.fields if session.rules.form[name].required)
+        session.denied_identifiers = frozenset(name for name in reading.fields if session.rules.form[name].required)
     if again and not takes_back:
         said_in = (utterance.utterance_id,)
-        session.named_again = {name: replace(one, said_in=said_in) for name, one in said.fields.items()}
+        session.named_again = {name: replace(one, said_in=said_in) for name, one in reading.fields.items()}
     return revised
 
 
@@ -386,10 +386,10 @@ def corrects_held_number(session: DialogueSession, utterance: UtteranceHeard) ->
 
 def _replace_open_draft(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
-    draft, said = session.open_draft, drafting.read_with_acoustic_doubts(session, utterance)
+    draft, reading = session.open_draft, drafting.read_with_acoustic_doubts(session, utterance)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
-    anew = {name: one for name, one in said.fields.items() if not (one.is_inherited and name in sure)}
-    whole = with_reading(draft, replace(said, fields={**sure, **anew}), utterance.utterance_id)
+    anew = {name: one for name, one in reading.fields.items() if not (one.is_inherited and name in sure)}
+    whole = with_reading(draft, replace(reading, fields={**sure, **anew}), utterance.utterance_id)
     return drafting.revise_draft(session, utterance, whole)
 
 
@@ -409,10 +409,10 @@ def ask_if_replaces_open(session: DialogueSession, utterance: UtteranceHeard) ->
     other = drafting.build_draft(session, utterance)
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
-    asked = Question(Topic.INSTEAD, fields=values, other=other, before=before)
+    question = Question(Topic.INSTEAD, fields=values, other=other, before=before)
     besides = drafting.announce_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
-    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *besides, *session.ask(asked)]
+    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *besides, *session.ask(question)]
 
 
 # While a question is open: utterances that do not answer it.
@@ -420,30 +420,30 @@ def ask_if_replaces_open(session: DialogueSession, utterance: UtteranceHeard) ->
 
 def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Handle what is said in place of a yes or a no about an entry: a correction, or another entry."""
-    said, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
-    if not said.fields or begins_with_foreign_words(said, session.rules):
-        return _ask_for_named_field(session, utterance, said)
-    relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, utterance)
+    reading, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
+    if not reading.fields or begins_with_foreign_words(reading, session.rules):
+        return _ask_for_named_field(session, utterance, reading)
+    relation, takes_back = session.relate_to_claim(reading), drafting.is_sure_correction(session, utterance)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
-    named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
+    named = differs or bool({*session.rules.identifying_fields[:1]} & reading.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = utterance.verdict.outcome is Outcome.ACCEPT
     if session.topic is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
         by = utterance.utterance_id
-        changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
+        changed = with_reading(draft, reading, by) if whole else with_fields(draft, reading.fields, by)
         verdict = drafting.judge_after_utterance(session, changed, utterance)
-        return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
+        return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, reading)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
-        return reject_or_park_unclear_identifier(session, utterance, said)
-    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.topic is Topic.WRONG
+        return reject_or_park_unclear_identifier(session, utterance, reading)
+    is_asked = not may_rename_open_claim_unasked(session, reading) if takes_back else session.topic is Topic.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, utterance)
     if not differs or (takes_back and not whole):
-        return _replace_open_draft(session, utterance) if whole else _merge_correction(session, utterance, said)
+        return _replace_open_draft(session, utterance) if whole else _merge_correction(session, utterance, reading)
     is_name = relation is Relation.NAME and not whole
     return (
-        next_or_instead.ask_next_or_instead(session, utterance, said)
+        next_or_instead.ask_next_or_instead(session, utterance, reading)
         if is_name
         else begin_next_instead_of_answer(session, utterance)
     )
@@ -451,9 +451,9 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
 
 def _may_be_of_another_thing(session: DialogueSession) -> bool:
     """Whether values may be another thing's: the draft was restored after a power cut, and others are in review."""
-    asked, draft = session.current_question, session.open_draft
+    question, draft = session.current_question, session.open_draft
     waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
-    return asked.prompt is Prompt.RESTORED and waits
+    return question.prompt is Prompt.RESTORED and waits
 
 
 def _ask_for_named_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
@@ -497,24 +497,27 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
     A third thing becomes the next entry, the open thing said anew replaces the open entry, values of the other thing
     are added to it and the question is asked again; all else is rejected as an answer.
     """
-    said, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
-    if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
+    reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
+    if other is None or not reading.fields or begins_with_foreign_words(reading, session.rules):
         return drafting.reject_answer(session, utterance)
-    if session.relate_to_claim(said) is Relation.ANOTHER and session.relate_to_claim(said, other) is Relation.ANOTHER:
+    if (
+        session.relate_to_claim(reading) is Relation.ANOTHER
+        and session.relate_to_claim(reading, other) is Relation.ANOTHER
+    ):
         return begin_next_instead_of_answer(session, utterance)
-    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
+    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(reading) is Relation.SAME:
         return _replace_open_draft(session, utterance)
     beside = other.utterance_id != session.open_draft.utterance_id
     if (
         not beside
         or drafting.is_sure_correction(session, utterance)
-        or session.relate_to_claim(said, other) is not Relation.NONE
+        or session.relate_to_claim(reading, other) is not Relation.NONE
     ):
         return drafting.reject_answer(session, utterance)
-    more = with_fields(other, said.fields, utterance.utterance_id)
-    asked = replace(session.current_question, other=more, fields=values_of(more.reading))
+    more = with_fields(other, reading.fields, utterance.utterance_id)
+    question = replace(session.current_question, other=more, fields=values_of(more.reading))
     parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
-    return [utterance.note_as_heeded(), parked, *session.ask(asked)]
+    return [utterance.note_as_heeded(), parked, *session.ask(question)]
 
 
 def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

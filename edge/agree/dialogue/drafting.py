@@ -326,16 +326,16 @@ def park_draft(session: DialogueSession) -> list[Order]:
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
-    told = session.settings.to_trailer_field(session.values, session.rules.form)
-    return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
+    values = session.settings.to_trailer_field(session.values, session.rules.form)
+    return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
 
 
 def announce_other_draft_in_review(session: DialogueSession) -> list[Order]:
     """Tell that the other draft of the open question stays in review."""
-    asked, draft = session.question, session.open_draft
-    if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
+    question, draft = session.question, session.open_draft
+    if question is None or question.other is None or question.other.utterance_id == draft.utterance_id:
         return []
-    return announce_parked(session, asked.other.reading)
+    return announce_parked(session, question.other.reading)
 
 
 def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
@@ -403,17 +403,17 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction | None =
 
     `behind` is carried out after it.
     """
-    draft, asked = session.draft, session.question
+    draft, question = session.draft, session.question
     if (
         draft is None
-        or asked is None
+        or question is None
         or draft.act is Act.CANCEL
         or session.settings.is_closing(draft)
         or session.leaving
     ):
         return []
     session.leaving, session.deferred_action = True, behind
-    return [*say_unfinished_draft(session, draft), session.say_question(asked)]
+    return [*say_unfinished_draft(session, draft), session.say_question(question)]
 
 
 def say_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:

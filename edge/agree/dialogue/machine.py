@@ -424,18 +424,24 @@ def _read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utt
         return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
         session.breath.words = ()
-    said = session.breath.doubt_continued_count(mark_partial_recount(utterance.reading, session.rules), session.rules)
-    said = corrections.mark_if_addition_to_recorded(session, corrections.mark_if_correction_of_known(session, said))
-    said = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, said))
+    reading = session.breath.doubt_continued_count(
+        mark_partial_recount(utterance.reading, session.rules), session.rules
+    )
+    reading = corrections.mark_if_addition_to_recorded(
+        session, corrections.mark_if_correction_of_known(session, reading)
+    )
+    reading = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, reading))
     asked = None if session.question is None else session.question.field
     if (
         session.draft is not None
         and session.draft.act is not Act.CONTEXT
         and asked not in session.rules.identifying_fields
     ):
-        said = add_unlabelled_identifier(said, session.draft.reading, session.rules)
-    same = trailers.expand_last_digits(session, context.copy_from_entry_before(session, said), utterance.known.expected)
-    return _fill_in_context(session, utterance, said, same)
+        reading = add_unlabelled_identifier(reading, session.draft.reading, session.rules)
+    same = trailers.expand_last_digits(
+        session, context.copy_from_entry_before(session, reading), utterance.known.expected
+    )
+    return _fill_in_context(session, utterance, reading, same)
 
 
 def _fill_in_context(

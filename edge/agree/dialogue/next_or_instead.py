@@ -39,11 +39,11 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `said` may name it by a number alone
     if says_next(reading.words, session.rules.language):
         return begin_as_next(session, utterance, other)
-    asked = Question(
+    question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
     )
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
-    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(asked)]
+    return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(question)]
 
 
 def _both_identifiers(session: DialogueSession, reading: Reading) -> tuple[FieldValue, FieldValue]:
@@ -55,21 +55,21 @@ def _both_identifiers(session: DialogueSession, reading: Reading) -> tuple[Field
 
 def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer."""
-    said, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
+    reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None:
         return drafting.reject_answer(session, utterance)
     language = session.rules.language
-    alone = without_inherited(said).fields.keys() <= set(session.rules.identifying_fields)
-    if alone and says_instead(said.words, language):
+    alone = without_inherited(reading).fields.keys() <= set(session.rules.identifying_fields)
+    if alone and says_instead(reading.words, language):
         return rename_open_entry(session, utterance, other)
-    if alone and says_next(said.words, language) and session.relate_to_claim(said, other) is not Relation.NAME:
+    if alone and says_next(reading.words, language) and session.relate_to_claim(reading, other) is not Relation.NAME:
         return [
             utterance.note_as_heeded(),
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
         ]
-    if not said.fields or begins_with_foreign_words(said, session.rules):
+    if not reading.fields or begins_with_foreign_words(reading, session.rules):
         return drafting.reject_answer(session, utterance)
-    return _take_following_values(session, utterance, said, other)
+    return _take_following_values(session, utterance, reading, other)
 
 
 def _take_following_values(
@@ -95,9 +95,9 @@ def _take_following_values(
     if (
         session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields
     ):  # the open one was right
-        told = drafting.announce_other_draft_in_review(session)
+        orders = drafting.announce_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, utterance.utterance_id)
-        return [*told, *drafting.revise_draft(session, utterance, revised)]
+        return [*orders, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
         return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
     return drafting.reject_answer(session, utterance)

@@ -113,12 +113,18 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
     `turn` selects the check digits of a place; `ended`: the form's terminator, if it has one, was spoken.
     """
     if verdict.outcome is Outcome.ASK:
-        asked = _build_doubt_question(draft, verdict, rules)
+        question = _build_doubt_question(draft, verdict, rules)
         # The check digits on its sign also confirm that the place was heard right.
         signed = (
-            asked.about is Topic.FIELD_RIGHT and asked.why not in _WHETHER and _check_digits_of_candidate(asked, rules)
+            question.about is Topic.FIELD_RIGHT
+            and question.why not in _WHETHER
+            and _check_digits_of_candidate(question, rules)
         )
-        return build_check_digits_question(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
+        return (
+            build_check_digits_question(str(question.field), question.candidates[0], rules, turn)
+            if signed
+            else question
+        )
     if (place := _find_unproved_field(draft, verdict, rules)) is not None:
         return build_check_digits_question(place.name, verdict.fields[place.name], rules, turn)
     return None if ended else Question(Topic.ENTRY_RIGHT, fields=verdict.fields)
@@ -239,10 +245,10 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     candidates = verdict.candidates or _list_offered_values(said, why, field, rules)
     if said is None:
         return build_field_question(name, candidates, why)
-    asked = build_field_question(name, candidates, why, said.value)
-    if asked.about is Topic.CHOICE and said.scanned:
-        return replace(asked, prompt=Prompt.CHOOSE_SCANNED)
-    return replace(asked, unexplained=said.unexplained)
+    question = build_field_question(name, candidates, why, said.value)
+    if question.about is Topic.CHOICE and said.scanned:
+        return replace(question, prompt=Prompt.CHOOSE_SCANNED)
+    return replace(question, unexplained=said.unexplained)
 
 
 def _list_offered_values(

@@ -128,7 +128,7 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
 
 def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
-    draft, asked, state = session.draft, session.question, session.state
+    draft, question, state = session.draft, session.question, session.state
     if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
         session.queued_draft = None
     if draft is not None and draft.utterance_id == utterance_id:
@@ -137,7 +137,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state
         return besides
-    if draft is None or asked is None or asked.other is None or asked.other.utterance_id != utterance_id:
+    if draft is None or question is None or question.other is None or question.other.utterance_id != utterance_id:
         return []
     if state is State.PAUSED:
         session.question = session.entry_question

@@ -76,22 +76,22 @@ def _choose_of_two_by_label(session: DialogueSession, utterance: UtteranceHeard,
 
 def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
-    said, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
+    reading, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_label(session, utterance, said)
+        return _choose_of_two_by_label(session, utterance, reading)
     whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
-    if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
+    if find_differing_identifiers(draft.reading, reading, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
             if session.queued_draft is not None and not find_differing_identifiers(
-                session.queued_draft.reading, said, session.rules.identifying_fields
+                session.queued_draft.reading, reading, session.rules.identifying_fields
             ):
                 # Its turn has come, with the label's fields.
-                session.queued_draft = _with_label_fields(session.queued_draft, said, utterance.utterance_id)
+                session.queued_draft = _with_label_fields(session.queued_draft, reading, utterance.utterance_id)
                 return [*drafting.commit_draft(session), utterance.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
-        if whole or len(said.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
+        if whole or len(reading.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
             return corrections.ask_if_replaces_open(session, utterance)
-    joined = _with_label_fields(draft, said, utterance.utterance_id)
+    joined = _with_label_fields(draft, reading, utterance.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [utterance.note_as_heeded()]
     return drafting.revise_draft(session, utterance, joined)

@@ -60,8 +60,8 @@ def _name_in_sign_on(session: DialogueSession, utterance: UtteranceHeard) -> str
         said := words_after_sign_on(utterance.reading.words, language), operators, language
     ):
         return said
-    asked = parse_command(utterance.reading.words, language)
-    return (asked.name if asked is not None else None) or ""
+    command = parse_command(utterance.reading.words, language)
+    return (command.name if command is not None else None) or ""
 
 
 def _find_candidates_and_form(session: DialogueSession, text: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:

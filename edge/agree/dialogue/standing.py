@@ -61,8 +61,8 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
     """Add to the open context, or change it."""
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
-    said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
-    return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
+    reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
+    return drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id))
 
 
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:

@@ -37,11 +37,11 @@ def park_unaccepted_values(session: DialogueSession, utterance: UtteranceHeard) 
     """Park the values that were dictated in a state that accepts none, and say why."""
     if not utterance.reading.fields:
         return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), _say_why_unaccepted(session)]
-    said = replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD)
-    draft = Draft(utterance.utterance_id, session.rules.form.name, said)
+    reading = replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD)
+    draft = Draft(utterance.utterance_id, session.rules.form.name, reading)
     parked = Park(utterance.utterance_id, Reason.NOT_LISTENING, utterance.verdict.fields, draft)
-    told = drafting.announce_parked(session, utterance.reading)
-    return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
+    orders = drafting.announce_parked(session, utterance.reading)
+    return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *orders, _say_why_unaccepted(session)]
 
 
 def _say_why_unaccepted(session: DialogueSession) -> Say:

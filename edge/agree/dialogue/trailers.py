@@ -247,7 +247,9 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
     """The numbers that a query may mean: on record, in review, or expected where the operator works."""
     form, place = session.rules.form, find_current_place(session)
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
-    yield from (str(found[name]) for one in session.recorded.aside.drafts if name in (found := values_of(one.reading)))
+    yield from (
+        str(values[name]) for one in session.recorded.aside.drafts if name in (values := values_of(one.reading))
+    )
     if name == form.expects.get(FieldRole.PALLET):
         places = session.expected.places if place is None else (place,)
         yield from (line.pallet for one in places for line in session.expected.lines_at(one))

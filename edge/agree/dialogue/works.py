@@ -148,9 +148,9 @@ def find_latest_entry_of_other_form(session: DialogueSession) -> LastEntry | Non
 
 def announce_last_is_of_other_form(session: DialogueSession) -> list[Order]:
     """Tell that the last entry is of another form, which must be chosen to change it; empty if it is not."""
-    found = find_latest_entry_of_other_form(session)
+    entry = find_latest_entry_of_other_form(session)
     form = next(
-        (one for one in session.works.allowed_forms if found is not None and one.name == found.draft.form), None
+        (one for one in session.works.allowed_forms if entry is not None and one.name == entry.draft.form), None
     )
     return [] if form is None else [say_forms(session, Prompt.OTHER_WORK, form)]
 
