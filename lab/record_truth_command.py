@@ -85,22 +85,22 @@ def record_truth(
     if [speaker is not None, since is not None, listen].count(True) != 1:
         raise typer.BadParameter("name a speaker, or --since and when, or --listen", param_hint="--speaker")
     if speaker is None:
-        given = load_settings_with_options(config, state=state, form=form)
-        rules = load_current_rules(given, given.forms.active)
+        settings = load_settings_with_options(config, state=state, form=form)
+        rules = load_current_rules(settings, settings.forms.active)
         if since is None:
-            listen_to_set(TruthSet(folder, rules.form.name), rules, given.speak, login_name())
+            listen_to_set(TruthSet(folder, rules.form.name), rules, settings.speak, login_name())
         else:
-            _copy_settled(TruthSet(folder, rules.form.name), given, rules, parse_moment(since))
+            _copy_settled(TruthSet(folder, rules.form.name), settings, rules, parse_moment(since))
         return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")
-    settings = load_settings_with_options(config, form=form)
-    chosen = load_named_form(settings, settings.forms.active)
+    asked = load_settings_with_options(config, form=form)
+    chosen = load_named_form(asked, asked.forms.active)
     made = TruthSet(folder, chosen.name)
-    _record_noise(made, settings, noise_minutes)
-    wanted = choose_prompts(chosen, Catalogue.load(settings.catalogue_directory), count, speaker)
-    _record_prompts(made, wanted, settings, speaker, condition, hands_free=hands_free)
+    _record_noise(made, asked, noise_minutes)
+    wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
+    _record_prompts(made, wanted, asked, speaker, condition, hands_free=hands_free)
     for file in made.mix_noise(snrs_db) if snrs_db else ():
         print_lines(f"mixed {file.name}")
     print_lines(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")

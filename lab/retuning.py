@@ -22,7 +22,7 @@ from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Calibration, log_odds
 from lab.evaluate import ScoredClip
-from lab.report.measures import Key
+from lab.report.measures import group_by
 from lab.report.statistics import Interval, SpeakerHalf, speaker_half, wilson_interval
 from lab.scoring import Clip, Mark, Truth, score_clip
 
@@ -178,15 +178,6 @@ def is_within_wrong_limit(condition: str, some: Marks) -> bool:
     """Whether the share of wrong clips is within the limit of _MOST_WRONG for the condition."""
     bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
     return bad <= _MOST_WRONG.get(condition, _MOST_WRONG["10dB"]) / 100 * len(some)
-
-
-def group_marks(marks: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
-    """Group marked clips by a key; clips without one are left out."""
-    groups: dict[Key, list[tuple[KeptClip, Mark]]] = {}
-    for one, became in marks:
-        if (name := key(one)) is not None:
-            groups.setdefault(name, []).append((one, became))
-    return groups
 
 
 _LEAST_SPEAKERS = 4
@@ -353,7 +344,7 @@ def find_lowest_threshold(mark_with: Callable[[float], Marks]) -> float:
     `mark_with` decides all clips with a threshold, and returns their marks.
     """
     for minimum in DEMANDS:
-        groups = group_marks(mark_with(minimum), lambda one: one.clip.condition)
+        groups = group_by(mark_with(minimum), lambda marked: marked[0].clip.condition)
         if all(is_within_wrong_limit(condition, some) for condition, some in groups.items()):
             return minimum
     return DEMANDS[-1]

@@ -236,7 +236,6 @@ _KEYPAD = {NAMES[f"KEY_KP{digit}"]: str(digit) for digit in range(10)}
 _IGNORED = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and nothing by itself.
 
 _F8, _CONTROL_BRACKET, _ALT_029 = "f8", "ctrl+]", "alt+029"
-_SEPARATORS = (_F8, _CONTROL_BRACKET, _ALT_029)
 """How scanners type the separator, which has no key: an unused key, the control character of terminals, or its
 number, 29, on the keypad with Alt."""
 
@@ -245,7 +244,7 @@ class ScanParser:
     """Converts a scanner's keys to scans. Pure."""
 
     def __init__(self, separator: str) -> None:
-        """`separator` is one of `_SEPARATORS`; other ways of typing one are unreadable."""
+        """`separator` is one of these three; other ways of typing one are unreadable."""
         self._separator = separator
         self._held: set[int] = set()
         self._number: str | None = None
@@ -324,7 +323,7 @@ class ScanParser:
 async def follow_scanner(device: Path, separator_key: str, take_scan: Callable[[str, str], Awaitable[None]]) -> None:
     """Call `take_scan` with each scan and the scanner's name, until cancelled. A vanished device is searched again.
 
-    `separator_key`: what the scanner types for GS, one of `_SEPARATORS`.
+    `separator_key`: what the scanner types for GS, "f8", "ctrl+]" or "alt+029".
     """
     missed = ""
     while True:

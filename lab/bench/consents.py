@@ -23,8 +23,7 @@ from edge.ports import Interpreter
 from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.library import cached_recording
 from lab.bench.recogniser import recognise_clip
-from lab.report.comparing import format_percent
-from lab.report.statistics import wilson_interval
+from lab.report.comparing import format_share
 
 _WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
@@ -59,10 +58,7 @@ def main() -> None:
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
     said = len(chosen) * len(_VOICES)
-    print(
-        f"{len(taken)} of {said} words that are no answer were taken for one: "
-        f"{format_percent(wilson_interval(len(taken), said))} %"
-    )
+    print(f"{len(taken)} of {said} words that are no answer were taken for one: {format_share(len(taken), said)} %")
     for answer, act in _ANSWERS.items():
         heard = [voice for voice in _VOICES if ear.recognise_answer(answer, voice) is act]
         print(f"{answer!r} was understood of {len(heard)} of {len(_VOICES)} voices: {', '.join(heard) or 'none'}")

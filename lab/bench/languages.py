@@ -25,11 +25,10 @@ from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_f
 from lab.bench.language_voices import FITTED, VOICES, synthesise
 from lab.bench.voices import keep_recording
 from lab.evaluate import load_clip_sources, mix_clips_with_noise
-from lab.report.comparing import Table, format_percent
+from lab.report.comparing import Table, format_share
 from lab.report.goals import tabulate_causes_of_not_right
 from lab.report.lines import ClipLine, write_lines
-from lab.report.measures import count_marks, group_lines
-from lab.report.statistics import wilson_interval
+from lab.report.measures import count_marks, group_by
 from lab.scoring import Clip, Mark
 
 SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "languages"
@@ -107,16 +106,16 @@ def write_set(language: str, clips: Sequence[Clip], folder: Path) -> Path:
 
 def tabulate(lines: Sequence[ClipLine], language: str) -> Iterator[Table]:
     """The outcomes by condition, those of voices that were fitted and of others apart, and by voice."""
-    halves = group_lines(lines, lambda one: f"{'fitted' if one.speaker in FITTED[language] else 'others'}")
+    halves = group_by(lines, lambda one: f"{'fitted' if one.speaker in FITTED[language] else 'others'}")
     parts = {"all": lines, **halves}
     rows = [
         _row(f"{language}, {name}: {condition}", some)
         for name, part in parts.items()
-        for condition, some in group_lines(part, lambda one: one.condition).items()
+        for condition, some in group_by(part, lambda one: one.condition).items()
     ]
     columns = ("language: condition", "n", "right", "asked", "missed", "wrong", "right %", "wrong %")
     yield Table(f"Language {language}", columns, tuple(rows), "In brackets: 95 % intervals (Wilson).")
-    voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
+    voices = group_by(lines, lambda one: f"{one.speaker}: {one.condition}")
     yield Table(
         f"Voices of {language}", ("voice: condition", *columns[1:]), tuple(_row(*one) for one in voices.items())
     )
@@ -125,7 +124,7 @@ def tabulate(lines: Sequence[ClipLine], language: str) -> Iterator[Table]:
 def _row(name: str, lines: Sequence[ClipLine]) -> tuple[str, ...]:
     counted = count_marks(lines)
     marks = [counted[mark] for mark in (Mark.RIGHT, Mark.ASKED, Mark.MISSED, Mark.WRONG)]
-    shares = (format_percent(wilson_interval(counted[mark], len(lines))) for mark in (Mark.RIGHT, Mark.WRONG))
+    shares = (format_share(counted[mark], len(lines)) for mark in (Mark.RIGHT, Mark.WRONG))
     return name, *map(str, (len(lines), *marks)), *shares
 
 

@@ -11,18 +11,16 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
 from typing import NamedTuple
 
 from edge.config import Settings, UnderstandingMode
 from edge.records import Outcome
 from lab.bench.command import make_parser
 from lab.bench.fabrication import evaluate_clips_with, run_standin, set_behaviour, settings_with_standin
+from lab.report.measures import percentile
 from lab.scoring import Clip, read_manifest
 
 _MODES = (UnderstandingMode.ON_DEVICE, UnderstandingMode.CLOUD_FIRST, UnderstandingMode.PANEL)
-
-_HUNDREDTHS = 100
 
 _ALLOWED_MS = 50
 """Allowance beyond the deadline: for the decision and the record on disk."""
@@ -44,10 +42,6 @@ class _WaitTimes:
     decided_alone: int
     """Number of decisions at the deadline without a model's answer."""
     accepted: int
-
-    def percentile(self, percent: int) -> float:
-        """The wait that `percent` % of the utterances do not exceed, ms."""
-        return quantiles(self.ms, n=_HUNDREDTHS, method="inclusive")[percent - 1]
 
 
 def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[_WaitTimes]:
@@ -140,9 +134,9 @@ def main() -> None:
         f"{'mode':<12} {'n':>5} {'p50':>6} {'p95':>6} {'p99':>6} {'longest':>8} {'past deadline':>14} {'recorded':>9}"
     )
     for one in measured:
-        figures = " ".join(f"{one.percentile(percent):>6.0f}" for percent in (50, 95, 99))
+        figures = " ".join(f"{percentile(one.ms, percent):>6.0f}" for percent in (50, 95, 99))
         print(f"{one.mode:<12} {len(one.ms):>5} {figures} {one.ms[-1]:>8.0f} {one.decided_alone:>14} {one.accepted:>9}")
-    worst = max(one.percentile(95) for one in measured)
+    worst = max(percentile(one.ms, 95) for one in measured)
     print(
         f"p95 is {'within' if worst <= options.deadline_ms + _ALLOWED_MS else 'PAST'} the deadline + {_ALLOWED_MS} ms"
     )

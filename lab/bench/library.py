@@ -23,11 +23,10 @@ from edge.config import Settings
 from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
 from lab.bench.voices import keep_recording, make_synthesisers
 from lab.evaluate import load_clip_sources, mix_clips_with_noise
-from lab.report.comparing import Table, format_percent
+from lab.report.comparing import Table, format_share
 from lab.report.goals import GOALS, tabulate_causes_of_not_right
 from lab.report.lines import ClipLine, write_lines
-from lab.report.measures import count_marks, group_by_condition, group_lines
-from lab.report.statistics import wilson_interval
+from lab.report.measures import count_marks, group_by, group_by_condition
 from lab.scoring import Clip, Mark
 
 _SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
@@ -114,7 +113,7 @@ def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
     """A row for each form and condition, compared with the goal."""
     rows = (
         _outcome_row(f"{form}: {condition}", condition, some)
-        for form, of_form in group_lines(lines, lambda one: one.form).items()
+        for form, of_form in group_by(lines, lambda one: one.form).items()
         for condition, some in group_by_condition(of_form).items()
     )
     columns = ("form: condition", "n", "right", "asked", "wrong", "right %", "wrong %", "goal")
@@ -123,7 +122,7 @@ def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
 
 def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
     """Recognition results, a row for each voice and condition."""
-    voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
+    voices = group_by(lines, lambda one: f"{one.speaker}: {one.condition}")
     rows = (_outcome_row(voice, None, some) for voice, some in voices.items())
     columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")
     return Table("The library by voice", columns, tuple(rows))
@@ -132,7 +131,7 @@ def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
 def _outcome_row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[str, ...]:
     counted = count_marks(lines)
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
-    shares = format_percent(wilson_interval(right, len(lines))), format_percent(wilson_interval(wrong, len(lines)))
+    shares = format_share(right, len(lines)), format_share(wrong, len(lines))
     told = () if condition is None else ("met" if meets_goal(condition, lines) else "missed",)
     return name, *map(str, (len(lines), right, len(lines) - right - wrong, wrong)), *shares, *told
 

@@ -30,9 +30,9 @@ from lab.bench.command import REPOSITORY, make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.report.breakdown import LEAST, lower_quartile
-from lab.report.comparing import NONE, Table, format_percent, to_markdown
+from lab.report.comparing import NONE, Table, format_percent, format_share, to_markdown
 from lab.report.goals import GOALS
-from lab.report.statistics import wilson_interval
+from lab.report.measures import group_by
 from lab.retuning import (
     Curves,
     KeptClip,
@@ -41,7 +41,6 @@ from lab.retuning import (
     extract_field_samples,
     find_lowest_threshold,
     fit_curves,
-    group_marks,
     is_within_wrong_limit,
     mark_with_curves,
 )
@@ -141,11 +140,11 @@ def tabulate_right_wrong_by_fitted_set(ways: Mapping[str, Marks], title: str) ->
 def _right_wrong_and_speaker_cells(some: Marks) -> Iterator[str]:
     right, wrong = (sum(became is kind for _, became in some) for kind in (Mark.RIGHT, Mark.WRONG))
     yield str(len(some))
-    yield format_percent(wilson_interval(right, len(some)))
-    yield format_percent(wilson_interval(wrong, len(some)))
+    yield format_share(right, len(some))
+    yield format_share(wrong, len(some))
     speakers = {
         name: sum(became is Mark.RIGHT for _, became in of) / len(of)
-        for name, of in group_marks(some, GROUPS["speaker"]).items()
+        for name, of in group_by(some, lambda marked: GROUPS["speaker"](marked[0])).items()
         if len(of) >= LEAST
     }
     if len(speakers) < 2:  # noqa: PLR2004 - a spread needs two
@@ -162,7 +161,7 @@ def judge_left_out_results(together: Marks, apart_from: Marks) -> str:
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
     fell = _percent_right(same) - _percent_right(left)
-    conditions = group_marks(left, lambda one: one.clip.condition)
+    conditions = group_by(left, lambda marked: marked[0].clip.condition)
     most = max(
         (_percent_right([both for both in same if both[0].clip.condition == name]) - _percent_right(some), name)
         for name, some in conditions.items()

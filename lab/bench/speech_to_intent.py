@@ -30,11 +30,11 @@ from edge.records import SAMPLE_RATE
 from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
 from lab.evaluate import load_clip_sources
 from lab.noises import Sound
-from lab.report.comparing import NONE, Table, format_percent
+from lab.report.comparing import NONE, Table, format_share
 from lab.report.goals import tabulate_causes_of_not_right
 from lab.report.lines import ClipLine, write_lines
-from lab.report.measures import count_marks, group_by_condition, group_lines
-from lab.report.statistics import speaker_half, wilson_interval
+from lab.report.measures import count_marks, group_by, group_by_condition
+from lab.report.statistics import speaker_half
 from lab.scoring import Mark, read_manifest
 
 FORMS = REPOSITORY / "tests" / "data" / "forms"
@@ -192,11 +192,11 @@ def tabulate(lines: Sequence[ClipLine]) -> Table:
     """A row for each condition, for each noise, and for each half of the clips in noise; beside the published."""
     rows = [_row(name, some, _published(name)) for name, some in group_by_condition(lines).items()]
     noisy = [one for one in lines if one.noise is not None]
-    for noise, some in group_lines(noisy, lambda one: one.noise).items():
+    for noise, some in group_by(noisy, lambda one: one.noise).items():
         measured = {one.condition for one in some}
         each = [figures for name in measured if (figures := _published(name))]
         rows.append(_row(f"{noise}, all", some, tuple(sum(column) / len(each) for column in zip(*each, strict=True))))
-    for half, some in group_lines(lines, lambda one: f"{speaker_half(str(one.speaker))} half").items():
+    for half, some in group_by(lines, lambda one: f"{speaker_half(str(one.speaker))} half").items():
         rows.append(_row(half, some, ()))
     columns = ("condition", "n", "right", "asked", "wrong", "right %", "as they count %", "wrong %", *PUBLISHED)
     return Table("Speech to intent", columns, tuple(rows), "In brackets: 95 % intervals (Wilson).")
@@ -215,7 +215,7 @@ def _row(name: str, lines: Sequence[ClipLine], published: Sequence[float]) -> tu
     counted, of = count_marks(lines), len(lines)
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
     understood = right + sum(one.mark in {Mark.ASKED, Mark.MISSED} and one.would_be_right for one in lines)
-    shares = (format_percent(wilson_interval(hits, of)) for hits in (right, understood, wrong))
+    shares = (format_share(hits, of) for hits in (right, understood, wrong))
     told = [f"{share:.3g}" for share in published] or [NONE] * len(PUBLISHED)
     return name, str(of), str(right), str(of - right - wrong), str(wrong), *shares, *told
 

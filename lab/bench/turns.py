@@ -44,9 +44,8 @@ from lab.bench.pipelines import (
 from lab.evaluate import ClipSource, evaluate
 from lab.evaluate_command import show_progress
 from lab.floor import BaselineRecogniser
-from lab.report.comparing import NONE, Table, format_percent, to_markdown
+from lab.report.comparing import NONE, Table, format_share, to_markdown
 from lab.report.measures import percentile
-from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, read_manifest
 
 CLIPS = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
@@ -217,8 +216,8 @@ def _turn_end_cells(some: Sequence[_TurnEnd]) -> Iterator[str]:
     yield from _format_percentiles(whole)
     yield f"{median(one.whole_ms for _, one in timed):.0f}" if timed else NONE
     yield from _format_percentiles(along)
-    yield format_percent(wilson_interval(sum(one.cut for one in some), len(some)))
-    yield format_percent(wilson_interval(sum(one.mark is Mark.RIGHT for one in some), len(some)))
+    yield format_share(sum(one.cut for one in some), len(some))
+    yield format_share(sum(one.mark is Mark.RIGHT for one in some), len(some))
     yield str(sum(one.mark is Mark.WRONG for one in some))
 
 

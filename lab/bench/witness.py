@@ -25,8 +25,7 @@ from lab.bench.command import make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.floor import BaselineRecogniser, parse_words
-from lab.report.comparing import Table, format_percent, to_markdown
-from lab.report.statistics import wilson_interval
+from lab.report.comparing import Table, format_share, to_markdown
 from lab.scoring import Clip, are_fields_equal, read_manifest
 
 _WHOSE = ("product", "floor")
@@ -105,7 +104,7 @@ def _doubted_share_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
         of = [one for one in some if one.right is right]
         asked = [one for one in of if one.doubted]
         yield str(len(of))
-        yield format_percent(wilson_interval(len(asked), len(of)))
+        yield format_share(len(asked), len(of))
         if not right:
             yield str(sum(one.offered for one in asked))
 

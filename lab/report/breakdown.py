@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from statistics import quantiles
 
-from lab.report.comparing import Table, format_percent
+from lab.report.comparing import Table, format_percent, format_share
 from lab.report.lines import ClipLine
-from lab.report.measures import count_marks, group_by_condition_with_total, group_lines
-from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
+from lab.report.measures import count_marks, group_by, group_by_condition_with_total
+from lab.report.statistics import Interval, mcnemar_p_value
 from lab.scoring import Mark
 
 LEAST = 3
@@ -33,7 +33,7 @@ def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
         (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
         for condition, some in every.items()
-        if len(groups := {group: few for group, few in group_lines(some, key).items() if len(few) >= LEAST}) > 1
+        if len(groups := {group: few for group, few in group_by(some, key).items() if len(few) >= LEAST}) > 1
     )
     columns = ("by: condition", "groups", "lower quartile right %", "worst", "right %", "most wrong", "wrong %")
     note = (
@@ -51,9 +51,9 @@ def _spread_cells(groups: Mapping[str, Sequence[ClipLine]]) -> tuple[str, ...]:
         str(len(groups)),
         format_percent(lower_quartile([hits / of for hits, of in right.values()])),
         worst,
-        format_percent(wilson_interval(*right[worst])),
+        format_share(*right[worst]),
         most if wrong[most][0] else "none",
-        format_percent(wilson_interval(*wrong[most])),
+        format_share(*wrong[most]),
     )
 
 
@@ -90,6 +90,6 @@ def _baseline_cells(lines: Sequence[ClipLine]) -> Iterator[str]:
     yield str(len(lines))
     for mark in (Mark.RIGHT, Mark.WRONG):
         for way in ways:
-            yield format_percent(wilson_interval(way.count(mark), len(way)))
+            yield format_share(way.count(mark), len(way))
     right = [tuple(mark is Mark.RIGHT for mark in both) for both in zip(*ways, strict=True)]
     yield f"{mcnemar_p_value(right.count((True, False)), right.count((False, True))):.3g}"

@@ -11,7 +11,7 @@ from typing import Any
 from dockvoice_protocol.errors import UnreadableInput
 from lab.report.lines import ClipLine
 from lab.report.measures import percentile
-from lab.report.statistics import Interval, mcnemar_p_value
+from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
 _GOOD = {Mark.RIGHT, Mark.SILENT}
@@ -125,6 +125,11 @@ def format_percent(interval: Interval | None) -> str:
     if interval is None:
         return NONE
     return f"{100 * interval.share:.1f} ({100 * interval.least:.1f}-{100 * interval.most:.1f})"
+
+
+def format_share(hits: int, of: int) -> str:
+    """Format the share `hits / of` with its 95 % interval (Wilson)."""
+    return format_percent(wilson_interval(hits, of))
 
 
 def format_decision_ms(lines: Iterable[ClipLine], hundredths: int) -> str:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from lab.report import breakdown, goals
 from lab.report.breakdown import BY
-from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
+from lab.report.comparing import NONE, Table, format_decision_ms, format_percent, format_share
 from lab.report.lines import ClipLine
 from lab.report.measures import (
     NOTHING,
@@ -18,12 +18,12 @@ from lab.report.measures import (
     count_character_confusions,
     count_marks,
     field_results,
+    group_by,
     group_by_condition,
-    group_lines,
     measure_silence,
     percentile,
 )
-from lab.report.statistics import speaker_half, wilson_interval
+from lab.report.statistics import speaker_half
 from lab.scoring import Mark
 
 ALARMING = {Mark.WRONG, Mark.INVENTED}
@@ -37,12 +37,10 @@ def _tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[C
         counted = count_marks(lines)
         accepted_wrong = sum(counted[mark] for mark in ALARMING)
         dictated = sum(one.truth is not None for one in lines)
-        right = format_percent(wilson_interval(counted[Mark.RIGHT], dictated)) if dictated else NONE
+        right = format_share(counted[Mark.RIGHT], dictated) if dictated else NONE
         counts = (str(counted[mark]) for mark in Mark)
         times = (format_decision_ms(lines, 50), format_decision_ms(lines, 95))
-        rows.append(
-            (name, str(len(lines)), *counts, right, format_percent(wilson_interval(accepted_wrong, len(lines))), *times)
-        )
+        rows.append((name, str(len(lines)), *counts, right, format_share(accepted_wrong, len(lines)), *times))
     columns = (heading, "n", *(mark.value for mark in Mark), "right %", "wrong or invented %", "p50 ms", "p95 ms")
     return Table(title, columns, tuple(rows), note)
 
@@ -50,14 +48,14 @@ def _tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[C
 def _tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
     """The outcomes by noise, by wording and by speaker: three tables."""
     return tuple(
-        _tabulate_outcomes(f"By {name}", name, dict(sorted(group_lines(lines, BY[name]).items())))
+        _tabulate_outcomes(f"By {name}", name, dict(sorted(group_by(lines, BY[name]).items())))
         for name in ("noise", "wording", "speaker")
     )
 
 
 def _tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
     """The outcomes by half of the speakers and condition."""
-    groups = group_lines(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
+    groups = group_by(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
     note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
     return _tabulate_outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
 
@@ -77,7 +75,7 @@ def _tabulate_fields(lines: Sequence[ClipLine]) -> Table:
 def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
     right, missing = sum(one.is_right for one in heard), sum(one.heard is None for one in heard)
     counts = (right, len(heard) - right - missing, missing)
-    return str(len(heard)), *(format_percent(wilson_interval(count, len(heard))) for count in counts)
+    return str(len(heard)), *(format_share(count, len(heard)) for count in counts)
 
 
 def _tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
@@ -90,7 +88,7 @@ def _tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
         (
             f"{truth or 'nothing'} as {heard or 'nothing'}",
             str(count),
-            NONE if truth == NOTHING else format_percent(wilson_interval(count, said[truth])),
+            NONE if truth == NOTHING else format_share(count, said[truth]),
         )
         for (truth, heard), count in wrong
     )
@@ -151,9 +149,9 @@ def _conversation_row(lines: Sequence[ClipLine]) -> tuple[str, ...]:
     return (
         str(len(talks)),
         str(kept),
-        format_percent(wilson_interval(ends["wrong"], kept)),
+        format_share(ends["wrong"], kept),
         str(sum(any(turn.why == "correction" for turn in talk.turns) for talk in talks)),
-        format_percent(wilson_interval(ends["parked"], len(talks))),
+        format_share(ends["parked"], len(talks)),
         f"{fmean(talk.questions for talk in talks):.2f}",
         f"{fmean(talk.seconds for talk in talks):.1f}",
         f"{percentile([talk.seconds for talk in talks], 95):.1f}",

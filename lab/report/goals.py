@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
+from lab.report.comparing import NONE, Table, format_decision_ms, format_share
 from lab.report.lines import ClipLine
 from lab.report.measures import count_marks, group_by_condition, group_by_condition_with_total, percentile
-from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
 _MET = "met"
@@ -66,14 +65,14 @@ def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit:
     count = sum(map(hit, lines))
     short = math.ceil(wanted / 100 * len(lines)) - count
     told = _MET if short <= 0 else f"missed by {short} of {len(lines)}"
-    return name, f"at least {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
+    return name, f"at least {wanted:g}", format_share(count, len(lines)), told
 
 
 def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
     count = sum(map(hit, lines))
     over = count - math.floor(wanted / 100 * len(lines))
     told = _MET if over <= 0 else f"missed by {over} of {len(lines)}"
-    return name, f"at most {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
+    return name, f"at most {wanted:g}", format_share(count, len(lines)), told
 
 
 def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
@@ -164,8 +163,8 @@ def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
         str(len(lines)),
         format_decision_ms(lines, 50),
         format_decision_ms(lines, 95),
-        format_percent(wilson_interval(sum(one.is_cut_in_two for one in lines), len(lines))),
-        format_percent(wilson_interval(counted[Mark.RIGHT], len(lines))),
+        format_share(sum(one.is_cut_in_two for one in lines), len(lines)),
+        format_share(counted[Mark.RIGHT], len(lines)),
         str(counted[Mark.WRONG]),
     )
 

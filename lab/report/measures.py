@@ -68,13 +68,14 @@ def _aligned_pairs(values: Iterable[Pair]) -> Iterator[Pair]:
         yield from align_characters(truth, heard)
 
 
-Key = TypeVar("Key", bound=Hashable)
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def group_lines(lines: Iterable[ClipLine], key: Callable[[ClipLine], Key | None]) -> dict[Key, list[ClipLine]]:
-    """The lines grouped by `key`, in order of first appearance; without those for which it is None."""
-    groups: dict[Key, list[ClipLine]] = {}
-    for one in lines:
+def group_by(items: Iterable[_Item], key: Callable[[_Item], _Key | None]) -> dict[_Key, list[_Item]]:
+    """The items grouped by `key`, in order of first appearance; without those for which it is None."""
+    groups: dict[_Key, list[_Item]] = {}
+    for one in items:
         name = key(one)
         if name is not None:
             groups.setdefault(name, []).append(one)
@@ -83,7 +84,7 @@ def group_lines(lines: Iterable[ClipLine], key: Callable[[ClipLine], Key | None]
 
 def group_by_condition(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
     """Group the lines by condition."""
-    return group_lines(lines, lambda one: one.condition)
+    return group_by(lines, lambda one: one.condition)
 
 
 def group_by_condition_with_total(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
@@ -168,7 +169,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
     every = list(lines)
     taken = wrong = 0
     points = []
-    levels = group_lines(every, lambda one: one.lowest_confidence_if_complete)
+    levels = group_by(every, lambda one: one.lowest_confidence_if_complete)
     for _, some in sorted(levels.items(), reverse=True):
         taken += len(some)
         wrong += sum(not one.would_be_right for one in some)

@@ -88,11 +88,6 @@ class Pallet:
         }
         return {name: value for name, value in every.items() if value is not None}
 
-    @property
-    def differs_from_notice(self) -> bool:
-        """Whether the number of good units differs from the notice."""
-        return self.announced not in {None, self.quantity}
-
 
 @dataclass(frozen=True)
 class Arrival:

@@ -455,9 +455,6 @@ CLIP_CHUNK_BYTES = 6_144
 """Bytes of a recording in one message, of some 8.6 kB then: half a second on a link of 128 kbit/s, and an entry waits
 for no more than one. Brokers take a message of 64 KiB, and far more as a rule."""
 
-_LARGEST_CLIP = 10_000_000
-"""Bytes of a recording, at most. An utterance of 90 s, the longest that settings allow, takes 2.9 MB uncompressed."""
-
 
 class ClipUnsentReason(StrEnum):
     """Why a device sends no recording for a request."""

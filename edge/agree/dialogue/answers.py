@@ -255,10 +255,10 @@ def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Read
     question, words = session.current_question, utterance.reading.words
     value = _find_chosen_value(session, utterance)
     if value is None:
-        said = read_as_answer_to(str(question.field), utterance.reading, _rules_with_last_digits(session))
-        return trailers.expand_last_digits(session, said, utterance.known.expected)
-    reading = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
-    return replace(utterance.reading, act=Act.RECORD, fields={str(question.field): reading}, not_understood=None)
+        reading = read_as_answer_to(str(question.field), utterance.reading, _rules_with_last_digits(session))
+        return trailers.expand_last_digits(session, reading, utterance.known.expected)
+    meant = FieldReading(value, tuple(word.text for word in words), min(word.confidence for word in words))
+    return replace(utterance.reading, act=Act.RECORD, fields={str(question.field): meant}, not_understood=None)
 
 
 def _rules_with_last_digits(session: DialogueSession) -> Rules:
