@@ -207,7 +207,8 @@ class DecisionInbox:
                 await self._executor(lambda journal: journal.orders.count_not_stored(why))
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
-        keep = partial(self._executor, lambda journal: journal.orders.store(signature, body, may_repeat=self._may_repeat))
+        again = self._may_repeat
+        keep = partial(self._executor, lambda journal: journal.orders.store(signature, body, may_repeat=again))
         if not await self._executor.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
             level = logging.INFO if self._may_repeat else logging.WARNING
             logger.log(level, "a decision came again: it is done once, or was refused")
