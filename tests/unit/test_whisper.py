@@ -15,8 +15,9 @@ from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
 from edge.records import SAMPLE_RATE
 from edge.understand.local.weights import find_model, locate
-from edge.understand.local.whisper import WhisperInterpreter, is_installed, log_mel, make_prompt
+from edge.understand.local.whisper import WhisperInterpreter, is_installed, log_mel, make_prompt, mend
 from lab.noises import NOISE_KINDS, generate_noise
+from tests.rows import each_of
 
 FORMS = sorted((Path(__file__).parents[2] / "schemas" / "forms").glob("*.schema.json"))
 HEARD = ("de", "es", "fr", "it")
@@ -38,6 +39,40 @@ def test_a_tone_is_in_its_band_and_the_rest_is_silence() -> None:
     assert bands.shape == (80, 250)  # a second, one more behind it, and up to a multiple of 2.5
     assert bands[:, 10:90].mean(axis=1).argmax() == 26  # 1 kHz is the 26th of Slaney's bands
     assert bands[:, 110:].max() == bands.min()
+
+
+@each_of(
+    ("text", "mended"),
+    [
+        ("Palé 201, 90 y 2 unidades", "Palé 201, 92 unidades"),
+        ("Palé 201, 330 y 2 unidades", "Palé 201, 332 unidades"),
+        ("Palé 201 y 2 unidades", "Palé 201 y 2 unidades"),
+        ("Palé 20 y 2 unidades", "Palé 20 y 2 unidades"),  # "veintidós" has no "y"
+        ("19 cajas, muy hotel", "19 cajas, muelle hotel"),
+        ("19 cajas, muy de delta", "19 cajas, muelle delta"),
+        ("muy bien, 19 cajas", "muy bien, 19 cajas"),
+        ("28 cajas, muellece", "28 cajas, muelle ce"),
+        ("muelles", "muelles"),
+        ("354 cajas, muelle de", "354 cajas, muelle D"),
+        ("159 unidades, muelle de, gracias", "159 unidades, muelle D, gracias"),
+        ("muelle de carga B", "muelle de carga B"),
+        ("Palétres 1 8", "palé tres 1 8"),
+        ("Palé 318, 16 cajas Palé 318, 16 cajas Palé 318", "Palé 318, 16 cajas"),
+        ("318 318", "318 318"),
+    ],
+)
+def test_a_label_or_number_in_two_is_mended_in_spanish(text: str, mended: str) -> None:
+    assert mend(text, "es", {"palé", "muelle"}) == mended
+    assert mend(text, "de", {"palette", "tor"}) == text
+
+
+def test_a_phrase_that_begins_again_is_heard_once() -> None:
+    assert mend("La remorque est vide, la remorque est vide", "fr", {"remorque"}) == "La remorque est vide,"
+    assert mend("deux trois deux trois", "fr", {"remorque"}) == "deux trois deux trois"
+
+
+def test_a_label_that_the_form_lacks_is_left_alone() -> None:
+    assert mend("muy mojado", "es", {"remolque"}) == "muy mojado"
 
 
 WEIGHTS = locate(find_model("whisper-base"), Path(os.environ.get("DOCKVOICE_TEST_MODELS", "")))
