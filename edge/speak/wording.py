@@ -211,7 +211,7 @@ class Readback:
 
     def unit(self, field: FormField, code: str) -> str:
         """A unit's name in the plural: `cases`."""
-        return self._form[str(field.unit_of)].unit_word(0, code, self._language.code)
+        return self._capitalised(self._form[str(field.unit_of)].unit_word(0, code, self._language.code))
 
     def spelt(self, value: str) -> str:
         """Spell a value; all its letters as code words if one sounds like another letter or a nought.
