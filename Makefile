@@ -41,8 +41,14 @@ PYTEST := $(BIN)/pytest
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
-	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
+# The language of `make demo LANGUAGE=de`, if it is another one than English. In the environment LANGUAGE is a list of
+# locales, which is not meant here.
+STORIES := $(basename $(notdir $(wildcard lab/demo/stories/*.toml)))
+SPOKEN  := $(if $(filter command line,$(origin LANGUAGE)),$(filter-out en,$(LANGUAGE)))
+$(if $(filter-out $(STORIES),$(SPOKEN)),$(error LANGUAGE=$(LANGUAGE): the demo has no story in it; allowed: en $(STORIES)))
+
+demo: $(CACHE)/demo.stamp $(if $(SPOKEN),$(CACHE)/languages.stamp) system-demo models  ## Recorded sentences become inventory rows, end to end; LANGUAGE=de, es, fr or it speaks another one
+	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo $(SPOKEN:%=--language %)
 
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
@@ -204,10 +210,15 @@ $(CACHE)/demo.stamp: $(PROJECTS) | $(BIN)/python
 	@$(INSTALL) --editable ./protocol --editable . --editable './inventory[console]' --editable './lab[demo]'
 	@touch $@
 
+# What hears other languages than English, and the voice that speaks them.
+$(CACHE)/languages.stamp: $(PROJECTS) $(CACHE)/demo.stamp
+	@$(INSTALL) --editable ./protocol --editable '.[whisper]' --editable './inventory[console]' --editable './lab[demo,languages]'
+	@touch $@
+
 $(CACHE)/test.stamp: $(PROJECTS) | $(BIN)/python
 	@mkdir -p $(CACHE)
 	@echo "Installing Python packages into $(VENV) …"
-	@$(INSTALL) --editable ./protocol --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,standin]'
+	@$(INSTALL) --editable ./protocol --editable '.[microphone,dev]' --editable './inventory[console]' --editable './lab[demo,languages,standin]'
 	@touch $@ $(CACHE)/demo.stamp
 
 # Programs that nobody here wrote: validators of JSON Schema, AsyncAPI and OpenAPI, and clients of MQTT. Some eight seconds;

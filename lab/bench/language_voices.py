@@ -21,6 +21,7 @@ import soxr
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
+from lab.demo.voice import synthesise_pico
 from lab.noises import Sound
 from lab.operator_speech import say
 
@@ -35,7 +36,6 @@ _STYLES = 510
 _SUBSTITUTES = {"\N{LATIN LETTER SMALL CAPITAL Y}": "y"}
 """Phonemes that Kokoro lacks, and the nearest that it has: without it "fünf" is "fnf"."""
 
-_PICO = {"de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
 _PICO_SPEAKERS = {"pico": (1.0, 1.0), "pico-low": (0.92, 0.8), "pico-high": (1.1, 1.2)}
 """Pace and pitch, each times the usual one."""
 
@@ -64,17 +64,10 @@ def synthesise(voice: str, text: str, language: str, cache: Path) -> Sound:
     """The text in a voice of VOICES, at 16 kHz. Kokoro's weights are fetched into `cache` at first use."""
     kind, _, speaker = voice.partition("-")
     if kind == "pico":
-        return _synthesise_pico(voice, text, language)
+        return synthesise_pico(text, language, *_PICO_SPEAKERS[voice])
     if kind == "kokoro":
         return _synthesise_kokoro(speaker, text, language, cache)
     return asyncio.run(say(EspeakVoice(_ESPEAK_PACE, speaker), text, language))
-
-
-def _synthesise_pico(voice: str, text: str, language: str) -> Sound:
-    import py_nanotts  # noqa: PLC0415 - only this benchmark needs it
-
-    speed, pitch = _PICO_SPEAKERS[voice]
-    return to_floats(py_nanotts.NanoTTS().speak(text, _PICO[language], speed=speed, pitch=pitch)).astype(np.float64)
 
 
 def _synthesise_kokoro(speaker: str, text: str, language: str, cache: Path) -> Sound:

@@ -31,13 +31,20 @@ from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.understand.local import pocketsphinx
-from edge.understand.local.factory import find_recogniser_name
+from edge.understand.local.factory import find_recogniser_name, recogniser_language
 from lab.demo.door import DemoDevice
 from lab.demo.office import DemoConsole
 from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
+from lab.demo.story import AnsweringOperator, Sentence, StoryLanguage, gives, load_recorded_story, load_story
+from lab.demo.voice import OperatorVoice
 
 _SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
-HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
+
+_PATIENCE_S = 60.0
+"""The operator answers at once, and the device hears it late on a busy machine."""
+
+_MOST_TURNS = 8
+"""Turns after which the operator no longer answers about a sentence: with six each of its values was asked twice."""
 
 _TRAILER = "5501"
 
@@ -82,8 +89,12 @@ def demonstrate_receiving(
         BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
     ] = BrokerKind.AUTO,
     engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vosk or pocketsphinx; unset: vosk where its weights are.")
+        str | None,
+        typer.Option(metavar="NAME", help="vosk, whisper or pocketsphinx; unset: vosk where its weights are."),
     ] = None,
+    language: Annotated[
+        StoryLanguage, typer.Option(help="The operator's; in others than English a synthetic voice speaks.")
+    ] = StoryLanguage.ENGLISH,
 ) -> None:
     """A trailer is received by voice, counted, and proved.
 
@@ -99,14 +110,16 @@ def demonstrate_receiving(
 
     demand_extra()
     with tempfile.TemporaryDirectory(prefix="dockvoice-demo-") as directory:
-        holds = _Demo(Path(directory), using, engine).run()
+        holds = _Demo(Path(directory), using, engine, language).run()
     if not holds:
         raise typer.Exit(1)
 
 
 class _Demo:
-    def __init__(self, scratch: Path, using: BrokerKind, engine: str | None) -> None:
+    def __init__(self, scratch: Path, using: BrokerKind, engine: str | None, language: StoryLanguage) -> None:
         self._scratch = scratch
+        self._language = language
+        self._is_english = language is StoryLanguage.ENGLISH
         self._broker = DemoBroker(using, scratch)
         self._inventory = DemoInventory(scratch, self._broker)
         self._office = DemoConsole(scratch, self._inventory)
@@ -117,6 +130,12 @@ class _Demo:
             given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": _HALF_SURE}
             self._settings = load_settings(Settings, None, **given)
+        if (heard := recogniser_language(self._settings).code) != language:
+            raise Misconfigured(
+                f"demo: the recogniser hears {heard!r}, and --language is {language.value!r}; leave --engine out"
+            )
+        self._story = load_recorded_story(short=self._stands_in) if self._is_english else load_story(language)
+        self._voice = OperatorVoice(language, scratch / "said")
         self._console = EscapingConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
@@ -130,8 +149,17 @@ class _Demo:
             "state_directory": self._state,
             "deliver": {"mqtt": mqtt, "decisions_key": self._inventory.public_key, "clips": "unclear"},
             "forms": {"active": "receive-notice"},
-            "agree": {"conversation": True},
-            **({} if engine is None else {"understand": {"engine": engine}}),
+            "agree": {"conversation": True, **({} if self._is_english else {"patience_s": _PATIENCE_S})},
+            **self._language_settings(engine),
+        }
+
+    def _language_settings(self, engine: str | None) -> dict[str, Any]:
+        understand = {} if engine is None else {"engine": engine}
+        if self._is_english:
+            return {"understand": understand} if understand else {}
+        return {
+            "understand": {**understand, "model": f"small-{self._language}"},
+            "speak": {"language": self._language.value},
         }
 
     def run(self) -> bool:
@@ -164,29 +192,44 @@ class _Demo:
 
     async def _receive_trailer(self, parts: Parts) -> bool:
         with JournalThread(self._state, parts.settings.keep) as executor:
-            door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
+            door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, self._language)))
             async with door.open():
                 await door.wait_until_announced()
-                for clip in _load_story_utterances(short=self._stands_in):
-                    await self._play_event_before(clip, door)
-                    who = "colleague" if clip.by_colleague else "operator"
-                    self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
-                    await door.play_until_handled(clip.audio)
+                for sentence in self._story.sentences:
+                    await self._play_event_before(sentence)
+                    await self._say(door, sentence.text, sentence.audio, by_colleague=sentence.by_colleague)
+                    if self._story.yes:
+                        await self._answer_about(sentence, door)
                 await door.wait_until_recorded()
                 await door.count_pending_after(_SETTLE_WITHIN_S)
                 holds = await asyncio.to_thread(self._make_and_verify_dossier)
                 await self._show_reviews(await door.parked_ids())
         return holds
 
-    async def _play_event_before(self, clip: _DemoUtterance, door: DemoDevice) -> None:
-        match clip.before:
+    async def _say(self, door: DemoDevice, text: str, audio: Path | None = None, *, by_colleague: bool = False) -> None:
+        """Play a recording; without one, what the voice makes of the text."""
+        who = "colleague" if by_colleague else "operator"
+        self._console.print(f"{who:>9}  {text}", style="dim" if by_colleague else "bold")
+        await door.play_until_handled(audio or self._voice.record(text, by_colleague=by_colleague))
+
+    async def _answer_about(self, sentence: Sentence, door: DemoDevice) -> None:
+        """Answer what the device asks, until what the sentence means is held or recorded."""
+        operator = AnsweringOperator(self._story, sentence)
+        for _ in range(_MOST_TURNS):
+            says = operator.react(door.question, door.held, (door.standing, *self._owed.values()))
+            if says is None:
+                return
+            await self._say(door, says)
+
+    async def _play_event_before(self, sentence: Sentence) -> None:
+        match sentence.before:
             case "broker dies":
                 await asyncio.to_thread(self._broker.stop)
             case "broker is back":
                 await asyncio.to_thread(self._broker.start)
             case _:
                 return
-        self._console.print(f"           ({clip.before})", style="yellow")
+        self._console.print(f"           ({sentence.before})", style="yellow")
 
     def _print_step(self, phrasing: Phrasing, stands: DialogueStatus) -> None:
         for order in stands.told:
@@ -210,7 +253,25 @@ class _Demo:
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == _HOLDS else "red")
         self._console.print(f"Pallets: {_summarise_totals(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.is_complete else "red")
-        return counted.is_complete and checked[-1] == _HOLDS
+        return counted.is_complete and checked[-1] == _HOLDS and self._has_recorded_what_was_meant()
+
+    def _has_recorded_what_was_meant(self) -> bool:
+        """Print how many of the sentences are recorded as they were meant; whether all are, and nothing else is."""
+        if not self._story.yes:
+            return True
+        left, missing = list(self._owed.values()), []
+        for sentence in self._story.entries:
+            found = next((fields for fields in left if gives(sentence.truth, fields)), None)
+            left.remove(found) if found is not None else missing.append(sentence.text)
+        said = len(self._story.entries)
+        holds = not left and not missing
+        self._console.print(
+            f"Said {said}, recorded as said {said - len(missing)}, otherwise {len(left)}",
+            style="green" if holds else "red",
+        )
+        for text in missing:
+            self._console.print(f"not recorded as it was said: {text}", style="red")
+        return holds
 
     async def _show_reviews(self, cases: Sequence[str]) -> None:
         """Print where a reviewer finds the parked entries; on a terminal, wait until the review is finished."""
@@ -288,29 +349,6 @@ def _summarise_totals(figures: Mapping[str, Any]) -> str:
         **{name.replace("_", " "): statuses[name] for name in ("over", "short", "missing", "not_announced")},
     }
     return ", ".join(f"{name} {number}" for name, number in counts.items())
-
-
-@dataclass(frozen=True, slots=True)
-class _DemoUtterance:
-    """A recorded utterance of the demo, and the event before it."""
-
-    audio: Path
-    text: str
-    by_colleague: bool
-    before: str  # The event before the utterance.
-
-
-def _load_story_utterances(*, short: bool) -> list[_DemoUtterance]:
-    """The packaged recordings of a story, in order; events before a recording that it leaves out still happen."""
-    manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
-    told: list[_DemoUtterance] = []
-    before = ""
-    for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
-        before = clip.get("before", before)
-        if clip.get("story", "long") in {"both", "short" if short else "long"}:
-            told.append(_DemoUtterance(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
-            before = ""
-    return told
 
 
 def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> LostAndDoubled:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
 
+from dockvoice_protocol.records import FieldValue
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
@@ -17,7 +18,9 @@ from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, make_dial
 from edge.agent.parts import Parts, dictate_sources, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import DecisionHandler
 from edge.agree.dialogue.machine import Dialogue
+from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
+from edge.agree.readings import values_of
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -125,6 +128,23 @@ class DemoDevice:
         )
         self._decisions = DecisionHandler(settings, executor, self._conversing, self._delivery.notify_pending)
         self._headset = _RecordedMicrophone()
+
+    @property
+    def question(self) -> Question | None:
+        """The open question."""
+        return self._dialogue.question
+
+    @property
+    def held(self) -> Mapping[str, FieldValue] | None:
+        """The values of the entry that was read back and is held; None: none is."""
+        draft = self._dialogue.draft
+        return None if draft is None or self._dialogue.state is not State.HELD else values_of(draft.reading)
+
+    @property
+    def standing(self) -> Mapping[str, FieldValue]:
+        """The values that apply to all following entries."""
+        stands = self._dialogue.context.fields
+        return {name: said.value for name, said in stands.items() if said.value is not None}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

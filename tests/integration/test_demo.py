@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dockvoice_protocol.config import load_settings
+from dockvoice_protocol.forms.spoken.language import language_named
+from edge.config import Settings
+from edge.understand.local.factory import find_whisper_weights
+from lab.demo.story import StoryLanguage, load_story
 from tests.processes.command import called, dockvoice
 from tests.tiers import sized
 
@@ -30,6 +36,23 @@ def test_a_trailer_is_received_counted_and_proved(engine: str, broker: str, requ
     assert "Dossier: it holds" in ended.stdout
     assert "lost 0, doubled 0" in ended.stdout
     assert " for a reviewer: http://127.0.0.1:" in ended.stdout
+
+
+@pytest.mark.parametrize("language", sized(test=["de"], nightly=["de", "es", "fr", "it"]))
+def test_another_language_is_spoken_answered_and_recorded(
+    language: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_whisper_weights(load_settings(Settings, None), language_named(language)) is None:
+        pytest.skip("the weights or packages of whisper are not here")
+    story = load_story(StoryLanguage(language))
+    told = sized(test=[*story.sentences[:2], story.sentences[-1]], nightly=story.sentences)
+    monkeypatch.setattr("lab.demo.command.load_story", lambda _: replace(story, sentences=told))
+    ended = called("demo", "--language", language, capfd=capfd)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    entries = len(replace(story, sentences=told).entries)
+    assert "Recogniser: whisper/" in ended.stdout
+    assert "lost 0, doubled 0" in ended.stdout
+    assert f"Said {entries}, recorded as said {entries}, otherwise 0" in ended.stdout
 
 
 def test_weights_that_are_not_here_are_told_before_anything_is_played(
