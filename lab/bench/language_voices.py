@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import soxr
 
-from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from lab.demo.voice import synthesise_pico
