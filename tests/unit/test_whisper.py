@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
 from edge.records import SAMPLE_RATE
 from edge.understand.local.weights import find_model, locate
-from edge.understand.local.whisper import WhisperInterpreter, is_installed, log_mel, make_prompt, mend
+from edge.understand.local.whisper import Speller, WhisperInterpreter, is_installed, log_mel, make_prompt
 from lab.noises import NOISE_KINDS, generate_noise
 from tests.rows import each_of
 
@@ -42,37 +42,43 @@ def test_a_tone_is_in_its_band_and_the_rest_is_silence() -> None:
 
 
 @each_of(
-    ("text", "mended"),
+    ("language", "text", "mended"),
     [
-        ("Palé 201, 90 y 2 unidades", "Palé 201, 92 unidades"),
-        ("Palé 201, 330 y 2 unidades", "Palé 201, 332 unidades"),
-        ("Palé 201 y 2 unidades", "Palé 201 y 2 unidades"),
-        ("Palé 20 y 2 unidades", "Palé 20 y 2 unidades"),  # "veintidós" has no "y"
-        ("19 cajas, muy hotel", "19 cajas, muelle hotel"),
-        ("19 cajas, muy de delta", "19 cajas, muelle delta"),
-        ("muy bien, 19 cajas", "muy bien, 19 cajas"),
-        ("28 cajas, muellece", "28 cajas, muelle ce"),
-        ("muelles", "muelles"),
-        ("354 cajas, muelle de", "354 cajas, muelle D"),
-        ("159 unidades, muelle de, gracias", "159 unidades, muelle D, gracias"),
-        ("muelle de carga B", "muelle de carga B"),
-        ("Palétres 1 8", "palé tres 1 8"),
-        ("Palé 318, 16 cajas Palé 318, 16 cajas Palé 318", "Palé 318, 16 cajas"),
-        ("318 318", "318 318"),
+        ("es", "Palé 201, 90 y 2 unidades", "Palé 201, 92 unidades"),
+        ("es", "Palé 201, 330 y 2 unidades", "Palé 201, 332 unidades"),
+        ("es", "Palé 201 y 2 unidades", "Palé 201 y 2 unidades"),
+        ("es", "Palé 20 y 2 unidades", "Palé 20 y 2 unidades"),  # "veintidós" has no "y"
+        ("es", "19 cajas, muy hotel", "19 cajas, muelle hotel"),
+        ("es", "19 cajas, muy de delta", "19 cajas, muelle delta"),
+        ("es", "muy bien, 19 cajas", "muy bien, 19 cajas"),
+        ("es", "28 cajas, muellece", "28 cajas, muelle ce"),
+        ("es", "muelles", "muelles"),
+        ("es", "354 cajas, muelle de", "354 cajas, muelle D"),
+        ("es", "159 unidades, muelle de, gracias", "159 unidades, muelle D, gracias"),
+        ("es", "muelle de carga B", "muelle de carga B"),
+        ("es", "Palétres 1 8", "palé tres 1 8"),
+        ("es", "Palé 318, 16 cajas Palé 318, 16 cajas Palé 318", "Palé 318, 16 cajas"),
+        ("es", "318 318", "318 318"),
+        ("de", "M, Palette 2297, 9 Stück", "Palette 2297, 9 Stück"),
+        ("de", "M, 12 Kartons", "M, 12 Kartons"),  # a dock, in answer to a question
+        ("de", "Palette 2, 3, 1, 2, 5, stück, Tor A", "Palette 2, 3, 1, 2, 5 stück, Tor A"),
+        ("de", "Palette 742, Stück 5", "Palette 742, Stück 5"),
+        ("de", "190 Kartons, Toranton", "190 Kartons, Tor anton"),
+        ("de", "24 kissen, Tor H", "24 Kisten, Tor H"),
+        ("de", "Habepalette 3794 abgestellt", "habe Palette 3794 abgestellt"),
+        ("fr", "29 caisses, qu'est golf?", "29 caisses, quai golf?"),
+        ("fr", "26 cartons, qui est delta", "26 cartons, quai delta"),
+        ("it", "venti 3 pezzi, vanchina F", "23 pezzi, banchina F"),
+        ("it", "Palle 56600", "pallet 56600"),
     ],
 )
-def test_a_label_or_number_in_two_is_mended_in_spanish(text: str, mended: str) -> None:
-    assert mend(text, "es", {"palé", "muelle"}) == mended
-    assert mend(text, "de", {"palette", "tor"}) == text
-
-
-def test_a_phrase_that_begins_again_is_heard_once() -> None:
-    assert mend("La remorque est vide, la remorque est vide", "fr", {"remorque"}) == "La remorque est vide,"
-    assert mend("deux trois deux trois", "fr", {"remorque"}) == "deux trois deux trois"
+def test_what_it_writes_for_a_label_or_a_number_is_mended(language: str, text: str, mended: str, form: Form) -> None:
+    assert Speller(form, language_named(language)).mend(text) == mended
 
 
 def test_a_label_that_the_form_lacks_is_left_alone() -> None:
-    assert mend("muy mojado", "es", {"remolque"}) == "muy mojado"
+    of_trailer = load_form(next(path for path in FORMS if path.name.startswith("temperature.")))
+    assert Speller(of_trailer, language_named("it")).mend("palle fredde") == "palle fredde"
 
 
 WEIGHTS = locate(find_model("whisper-base"), Path(os.environ.get("DOCKVOICE_TEST_MODELS", "")))

@@ -11,9 +11,9 @@ The weights are CTranslate2's (`config/models.toml`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -101,8 +101,7 @@ class WhisperInterpreter(OnDeviceInterpreter):
             word for said in rough_sentences(form, catalogue, language, _any, names, works) for word in said.split()
         }
         self._forbidden = self._decoder.list_forbidden(words)
-        labels = {label for field in form.fields for label in field.wording(language.code).labels}
-        self._mend = partial(mend, language=language.code, labels=labels)
+        self._speller = Speller(form, language)
         self._parts_of_values = cached_lexicon(form, catalogue, language).parts_of_values
 
     def _begin(self) -> _Sound:
@@ -123,7 +122,8 @@ class WhisperInterpreter(OnDeviceInterpreter):
 
         known = (self._form, self._catalogue, self._language)
         alternatives = [
-            [Alternative(score, make_timed_words(self._mend(text), *known)) for text, score in one] for one in hearings
+            [Alternative(score, make_timed_words(self._speller.mend(text), *known)) for text, score in one]
+            for one in hearings
         ]
         words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, numbers=None)
         meant = parse_meaning(words, *known)
@@ -171,44 +171,105 @@ def _some_units(units: Iterable[str]) -> list[str]:
     return [*stems.values()][:_UNITS]
 
 
-_SUM = {"es": re.compile(r"\b(\d*[3-9]0) y (\d)\b")}
-"""A number in two: "90 y 2" for 92."""
-
 _MISSPELT = {
+    "de": (("", r"kissen\b", "Kisten"), ("palette", r"\w?habe ?palette\b", "habe Palette")),
     "es": (
-        ("muelle", re.compile(r"\bmuy(?: de)?(?= (?!bien\b)\w)", re.IGNORECASE), "muelle"),
-        ("muelle", re.compile(r"\bmuelle(?=[a-z]{2})(?!s\b)", re.IGNORECASE), "muelle "),
-        ("muelle", re.compile(r"\bmuelle de(?=\W*(?:$|gracias|listo))", re.IGNORECASE), "muelle D"),
-        ("palé", re.compile(r"\bpal[eé]tres?\b", re.IGNORECASE), "palé tres"),
-    )
+        ("muelle", r"muy(?: de)?(?= (?!bien\b)\w)", "muelle"),
+        ("muelle", r"muelle de(?=\W*(?:$|gracias|listo))", "muelle D"),
+        ("palé", r"pal[eé]tres?\b", "palé tres"),
+    ),
+    "fr": (("quai", r"(?:qu'est(?:-ce qu'il)?|qui est|quid|qui)(?= \w)", "quai"),),
+    "it": (
+        ("pallet", r"palle\b", "pallet"),
+        ("banchina", r"vanchina\b", "banchina"),
+        ("bancale", r"vancale\b", "bancale"),
+    ),
 }
-"""What it writes for a label, by language: the label, the pattern, and what is meant. Found with those voices that
-Spanish was fitted on: "muy hotel", "muellece", "muelle de", "palétres"."""
+"""What it writes for a label, by language: the label, which the form must have, the pattern, and what is meant."""
+
+_TENS = {
+    "es": (
+        "",
+        "diez",
+        "veinti",
+        "treinta y",
+        "cuarenta y",
+        "cincuenta y",
+        "sesenta y",
+        "setenta y",
+        "ochenta y",
+        "noventa y",
+    ),
+    "it": ("", "dieci", "venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta"),
+}
+"""Tens before a figure: it writes "venti 3" for 23, and in Spanish "90 y 2" for 92."""
+
+_SHORTEST_LABEL, _SHORTEST_NAME = 3, 2
+"""Letters of a label, and of a letter's name or code word, that it writes in one: "Toranton", "muellece"."""
 
 
-def mend(text: str, language: str, labels: Collection[str]) -> str:
-    """The text once, with numbers in one, and labels as they are spelt, where the form has the label."""
-    text = _without_repetition(text, labels)
-    if pattern := _SUM.get(language):
-        text = pattern.sub(lambda found: str(int(found[1]) + int(found[2])), text)
-    for label, misspelt, meant in _MISSPELT.get(language, ()):
-        if label in labels:
-            text = misspelt.sub(meant, text)
-    return text
+class Speller:
+    """Mends what Whisper writes for a form's words, and for hesitations, so that it can be read.
 
-
-def _without_repetition(text: str, labels: Collection[str]) -> str:
-    """The text once, where it is one phrase with a label several times: in short sounds it begins again.
-
-    Figures alone may well repeat.
+    It was seen in the clips of `lab.bench.languages`. Each value is confirmed in any case.
     """
-    words = text.split()
-    plain = [fold(word.strip(",?!¿")) for word in words]
-    for size in range(2, len(words) // 2 + 1):
-        is_again = all(word == plain[at % size] for at, word in enumerate(plain))
-        if is_again and any(fold(label) in " ".join(plain[:size]) for label in labels):
-            return " ".join(words[:size])
-    return text
+
+    def __init__(self, form: Form, language: Language) -> None:
+        wordings = [field.wording(language.code) for field in form.fields]
+        self._labels = {fold(label) for one in wordings for label in one.labels}
+        labels = _any_of(label for one in wordings for label in one.labels)
+        units = _any_of(unit for one in wordings for unit in one.units)
+        spelt = (
+            *(" ".join(words) for words in language.alphabet.code_words),
+            *language.alphabet.names,
+        )
+        names = _any_of(name for name in spelt if " " not in name and len(name) >= _SHORTEST_NAME)
+        long = _any_of(label for one in wordings for label in one.labels if len(label) >= _SHORTEST_LABEL)
+        rules = [
+            (rf"^\W*[EMH]\b,? (?=(?:{labels})\b)", ""),  # "M, Palette": a hesitation
+            (rf"(?<=\d),(?= (?:{units})\b(?!\W+\d))", ""),  # "5, Stück"
+            (rf"\b({long})({names})\b", r"\1 \2"),
+        ]
+        for label, misspelt, meant in _MISSPELT.get(language.code, ()):
+            if not label or fold(label) in self._labels:
+                rules.append((rf"\b{misspelt}", meant))
+        self._rules = [(re.compile(pattern, re.IGNORECASE), meant) for pattern, meant in rules]
+        tens = _TENS.get(language.code, ())
+        self._tens = {one: str(at) for at, one in enumerate(tens) if one}
+        self._sum = (
+            re.compile(rf"\b({_any_of(self._tens)}) ?(\d)\b|\b(\d*[3-9])0 y (\d)\b", re.IGNORECASE) if tens else None
+        )
+
+    def mend(self, text: str) -> str:
+        """The text once, with labels as they are spelt, and numbers in one."""
+        text = self._without_repetition(text)
+        for pattern, meant in self._rules:
+            text = pattern.sub(meant, text)
+        return text if self._sum is None else self._sum.sub(self._add, text)
+
+    def _add(self, found: re.Match[str]) -> str:
+        tens = found[3] if found[1] is None else self._tens[found[1].lower()]
+        return f"{tens}{found[4] if found[1] is None else found[2]}"
+
+    def _without_repetition(self, text: str) -> str:
+        """The text once, where it is one phrase with a label several times: in short sounds it begins again.
+
+        Figures alone may well repeat.
+        """
+        words = text.split()
+        plain = [fold(word.strip(",?!¿")) for word in words]
+        for size in range(2, len(words) // 2 + 1):
+            phrase = " ".join(plain[:size])
+            if all(word == plain[at % size] for at, word in enumerate(plain)) and any(
+                label in phrase for label in self._labels
+            ):
+                return " ".join(words[:size])
+        return text
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    """A pattern of these phrases, the longest first; of none, one that matches nothing."""
+    return "|".join(map(re.escape, sorted(set(phrases), key=len, reverse=True))) or r"(?!)"
 
 
 class _Sound:
