@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.yes_no import BooleanWords, yes_no_readings
+from dockvoice_protocol.forms.spoken.kinds.yes_no import yes_no_readings
 from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
-SEALED = BooleanWords(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
+SEALED = {True: ("sealed",), False: ("not sealed", "unsealed", "seal broken")}
 
 
 def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, bool]]:
-    found = yes_no_readings(text.split(), at, language_named("en").table, SEALED, labelled=labelled)
+    found = yes_no_readings(text.split(), at, language_named("en").table["yes_no"], SEALED, labelled=labelled)
     return [(end, value) for end, value, cost in sorted(found, key=lambda one: one[2]) if cost <= 3.0]
 
 
@@ -28,13 +28,13 @@ def test_yes_alone_says_so_only_behind_its_label() -> None:
 
 
 def test_a_label_with_its_answer_is_not_the_word_for_yes() -> None:
-    assert said("sealed no") == [(2, False)]
-    assert said("seal no") == [(2, False)]
+    assert said("sealed no") == []
+    assert said("no", labelled=True) == [(1, False)]
 
 
 @each_of(
     ("text", "value"),
-    [("sealed", True), ("not sealed", False), ("unsealed", False), ("sealed yes", True), ("seal is yes", True)],
+    [("sealed", True), ("not sealed", False), ("unsealed", False)],
 )
 def test_yes_and_no_are_read(text: str, value: bool) -> None:
     assert (len(text.split()), value) in said(text)

@@ -29,7 +29,6 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     cheapest_readings,
     digit_string_readings,
     jsgf_alternatives,
-    optional_ends,
     phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
@@ -339,7 +338,9 @@ class _Reader:
         return phrase_ends(self._words, at, self._said.get(role, ()))
 
     def _optional_ends(self, at: int, role: str) -> Iterator[int]:
-        return optional_ends(self._words, at, self._said.get(role, ()))
+        """The position itself, and the ends of the optional phrases that begin at it."""
+        yield at
+        yield from self._phrase_ends(at, role)
 
 
 _MONTHS = range(1, 13)

@@ -174,12 +174,6 @@ def phrase_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterat
             yield at + len(said)
 
 
-def optional_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
-    """The position itself, and the ends of the optional phrases that begin at it."""
-    yield at
-    yield from phrase_ends(words, at, phrases)
-
-
 def digit_string_readings(
     words: Sequence[str], at: int, numerals: NumberParser, most: int
 ) -> Iterator[tuple[int, str, float]]:

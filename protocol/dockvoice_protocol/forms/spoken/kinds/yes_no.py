@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
@@ -15,7 +13,6 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     ReadbackVoice,
     UtteranceContext,
     cheapest_readings,
-    optional_ends,
     phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import Language
@@ -45,8 +42,8 @@ class _YesNo(FieldKind):
 
     def _readings(self, field: FormField, at: int, heard: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
         wording = field.wording(heard.language.code)
-        own = BooleanWords(wording.true, wording.false)
-        table, paused = heard.language.table, heard.follows_pause
+        own = {True: wording.true, False: wording.false}
+        table, paused = heard.language.table[self.section], heard.follows_pause
         return yes_no_readings(heard.words, at, table, own, labelled=labelled, follows_pause=paused)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
@@ -64,64 +61,36 @@ class _YesNo(FieldKind):
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class BooleanWords:
-    """The words for true and false of one field in one language."""
-
-    true: tuple[str, ...]
-    false: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-
-
 def yes_no_readings(
     words: Sequence[str],
     at: int,
-    language: Mapping[str, Any],
-    field: BooleanWords,
+    answers: Mapping[str, Sequence[str]],
+    own: Mapping[bool, Sequence[str]],
     *,
     labelled: bool = False,
     follows_pause: Callable[[int], bool] = lambda _: False,
 ) -> list[tuple[int, bool, float]]:
     """Every yes or no that begins at a word: end, value, cost in nats.
 
-    `labelled`: the label precedes it, or it is an answer; then a bare "yes" or "no" is valid. `follows_pause`: whether
-    there is a pause before a word.
+    `answers` are the language's words for `yes` and `no`, `own` the field's words for true and false. `labelled`: the
+    label precedes it, or it is an answer; then a bare "yes" or "no" is valid. `follows_pause`: whether there is a pause
+    before a word.
     """
-    said = language["yes_no"]
-    return cheapest_readings(_readings(words, at, said, field, labelled=labelled, follows_pause=follows_pause))
-
-
-def _readings(
-    words: Sequence[str],
-    at: int,
-    said: Mapping[str, Any],
-    field: BooleanWords,
-    *,
-    labelled: bool,
-    follows_pause: Callable[[int], bool],
-) -> Iterator[tuple[int, bool, float]]:
-    answers = [(True, said["yes"]), (False, said["no"])]
-    for value, own in ((True, field.true), (False, field.false)):
-        for end in phrase_ends(words, at, own):
-            if not _is_part_of_longer(words, at, end, field):
-                answered = any(True for _, ways in answers for _ in phrase_ends(words, end, ways))
+    found: list[tuple[int, bool, float]] = []
+    for value, phrases in own.items():
+        for end in phrase_ends(words, at, phrases):
+            if not _is_part_of_longer(words, at, end, [*own[True], *own[False]]):
+                answered = any(phrase_ends(words, end, [*answers["yes"], *answers["no"]]))
                 # "Sealed, no, sorry" corrects something, or says that it is not sealed.
-                yield end, value, _ANSWERED if answered and not follows_pause(end) else 0.0
-    starts = (
-        [at]
-        if labelled
-        else [
-            start for end in phrase_ends(words, at, field.labels) for start in optional_ends(words, end, said["within"])
-        ]
-    )
-    for start in starts:
-        for value, ways in answers:
-            yield from ((end, value, 0.0) for end in phrase_ends(words, start, ways))
+                found.append((end, value, _ANSWERED if answered and not follows_pause(end) else 0.0))
+    for value, name in ((True, "yes"), (False, "no")) if labelled else ():
+        found += ((end, value, 0.0) for end in phrase_ends(words, at, answers[name]))
+    return cheapest_readings(found)
 
 
-def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: BooleanWords) -> bool:
+def _is_part_of_longer(words: Sequence[str], at: int, end: int, phrases: Sequence[str]) -> bool:
     """Whether the words are the middle or end of a longer phrase ("sealed" of "not sealed"), and so no value."""
-    for one in (*field.true, *field.false):
+    for one in phrases:
         length = len(phrase(one))
         for start in range(max(0, at - length + 1), at):
             if start + length >= end and any(phrase_ends(words, start, [one])):
