@@ -60,9 +60,9 @@ class _UnmatchedWords:
         self._queue = queue
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
-        self._named: dict[int, bool] = {}
-        self._events_of_unmatched: dict[tuple[int, str | None], ExplanationEvent] = {}
-        self._known: dict[tuple[int, bool], bool] = {}
+        self._begins_slip_or_remark = cache(self._find_slip_or_remark)
+        self._unmatched_event = cache(self._make_unmatched_event)
+        self._is_known = cache(self._has_meaning)
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
@@ -74,12 +74,10 @@ class _UnmatchedWords:
         self._step_over_number(path, at)
         self._step_over_unmatched(path, at)
 
-    def _begins_slip_or_remark(self, at: int) -> bool:
+    def _find_slip_or_remark(self, at: int) -> bool:
         """Whether a slip, a remark or a word that sounds like a link begins at a token."""
-        if (known := self._named.get(at)) is None:
-            sounds = self._words[at] in self._spans.lexicon.sounding_like
-            known = self._named[at] = sounds or bool(self._spans.withdrawn_values(at) or self._remarks.ends(at))
-        return known
+        sounds = self._words[at] in self._spans.lexicon.sounding_like
+        return sounds or bool(self._spans.withdrawn_values(at) or self._remarks.ends(at))
 
     def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
@@ -136,31 +134,24 @@ class _UnmatchedWords:
         field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
         cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
-        known = self._has_meaning(path, at)
+        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
+        known = self._is_known(at, code)
         self._queue.continue_with(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
-    def _unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
+    def _make_unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
         """The event of an unexplained word at a token."""
-        if (known := self._events_of_unmatched.get((at, field))) is None:
-            end = at + 1
-            while not ends_word(self._tokens, end):
-                end += 1
-            marks = "p" if self._tokens[at].pause else ""
-            numerals = self._spans.language.numerals
-            marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
-            known = self._events_of_unmatched[at, field] = ExplanationEvent(
-                Happens.UNMATCHED, field, marks=marks, start=at, end=end
-            )
-        return known
+        end = at + 1
+        while not ends_word(self._tokens, end):
+            end += 1
+        marks = "p" if self._tokens[at].pause else ""
+        numerals = self._spans.language.numerals
+        marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
+        return ExplanationEvent(Happens.UNMATCHED, field, marks=marks, start=at, end=end)
 
-    def _has_meaning(self, path: Path, at: int) -> bool:
-        """Whether a word has a meaning here: in the form, as a number, or as a letter of a code."""
-        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
-        if (known := self._known.get((at, code))) is None:
-            names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-            known = names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
-            self._known[at, code] = known
-        return known
+    def _has_meaning(self, at: int, code: bool) -> bool:
+        """Whether a word has a meaning: in the form, as a number, or, inside a code, as a letter."""
+        names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
+        return names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
 
 
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")
@@ -318,7 +309,8 @@ class _ExplanationCheck:
         self._spans = spans
         self._remarks = remarks
         self._held = frozenset(held)
-        self._left_over: dict[_Gap, tuple[int, ...]] = {}
+        self._fewest_unexplained = cache(self._left_over_by_phrases)
+        """The fewest tokens of a gap that are left over by phrases in their places."""
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._conclusions = words["conclusions"]
@@ -413,12 +405,6 @@ class _ExplanationCheck:
             words = [at for at in range(begin, clause) if at not in harmless]
             return tuple(sorted({*left, *words}))
         return left
-
-    def _fewest_unexplained(self, gap: _Gap) -> tuple[int, ...]:
-        """The fewest tokens that are left over by phrases in their places."""
-        if (known := self._left_over.get(gap)) is None:
-            known = self._left_over[gap] = self._left_over_by_phrases(gap)
-        return known
 
     def _left_over_by_phrases(self, gap: _Gap) -> tuple[int, ...]:
         best: dict[tuple[int, int], tuple[int, ...]] = {(gap.begin, _NOTHING): ()}

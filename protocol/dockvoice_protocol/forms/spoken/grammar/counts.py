@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -161,26 +162,19 @@ class UnitCounts:
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
-        self._known: dict[int, list[_UnitCount]] = {}
+        self.counts_at = cache(self._counts_at)
+        """The counts that begin at a token."""
         counted = (field.name for field in spans.form.fields if field.units)
         self._sums = _Sums(spans, self._measured or next(counted, None)).found()
         """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
 
-    def counts_at(self, at: int) -> list[_UnitCount]:
-        """The counts that begin at a token."""
+    def _counts_at(self, at: int) -> list[_UnitCount]:
         if at >= len(self._tokens):
             return []
         if any(start <= at < end for start, (_, end) in self._sums.items()):
             return list(self._summed_counts(at))
-        if (known := self._known.get(at)) is None:
-            known = self._known[at] = [
-                *self._zero_counts(at),
-                *self._numberless_counts(at),
-                *self._number_counts(at),
-                *self._restarted_counts(at),
-            ]
-            known += [*self._product_counts(at), *self._zero_answers(at)]
-        return known
+        found = [*self._zero_counts(at), *self._numberless_counts(at), *self._number_counts(at)]
+        return [*found, *self._restarted_counts(at), *self._product_counts(at), *self._zero_answers(at)]
 
     def _summed_counts(self, at: int) -> Iterator[_UnitCount]:
         """The total of a sum that begins at a token, with the only unit that is said of it or of its parts."""

@@ -6,6 +6,7 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
@@ -55,12 +56,11 @@ class Speller:
             for one in some
         )
         """Whether the utterance has a unit or the label of a count, so that no loose number is one."""
-        self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
-        """Cache of further groups by field, value so far and token: many paths share them."""
+        self._next_groups = cache(self._find_next_groups)
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """Step over the first group of a value."""
-        for end, dearer, longer in self._next_groups(field, Spelling(at, cost, "", marks), at, 0):
+        for end, dearer, longer in self._next_groups(field.name, Spelling(at, cost, "", marks), at, 0):
             self._queue.add(
                 end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
             )
@@ -69,22 +69,20 @@ class Speller:
         """Step over another group of a value."""
         # By the silence, or by the lengthened word before.
         pause = max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
-        for end, cost, longer in self._next_groups(self._spans.fields[str(path.field)], spelling, at, pause):
+        for end, cost, longer in self._next_groups(str(path.field), spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
         self._step_between_groups(path, spelling, at, pause)
 
-    def _next_groups(
-        self, field: FormField, spelling: Spelling, at: int, pause: int
+    def _find_next_groups(
+        self, name: str, spelling: Spelling, at: int, pause: int
     ) -> Sequence[tuple[int, float, Spelling]]:
-        """The possible next groups of a value: end, cost, and the value with the group."""
-        if (known := self._known.get((field.name, spelling, at))) is None:
-            most = self._spans.lexicon.longest[field.name]
-            known = self._known[field.name, spelling, at] = [
-                (group.end, *self._with_group(field, spelling, at, group, pause))
-                for group in self._possible_groups(field, at, begins=not spelling.groups)
-                if most is None or len(spelling.text) + len(group.text) <= most
-            ]
-        return known
+        """The possible next groups of a value: end, cost, and the value with the group. Many paths share them."""
+        field, most = self._spans.fields[name], self._spans.lexicon.longest[name]
+        return [
+            (group.end, *self._with_group(field, spelling, at, group, pause))
+            for group in self._possible_groups(field, at, begins=not spelling.groups)
+            if most is None or len(spelling.text) + len(group.text) <= most
+        ]
 
     def _step_between_groups(self, path: Path, spelling: Spelling, at: int, pause: int) -> None:
         """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
@@ -328,7 +326,7 @@ class Mentions:
         field = self._fields[name]
         if field.spoken.spelt:
             self._speller.begin(path, field, at, cost, marks)
-        for end, value, dearer in self._spans.values(field, at):
+        for end, value, dearer in self._spans.values(name, at):
             self.add(path, at, end, name, value, cost + dearer, marks)
 
     def finish_spelling(self, path: Path, at: int) -> Iterator[Path]:
@@ -489,7 +487,7 @@ class Mentions:
         for name, cost, marks in self._possible_bare_fields(path, at) if at not in self._spans.pointer_ends else ():
             self.step_over_value(path, name, at, cost, marks)
         for field in self._yes_or_no:
-            for end, value, cost in self._spans.unlabelled(field, at):
+            for end, value, cost in self._spans.unlabelled(field.name, at):
                 self.add_named(path, at, end, field.name, value, cost)
         self._step_over_known_code(path, at)
         self._step_over_signed(path, at)

@@ -46,7 +46,7 @@ class _Links:
             return False
         contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
         # Not "that's not true", even where a field may be true.
-        truth = any(one.spoken.answers and self._spans.unlabelled(one, match.end) for one in self._fields.values())
+        truth = any(one.spoken.answers and self._spans.unlabelled(one.name, match.end) for one in self._fields.values())
         return contrasts and not truth and self._leads_to_value(match.end)
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lex
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.kind import phrase_ends
+from dockvoice_protocol.forms.spoken.kinds.kind import Read, phrase_ends
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
@@ -48,20 +48,21 @@ class _Numbers:
         self._words = [token.text for token in tokens]
         self._numerals = language.numerals
         self._table = language.table
-        self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
-        self._groups: dict[int, list[DigitGroup]] = {}
-        self._known_ends: dict[int, list[int]] = {}
-        self._decimals: dict[int, list[tuple[int, float, float]]] = {}
         self._multipliers = language.words["multipliers"]
+        self.cardinals = cache(self._cardinals)
+        """The whole numbers that begin at a token: end, value, cost."""
+        self.digit_groups = cache(self._digit_groups)
+        """The groups of digits of an identifier that begin at a token."""
+        self.decimals = cache(self._decimals)
+        """The decimals that begin at a token: end, value, cost."""
+        self.ends = cache(self._ends)
+        """The ends of the whole numbers and groups of digits that begin at a token."""
 
-    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
+    def _cardinals(self, at: int) -> list[tuple[int, int, float]]:
         if at >= len(self._tokens):
             return []
-        if (known := self._cardinals.get(at)) is None:
-            found = self._numerals.counts_of(self._number_run(at))
-            known = [(at + end, value, cost + self._pause_cost(at, at + end)) for end, value, cost in found]
-            self._cardinals[at] = known
-        return known
+        found = self._numerals.counts_of(self._number_run(at))
+        return [(at + end, value, cost + self._pause_cost(at, at + end)) for end, value, cost in found]
 
     def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
@@ -70,18 +71,15 @@ class _Numbers:
         anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
         return ("" if anew else before, *run)
 
-    def digit_groups(self, at: int) -> list[DigitGroup]:
+    def _digit_groups(self, at: int) -> list[DigitGroup]:
         if at >= len(self._tokens):
             return []
-        if (known := self._groups.get(at)) is None:
-            found = self._numerals.groups_of(self._numerals.number_context(self._words, at))
-            known = self._groups[at] = [
-                DigitGroup(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
-                for one in found
-                if ends_word(self._tokens, at + one.end)
-                and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
-            ]
-        return known
+        return [
+            DigitGroup(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
+            for one in self._numerals.groups_of(self._numerals.number_context(self._words, at))
+            if ends_word(self._tokens, at + one.end)
+            and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
+        ]
 
     def multipliers(self, at: int) -> Iterator[tuple[int, int, float]]:
         """The factors at a token that multiply a number: start of that number, value, cost."""
@@ -102,11 +100,8 @@ class _Numbers:
         """The cost of pauses inside one number, which are rarer than between the digits of an id."""
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
-    def ends(self, at: int) -> list[int]:
-        if (known := self._known_ends.get(at)) is None:
-            known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
-            self._known_ends[at] = known
-        return known
+    def _ends(self, at: int) -> list[int]:
+        return [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
 
     def begins(self, at: int) -> bool:
         return bool(self.ends(at))
@@ -141,13 +136,9 @@ class _Numbers:
         joined = all(self._numerals.is_joiner(word) for word in self._words[start:end])
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
-    def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        if (known := self._decimals.get(at)) is None:
-            found = decimal_readings(self._words, at, self._numerals, self._table)
-            known = self._decimals[at] = [
-                (end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found
-            ]
-        return known
+    def _decimals(self, at: int) -> list[tuple[int, float, float]]:
+        found = decimal_readings(self._words, at, self._numerals, self._table)
+        return [(end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found]
 
     def _pause_cost_between_numbers(self, at: int, end: int) -> float:
         """The cost of pauses where two numbers may part: "twenty, five", but not "eighteen, point five"."""
@@ -203,8 +194,10 @@ class Spans:
         self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
         """By token, the phrases that begin at it."""
         self.numbers = _Numbers(tokens, language)
-        self._signed: dict[int, list[tuple[int, float, float]]] = {}
-        self._unlabelled: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
+        self.signed = cache(self._signed)
+        """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
+        self.unlabelled = cache(self._unlabelled)
+        """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
         for at, found in enumerate(self.matches):
             self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
         for at, found in enumerate(self.matches):
@@ -216,9 +209,15 @@ class Spans:
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self.today = today
-        self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
-        self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
-        self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
+        self.values = cache(self._values)
+        """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
+        self.withdrawn_values = cache(self._withdrawn_values)
+        """Values at a token that a directly following cue withdraws, each with the end of the cue."""
+        self.place_codes = cache(self._place_codes)
+        """The places that begin at a token and need no label: end, field, code, cost.
+
+        Only complete codes of the catalogue, and all that a code without leading zeros may mean.
+        """
         for at, found in enumerate(self.matches):
             if found:
                 self.matches[at] = self._without_words_of_codes(at, found)
@@ -339,55 +338,36 @@ class Spans:
         """Whether there is a pause before a token."""
         return self.tokens[at].pause > 0
 
-    def values(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
-        """The possible values of a field at a token, unless it is spelt: end, value, cost."""
-        if (known := self._values.get((field.name, at))) is None:
-            known = self._values[field.name, at] = list(self._read_values(field, at))
-        return known
-
-    def _read_values(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
-        for match in self.matches[at]:
-            if match.role is Role.VALUE and match.field == field.name:
-                yield match.end, match.value, 0.0
+    def _values(self, name: str, at: int) -> list[Read]:
+        field = self.fields[name]
+        listed = (one for one in self.matches[at] if one.role is Role.VALUE and one.field == name)
         read = [one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0])]
-        yield from _without_explained_letters(self, read) if field.spoken.is_single_letter else read
+        other = _without_explained_letters(self, read) if field.spoken.is_single_letter else read
+        return [*((one.end, one.value, 0.0) for one in listed), *other]
 
-    def place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
-        """The places that begin at a token and need no label: end, field, code, cost.
+    def _place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
+        return [
+            (end, name, code, cost)
+            for name in self.lexicon.codes
+            if name not in self.lexicon.goods or _follows_unit(self, at)
+            for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
+        ]
 
-        Only complete codes of the catalogue, and all that a code without leading zeros may mean.
-        """
-        if (known := self._codes.get(at)) is None:
-            known = self._codes[at] = [
-                (end, name, code, cost)
-                for name in self.lexicon.codes
-                if name not in self.lexicon.goods or _follows_unit(self, at)
-                for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
-            ]
-        return known
+    def _signed(self, at: int) -> list[tuple[int, float, float]]:
+        plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
+        return [one for one in self.numbers.decimals(at) if (plus or one[1] < 0) and ends_word(self.tokens, one[0])]
 
-    def signed(self, at: int) -> list[tuple[int, float, float]]:
-        """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
-        if (known := self._signed.get(at)) is None:
-            plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
-            known = self._signed[at] = [
-                one for one in self.numbers.decimals(at) if (plus or one[1] < 0) and ends_word(self.tokens, one[0])
-            ]
-        return known
-
-    def unlabelled(self, field: FormField, at: int) -> list[tuple[int, FieldValue, float]]:
-        """The values of a yes-or-no field without its label at a token: "sealed"."""
-        if (known := self._unlabelled.get((field.name, at))) is None:
-            read = kind_of(field).readings_without_label(field, at, self)
-            known = self._unlabelled[field.name, at] = [one for one in read if ends_word(self.tokens, one[0])]
-        return known
+    def _unlabelled(self, name: str, at: int) -> list[Read]:
+        field = self.fields[name]
+        read = kind_of(field).readings_without_label(field, at, self)
+        return [one for one in read if ends_word(self.tokens, one[0])]
 
     def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
-        return any(self.unlabelled(field, at) for field in yes_or_no) or any(
+        return any(self.unlabelled(field.name, at) for field in yes_or_no) or any(
             self.signed(at) for field in self.form.fields if field.spoken.measures
         )
 
@@ -395,8 +375,8 @@ class Spans:
         """Whether all words from token `at` on, except a final remark, are a value of the field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
-            return any(self._ends_utterance(end) for end, _, _ in self.unlabelled(field, at))
-        return field.bare and any(self._ends_utterance(end) for end, _, _ in self.values(field, at))
+            return any(self._ends_utterance(end) for end, _, _ in self.unlabelled(name, at))
+        return field.bare and any(self._ends_utterance(end) for end, _, _ in self.values(name, at))
 
     def _ends_utterance(self, at: int) -> bool:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
@@ -413,20 +393,17 @@ class Spans:
             return value.isdecimal() and field.allows(int(value))
         return field.allows(value)
 
-    def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
-        """Values at a token that a directly following cue withdraws, each with the end of the cue."""
-        if (known := self._slips.get(at)) is None:
-            paused: list[tuple[int, str | int, float]] = [
-                one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
-            ]
-            known = self._slips[at] = [
-                (match.end, ExplanationEvent(Happens.SLIP, None, value, "", cost, at, end))
-                for end, value, cost in (*paused, *self.numbers.cardinals(at))
-                if end < self.size
-                for match in self.matches[end]
-                if match.role is Role.CUE
-            ]
-        return known
+    def _withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
+        paused: list[tuple[int, str | int, float]] = [
+            one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
+        ]
+        return [
+            (match.end, ExplanationEvent(Happens.SLIP, None, value, "", cost, at, end))
+            for end, value, cost in (*paused, *self.numbers.cardinals(at))
+            if end < self.size
+            for match in self.matches[end]
+            if match.role is Role.CUE
+        ]
 
 
 def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
@@ -689,21 +666,19 @@ class Remarks:
         self._spans = spans
         self._numbers = spans.numbers
         self._tokens, self._words = spans.tokens, spans.words
-        self._known: dict[int, set[int]] = {}
+        self.ends = cache(self._ends)
+        """The possible ends of remarks that begin at a token."""
         self._has_months = not spans.language.months.isdisjoint(spans.words)
 
-    def ends(self, at: int) -> set[int]:
-        """The possible ends of remarks that begin at a token."""
-        if (known := self._known.get(at)) is None:
-            begun = self._spans.lexicon.asides.get(self._words[at], ())
-            known = {end for aside in begun for end in self._aside_ends(aside, at + 1)}
-            for slot, remarks in self._spans.lexicon.slotted.items():
-                for end in self._slot_ends(slot, at):
-                    rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
-                    known |= {stop for rest in rests for stop in self._aside_ends(rest, end + 1)}
-                    known |= {end} if "" in remarks else set()
-            self._known[at] = known
-        return known
+    def _ends(self, at: int) -> set[int]:
+        begun = self._spans.lexicon.asides.get(self._words[at], ())
+        found = {end for aside in begun for end in self._aside_ends(aside, at + 1)}
+        for slot, remarks in self._spans.lexicon.slotted.items():
+            for end in self._slot_ends(slot, at):
+                rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
+                found |= {stop for rest in rests for stop in self._aside_ends(rest, end + 1)}
+                found |= {end} if "" in remarks else set()
+        return found
 
     def _aside_ends(self, aside: Phrase, at: int) -> set[int]:
         """The possible ends of the words of `aside` from `at` on."""
