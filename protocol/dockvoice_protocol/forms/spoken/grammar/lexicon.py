@@ -157,18 +157,10 @@ class Lexicon:
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
         self._phrases_of_form = own
-        self._own = _index_by_first_word(own, language)
-        self._counting_phrases = _index_by_first_word(
-            [
-                *_counting_phrases(form, language),
-                *_verb_phrases(form, language),
-                *_deed_phrases(form, language, self._other_deeds),
-            ],
-            language,
-        )
         begun = list(_opening_phrases(form, language))
-        self._begun = _index_by_first_word(begun, language)
-        self._indices = self._own, self._counting_phrases, self._begun
+        others = *_counting_phrases(form, language), *_verb_phrases(form, language)
+        deeds = _deed_phrases(form, language, self._other_deeds)
+        self._own = _index_by_first_word((*own, *others, *deeds, *begun), language)
         self._before = language.words["openings"] if begun else ()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
@@ -298,13 +290,9 @@ class Lexicon:
         # A pause splits a phrase, other than one of a field.
         breath = next((one for one in range(at + 1, len(tokens)) if tokens[one].pause >= weights.COMMA), len(tokens))
         words = [one.text for one in tokens[at:breath]]
-        found = [
-            *self._own_matches(self._own, tokens, at, breath),
-            *(Match(at + size, *use) for size, use in self._language_uses(words)),
-            *self._own_matches(self._counting_phrases, tokens, at, breath),
-            *self._own_matches(self._begun, tokens, at, breath),
-        ]
-        found = [one for one in dict.fromkeys(found) if one.end == len(tokens) or not tokens[one.end].inner]
+        of_language = (Match(at + size, *use) for size, use in self._language_uses(words))
+        every = dict.fromkeys((*self._own_matches(tokens, at, breath), *of_language))
+        found = [one for one in every if one.end == len(tokens) or not tokens[one.end].inner]
         found = [one for one in found if one.role not in _OF_DEEDS or not self._is_order(token)]
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
@@ -338,7 +326,7 @@ class Lexicon:
     def _ends_in_value(self, tokens: Sequence[Token], at: int, end: int) -> bool:
         """Whether a phrase ends inside a value that begins in it: "with a" before "lot of milk"."""
         for begin in range(at + 1, end):
-            values = [one for one in self._own_matches(self._own, tokens, begin, 0) if one.role is Role.VALUE]
+            values = [one for one in self._own_matches(tokens, begin, 0) if one.role is Role.VALUE]
             longest = self._longest_of_several_words(values, tokens, begin)
             if longest is not None and longest > end:
                 return True
@@ -359,12 +347,9 @@ class Lexicon:
         said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
         return any(one in self._before and self._begins_sentence(tokens, at - len(one)) for one in said)
 
-    @staticmethod
-    def _own_matches(
-        index: Mapping[str, Sequence[_Sense]], tokens: Sequence[Token], at: int, breath: int
-    ) -> Iterator[Match]:
-        """The form's phrases of an index that begin with the token `at`; those of a field may hold a pause."""
-        for rest, use in index.get(tokens[at].text, ()):
+    def _own_matches(self, tokens: Sequence[Token], at: int, breath: int) -> Iterator[Match]:
+        """The form's phrases that begin with the token `at`; those of a field may hold a pause."""
+        for rest, use in self._own.get(tokens[at].text, ()):
             end = at + 1 + len(rest)
             fits = all(token.text == word for token, word in zip(tokens[at + 1 : end], rest, strict=False))
             if fits and end <= (len(tokens) if use.role in OF_FIELDS else breath):
@@ -372,7 +357,7 @@ class Lexicon:
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
         """All meanings of a whole phrase."""
-        own = (sense.use for index in self._indices for sense in index.get(said[0], ()) if sense.rest == said[1:])
+        own = (sense.use for sense in self._own.get(said[0], ()) if sense.rest == said[1:])
         return tuple(dict.fromkeys((*own, *(use for size, use in self._language_uses(said) if size == len(said)))))
 
     def joins(self, word: str) -> bool:
@@ -391,8 +376,7 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """Whether a phrase begins with the word."""
-        own = any(word in index for index in self._indices)
-        return own or _language_phrases(self._language).behind(word) is not None
+        return word in self._own or _language_phrases(self._language).behind(word) is not None
 
 
 def _index_without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
