@@ -38,7 +38,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
-from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
+from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, SpanReader, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.templates import SentenceTemplates
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
@@ -50,15 +50,13 @@ _NAMED = 2
 """Words of a remark ("from order 9981") from which on its figures are certainly its own."""
 
 
-class _UnmatchedWords:
+class _UnmatchedWords(SpanReader):
     """Parser steps over words without a field."""
 
     def __init__(self, spans: Spans, queue: PathQueue, remarks: Remarks) -> None:
-        self._spans = spans
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._remarks = remarks
         self._queue = queue
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._nots = spans.language.words["nots"]
         self._begins_slip_or_remark = cache(self._find_slip_or_remark)
         self._unmatched_event = cache(self._make_unmatched_event)
@@ -144,7 +142,7 @@ class _UnmatchedWords:
         while not ends_word(self._tokens, end):
             end += 1
         marks = "p" if self._tokens[at].pause else ""
-        numerals = self._spans.language.numerals
+        numerals = self._language.numerals
         marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
         return ExplanationEvent(Happens.UNMATCHED, field, marks=marks, start=at, end=end)
 
@@ -167,14 +165,12 @@ _SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE,
 """Events that explain their own words."""
 
 
-class _AnswerCheck:
+class _AnswerCheck(SpanReader):
     """Checks the words beside the values of an answer."""
 
     def __init__(self, spans: Spans, *, answers: bool) -> None:
         """`answers`: the utterance follows a question, or a readback that it may correct."""
-        self._tokens = spans.tokens
-        self._fields = spans.fields
-        self._language = spans.language
+        super().__init__(spans)
         self._answers = answers
         self._needed = {field.name for field in spans.form.fields if field.required}
 
@@ -294,7 +290,7 @@ def _announcing_roles(*mentions: ExplanationEvent) -> frozenset[Role]:
     return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for one in mentions for mark in one.marks))
 
 
-class _ExplanationCheck:
+class _ExplanationCheck(SpanReader):
     """Finds the words of one utterance that an explanation lets go, though they are not harmless where they stand."""
 
     def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str], *, answers: bool) -> None:
@@ -306,7 +302,7 @@ class _ExplanationCheck:
             held: The fields that a correction may refer to without a mention.
             answers: Whether the utterance answers a question or corrects a held entry.
         """
-        self._spans = spans
+        super().__init__(spans)
         self._remarks = remarks
         self._held = frozenset(held)
         self._fewest_unexplained = cache(self._left_over_by_phrases)
@@ -334,11 +330,11 @@ class _ExplanationCheck:
 
     def _mark_drop(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event, marked `d` where its cue drops all that was said: "scratch that"."""
-        drops = "c" in event.marks and self._words_between(*event.cue) in self._spans.language.words["drops"]
+        drops = "c" in event.marks and self._words_between(*event.cue) in self._language.words["drops"]
         return event._replace(marks=marked(event.marks, "d")) if drops else event
 
     def _words_between(self, begin: int, end: int) -> tuple[str, ...]:
-        return tuple(self._spans.words[begin:end])
+        return tuple(self._words[begin:end])
 
     # Words.
 
@@ -379,7 +375,7 @@ class _ExplanationCheck:
         """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
         before = [one for one in naming if one.end <= begin]
         behind = next((one for one in naming if one.start >= end), None)
-        paused = self._spans.tokens[begin].pause >= COMMA  # "Dock B closed" is of the dock; "dock B, all there" is not.
+        paused = self._tokens[begin].pause >= COMMA  # "Dock B closed" is of the dock; "dock B, all there" is not.
         remarked = bool(before) and (paused or not self._is_spelt(before[-1]))
         lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
         announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
@@ -396,12 +392,10 @@ class _ExplanationCheck:
         )
         left = self._fewest_unexplained(gap)
         if before and self._may_be_ordinary_word(before[-1], begin):
-            clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
-            named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
-            harmless = (
-                [] if named else [at for at in range(begin, clause) if (self._spans.words[at],) in self._particles]
-            )
-            harmless += [at for at in range(begin, clause) if self._spans.words[at] == self._spans.form.terminator]
+            clause = next((at for at in range(begin, end) if self._tokens[at].pause), end)
+            named = self._words[begin - 1] in self._language.alphabet.names
+            harmless = [] if named else [at for at in range(begin, clause) if (self._words[at],) in self._particles]
+            harmless += [at for at in range(begin, clause) if self._words[at] == self._form.terminator]
             words = [at for at in range(begin, clause) if at not in harmless]
             return tuple(sorted({*left, *words}))
         return left
@@ -412,7 +406,7 @@ class _ExplanationCheck:
             for held in range(_ANNOUNCED + 1):
                 if (left := best.get((at, held))) is None:
                     continue
-                now = _NOTHING if self._spans.tokens[at].pause >= COMMA else held
+                now = _NOTHING if self._tokens[at].pause >= COMMA else held
                 steps = [(at + 1, now, (*left, at)), *((stop, to, left) for stop, to in self._gap_steps(gap, at, now))]
                 for stop, to, still in steps:
                     if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
@@ -421,16 +415,16 @@ class _ExplanationCheck:
 
     def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
-        yield from ((stop, now) for stop in self._particles.ends(self._spans.words, at))
+        yield from ((stop, now) for stop in self._particles.ends(self._words, at))
         yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
         if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
             remarked = _LED if now else _REMARKED
-            greetings = self._greetings.ends(self._spans.words, at) if gap.opens else ()
+            greetings = self._greetings.ends(self._words, at) if gap.opens else ()
             yield from ((stop, remarked) for stop in (*greetings, *self._remark_ends(at, gap.remark)))
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
         if gap.remark and now < _DONE:
-            concluded = self._conclusions.ends(self._spans.words, at)
+            concluded = self._conclusions.ends(self._words, at)
             yield from ((stop, _DONE) for stop in (*concluded, *self._role_ends(at, _DEED_DONE)))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
@@ -439,7 +433,7 @@ class _ExplanationCheck:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
         yield from self._role_ends(at, roles)
         yield from self._remarks.ends(at)
-        yield from self._known_phrases.ends(self._spans.words, at)
+        yield from self._known_phrases.ends(self._words, at)
 
     def _role_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         yield from (match.end for match in self._spans.matches[at] if match.role in roles)
@@ -451,16 +445,16 @@ class _ExplanationCheck:
             yield from (match.end for match in labels if match.field == behind.field)
 
     def _is_spelt(self, mention: ExplanationEvent) -> bool:
-        spoken = self._spans.fields[str(mention.field)].spoken
+        spoken = self._fields[str(mention.field)].spoken
         return spoken.spelt or spoken.is_single_letter
 
     def _may_be_ordinary_word(self, mention: ExplanationEvent, end: int) -> bool:
         """Whether a letter may be an ordinary word of the phrase directly behind it: "dock be careful"."""
-        if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_single_letter:
+        if mention.happens is not Happens.MENTION or not self._fields[str(mention.field)].spoken.is_single_letter:
             return False
-        word = self._spans.words[end - 1]
-        sounds = word in self._spans.language.alphabet.names or (word,) in self._particles
-        return sounds and mention.end == end and not self._spans.tokens[end].pause
+        word = self._words[end - 1]
+        sounds = word in self._language.alphabet.names or (word,) in self._particles
+        return sounds and mention.end == end and not self._tokens[end].pause
 
     # Cues.
 
@@ -500,13 +494,13 @@ class _ExplanationCheck:
             letter = self._spans.is_letter(begin - 1, begin) and self._spans.follows_pause(begin - 1)
             apart = begin in loose or (letter and all(one.end != begin for one in said))
             if apart and event.field not in {one.field for one in said} | self._held:
-                doubted += (one.field for one in said if self._spans.fields[str(one.field)].unit_of is None)
+                doubted += (one.field for one in said if self._fields[str(one.field)].unit_of is None)
             for name in dict.fromkeys(doubted):
                 yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=begin - 1, end=begin)
 
     def _is_bare_no(self, mention: ExplanationEvent) -> bool:
         """Whether a "no" is all that is said of a field, without a pause behind it: it may begin a correction."""
-        no = self._spans.language.commands["no"]
+        no = self._language.commands["no"]
         said = mention.value is False and self._words_between(mention.basis or mention.start, mention.end) in no
         return said and self._spans.goes_straight_on(mention.end)
 
@@ -520,10 +514,10 @@ class _ExplanationCheck:
 
     def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
         """Whether a withdrawn number may be another value of a mentioned field."""
-        field = self._spans.fields[str(mention.field)]
-        value = spelt_slip(slip, self._spans.words) if field.spoken.spelt else slip.value
+        field = self._fields[str(mention.field)]
+        value = spelt_slip(slip, self._words) if field.spoken.spelt else slip.value
         if field.spoken.is_code and self._spans.is_letter(slip.start - 1, slip.start):
-            lettered = f"{self._spans.words[slip.start - 1]}{value}".upper()  # "E 62743": its letter may be a link.
+            lettered = f"{self._words[slip.start - 1]}{value}".upper()  # "E 62743": its letter may be a link.
             if self._spans.may_be_value(field, lettered):
                 return True
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
@@ -531,9 +525,9 @@ class _ExplanationCheck:
 
     def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
         """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
-        word, end = self._spans.words[mention.end - 1], mention.end
-        spelt = self._spans.fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
-        joins = spelt and self._spans.language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
+        word, end = self._words[mention.end - 1], mention.end
+        spelt = self._fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
+        joins = spelt and self._language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
         return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
@@ -541,18 +535,18 @@ class _ExplanationCheck:
         if "n" not in event.marks or event.value is None or behind is None:
             return "n" in event.marks and event.value is None
         near = "b" in event.marks and event.end == behind.start and self._spans.goes_straight_on(event.end)
-        return near and bool(self._spans.fields[str(behind.field)].spoken.answers)
+        return near and bool(self._fields[str(behind.field)].spoken.answers)
 
     def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a cue rejects another field's value before it ("742, wrong, twelve units"), or what it tells of.
 
         Between two counts any cue may: "two damaged, I mean, short two".
         """
-        cue, rejections = self._words_between(*event.cue), self._spans.language.words["rejections"]
+        cue, rejections = self._words_between(*event.cue), self._language.words["rejections"]
         others = [one for one in before if one.end <= event.cue[0]]
         if "c" not in event.marks or event.field in {one.field for one in others} | self._held:
             return False
-        counts = [self._spans.fields[str(one.field)].spoken.counts for one in (event, *others[-1:])]
+        counts = [self._fields[str(one.field)].spoken.counts for one in (event, *others[-1:])]
         renames = all(counts) and any(one.end == event.cue[0] for one in others[-1:])
         return renames or any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections)
 

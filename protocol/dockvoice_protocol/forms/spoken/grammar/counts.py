@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, Spans
+from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
 _BEFORE_UNITS = {
@@ -75,14 +75,12 @@ def _totals_of(parts: tuple[int, ...]) -> set[int]:
     return {sum(parts), prod(parts), parts[0] - parts[1]}
 
 
-class _Sums:
+class _Sums(SpanReader):
     """Finds the sums of one utterance whose parts and total are all said."""
 
     def __init__(self, spans: Spans, summed: str | None) -> None:
         """`summed`: the field that is counted."""
-        self._spans = spans
-        self._numbers = spans.numbers
-        self._tokens, self._words = spans.tokens, spans.words
+        super().__init__(spans)
         self._summed = summed
         self._totals = spans.language.words["totals"]
 
@@ -149,16 +147,13 @@ class _Sums:
         return any(one < len(self._words) and self._announces_total(one) for one in (end, *units))
 
 
-class UnitCounts:
+class UnitCounts(SpanReader):
     """The numbers with units in one utterance."""
 
     def __init__(self, spans: Spans, asked: str | None) -> None:
         """`asked`: the requested field."""
+        super().__init__(spans)
         self._asked = spans.fields.get(str(asked))
-        self._spans = spans
-        self._numbers = spans.numbers
-        self._tokens, self._words = spans.tokens, spans.words
-        self._language = spans.language
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
@@ -369,16 +364,13 @@ class UnitCounts:
         return not self._spans.matches[at] and not self._numbers.begins(at)
 
 
-class CountMentions:
+class CountMentions(SpanReader):
     """Parser steps over a number with its unit."""
 
     def __init__(self, spans: Spans, queue: PathQueue, mentions: Mentions) -> None:
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._queue = queue
         self._mentions = mentions
-        self._spans = spans
-        self._form = spans.form
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
     def add_count_mention(self, path: Path, count: _UnitCount, at: int) -> None:
         """Step over a count that begins at a token."""

@@ -23,6 +23,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import (
+    SpanReader,
     Spans,
     ids_before_correction,
     leads_to_place,
@@ -38,16 +39,14 @@ _DIGITS_IN_GROUP = 2
 """Maximum digits in a spoken group of an identifier; figures may have more."""
 
 
-class Speller:
+class Speller(SpanReader):
     """Parser steps that spell a value."""
 
     def __init__(self, spans: Spans, queue: PathQueue, begins_count: Callable[[int], bool]) -> None:
         """`begins_count`: whether a count with its unit begins at a token."""
-        self._spans = spans
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._begins_count = begins_count
         self._queue = queue
-        self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
         self._counted = any(
@@ -294,20 +293,18 @@ SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
-class Mentions:
+class Mentions(SpanReader):
     """Parser steps that mention a value."""
 
     def __init__(
         self, spans: Spans, queue: PathQueue, speller: Speller, asked: str | None, held: Mapping[str, FieldValue]
     ) -> None:
         """`asked`: the requested field. `held`: the entry that a correction may refer to."""
-        self._spans = spans
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._queue = queue
         self._speller = speller
         self._asked = asked
         self._held = held
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._implausible = spans.lexicon.implausible
         self._named = next((field.name for field in spans.form.fields if field.identifier and field.required), None)
         # A number before a place is the identifier, where no other field but places has numbers.

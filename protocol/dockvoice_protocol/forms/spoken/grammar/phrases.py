@@ -10,9 +10,13 @@ from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase, may_choose
-
-_SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
+from dockvoice_protocol.forms.spoken.grammar.spans import (
+    SpanReader,
+    Spans,
+    is_before_id_label,
+    is_correcting_phrase,
+    may_choose,
+)
 
 _LONGEST_GOAL = 3
 """Words of the longest phrase before a destination: "on to the"."""
@@ -21,15 +25,12 @@ _Step = Callable[["SmallWords", Path, Match, int], None]
 """A path's step over a phrase at a token."""
 
 
-class _Links:
+class _Links(SpanReader):
     """Tests of the small words behind values, which may be parts of them: a digit, a letter, an "and"."""
 
     def __init__(self, spans: Spans, counts: UnitCounts) -> None:
-        self._spans = spans
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._counts = counts
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._language = spans.language
 
     def may_be_part_of_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether the words at a token may be a part of the value before them."""
@@ -190,22 +191,6 @@ class _Links:
             return False
         return tuple(self._words[last.end : at]) in self._language.words["links"]
 
-
-class _Corrections:
-    """Parser steps over corrections of a named thing: "742 was actually fourteen", "change 743 to eleven"."""
-
-    def __init__(self, spans: Spans, queue: PathQueue) -> None:
-        self._spans = spans
-        self._queue = queue
-
-    def step_over_correction(self, path: Path, match: Match, at: int) -> None:
-        """Step over a phrase that corrects a named thing."""
-        begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
-        if self.sets_value(path, match, at):
-            self._queue.continue_at(
-                path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(begun, match.end)
-            )
-
     def sets_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a phrase says what is right of the only thing that was said: "743 was actually", "change 743 to"."""
         if match.role is Role.SETS_AGAIN:
@@ -218,35 +203,27 @@ class _Corrections:
         return named and changes and is_correcting_phrase(self._spans, match, changed=changed)
 
 
-class SmallWords:
+class SmallWords(SpanReader):
     """Parser steps over the lexicon's phrases."""
 
     def __init__(
         self, spans: Spans, counts: UnitCounts, queue: PathQueue, mentions: Mentions, asked: str | None
     ) -> None:
         """`asked`: the requested field."""
-        self._spans = spans
-        self._numbers = spans.numbers
+        super().__init__(spans)
         self._counts = counts
         self._queue = queue
         self._mentions = mentions
         self._asked = asked
         self._links = _Links(spans, counts)
-        self._corrections = _Corrections(spans, queue)
-        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
-        self._language = spans.language
 
     def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
         matches = self._spans.matches[at]
-        changes = (
-            one for one in matches if one.role is Role.SETS_CHANGED and self._corrections.sets_value(path, one, at)
-        )
-        for match in tuple(changes) or matches:  # "Change 743 to eleven" says one thing.
+        changes = [one for one in matches if one.role is Role.SETS_CHANGED and self._links.sets_value(path, one, at)]
+        for match in changes or matches:  # "Change 743 to eleven" says one thing.
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._with_hedged_label(path, match, at), match, at)
-            elif match.role in _SETTING:
-                self._corrections.step_over_correction(self._with_hedged_label(path, match, at), match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
         """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
@@ -462,6 +439,14 @@ class SmallWords:
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
 
+    def _step_over_correction(self, path: Path, match: Match, at: int) -> None:
+        """Step over a phrase that corrects a named thing: "742 was actually fourteen", "change 743 to eleven"."""
+        begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
+        if self._links.sets_value(path, match, at):
+            self._queue.continue_at(
+                path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(begun, match.end)
+            )
+
     # Phrases that keep the utterance off the record.
 
     def _step_over_question(self, path: Path, match: Match, at: int) -> None:
@@ -503,6 +488,9 @@ class SmallWords:
         Role.TAIL: _step_over_closing_remark,
         Role.CUE: _step_over_cue,
         Role.REPEAT: _step_over_repetition_cue,
+        Role.SETS: _step_over_correction,
+        Role.SETS_AGAIN: _step_over_correction,
+        Role.SETS_CHANGED: _step_over_correction,
         Role.CONTRAST: _step_over_contrast,
         Role.HEDGE_BEFORE: _step_over_hedge_before,
         Role.HEDGE_BEHIND: _step_over_hedge_behind,

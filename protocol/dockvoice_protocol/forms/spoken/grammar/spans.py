@@ -406,6 +406,15 @@ class Spans:
         ]
 
 
+class SpanReader:
+    """Base of what reads the spans of one utterance, with names for what all of them need."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans, self._numbers = spans, spans.numbers
+        self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
+        self._form, self._language = spans.form, spans.language
+
+
 def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
     return [
@@ -659,13 +668,11 @@ def _values_of_part(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     yield from ((end, text) for size in (1, 2, 3) for end, text in spans.numbers.digits(size, at))
 
 
-class Remarks:
+class Remarks(SpanReader):
     """Finds the remarks in one utterance, which may hold figures: "order 4550012", "ten minutes ago"."""
 
     def __init__(self, spans: Spans) -> None:
-        self._spans = spans
-        self._numbers = spans.numbers
-        self._tokens, self._words = spans.tokens, spans.words
+        super().__init__(spans)
         self.ends = cache(self._ends)
         """The possible ends of remarks that begin at a token."""
         self._has_months = not spans.language.months.isdisjoint(spans.words)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans
+from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
 
@@ -49,14 +49,13 @@ def _sentences(language: Language, deed: str) -> State[None]:
     return automaton((one, None) for one in lists)
 
 
-class SentenceTemplates:
+class SentenceTemplates(SpanReader):
     """Parser steps over the words of sentence templates."""
 
     def __init__(self, spans: Spans, queue: PathQueue, *, allowed: bool) -> None:
         """`allowed`: whether there may be any."""
-        self._spans = spans
+        super().__init__(spans)
         self._queue = queue
-        self._words = spans.words
         self._parts: dict[int, set[_Part]] = {}
         first = _sentences(spans.language, str(spans.form.deed))
         for at in range(spans.size if allowed else 0):
