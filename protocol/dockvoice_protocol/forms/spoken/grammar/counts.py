@@ -139,12 +139,8 @@ class _Sums(SpanReader):
         """Whether words around a number announce it as the total."""
         if any(at in self._totals.ends(self._words, one) for one in range(begin, at)):
             return True
-        units = (
-            (match.end for match in self._spans.matches[end] if match.role is Role.UNIT)
-            if end < len(self._words)
-            else ()
-        )
-        return any(one < len(self._words) and self._announces_total(one) for one in (end, *units))
+        units = (match.end for match in self._spans.matches[end] if match.role is Role.UNIT)
+        return any(self._announces_total(one) for one in (end, *units))
 
 
 class UnitCounts(SpanReader):
@@ -221,12 +217,12 @@ class UnitCounts(SpanReader):
 
     def _counts_after_between(self, at: int) -> Iterator[_UnitCount]:
         """Both numbers behind "between": "ten and twelve units"."""
-        for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
+        for end, value, cost, marks in self._numbers_at(at):
             if end < len(self._tokens):
                 joined = (self._words[end],) in self._language.words["joins"]
                 starts = {match.end for match in self._spans.matches[end] if match.role is Role.CHOICE}
                 for start in {end + 1} | starts if joined else starts:
-                    for stop, other, more, _ in self._numbers_at(start) if start < len(self._tokens) else ():
+                    for stop, other, more, _ in self._numbers_at(start):
                         yield from self._counts_with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
 
     def _number_counts(self, at: int) -> Iterator[_UnitCount]:
@@ -246,7 +242,7 @@ class UnitCounts(SpanReader):
         ]
         if self._decimals:
             found += ((end, value, cost, "") for end, value, cost in self._numbers.decimals(at))
-        sounds = self._language.homophones.get(self._words[at])
+        sounds = self._language.homophones.get(self._words[at]) if at < self._spans.size else None
         if sounds is not None and not found:
             (meant,) = self._language.numerals.counts([sounds], 0)[:1]
             found.append((at + 1, meant.value, weights.HOMOPHONE, "bs"))
@@ -274,7 +270,7 @@ class UnitCounts(SpanReader):
             link = end + 1
             if (*self._words[end:link],) not in self._language.words["layers"]:
                 continue
-            for each in self._spans.matches[link] if link < len(self._tokens) else ():
+            for each in self._spans.matches[link]:
                 if (*self._words[link : each.end],) in self._language.words["between_counts"]:
                     yield from self._products(each.end, layers, cost)
         for end, times, cost in self._numbers.multipliers(at):
@@ -318,8 +314,7 @@ class UnitCounts(SpanReader):
         """A second number behind a repetition or choice phrase: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
-            announces = match.role in announced and match.end < len(self._tokens)
-            for end, other, more, _ in self._numbers_at(match.end) if announces else ():
+            for end, other, more, _ in self._numbers_at(match.end) if match.role in announced else ():
                 if match.role is Role.CHOICE:
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:

@@ -170,11 +170,7 @@ class _Links(SpanReader):
     def _leads_to_value(self, at: int) -> bool:
         """Whether a number, label, unit or value begins at a token, or behind a link there: "el 743"."""
         small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
-        begins = [at, *(end for end in small if self._spans.goes_straight_on(end))]
-        of_fields = (one.role in OF_FIELDS for here in begins for one in self._spans.matches[here])
-        return any(self._numbers.begins(here) or self._spans.begins_unlabelled_value(here) for here in begins) or any(
-            of_fields
-        )
+        return any(map(self._spans.begins_value, (at, *filter(self._spans.goes_straight_on, small))))
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""

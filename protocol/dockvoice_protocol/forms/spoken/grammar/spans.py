@@ -191,8 +191,8 @@ class Spans:
         self.catalogue = catalogue
         self.language = language
         self.lexicon = lexicon
-        self.matches = [lexicon.matches(tokens, at) for at in range(len(tokens))]
-        """By token, the phrases that begin at it."""
+        self.matches = [*(lexicon.matches(tokens, at) for at in range(len(tokens))), []]
+        """By token, the phrases that begin at it; none at the end."""
         self.numbers = _Numbers(tokens, language)
         self.signed = cache(self._signed)
         """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
@@ -233,7 +233,7 @@ class Spans:
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
         """The phrases without moods of words that are a label before a value ("trailer")."""
         labels = {match.end for match in found if match.role is Role.LABEL}
-        valued = {end for end in labels if self.numbers.begins(end) or (end < self.size and any(self.letters(end)))}
+        valued = {end for end in labels if self.numbers.begins(end) or any(self.letters(end))}
         valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
@@ -371,6 +371,11 @@ class Spans:
             self.signed(at) for field in self.form.fields if field.spoken.measures
         )
 
+    def begins_value(self, at: int) -> bool:
+        """Whether a number, a label, a unit or a value begins at a token."""
+        named = any(one.role in OF_FIELDS for one in self.matches[at])
+        return named or self.numbers.begins(at) or self.begins_unlabelled_value(at)
+
     def is_rest_bare_value(self, name: str, at: int) -> bool:
         """Whether all words from token `at` on, except a final remark, are a value of the field without its label."""
         field = self.fields[name]
@@ -380,8 +385,7 @@ class Spans:
 
     def _ends_utterance(self, at: int) -> bool:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
-        remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
-        return self.size in remarks
+        return self.size in (at, *(one.end for one in self.matches[at] if one.role is Role.TAIL))
 
     def may_be_value(self, field: FormField, value: FieldValue | None) -> bool:
         """Whether a bare value may be one of a field; of a spelt field, only a usual one."""
@@ -505,7 +509,7 @@ def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -
 
 def _begins_count(spans: Spans, at: int) -> bool:
     """Whether a number with its unit begins at a token."""
-    ends = (end for end, _, cost in spans.numbers.cardinals(at) if end < spans.size and cost < weights.DIGITWISE)
+    ends = (end for end, _, cost in spans.numbers.cardinals(at) if cost < weights.DIGITWISE)
     return any(match.role is Role.UNIT for end in ends for match in spans.matches[end])
 
 
@@ -516,7 +520,7 @@ _LONGEST_NUMBER = 8
 def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
-        unit = end < spans.size and any(match.role is Role.UNIT for match in spans.matches[end])
+        unit = any(match.role is Role.UNIT for match in spans.matches[end])
         if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
     return False
@@ -533,7 +537,7 @@ def _without_signs(spans: Spans, at: int, found: list[Match]) -> list[Match]:
 
 
 def _begins_label(spans: Spans, at: int) -> bool:
-    return at < spans.size and any(match.role is Role.LABEL for match in spans.matches[at])
+    return any(match.role is Role.LABEL for match in spans.matches[at])
 
 
 def ids_before_correction(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
@@ -556,7 +560,7 @@ def leads_to_place(spans: Spans, at: int) -> bool:
     while reached:
         reached = {group.end for one in reached for group in spans.numbers.digit_groups(one)} - ends
         ends |= reached
-    links = (match.end for end in ends if end < spans.size for match in spans.matches[end])
+    links = (match.end for end in ends for match in spans.matches[end])
     before = spans.language.words["before_places"]
     return any(
         end < spans.size and tuple(spans.words[start:end]) in before and spans.place_codes(end)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Role
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
@@ -114,15 +114,8 @@ class SentenceTemplates(SpanReader):
     def _may_begin_value(self, at: int) -> bool:
         """Whether a number, a letter, a label, a unit or a value begins at a token, or behind a link there."""
         spans = self._spans
-        links = [one.end for one in spans.matches[at] if one.role is Role.LINK] if at < spans.size else []
-        return any(
-            spans.numbers.begins(here)
-            or spans.begins_unlabelled_value(here)
-            or any(spans.letters(here))
-            or any(one.role in OF_FIELDS for one in spans.matches[here])
-            for here in (at, *links)
-            if here < spans.size
-        )
+        links = (one.end for one in spans.matches[at] if one.role is Role.LINK)
+        return any(spans.begins_value(here) or any(spans.letters(here)) for here in (at, *links))
 
     def _with_value_before(self, path: Path, part: _Part, at: int) -> Path | None:
         """The path, its last value marked by its slot; None where that is not what the slot may hold."""
