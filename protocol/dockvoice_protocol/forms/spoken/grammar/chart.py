@@ -148,8 +148,8 @@ class _UnmatchedWords(SpanReader):
 
     def _has_meaning(self, at: int, code: bool) -> bool:
         """Whether a word has a meaning: in the form, as a number, or, inside a code, as a letter."""
-        names = any(match.role in {Role.LABEL, Role.UNIT} for match in self._spans.matches[at])
-        return names or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
+        names = self._spans.role_ends(at, Role.LABEL, Role.UNIT)
+        return bool(names) or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
 
 
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")
@@ -256,8 +256,6 @@ _ANSWERING = ("before_answers", "behind_answers")
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
-_OPENING = frozenset({Role.OPENING, Role.BEGINNING})
-_DEED_DONE = frozenset({Role.DEED_DONE})
 _OF_MARK = {
     "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
     "o": frozenset({Role.CHOICE, Role.RANGE}),
@@ -416,27 +414,24 @@ class _ExplanationCheck(SpanReader):
     def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
         yield from ((stop, now) for stop in self._particles.ends(self._words, at))
-        yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
+        yield from ((stop, _ANNOUNCED) for stop in self._spans.role_ends(at, *gap.announcing))
         if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
             remarked = _LED if now else _REMARKED
             greetings = self._greetings.ends(self._words, at) if gap.opens else ()
             yield from ((stop, remarked) for stop in (*greetings, *self._remark_ends(at, gap.remark)))
         if gap.opens and now < _OPENED:
-            yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
+            yield from ((stop, _OPENED) for stop in self._spans.role_ends(at, Role.OPENING, Role.BEGINNING))
         if gap.remark and now < _DONE:
             concluded = self._conclusions.ends(self._words, at)
-            yield from ((stop, _DONE) for stop in (*concluded, *self._role_ends(at, _DEED_DONE)))
+            yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.DEED_DONE)))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
-        yield from self._role_ends(at, roles)
+        yield from self._spans.role_ends(at, *roles)
         yield from self._remarks.ends(at)
         yield from self._known_phrases.ends(self._words, at)
-
-    def _role_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
-        yield from (match.end for match in self._spans.matches[at] if match.role in roles)
 
     def _label_ends(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
         """The ends of a label that is said once more: "pallet, uh, pallet 742"."""

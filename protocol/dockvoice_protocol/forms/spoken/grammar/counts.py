@@ -107,8 +107,8 @@ class _Sums(SpanReader):
         begun = range(max(0, at - _LONGEST_NUMBER), at)
         if any(end > at for one in begun for end, _, _ in self._numbers.cardinals(one)):
             return False  # It is the end of one: "cincuenta y | siete".
-        labels = (match for one in range(at) for match in self._spans.matches[one] if match.role is Role.LABEL)
-        return not self._numbers.is_digit(at - 1) and not any(match.end == at for match in labels)
+        labelled = any(at in self._spans.role_ends(one, Role.LABEL) for one in range(at))
+        return not self._numbers.is_digit(at - 1) and not labelled
 
     def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
         """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
@@ -139,8 +139,7 @@ class _Sums(SpanReader):
         """Whether words around a number announce it as the total."""
         if any(at in self._totals.ends(self._words, one) for one in range(begin, at)):
             return True
-        units = (match.end for match in self._spans.matches[end] if match.role is Role.UNIT)
-        return any(self._announces_total(one) for one in (end, *units))
+        return any(self._announces_total(one) for one in (end, *self._spans.role_ends(end, Role.UNIT)))
 
 
 class UnitCounts(SpanReader):
@@ -220,7 +219,7 @@ class UnitCounts(SpanReader):
         for end, value, cost, marks in self._numbers_at(at):
             if end < len(self._tokens):
                 joined = (self._words[end],) in self._language.words["joins"]
-                starts = {match.end for match in self._spans.matches[end] if match.role is Role.CHOICE}
+                starts = self._spans.role_ends(end, Role.CHOICE)
                 for start in {end + 1} | starts if joined else starts:
                     for stop, other, more, _ in self._numbers_at(start):
                         yield from self._counts_with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)

@@ -194,7 +194,7 @@ class Speller(SpanReader):
         """Whether a letter is a word, or begins a link, before a count with its unit: French "a dix-huit pièces"."""
         word = self._words[at]
         said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
-        links = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
+        links = self._spans.role_ends(at, Role.LINK)
         if said and any(end > at + 1 and self._begins_count(end) for end in links):
             return True  # Spanish "muelle 20 y además doce rotas".
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
@@ -215,7 +215,7 @@ class Speller(SpanReader):
             ):
                 yield DigitGroup(end, text, cost)
         sounds = self._homophones.get(word)
-        label = any(one.role is Role.LABEL and one.end > at + 1 for one in self._spans.matches[at])
+        label = any(end > at + 1 for end in self._spans.role_ends(at, Role.LABEL))
         if sounds is not None and not label and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
                 yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
@@ -517,7 +517,7 @@ class Mentions(SpanReader):
         A-01-02".
         """
         behind = path.last.end if path.last is not None else 0
-        labels = any(one.role is Role.LABEL and one.end == end > at + 1 for one in self._spans.matches[end - 1])
+        labels = end > at + 1 and end in self._spans.role_ends(end - 1, Role.LABEL)
         doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
         doubtful |= labels and self._spans.goes_straight_on(end) and self._spelt_begins(end)
         marks = "s" if doubtful else ""

@@ -38,14 +38,14 @@ class _Links(SpanReader):
 
     def may_begin(self, match: Match, at: int) -> bool:
         """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
-        asks = any(one.role is Role.QUESTION for one in self._spans.matches[at])
+        asks = self._spans.role_ends(at, Role.QUESTION)
         return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
         if not path.story.said or not at + 1 < match.end < self._spans.size:
             return False
-        contrasts = any(one.role is Role.CONTRAST and one.end == match.end for one in self._spans.matches[at])
+        contrasts = match.end in self._spans.role_ends(at, Role.CONTRAST)
         # Not "that's not true", even where a field may be true.
         truth = any(one.spoken.answers and self._spans.unlabelled(one.name, match.end) for one in self._fields.values())
         return contrasts and not truth and self._leads_to_value(match.end)
@@ -91,7 +91,7 @@ class _Links(SpanReader):
     def adds_another_count(self, path: Path, match: Match, at: int) -> bool:
         """Whether a link leads to a count of another field, which is no other value of this one: "plus two damaged"."""
         counts = self._counts.counts_at(match.end) if self._spans.goes_straight_on(match.end) else ()
-        links = any(one.role is Role.LINK and one.end == match.end for one in self._spans.matches[at])
+        links = match.end in self._spans.role_ends(at, Role.LINK)
         return links and bool(counts) and all(count.field != path.field for count in counts)
 
     def says_further_count(self, path: Path, match: Match, at: int) -> bool:
@@ -123,7 +123,7 @@ class _Links(SpanReader):
             return (contrasts or (self._words[last],) in bare) and self._numbers.begins(match.end)
         if (self._words[at],) not in nots or not self._spans.goes_straight_on(at + 1):
             return False
-        said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
+        said = self._numbers.begins(at + 1) or self._spans.role_ends(at + 1, Role.LABEL)
         if said and (self._words[at],) in bare:
             return True
         return self._spans.begins_unlabelled_value(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
@@ -133,9 +133,9 @@ class _Links(SpanReader):
         if not self._spans.goes_straight_on(match.end):
             return False
         said = self._words[match.end - 1]
-        tells = any(one.role is Role.DEED_DONE for one in self._spans.matches[match.end])
-        begun = any(one.role is Role.MOOD and one.end > match.end for one in self._spans.matches[match.end - 1])
-        return (tells and (said,) in self._language.words["nots"]) or (begun and match.end > at + 1)
+        if self._spans.role_ends(match.end, Role.DEED_DONE) and (said,) in self._language.words["nots"]:
+            return True
+        return match.end > at + 1 and any(end > match.end for end in self._spans.role_ends(match.end - 1, Role.MOOD))
 
     def find_denied_value(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
@@ -169,8 +169,8 @@ class _Links(SpanReader):
 
     def _leads_to_value(self, at: int) -> bool:
         """Whether a number, label, unit or value begins at a token, or behind a link there: "el 743"."""
-        small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
-        return any(map(self._spans.begins_value, (at, *filter(self._spans.goes_straight_on, small))))
+        links = filter(self._spans.goes_straight_on, self._spans.role_ends(at, Role.LINK))
+        return any(map(self._spans.begins_value, (at, *links)))
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
@@ -341,8 +341,7 @@ class SmallWords(SpanReader):
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        remarks = {Role.TAIL, Role.BEHIND, Role.DEED_DONE}
-        return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
+        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.DEED_DONE)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
@@ -401,10 +400,9 @@ class SmallWords(SpanReader):
             self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
     def _step_over_place_denial(self, path: Path, match: Match, at: int) -> None:
-        ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
-        if ranges and self._counts.counts_at(at):
+        if match.end in self._spans.role_ends(at, Role.RANGE) and self._counts.counts_at(at):
             return  # "Between two and four degrees" is no place.
-        if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
+        if any(end >= match.end for end in self._spans.role_ends(at, Role.VALUE)):
             return  # "Behind" is a value of this form.
         self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 

@@ -234,7 +234,7 @@ class Spans:
         """The phrases without moods of words that are a label before a value ("trailer")."""
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or any(self.letters(end))}
-        valued |= {end + 1 for end in valued if not _begins_label(self, end + 1)}  # "Falta una": a count of one.
+        valued |= {end + 1 for end in valued if not self.role_ends(end + 1, Role.LABEL)}  # "Falta una": a count of one.
         return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
 
     def _without_impossible_hedges(self, found: list[Match]) -> list[Match]:
@@ -254,6 +254,10 @@ class Spans:
         left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
         either_role = {Role.OPENING, Role.LINK}
         return [one for one in left if one.role not in either_role or one.end not in counted]
+
+    def role_ends(self, at: int, *roles: Role) -> set[int]:
+        """The ends of the phrases of these roles that begin at a token."""
+        return {one.end for one in self.matches[at] if one.role in roles}
 
     # Words and pauses.
 
@@ -311,8 +315,8 @@ class Spans:
         """Whether the words are an adjective of a directly following label: "full pallet 742"."""
         if self.language.table["letters"].get("adjectives_follow"):
             return False
-        follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
-        return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
+        follows = self.goes_straight_on(end) and self.role_ends(end, Role.LABEL)
+        return bool(follows) and tuple(self.words[at:end]) in self.language.words["adjectives"]
 
     # Letters and the values of fields.
 
@@ -364,7 +368,7 @@ class Spans:
 
     def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
-        if any(match.role is Role.VALUE for match in self.matches[at]):
+        if self.role_ends(at, Role.VALUE):
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
         return any(self.unlabelled(field.name, at) for field in yes_or_no) or any(
@@ -373,8 +377,8 @@ class Spans:
 
     def begins_value(self, at: int) -> bool:
         """Whether a number, a label, a unit or a value begins at a token."""
-        named = any(one.role in OF_FIELDS for one in self.matches[at])
-        return named or self.numbers.begins(at) or self.begins_unlabelled_value(at)
+        named = self.numbers.begins(at) or self.role_ends(at, *OF_FIELDS)
+        return bool(named) or self.begins_unlabelled_value(at)
 
     def is_rest_bare_value(self, name: str, at: int) -> bool:
         """Whether all words from token `at` on, except a final remark, are a value of the field without its label."""
@@ -385,7 +389,7 @@ class Spans:
 
     def _ends_utterance(self, at: int) -> bool:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
-        return self.size in (at, *(one.end for one in self.matches[at] if one.role is Role.TAIL))
+        return self.size in {at, *self.role_ends(at, Role.TAIL)}
 
     def may_be_value(self, field: FormField, value: FieldValue | None) -> bool:
         """Whether a bare value may be one of a field; of a spelt field, only a usual one."""
@@ -426,7 +430,7 @@ def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> li
         for match in found
         if match.role is Role.OPENING
         for begin in range(at + 1, match.end)
-        if any(one.role is Role.LABEL and one.end == match.end for one in spans.matches[begin])
+        if match.end in spans.role_ends(begin, Role.LABEL)
     ]
 
 
@@ -468,8 +472,8 @@ def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list
     """The phrases; a mood of a link and a label before a value is the link: French "est | dans la remorque"."""
     for mood in (match for match in found if match.role is Role.MOOD):
         for begin in range(at + 1, mood.end if spans.numbers.begins(mood.end) else at):
-            labels = (one for one in spans.matches[begin] if one.role is Role.LABEL and one.end == mood.end)
-            before = spans.lexicon.matches(spans.tokens[:begin], at) if any(True for _ in labels) else []
+            labelled = mood.end in spans.role_ends(begin, Role.LABEL)
+            before = spans.lexicon.matches(spans.tokens[:begin], at) if labelled else []
             if any(one.role is Role.LINK and one.end == begin for one in before):
                 return [*(one for one in found if one.role is not Role.MOOD), *before]
     return found
@@ -480,7 +484,7 @@ def _without_explained_letters(
 ) -> Iterator[tuple[int, FieldValue, float]]:
     """The letters, without those that the words behind explain ("N for November"); not where these are a value."""
     end, letter = max(((end, value) for end, value, _ in read), default=(0, None))
-    own = end > 0 and any(match.role in {*OF_FIELDS, Role.DEED, Role.NOTHING} for match in spans.matches[end - 1])
+    own = end > 0 and spans.role_ends(end - 1, *OF_FIELDS, Role.DEED, Role.NOTHING)
     kept = own or end == 0 or spans.begins_unlabelled_value(end - 1)
     yield from (one for one in read if kept or one[0] == end or one[1] != letter)
 
@@ -494,8 +498,7 @@ def _follows_unit(spans: Spans, at: int) -> bool:
     """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
     small = spans.language.words["between_counts"]
     begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one)]
-    units = ((one, match) for one in range(at) for match in spans.matches[one] if match.role is Role.UNIT)
-    return any(match.end in begins for _, match in units)
+    return any(not spans.role_ends(one, Role.UNIT).isdisjoint(begins) for one in range(at))
 
 
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:
@@ -503,14 +506,13 @@ def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -
     end = match.end
     if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
         return False
-    further = {one.end for one in spans.matches[end] if one.role is Role.SETS_AGAIN}
-    return any(_is_count(spans, one) for one in {end, *further})
+    return any(_is_count(spans, one) for one in {end, *spans.role_ends(end, Role.SETS_AGAIN)})
 
 
 def _begins_count(spans: Spans, at: int) -> bool:
     """Whether a number with its unit begins at a token."""
     ends = (end for end, _, cost in spans.numbers.cardinals(at) if cost < weights.DIGITWISE)
-    return any(match.role is Role.UNIT for end in ends for match in spans.matches[end])
+    return any(spans.role_ends(end, Role.UNIT) for end in ends)
 
 
 _LONGEST_NUMBER = 8
@@ -520,7 +522,7 @@ _LONGEST_NUMBER = 8
 def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals(at):
-        unit = any(match.role is Role.UNIT for match in spans.matches[end])
+        unit = spans.role_ends(end, Role.UNIT)
         if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
     return False
@@ -534,10 +536,6 @@ def _without_signs(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     begins = range(max(0, at - _LONGEST_NUMBER), at)
     signs = any(end == at + 1 for begin in begins for end, _, _ in spans.signed(begin))
     return [one for one in found if one.role not in placing or one.end != at + 1] if signs else found
-
-
-def _begins_label(spans: Spans, at: int) -> bool:
-    return any(match.role is Role.LABEL for match in spans.matches[at])
 
 
 def ids_before_correction(spans: Spans, at: int) -> Iterator[tuple[int, str]]:

@@ -114,8 +114,8 @@ class SentenceTemplates(SpanReader):
     def _may_begin_value(self, at: int) -> bool:
         """Whether a number, a letter, a label, a unit or a value begins at a token, or behind a link there."""
         spans = self._spans
-        links = (one.end for one in spans.matches[at] if one.role is Role.LINK)
-        return any(spans.begins_value(here) or any(spans.letters(here)) for here in (at, *links))
+        begins = at, *spans.role_ends(at, Role.LINK)
+        return any(spans.begins_value(here) or any(spans.letters(here)) for here in begins)
 
     def _with_value_before(self, path: Path, part: _Part, at: int) -> Path | None:
         """The path, its last value marked by its slot; None where that is not what the slot may hold."""
