@@ -339,7 +339,7 @@ def test_where_the_database_is_away_it_is_told_and_what_it_says_of_itself_is_not
     def away(*_: object) -> Any:
         raise Unavailable("postgresql://ana:secret@db/inventory: nobody answers")
 
-    monkeypatch.setattr(type(site.place.books), "read", away)
+    monkeypatch.setattr(type(site.place.requests), "read", away)
     for path in ("/v1/entries", "/health"):
         answer = erp.get(path)
         assert answer.status_code == 503

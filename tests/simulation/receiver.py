@@ -146,7 +146,7 @@ class Receiver:
             return
         self._inbox.put(Wake())
         try:
-            self._consumer._listen()
+            self._consumer._receive_queued()
             self._consumer._send_and_settle()
         except Crash:
             self._die()
