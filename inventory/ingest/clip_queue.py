@@ -13,38 +13,38 @@ from inventory.ingest.receipts import CLIP_TAG_PREFIX
 class ClipMessageQueue:
     """Queue of messages about recordings; without a clip receiver none are subscribed."""
 
-    def __init__(self, desk: ClipMessageHandler | None, prefix: str, largest: int) -> None:
-        self._desk = desk
+    def __init__(self, handler: ClipMessageHandler | None, prefix: str, largest: int) -> None:
+        self._handler = handler
         self._prefix = prefix
         self._largest = largest
-        self._came = deque[MessageReceived]()
+        self._messages = deque[MessageReceived]()
 
     @property
     def first(self) -> MessageReceived | None:
         """The oldest unsettled message."""
-        return self._came[0] if self._came else None
+        return self._messages[0] if self._messages else None
 
     def add(self, message: MessageReceived) -> None:
         """Append a device's message."""
-        self._came.append(message)
+        self._messages.append(message)
 
     def remove_first(self) -> None:
         """Remove the first message, once it is settled."""
-        self._came.popleft()
+        self._messages.popleft()
 
     def clear(self) -> None:
         """Clear the queue: after a lost connection the broker sends all of it again."""
-        self._came.clear()
+        self._messages.clear()
 
     def expire_due_clips(self) -> None:
         """Remove expired recordings, where their interval is over. Raises Unavailable."""
-        if self._desk is not None:
-            self._desk.expire_due_clips()
+        if self._handler is not None:
+            self._handler.expire_due_clips()
 
     def store_and_answer(self, message: MessageReceived) -> tuple[str, bytes, str] | None:
         """Store a message; its answer's topic, payload, tag. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-        said = None if self._desk is None else self._desk.handle_message(message.payload, sender)
-        return None if said is None else (sender.clip_receipts, said, f"{CLIP_TAG_PREFIX}{sender.source}")
+        answer = None if self._handler is None else self._handler.handle_message(message.payload, sender)
+        return None if answer is None else (sender.clip_receipts, answer, f"{CLIP_TAG_PREFIX}{sender.source}")
