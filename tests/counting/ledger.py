@@ -243,9 +243,12 @@ class Wire:
             return self._changed.wait_for(lambda: self.outcomes.total() > before, within_s)
 
     def _owed(self, ledger: Ledger, begun: Container[str]) -> Iterator[Said]:
+        """What is not settled of what was sent, and what its device said before it: nothing is settled without that."""
         again = Counter[str]()
+        last = {one.device: one.sequence for one in ledger.events if one.id in begun}
         for one in ledger.events:
-            if one.id in begun and one.id not in self.settled and again[one.device] < AGAIN:
+            is_begun = one.sequence <= last.get(one.device, 0)
+            if is_begun and one.id not in self.settled and again[one.device] < AGAIN:
                 again[one.device] += 1
                 yield one
 
