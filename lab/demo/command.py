@@ -98,10 +98,11 @@ def demonstrate_receiving(
 ) -> None:
     """A trailer is received by voice, counted, and proved.
 
-    Starts a broker and an inventory of its own, which announces a trailer. An operator, who is a recording, receives
-    it: the device asks, the broker fails and comes back. Then the trailer is closed, and its dossier made and checked.
-    What was put aside waits on the console for a reviewer, whom the last line tells where, and how to sign in; on a
-    terminal that stays so until Enter is pressed. Exit code 1 if anything was lost, doubled or cannot be proved.
+    Starts a broker and an inventory of its own, which announces a trailer. An operator, who is a recording, or in other
+    languages a synthetic voice, receives it: the device asks, the broker fails and comes back. Then the trailer is
+    closed, and its dossier made and checked. What was put aside waits on the console for a reviewer, whom the
+    last line tells where, and how to sign in; on a terminal that stays so until Enter is pressed. Exit code 1 if
+    anything was lost, doubled or cannot be proved, or is not what the synthetic voice said.
     """
     log_warnings_to_stderr()
     if find_spec("inventory") is None:
@@ -216,7 +217,8 @@ class _Demo:
         """Answer what the device asks, until what the sentence means is held or recorded."""
         operator = AnsweringOperator(self._story, sentence)
         for _ in range(_MOST_TURNS):
-            says = operator.react(door.question, door.held, (door.standing, *self._owed.values()))
+            settled = [door.standing] if sentence.is_context else [*self._owed.values()]
+            says = operator.react(door.question, door.held, settled)
             if says is None:
                 return
             await self._say(door, says)

@@ -48,6 +48,11 @@ class Sentence:
     answers: Mapping[str, str] = field(default_factory=dict)  # By field, what is answered about it.
     aside: bool = False  # Whether it is put aside, whatever the device asks.
 
+    @property
+    def is_context(self) -> bool:
+        """Whether it says what applies to all that follow: the trailer at its door."""
+        return "door" in self.truth
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -61,7 +66,7 @@ class Story:
     @property
     def entries(self) -> list[Sentence]:
         """The sentences that each become an entry."""
-        return [one for one in self.sentences if one.truth and "door" not in one.truth]
+        return [one for one in self.sentences if one.truth and not one.is_context]
 
 
 def load_recorded_story(*, short: bool) -> Story:
