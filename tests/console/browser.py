@@ -19,6 +19,9 @@ CHROMIUM = "/usr/bin/chromium"
 
 PATIENCE_MS = 20_000  # What is waited for comes at once; this is for a machine that is busy with something else.
 
+ARGUMENTS = ["--no-sandbox", "--js-flags=--no-opt"]
+"""Each page is there for a second: to optimise its scripts takes longer than what that saves."""
+
 SERIOUS = {"serious", "critical"}
 
 
@@ -30,7 +33,7 @@ def browser() -> Iterator[Browser]:
     """
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield started
         started.close()
 
