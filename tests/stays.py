@@ -136,13 +136,13 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Uttera
         order=lambda _: None,
         quiet=lambda: True,
         owed=lambda _: None,
-        tell=lambda _: None,
+        publish=lambda _: None,
         attentive=lambda: False,
         cut_off=lambda: False,
     )
     listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.decide
+        listening, works=works, executor=desk, operator=None, render=render, publish=told.append, converse=driver.decide
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once

@@ -182,12 +182,12 @@ class Agent:
     """Runs dictation and delivery over one journal, until the sources end or `stop` is called."""
 
     def __init__(
-        self, parts: Parts, executor: JournalThread, tell: Callable[[AgentEvent], None], *, live: bool
+        self, parts: Parts, executor: JournalThread, publish: Callable[[AgentEvent], None], *, live: bool
     ) -> None:
         """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""
         self._executor = executor
         executor.run(lambda journal: journal.successor.demand_none())
-        self._tell = tell
+        self._publish = publish
         self._settings = parts.settings
         self._live = live
         self._hearing = False
@@ -300,7 +300,7 @@ class Agent:
             order=(lambda _: None) if speaking is None else speaking.queue_order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.is_silent,
             owed=self._on_agreed_entry,
-            tell=self._on_step,
+            publish=self._on_step,
             attentive=lambda: self._dictation.is_busy,
             cut_off=(lambda: False) if speaking is None else speaking.pop_cut_off,
             shift=make_shift_lookup(parts.settings),
@@ -488,7 +488,7 @@ class Agent:
                 self._afterwards.queue_decided_utterance(event.utterance.utterance_id, event.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
             self.speaking.announce_dictation(event, agreed=self._dictation.uses_dialogue)
-        self._tell(event)
+        self._publish(event)
 
     def _on_step(self, stands: DialogueStatus) -> None:
         """Publish a step of the dialogue; forget who signed off; cancel the witness where its entry is not held."""
@@ -496,7 +496,7 @@ class Agent:
             self._voice.sign_on(stands.operator)
         if self._second is not None:
             self._second.cancel_if_not_held(stands.state, stands.draft)
-        self._tell(stands)
+        self._publish(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:
         """Notify delivery and late readings of an entry that the dialogue committed."""
@@ -508,14 +508,14 @@ class Agent:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
         if isinstance(event, AudibilityChanged):
             self._delivery.publish_state("speaker", {"heard": event.heard})
-            self._tell(event)
+            self._publish(event)
             return
         code = event.fault if isinstance(event, MicrophoneFault) else "muted"
         begins = event.what is not None if isinstance(event, MicrophoneFault) else event.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.notify_ready(self.headset.status_line)
         self._news.announce(HeadsetFaultChanged(code, healed=not begins))
-        self._tell(event)
+        self._publish(event)
 
     async def _rescan_sound_cards(self) -> bool:
         """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""
@@ -528,7 +528,7 @@ class Agent:
             case LinkChanged(up):
                 if self._conversing is not None:
                     self._conversing.post(InventoryLinkChanged(up))
-                self._tell(event)
+                self._publish(event)
             case OrderReceived(order):
                 if self._live:
                     self.headset.carry_out(HeadsetOrder(order))
@@ -549,7 +549,7 @@ class Agent:
 
 
 async def replay(
-    parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentEvent], None], *, settle_within_s: float
+    parts: Parts, recordings: Sequence[RecordedSource], publish: Callable[[AgentEvent], None], *, settle_within_s: float
 ) -> None:
     """Process the recordings in order, deliver the accepted entries, and wait for the inventory's receipts.
 
@@ -557,7 +557,7 @@ async def replay(
     pending events are sent. Raises Unfinished when events are still pending after `settle_within_s`.
     """
     with JournalThread(parts.settings.state, parts.settings.keep) as executor:
-        agent = Agent(parts, executor, tell, live=False)
+        agent = Agent(parts, executor, publish, live=False)
         owed = await agent.run(recordings, settle_within_s=settle_within_s)
     if owed:
         raise agent.unfinished_error(owed, settle_within_s)

@@ -43,26 +43,26 @@ class Conditions:
     """The conditions of one device. Use it in the event loop only; `now` is always the loop's clock."""
 
     def __init__(self) -> None:
-        self._heard: deque[_SoundSample] = deque(maxlen=LATEST)
+        self._samples: deque[_SoundSample] = deque(maxlen=LATEST)
         self._free: int | None = None
         self._backlog: dict[str, Any] | None = None
         self._oldest: str | None = None  # The oldest pending event at the last poll.
-        self._look_at = -math.inf
-        self._told: dict[str, Any] = {}
-        self._told_at = -math.inf
+        self._poll_at = -math.inf
+        self._published: dict[str, Any] = {}
+        self._published_at = -math.inf
 
     def add_sound(self, sound: Acoustics, now: float, *, dictated: bool) -> None:
         """Add the levels of one utterance; `dictated` says whether it was meant for the device."""
         noise = sound.noise_db if sound.noise_db > _GATED_DB else None
-        self._heard.append(_SoundSample(now, sound.level_db if dictated else None, noise))
+        self._samples.append(_SoundSample(now, sound.level_db if dictated else None, noise))
 
-    def set_free_space(self, room: int) -> None:
+    def set_free_space(self, free_bytes: int) -> None:
         """Set the free space on the journal's disk, in bytes."""
-        self._free = room
+        self._free = free_bytes
 
     def is_poll_due(self, now: float) -> bool:
         """Whether the backlog is to be polled now."""
-        return now >= self._look_at
+        return now >= self._poll_at
 
     def set_backlog(self, entries: int, oldest: tuple[str, datetime] | None, now: float) -> None:
         """Set the number of pending events; `oldest` is the id and the time of the oldest.
@@ -70,35 +70,35 @@ class Conditions:
         There is a backlog where the oldest was pending at the previous poll too, or this is the first poll.
         """
         before, began = self._oldest, self._backlog is None
-        self._look_at, self._oldest = now + POLL_S, None if oldest is None else oldest[0]
+        self._poll_at, self._oldest = now + POLL_S, None if oldest is None else oldest[0]
         waits = oldest is not None and (began or oldest[0] == before)
         self._backlog = {"entries": entries, "since": rfc3339(oldest[1])} if oldest and waits else {"entries": 0}
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """The current conditions: median levels, backlog, free space; unknown ones are omitted."""
-        lately = [one for one in self._heard if now - one.at <= _LATELY_S]
-        measured = {name: [getattr(one, name) for one in lately] for name in ("level_db", "noise_db")}
-        counted = {name: [one for one in them if one is not None] for name, them in measured.items()}
-        hearing = {name: round(median(them)) for name, them in counted.items() if len(them) >= _FEWEST}
+        recent = [one for one in self._samples if now - one.at <= _LATELY_S]
+        measured = {name: [getattr(one, name) for one in recent] for name in ("level_db", "noise_db")}
+        known = {name: [db for db in levels if db is not None] for name, levels in measured.items()}
+        hearing = {name: round(median(levels)) for name, levels in known.items() if len(levels) >= _FEWEST}
         found: dict[str, Any] = {"hearing": hearing} if hearing else {}
         found |= {} if self._backlog is None else {"backlog": self._backlog}
         return found | ({} if self._free is None else {"disk_free_mb": round(self._free / MB)})
 
     def is_due_to_publish(self, current: dict[str, Any], now: float) -> bool:
         """Whether `current` differs enough from the published conditions, after PACE_S, to be published by itself."""
-        return now - self._told_at >= PACE_S and self._differs_from_published(current)
+        return now - self._published_at >= PACE_S and self._differs_from_published(current)
 
     def mark_published(self, published: dict[str, Any], now: float) -> None:
         """Mark `published` as published, by itself or within another status message."""
-        self._told, self._told_at = published, now
+        self._published, self._published_at = published, now
 
     def _differs_from_published(self, known: dict[str, Any]) -> bool:
-        before, after = (one.get("hearing", {}) for one in (self._told, known))
+        before, after = (one.get("hearing", {}) for one in (self._published, known))
         return (
             before.keys() != after.keys()
             or any(abs(after[name] - before[name]) >= _STEP_DB for name in before)
-            or _is_twice(*(one.get("backlog", {}).get("entries", 0) for one in (self._told, known)))
-            or _is_twice(*(one.get("disk_free_mb", 0) for one in (self._told, known)))
+            or _is_twice(*(one.get("backlog", {}).get("entries", 0) for one in (self._published, known)))
+            or _is_twice(*(one.get("disk_free_mb", 0) for one in (self._published, known)))
         )
 
 

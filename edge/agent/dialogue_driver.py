@@ -320,13 +320,13 @@ class DialogueDriver:
         order: Callable[[VoiceOrder], None],
         quiet: Callable[[], bool],
         owed: Callable[[OutboxRow], None],
-        tell: Callable[[DialogueStatus], None],
+        publish: Callable[[DialogueStatus], None],
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
         shift: Callable[[], Shift | None] = lambda: None,
         take_up: Callable[[StoreFormOrLanguageChange], None] = lambda _: None,
     ) -> None:
-        """`order` is called with each order for the voice, `owed` with each committed event, `tell` after each step.
+        """`order` is called with each order for the voice, `owed` with each committed event, `publish` after each step.
 
         `quiet`: whether the device says nothing now. `attentive`: whether the operator speaks or an utterance is still
         being read, which may be the answer before a timeout. `cut_off`: whether a prompt was spoken over since the last
@@ -343,7 +343,7 @@ class DialogueDriver:
         self._order = order
         self._quiet = quiet
         self._owed = owed
-        self._tell = tell
+        self._publish = publish
         self._posted: asyncio.Queue[DialogueInput] = asyncio.Queue()
         self._untold: list[str] = []  # Utterances with a decision that is not announced yet.
         self._gave_word = False  # Whether the last steps announced all pending decisions.
@@ -525,7 +525,7 @@ class DialogueDriver:
         self._remember_prompts_to_repeat(heard)
         now = self._dialogue
         stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
-        self._tell(DialogueStatus(*stands, context=now.context))
+        self._publish(DialogueStatus(*stands, context=now.context))
 
     def _remember_prompts_to_repeat(self, heard: tuple[VoiceOrder, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):

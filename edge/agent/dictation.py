@@ -75,12 +75,12 @@ class Dictation:
         executor: JournalThread,
         operator: str | None,
         render: Callable[[Entry, EventIds], dict[str, Any]],
-        tell: Callable[[DictationEvent], None],
+        publish: Callable[[DictationEvent], None],
         converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         voice: WearerVoice | None = None,
     ) -> None:
-        """`works` has the interpreters and rules. `render` makes an entry's event, `tell` is called with each event.
+        """`works` has the interpreters and rules. `render` makes an entry's event, `publish` is called with each event.
 
         `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
         `expected` returns the current lists of expected receipts. `voice` learns from what is accepted.
@@ -91,7 +91,7 @@ class Dictation:
         self._executor = executor
         self._operator = operator
         self._render = render
-        self._tell = tell
+        self._publish = publish
         self._converse = converse
         self._alone = False
         self._handed: asyncio.Queue[EarOutput | _Earshot | None] = asyncio.Queue()
@@ -114,13 +114,13 @@ class Dictation:
     def stop_capture(self, reason: str) -> None:
         """Stop recording for want of disk space. Recorded utterances are still concluded."""
         self._listening.lacking = reason
-        self._tell(CaptureStopped(reason))
+        self._publish(CaptureStopped(reason))
 
     def resume_capture(self) -> None:
-        """Record again after `stop_capture`, and tell CaptureResumed; else do nothing."""
+        """Record again after `stop_capture`, and publish CaptureResumed; else do nothing."""
         if self._listening.lacking is not None:
             self._listening.lacking = None
-            self._tell(CaptureResumed())
+            self._publish(CaptureResumed())
 
     async def decide_unread(self) -> int:
         """Read and decide the utterances that an earlier run left without a verdict; returns how many.
@@ -213,7 +213,7 @@ class Dictation:
                     self._alone = False
                 else:
                     self._breaths.forget()  # sound of another source, or not heard in this run, may lie between
-                    self._tell(heard)
+                    self._publish(heard)
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
@@ -230,7 +230,7 @@ class Dictation:
             row = await self._store_verdict_or_entry(
                 heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator)
             )
-        self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+        self._publish(UtteranceDecided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """The reason to put an utterance of an earlier run under review; None where it is decided as usual."""
@@ -293,7 +293,7 @@ class Dictation:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
         compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
-        self._tell(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
+        self._publish(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
         spoken = heard.utterance.source not in SILENT_SOURCES and verdict.outcome is not Outcome.IGNORE
         if self._voice is not None and spoken:  # what colleagues chat about does not hand the headset over
             accepted = verdict.outcome is Outcome.ACCEPT

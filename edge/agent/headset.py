@@ -84,16 +84,16 @@ class Headset:
         self,
         settings: Settings,
         notifier: Notifier,
-        publish: Callable[[dict[str, Any]], None],
-        tell: Callable[[HeadsetEvent], None],
+        publish_state: Callable[[dict[str, Any]], None],
+        publish: Callable[[HeadsetEvent], None],
     ) -> None:
-        """`publish` puts the state on the device's status topic, `tell` is called with each event."""
+        """`publish_state` puts the state on the device's status topic, `publish` is called with each event."""
         self._settings = settings
         self._notifier = notifier
+        self._publish_state = publish_state
         self._publish = publish
-        self._tell = tell
         self._mode = settings.hear.mode
-        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, tell=self._queue_event)
+        self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, publish=self._queue_event)
         self._faults: dict[str, str] = {}
         self._unheard = False
         self._microphone: Microphone | None = None
@@ -164,7 +164,7 @@ class Headset:
     async def follow_microphone_and_talk_key(self) -> None:
         """Publish the microphone's faults, and apply the talk key to the gate, until cancelled."""
         self._loop = asyncio.get_running_loop()
-        self._publish(self.state)
+        self._publish_state(self.state)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_talk_key())
             while True:
@@ -183,7 +183,7 @@ class Headset:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not is_audible
         self._notifier.set_status(self.status_line)
-        self._tell(AudibilityChanged(is_audible))
+        self._publish(AudibilityChanged(is_audible))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
         """Pass an event from the ear's thread to the loop."""
@@ -212,8 +212,8 @@ class Headset:
 
     def _announce(self, event: HeadsetEvent) -> None:
         self._notifier.set_status(self.status_line)
-        self._publish(self.state)
-        self._tell(event)
+        self._publish_state(self.state)
+        self._publish(event)
 
 
 async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = _COMMAND_LIMIT_S) -> None:

@@ -231,13 +231,13 @@ class UnknownPhraseCounter:
         state: Path,
         rules_of: Callable[[str], Rules | None],
         busy: Callable[[], bool],
-        tell: Callable[[list[dict[str, Any]]], None],
+        publish: Callable[[list[dict[str, Any]]], None],
     ) -> None:
-        """`rules_of` returns a form's current rules, None where it is not loaded. `tell` is called with each change."""
+        """`rules_of` returns a form's current rules, None where it is not loaded; `publish` receives each change."""
         self._state = state
         self._rules_of = rules_of
         self._busy = busy
-        self._tell = tell
+        self._publish = publish
         self._looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
         self._told: list[dict[str, Any]] = []
 
@@ -272,7 +272,7 @@ class UnknownPhraseCounter:
         told = [one.as_told for one in _group_phrases(found) if one.times >= _FEWEST][:_MOST_TOLD]
         if told != self._told:
             self._told = told
-            self._tell(told)
+            self._publish(told)
 
     def _load_past(self) -> list[ReadUtterance]:
         with Journal.inspect(self._state) as journal:

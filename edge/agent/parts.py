@@ -323,7 +323,7 @@ def load_named_form(settings: Settings, name: str) -> Form:
 def make_dictation(
     parts: Parts,
     executor: JournalThread,
-    tell: Callable[[DictationEvent], None],
+    publish: Callable[[DictationEvent], None],
     heartbeat: Callable[[], None] = lambda: None,
     clock: Clock | None = None,
     gate: Gate | None = None,
@@ -358,7 +358,7 @@ def make_dictation(
         executor=executor,
         operator=settings.operator,
         render=make_entry_renderer(parts, clock or Clock(), workplaces),
-        tell=tell,
+        publish=publish,
         converse=None if conversing is None else conversing.decide,
         expected=expected,
         voice=parts.voice,

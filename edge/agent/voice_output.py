@@ -297,16 +297,16 @@ class AudibilityMonitor:
         speaking: VoiceOutput,
         dictation: Dictation,
         conversing: DialogueDriver | None,
-        tell: Callable[[bool], None],
+        publish: Callable[[bool], None],
     ) -> None:
-        """`tell` is called at the start and at each change with whether the device is audible.
+        """`publish` is called at the start and at each change with whether the device is audible.
 
         `conversing` is the dialogue to begin once the device is audible; None where it does not depend on that.
         """
         self._speaking = speaking
         self._dictation = dictation
         self._conversing = conversing
-        self._tell = tell
+        self._publish = publish
         self._heard = False
         self._since = 0.0
 
@@ -316,7 +316,7 @@ class AudibilityMonitor:
         The dialogue stays where the settings require a speaker and there is a voice.
         """
         self._heard = await self._speaking.is_audible()
-        self._tell(self._heard)
+        self._publish(self._heard)
         if self._heard:
             return
         waited_for = self._speaking.is_speaker_required and await self._speaking.has_voice()
@@ -341,7 +341,7 @@ class AudibilityMonitor:
     def _changed(self, *, heard: bool) -> None:
         self._heard, self._since = heard, time.monotonic()
         logger.warning(_HEARD if heard else _LOST)
-        self._tell(heard)
+        self._publish(heard)
 
     def _is_quiet(self, conversing: DialogueDriver) -> bool:
         """Whether no speech is in progress (for at most _LONGEST_S) and no question of an earlier run is open."""

@@ -310,7 +310,7 @@ def _sound_server_sources() -> list[str]:
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 
-def _make_microphone(settings: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+def _make_microphone(settings: Settings, publish: Callable[[MicrophoneEvent], None]) -> Microphone:
     """The settings' microphone, which opens when its frames are read. Raises Unavailable without such a device."""
     hear, watch = settings.hear, settings.watch
     try:
@@ -319,7 +319,7 @@ def _make_microphone(settings: Settings, tell: Callable[[MicrophoneEvent], None]
         named = "the default microphone" if hear.device is None else f"hear.device = {hear.device!r}"
         raise Unavailable(f"{named}: {not_opened_message(why)}") from None
     return Microphone(
-        hear.device, watch.stall_s, tell, zeros_s=watch.zeros_s, gated_s=watch.gated_zeros_s, source=hear.source
+        hear.device, watch.stall_s, publish, zeros_s=watch.zeros_s, gated_s=watch.gated_zeros_s, source=hear.source
     )
 
 

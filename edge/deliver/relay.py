@@ -222,12 +222,12 @@ class _Refusals:
         self._taken += 1
         self._alarmed.clear()
 
-    def raise_alarm_once(self, reason_code: int, meant: PubackMeaning) -> list[Command]:
+    def raise_alarm_once(self, reason_code: int, meaning: PubackMeaning) -> list[Command]:
         """The alarm for this reason code, unless it was raised since the last accepted event."""
-        if reason_code in self._alarmed or not meant.alarm:
+        if reason_code in self._alarmed or not meaning.alarm:
             return []
         self._alarmed.add(reason_code)
-        return [RaiseAlarm(reason_code, meant)]
+        return [RaiseAlarm(reason_code, meaning)]
 
     def count_content_refusal(self, pending: PendingRow) -> bool:
         """Count a refusal of the event's content; whether to set it aside, since others are accepted."""
@@ -245,8 +245,8 @@ class Relay:
         self._settings = settings
         self._settle_by = settings.settle
         self._limit = 0  # Rows in flight at most: 0 without a connection.
-        self._debts = make_row_schedule(settings.receipt_timeout_s)
-        self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
+        self._pending = make_row_schedule(settings.receipt_timeout_s)
+        self._probe: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
         self._drained = False  # Whether the journal has offered all of its rows.
@@ -295,19 +295,19 @@ class Relay:
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
             return [ReadLastRow()]
-        new = [row for row in oldest if self._debts.get(row.event_id) is None]
+        new = [row for row in oldest if self._pending.get(row.event_id) is None]
         for row in new[: self._free_slots]:
-            self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
-        if len(self._debts):
+            self._pending.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
+        if len(self._pending):
             self._asked = True
-            self._question.clear()
+            self._probe.clear()
         return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
         """Publish the journal's last row again to compare both sides, as ReadLastRow asked; None: there is none."""
         self._asked = True
-        if last is not None and self._limit and not len(self._debts):
-            self._question.add(PendingRow.from_row(last, now))
+        if last is not None and self._limit and not len(self._pending):
+            self._probe.add(PendingRow.from_row(last, now))
         return self.publish_due(now)
 
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
@@ -318,11 +318,11 @@ class Relay:
         if not self.settles_by_receipt:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
-        self._debts.note_puback(event_id)
-        if (debt := self._schedule.get(event_id)) is not None:
-            debt.taken += 1
-            if debt.early and debt.taken == 1:
-                debt.due = -math.inf  # The receipt may have been this publication's: ask once more.
+        self._pending.note_puback(event_id)
+        if (pending := self._schedule.get(event_id)) is not None:
+            pending.taken += 1
+            if pending.early and pending.taken == 1:
+                pending.due = -math.inf  # The receipt may have been this publication's: ask once more.
         return [CountPuback(event_id)]
 
     def handle_receipt(self, receipt: Receipt) -> list[Command]:
@@ -331,23 +331,23 @@ class Relay:
         A receipt before the PUBACK of the question does not answer it: the broker may have queued it since an earlier
         connection, and another inventory may be there now.
         """
-        asked = self._question.get(receipt.event_id)
+        asked = self._probe.get(receipt.event_id)
         if asked is not None and not asked.taken and not asked.early:
             asked.early = True
             return []
-        if (debt := self._schedule.get(receipt.event_id)) is not None:
-            self._catching_up.note_handled(debt.order)
+        if (pending := self._schedule.get(receipt.event_id)) is not None:
+            self._catching_up.note_handled(pending.order)
         return self._settle(receipt.event_id, receipt)
 
     def handle_gap_report(self, answer: EarlyAnswer, now: float) -> list[Command]:
         """Publish, reopen or set aside the event that the inventory reports missing. Nothing is settled."""
-        owed = {debt.order: debt for debt in self._schedule.pending}
+        owed = {pending.order: pending for pending in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
             case _RecoveryStep.SEND_AGAIN:
-                for sequence, debt in owed.items():
+                for sequence, pending in owed.items():
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
-                    if sequence >= answer.expected and not debt.refusals:
-                        debt.due, debt.attempts, debt.taken = now, 0, 0
+                    if sequence >= answer.expected and not pending.refusals:
+                        pending.due, pending.attempts, pending.taken = now, 0, 0
                 return self.publish_due(now)
             case _RecoveryStep.ASK:
                 oldest = owed[min(owed)]
@@ -366,13 +366,13 @@ class Relay:
         """Publish all pending rows at once, or the last row without any: an inventory came online."""
         if not (self._limit and self.settles_by_receipt):
             return []
-        if not len(self._debts):
+        if not len(self._pending):
             self._asked = False  # it may be another one, or restored
-            self._question.clear()
+            self._probe.clear()
             return [ReadPendingRows(self._window)]
-        for debt in self._debts.pending:
-            if not debt.refusals:
-                debt.due, debt.attempts = now, 0
+        for pending in self._pending.pending:
+            if not pending.refusals:
+                pending.due, pending.attempts = now, 0
         return self.publish_due(now)
 
     def publish_due(self, now: float) -> list[Command]:
@@ -380,14 +380,14 @@ class Relay:
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
         """
-        return [PublishRow(debt.row) for debt in self._schedule.start_due_attempts(now)]
+        return [PublishRow(pending.row) for pending in self._schedule.start_due_attempts(now)]
 
     def is_answer_overdue(self, now: float) -> bool:
         """Whether an event that is due again was taken by the broker, and no receipt came: subscribe to them again.
 
         RabbitMQ 3.10 drops the queue of a client that has connected again after a node's death, and does not say so.
         """
-        return any(debt.due <= now and debt.taken and not debt.early for debt in self._schedule.pending)
+        return any(pending.due <= now and pending.taken and not pending.early for pending in self._schedule.pending)
 
     def mark_unsent(self, event_id: str, now: float) -> None:
         """Take back the attempt of a row that could not be published because the broker's window is full."""
@@ -399,7 +399,7 @@ class Relay:
 
     @property
     def _schedule(self) -> Outbox[PendingRow]:
-        return self._debts if len(self._debts) else self._question
+        return self._pending if len(self._pending) else self._probe
 
     @property
     def _window(self) -> int:
@@ -408,38 +408,38 @@ class Relay:
 
     @property
     def _free_slots(self) -> int:
-        return max(0, self._window - len(self._debts))
+        return max(0, self._window - len(self._pending))
 
     def _clear_schedule(self) -> None:
-        self._debts.clear()
-        self._question.clear()
+        self._pending.clear()
+        self._probe.clear()
 
     def _request_rows(self) -> list[Command]:
         return [ReadPendingRows(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
-        self._debts.remove_confirmed(event_id)
-        self._question.remove_confirmed(event_id)
+        self._pending.remove_confirmed(event_id)
+        self._probe.remove_confirmed(event_id)
         self._refusals.suspects.pop(event_id, None)
         return [SettleRow(event_id, receipt), *self._request_rows()]
 
     def _handle_refusal(self, event_id: str, reason_code: int) -> list[Command]:
-        meant = puback_meaning(reason_code)
-        alarm = self._refusals.raise_alarm_once(reason_code, meant)
-        debt = self._debts.get(event_id)
-        if debt is None or meant.consequence is not PubackEffect.DEAD_LETTER:
+        meaning = puback_meaning(reason_code)
+        alarm = self._refusals.raise_alarm_once(reason_code, meaning)
+        pending = self._pending.get(event_id)
+        if pending is None or meaning.consequence is not PubackEffect.DEAD_LETTER:
             return alarm
         return [
             *alarm,
             *(
-                self._dead_letter(debt, meant.name)
-                if self._refusals.count_content_refusal(debt)
+                self._dead_letter(pending, meaning.name)
+                if self._refusals.count_content_refusal(pending)
                 else self._request_rows()
             ),
         ]
 
     def _dead_letter(self, pending: PendingRow, reason: str) -> list[Command]:
-        self._debts.remove_confirmed(pending.key)
+        self._pending.remove_confirmed(pending.key)
         self._refusals.suspects.pop(pending.key, None)
         return [DeadLetterRow(pending.key, reason), ReadPendingRows(self._window)]
 
@@ -455,34 +455,34 @@ class DeliveryAlerts:
     def __init__(self, unanswered: str) -> None:
         """`unanswered` is the alert for missing receipts."""
         self._unanswered = unanswered
-        self._since: float | None = None  # When the connection was lost.
-        self._told: set[str] = set()  # What was reported since the last connection.
-        self._taken: dict[str, int] = {}  # PUBACKs of each event since the last answer to any.
-        self._told_unanswered = False
+        self._lost_at: float | None = None  # When the connection was lost.
+        self._reported: set[str] = set()  # What was reported since the last connection.
+        self._pubacks: dict[str, int] = {}  # PUBACKs of each event since the last answer to any.
+        self._reported_unanswered = False
 
     def new_alerts(self, trouble: str | None, now: float) -> list[str]:
         """The alerts that were not reported yet; `trouble` is why there is no connection, None while there is one."""
         if trouble is None:
-            self._since = None
-            self._told.clear()
+            self._lost_at = None
+            self._reported.clear()
             return self._unanswered_alerts()
-        self._since = now if self._since is None else self._since
-        if trouble in self._told or now - self._since < _NO_LINK_ALERT_S:
+        self._lost_at = now if self._lost_at is None else self._lost_at
+        if trouble in self._reported or now - self._lost_at < _NO_LINK_ALERT_S:
             return []
-        self._told.add(trouble)
+        self._reported.add(trouble)
         return [trouble]
 
     def note_puback(self, event_id: str) -> None:
         """Count a PUBACK of the event."""
-        self._taken[event_id] = self._taken.get(event_id, 0) + 1
+        self._pubacks[event_id] = self._pubacks.get(event_id, 0) + 1
 
     def note_answer(self) -> None:
         """Restart the count of PUBACKs: the inventory answered."""
-        self._taken.clear()
-        self._told_unanswered = False
+        self._pubacks.clear()
+        self._reported_unanswered = False
 
     def _unanswered_alerts(self) -> list[str]:
-        if self._told_unanswered or max(self._taken.values(), default=0) < _UNANSWERED_BEFORE_ALERT:
+        if self._reported_unanswered or max(self._pubacks.values(), default=0) < _UNANSWERED_BEFORE_ALERT:
             return []
-        self._told_unanswered = True
+        self._reported_unanswered = True
         return [self._unanswered]

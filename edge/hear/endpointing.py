@@ -278,13 +278,13 @@ class GateShut:
 class Gate:
     """Drops frames while muted or, with push to talk, while the key is up."""
 
-    def __init__(self, *, push_to_talk: bool, tell: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
-        """`tell` is called on the sound's thread when the talk key is stuck, and when that is over."""
+    def __init__(self, *, push_to_talk: bool, publish: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
+        """`publish` is called on the sound's thread when the talk key is stuck, and when that is over."""
         self.muted = False
         self.talking = False
         """Whether the talk key is down."""
         self._push_to_talk = push_to_talk
-        self._tell = tell
+        self._publish = publish
         self._open = False
         self._recent: deque[Frame] = deque()
         self._until = 0
@@ -312,7 +312,7 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > _HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
+            self._publish(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
 
     def _update_state_and_is_open(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:

@@ -87,7 +87,7 @@ class Microphone:
         self,
         device: str | int | None,
         stall_s: float,
-        tell: Callable[[MicrophoneEvent], None] = lambda _: None,
+        publish: Callable[[MicrophoneEvent], None] = lambda _: None,
         heartbeat: Callable[[], None] = lambda: None,
         *,
         patient: bool = False,
@@ -99,8 +99,8 @@ class Microphone:
         """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
 
         `patient`: one that is not there yet is waited for, as by a service; a command says that there is none.
-        `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `tell` receives each
-        fault that begins or ends; `heartbeat` is called at least every second while the thread runs; both on the
+        `stall_s`: when nothing could be heard for so long in spite of everything, it is given up. `publish` receives
+        each fault that begins or ends; `heartbeat` is called at least every second while the thread runs; both on the
         listening thread. `zeros_s`: so long nothing but zeros is no fault; `gated_s`: nor for so long from a headset
         that is known to have a noise gate.
         """
@@ -109,7 +109,7 @@ class Microphone:
         self._device = device
         self._name = ""
         self._stall_s = stall_s
-        self._tell = tell
+        self._publish = publish
         self._heartbeat = heartbeat
         self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
         self._server: _Server = server or SoundServer()
@@ -356,7 +356,7 @@ class Microphone:
 
     def _report_all(self, events: Iterable[MicrophoneEvent]) -> None:
         for event in events:
-            self._tell(event)
+            self._publish(event)
 
     @property
     def _label(self) -> str:

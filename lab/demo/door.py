@@ -90,14 +90,14 @@ async def _poll_until(there: Callable[[], bool]) -> None:
 class DemoDevice:
     """The agent's parts wired together for the demo."""
 
-    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[DialogueStatus], None]) -> None:
-        """`tell` is called with the state after each step of the dialogue."""
+    def __init__(self, parts: Parts, executor: JournalThread, publish: Callable[[DialogueStatus], None]) -> None:
+        """`publish` is called with the state after each step of the dialogue."""
         settings = parts.settings
         self._noted = 0  # How many utterances have led to something, were it that they are none for the device.
 
         def counted(stands: DialogueStatus) -> None:
             self._noted += len(stands.noted)
-            tell(stands)
+            publish(stands)
 
         self._executor = executor
         self._signed = asyncio.Event()
@@ -116,7 +116,7 @@ class DemoDevice:
             order=lambda _: None,
             quiet=lambda: True,
             owed=lambda _: self._delivery.notify_pending(),
-            tell=counted,
+            publish=counted,
             attentive=lambda: False,
             cut_off=lambda: False,
         )

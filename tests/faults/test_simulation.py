@@ -82,8 +82,8 @@ class StaysInFlight(Relay):
     def publish_due(self, now: float) -> list[Command]:
         sent = super().publish_due(now)
         for command in sent:
-            if isinstance(command, PublishRow) and (debt := self._debts.get(command.row.event_id)) is not None:
-                debt.due = math.inf
+            if isinstance(command, PublishRow) and (pending := self._pending.get(command.row.event_id)) is not None:
+                pending.due = math.inf
         return sent
 
     @override

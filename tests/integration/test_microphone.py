@@ -41,7 +41,7 @@ def tell(event):
     if sys.argv[1] == "absent":
         say(told=event.fault, why=event.what)
 
-microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell, patient=True)
+microphone = Announced(sys.argv[1], float(sys.argv[2]), publish=tell, patient=True)
 try:
     for event in listen(microphone, make_speech_scorer(Vad()), Endpointer(Endpoint())):
         if isinstance(event, UtteranceClosed):

@@ -152,7 +152,7 @@ class Device:
                 order=self._order,
                 quiet=lambda: True,
                 owed=self._owed,
-                tell=self._stood,
+                publish=self._stood,
                 attentive=lambda: self._dictation.is_busy,
                 cut_off=lambda: False,
             )

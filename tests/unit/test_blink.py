@@ -31,7 +31,7 @@ def test_new_devices_are_looked_for_with_the_stream_closed_and_what_was_taken_is
 ) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play, portaudio.again = bringing(*[np.full(320, 5)] * 3), [bringing(*[np.full(320, 6)] * 3)]
-    worn = listening(1, 30, tell=told.append)
+    worn = listening(1, 30, publish=told.append)
     frames = worn.frames()
     first = next(frames)
     with ThreadPoolExecutor() as threads:
@@ -67,7 +67,7 @@ def test_a_blink_that_was_given_up_is_not_made_later(portaudio: FakePortAudio, a
         stream.bring(np.full(320, 5))
 
     portaudio.play, portaudio.again = play, [bringing(np.full(320, 7))]
-    worn = listening(None, 5, tell=told.append)
+    worn = listening(None, 5, publish=told.append)
     frames = worn.frames()
     assert next(frames).pcm[0] == 5
     assert not worn.close_for_rescan(0), "the ear is busy with what it heard"
@@ -101,7 +101,7 @@ def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
 def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAudio, anew: list[bool]) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play = bringing(np.full(320, 5))
-    worn = listening(None, 0.3, tell=told.append)
+    worn = listening(None, 0.3, publish=told.append)
     frames = worn.frames()
     next(frames)
     with ThreadPoolExecutor() as threads:

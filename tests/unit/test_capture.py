@@ -44,7 +44,7 @@ def told_of_absence(device: str | None) -> list[MicrophoneEvent]:
         told.append(event)
         worn.close()
 
-    worn = listening(device, 1, tell=tell, patient=True)
+    worn = listening(device, 1, publish=tell, patient=True)
     assert list(worn.frames()) == []
     return told
 
@@ -73,7 +73,9 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
 
     monkeypatch.setattr(microphone, "restart_portaudio", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
-    worn = listening("headset", 0.001, tell=told.append, patient=True)  # it is given up as absent after no time at all
+    worn = listening(
+        "headset", 0.001, publish=told.append, patient=True
+    )  # it is given up as absent after no time at all
     assert next(worn.frames()).pcm[0] == 5
     assert [(type(event), event.fault) for event in told] == [
         (FaultBegan, FaultKind.UNPLUGGED),
@@ -155,7 +157,7 @@ def test_no_sound_for_the_stall_time_is_unavailable(portaudio: FakePortAudio) ->
 def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play, portaudio.again = bringing_all(np.full(320, 5)), [bringing_all(np.full(640, 6))]
-    frames = listening(None, 0.3, tell=told.append).frames()
+    frames = listening(None, 0.3, publish=told.append).frames()
     assert [next(frames).start for _ in range(3)] == [0, 640, 960]
     assert [(type(event), event.fault) for event in told] == [
         (FaultBegan, FaultKind.UNPLUGGED),
@@ -166,7 +168,7 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
 def test_a_server_that_ended_is_told_as_such(portaudio: FakePortAudio) -> None:
     told: list[MicrophoneEvent] = []
     portaudio.play = bringing_all(np.full(320, 5))
-    worn = listening(None, 0.1, tell=told.append, server=AfterTheFirstLook([ServerState.GONE]))
+    worn = listening(None, 0.1, publish=told.append, server=AfterTheFirstLook([ServerState.GONE]))
     with pytest.raises(Unavailable, match="its sound server ended"):
         list(worn.frames())
     assert [event.fault for event in told] == [FaultKind.SERVER_GONE]
@@ -177,7 +179,7 @@ def test_what_another_microphone_hears_is_not_taken_and_the_recording_moved_back
     both = frozenset({"ours", "theirs"})
     server = FakeServer([Routing("ours", 7, sources=both), Routing("theirs", 7, sources=both), Routing("ours", 7)])
     portaudio.play = bringing_all(*(np.full(320, number) for number in (1, 2, 3, 4)))
-    frames = listening(None, 0.1, tell=told.append, server=server).frames()
+    frames = listening(None, 0.1, publish=told.append, server=server).frames()
     taken = [next(frames) for _ in range(3)]
     assert [frame.pcm[0] for frame in taken] == [1, 3, 4]
     assert [frame.start for frame in taken] == [0, 640, 960], "what was said meanwhile is missing, and it shows"
@@ -218,7 +220,7 @@ def test_a_microphone_that_was_heard_and_then_gives_only_zeros_is_opened_anew_an
     portaudio.play = bringing(np.full(320, 5), *[second] * 21)
     portaudio.again = [bringing(*[second] * 21), bringing(*[second] * 22)]
     with pytest.raises(Unavailable, match="nothing but zeros for 60 s"):
-        list(listening("headset", 5, tell=told.append).frames())
+        list(listening("headset", 5, publish=told.append).frames())
     assert portaudio.openings == 3
     assert [event.fault for event in told] == [FaultKind.DIGITAL_SILENCE]
 
@@ -230,7 +232,7 @@ def test_a_headset_with_a_noise_gate_is_given_as_much_longer_as_it_may_be_silent
     portaudio.play = bringing(*words, np.full(320, 5), *[second] * 51)
     portaudio.again = [bringing(*[second] * 21), bringing(*[second] * 22)]
     with pytest.raises(Unavailable, match="nothing but zeros for 90 s"):
-        list(listening("headset", 5, tell=told.append, zeros_s=1.5, gated_s=31.5).frames())
+        list(listening("headset", 5, publish=told.append, zeros_s=1.5, gated_s=31.5).frames())
     assert portaudio.openings == 3
     assert [event.fault for event in told] == [FaultKind.DIGITAL_SILENCE]
 

@@ -79,7 +79,7 @@ class Bench:
             order=self.heard.append,
             quiet=lambda: self.quiet,
             owed=self.owed.append,
-            tell=self.stood.append,
+            publish=self.stood.append,
             attentive=lambda: self.attentive,
             cut_off=self.cut_off,
         )
@@ -260,7 +260,7 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
         executor=bench.desk,
         operator=None,
         render=render,
-        tell=told.append,
+        publish=told.append,
         converse=bench.conversing.decide,
     )
 

@@ -51,7 +51,7 @@ LIMIT = (60 * 16_000 + 4_800) // FRAME
 @each_of("muted", [False, True])
 def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_go(*, muted: bool) -> None:
     told: list[MicrophoneEvent] = []
-    gate = Gate(push_to_talk=True, tell=told.append)
+    gate = Gate(push_to_talk=True, publish=told.append)
     gate.talking = True
     assert heard(gate, 0, LIMIT + 100) == [*range(LIMIT), None]
     assert [(type(one), one.fault) for one in told] == [(FaultBegan, FaultKind.KEY_STUCK)]

@@ -273,7 +273,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
-        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=lambda *_: {}, tell=tell)
+        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=lambda *_: {}, publish=tell)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]
     assert [len(one.read) for one in ears.values()] == [1, 1]
