@@ -16,12 +16,13 @@ from tests.tiers import sized
 
 SAYINGS: dict[str, list[dict[str, Any]]] = {
     name: [json.loads(line) for line in (ROOT / f"tests/data/{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    for name in ("blind", "blind_free", "blind_traps", "blind_dictation", "blind_chatty")
+    for name in ("blind", "blind_free", "blind_traps", "blind_dictation", "blind_chatty", "blind_corrections")
 }
 """`blind_dictation`: 130 sentences each in German, French, Spanish and Italian, over all forms, as workers dictate.
 `blind_chatty`: 800 in each of five languages, half of them records, with the talk that goes on around one.
 `blind_free`: worded as freely as the writers liked, with docks and places that the shipped catalogue lacks.
-`blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each."""
+`blind_traps`: 69 families of what sounds like a record and is none, and harmless twins of each.
+`blind_corrections`: 250 in each of five languages, corrections and what merely looks like one."""
 KEYS = ("text", "language", "form", "asked", "held")
 
 CONTESTED = {
@@ -39,6 +40,15 @@ CONTESTED = {
     "Scaricate il bancale 80213 dal rimorchio 55120, porta 7!": "it is an order to somebody, or what is done",
     "Setz die Palette 60029 bitte auf B-11-02.": "it is an order to somebody, or what is done",
     "I've got pallet 2240 on the forks, nineteen cases, heading for dock G.": "who says that he does it is doing it",
+    "Pallet 742, twelve units, dock B, swap B for D.": "B was said: D is meant whichever is swapped for which",
+    "Pallet 742 put away at A-02-01, no room.": "an exception of that form",
+    "Palette 742, une douzaine d'unités, quai B.": "a count of that language",
+    "Als Nächstes Palette 742, zwölf Stück, Tor B.": "so the next entry begins",
+    "Ensuite palette 742, douze unités, quai B.": "so the next entry begins",
+    "Luego palé 742, doce unidades, muelle B.": "so the next entry begins",
+    "Poi pallet 742, dodici pezzi, banchina B.": "so the next entry begins",
+    "è alla banchina b il pallet 742 con dodici pezzi": "a statement, without a question mark",
+    "è a meno diciotto gradi il rimorchio 5501": "a statement, without a question mark",
 }
 """What is recorded although its writer would have asked, and why."""
 
