@@ -134,15 +134,21 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Uttera
         desk,
         render,
         order=lambda _: None,
-        quiet=lambda: True,
-        owed=lambda _: None,
+        is_silent=lambda: True,
+        on_entry=lambda _: None,
         publish=lambda _: None,
         attentive=lambda: False,
         cut_off=lambda: False,
     )
     listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening, works=works, executor=desk, operator=None, render=render, publish=told.append, converse=driver.decide
+        listening,
+        workplaces=works,
+        executor=desk,
+        operator=None,
+        render=render,
+        publish=told.append,
+        converse=driver.decide,
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once

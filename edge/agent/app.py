@@ -99,23 +99,23 @@ def _frozen_gc() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _OperatorNews:
+class _Announcements:
     """Unsolicited announcements to the operator: by the dialogue where there is one, else by the voice output."""
 
     def __init__(self, executor: JournalThread, dialogue: DialogueDriver | None, voice: VoiceOutput | None) -> None:
         self._executor = executor
         self._dialogue = dialogue
         self._voice = voice
-        self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
+        self._refusals: asyncio.Queue[Receipt] = asyncio.Queue()
 
     def queue_refusal(self, receipt: Receipt) -> None:
         """Queue the receipt of an entry that the inventory rejected."""
-        self._turned_down.put_nowait(receipt)
+        self._refusals.put_nowait(receipt)
 
     async def tell_refusals(self) -> None:
         """Announce rejected entries until cancelled."""
         while True:
-            self.announce(await self._executor(partial(to_inventory_answer, receipt=await self._turned_down.get())))
+            self.announce(await self._executor(partial(to_inventory_answer, receipt=await self._refusals.get())))
 
     def post_roster(self, operators: tuple[Operator, ...] | None) -> None:
         """Post the new roster to the dialogue, if there is one."""
@@ -130,15 +130,15 @@ class _OperatorNews:
             self._voice.announce(what)
 
 
-class _Renewals:
+class _CatalogueSwitch:
     """Switches all parts to newly published master data at once, between two entries."""
 
-    def __init__(self, parts: Parts, works: Workplaces) -> None:
-        self._works = works
+    def __init__(self, parts: Parts, workplaces: Workplaces) -> None:
+        self._workplaces = workplaces
         self._settings = parts.settings
-        self._in_force = parts.catalogue.versions
-        self._unheard = self._find_unknown_words(parts.catalogue)
-        self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
+        self._active_versions = parts.catalogue.versions
+        self._unknown_words = self._find_unknown_words(parts.catalogue)
+        self._prepared: asyncio.Queue[Workplaces] = asyncio.Queue()
         self.renewal = (
             None if parts.renew is None else self._make_renewal(parts.renew, asks_models=parts.panel is not None)
         )
@@ -147,34 +147,38 @@ class _Renewals:
         self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool
     ) -> CatalogueActivation[Workplaces]:
         return CatalogueActivation(
-            lambda published: self._works.prepare_same_workplaces(renew(published).workplaces()),
+            lambda published: self._workplaces.prepare_same_workplaces(renew(published).workplaces()),
             # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
-            (lambda _: None) if asks_models else self._made.put_nowait,
-            lambda: self._in_force,
-            lambda: self._unheard,
+            (lambda _: None) if asks_models else self._prepared.put_nowait,
+            lambda: self._active_versions,
+            lambda: self._unknown_words,
         )
 
     def _find_unknown_words(self, catalogue: Catalogue) -> tuple[str, ...]:
         """The published words that are not in the recogniser's vocabulary, which is logged; typed, they work."""
-        found = find_unknown_words(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
+        found = find_unknown_words(
+            self._settings, [one for one in catalogue.words if one["form"] in self._workplaces.forms]
+        )
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
         return found
 
     async def switch_to_new_catalogues_when_idle(
-        self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
+        self, dictation: Dictation, dialogue_driver: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
         """Switch to each prepared catalogue, once no utterance and no draft is open, until cancelled.
 
         `changed` is called after each switch.
         """
         while True:
-            made = await self._made.get()
-            catalogue, forms = made.current.rules.catalogue, tuple(made.forms.values())
-            while dictation.is_busy or not (conversing is None or conversing.try_switch_catalogue(catalogue, forms)):  # noqa: ASYNC110 - as a deadline is looked at
+            prepared = await self._prepared.get()
+            catalogue, forms = prepared.current.rules.catalogue, tuple(prepared.forms.values())
+            while dictation.is_busy or not (  # noqa: ASYNC110 - as a deadline is looked at
+                dialogue_driver is None or dialogue_driver.try_switch_catalogue(catalogue, forms)
+            ):
                 await asyncio.sleep(_BETWEEN_S)
-            self._works.replace_with(made)
-            self._in_force, self._unheard = catalogue.versions, self._find_unknown_words(catalogue)
+            self._workplaces.replace_with(prepared)
+            self._active_versions, self._unknown_words = catalogue.versions, self._find_unknown_words(catalogue)
             changed()
 
 
@@ -195,32 +199,32 @@ class Agent:
         self._heartbeats = Heartbeats(dict.fromkeys(beating, LATE_S))
         self._clock = Clock()
         self._notifier = Notifier.from_environment()
-        self._signed, self._begun = asyncio.Event(), asyncio.Event()
+        self._decision_stored, self._begun = asyncio.Event(), asyncio.Event()
         speaks = live and parts.settings.speak.enabled is not False
-        self._works = parts.workplaces()
-        self._renewals = _Renewals(parts, self._works)
+        self._workplaces = parts.workplaces()
+        self._catalogue_switch = _CatalogueSwitch(parts, self._workplaces)
         self.speaking = (
             VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._rescan_sound_cards, parts.forms)
             if speaks
             else None
         )
         """The voice output; None for recordings and where it is disabled."""
-        self._conversing = (
+        self._dialogue_driver = (
             self._make_dialogue_driver(parts, executor)
             if live and uses_dialogue(parts.settings, operator_present=live)
             else None
         )
-        self._news = _OperatorNews(executor, self._conversing, self.speaking)
+        self._announcements = _Announcements(executor, self._dialogue_driver, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
             parts.settings,
             executor,
             self._distribute_delivery_event,
             partial(self._heartbeats.beat, "relay"),
-            renewal=self._renewals.renewal,
+            renewal=self._catalogue_switch.renewal,
             conditions=self._conditions,
             review=review_delivery.make_review_renderer(
-                self._works.find_rules, parts.settings.site, parts.settings.device
+                self._workplaces.find_rules, parts.settings.site, parts.settings.device
             ),
         )
         if live:
@@ -235,14 +239,18 @@ class Agent:
         """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = DecisionHandler(
-            parts.settings, executor, self._conversing, self._delivery.notify_pending, beside=self._news.announce
+            parts.settings,
+            executor,
+            self._dialogue_driver,
+            self._delivery.notify_pending,
+            beside=self._announcements.announce,
         )
         self._voice = parts.voice
-        witness = None if self._conversing is None else make_witness(parts.settings)
-        self._second = (
+        witness = None if self._dialogue_driver is None else make_witness(parts.settings)
+        self._witness_queue = (
             None
-            if witness is None or self._conversing is None
-            else WitnessQueue(witness, self._works.rules_for_witness, self._conversing.post)
+            if witness is None or self._dialogue_driver is None
+            else WitnessQueue(witness, self._workplaces.rules_for_witness, self._dialogue_driver.post)
         )
         self._dictation = make_dictation(
             parts,
@@ -252,17 +260,17 @@ class Agent:
             clock=self._clock,
             gate=gate,
             speaking=self.speaking,
-            conversing=self._conversing,
+            dialogue_driver=self._dialogue_driver,
             expected=self._delivery.expected.current,
-            workplaces=self._works,
+            workplaces=self._workplaces,
         )
-        begins_when_heard = self._conversing if parts.settings.agree.conversation == "auto" else None
-        self._audience = (
+        begins_when_heard = self._dialogue_driver if parts.settings.agree.conversation == "auto" else None
+        self._audibility_monitor = (
             None
             if self.speaking is None
             else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.publish_audibility)
         )
-        self._upkeep = Supervisor(
+        self._supervisor = Supervisor(
             parts.settings,
             executor,
             self._heartbeats,
@@ -273,14 +281,14 @@ class Agent:
         )
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
-        self._afterwards = None if parts.panel is None else LateReadings(self._works, executor, per_minute)
+        self._late_readings = None if parts.panel is None else LateReadings(self._workplaces, executor, per_minute)
 
     def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
         def switch_form_or_language(work: StoreFormOrLanguageChange) -> None:
             """Switch voice output and status to another form or language."""
-            form = self._works.make_current(work).rules.form
+            form = self._workplaces.make_current(work).rules.form
             if speaking is not None:
                 speaking.set_form_and_language(form, work.language)
             spoken = work.language or parts.settings.speak.language.value
@@ -296,15 +304,15 @@ class Agent:
                 parts.at_hand,
             ),
             executor,
-            make_entry_renderer(parts, self._clock, self._works),
+            make_entry_renderer(parts, self._clock, self._workplaces),
             order=(lambda _: None) if speaking is None else speaking.queue_order,
-            quiet=(lambda: True) if speaking is None else lambda: speaking.is_silent,
-            owed=self._on_agreed_entry,
+            is_silent=(lambda: True) if speaking is None else lambda: speaking.is_silent,
+            on_entry=self._on_agreed_entry,
             publish=self._on_step,
             attentive=lambda: self._dictation.is_busy,
             cut_off=(lambda: False) if speaking is None else speaking.pop_cut_off,
             shift=make_shift_lookup(parts.settings),
-            take_up=switch_form_or_language,
+            switch_form_or_language=switch_form_or_language,
         )
 
     def microphone(self) -> Microphone:
@@ -324,7 +332,7 @@ class Agent:
     @property
     def dialogue_timeout_left_s(self) -> float | None:
         """Seconds until the dialogue's timeout; None where none is running."""
-        return None if self._conversing is None else self._conversing.timeout_left_s
+        return None if self._dialogue_driver is None else self._dialogue_driver.timeout_left_s
 
     @property
     def connection_error(self) -> str | None:
@@ -342,8 +350,8 @@ class Agent:
     def stop(self) -> None:
         """Stop listening; `run` concludes what was heard and delivers once more before it returns."""
         self._dictation.stop()
-        if self._conversing is not None:
-            self._conversing.stop_disk_retries()
+        if self._dialogue_driver is not None:
+            self._dialogue_driver.stop_disk_retries()
 
     async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
         """Work until the sources have ended, then wait up to `settle_within_s` for pending events to be settled.
@@ -353,10 +361,10 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
             watching = [group.create_task(work) for work in self._background_tasks()]
-            if self._afterwards is None:
+            if self._late_readings is None:
                 await self._dictate(sources)
             else:
-                await self._dictate_with_models(sources, self._afterwards)
+                await self._dictate_with_models(sources, self._late_readings)
             self._hearing = False
             self._notifier.notify_stopping()
             await self._delivery.drain(settle_within_s)
@@ -369,29 +377,29 @@ class Agent:
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield the background tasks, besides dictation and delivery, that these settings need."""
         locked = (lambda _: None) if self.speaking is None else self.speaking.announce_lock
-        yield self._upkeep.run_watchdog(lambda: self._live and not self._hearing, locked)
-        yield self._upkeep.watch_state_directory()
-        yield self._upkeep.manage_disk_space()
-        yield self._upkeep.check_journal()
+        yield self._supervisor.run_watchdog(lambda: self._live and not self._hearing, locked)
+        yield self._supervisor.watch_state_directory()
+        yield self._supervisor.manage_disk_space()
+        yield self._supervisor.check_journal()
         if self._live:
             yield self.headset.follow_microphone_and_talk_key()
         if self.speaking is not None:
             yield self.speaking.run()
-        if self.speaking is not None or self._conversing is not None:
-            yield self._news.tell_refusals()
-        if self._afterwards is not None:
-            yield self._afterwards.store_answers()
+        if self.speaking is not None or self._dialogue_driver is not None:
+            yield self._announcements.tell_refusals()
+        if self._late_readings is not None:
+            yield self._late_readings.store_answers()
         if self._live and self._settings.scan.device is not None:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.process_scan)
         yield review_decisions.serve_decision_socket(self._settings.state, self._decisions.decide)
         yield self._take_signed_decisions()
-        yield self._renewals.switch_to_new_catalogues_when_idle(
-            self._dictation, self._conversing, self._delivery.publish_roster_and_catalogue_versions
+        yield self._catalogue_switch.switch_to_new_catalogues_when_idle(
+            self._dictation, self._dialogue_driver, self._delivery.publish_roster_and_catalogue_versions
         )
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
             counts = UnknownPhraseCounter(
                 self._settings.state,
-                self._works.find_rules,
+                self._workplaces.find_rules,
                 lambda: self._dictation.is_busy,
                 partial(self._delivery.publish_state, "unknown_words"),
             )
@@ -400,23 +408,23 @@ class Agent:
     async def _take_signed_decisions(self) -> None:
         await self._begun.wait()  # from here on the dialogue can announce them
         read, carry_out = self._delivery.decisions.verify_and_parse, self._decisions.decide_signed
-        await review_decisions.carry_out_signed_decisions(self._executor, self._signed, read, carry_out)
+        await review_decisions.carry_out_signed_decisions(self._executor, self._decision_stored, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
-        if self._audience is not None:
-            await self._audience.determine_audibility_at_start()
+        if self._audibility_monitor is not None:
+            await self._audibility_monitor.determine_audibility_at_start()
         await self._dictation.decide_unread()
         # Also without an audible operator: an open question is asked again, and goes to review when it times out.
-        if self._conversing is not None:
-            self._conversing.set_operators(self._delivery.roster.operators())
-            await self._conversing.start()
-            self._parts.past.set_state_source(self._conversing.model_prompt_state)
+        if self._dialogue_driver is not None:
+            self._dialogue_driver.set_operators(self._delivery.roster.operators())
+            await self._dialogue_driver.start()
+            self._parts.past.set_state_source(self._dialogue_driver.model_prompt_state)
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
-                working = (self._conversing, self._audience, self._second)
+                working = (self._dialogue_driver, self._audibility_monitor, self._witness_queue)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
-                beside.append(group.create_task(self._works.prepare_recognisers()))
+                beside.append(group.create_task(self._workplaces.prepare_recognisers()))
                 await dictate_sources(self._dictation, sources)
                 for task in beside:
                     task.cancel()
@@ -425,7 +433,10 @@ class Agent:
         """`_dictate` with a panel; all requests to models end before their connections are closed."""
         async with (
             run_panels(
-                self._parts, afterwards.queue_answer, await load_budget(self._settings, self._executor), self._works
+                self._parts,
+                afterwards.queue_answer,
+                await load_budget(self._settings, self._executor),
+                self._workplaces,
             ),
             asyncio.TaskGroup() as group,
         ):
@@ -464,12 +475,12 @@ class Agent:
             # After an error (the journal is gone), do not wait for a headset that may never be connected.
             microphone.close()
 
-    def unfinished_error(self, owed: int, waited_s: float) -> Unfinished:
-        """Make the error, with its cause, for `owed` events that were not settled within `waited_s` seconds."""
+    def unfinished_error(self, pending: int, waited_s: float) -> Unfinished:
+        """Make the error, with its cause, for `pending` events that were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         trouble = self._delivery.connection_error or self._delivery.broker_refusal or unanswered
         return Unfinished(
-            f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
+            f"{pending} recorded but not yet confirmed by the inventory: {trouble}. "
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
         )
 
@@ -482,10 +493,12 @@ class Agent:
             if self._live and event.sound is not None:
                 dictated = event.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(event.sound, asyncio.get_running_loop().time(), dictated=dictated)
-            if self._second is not None and self._conversing is not None:
-                self._second.queue_if_held(event.utterance, event.reading, *self._conversing.state_and_draft)
-            if self._afterwards is not None:
-                self._afterwards.queue_decided_utterance(event.utterance.utterance_id, event.verdict.outcome)
+            if self._witness_queue is not None and self._dialogue_driver is not None:
+                self._witness_queue.queue_if_held(
+                    event.utterance, event.reading, *self._dialogue_driver.state_and_draft
+                )
+            if self._late_readings is not None:
+                self._late_readings.queue_decided_utterance(event.utterance.utterance_id, event.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
             self.speaking.announce_dictation(event, agreed=self._dictation.uses_dialogue)
         self._publish(event)
@@ -494,15 +507,15 @@ class Agent:
         """Publish a step of the dialogue; forget who signed off; cancel the witness where its entry is not held."""
         if self._voice is not None:
             self._voice.sign_on(stands.operator)
-        if self._second is not None:
-            self._second.cancel_if_not_held(stands.state, stands.draft)
+        if self._witness_queue is not None:
+            self._witness_queue.cancel_if_not_held(stands.state, stands.draft)
         self._publish(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:
         """Notify delivery and late readings of an entry that the dialogue committed."""
         self._delivery.notify_pending()
-        if self._afterwards is not None:
-            self._afterwards.queue_committed_entry(row)
+        if self._late_readings is not None:
+            self._late_readings.queue_committed_entry(row)
 
     def _publish_and_announce_headset_change(self, event: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
@@ -514,7 +527,7 @@ class Agent:
         begins = event.what is not None if isinstance(event, MicrophoneFault) else event.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.notify_ready(self.headset.status_line)
-        self._news.announce(HeadsetFaultChanged(code, healed=not begins))
+        self._announcements.announce(HeadsetFaultChanged(code, healed=not begins))
         self._publish(event)
 
     async def _rescan_sound_cards(self) -> bool:
@@ -526,18 +539,18 @@ class Agent:
         """Pass an event of delivery to the dialogue, the headset, the announcements or the subscriber."""
         match event:
             case LinkChanged(up):
-                if self._conversing is not None:
-                    self._conversing.post(InventoryLinkChanged(up))
+                if self._dialogue_driver is not None:
+                    self._dialogue_driver.post(InventoryLinkChanged(up))
                 self._publish(event)
             case OrderReceived(order):
                 if self._live:
                     self.headset.carry_out(HeadsetOrder(order))
             case EntryRefused(receipt):
-                self._news.queue_refusal(receipt)
+                self._announcements.queue_refusal(receipt)
             case DecisionStored():
-                self._signed.set()
+                self._decision_stored.set()
             case CrewChanged(operators):
-                self._news.post_roster(operators)
+                self._announcements.post_roster(operators)
 
     def _report_ready_and_beat(self) -> None:
         """Report READY to systemd at the first frame, and beat at every frame. Called in the ear's thread."""
@@ -558,6 +571,6 @@ async def replay(
     """
     with JournalThread(parts.settings.state, parts.settings.keep) as executor:
         agent = Agent(parts, executor, publish, live=False)
-        owed = await agent.run(recordings, settle_within_s=settle_within_s)
-    if owed:
-        raise agent.unfinished_error(owed, settle_within_s)
+        pending = await agent.run(recordings, settle_within_s=settle_within_s)
+    if pending:
+        raise agent.unfinished_error(pending, settle_within_s)

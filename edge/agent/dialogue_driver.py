@@ -318,21 +318,22 @@ class DialogueDriver:
         render: Render,
         *,
         order: Callable[[VoiceOrder], None],
-        quiet: Callable[[], bool],
-        owed: Callable[[OutboxRow], None],
+        is_silent: Callable[[], bool],
+        on_entry: Callable[[OutboxRow], None],
         publish: Callable[[DialogueStatus], None],
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
         shift: Callable[[], Shift | None] = lambda: None,
-        take_up: Callable[[StoreFormOrLanguageChange], None] = lambda _: None,
+        switch_form_or_language: Callable[[StoreFormOrLanguageChange], None] = lambda _: None,
     ) -> None:
-        """`order` is called with each order for the voice, `owed` with each committed event, `publish` after each step.
+        """`order` is called with each order for the voice, `on_entry` with each committed event, `publish` after steps.
 
-        `quiet`: whether the device says nothing now. `attentive`: whether the operator speaks or an utterance is still
-        being read, which may be the answer before a timeout. `cut_off`: whether a prompt was spoken over since the last
-        call. `shift`: the site's current shift. `take_up` changes form and language of all parts but the dialogue.
+        `is_silent`: whether the device says nothing now. `attentive`: whether the operator speaks or an utterance is
+        still being read, which may be the answer before a timeout. `cut_off`: whether a prompt was spoken over since
+        the last call. `shift`: the site's current shift. `switch_form_or_language` changes both in all parts but the
+        dialogue.
         """
-        self._take_up = take_up
+        self._switch_form_or_language = switch_form_or_language
         self._cut_off = cut_off
         self._said: tuple[Say, ...] = ()
         self._repeats = 0
@@ -341,11 +342,11 @@ class DialogueDriver:
         self._steps = DialogueSteps(dialogue, render, shift)
         self._executor = executor
         self._order = order
-        self._quiet = quiet
-        self._owed = owed
+        self._is_silent = is_silent
+        self._on_entry = on_entry
         self._publish = publish
         self._posted: asyncio.Queue[DialogueInput] = asyncio.Queue()
-        self._untold: list[str] = []  # Utterances with a decision that is not announced yet.
+        self._unannounced: list[str] = []  # Utterances with a decision that is not announced yet.
         self._gave_word = False  # Whether the last steps announced all pending decisions.
         self._turn = asyncio.Lock()
         self._stopping = False
@@ -426,12 +427,12 @@ class DialogueDriver:
             return done
 
     async def _announce_decision(self, decided: OfficeDecided) -> None:
-        await self._run_step(decided, owed=decided.utterance_id)
+        await self._run_step(decided, unannounced=decided.utterance_id)
 
-    async def _run_step(self, happening: DialogueInput, owed: str | None = None) -> OutboxRow | None:
+    async def _run_step(self, happening: DialogueInput, unannounced: str | None = None) -> OutboxRow | None:
         """Plan, store and carry out the step for an event, and before it the one for a new shift.
 
-        `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
+        `unannounced` is an utterance whose decision is unannounced in the journal until a prompt announces it.
         """
         row, began = None, self._steps.detect_new_shift()
         for one in (happening,) if began is None else (began, happening):
@@ -442,11 +443,11 @@ class DialogueDriver:
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
             row = stepped.row
-        self._untold += [] if owed is None else [owed]
+        self._unannounced += [] if unannounced is None else [unannounced]
         # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
-        while self._untold and self._gave_word:
-            await self._executor(lambda journal: journal.review.mark_announced(self._untold[0]))
-            del self._untold[0]
+        while self._unannounced and self._gave_word:
+            await self._executor(lambda journal: journal.review.mark_announced(self._unannounced[0]))
+            del self._unannounced[0]
         self._gave_word = False
         return row
 
@@ -497,7 +498,7 @@ class DialogueDriver:
         if self._due is None or self._patience is None or self._turn.locked():
             return False
         now = time.monotonic()
-        self._counts = self._counts or self._quiet()
+        self._counts = self._counts or self._is_silent()
         if not self._counts:
             self._due = now + self._patience
         return now >= self._due and (not self._attentive() or now - self._due > LONGEST_S)
@@ -514,13 +515,13 @@ class DialogueDriver:
                 case StopTimer():
                     self._due = None
                 case StoreFormOrLanguageChange():
-                    self._take_up(order)
+                    self._switch_form_or_language(order)
                 case Say() | PlayEarcon() | StopSpeaking() | AdjustVoice():
                     self._order(order)
                 case _:
                     pass
         if stepped.row is not None:
-            self._owed(stepped.row)
+            self._on_entry(stepped.row)
         heard = tuple(order for order in stepped.orders if isinstance(order, VoiceOrder))
         self._remember_prompts_to_repeat(heard)
         now = self._dialogue

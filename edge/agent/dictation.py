@@ -71,7 +71,7 @@ class Dictation:
         self,
         listening: Ear,
         *,
-        works: Workplaces,
+        workplaces: Workplaces,
         executor: JournalThread,
         operator: str | None,
         render: Callable[[Entry, EventIds], dict[str, Any]],
@@ -80,14 +80,14 @@ class Dictation:
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         voice: WearerVoice | None = None,
     ) -> None:
-        """`works` has the interpreters and rules. `render` makes an entry's event, `publish` is called with each event.
+        """`workplaces` has the interpreters and rules. `render` makes an entry's event, `publish` receives each event.
 
         `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
         `expected` returns the current lists of expected receipts. `voice` learns from what is accepted.
         """
         self._voice = voice
         self._listening = listening
-        self._works = works
+        self._workplaces = workplaces
         self._executor = executor
         self._operator = operator
         self._render = render
@@ -99,7 +99,7 @@ class Dictation:
         self._expected = expected
         self._concluding = False
         self._torn = TornNumbers()
-        self._at = works.current
+        self._at = workplaces.current
         self._breaths = Breaths()
 
     @property
@@ -131,8 +131,8 @@ class Dictation:
         """
         unread = await self._executor(lambda journal: list(journal.queries.unread_utterances()))
         earlier = [utterance for utterance in unread if utterance.utterance_id not in self._typed]
-        ours = [utterance for utterance in earlier if utterance.form in self._works.forms]
-        for form in sorted({utterance.form for utterance in earlier} - self._works.forms.keys()):
+        ours = [utterance for utterance in earlier if utterance.form in self._workplaces.forms]
+        for form in sorted({utterance.form for utterance in earlier} - self._workplaces.forms.keys()):
             logger.warning(
                 "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
             )
@@ -141,7 +141,7 @@ class Dictation:
             evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
             began = time.perf_counter()
             await self._decide_or_put_under_review(
-                ListenedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=False)
+                ListenedUtterance(utterance, evidence, self._workplaces.make_attention(utterance), began, live=False)
             )
         return len(ours)
 
@@ -176,12 +176,12 @@ class Dictation:
         Allowed at any time: `decide_unread` skips what was typed before it; what is typed after `process_queue` ends is
         read at the next start. Raises UnreadableInput where it is too long.
         """
-        at = self._works.current
+        at = self._workplaces.current
         await self._store_and_queue(typed_utterance(at.rules.form.name, text, language=at.work.language))
 
     async def queue_scan(self, scan: str, device: str) -> None:
         """Queue a scan, as `type` queues text. It is stored when this returns."""
-        at = self._works.current
+        at = self._workplaces.current
         await self._store_and_queue(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
     async def _store_and_queue(self, utterance: Utterance) -> None:
@@ -193,7 +193,7 @@ class Dictation:
             self.stop_capture(str(fault))
         else:
             self._handed.put_nowait(
-                ListenedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=True)
+                ListenedUtterance(utterance, evidence, self._workplaces.make_attention(utterance), began, live=True)
             )
 
     async def process_queue(self) -> None:
@@ -244,7 +244,7 @@ class Dictation:
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
     async def _read(self, heard: ListenedUtterance) -> tuple[Reading, Circumstances]:
-        at = self._works.for_utterance(heard.utterance)
+        at = self._workplaces.for_utterance(heard.utterance)
         converses = heard.live and self.uses_dialogue
         if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
@@ -265,7 +265,7 @@ class Dictation:
 
     async def _move_to_current_workplace(self, heard: ListenedUtterance) -> ListenedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
-        utterance, work = heard.utterance, self._works.current.work
+        utterance, work = heard.utterance, self._workplaces.current.work
         if not (heard.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(
             utterance.form, utterance.language
         ):
@@ -274,7 +274,7 @@ class Dictation:
             partial(self._executor, lambda journal: journal.set_work(utterance.utterance_id, work))
         )
         moved = replace(utterance, form=str(work.form), language=work.language)
-        return replace(heard, utterance=moved, attention=self._works.make_attention(moved))
+        return replace(heard, utterance=moved, attention=self._workplaces.make_attention(moved))
 
     async def _read_decide_and_store(self, attended: ListenedUtterance) -> None:
         heard = await self._move_to_current_workplace(attended)

@@ -43,12 +43,12 @@ class _Concluded:
 class LateReadings:
     """Stores late answers and reads deferred utterances, while `store_answers` and `read_deferred` run."""
 
-    def __init__(self, works: Workplaces, executor: JournalThread, per_minute: int) -> None:
-        """`works` has the panel and the rules of an utterance's own form, which need not be the current one.
+    def __init__(self, workplaces: Workplaces, executor: JournalThread, per_minute: int) -> None:
+        """`workplaces` has the panel and the rules of an utterance's own form, which need not be the current one.
 
         `per_minute`: the most deferred utterances that are read in a minute.
         """
-        self._works = works
+        self._workplaces = workplaces
         self._executor = executor
         self._pacing = RetryPacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
@@ -124,7 +124,7 @@ class LateReadings:
             await self._wait_for_pacing()
             self._wake.clear()  # before the query: an utterance deferred from here on sets it again
             utterance = await self._executor(
-                lambda journal: journal.readings.take_oldest_readable_deferred(self._works.forms)
+                lambda journal: journal.readings.take_oldest_readable_deferred(self._workplaces.forms)
             )
             if utterance is None:
                 continue
@@ -144,7 +144,7 @@ class LateReadings:
 
     async def _read_and_send_to_review(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"
-        reading, panel = None, self._works.for_utterance(utterance).panel
+        reading, panel = None, self._workplaces.for_utterance(utterance).panel
         try:
             reading = None if panel is None else await panel.read_deferred(utterance)
         except (Rejected, Garbled) as fault:
@@ -163,7 +163,7 @@ class LateReadings:
     async def _decide_and_send_to_review(
         self, utterance_id: str, form: str, reading: Reading | None, closing: ClosedBy
     ) -> None:
-        rules = self._works.find_rules(form)
+        rules = self._workplaces.find_rules(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
         await self._executor(lambda journal: journal.readings.send_to_review(utterance_id, verdict, why))

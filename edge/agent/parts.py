@@ -328,15 +328,15 @@ def make_dictation(
     clock: Clock | None = None,
     gate: Gate | None = None,
     speaking: VoiceOutput | None = None,
-    conversing: DialogueDriver | None = None,
+    dialogue_driver: DialogueDriver | None = None,
     expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
     workplaces: Workplaces | None = None,
 ) -> Dictation:
     """Make the dictation, from sound to entry, without delivery. `clock` is the agent's; None makes a new one.
 
-    `gate` filters a microphone's sound; `speaking` is the device's own voice, which the ear must ignore; `conversing`
-    is the dialogue for live utterances; `expected` returns the lists of expected receipts. `workplaces` are the agent's
-    workplaces; None: the form never changes.
+    `gate` filters a microphone's sound; `speaking` is the device's own voice, which the ear must ignore;
+    `dialogue_driver` agrees live utterances; `expected` returns the lists of expected receipts. `workplaces` are the
+    agent's; None: the form never changes.
     """
     settings, workplaces = parts.settings, workplaces or parts.workplaces()
     detector = make_speech_scorer(settings.hear.vad)
@@ -349,17 +349,17 @@ def make_dictation(
         gate=gate,
         meant=None
         if gate is None
-        else make_wake_filter(settings, lambda: conversing is not None and conversing.awaits_answer),
-        speaking=(lambda: None) if conversing is None else conversing.post_speech_began,
+        else make_wake_filter(settings, lambda: dialogue_driver is not None and dialogue_driver.awaits_answer),
+        speaking=(lambda: None) if dialogue_driver is None else dialogue_driver.post_speech_began,
     )
     return Dictation(
         listening,
-        works=workplaces,
+        workplaces=workplaces,
         executor=executor,
         operator=settings.operator,
         render=make_entry_renderer(parts, clock or Clock(), workplaces),
         publish=publish,
-        converse=None if conversing is None else conversing.decide,
+        converse=None if dialogue_driver is None else dialogue_driver.decide,
         expected=expected,
         voice=parts.voice,
     )

@@ -296,16 +296,16 @@ class AudibilityMonitor:
         self,
         speaking: VoiceOutput,
         dictation: Dictation,
-        conversing: DialogueDriver | None,
+        dialogue_driver: DialogueDriver | None,
         publish: Callable[[bool], None],
     ) -> None:
         """`publish` is called at the start and at each change with whether the device is audible.
 
-        `conversing` is the dialogue to begin once the device is audible; None where it does not depend on that.
+        `dialogue_driver` is the dialogue to begin once the device is audible; None where it does not depend on that.
         """
         self._speaking = speaking
         self._dictation = dictation
-        self._conversing = conversing
+        self._dialogue_driver = dialogue_driver
         self._publish = publish
         self._heard = False
         self._since = 0.0
@@ -320,7 +320,7 @@ class AudibilityMonitor:
         if self._heard:
             return
         waited_for = self._speaking.is_speaker_required and await self._speaking.has_voice()
-        if self._conversing is not None and not waited_for:
+        if self._dialogue_driver is not None and not waited_for:
             self._dictation.suspend_dialogue()
         logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.uses_dialogue else _ALONE)
 
@@ -334,7 +334,7 @@ class AudibilityMonitor:
                 continue
             if seen is not self._heard:
                 self._changed(heard=seen)
-            if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
+            if seen and not begun and self._dialogue_driver is not None and self._is_quiet(self._dialogue_driver):
                 self._dictation.begin_dialogue(self._resume_dialogue)
                 begun = True
 
@@ -343,16 +343,16 @@ class AudibilityMonitor:
         logger.warning(_HEARD if heard else _LOST)
         self._publish(heard)
 
-    def _is_quiet(self, conversing: DialogueDriver) -> bool:
+    def _is_quiet(self, dialogue_driver: DialogueDriver) -> bool:
         """Whether no speech is in progress (for at most _LONGEST_S) and no question of an earlier run is open."""
-        if conversing.awaits_answer:
+        if dialogue_driver.awaits_answer:
             return False
         return not self._dictation.is_busy or time.monotonic() - self._since > _LONGEST_S
 
     async def _resume_dialogue(self) -> None:
         """Resume the dialogue from the journal's current state, and announce that the device listens."""
-        if self._conversing is not None:
-            await self._conversing.start()
+        if self._dialogue_driver is not None:
+            await self._dialogue_driver.start()
         self._speaking.queue_order(PlayEarcon(Earcon.HEARD))
         self._speaking.queue_order(Say(Prompt.LISTENING))
         logger.warning("entries are agreed with the operator from now on")

@@ -101,32 +101,32 @@ class DemoDevice:
 
         self._executor = executor
         self._signed = asyncio.Event()
-        works = parts.workplaces()
+        workplaces = parts.workplaces()
         self._delivery = Delivery(
             settings,
             executor,
             lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
-            review=review_delivery.make_review_renderer(works.find_rules, settings.site, settings.device),
+            review=review_delivery.make_review_renderer(workplaces.find_rules, settings.site, settings.device),
         )
         self._dialogue = Dialogue(parts.rules, make_dialogue_settings(settings, parts.closing))
-        self._conversing = DialogueDriver(
+        self._dialogue_driver = DialogueDriver(
             self._dialogue,
             executor,
-            make_entry_renderer(parts, Clock(), works),
+            make_entry_renderer(parts, Clock(), workplaces),
             order=lambda _: None,
-            quiet=lambda: True,
-            owed=lambda _: self._delivery.notify_pending(),
+            is_silent=lambda: True,
+            on_entry=lambda _: self._delivery.notify_pending(),
             publish=counted,
             attentive=lambda: False,
             cut_off=lambda: False,
         )
         self._dictation = make_dictation(
             *(parts, executor, lambda _: None),
-            conversing=self._conversing,
+            dialogue_driver=self._dialogue_driver,
             expected=self._delivery.expected.current,
-            workplaces=works,
+            workplaces=workplaces,
         )
-        self._decisions = DecisionHandler(settings, executor, self._conversing, self._delivery.notify_pending)
+        self._decisions = DecisionHandler(settings, executor, self._dialogue_driver, self._delivery.notify_pending)
         self._headset = _RecordedMicrophone()
 
     @property
@@ -151,8 +151,8 @@ class DemoDevice:
         """Run dialogue and delivery while the block lasts."""
         async with asyncio.TaskGroup() as group:
             await self._dictation.decide_unread()
-            await self._conversing.start()
-            working = (self._delivery.run(), self._conversing.run(), self._apply_signed_decisions())
+            await self._dialogue_driver.start()
+            working = (self._delivery.run(), self._dialogue_driver.run(), self._apply_signed_decisions())
             beside = [group.create_task(work) for work in working]
             hearing = group.create_task(dictate_sources(self._dictation, [self._headset]))
             try:

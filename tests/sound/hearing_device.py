@@ -150,8 +150,8 @@ class Device:
                 desk,
                 make_entry_renderer(self._parts, Clock()),
                 order=self._order,
-                quiet=lambda: True,
-                owed=self._owed,
+                is_silent=lambda: True,
+                on_entry=self._owed,
                 publish=self._stood,
                 attentive=lambda: self._dictation.is_busy,
                 cut_off=lambda: False,
@@ -161,7 +161,7 @@ class Device:
             )
             decisions = DecisionHandler(self._settings, desk, driver, self._delivery.notify_pending)
             self._dictation = make_dictation(
-                self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.current
+                self._parts, desk, lambda _: None, dialogue_driver=driver, expected=self._delivery.expected.current
             )
             await driver.start()
             async with asyncio.TaskGroup() as group:

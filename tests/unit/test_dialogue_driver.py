@@ -77,8 +77,8 @@ class Bench:
             desk,
             render,
             order=self.heard.append,
-            quiet=lambda: self.quiet,
-            owed=self.owed.append,
+            is_silent=lambda: self.quiet,
+            on_entry=self.owed.append,
             publish=self.stood.append,
             attentive=lambda: self.attentive,
             cut_off=self.cut_off,
@@ -256,7 +256,7 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
     )
     return Dictation(
         listening,
-        works=works,
+        workplaces=works,
         executor=bench.desk,
         operator=None,
         render=render,

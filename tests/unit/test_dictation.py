@@ -83,7 +83,13 @@ class Bench:
             present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk, heartbeat=beat
         )
         return Dictation(
-            listening, works=works, executor=desk, operator="op-17", render=render, publish=self.tell, converse=converse
+            listening,
+            workplaces=works,
+            executor=desk,
+            operator="op-17",
+            render=render,
+            publish=self.tell,
+            converse=converse,
         )
 
     def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:

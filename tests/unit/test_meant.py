@@ -43,7 +43,9 @@ def heard(
             gate=Gate(push_to_talk=False),
             meant=meant,
         )
-        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=render, publish=told.append)
+        dictation = Dictation(
+            listening, workplaces=works, executor=desk, operator=None, render=render, publish=told.append
+        )
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
     return [one for one in told if isinstance(one, UtteranceDecided)], interpreter
 

@@ -116,14 +116,14 @@ class Device:
 
     async def speak(self, language: str | None) -> None:
         """Somebody who speaks this language begins to work: what a sign-on comes to."""
-        driver = self.agent._conversing
+        driver = self.agent._dialogue_driver
         assert driver is not None
         async with driver._turn:
             for order in driver._dialogue.restore_form_and_language(
                 StoreFormOrLanguageChange(driver._dialogue.rules.form.name, language), None
             ):
                 assert isinstance(order, StoreFormOrLanguageChange)
-                driver._take_up(order)
+                driver._switch_form_or_language(order)
 
 
 def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentEvent]:
@@ -273,7 +273,9 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
-        dictation = Dictation(listening, works=works, executor=desk, operator=None, render=lambda *_: {}, publish=tell)
+        dictation = Dictation(
+            listening, workplaces=works, executor=desk, operator=None, render=lambda *_: {}, publish=tell
+        )
         asyncio.run(dictate_sources(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]
     assert [len(one.read) for one in ears.values()] == [1, 1]
