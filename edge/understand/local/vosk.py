@@ -38,7 +38,6 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
-from edge.understand.parted_digit import doubt_parted_digit
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
@@ -48,7 +47,7 @@ from edge.understand.proposal import (
     resolve_homophones,
 )
 from edge.understand.stt.transcript_reader import TranscriptParser
-from edge.understand.unclear_zero import doubt_zero
+from edge.understand.unclear_digits import doubt_digits
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -138,11 +137,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         meant = parse_meaning(words, self._form, self._catalogue)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {
-            name: doubt_zero(
-                doubt_parted_digit(self._calibrated(field), words, partial(self._allows, name)),
-                words,
-                partial(self._allows, name),
-            )
+            name: doubt_digits(self._calibrated(field), words, partial(self._allows, name))
             for name, field in fields.items()
         }
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
