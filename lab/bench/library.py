@@ -122,10 +122,13 @@ def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
 
 def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
     """Recognition results, a row for each voice and condition."""
-    voices = group_by(lines, lambda one: f"{one.speaker}: {one.condition}")
-    rows = (_outcome_row(voice, None, some) for voice, some in voices.items())
-    columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")
-    return Table("The library by voice", columns, tuple(rows))
+    return tabulate_groups("The library by voice", lines, lambda one: f"{one.speaker}: {one.condition}")
+
+
+def tabulate_groups(title: str, lines: Sequence[ClipLine], group: Callable[[ClipLine], str]) -> Table:
+    """Recognition results, a row for each group."""
+    rows = (_outcome_row(name, None, some) for name, some in group_by(lines, group).items())
+    return Table(title, ("group", "n", "right", "asked", "wrong", "right %", "wrong %"), tuple(rows))
 
 
 def _outcome_row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from lab.noises import Sound
 
-LOCALES = {"de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
+LOCALES = {"en-us": "en-US", "en-gb": "en-GB", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
 """Pico's name of each language."""
 
 _COLLEAGUE = (0.92, 0.8)
