@@ -3,8 +3,8 @@ from __future__ import annotations
 from dockvoice_protocol.forms.spoken.confusable import (
     RivalKind,
     classify_rival,
-    differ_by_place,
     differs_by_missing_sound,
+    is_weak_letter,
 )
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
@@ -53,8 +53,26 @@ def test_what_the_likeliest_other_value_is(
 
 
 @each_of(
-    ("value", "rival", "by_place"),
-    [("G", "D", True), ("B", "G", True), ("B", "E", False), ("B", None, False), (2, "B", False), ("P", "T", False)],
+    ("value", "rival", "weak"),
+    [
+        ("G", "D", True),
+        ("E", "G", True),
+        ("P", "T", True),
+        ("D", "C", True),
+        ("Z", "C", True),
+        ("K", "A", True),
+        ("J", "G", True),
+        ("M", "N", True),
+        ("U", "Q", True),
+        ("S", "F", True),
+        ("C", "D", False),
+        ("A", "H", False),
+        ("A", "E", False),
+        ("B", None, False),
+        (2, "B", False),
+    ],
 )
-def test_only_b_d_and_g_differ_by_place_alone(value: FieldValue, rival: FieldValue | None, by_place: bool) -> None:
-    assert differ_by_place(value, rival) is by_place
+def test_a_letter_without_a_strong_sound_may_be_another_that_rhymes(
+    value: FieldValue, rival: FieldValue | None, weak: bool
+) -> None:
+    assert is_weak_letter(value, rival) is weak

@@ -44,7 +44,7 @@ def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy,
         "minimum",
         "uncalibrated",
         "alike",
-        "plosive",
+        "rhyming",
         "poor",
         "noisy_db",
         "faint_db",
@@ -57,7 +57,8 @@ def test_no_policy_is_stricter_in_one_row_and_laxer_in_another(stricter: Policy,
 
 def test_a_site_that_wants_to_be_surer_is_surer_of_everything() -> None:
     raised = BALANCED.with_minimum(0.95)
-    assert {raised.minimum, raised.uncalibrated, raised.alike, raised.plosive, raised.poor} == {0.95}
+    assert {raised.minimum, raised.uncalibrated, raised.alike, raised.poor} == {0.95}
+    assert raised.rhyming == BALANCED.rhyming
     assert BALANCED.with_minimum(None) == BALANCED
 
 
