@@ -47,7 +47,7 @@ STORIES := $(basename $(notdir $(wildcard lab/demo/stories/*.toml)))
 SPOKEN  := $(if $(filter command line,$(origin LANGUAGE)),$(filter-out en,$(LANGUAGE)))
 $(if $(filter-out $(STORIES),$(SPOKEN)),$(error LANGUAGE=$(LANGUAGE): the demo has no story in it; allowed: en $(STORIES)))
 
-demo: $(CACHE)/demo.stamp $(if $(SPOKEN),$(CACHE)/languages.stamp) system-demo models  ## Recorded sentences become inventory rows, end to end; LANGUAGE=de, es, fr or it speaks another one
+demo: $(CACHE)/demo.stamp $(if $(SPOKEN),$(CACHE)/languages.stamp) system-demo models  ## Recorded sentences become inventory rows, end to end; LANGUAGE=de: in German
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo $(SPOKEN:%=--language %)
 
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute

@@ -30,9 +30,6 @@ class StoryLanguage(StrEnum):
 
     ENGLISH = "en"
     GERMAN = "de"
-    SPANISH = "es"
-    FRENCH = "fr"
-    ITALIAN = "it"
 
 
 @dataclass(frozen=True, slots=True)
