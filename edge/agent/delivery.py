@@ -443,7 +443,8 @@ class Delivery:
         if message.topic == self._topics.control:
             return self._handle_control_order(message)
         if message.topic == self._topics.status:
-            self._correct_status(message)
+            if _replaces_status(message, self._topics):
+                self._announce("online")
             return []
         if message.topic == self._topics.clip_receipts:
             self._clips.handle_receipt(message.payload, self._now)
@@ -465,12 +466,6 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
-
-    def _correct_status(self, message: MessageReceived) -> None:
-        """Publish the status again where an earlier connection's will has replaced it."""
-        with suppress(events.MalformedMessage):
-            if not message.retained and events.parse_status(message.payload, self._topics)["state"] == "offline":
-                self._announce("online")
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
         """Settle by receipts from now on; publish all pending events if the inventory came online just now.
@@ -554,6 +549,15 @@ class Delivery:
             case ReadLastRow():
                 last = await self._executor(lambda journal: journal.outbox.last_event())
                 return self._relay.republish_last_row(last, self._now)
+
+
+def _replaces_status(message: MessageReceived, topics: events.Topics) -> bool:
+    """Whether an earlier connection's will has replaced the device's status."""
+    try:
+        state = events.parse_status(message.payload, topics)["state"]
+    except events.MalformedMessage:
+        return False
+    return not message.retained and state == "offline"
 
 
 def _broker_settings(settings: Settings) -> Mqtt:

@@ -149,7 +149,7 @@ class ErpNext(Connector):
         try:
             self._request("PUT", _path(_RECEIPT, name), {"docstatus": _SUBMITTED})
         except _NotThere:
-            raise self._missing_receipt(name) from None
+            raise _missing_receipt(self._name, self._web.address, name) from None
         except Declined:
             self._delete_draft(name)  # No unfinished draft is left behind.
             raise
@@ -159,10 +159,7 @@ class ErpNext(Connector):
         try:
             return _to_document(self._get(_RECEIPT, name))
         except _NotThere:
-            raise self._missing_receipt(name) from None
-
-    def _missing_receipt(self, name: str) -> Away:
-        return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
+            raise _missing_receipt(self._name, self._web.address, name) from None
 
     def _insert_draft(self, posting: Posting) -> str:
         self._check_reference_field()
@@ -375,6 +372,10 @@ def _to_document(receipt: _Record) -> Document:
     else:
         state = DocumentState.DONE if docstatus == _SUBMITTED else DocumentState.REVERSED
     return Document(str(receipt["name"]), str(receipt["name"]), state)
+
+
+def _missing_receipt(connector: str, address: str, name: str) -> Away:
+    return Away(f"{connector}: {address} spoke of a purchase receipt {name}, and has none")
 
 
 def _path(doctype: str, name: str | None = None) -> str:

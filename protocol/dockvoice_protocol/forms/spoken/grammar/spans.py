@@ -271,18 +271,8 @@ class Spans:
         And except in a sentence with an opening of the form that asks: "can i get twelve units?".
         """
         return any(
-            token.asks and not self._is_attention_check(at) and not _is_begun(self, at)
+            token.asks and not _is_attention_check(self, at) and not _is_begun(self, at)
             for at, token in enumerate(self.tokens)
-        )
-
-    def _is_attention_check(self, at: int) -> bool:
-        """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
-        yes = self.language.commands["yes"]
-        return any(
-            match.role is Role.TAIL and match.end == at + 1 and self.tokens[start].pause and said not in yes
-            for start in range(at + 1)
-            for match in self.matches[start]
-            if (said := tuple(self.words[start : match.end]))
         )
 
     def follows_adjective(self, start: int, at: int) -> bool:
@@ -564,6 +554,17 @@ def leads_to_place(spans: Spans, at: int) -> bool:
         end < spans.size and tuple(spans.words[start:end]) in before and spans.place_codes(end)
         for end in links
         for start in ends
+    )
+
+
+def _is_attention_check(spans: Spans, at: int) -> bool:
+    """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
+    yes = spans.language.commands["yes"]
+    return any(
+        match.role is Role.TAIL and match.end == at + 1 and spans.tokens[start].pause and said not in yes
+        for start in range(at + 1)
+        for match in spans.matches[start]
+        if (said := tuple(spans.words[start : match.end]))
     )
 
 
