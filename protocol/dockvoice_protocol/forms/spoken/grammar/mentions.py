@@ -286,9 +286,10 @@ and 86, since behind "one nine four", "eighty" is not the digits 8 and 0."""
 _PAIR = 2
 """Least number of digits of a repetition at an id's end that is no coincidence."""
 HUNDRED = 100  # Least count that may begin with the word "hundred".
-_SHORTEST_TWICE = 3
-"""Characters of a code that is corrected without a word; of shorter ones, halves are alike by chance.
-Of six digits, one id in 35 is asked about for it."""
+_SHORTEST_TWICE = 4
+"""Characters of a code that is corrected without a word; of shorter ones, halves are alike by chance."""
+_SHORTEST_CONFIRMED = 3
+"""The same where a remark behind it may confirm the second: "943 973 that is"."""
 SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
@@ -333,7 +334,9 @@ class Mentions(SpanReader):
             return
         name = str(path.field)
         for without, value, cost in self._speller.ended_values(path, spelling):
-            marks = marked(spelling.marks, "s") if _may_be_said_twice(spelling.text) else spelling.marks
+            remarked = self._spans.role_ends(at, Role.TAIL, Role.REPEAT)
+            twice = _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED if remarked else _SHORTEST_TWICE)
+            marks = marked(spelling.marks, "s") if twice else spelling.marks
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
@@ -648,7 +651,7 @@ def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
     return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
 
 
-def _may_be_said_twice(text: str) -> bool:
-    """Whether characters may be a code and its correction: "8348 8848"."""
+def _may_be_said_twice(text: str, shortest: int) -> bool:
+    """Whether characters may be a code, of so many at least, and its correction: "8348 8848"."""
     half = len(text) // 2
-    return half >= _SHORTEST_TWICE and len(text) == 2 * half and is_slip(text[:half], text[half:])
+    return half >= shortest and len(text) == 2 * half and is_slip(text[:half], text[half:])
