@@ -18,12 +18,12 @@ from inventory.connect.ports import Omission, PulledData, PulledItem
 from inventory.forms import compared_pallet_fields, load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import SiteCatalogue, Version, compare_rows
+from inventory.site.catalogue import RosterVersions, SiteCatalogue, Version, compare_rows
 from inventory.site.catalogue_publishing import publish
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
 from inventory.site.expected_file import UNIT_CODE
 from inventory.site.master_kinds import Kind
-from inventory.site.roster import ROSTER, RosterVersions
+from inventory.site.roster import ROSTER
 from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 

@@ -20,6 +20,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED_KINDS, Kind, find_kind, find_row_faults
 from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
+from inventory.site.roster import roster_kind
 from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending_for_site
 from inventory.store.tables import catalogue
 
@@ -326,3 +327,17 @@ def _match_version(one: Version) -> tuple[Any, ...]:
 def _to_version(row: Found[Any]) -> Version:
     edit = (row.who, row.reason, row.what, row.made_at, row.published_at, row.public_key)
     return Version(row.site, row.kind, row.version, tuple(row.rows), *edit)
+
+
+class RosterVersions(SiteCatalogue):
+    """The versions of a site's roster."""
+
+    def __init__(
+        self,
+        site: str,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        now: Callable[[], datetime],
+        forms: Collection[str],
+    ) -> None:
+        """`forms` are the names of the known forms."""
+        super().__init__(site, transaction, now, of=lambda _: roster_kind(forms))

@@ -14,8 +14,8 @@ from dockvoice_protocol.records import Roster
 from dockvoice_protocol.records.master import OF_WORDS
 from dockvoice_protocol.signed import sign_master_data, sign_roster
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_rows_unfit_for_forms
-from inventory.site.roster import ROSTER, RosterVersions, parse_signed_roster, rows_to_operators
+from inventory.site.catalogue import FaultyRows, RosterVersions, SiteCatalogue, Version, find_rows_unfit_for_forms
+from inventory.site.roster import ROSTER, parse_signed_roster, rows_to_operators
 from inventory.site.sending import publish_rows, read_all_retained, read_retained
 from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 

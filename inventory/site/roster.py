@@ -6,21 +6,16 @@ It is stored as versions in the site's catalogue (`catalogue`), as a kind of its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy import Connection
 
 from dockvoice_protocol.events import MalformedMessage
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Operator, Roster
 from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, max_roster_bytes, verify_roster
-from inventory.site.catalogue import SiteCatalogue
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import (
     MAX_LEN,
@@ -63,20 +58,6 @@ def roster_kind(forms: Collection[str]) -> Kind:
     """The roster as a kind of master data; `forms` are the names of the known forms."""
     each, whole = "one for each operator", partial(_find_row_faults, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
-
-
-class RosterVersions(SiteCatalogue):
-    """The versions of a site's roster."""
-
-    def __init__(
-        self,
-        site: str,
-        transaction: Callable[[], AbstractContextManager[Connection]],
-        now: Callable[[], datetime],
-        forms: Collection[str],
-    ) -> None:
-        """`forms` are the names of the known forms."""
-        super().__init__(site, transaction, now, of=lambda _: roster_kind(forms))
 
 
 def rows_to_operators(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:

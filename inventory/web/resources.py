@@ -15,8 +15,7 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.audit.audit import load_signer
 from inventory.forms import Forms, Roles, load_roles
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import SiteCatalogue
-from inventory.site.roster import RosterVersions
+from inventory.site.catalogue import RosterVersions, SiteCatalogue
 from inventory.store import console_tables, database
 from inventory.store.keys import KeyDirectory
 from inventory.store.request_database import RequestDatabase
