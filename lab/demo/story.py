@@ -131,10 +131,18 @@ class AnsweringOperator:
                 return self._sentence.text
 
     def _find_wrong(self, told: _Fields) -> str | None:
-        truth = self._sentence.truth
+        truth = self._find_truth(told)
         return next(
             (one for one in told if one not in _FROM_ELSEWHERE - truth.keys() and told[one] != truth.get(one)), None
         )
+
+    def _find_truth(self, told: _Fields) -> _Fields:
+        """What was meant with an entry: before a trailer is closed, the device asks about pallets said earlier."""
+        own = self._sentence.truth
+        if "pallet_id" in own or "pallet_id" not in told:
+            return own
+        earlier = reversed(self._story.sentences)
+        return next((one.truth for one in earlier if one.truth.get("pallet_id") == told["pallet_id"]), own)
 
     def _word(self, name: str | None) -> str:
         # A unit is said with its number.
