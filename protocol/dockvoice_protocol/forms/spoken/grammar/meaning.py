@@ -311,7 +311,7 @@ class _FieldMeaning:
             return [value, *_completed_numbers(old, value)], True
         if not bare:
             return [value], True
-        if isinstance(value, float) and isinstance(old, float):
+        if isinstance(value, float) and isinstance(old, float) and "+" not in event.marks:
             return [*corrected_decimals(old, value)], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)

@@ -358,6 +358,8 @@ class Mentions(SpanReader):
         letter = self._fields[name].spoken.is_single_letter
         if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace("e", "")
+        if self._fields[name].spoken.measures and self._numbers.says_plus(at):
+            marks += "+"
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
         dearer += _doubtful_correction_cost(path, before, value, marks, self._spans)

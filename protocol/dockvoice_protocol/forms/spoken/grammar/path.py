@@ -46,7 +46,8 @@ class ExplanationEvent(NamedTuple):
     marks: str = ""
     """Letters. Of a mention: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds an unexplained
     word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
-    `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before.
+    `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before,
+    `+` begins with a word for plus.
     Of a label: `l` has its value behind another field.
     Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
     field: `r` is part of a remark."""

@@ -151,6 +151,10 @@ class _Numbers:
         """The ends of phrases such as "below zero" that begin at a token."""
         yield from phrase_ends(self._words, at, self._table["decimals"]["below"])
 
+    def says_plus(self, at: int) -> bool:
+        """Whether a word for plus begins at a token."""
+        return any(phrase_ends(self._words, at, self._table["decimals"]["plus"]))
+
     def check_ends(self, check: str, at: int) -> Iterator[int]:
         """The ends of the check word or check digits that begin at a token."""
         words = tuple(check.split())
@@ -348,7 +352,7 @@ class Spans:
         ]
 
     def _signed(self, at: int) -> list[tuple[int, float, float]]:
-        plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
+        plus = self.numbers.says_plus(at)
         return [one for one in self.numbers.decimals(at) if (plus or one[1] < 0) and ends_word(self.tokens, one[0])]
 
     def _unlabelled(self, name: str, at: int) -> list[Read]:
