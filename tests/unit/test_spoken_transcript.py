@@ -64,7 +64,7 @@ def test_what_a_model_writes_becomes_these_fields(
     every(said.items(), becomes)
 
 
-ONE_IN = sized(quick=4, test=2, nightly=1)
+ONE_IN = sized(quick=4, test=1, nightly=1)
 """One form of the library in so many."""
 
 LIBRARY = sorted(TABLES.glob("library_*.toml"))[::ONE_IN]
@@ -88,6 +88,19 @@ def test_a_form_of_the_library_records_what_is_said_or_asks(
         assert named(form, catalogue, read) == expected
 
     every(rows.items(), becomes)
+
+
+def test_only_its_own_deed_closes_a_trailer(forms: Mapping[str, Form], catalogue: Catalogue) -> None:
+    tables = tomllib.loads((TABLES / "closing_deeds.toml").read_text(encoding="utf-8"))
+    rows = [(code, text, kind) for code, table in tables.items() for kind, said in table.items() for text in said]
+
+    def becomes(row: tuple[str, str, str]) -> None:
+        code, text, kind = row
+        read = read_transcript(text, forms["close-trailer"], catalogue, code)
+        closed = {name: reading.value for name, reading in read.items() if reading.value is not None}
+        assert closed == ({"trailer": "5501"} if kind == "closes" else {})
+
+    every(rows, becomes)
 
 
 SPOKEN = Path(__file__).parents[1] / "data" / "speech" / "library"

@@ -26,9 +26,13 @@ OWN_LANGUAGE = "en"
 
 
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
-    "load": ("unload", "receive", "arrive"),
-    "unload": ("load",),
-    "close": ("load", "unload", "receive", "arrive"),
+    "load": ("unload", "receive", "receiving", "arrive", "count"),
+    "unload": ("load", "count"),
+    "close": ("load", "unload", "receive", "receiving", "arrive", "move", "count"),
+    "receive": ("load",),
+    "count": ("load", "unload", "receive", "receiving", "move"),
+    "move": ("load", "unload", "count"),
+    "arrive": ("unload", "move"),
 }
 """By the deed of a form, those that an utterance may tell of in the same words, and which are no entry of that form."""
 
