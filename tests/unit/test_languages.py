@@ -14,7 +14,7 @@ SECTIONS = [kind.section for kind in KINDS.values() if kind.section is not None]
 @each_of("code", LANGUAGES)
 def test_a_language_has_each_part_of_each_file(code: str) -> None:
     assert load_table(code, "grammar")["code"] == code
-    for file in ("grammar", "prompts", "voices", "captions"):
+    for file in ("grammar", "prompts", "voices", "captions", "misspellings"):
         assert load_table(code, file).keys() >= load_table(OWN, file).keys(), file
 
 

@@ -14,8 +14,9 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
 from edge.records import SAMPLE_RATE
+from edge.understand.local.spelling_correction import SpellingCorrector
 from edge.understand.local.weights import find_model, locate
-from edge.understand.local.whisper import Speller, WhisperInterpreter, is_installed, log_mel, make_prompt
+from edge.understand.local.whisper import WhisperInterpreter, is_installed, log_mel, make_prompt
 from lab.noises import NOISE_KINDS, generate_noise
 from tests.rows import each_of
 
@@ -42,7 +43,7 @@ def test_a_tone_is_in_its_band_and_the_rest_is_silence() -> None:
 
 
 @each_of(
-    ("language", "text", "mended"),
+    ("language", "text", "corrected"),
     [
         ("es", "Palé 201, 90 y 2 unidades", "Palé 201, 92 unidades"),
         ("es", "Palé 201, 330 y 2 unidades", "Palé 201, 332 unidades"),
@@ -72,13 +73,13 @@ def test_a_tone_is_in_its_band_and_the_rest_is_silence() -> None:
         ("it", "Palle 56600", "pallet 56600"),
     ],
 )
-def test_what_it_writes_for_a_label_or_a_number_is_mended(language: str, text: str, mended: str, form: Form) -> None:
-    assert Speller(form, language_named(language)).mend(text) == mended
+def test_a_misspelt_label_or_number_is_corrected(language: str, text: str, corrected: str, form: Form) -> None:
+    assert SpellingCorrector(form, language_named(language)).correct(text) == corrected
 
 
 def test_a_label_that_the_form_lacks_is_left_alone() -> None:
     of_trailer = load_form(next(path for path in FORMS if path.name.startswith("temperature.")))
-    assert Speller(of_trailer, language_named("it")).mend("palle fredde") == "palle fredde"
+    assert SpellingCorrector(of_trailer, language_named("it")).correct("palle fredde") == "palle fredde"
 
 
 WEIGHTS = locate(find_model("whisper-base"), Path(os.environ.get("DOCKVOICE_TEST_MODELS", "")))

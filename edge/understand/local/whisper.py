@@ -35,6 +35,7 @@ from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
+from edge.understand.local.spelling_correction import SpellingCorrector
 from edge.understand.proposal import build_reading, parse_without_breath
 from edge.understand.stt.hallucinations import detect_hallucination
 
@@ -101,7 +102,7 @@ class WhisperInterpreter(OnDeviceInterpreter):
             word for said in rough_sentences(form, catalogue, language, _any, names, works) for word in said.split()
         }
         self._forbidden = self._decoder.list_forbidden(words)
-        self._speller = Speller(form, language)
+        self._spelling = SpellingCorrector(form, language)
         self._parts_of_values = cached_lexicon(form, catalogue, language).parts_of_values
 
     def _begin(self) -> _Sound:
@@ -122,7 +123,7 @@ class WhisperInterpreter(OnDeviceInterpreter):
 
         known = (self._form, self._catalogue, self._language)
         alternatives = [
-            [Alternative(score, make_timed_words(self._speller.mend(text), *known)) for text, score in one]
+            [Alternative(score, make_timed_words(self._spelling.correct(text), *known)) for text, score in one]
             for one in hearings
         ]
         words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, numbers=None)
@@ -169,107 +170,6 @@ def _some_units(units: Iterable[str]) -> list[str]:
         if len(unit) >= _STEM:
             stems.setdefault(fold(unit)[:_STEM], unit)
     return [*stems.values()][:_UNITS]
-
-
-_MISSPELT = {
-    "de": (("", r"kissen\b", "Kisten"), ("palette", r"\w?habe ?palette\b", "habe Palette")),
-    "es": (
-        ("muelle", r"muy(?: de)?(?= (?!bien\b)\w)", "muelle"),
-        ("muelle", r"muelle de(?=\W*(?:$|gracias|listo))", "muelle D"),
-        ("palé", r"pal[eé]tres?\b", "palé tres"),
-    ),
-    "fr": (("quai", r"(?:qu'est(?:-ce qu'il)?|qui est|quid|qui)(?= \w)", "quai"),),
-    "it": (
-        ("pallet", r"palle\b", "pallet"),
-        ("banchina", r"vanchina\b", "banchina"),
-        ("bancale", r"vancale\b", "bancale"),
-    ),
-}
-"""What it writes for a label, by language: the label, which the form must have, the pattern, and what is meant."""
-
-_TENS = {
-    "es": (
-        "",
-        "diez",
-        "veinti",
-        "treinta y",
-        "cuarenta y",
-        "cincuenta y",
-        "sesenta y",
-        "setenta y",
-        "ochenta y",
-        "noventa y",
-    ),
-    "it": ("", "dieci", "venti", "trenta", "quaranta", "cinquanta", "sessanta", "settanta", "ottanta", "novanta"),
-}
-"""Tens before a figure: it writes "venti 3" for 23, and in Spanish "90 y 2" for 92."""
-
-_SHORTEST_LABEL, _SHORTEST_NAME = 3, 2
-"""Letters of a label, and of a letter's name or code word, that it writes in one: "Toranton", "muellece"."""
-
-
-class Speller:
-    """Mends what Whisper writes for a form's words, and for hesitations, so that it can be read.
-
-    It was seen in the clips of `lab.bench.languages`. Each value is confirmed in any case.
-    """
-
-    def __init__(self, form: Form, language: Language) -> None:
-        wordings = [field.wording(language.code) for field in form.fields]
-        self._labels = {fold(label) for one in wordings for label in one.labels}
-        labels = _any_of(label for one in wordings for label in one.labels)
-        units = _any_of(unit for one in wordings for unit in one.units)
-        spelt = (
-            *(" ".join(words) for words in language.alphabet.code_words),
-            *language.alphabet.names,
-        )
-        names = _any_of(name for name in spelt if " " not in name and len(name) >= _SHORTEST_NAME)
-        long = _any_of(label for one in wordings for label in one.labels if len(label) >= _SHORTEST_LABEL)
-        rules = [
-            (rf"^\W*[EMH]\b,? (?=(?:{labels})\b)", ""),  # "M, Palette": a hesitation
-            (rf"(?<=\d),(?= (?:{units})\b(?!\W+\d))", ""),  # "5, Stück"
-            (rf"\b({long})({names})\b", r"\1 \2"),
-        ]
-        for label, misspelt, meant in _MISSPELT.get(language.code, ()):
-            if not label or fold(label) in self._labels:
-                rules.append((rf"\b{misspelt}", meant))
-        self._rules = [(re.compile(pattern, re.IGNORECASE), meant) for pattern, meant in rules]
-        tens = _TENS.get(language.code, ())
-        self._tens = {one: str(at) for at, one in enumerate(tens) if one}
-        self._sum = (
-            re.compile(rf"\b({_any_of(self._tens)}) ?(\d)\b|\b(\d*[3-9])0 y (\d)\b", re.IGNORECASE) if tens else None
-        )
-
-    def mend(self, text: str) -> str:
-        """The text once, with labels as they are spelt, and numbers in one."""
-        text = self._without_repetition(text)
-        for pattern, meant in self._rules:
-            text = pattern.sub(meant, text)
-        return text if self._sum is None else self._sum.sub(self._add, text)
-
-    def _add(self, found: re.Match[str]) -> str:
-        tens = found[3] if found[1] is None else self._tens[found[1].lower()]
-        return f"{tens}{found[4] if found[1] is None else found[2]}"
-
-    def _without_repetition(self, text: str) -> str:
-        """The text once, where it is one phrase with a label several times: in short sounds it begins again.
-
-        Figures alone may well repeat.
-        """
-        words = text.split()
-        plain = [fold(word.strip(",?!¿")) for word in words]
-        for size in range(2, len(words) // 2 + 1):
-            phrase = " ".join(plain[:size])
-            if all(word == plain[at % size] for at, word in enumerate(plain)) and any(
-                label in phrase for label in self._labels
-            ):
-                return " ".join(words[:size])
-        return text
-
-
-def _any_of(phrases: Iterable[str]) -> str:
-    """A pattern of these phrases, the longest first; of none, one that matches nothing."""
-    return "|".join(map(re.escape, sorted(set(phrases), key=len, reverse=True))) or r"(?!)"
 
 
 class _Sound:

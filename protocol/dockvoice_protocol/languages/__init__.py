@@ -1,8 +1,8 @@
 """Languages: a folder for each, with all that the device needs to listen, to read and to answer in it.
 
 `grammar.toml` has the words around dictation, numbers and letters; `prompts.toml` the spoken texts; `voices.toml` how
-it sounds, and what services call it; `captions.toml` what transcribing models write for silence. To add a language:
-docs/recipes.md.
+it sounds, and what services call it; `captions.toml` what transcribing models write for silence; `misspellings.toml`
+what Whisper writes for words. To add a language: docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ LANGUAGES = (
 
 @cache
 def load_table(code: str, file: str) -> Mapping[str, Any]:
-    """A parsed file of a language: its `grammar`, `prompts`, `voices` or `captions`."""
+    """A parsed file of a language: its `grammar`, `prompts`, `voices`, `captions` or `misspellings`."""
     return tomli.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))
