@@ -49,7 +49,7 @@ HELD_BACK_FOR = timedelta(seconds=30)
 
 _LOST_WITHIN = timedelta(days=7)
 """Brokers keep a message for an absent device about so long. Within it, an unconfirmed request is published again at
-each connection of the service, since a reinstalled broker has lost it."""
+each connection of the service, since a reinstalled broker has lost it. A declined posting is deleted after it."""
 
 CONFIRMATION_TIME = timedelta(seconds=5)
 """Time in which a device that reports a review as open may still receive the decision that the broker kept."""
@@ -176,7 +176,7 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
 def delete_or_await_confirmation(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms.
 
-    What nobody confirms stays until its device is heard of (`handle_devices_online`).
+    What nobody confirms stays until its device is heard of, a week at most (`handle_devices_online`).
     """
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
@@ -216,18 +216,20 @@ def handle_devices_online(
     """Handle that devices, by site and name, said that they are online: what was published may have missed them.
 
     Without a kept session it is published again: requests until they are confirmed, for as long as a broker would have
-    kept them, and declined postings, which nobody confirms, once.
+    kept them, and declined postings, which nobody confirms, once. Older ones are deleted, of every device: some never
+    come back.
     """
     its = tuple_(outbox.c.site, outbox.c.device).in_(list(devices))
     published = and_(outbox.c.due_at.is_(None), outbox.c.published_at <= now - _IN_TRANSIT)
-    declined = and_(its, published, outbox.c.kind == MessageKind.DECLINED.value)
+    declined = and_(published, outbox.c.kind == MessageKind.DECLINED.value)
+    expired = outbox.c.published_at < now - _LOST_WITHIN
+    transaction.execute(delete(outbox).where(declined, or_(its, expired) if session_kept else expired))
     if session_kept:
-        transaction.execute(delete(outbox).where(declined))
         return
     requests = and_(
         its, published, outbox.c.kind == MessageKind.CLIP_REQUEST.value, outbox.c.created_at >= now - _LOST_WITHIN
     )
-    transaction.execute(update(outbox).where(or_(declined, requests)).values(due_at=now))
+    transaction.execute(update(outbox).where(or_(and_(its, declined), requests)).values(due_at=now))
 
 
 def is_pending_for_site(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:

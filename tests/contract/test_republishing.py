@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
@@ -16,6 +17,7 @@ from inventory.site import expected
 from inventory.site.republishing import RepublishingStatuses
 from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.statuses import StatusMessage
+from inventory.store.tables import outbox
 from tests.dictated import KEY, payload
 from tests.store import Lists, drained, publish
 
@@ -144,3 +146,22 @@ def test_what_the_broker_keeps_is_not_published_again(site: Site) -> None:
     site.hear("dock-1")
     site.hear("dock-1", session_kept=False)  # the request is not confirmed
     assert site.published(0) == [("to/dock-1", False)]
+
+
+@pytest.mark.parametrize("session_kept", [True, False])
+def test_a_declined_posting_goes_after_a_week_though_its_device_never_comes_back(
+    site: Site, session_kept: bool
+) -> None:
+    site.bodies.add(b"told")
+    week = timedelta(days=7)
+    for after, key in ((timedelta(), "old"), (week, "new")):
+        site.now = NOON + after
+        told = Message(MessageKind.DECLINED, "north", "dock-1", key, "to/dock-1", b"told", KEY.public)
+        with site.store.transaction() as transaction:
+            insert_messages(transaction, [told], site.now)
+        site.published(0)
+    for seconds, kept in ((0, {"old", "new"}), (1, {"new"})):
+        site.now = NOON + week + timedelta(seconds=seconds)
+        site.hear("another", session_kept=session_kept)
+        with site.store.transaction() as transaction:
+            assert set(transaction.execute(select(outbox.c.key)).scalars()) == kept
