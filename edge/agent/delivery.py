@@ -125,7 +125,7 @@ class _Status:
         """The highest version of a list of expected receipts, at the moment of a message."""
         self.not_done: dict[str, int] = {}  # Number of the inventory's decisions that were not done, by reason.
         self._conditions = conditions
-        self._session_kept = None if settings.deliver.receipt_qos else False
+        self._session_kept = None if settings.deliver.keep_session else False
         self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
         self._outbox: Outbox[Pending] = Outbox(LATEST, _STATUS_BACKOFF)
         self._changes = 0
@@ -211,7 +211,7 @@ class Delivery:
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
         key = load_pinned_key(settings.deliver.decisions_key)
-        keep_session = settings.deliver.receipt_qos > 0
+        keep_session = settings.deliver.keep_session
         self.decisions = DecisionInbox(
             key, self._topics.source, executor, beat, lambda: publish(DecisionStored()), may_repeat=not keep_session
         )

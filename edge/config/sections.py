@@ -318,8 +318,8 @@ class Deliver(Section):
         20, ge=1, le=3600, description="sent, not settled for so long: sent again, seconds"
     )
     window: int = Field(16, ge=1, le=1000, description="events on the way at one time, at most")
-    receipt_qos: int = Field(
-        1, ge=0, le=1, description="of the device's subscriptions; 0: the broker keeps nothing for an absent device"
+    keep_session: bool = Field(
+        True, description="the broker keeps the session of an absent device; false: each connection is a new client"
     )
     control: bool = Field(False, description="take orders (mute, talk) from the device's control topic")
     decisions_key: Place | None = Field(

@@ -185,15 +185,14 @@ class Fleet:
 
     def create_link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
         """Create a device's MQTT link."""
-        topics, qos = device.topics, self.wanted.deliver.receipt_qos
+        topics, keep_session = device.topics, self.wanted.deliver.keep_session
         listened = (topics.receipts, Topics.consumer(topics.prefix))
         return MqttLink(
             self.wanted.deliver.mqtt,
             station,
             client_id=f"dockvoice-{topics.site}-{topics.device}",
-            topics=listened if qos else (*listened, topics.status),
-            qos=qos,
-            keep_session=qos > 0,
+            topics=listened if keep_session else (*listened, topics.status),
+            keep_session=keep_session,
             will=Will(topics.status, device.status(online=False)),
             tls=self._tls,
         )

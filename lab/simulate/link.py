@@ -49,7 +49,8 @@ class _LinkListener(Protocol):
 class MqttLink:
     """A persistent MQTT session on an asyncio loop; its owner reconnects it. MQTT 5, or 3.1.1 as on a device.
 
-    Without `keep_session` the broker keeps none, and each connection has a client id of its own, as on a device.
+    Without `keep_session` the broker keeps none, each connection has a client id of its own, and subscriptions have
+    QoS 0, as on a device.
     """
 
     def __init__(
@@ -59,14 +60,12 @@ class MqttLink:
         *,
         client_id: str,
         topics: tuple[str, ...],
-        qos: int = 1,
         keep_session: bool = True,
         will: Will,
         tls: ssl.SSLContext | None,
     ) -> None:
         self._listener = listener
         self._topics = topics
-        self._qos = qos
         self._tags: dict[int, str] = {}
         self._receive_maximum = 0
         self._present = False
@@ -210,7 +209,7 @@ class MqttLink:
         self._subscribe()
 
     def _subscribe(self) -> None:
-        self._client.subscribe([(topic, self._qos) for topic in self._topics])
+        self._client.subscribe([(topic, int(self.keeps_session)) for topic in self._topics])
 
     def _on_subscribe(
         self, _client: object, _userdata: object, _mid: int, reasons: list[Any], _properties: object

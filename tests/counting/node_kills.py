@@ -157,7 +157,7 @@ def killed(cluster: Cluster, directory: Path, url: str, staged: Staged) -> Kille
     )
     wanted = RunParameters(
         devices=staged.devices,
-        deliver=Deliver(mqtt=mqtt, receipt_qos=0),
+        deliver=Deliver(mqtt=mqtt, keep_session=False),
         site=SITE,
         run=RUN,
         rate=staged.rate,

@@ -111,11 +111,11 @@ def delivery(
     broker: Mosquitto,
     settle: SettleBy = SettleBy.RECEIPT,
     publish: Callable[[DeliveryEvent], None] = lambda _: None,
-    receipt_qos: int = 1,
+    keep_session: bool = True,
     port: int | None = None,
 ) -> Delivery:
     mqtt = Mqtt(host="127.0.0.1", port=port or broker.port)
-    deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, receipt_qos=receipt_qos, mqtt=mqtt)
+    deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, keep_session=keep_session, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
     return Delivery(settings, desk, publish)
 
@@ -167,15 +167,15 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
     assert desk.run(lambda journal: journal.queries.counts()).duplicate == 1
 
 
-@pytest.mark.parametrize("receipt_qos", [0, 1])
+@pytest.mark.parametrize("keep_session", [False, True])
 def test_a_receipt_for_an_absent_device_is_kept_or_asked_for_again(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, receipt_qos: int
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, keep_session: bool
 ) -> None:
     row = committed(desk)
 
     async def until_sent() -> None:
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(delivery(desk, broker, receipt_qos=receipt_qos).run())
+            running = group.create_task(delivery(desk, broker, keep_session=keep_session).run())
             await asyncio.to_thread(far_end.wait_for_entries, 1)
             running.cancel()
 
@@ -184,11 +184,11 @@ def test_a_receipt_for_an_absent_device_is_kept_or_asked_for_again(
     far_end.say(answer(row))
 
     def answer_again() -> None:
-        if receipt_qos == 0:
+        if not keep_session:
             far_end.wait_for_entries(1)
             far_end.say(answer(row))
 
-    delivering(delivery(desk, broker, receipt_qos=receipt_qos), answer_again)
+    delivering(delivery(desk, broker, keep_session=keep_session), answer_again)
     assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
@@ -326,8 +326,8 @@ def test_a_will_that_comes_late_is_not_the_last_word(desk: JournalThread, broker
         link.silence()
 
     with TcpProxy(broker.port) as link:
-        delivering(delivery(desk, broker, receipt_qos=0, port=link.port), away)
-        delivering(delivery(desk, broker, receipt_qos=0), back)
+        delivering(delivery(desk, broker, keep_session=False, port=link.port), away)
+        delivering(delivery(desk, broker, keep_session=False), back)
     until(lambda: states()[-1] == "offline", lambda: f"only {states()}")
 
 
@@ -380,14 +380,14 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
     assert orders() == ["talk"]
 
 
-@pytest.mark.parametrize(("receipt_qos", "repeated"), [(1, {"repeated": 1}), (0, {})])
+@pytest.mark.parametrize(("keep_session", "repeated"), [(True, {"repeated": 1}), (False, {})])
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
     desk: JournalThread,
     broker: Mosquitto,
     far_end: FarEnd,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
-    receipt_qos: int,
+    keep_session: bool,
     repeated: dict[str, int],
 ) -> None:
     """One that comes again is no fault where the broker keeps none, and the inventory sends it again."""
@@ -397,7 +397,7 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     pinned.write_bytes(office.public.pem)
     published: list[DeliveryEvent] = []
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
-    deliver = Deliver(decisions_key=pinned, receipt_qos=receipt_qos, mqtt=mqtt)
+    deliver = Deliver(decisions_key=pinned, keep_session=keep_session, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
     taking = Delivery(settings, desk, published.append)
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
