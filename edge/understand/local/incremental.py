@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import FieldReading, Reading, TurnExpectation, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
@@ -209,6 +209,11 @@ class OnDeviceInterpreter(ABC):
         asked = sorted(reading.fields, key=lambda name: not self._form[name].identifier)[:1]
         doubted = {name: replace(reading.fields[name], confirmed=False) for name in asked}
         return replace(reading, fields={**reading.fields, **doubted})
+
+    def _allows(self, name: str, value: FieldValue) -> bool:
+        """Whether the field may have the value, by the form and the catalogue."""
+        field = self._form[name]
+        return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
     def _cpu_seconds(self) -> float:
         """CPU seconds of the calling thread, and of those that work for it.

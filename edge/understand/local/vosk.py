@@ -33,7 +33,7 @@ from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Transcript, TurnExpectation, Word
+from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
@@ -145,10 +145,6 @@ class VoskInterpreter(OnDeviceInterpreter):
     def _calibrated(self, field: FieldReading) -> FieldReading:
         curve = self._curves[classify_rival(field.value, field.runner_up)]
         return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
-
-    def _allows(self, name: str, value: FieldValue) -> bool:
-        field = self._form[name]
-        return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
     def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
         return parse_without_breath(words, self._form, self._catalogue)[1]

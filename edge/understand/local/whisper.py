@@ -30,7 +30,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
+from dockvoice_protocol.records import FieldReading, NotUnderstoodReason, Reading, Word
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.understand.local.confidence import Alternative, likeliest_meaning
@@ -140,10 +140,6 @@ class WhisperInterpreter(OnDeviceInterpreter):
             samples = soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE)
         found = self._decoder.transcribe(samples, self._language.code, self._prompt, self._forbidden)
         return [(text, score) for text, score in found if text]
-
-    def _allows(self, name: str, value: FieldValue) -> bool:
-        field = self._form[name]
-        return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
 
 def _any(_phrase: str) -> bool:
