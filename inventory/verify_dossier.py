@@ -629,12 +629,12 @@ class VisitBounds:
 
 
 class DossierCheck:
-    """Verifies one dossier: `faults` and `told` are the results."""
+    """Verifies one dossier: `faults` and `findings` are the results."""
 
     def __init__(self, data: bytes, believed: str, others: Iterable[str] = ()) -> None:
         """`believed`: the id of the inventory's key; `others`: those of devices and offices; empty: any."""
         self.faults: list[str] = []
-        self.told: list[str] = []
+        self.findings: list[str] = []
         self._believed = believed
         self._others = set(others)
         self._files: dict[str, bytes] = {}
@@ -698,7 +698,7 @@ class DossierCheck:
         elif self._files[SIGNATURE] != write_json(seal):
             self.faults.append(f"{SIGNATURE}: was altered")
         else:
-            self.told.append(f"signature: of the inventory, key {self._believed}")
+            self.findings.append(f"signature: of the inventory, key {self._believed}")
 
     def _check_members(self) -> None:
         listed, ours = self.dossier["files"], {*self._files} - {CONTENT, SIGNATURE}
@@ -714,7 +714,7 @@ class DossierCheck:
         self.faults += [
             f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
         ]
-        self.told.append(f"files: {len(ours)}")
+        self.findings.append(f"files: {len(ours)}")
 
     def _check_keys(self) -> dict[tuple[str | None, str], bytes]:
         """The keys that the inventory vouches for, by device (None: the office) and id."""
@@ -732,7 +732,7 @@ class DossierCheck:
             if self._others
             else "that the inventory vouches for; give their ids to hold them to that"
         )
-        self.told.append(f"keys of devices: {len(found)}, {by}")
+        self.findings.append(f"keys of devices: {len(found)}, {by}")
         return found
 
     def _check_seals(self, events: list[DeviceEvent], keys: Mapping[tuple[str | None, str], bytes]) -> None:
@@ -752,7 +752,7 @@ class DossierCheck:
             event = parsed(self._files[name])
             if fault := find_seal_fault(event, keys.get((str(event.get("source")), str(event.get("keyid"))))):
                 self.faults.append(f"{name}: {fault}")
-        self.told.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
+        self.findings.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
 
     def _check_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
         for listed in self.dossier["lists"]:
@@ -762,7 +762,7 @@ class DossierCheck:
             place = {"kind": "trailer", "name": self.dossier["trailer"]}
             if (message["site"], message["place"]) != (self.dossier["site"], place):
                 self.faults.append(f"{listed['file']}: announces something else than this trailer")
-        self.told.append(f"lists: {len(self.dossier['lists'])}")
+        self.findings.append(f"lists: {len(self.dossier['lists'])}")
 
     def _check_clips(self, events: list[DeviceEvent]) -> None:
         reviews = [parsed(self._files[one["file"]]) for one in self.dossier["reviews"]]
@@ -779,7 +779,7 @@ class DossierCheck:
         listed = self.dossier["clips"]
         if {*listed} != needed or {clip for clip, state in listed.items() if state == "given"} != {*given}:
             self.faults.append(f"{CONTENT}: says of other recordings than the events that they are given, or are not")
-        self.told.append(f"recordings: {len(given)} of {len(needed)} are given")
+        self.findings.append(f"recordings: {len(given)} of {len(needed)} are given")
 
     def _check_visit(self, events: list[DeviceEvent]) -> None:
         story, visit, trailer = (
@@ -832,7 +832,7 @@ class DossierCheck:
         wrong = [fault for part in ("figures", "lines") for fault in _compare(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:
-            self.told.append("figures: as the events and the lists give them")
+            self.findings.append("figures: as the events and the lists give them")
 
     def _check_version(self) -> None:
         """Check the version's members against this file; the previous version needs its own file."""
@@ -889,8 +889,8 @@ def summary_lines(dossier: Json) -> Iterator[str]:
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
     for name in _QUANTITIES:
-        if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
-            yield f"{name.replace('_', ' ')}: {told}"
+        if amounts := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
+            yield f"{name.replace('_', ' ')}: {amounts}"
     if differing := ", ".join(
         f"{number} {name.replace('_', ' ')}" for name, number in figures["lines"].items() if number
     ):
@@ -952,7 +952,7 @@ def main(arguments: list[str]) -> int:
         found.check_trailer(given.trailer)
     if given.not_before is not None:
         found.check_not_before(given.not_before)
-    shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
+    shown = [*found.findings, *(f"WRONG {fault}" for fault in found.faults)]
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary_lines(found.dossier), "it holds"]
     print("\n".join(map(_printable, shown)))  # noqa: T201
     return 1 if found.faults else 0

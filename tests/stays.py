@@ -125,13 +125,13 @@ def _changes(frame: FrameType, begin: CodeType) -> int | None:
     return sum(one != other for one, other in pairwise(chain))
 
 
-async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[UtteranceDecided]:
+async def _concluded(executor: JournalThread, rules: Rules, way: Way) -> list[UtteranceDecided]:
     told: list[DictationEvent] = []
     render = partial(entry_event, site="north", device="dock-3")
     works = alone(rules, ScriptedInterpreter())
     driver = DialogueDriver(
         Dialogue(rules, DialogueSettings()),
-        desk,
+        executor,
         render,
         order=lambda _: None,
         is_silent=lambda: True,
@@ -140,11 +140,11 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Uttera
         attentive=lambda: False,
         cut_off=lambda: False,
     )
-    listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+    listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=executor)
     dictation = Dictation(
         listening,
         workplaces=works,
-        executor=desk,
+        executor=executor,
         operator=None,
         render=render,
         publish=told.append,
@@ -166,8 +166,8 @@ def followed() -> Way:
     form = load_form(HERE / "schemas" / "forms" / "pallet-move.schema.json")
     rules = Rules(form, Catalogue.load(HERE / "config" / "catalogue"))
     way = Way()
-    with tempfile.TemporaryDirectory() as state, JournalThread(Path(state)) as desk:
-        decided = asyncio.run(_concluded(desk, rules, way))
+    with tempfile.TemporaryDirectory() as state, JournalThread(Path(state)) as executor:
+        decided = asyncio.run(_concluded(executor, rules, way))
     if decided[-1].verdict.reasons[0].reason is not Reason.COMPLETE:
         raise RuntimeError(f"{SAID!r} is no entry: {decided[-1].verdict}")
     return way

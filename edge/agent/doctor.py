@@ -210,18 +210,18 @@ def _load_forms(settings: Settings) -> tuple[Form, ...]:
 async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
     """The catalogue that the next start uses: the published versions, or the files."""
     files, published = Catalogue.load(settings.catalogue_directory), load_published_master_data(settings)
-    told = ", ".join(f"{one.kind} version {one.version}" for one in published)
-    if not told:
+    versions = ", ".join(f"{one.kind} version {one.version}" for one in published)
+    if not versions:
         return [
             Finding("catalogue", Severity.WELL, f"{', '.join(files.entries)}, as in {settings.catalogue_directory}")
         ]
     try:
         override_files(files, published, _load_forms(settings))
     except Misconfigured as fault:
-        found = f"{told}: not used, but the files in {settings.catalogue_directory}: {fault}"
+        found = f"{versions}: not used, but the files in {settings.catalogue_directory}: {fault}"
         todo = "mend the form on this device, or publish what it can be filled with (docs/catalogue.md)"
         return [Finding("catalogue", Severity.WARNING, found, todo)]
-    return [Finding("catalogue", Severity.WELL, f"{told}, as published; else {settings.catalogue_directory}")]
+    return [Finding("catalogue", Severity.WELL, f"{versions}, as published; else {settings.catalogue_directory}")]
 
 
 async def _check_words(settings: Settings) -> Iterable[Finding]:
@@ -263,11 +263,11 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     alike = ((each, pair) for each in (whose, *listed) for pair in confusable_pairs(each))
     pairs = dict.fromkeys(pair for each, pair in alike if each[pair[0]] != each[pair[1]])
     if pairs:
-        told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
+        alike_words = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
         todo = "choose words or names that differ in more than a vowel, or numbers that are said digit by digit"
-        return Finding("words", Severity.WARNING, f"heard alike: {told}", todo)
-    told = "" if knows is None else f"; the recogniser knows them, and the {len(commands)} ways to say commands"
-    return Finding("words", Severity.WELL, f"{len(wanted)} are told apart{told}")
+        return Finding("words", Severity.WARNING, f"heard alike: {alike_words}", todo)
+    known = "" if knows is None else f"; the recogniser knows them, and the {len(commands)} ways to say commands"
+    return Finding("words", Severity.WELL, f"{len(wanted)} are told apart{known}")
 
 
 def _list_sign_on_names(settings: Settings) -> list[str]:
@@ -291,8 +291,8 @@ def _check_words_in(settings: Settings, what: str, language: Language, place: Pa
     if lost:
         todo = f"give it another word under x-languages.{language.code} of the form, or sign on by number"
         return Finding(what, Severity.FAILED, f"{place.name} cannot hear {'; '.join(lost)}", todo)
-    told = f"; of their words not {', '.join(map(repr, sorted(unknown)))}" if unknown else ""
-    return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{told}")
+    lacks = f"; of their words not {', '.join(map(repr, sorted(unknown)))}" if unknown else ""
+    return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{lacks}")
 
 
 def _make_vocabulary_test(place: Path) -> Callable[[str], bool]:
@@ -333,17 +333,17 @@ async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Ite
     async with Clients(settings.understand.clients) as clients:
         seen = await query_model(clients[one.client], one.model, _PATIENCE_S)
     known = find_retirement(settings.understand.clients[one.client].kind, one.model or "")
-    told = ModelCheckResult(
+    result = ModelCheckResult(
         one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_find_last_day(seen.ends, known)
     )
-    return model_findings(told, today, settings.understand.deadline_ms / 1000)
+    return model_findings(result, today, settings.understand.deadline_ms / 1000)
 
 
-def _find_last_day(told: date | None, known: tuple[Retirement, Vendor] | None) -> tuple[date | None, str, str | None]:
+def _find_last_day(ends: date | None, known: tuple[Retirement, Vendor] | None) -> tuple[date | None, str, str | None]:
     """A model's last day, the earlier of the service's and the vendor's; its source; the successor."""
     lifetime, vendor = known or (Retirement(), None)
-    if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
-        return told, "", lifetime.successor
+    if vendor is None or lifetime.ends is None or (ends is not None and ends <= lifetime.ends):
+        return ends, "", lifetime.successor
     return lifetime.ends, f", says {vendor.page} as read on {vendor.read}", lifetime.successor
 
 
@@ -357,8 +357,8 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
     try:
         await asyncio.to_thread(Journal.check, settings.state)
     except Outdated as found:
-        told, _, todo = str(found).partition("; ")
-        return [Finding("journal", Severity.WARNING, told, todo)]
+        what, _, todo = str(found).partition("; ")
+        return [Finding("journal", Severity.WARNING, what, todo)]
     with Journal.inspect(settings.state) as journal:
         journal.successor.demand_none()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
@@ -461,10 +461,10 @@ def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, def
         "contradicted": flagged,
         "deferred": deferred,
     }
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    if not told:
+    waiting = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if not waiting:
         return Finding("journal", Severity.WELL, "whole, and nothing in it waits")
-    return Finding("journal", Severity.WARNING, f"whole; {told}", "look at `dockvoice queue list --held`")
+    return Finding("journal", Severity.WARNING, f"whole; {waiting}", "look at `dockvoice queue list --held`")
 
 
 def undone_decision_findings(counts_by_reason: Mapping[str, int]) -> list[Finding]:

@@ -69,14 +69,14 @@ class DecisionRequest:
 class DecisionResult:
     """A decision's result."""
 
-    told: OfficeDecided
+    decided: OfficeDecided
     row: OutboxRow | None  # The pending event that it made.
 
     def __str__(self) -> str:
         """As the command shows it."""
         if self.row is None:
-            return self.told.journal_code if self.told.fate is OfficeDecision.DECLINED else "given up"
-        values = ", ".join(f"{name} {value}" for name, value in self.told.fields.items())
+            return self.decided.journal_code if self.decided.fate is OfficeDecision.DECLINED else "given up"
+        values = ", ".join(f"{name} {value}" for name, value in self.decided.fields.items())
         return f"is entry {self.row.sequence} ({values})"
 
 
@@ -119,7 +119,7 @@ def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Decision
     """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
-        journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
+        journal.review.mark_unannounced(done.decided.utterance_id, done.decided.journal_code)
     return done
 
 
@@ -202,12 +202,12 @@ class DecisionHandler:
         talking = self._talking
         owing = partial(do_and_mark_unannounced, work=work)
         done = await (
-            self._executor(work) if talking is None else talking.run_between_steps(owing, lambda done: done.told)
+            self._executor(work) if talking is None else talking.run_between_steps(owing, lambda done: done.decided)
         )
         if done.row is not None:
             self._written()
-        if talking is None and done.told.fate is OfficeDecision.DECLINED:
-            self._beside(done.told)
+        if talking is None and done.decided.fate is OfficeDecision.DECLINED:
+            self._beside(done.decided)
         return done
 
 
@@ -270,7 +270,7 @@ async def _run_signed_decision(
         await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
-        logger.info("%s decided: %s %s", who, done.told.utterance_id, done)
+        logger.info("%s decided: %s %s", who, done.decided.utterance_id, done)
 
 
 # The socket of the agent that has the journal locked.

@@ -82,7 +82,7 @@ class _Refusal:
     reason: str  # old, forged, malformed, or the reason of _NotAdmitted.
     about: str | None = None  # The subject, where its topic names one.
     version: int | None = None  # The refused version, where the signature is valid.
-    told: str | None = None  # The details, for a person.
+    details: str | None = None  # The details, for a person.
 
 
 class _NotAdmitted(Exception):
@@ -394,8 +394,8 @@ class SiteCatalogue(Generic[_Made]):
         """For each kind, the active version, the one that needs a restart, and why the last one was refused."""
         runs = self._renewal.in_force()
         kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:_MOST_KINDS]
-        told = {kind: self._kind_status(kind, runs.get(kind)) for kind in kinds}
-        return {kind: said for kind, said in told.items() if said} or None
+        statuses = {kind: self._kind_status(kind, runs.get(kind)) for kind in kinds}
+        return {kind: said for kind, said in statuses.items() if said} or None
 
     def _kind_status(self, kind: str, runs: int | None) -> dict[str, Any]:
         said: dict[str, Any] = {} if runs is None else {"version": runs}
@@ -406,8 +406,8 @@ class SiteCatalogue(Generic[_Made]):
             said["unheard"] = list(unheard)[:MOST_WORDS]
         if (refusal := self._refusals.get(kind)) is not None:
             version = {} if refusal.version is None else {"version": refusal.version}
-            told = {} if refusal.told is None else {"told": escape_line(refusal.told)[:_LONGEST]}
-            said["refused"] = {"reason": refusal.reason, **version, **told}
+            details = {} if refusal.details is None else {"told": escape_line(refusal.details)[:_LONGEST]}
+            said["refused"] = {"reason": refusal.reason, **version, **details}
         return said
 
     async def _prepare_or_refuse(self, kind: str, one: MasterData) -> None:

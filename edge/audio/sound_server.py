@@ -260,12 +260,12 @@ def _list_devices(server_list: str, direction: str, cards: Path) -> frozenset[st
 
 def parse_routing(listing: bytes, process: int) -> Routing:
     """Parse the recording of `process` from `pactl -f json list`. Raises ValueError, KeyError or TypeError."""
-    told = json.loads(listing)
-    if not isinstance(told, dict) or "sources" not in told:
+    objects = json.loads(listing)
+    if not isinstance(objects, dict) or "sources" not in objects:
         raise ValueError("no listing of a sound server")
-    sources = {source["index"]: source for source in told["sources"]}
+    sources = {source["index"]: source for source in objects["sources"]}
     names = frozenset(source["name"] for source in sources.values())
-    stream = _stream_of_process(process, told["source_outputs"])
+    stream = _stream_of_process(process, objects["source_outputs"])
     if stream is None:
         return Routing(None, sources=names)
     source = sources.get(stream["source"])
@@ -283,9 +283,9 @@ def parse_routing(listing: bytes, process: int) -> Routing:
 
 def _parse_sinks(listing: bytes, process: int) -> _Sinks:
     """Parse the sinks from `pactl -f json list`. Raises as `parse_routing`."""
-    told = json.loads(listing)
-    sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
-    stream = _stream_of_process(process, told["sink_inputs"])
+    objects = json.loads(listing)
+    sinks = {sink["index"]: sink["name"] for sink in objects["sinks"]}
+    stream = _stream_of_process(process, objects["sink_inputs"])
     return _Sinks(None if stream is None else sinks.get(stream["sink"]), frozenset(sinks.values()))
 
 

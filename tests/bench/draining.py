@@ -60,20 +60,20 @@ def drained(journal: Path) -> dict[str, float]:
     }
 
 
-async def deliver(settings: Settings, desk: JournalThread) -> None:
+async def deliver(settings: Settings, executor: JournalThread) -> None:
     """Deliver until nothing is owed or the time is over, and print what is seen meanwhile."""
-    delivery = Delivery(settings, desk, lambda _: None)
+    delivery = Delivery(settings, executor, lambda _: None)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
         for _ in range(round(DRAIN_S / LOOK_S)):
-            if await _look(desk) == 0:
+            if await _look(executor) == 0:
                 break
             await asyncio.sleep(LOOK_S)
         running.cancel()
 
 
-async def _look(desk: JournalThread) -> int:
-    owed = await desk(lambda journal: journal.outbox.count_unsettled())
+async def _look(executor: JournalThread) -> int:
+    owed = await executor(lambda journal: journal.outbox.count_unsettled())
     print(json.dumps({"at": time.monotonic(), "owed": owed, "rss": psutil.Process().memory_info().rss}), flush=True)
     return owed
 
@@ -82,8 +82,8 @@ def main(directory: Path, port: int) -> None:
     """Be the process that delivers."""
     deliver_to = Deliver(mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=SITE, device=DEVICE, state_directory=directory, deliver=deliver_to)
-    with JournalThread(directory, settings.keep) as desk:
-        asyncio.run(deliver(settings, desk))
+    with JournalThread(directory, settings.keep) as executor:
+        asyncio.run(deliver(settings, executor))
 
 
 if __name__ == "__main__":

@@ -219,13 +219,13 @@ async def device(directory: Path, port: int, outage: Outage) -> None:
     """Be the process that keeps events and delivers them, as the agent does, until none is owed."""
     deliver = Deliver(mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=SITE, device=DEVICE, state_directory=directory, deliver=deliver)
-    with JournalThread(directory, settings.keep) as desk:
+    with JournalThread(directory, settings.keep) as executor:
         up = asyncio.Event()
-        delivery = Delivery(settings, desk, lambda event: up.set() if isinstance(event, LinkChanged) else None)
+        delivery = Delivery(settings, executor, lambda event: up.set() if isinstance(event, LinkChanged) else None)
 
         def say() -> None:
             for number in outage.moments():
-                desk.run(partial(kept, number=number))
+                executor.run(partial(kept, number=number))
                 loop.call_soon_threadsafe(delivery.notify_pending)
 
         loop = asyncio.get_running_loop()

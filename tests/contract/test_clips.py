@@ -52,7 +52,7 @@ class Office:
         self._event = event
 
     @property
-    def desk(self) -> ClipReceiver:
+    def receiver(self) -> ClipReceiver:
         return ClipReceiver(self.store.clips, self.folder, self.settings, lambda: self.now)
 
     def entered(self, number: int = 1) -> SignedSound:
@@ -65,7 +65,7 @@ class Office:
 
     def said(self, said: ClipMessage, sender: Topics = SENDER) -> str | None:
         """What is answered to it, with how many chunks are here."""
-        answer = self.desk.handle_message(format_clip_message(said, sender.source), sender)
+        answer = self.receiver.handle_message(format_clip_message(said, sender.source), sender)
         told = None if answer is None else json.loads(answer)
         return told and f"{told['answer']} {told.get('have', '')}".strip()
 
@@ -181,11 +181,11 @@ def test_recordings_are_kept_for_their_time_and_within_their_room(office: Office
         office.asked(sound)
         office.come(sound)
         office.now += timedelta(days=1, minutes=1)
-    office.desk.expire_due_clips()
+    office.receiver.expire_due_clips()
     assert [office.state(one) for one in sounds] == ["removed outlived", "here"]
     assert len(list(office.folder.folder.iterdir())) == 1
     (office.folder.folder / "left-by-a-crash.flac").write_bytes(b"x")
-    office.desk.expire_due_clips()
+    office.receiver.expire_due_clips()
     assert len(list(office.folder.folder.iterdir())) == 1
     assert office.said(offer(sounds[0])) == "unwanted"
     assert office.asked(sounds[0])
@@ -222,7 +222,7 @@ def test_nothing_is_taken_of_what_no_device_has_signed_nor_from_another_device(o
     assert office.said(offer(sound), other) == "later"
     assert office.said(replace(offer(sound), audio_sha256="1" * 64)) == "rejected"
     with pytest.raises(MalformedMessage, match="/source: names another device"):
-        office.desk.handle_message(format_clip_message(offer(sound), other.source), SENDER)
+        office.receiver.handle_message(format_clip_message(offer(sound), other.source), SENDER)
 
 
 def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:

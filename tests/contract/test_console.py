@@ -190,7 +190,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
 ) -> None:
     folder = ClipFolder(tmp_path / "clips")
     site.place = replace(site.place, sounds=DeviceSounds(site.store.clips, folder, KEY, "dockvoice"))
-    desk = ClipReceiver(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
+    receiver = ClipReceiver(site.store.clips, folder, ClipSettings(free_mb=0), site.place.now)
     said, sha256 = recorded(1), hashlib.sha256(FLAC).hexdigest()
     said["data"]["utterance"]["audio_sha256"] = sha256
     site.store.apply(event(said))
@@ -209,6 +209,6 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         messages += [ClipChunk(utterance, sha256, chunks, number, data) for number, data in enumerate(pieces, 1)]
         for message in messages:
             assert browser.get(f"{sound}/flac{of}").status_code == 404
-            desk.handle_message(format_clip_message(message, sender.source), sender)
+            receiver.handle_message(format_clip_message(message, sender.source), sender)
         assert browser.get(f"{sound}/flac{of}").content == FLAC
         assert "<audio" in browser.get(f"{sound}{of}").text

@@ -44,8 +44,8 @@ def main(settings_file: str, *recordings: str) -> None:
             sys.stdin.readline()
         _wait_until_nothing_is_deferred(settings.state)
 
-    with JournalThread(settings.state) as desk:
-        agent = Agent(parts(settings, 2 * len(recordings)), desk, lambda _: None, live=False)
+    with JournalThread(settings.state) as executor:
+        agent = Agent(parts(settings, 2 * len(recordings)), executor, lambda _: None, live=False)
         asyncio.run(agent.run(sources(), settle_within_s=0))
 
 

@@ -333,8 +333,8 @@ def test_a_journal_too_large_for_the_start_is_checked_beside_the_agent_at_work(
     form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     settings = Settings(state_directory=device.directory, speak=Speak(enabled=False))
     parts = Parts(settings, form, Catalogue.load(repository / "config" / "catalogue"), ScriptedInterpreter())
-    with JournalThread(device.directory) as desk, pytest.raises(ExceptionGroup) as fault:
-        asyncio.run(Agent(parts, desk, lambda _: None, live=True).run([Silence()], settle_within_s=0))
+    with JournalThread(device.directory) as executor, pytest.raises(ExceptionGroup) as fault:
+        asyncio.run(Agent(parts, executor, lambda _: None, live=True).run([Silence()], settle_within_s=0))
     assert fault.group_contains(Damaged)
     with Journal.open(device.directory) as journal:
         assert device.aside()

@@ -68,10 +68,10 @@ def test_a_disk_full_at_once_is_met_without_a_word_lost_or_doubled(tmp_path: Pat
 # ---- lives ----
 
 
-def dictated(desk: JournalThread, number: int) -> OutboxRow:
+def dictated(executor: JournalThread, number: int) -> OutboxRow:
     said = utterance(number, samples=UTTERANCE_SAMPLES)
-    recording = desk.run(lambda journal: journal.store_utterance(said))
-    return desk.run(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
+    recording = executor.run(lambda journal: journal.store_utterance(said))
+    return executor.run(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
 
 
 def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
@@ -87,12 +87,12 @@ def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
 
 def reserve(directory: Path) -> None:
     ballast = Ballast(directory)
-    with JournalThread(directory, KEEP) as desk:
-        asyncio.run(tidy(desk))
-        rows = [dictated(desk, 0)]
+    with JournalThread(directory, KEEP) as executor:
+        asyncio.run(tidy(executor))
+        rows = [dictated(executor, 0)]
         ballast.take()
         assert free_bytes(directory) < 4096
-        rows.append(dictated(desk, 1))
+        rows.append(dictated(executor, 1))
         assert not (directory / "journal.reserve").exists()
     demand_sound(directory, rows)
 
@@ -101,11 +101,11 @@ def fill(directory: Path) -> None:
     ballast = Ballast(directory)
     rows: list[OutboxRow] = []
     refused = 0
-    with JournalThread(directory, KEEP) as desk:
-        asyncio.run(tidy(desk))
+    with JournalThread(directory, KEEP) as executor:
+        asyncio.run(tidy(executor))
         ballast.take(leave=500_000)
         for number in range(100):
-            if (row := offered(desk, number)) is None:
+            if (row := offered(executor, number)) is None:
                 refused += 1
             else:
                 rows.append(row)
@@ -113,15 +113,15 @@ def fill(directory: Path) -> None:
         assert refused
         finished = len(rows)
         ballast.give()
-        rows.extend(desk.run(concluded))
-        rows.append(dictated(desk, 1000))
+        rows.extend(executor.run(concluded))
+        rows.append(dictated(executor, 1000))
     demand_sound(directory, rows)
     print(f"kept {finished}, refused {refused}, with room again kept {len(rows) - finished}; lost 0")
 
 
-def offered(desk: JournalThread, number: int) -> OutboxRow | None:
+def offered(executor: JournalThread, number: int) -> OutboxRow | None:
     try:
-        return dictated(desk, number)
+        return dictated(executor, number)
     except DiskFull:
         return None
 
@@ -139,13 +139,13 @@ def settle(journal: Journal, row: OutboxRow) -> None:
 
 
 def prune(directory: Path) -> None:
-    with JournalThread(directory, KEEP) as desk:
-        rows = [dictated(desk, number) for number in range(60)]
+    with JournalThread(directory, KEEP) as executor:
+        rows = [dictated(executor, number) for number in range(60)]
         for row in rows[:50]:
-            desk.run(partial(settle, row=row))
+            executor.run(partial(settle, row=row))
         Ballast(directory).take(leave=1_500_000)
         before = free_bytes(directory)
-        free = asyncio.run(tidy(desk))
+        free = asyncio.run(tidy(executor))
         assert before < 2_000_000 <= free
     with Journal.inspect(directory) as journal:
         removed = [one.sequence for one in journal.queries.histories() if one.audio_removed_at]
@@ -155,16 +155,16 @@ def prune(directory: Path) -> None:
 
 
 def restart(directory: Path) -> None:
-    with JournalThread(directory, KEEP) as desk:
-        asyncio.run(tidy(desk))
-        rows = [dictated(desk, 0)]
+    with JournalThread(directory, KEEP) as executor:
+        asyncio.run(tidy(executor))
+        rows = [dictated(executor, 0)]
     Ballast(directory).take()
     with JournalThread(directory, KEEP):
         demand_sound(directory, rows)
 
 
-async def tidy(desk: JournalThread) -> int:
-    return await desk.free_disk_space(believed=True)
+async def tidy(executor: JournalThread) -> int:
+    return await executor.free_disk_space(believed=True)
 
 
 @dataclass
@@ -222,8 +222,8 @@ def run_agent(directory: Path, witness: Witness, operator: Operator) -> None:
         Catalogue.load(ROOT / "config" / "catalogue"),
         ScriptedInterpreter(*wholes),
     )
-    with JournalThread(directory, KEEP) as desk:
-        agent = Agent(parts, desk, witness.hear, live=True)
+    with JournalThread(directory, KEEP) as executor:
+        agent = Agent(parts, executor, witness.hear, live=True)
         asyncio.run(agent.run([operator], settle_within_s=0))
 
 

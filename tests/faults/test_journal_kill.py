@@ -111,21 +111,23 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
     if dies == "before it is safe":  # the last thing that is done before the transaction's end
         SignedDecisions._end = lambda *_: step(dies)  # type: ignore[method-assign] # this process is the test's own
     settings, came = Settings(state_directory=directory), asyncio.Event()
-    with JournalThread(directory) as desk:
-        decisions = DecisionHandler(settings, desk, None, written=lambda: step("when it is done"))
+    with JournalThread(directory) as executor:
+        decisions = DecisionHandler(settings, executor, None, written=lambda: step("when it is done"))
         if order:
-            desk.run(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
+            executor.run(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
         step("before the broker knows")
         acknowledge("taken", order)
         step("when the broker knows")
         read = partial(verify_decision, source=SOURCE, key=OFFICE.public)
-        asyncio.run(until_all_is_done(desk, carry_out_signed_decisions(desk, came, read, decisions.decide_signed)))
+        asyncio.run(
+            until_all_is_done(executor, carry_out_signed_decisions(executor, came, read, decisions.decide_signed))
+        )
 
 
-async def until_all_is_done(desk: JournalThread, taking: Coroutine[Any, Any, None]) -> None:
+async def until_all_is_done(executor: JournalThread, taking: Coroutine[Any, Any, None]) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(taking)
-        while await desk(lambda journal: journal.orders.load_due()):  # noqa: ASYNC110 - the journal tells nobody of it
+        while await executor(lambda journal: journal.orders.load_due()):  # noqa: ASYNC110 - the journal tells nobody of it
             await asyncio.sleep(0.01)
         task.cancel()
 

@@ -44,8 +44,8 @@ def main(settings_file: str) -> None:
     settings = load_settings(Settings, Path(settings_file))
     form = load_named_form(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
-    with JournalThread(settings.state) as desk:
-        asyncio.run(_type(Agent(parts, desk, lambda _: None, live=False)))
+    with JournalThread(settings.state) as executor:
+        asyncio.run(_type(Agent(parts, executor, lambda _: None, live=False)))
 
 
 async def _type(agent: Agent) -> None:

@@ -91,7 +91,7 @@ def test_a_new_device_at_another_node_is_given_its_list_by_the_inventory(tmp_pat
     with (
         RunningInventory(cluster.ports[0], directory, environment=told),
         closing(Store.open(f"sqlite:///{directory / 'inventory.db'}", create=False)) as store,
-        JournalThread(tmp_path / "state") as desk,
+        JournalThread(tmp_path / "state") as executor,
     ):
         lists = Lists(store).replace("hall", {TRAILER: [LINE]})
         with store.transaction() as transaction:
@@ -99,7 +99,7 @@ def test_a_new_device_at_another_node_is_given_its_list_by_the_inventory(tmp_pat
         until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")
         mqtt = Mqtt.model_validate({"host": "127.0.0.1", "port": cluster.ports[1], **link})
         deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=mqtt)
-        device = Delivery(Settings(site="hall", device="dock-1", deliver=deliver), desk, lambda _: None)
+        device = Delivery(Settings(site="hall", device="dock-1", deliver=deliver), executor, lambda _: None)
         given = lambda: device.expected.current().lines_at(TRAILER) == (LINE,)  # noqa: E731
         while_running(device.run(), lambda: until(given, "not given"))
 

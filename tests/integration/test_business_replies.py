@@ -64,10 +64,10 @@ class Nobody(StoppableSource):
 class Shift:
     """An operator at the keyboard of one agent."""
 
-    def __init__(self, desk: JournalThread, parts: Parts, language: str) -> None:
-        self.agent = Agent(parts, desk, self._told, live=True)
+    def __init__(self, executor: JournalThread, parts: Parts, language: str) -> None:
+        self.agent = Agent(parts, executor, self._told, live=True)
         self.parts = parts
-        self._desk = desk
+        self._executor = executor
         self._phrasing = Phrasing(parts.form, language)
         self.begun = asyncio.Event()
         """The agent has taken up what was open, and takes what is said now."""
@@ -84,7 +84,7 @@ class Shift:
         await self.agent.process_text(text)
 
     async def is_settled(self) -> None:
-        owed = partial(self._desk.run, lambda journal: journal.outbox.count_unsettled())
+        owed = partial(self._executor.run, lambda journal: journal.outbox.count_unsettled())
         await asyncio.to_thread(until, lambda: owed() == 0, lambda: f"{owed()} are still owed")
 
     async def hears(self, text: str) -> None:
@@ -127,8 +127,8 @@ def shift(
     )
     parts = (made_of or unchanging)(settings)
 
-    async def shifted(desk: JournalThread) -> None:
-        operator, nobody = Shift(desk, parts, language), Nobody()
+    async def shifted(executor: JournalThread) -> None:
+        operator, nobody = Shift(executor, parts, language), Nobody()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(operator.agent.run([nobody], settle_within_s=settle_s))
             try:
@@ -139,8 +139,8 @@ def shift(
                 nobody.close()
             await running
 
-    with JournalThread(directory) as desk:
-        asyncio.run(shifted(desk))
+    with JournalThread(directory) as executor:
+        asyncio.run(shifted(executor))
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def docks(version: int, *rows: Cells) -> MasterData:
     return MasterData("hall", "docks", version, rows)
 
 
-def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[Form, ...] = ()) -> Delivery:
+def delivering(directory: Path, port: int, executor: JournalThread, forms: tuple[Form, ...] = ()) -> Delivery:
     """A device that fills these forms, and says what it works with."""
     deliver = Deliver(decisions_key=directory / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
@@ -80,12 +80,12 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
     renewal = CatalogueActivation(
         partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions
     )
-    made = Delivery(settings, desk, lambda _: None, renewal=renewal)
+    made = Delivery(settings, executor, lambda _: None, renewal=renewal)
     return made
 
 
 class InMemory:
-    """A journal's desk for one of very many devices: what is taken is in the same table, and on no disk."""
+    """An executor for one of very many devices: what is taken is in the same table, and on no disk."""
 
     def __init__(self, made: Path, opened: ExitStack) -> None:
         memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
@@ -118,8 +118,8 @@ class Device:
             lambda catalogue: works_with.__setitem__(0, catalogue),
             lambda: works_with[0].versions,
         )
-        desk: Any = InMemory(directory / "office.pem", opened)
-        self.catalogue = SiteCatalogue(settings, key, desk, lambda: None, renewal)
+        executor: Any = InMemory(directory / "office.pem", opened)
+        self.catalogue = SiteCatalogue(settings, key, executor, lambda: None, renewal)
 
     @property
     def status(self) -> bytes:
@@ -349,8 +349,8 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
         publish_to(HERE, sign_master_data(docks(10, A, K), office, NOW))
         until(lambda: said() == {"docks": 10}, "not replaced")
 
-    with JournalThread(tmp_path / "state") as desk:
-        while_running(delivering(tmp_path, broker.port, desk).run(), meanwhile)
+    with JournalThread(tmp_path / "state") as executor:
+        while_running(delivering(tmp_path, broker.port, executor).run(), meanwhile)
 
 
 def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, broker: Mosquitto, office: Signer) -> None:

@@ -98,7 +98,7 @@ class Stage:
         held.callback(self.wire.close)
         held.enter_context(self.inventory)
         self.store = held.enter_context(closing(Store.open(self.url)))
-        self.desk = held.enter_context(JournalThread(directory / "state"))
+        self.executor = held.enter_context(JournalThread(directory / "state"))
 
     def settings(self, port: int | None = None, clips: str = "on_request", *, audio: bool = True) -> Settings:
         mqtt = Mqtt(host="127.0.0.1", port=port or self.broker.port)
@@ -108,12 +108,12 @@ class Stage:
     def device(self, settings: Settings | None = None) -> Delivery:
         of = settings or self.settings()
         review = make_review_renderer(lambda _: None, "hall", "dock-1")
-        device = Delivery(of, self.desk, lambda _: None, review=review)
+        device = Delivery(of, self.executor, lambda _: None, review=review)
         self.written = device.notify_pending
         return device
 
     def committed(self, samples: int = SECOND) -> OutboxRow:
-        row = self.desk.run(partial(dictated, samples=samples))
+        row = self.executor.run(partial(dictated, samples=samples))
         self.written()
         return row
 
@@ -163,7 +163,7 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
         assert stage.store.clips.load_clip(sound) is None
         with pytest.raises(NoSound, match="nobody has asked"):
             load_sound(stage.store.clips, stage.folder, sound)
-        assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-17")) is None
+        assert stage.executor.run(lambda journal: journal.clips.latest_listener("op-17")) is None
         assert stage.ask(sound).state is ClipState.ASKED
         stage.is_(ClipState.HERE, sound)
         assert stage.heard_whole(sound)
@@ -180,10 +180,10 @@ def test_what_was_asked_for_comes_once_and_the_journal_knows_who_listened(stage:
             ("ben", "the driver says eleven"),
             ("ana", WHY),
         ]
-        told = stage.desk.run(lambda journal: journal.clips.latest_listener("op-17"))
+        told = stage.executor.run(lambda journal: journal.clips.latest_listener("op-17"))
         assert told is not None
         assert (told.who, told.reason, told.times) == ("ben", "the driver says eleven", 2)
-        assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-18")) is None
+        assert stage.executor.run(lambda journal: journal.clips.latest_listener("op-18")) is None
         assert len(stage.wire.numbers) == clip.chunks, "it was sent twice"
 
     while_running(stage.device().run(), work)
@@ -217,7 +217,7 @@ def test_nothing_is_sent_for_a_request_that_is_not_the_offices_own_word_for_now(
         gone = {"state": "gone", "reason": "unknown"}
         until(lambda: any(gone.items() <= one.items() for one in stage.wire.of(TOPICS.clips)), "not answered")
         assert stage.wire.numbers == []
-        unheard = lambda: stage.desk.run(lambda journal: journal.clips.latest_listener("op-17")) is None  # noqa: E731
+        unheard = lambda: stage.executor.run(lambda journal: journal.clips.latest_listener("op-17")) is None  # noqa: E731
         until(unheard, "somebody is said to have heard what was never sent")
 
     def told(word: str) -> None:
@@ -334,16 +334,18 @@ def delivering(state: Path, port: int, key: Path) -> subprocess.Popen[bytes]:
 def test_a_recording_that_is_gone_is_said_to_be_and_why(stage: Stage) -> None:
     def work() -> None:
         removed, damaged = (stage.sound(stage.committed()) for _ in range(2))
-        until(lambda: stage.desk.run(lambda journal: journal.outbox.count_unsettled()) == 0, "not settled")
-        stage.desk.run(lambda journal: journal.retention.remove_recordings([removed.utterance_id]))
+        until(lambda: stage.executor.run(lambda journal: journal.outbox.count_unsettled()) == 0, "not settled")
+        stage.executor.run(lambda journal: journal.retention.remove_recordings([removed.utterance_id]))
         (path,) = (stage.directory / "state" / "evidence").glob(f"*/{damaged.utterance_id}.flac")
         path.write_bytes(path.read_bytes()[:-1])
         for sound, why in ((removed, "removed"), (damaged, "damaged")):
             stage.ask(sound)
             stage.is_(ClipState.GONE, sound)
             assert stage.clip(sound).why == why
-        until(lambda: stage.desk.run(lambda journal: journal.clips.load_due(9)) == [], "still owed")
-        assert stage.desk.run(lambda journal: journal.clips.latest_listener("op-17")) is None, "nobody heard anything"
+        until(lambda: stage.executor.run(lambda journal: journal.clips.load_due(9)) == [], "still owed")
+        assert stage.executor.run(lambda journal: journal.clips.latest_listener("op-17")) is None, (
+            "nobody heard anything"
+        )
 
     device = stage.device()
     while_running(device.run(), work)
@@ -374,7 +376,7 @@ def parked(stage: Stage) -> str:
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
         return said.utterance_id
 
-    return stage.desk.run(work)
+    return stage.executor.run(work)
 
 
 def test_what_is_unclear_comes_unasked_where_the_site_wants_that_and_a_listener_is_noted(stage: Stage) -> None:
@@ -405,11 +407,11 @@ def noted(asked: list[ListeningRequest]) -> bool:
 def deliver_until_killed(state: Path, port: int, key: Path) -> None:
     mqtt = Mqtt(host="127.0.0.1", port=port)
     deliver = Deliver(receipt_timeout_s=1, decisions_key=key, mqtt=mqtt)
-    with JournalThread(state) as desk:
-        if desk.run(lambda journal: journal.outbox.last_event()) is None:
-            desk.run(partial(dictated, samples=20 * SECOND))
+    with JournalThread(state) as executor:
+        if executor.run(lambda journal: journal.outbox.last_event()) is None:
+            executor.run(partial(dictated, samples=20 * SECOND))
         settings = Settings(site="hall", device="dock-1", deliver=deliver)
-        asyncio.run(Delivery(settings, desk, lambda _: None).run())
+        asyncio.run(Delivery(settings, executor, lambda _: None).run())
 
 
 if __name__ == "__main__":

@@ -97,17 +97,17 @@ def far_end(broker: Mosquitto) -> Iterator[FarEnd]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[JournalThread]:
+def executor(tmp_path: Path) -> Iterator[JournalThread]:
     with JournalThread(tmp_path / "state") as opened:
         yield opened
 
 
-def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
-    return desk.run(lambda journal: dictated(journal, number))
+def committed(executor: JournalThread, number: int = 0) -> OutboxRow:
+    return executor.run(lambda journal: dictated(journal, number))
 
 
 def delivery(
-    desk: JournalThread,
+    executor: JournalThread,
     broker: Mosquitto,
     settle: SettleBy = SettleBy.RECEIPT,
     publish: Callable[[DeliveryEvent], None] = lambda _: None,
@@ -117,7 +117,7 @@ def delivery(
     mqtt = Mqtt(host="127.0.0.1", port=port or broker.port)
     deliver = Deliver(settle=settle, receipt_timeout_s=RESEND_S, keep_session=keep_session, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, publish)
+    return Delivery(settings, executor, publish)
 
 
 def refused(published: list[DeliveryEvent]) -> list[Receipt]:
@@ -142,40 +142,40 @@ def answer(row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED, rea
 
 
 def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
-    desk: JournalThread, tmp_path: Path, free_port: Callable[[], int]
+    executor: JournalThread, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    committed(desk)
+    committed(executor)
     with Mosquitto(tmp_path / "broker", free_port(), options=["max_packet_size 900"]) as strict:
-        one = delivery(desk, strict)
+        one = delivery(executor, strict)
 
         why = lambda: "packet too large (149)" in str(one.broker_refusal)  # noqa: E731
         while_running(one.run(), lambda: until(why, "nobody told why"))
 
 
 def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    row = committed(desk)
+    row = committed(executor)
 
     def meanwhile() -> None:
         until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
-        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
 
-    delivering(delivery(desk, broker), meanwhile)
+    delivering(delivery(executor, broker), meanwhile)
     assert set(far_end.entries) == {row.body}
-    assert desk.run(lambda journal: journal.queries.counts()).duplicate == 1
+    assert executor.run(lambda journal: journal.queries.counts()).duplicate == 1
 
 
 @pytest.mark.parametrize("keep_session", [False, True])
 def test_a_receipt_for_an_absent_device_is_kept_or_asked_for_again(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, keep_session: bool
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, keep_session: bool
 ) -> None:
-    row = committed(desk)
+    row = committed(executor)
 
     async def until_sent() -> None:
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(delivery(desk, broker, keep_session=keep_session).run())
+            running = group.create_task(delivery(executor, broker, keep_session=keep_session).run())
             await asyncio.to_thread(far_end.wait_for_entries, 1)
             running.cancel()
 
@@ -188,14 +188,14 @@ def test_a_receipt_for_an_absent_device_is_kept_or_asked_for_again(
             far_end.wait_for_entries(1)
             far_end.say(answer(row))
 
-    delivering(delivery(desk, broker, keep_session=keep_session), answer_again)
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
+    delivering(delivery(executor, broker, keep_session=keep_session), answer_again)
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_does_no_harm(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    row = committed(desk)
+    row = committed(executor)
     stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
 
     def meanwhile() -> None:
@@ -205,15 +205,15 @@ def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_doe
         far_end.wait_for_entries(2)
         far_end.say(answer(row))
 
-    delivering(delivery(desk, broker), meanwhile)
-    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
+    delivering(delivery(executor, broker), meanwhile)
+    assert executor.run(lambda journal: journal.queries.counts()).applied == 1
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_its_receipt_comes(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    refusing, row = committed(desk), committed(desk, 1)
+    refusing, row = committed(executor), committed(executor, 1)
     published: list[DeliveryEvent] = []
 
     def meanwhile() -> None:
@@ -222,16 +222,16 @@ def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_
             far_end.say(answer(refusing, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many")))
         far_end.say(answer(row))
 
-    delivering(delivery(desk, broker, publish=published.append), meanwhile)
+    delivering(delivery(executor, broker, publish=published.append), meanwhile)
     assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
-    _, kept = desk.run(lambda journal: journal.queries.entries(2))
+    _, kept = executor.run(lambda journal: journal.queries.entries(2))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet", "too_many"))
 
 
 def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_it_came_twice(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    twice, other = committed(desk), committed(desk, 1)
+    twice, other = committed(executor), committed(executor, 1)
     published: list[DeliveryEvent] = []
 
     def meanwhile() -> None:
@@ -239,56 +239,56 @@ def test_a_duplicate_is_told_where_somebody_else_has_recorded_it_and_not_where_i
         far_end.say(answer(twice, ReceiptOutcome.DUPLICATE))
         far_end.say(answer(other, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",)))
 
-    delivering(delivery(desk, broker, publish=published.append), meanwhile)
+    delivering(delivery(executor, broker, publish=published.append), meanwhile)
     assert refused(published) == [Receipt(other.event_id, ReceiptOutcome.DUPLICATE, ("already_recorded:dock-4",))]
 
 
-def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, broker: Mosquitto) -> None:
+def test_a_site_without_receipts_settles_by_the_broker(executor: JournalThread, broker: Mosquitto) -> None:
     for number in range(40):
-        committed(desk, number)
-    delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
+        committed(executor, number)
+    delivering(delivery(executor, broker, SettleBy.BROKER), lambda: None)
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize("state", ["online", "offline"])
 def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not_enough(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, state: Any
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture, state: Any
 ) -> None:
     far_end.show(make_presence(state, "stock"))
-    rows = [committed(desk, number) for number in range(3)]
+    rows = [committed(executor, number) for number in range(3)]
 
     def meanwhile() -> None:
         far_end.wait_for_entries(len(rows))
-        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == len(rows)
+        assert executor.run(lambda journal: journal.outbox.count_unsettled()) == len(rows)
         for row in rows:
             far_end.say(answer(row))
 
-    delivering(delivery(desk, broker, SettleBy.BROKER), meanwhile)
+    delivering(delivery(executor, broker, SettleBy.BROKER), meanwhile)
     assert caplog.text.count("only they settle from here on") == 1
 
 
-def test_more_than_a_window_goes_out_in_order(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
-    rows = [committed(desk, number) for number in range(40)]
+def test_more_than_a_window_goes_out_in_order(executor: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
+    rows = [committed(executor, number) for number in range(40)]
 
     def meanwhile() -> None:
         for number, row in enumerate(rows, 1):
             far_end.wait_for_entries(number)
             far_end.say(answer(row))
 
-    delivering(delivery(desk, broker), meanwhile)
+    delivering(delivery(executor, broker), meanwhile)
     assert list(dict.fromkeys(far_end.entries)) == [row.body for row in rows]
 
 
 def test_what_is_written_while_it_runs_goes_out_at_once(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    one = delivery(desk, broker)
+    one = delivery(executor, broker)
 
     async def both() -> None:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(one.run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
-            row = await asyncio.to_thread(committed, desk)
+            row = await asyncio.to_thread(committed, executor)
             one.notify_pending()
             await asyncio.to_thread(until, lambda: bool(far_end.entries), "nothing was sent")
             far_end.say(answer(row))
@@ -296,18 +296,20 @@ def test_what_is_written_while_it_runs_goes_out_at_once(
             running.cancel()
 
     asyncio.run(both())
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_the_device_says_that_it_is_there_and_that_it_goes(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
 ) -> None:
-    delivering(delivery(desk, broker), lambda: until(lambda: bool(far_end.status), "no status"))
+    delivering(delivery(executor, broker), lambda: until(lambda: bool(far_end.status), "no status"))
     until(lambda: len(far_end.status) >= 2, "it went without a word")
     assert [b'"online"' in far_end.status[0], b'"offline"' in far_end.status[1]] == [True, True]
 
 
-def test_a_will_that_comes_late_is_not_the_last_word(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
+def test_a_will_that_comes_late_is_not_the_last_word(
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd
+) -> None:
     """The broker still believes in the earlier connection when the device is back, under another client id."""
 
     def states() -> list[str]:
@@ -326,18 +328,18 @@ def test_a_will_that_comes_late_is_not_the_last_word(desk: JournalThread, broker
         link.silence()
 
     with TcpProxy(broker.port) as link:
-        delivering(delivery(desk, broker, keep_session=False, port=link.port), away)
-        delivering(delivery(desk, broker, keep_session=False), back)
+        delivering(delivery(executor, broker, keep_session=False, port=link.port), away)
+        delivering(delivery(executor, broker, keep_session=False), back)
     until(lambda: states()[-1] == "offline", lambda: f"only {states()}")
 
 
 def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gone_behind_the_entries(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PACE_S", "POLL_S"):
         monkeypatch.setattr(conditions, name, 0.3)
-    rows = [committed(desk, number) for number in range(3)]
-    (first, *_) = desk.run(lambda journal: journal.queries.entries(3))[::-1]
+    rows = [committed(executor, number) for number in range(3)]
+    (first, *_) = executor.run(lambda journal: journal.queries.entries(3))[::-1]
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
     fares = Conditions()
     fares.set_free_space(5_000_000_000)
@@ -353,13 +355,13 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
             far_end.say(answer(row))
         until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
 
-    delivering(Delivery(settings, desk, lambda _: None, conditions=fares), meanwhile)
+    delivering(Delivery(settings, executor, lambda _: None, conditions=fares), meanwhile)
     assert parse_status(far_end.status[0], TOPICS)["disk_free_mb"] == 5000
     until(lambda: backlog()[-1] is None, "of a device that has gone nothing is told")
 
 
 def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
 ) -> None:
     published: list[DeliveryEvent] = []
 
@@ -368,7 +370,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(control=True, mqtt=mqtt))
-    delivery = Delivery(settings, desk, published.append)
+    delivery = Delivery(settings, executor, published.append)
     far_end.leave(TOPICS.control, b'{"order":"mute"}')
 
     def meanwhile() -> None:
@@ -382,7 +384,7 @@ def test_an_order_that_the_broker_kept_is_not_obeyed_and_one_for_now_is(
 
 @pytest.mark.parametrize(("keep_session", "repeated"), [(True, {"repeated": 1}), (False, {})])
 def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_and_for_now(
-    desk: JournalThread,
+    executor: JournalThread,
     broker: Mosquitto,
     far_end: FarEnd,
     caplog: pytest.LogCaptureFixture,
@@ -399,7 +401,7 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
     mqtt = Mqtt(host="127.0.0.1", port=broker.port)
     deliver = Deliver(decisions_key=pinned, keep_session=keep_session, mqtt=mqtt)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    taking = Delivery(settings, desk, published.append)
+    taking = Delivery(settings, executor, published.append)
     good = ReviewDecision(TOPICS.source, identity(7, 1), identity(2, 1), "correct", {"quantity": "13"}, "ann", "why")
     of_another = replace(good, source="/sites/hall/devices/dock-2")
     made = [
@@ -416,23 +418,23 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
-        assert desk.run(lambda journal: journal.orders.load_due()) == []
+        assert executor.run(lambda journal: journal.orders.load_due()) == []
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
-        ((signature, body),) = desk.run(lambda journal: journal.orders.load_due())
+        ((signature, body),) = executor.run(lambda journal: journal.orders.load_due())
         assert taking.decisions.verify_and_parse(body.encode()) == good
-        desk.run(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
+        executor.run(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
-    assert desk.run(lambda journal: journal.orders.load_due()) == []
-    counted = desk.run(lambda journal: journal.orders.count_not_done())
+    assert executor.run(lambda journal: journal.orders.load_due()) == []
+    counted = executor.run(lambda journal: journal.orders.count_not_done())
     assert counted == {"forged": 2, "late": 1, "malformed": 1, "retained": 1} | repeated
 
 
 def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, tmp_path: Path
 ) -> None:
     """The broker hears that it is here when it is kept: an agent that is killed before that is given it once more."""
     office = device_key.load_or_create(tmp_path)
@@ -447,22 +449,24 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
 
     async def cut_off() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(Delivery(settings, desk, lambda _: None).run())
+            group.create_task(Delivery(settings, executor, lambda _: None).run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
             far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
         patched.setattr(SignedDecisions, "store", cut)
         asyncio.run(cut_off())
-    again = Delivery(settings, desk, lambda _: None)
-    delivering(again, lambda: until(lambda: bool(desk.run(lambda journal: journal.orders.load_due())), "it is lost"))
-    assert desk.run(lambda journal: journal.orders.count_not_done()) == {}
+    again = Delivery(settings, executor, lambda _: None)
+    delivering(
+        again, lambda: until(lambda: bool(executor.run(lambda journal: journal.orders.load_due())), "it is lost")
+    )
+    assert executor.run(lambda journal: journal.orders.count_not_done()) == {}
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
+    executor: JournalThread, broker: Mosquitto, far_end: FarEnd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    row = committed(desk)
+    row = committed(executor)
 
     def meanwhile() -> None:
         far_end.wait_for_entries(1)
@@ -470,9 +474,9 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
             to_json_bytes(make_untrusted_answer(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC)))
         )
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
-        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)
         far_end.say(answer(row))
 
-    delivering(delivery(desk, broker), meanwhile)
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
+    delivering(delivery(executor, broker), meanwhile)
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 0

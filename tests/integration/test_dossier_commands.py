@@ -1,4 +1,4 @@
-"""`dockvoice inventory dossier`, and the desk that writes dossiers by itself: what goes wrong, and what comes of it."""
+"""`dockvoice inventory dossier`, and the service, which writes dossiers by itself: what goes wrong, and its effects."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
 
 
 @pytest.fixture
-def desk(dock: Dock, tmp_path: Path) -> DossierStore:
+def dossiers(dock: Dock, tmp_path: Path) -> DossierStore:
     keys = KeyDirectory(tmp_path / "keys")
     return DossierStore(dock.store.issues, dock.store.outbox, dock.roles, keys, INVENTORY, tmp_path / "out", "de")
 
@@ -146,35 +146,35 @@ def settled(writer: DossierWriter) -> None:
     until(idle, "it is still being written")
 
 
-def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: DossierStore, dock: Dock) -> None:
+def test_a_closed_trailer_is_written_once_also_after_a_restart(dossiers: DossierStore, dock: Dock) -> None:
     scene(dock)
     for _ in range(2):
-        writer = DossierWriter(desk)
+        writer = DossierWriter(dossiers)
         settled(writer)
         writer.stop()
-    (path,) = desk.folder.iterdir()
+    (path,) = dossiers.folder.iterdir()
     assert path.name.startswith("north.5501.1.")
     assert DossierCheck(path.read_bytes(), KEYID).faults == []
     path.unlink()  # somebody fetched it
-    settled(DossierWriter(desk))
-    assert list(desk.folder.iterdir()) == []
+    settled(DossierWriter(dossiers))
+    assert list(dossiers.folder.iterdir()) == []
 
 
 def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
-    desk: DossierStore, dock: Dock, caplog: pytest.LogCaptureFixture
+    dossiers: DossierStore, dock: Dock, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, _ = scene(dock).boxes
     now = [0.0]
-    writer = DossierWriter(desk, lambda: now[0])
-    desk.folder.touch()  # a file in its place, as a share that is not mounted
+    writer = DossierWriter(dossiers, lambda: now[0])
+    dossiers.folder.touch()  # a file in its place, as a share that is not mounted
     settled(writer)
     assert "dossier of trailer 5501" in caplog.text
     (waits,) = dock.store.outbox.count_pending_by_kind()
     assert (waits.kind, waits.number, waits.attempts) == ("dossier", 1, 1)
-    assert str(desk.folder) in (waits.error or "")
-    desk.folder.unlink()
+    assert str(dossiers.folder) in (waits.error or "")
+    dossiers.folder.unlink()
     settled(writer)
-    assert not desk.folder.exists()  # not before its time
+    assert not dossiers.folder.exists()  # not before its time
     dock.hear(one.record("close-trailer", trailer="88/../../x"))
     with dock.store.engine.begin() as transaction:
         wrong = events.c.event_id == one.said[0]["id"]
@@ -182,11 +182,11 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     assert "event 1 of north/dock-3: is none any more" in str(run(dock, "5501").exception)
     writer.note_applied("receive-notice")
     settled(writer)
-    assert not desk.folder.exists()
+    assert not dossiers.folder.exists()
     writer.note_applied("close-trailer")
     caplog.set_level(logging.INFO)
     settled(writer)
-    (path,) = desk.folder.iterdir()
+    (path,) = dossiers.folder.iterdir()
     assert path.name.startswith("north.88%2F..%2F..%2Fx.1.")
     with dock.store.engine.begin() as transaction:
         body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
@@ -194,12 +194,12 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     now[0] += POLL_S
     dock.clock.on(BACKOFF.wait_s(99))
     settled(writer)
-    assert len(list(desk.folder.iterdir())) == 2
+    assert len(list(dossiers.folder.iterdir())) == 2
     assert dock.store.outbox.count_pending_by_kind() == []
 
 
 def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_its_work_is_dropped(
-    desk: DossierStore, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dossiers: DossierStore, dock: Dock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene(dock)
 
@@ -208,23 +208,23 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_it
 
     with monkeypatch.context() as patched:
         patched.setattr("inventory.dossier.dossier_writer.os.fsync", full)
-        desk.write_pending()
+        dossiers.write_pending()
     assert "No space left on device" in caplog.text
-    assert list(desk.folder.iterdir()) == []
+    assert list(dossiers.folder.iterdir()) == []
     assert dock.store.outbox.drop("dossier") == 1
-    desk.write_pending()
-    assert len(list(desk.folder.iterdir())) == 1
+    dossiers.write_pending()
+    assert len(list(dossiers.folder.iterdir())) == 1
 
 
 def test_a_database_that_is_away_is_asked_again(
-    desk: DossierStore, dock: Dock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    dossiers: DossierStore, dock: Dock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene(dock)
     dock.store.close()
     file = tmp_path / "inventory.db"
     file.rename(tmp_path / "away.db")
     now = [0.0]
-    writer = DossierWriter(desk, lambda: now[0])
+    writer = DossierWriter(dossiers, lambda: now[0])
     settled(writer)
     assert "next try in 5 s" in caplog.text
     dock.store.close()
@@ -233,7 +233,7 @@ def test_a_database_that_is_away_is_asked_again(
     (tmp_path / "away.db").rename(file)
     now[0] += BACKOFF.first_s
     settled(writer)
-    assert len(list(desk.folder.iterdir())) == 1
+    assert len(list(dossiers.folder.iterdir())) == 1
 
 
 def read(path: Path) -> DossierCheck:
@@ -243,17 +243,17 @@ def read(path: Path) -> DossierCheck:
 
 
 def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what_changed(
-    desk: DossierStore, dock: Dock, repository: Path
+    dossiers: DossierStore, dock: Dock, repository: Path
 ) -> None:
     said, decide = decided_late(dock)
     for _ in range(2):
-        desk.write_pending()
-    (first,) = desk.folder.iterdir()
+        dossiers.write_pending()
+    (first,) = dossiers.folder.iterdir()
     decide()
     now = [0.0]
-    writer = DossierWriter(desk, lambda: now[0])
+    writer = DossierWriter(dossiers, lambda: now[0])
     settled(writer)
-    second = next(path for path in desk.folder.iterdir() if path != first)
+    second = next(path for path in dossiers.folder.iterdir() if path != first)
     assert second.name == first.name.replace(".zip", ".v2.zip")
     before, after = read(first).dossier["issue"], read(second).dossier["issue"]
     assert (before["version"], before["replaces"], before["changed"]) == (1, None, None)
@@ -269,18 +269,18 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     dock.hear(dock.boxes[0].cancel(said))
     writer.note_applied("receive-notice")
     settled(writer)
-    assert len(list(desk.folder.iterdir())) == 2  # more may come at once: it is one version
+    assert len(list(dossiers.folder.iterdir())) == 2  # more may come at once: it is one version
     now[0] += POLL_S
     settled(writer)
-    assert any(path.name.endswith(".v3.zip") for path in desk.folder.iterdir())
-    assert "Geändert seit Fassung 2: Nr. 4" in page_of(next(desk.folder.glob("*.v3.zip")))
+    assert any(path.name.endswith(".v3.zip") for path in dossiers.folder.iterdir())
+    assert "Geändert seit Fassung 2: Nr. 4" in page_of(next(dossiers.folder.glob("*.v3.zip")))
 
 
 def page_of(path: Path) -> str:
     return zipfile.ZipFile(path).read("index.html").decode()
 
 
-def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, dock: Dock, tmp_path: Path) -> None:
+def test_whoever_asks_gets_the_version_that_the_visit_is_at(dossiers: DossierStore, dock: Dock, tmp_path: Path) -> None:
     _, decide = decided_late(dock)
     for name in ("a", "b"):
         assert run(dock, "5501", "--out", tmp_path / f"{name}.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
@@ -288,12 +288,12 @@ def test_whoever_asks_gets_the_version_that_the_visit_is_at(desk: DossierStore, 
     decide()
     assert run(dock, "5501", "--out", tmp_path / "c.zip", "--sign", tmp_path / "inventory.key").exit_code == 0
     assert [read(tmp_path / f"{name}.zip").dossier["issue"]["version"] for name in "ac"] == [1, 2]
-    desk.write_pending()
-    (written,) = desk.folder.iterdir()
+    dossiers.write_pending()
+    (written,) = dossiers.folder.iterdir()
     assert read(written).dossier["issue"] == read(tmp_path / "c.zip").dossier["issue"]
 
 
-def test_a_version_that_its_maker_altered_is_named(desk: DossierStore, dock: Dock) -> None:
+def test_a_version_that_its_maker_altered_is_named(dossiers: DossierStore, dock: Dock) -> None:
     _, decide = decided_late(dock)
     gathered = dock.gathered()
     (visit,) = gathered.visits()

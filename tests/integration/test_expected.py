@@ -47,10 +47,10 @@ def office(tmp_path: Path) -> Signer:
     return key
 
 
-def receiving(tmp_path: Path, port: int, desk: JournalThread, site: str = "hall") -> Delivery:
+def receiving(tmp_path: Path, port: int, executor: JournalThread, site: str = "hall") -> Delivery:
     deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port))
     settings = Settings(site=site, device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, lambda _: None)
+    return Delivery(settings, executor, lambda _: None)
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
         (here, b"", "trailer/5501 was cleared at the broker"),
     ]
     caplog.set_level("INFO")
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor)
 
         def meanwhile() -> None:
             publish(here, sign_expected_list(LIST, office, NOW))
@@ -118,36 +118,36 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
     tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
     here = Topics.expected("dockvoice", "hall", str(TRAILER))
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor)
         publish(here, sign_expected_list(LIST, office, NOW))
         while_running(taking.run(), lambda: until(lambda: bool(taking.expected.current().places), "not taken"))
     publish(here, sign_expected_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor)
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
-        assert receiving(tmp_path, broker.port, desk, site="south").expected.current().places == ()
+        assert receiving(tmp_path, broker.port, executor, site="south").expected.current().places == ()
         publish(
             Topics.expected("dockvoice", "hall", str(DOOR)), sign_expected_list(replace(LIST, place=DOOR), office, NOW)
         )
         while_running(taking.run(), lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
-        assert receiving(tmp_path, broker.port, desk).expected.current().places == ()
+        assert receiving(tmp_path, broker.port, executor).expected.current().places == ()
 
 
 def test_a_new_device_is_given_by_the_inventory_what_the_broker_does_not_keep(
     tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None]
 ) -> None:
     """As in a cluster that keeps what is retained on another node."""
-    with RunningInventory(broker.port, tmp_path / "inventory"), JournalThread(tmp_path / "state") as desk:
+    with RunningInventory(broker.port, tmp_path / "inventory"), JournalThread(tmp_path / "state") as executor:
         with closing(Store.open(f"sqlite:///{tmp_path / 'inventory' / 'inventory.db'}", create=False)) as store:
             lists = Lists(store).replace("hall", {TRAILER: [LINE]})
             with store.transaction() as transaction:
                 enter_in_outbox(transaction, "dockvoice", lists, office, NOW, held=timedelta())
             until(lambda: not store.outbox.count_pending_by_kind(), "the list was not published")
         publish(Topics.expected("dockvoice", "hall", str(TRAILER)), b"")
-        taking = receiving(tmp_path, broker.port, desk)
+        taking = receiving(tmp_path, broker.port, executor)
         given = lambda: taking.expected.current().lines_at(TRAILER) == (LINE,)  # noqa: E731
         while_running(taking.run(), lambda: until(given, "not given"))
 
@@ -156,19 +156,19 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_lists, "_MOST_LISTS", 2)
-    with JournalThread(tmp_path / "state") as desk:
+    with JournalThread(tmp_path / "state") as executor:
         for version in (1, 2, 3):
-            assert desk.run(partial(take, version)) == "new"
-        assert desk.run(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
-        assert desk.run(partial(take, 1)) == "known"
-        assert desk.run(partial(take, 4, at=1)) == "new"
-        assert desk.run(partial(take, 2, at=1)) == "old"
+            assert executor.run(partial(take, version)) == "new"
+        assert executor.run(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
+        assert executor.run(partial(take, 1)) == "known"
+        assert executor.run(partial(take, 4, at=1)) == "new"
+        assert executor.run(partial(take, 2, at=1)) == "old"
 
 
 def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: Signer) -> None:
     own = Topics("dockvoice", "hall", "expected")
-    with JournalThread(tmp_path / "state") as desk:
-        inbox = receiving(tmp_path, 1, desk).expected.inbox
+    with JournalThread(tmp_path / "state") as executor:
+        inbox = receiving(tmp_path, 1, executor).expected.inbox
         assert inbox.accepts(Topics.expected("dockvoice", "hall", str(TRAILER)))
         assert not any(map(inbox.accepts, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
 

@@ -95,6 +95,6 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
         if not conversation or (isinstance(what, DialogueStatus) and what.state is State.HELD):
             model.may_answer.set()
 
-    with JournalThread(tmp_path) as desk:
-        agent = Agent(Parts(settings, form, catalogue, panel, panel), desk, tell, live=True)
+    with JournalThread(tmp_path) as executor:
+        agent = Agent(Parts(settings, form, catalogue, panel, panel), executor, tell, live=True)
         asyncio.run(agent.run([Operator(lambda: flagged(tmp_path) == [1])], settle_within_s=0))

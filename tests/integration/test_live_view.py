@@ -14,8 +14,8 @@ from edge.keep.journal import Journal
 from tests.processes.command import DOCKVOICE
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
-from tests.sound.desk import ENDED_IN_S, Terminal
 from tests.sound.pulseaudio import DEVICE, Shelf
+from tests.sound.terminal import ENDED_IN_S, Terminal
 from tests.tiers import sized
 from tests.waiting import until
 

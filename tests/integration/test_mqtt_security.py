@@ -141,16 +141,16 @@ CASES: dict[str, Callable[[Pki], Case]] = {
 }
 
 
-def commit(desk: JournalThread, entries: int) -> None:
+def commit(executor: JournalThread, entries: int) -> None:
     for number in range(entries):
-        desk.run(partial(dictated, number=number))
+        executor.run(partial(dictated, number=number))
 
 
-def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER, **mqtt: Any) -> Delivery:
+def delivery(executor: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER, **mqtt: Any) -> Delivery:
     way = Mqtt(**{"host": "127.0.0.1", "port": port, "reconnect_maximum_s": 1, **mqtt})
     deliver = Deliver(settle=settle, receipt_timeout_s=1, mqtt=way)
     settings = Settings(site="hall", device="dock-1", deliver=deliver)
-    return Delivery(settings, desk, lambda _: None)
+    return Delivery(settings, executor, lambda _: None)
 
 
 class Alarms(logging.Handler):
@@ -198,18 +198,18 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
             time.sleep(WATCHED_S)  # nothing else may happen
             tried = broker.log.count("New connection") - tries
             played.tries_a_second = tried / (time.monotonic() - began)
-            played.kept = desk.run(lambda journal: journal.outbox.count_unsettled())
+            played.kept = executor.run(lambda journal: journal.outbox.count_unsettled())
         played.alarms = played.alarms[:]
         with Mosquitto(directory / "right", port, **case.right):
             until(
-                lambda: desk.run(lambda journal: journal.outbox.count_unsettled()) == 0,
+                lambda: executor.run(lambda journal: journal.outbox.count_unsettled()) == 0,
                 lambda: f"not delivered when mended: {alarms.by_thread}",
             )
-        played.owed = desk.run(lambda journal: journal.outbox.count_unsettled())
+        played.owed = executor.run(lambda journal: journal.outbox.count_unsettled())
 
-    with JournalThread(directory / "state") as desk:
-        commit(desk, ENTRIES)
-        while_running(delivery(desk, port, **case.device).run(), meanwhile)
+    with JournalThread(directory / "state") as executor:
+        commit(executor, ENTRIES)
+        while_running(delivery(executor, port, **case.device).run(), meanwhile)
     return played
 
 
@@ -243,15 +243,18 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
 ) -> None:
     def meanwhile() -> None:
         until(lambda: bool(told), "no alarm")
-        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == ENTRIES
+        assert executor.run(lambda journal: journal.outbox.count_unsettled()) == ENTRIES
 
     denying: dict[str, Any] = {"users": {"dock-1": SECRET}, "access": "topic read #\n"}
     told = alarms.here
     told.clear()
-    with Mosquitto(tmp_path / "broker", free_port(), **denying) as broker, JournalThread(tmp_path / "state") as desk:
-        commit(desk, ENTRIES)
+    with (
+        Mosquitto(tmp_path / "broker", free_port(), **denying) as broker,
+        JournalThread(tmp_path / "state") as executor,
+    ):
+        commit(executor, ENTRIES)
         login = {"username": "dock-1", "password": SECRET, "insecure": True}
-        while_running(delivery(desk, broker.port, SettleBy.RECEIPT, version="3.1.1", **login).run(), meanwhile)
+        while_running(delivery(executor, broker.port, SettleBy.RECEIPT, version="3.1.1", **login).run(), meanwhile)
     assert len(told) == 1
     assert "no receipts come" in told[0]
     assert "write to dockvoice/hall/dock-1/entries and read dockvoice/hall/dock-1/receipts" in told[0]
@@ -276,21 +279,21 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
     with (
         Mosquitto(tmp_path / "broker", free_port(), tls=pki.right, client_certificates=True, access=rules) as broker,
         RunningInventory(broker.port, tmp_path / "inventory", environment=environment) as running,
-        JournalThread(tmp_path / "state") as desk,
+        JournalThread(tmp_path / "state") as executor,
     ):
-        KeyDirectory(running.keys).enrol("hall", "dock-1", desk.run(lambda journal: journal.public_key))
-        commit(desk, ENTRIES)
+        KeyDirectory(running.keys).enrol("hall", "dock-1", executor.run(lambda journal: journal.public_key))
+        commit(executor, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
-        posed = delivery(desk, broker.port, SettleBy.RECEIPT, **posing)
+        posed = delivery(executor, broker.port, SettleBy.RECEIPT, **posing)
         while_running(posed.run(), lambda: until(lambda: bool(told), "no alarm"))
-        assert (len(told), desk.run(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
+        assert (len(told), executor.run(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
             1,
             ENTRIES,
             [],
         )
         assert "the broker refuses events: not authorized (135)" in told[0]
-        itself = delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True))
-        settled = lambda: desk.run(lambda journal: journal.outbox.count_unsettled() == 0)  # noqa: E731
+        itself = delivery(executor, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True))
+        settled = lambda: executor.run(lambda journal: journal.outbox.count_unsettled() == 0)  # noqa: E731
         while_running(itself.run(), partial(until, settled, lambda: f"not delivered: {told}"))
         assert [row["sequence"] for row in running.rows()] == list(range(1, ENTRIES + 1))
 
@@ -303,7 +306,7 @@ def test_where_the_brokers_word_settles_only_mqtt_5_is_spoken(tmp_path: Path, se
         opened.append(settings)
         return Session(settings, **options)
 
-    with JournalThread(tmp_path) as desk:
+    with JournalThread(tmp_path) as executor:
         settings = Settings(deliver=Deliver(settle=settle))
-        Delivery(settings, desk, lambda _: None, session=session)
+        Delivery(settings, executor, lambda _: None, session=session)
     assert [each.version for each in opened] == [spoken]

@@ -206,10 +206,10 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
         file.writeframes(bytes(2 * SAMPLE_RATE * 2).join([*parts, b""]))
     events: list[DictationEvent] = []
     settings = load_settings(Settings, None)
-    with JournalThread(tmp_path / "state") as desk:
+    with JournalThread(tmp_path / "state") as executor:
         asyncio.run(
             dictate_sources(
-                make_dictation(assemble_interpretation(settings, "pallet-move"), desk, events.append),
+                make_dictation(assemble_interpretation(settings, "pallet-move"), executor, events.append),
                 [RecordedSource(thinks)],
             )
         )

@@ -28,7 +28,7 @@ RECEIPT_TIMEOUT_S = 1.0
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[JournalThread]:
+def executor(tmp_path: Path) -> Iterator[JournalThread]:
     with JournalThread(tmp_path / "state") as opened:
         yield opened
 
@@ -39,19 +39,19 @@ def settings(broker: Mosquitto, settle: SettleBy = SettleBy.RECEIPT) -> Settings
     return Settings(site="hall", device="dock-1", deliver=deliver)
 
 
-def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
+def commit(executor: JournalThread, count: int, operator: str = "op-17") -> None:
     """So many entries are dictated."""
     for number in range(count):
-        desk.run(partial(dictated, number=number, operator=operator))
+        executor.run(partial(dictated, number=number, operator=operator))
 
 
-def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> ReconcileResult:
-    return asyncio.run(reconcile(settings(broker), desk, within_s=within_s))
+def compared(executor: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> ReconcileResult:
+    return asyncio.run(reconcile(settings(broker), executor, within_s=within_s))
 
 
-def delivered(desk: JournalThread, broker: Mosquitto, count: int) -> None:
-    commit(desk, count)
-    assert compared(desk, broker) == ReconcileResult(agreed=True, sent_again=0, unsettled=0, trouble=None)
+def delivered(executor: JournalThread, broker: Mosquitto, count: int) -> None:
+    commit(executor, count)
+    assert compared(executor, broker) == ReconcileResult(agreed=True, sent_again=0, unsettled=0, trouble=None)
 
 
 def sequences(inventory: RunningInventory) -> list[int]:
@@ -59,29 +59,29 @@ def sequences(inventory: RunningInventory) -> list[int]:
 
 
 def test_an_inventory_restored_from_a_backup_gets_what_it_lost_before_what_is_new(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path
+    executor: JournalThread, broker: Mosquitto, tmp_path: Path
 ) -> None:
     directory = tmp_path / "inventory"
     inventory = RunningInventory(broker.port, directory)
     with inventory:
-        delivered(desk, broker, 10)
+        delivered(executor, broker, 10)
         inventory.stop()
         shutil.copytree(directory, tmp_path / "backup")
         inventory.start()
-        delivered(desk, broker, 20)
+        delivered(executor, broker, 20)
         inventory.stop()
         shutil.copytree(tmp_path / "backup", directory, dirs_exist_ok=True)
         inventory.start()
-        commit(desk, 5)
-        assert compared(desk, broker) == ReconcileResult(agreed=True, sent_again=20, unsettled=0, trouble=None)
+        commit(executor, 5)
+        assert compared(executor, broker) == ReconcileResult(agreed=True, sent_again=20, unsettled=0, trouble=None)
         assert sequences(inventory) == list(range(1, 36))
 
 
 def test_a_device_that_lost_its_journal_is_refused_and_ends_with_what_to_do(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    executor: JournalThread, broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
-        delivered(desk, broker, 3)
+        delivered(executor, broker, 3)
         (tmp_path / "emptied").mkdir()
         shutil.copy(tmp_path / "state" / KEY, tmp_path / "emptied")
         with JournalThread(tmp_path / "emptied") as emptied, caplog.at_level(logging.WARNING):
@@ -138,36 +138,36 @@ def test_a_copy_that_goes_on_beside_the_journal_is_refused_and_all_of_it_waits_f
 
 
 def test_a_device_that_changes_its_name_is_stopped_and_delivers_all_under_its_own(
-    desk: JournalThread, broker: Mosquitto, tmp_path: Path
+    executor: JournalThread, broker: Mosquitto, tmp_path: Path
 ) -> None:
     with RunningInventory(broker.port, tmp_path / "inventory") as inventory:
-        commit(desk, 3)
+        commit(executor, 3)
         renamed = settings(broker).model_copy(update={"device": "dock-2"})
         with pytest.raises(Misconfigured, match=r"dock-1, 3 of its entries .* set site and device back"):
-            asyncio.run(reconcile(renamed, desk, within_s=PATIENCE_S))
-        assert compared(desk, broker).agreed
+            asyncio.run(reconcile(renamed, executor, within_s=PATIENCE_S))
+        assert compared(executor, broker).agreed
         assert sequences(inventory) == [1, 2, 3]
 
 
-def test_where_the_broker_settles_there_is_nothing_to_compare_with(desk: JournalThread, broker: Mosquitto) -> None:
+def test_where_the_broker_settles_there_is_nothing_to_compare_with(executor: JournalThread, broker: Mosquitto) -> None:
     with pytest.raises(Misconfigured, match=r'deliver\.settle = "broker"'):
-        asyncio.run(reconcile(settings(broker, SettleBy.BROKER), desk, within_s=1))
+        asyncio.run(reconcile(settings(broker, SettleBy.BROKER), executor, within_s=1))
 
 
 def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
-    desk: JournalThread, tmp_path: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+    executor: JournalThread, tmp_path: Path, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / "narrow"
     with (
         Mosquitto(directory, free_port(), options=["message_size_limit 1700"]) as broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
     ):
-        commit(desk, 1)
-        commit(desk, 1, operator="x" * 1000)
-        commit(desk, 3)
-        assert compared(desk, broker).agreed
+        commit(executor, 1)
+        commit(executor, 1, operator="x" * 1000)
+        commit(executor, 3)
+        assert compared(executor, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]
-        (letter,) = desk.run(lambda journal: journal.review.held_entries())
+        (letter,) = executor.run(lambda journal: journal.review.held_entries())
         assert (letter.sequence, letter.state) == (2, "dead")
     assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
 
@@ -175,8 +175,8 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         Mosquitto(directory, broker.port) as broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
     ):
-        desk.run(lambda journal: journal.review.retry("2", who="ana"))
-        assert compared(desk, broker).agreed
+        executor.run(lambda journal: journal.review.retry("2", who="ana"))
+        assert compared(executor, broker).agreed
         assert sequences(inventory) == [1, 2, 3, 4, 5], "better late than never"
 
 
@@ -193,8 +193,8 @@ def site(tmp_path: Path, broker: Mosquitto) -> Path:
 
 
 def test_the_command_sends_a_new_inventory_what_it_lacks(site: Path, broker: Mosquitto, tmp_path: Path) -> None:
-    with JournalThread(tmp_path / "state") as desk, RunningInventory(broker.port, tmp_path / "old"):
-        delivered(desk, broker, 4)
+    with JournalThread(tmp_path / "state") as executor, RunningInventory(broker.port, tmp_path / "old"):
+        delivered(executor, broker, 4)
     with RunningInventory(broker.port, tmp_path / "new") as inventory:
         told = dockvoice("queue", "reconcile", "--config", site, "--wait", str(PATIENCE_S))
         assert (told.returncode, told.stdout) == (0, "4 sent again, 0 not confirmed yet\n"), told.stderr
@@ -209,8 +209,8 @@ def test_the_command_says_when_nobody_answers_and_when_the_agent_runs(
     missing = dockvoice("queue", "reconcile", "--config", site)
     assert missing.returncode == 66
     assert "no such journal" in missing.stderr
-    with JournalThread(tmp_path / "state") as desk:
-        commit(desk, 1)
+    with JournalThread(tmp_path / "state") as executor:
+        commit(executor, 1)
         assert dockvoice("queue", "reconcile", "--config", site).returncode == 75
     told = dockvoice("queue", "reconcile", "--config", site, "--wait", "1")
     assert (told.returncode, told.stdout) == (75, "0 sent again, 1 not confirmed yet\n")

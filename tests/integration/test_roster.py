@@ -38,7 +38,9 @@ HERE = Topics.roster("dockvoice", "hall")
 SETTLED = make_operators({"zoe": "op-20"})
 
 
-def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] | None = None, **more: Any) -> Delivery:
+def receiving(
+    tmp_path: Path, port: int, executor: JournalThread, heard: list[Any] | None = None, **more: Any
+) -> Delivery:
     deliver = Deliver(decisions_key=tmp_path / "office.pem", mqtt=Mqtt(host="127.0.0.1", port=port), **more)
     agree = Agree(operators={"zoe": "op-20"})
     settings = Settings(site="hall", device="dock-1", deliver=deliver, agree=agree)
@@ -47,7 +49,7 @@ def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] |
         if heard is not None and isinstance(event, CrewChanged):
             heard.append(event.operators)
 
-    return Delivery(settings, desk, publish)
+    return Delivery(settings, executor, publish)
 
 
 @pytest.fixture
@@ -93,8 +95,8 @@ def test_only_a_newer_roster_with_the_offices_signature_for_this_site_is_taken(
     ]
     heard: list[Any] = []
     caplog.set_level("INFO")
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk, heard)
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor, heard)
         assert taking.roster.operators() == SETTLED
 
         def meanwhile() -> None:
@@ -136,8 +138,8 @@ def test_after_a_wrong_clock_and_a_lost_broker_store_a_device_takes_what_is_publ
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk)
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor)
 
         def meanwhile() -> None:
             publish(HERE, sign_roster(replace(ROSTER, version=ahead), office, NOW))
@@ -156,8 +158,8 @@ def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
     tmp_path: Path, broker: Mosquitto, office: Signer, publish: Callable[[str, bytes], None], told: Callable[[], Any]
 ) -> None:
     publish(HERE, sign_roster(ROSTER, office, NOW))  # one that somebody kept, with operators who are gone
-    with JournalThread(tmp_path / "state") as desk:
-        taking = receiving(tmp_path, broker.port, desk, floors={"roster": 6})
+    with JournalThread(tmp_path / "state") as executor:
+        taking = receiving(tmp_path, broker.port, executor, floors={"roster": 6})
 
         def meanwhile() -> None:
             until(lambda: told() == {"refused": "old"}, "not refused")
@@ -166,7 +168,7 @@ def test_a_fresh_device_takes_nothing_older_than_its_settings_say(
             until(lambda: told() == {"version": 6}, "not taken")
 
         while_running(taking.run(), meanwhile)
-        assert receiving(tmp_path, 1, desk, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
+        assert receiving(tmp_path, 1, executor, floors={"roster": 7}).roster.operators() == SETTLED  # raised since
 
 
 def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it_no_more(

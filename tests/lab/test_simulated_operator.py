@@ -37,9 +37,9 @@ def clip() -> Clip:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[JournalThread]:
-    with JournalThread(tmp_path / "state") as desk:
-        yield desk
+def executor(tmp_path: Path) -> Iterator[JournalThread]:
+    with JournalThread(tmp_path / "state") as executor:
+        yield executor
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def asked(missing: str) -> UtteranceDecided:
 
 def conversed(
     parts: Parts,
-    desk: JournalThread,
+    executor: JournalThread,
     clip: Clip,
     heard: list[UtteranceDecided],
     *answers: Reading,
@@ -79,13 +79,13 @@ def conversed(
     interpreter = parts.interpreter
     assert isinstance(interpreter, ScriptedInterpreter)
     interpreter.readings[:] = answers
-    operator = SimulatedOperator(parts, desk, habits or OperatorHabits())
+    operator = SimulatedOperator(parts, executor, habits or OperatorHabits())
     result = ClipResult(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
     return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
 
-def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [asked("dock")], reading({"dock": "B"}))
+def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, executor: JournalThread, clip: Clip) -> None:
+    ended = conversed(parts, executor, clip, [asked("dock")], reading({"dock": "B"}))
     assert ended is not None
     assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 1)
     assert (ended.turns[0].why, ended.turns[0].about) == ("answer", "dock")
@@ -94,14 +94,16 @@ def test_what_is_asked_is_said_again_and_completes_the_entry(parts: Parts, desk:
     assert ended.seconds > spoken_s + REACTION_S + ended.turns[0].seconds
 
 
-def test_who_is_never_understood_is_left_in_peace_by_the_device(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [asked("dock")], *[NOTHING] * MOST_TRIES)
+def test_who_is_never_understood_is_left_in_peace_by_the_device(
+    parts: Parts, executor: JournalThread, clip: Clip
+) -> None:
+    ended = conversed(parts, executor, clip, [asked("dock")], *[NOTHING] * MOST_TRIES)
     assert ended is not None
     assert (ended.end, ended.questions, ended.fields) == ("parked", MOST_TRIES, {})
 
 
-def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: JournalThread, clip: Clip) -> None:
-    ended = conversed(parts, desk, clip, [], reading(TRUTH))
+def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, executor: JournalThread, clip: Clip) -> None:
+    ended = conversed(parts, executor, clip, [], reading(TRUTH))
     assert ended is not None
     assert (ended.end, ended.turns[0].why, ended.turns[0].about) == ("right", "again", None)
     assert "pallet" in ended.turns[0].text
@@ -110,10 +112,10 @@ def test_who_was_not_heard_at_all_says_everything_again(parts: Parts, desk: Jour
 
 @pytest.mark.parametrize("confirm", [ConfirmationKind.READBACK, ConfirmationKind.EARCON], ids=str)
 def test_a_wrong_readback_is_put_right(
-    parts: Parts, desk: JournalThread, clip: Clip, confirm: ConfirmationKind
+    parts: Parts, executor: JournalThread, clip: Clip, confirm: ConfirmationKind
 ) -> None:
     correction = replace(reading({"quantity": 9}), act=Act.AMEND)
-    ended = conversed(parts, desk, clip, [accepted(confirm, quantity=90)], correction)
+    ended = conversed(parts, executor, clip, [accepted(confirm, quantity=90)], correction)
     assert ended is not None
     assert (ended.end, ended.fields, ended.questions) == ("right", TRUTH, 0)
     assert ended.turns[0].why == "correction"
@@ -129,8 +131,8 @@ def test_a_wrong_readback_is_put_right(
     ids=["inattentive", "earcon"],
 )
 def test_what_nobody_notices_stays_wrong(
-    parts: Parts, desk: JournalThread, clip: Clip, heard: UtteranceDecided, habits: OperatorHabits
+    parts: Parts, executor: JournalThread, clip: Clip, heard: UtteranceDecided, habits: OperatorHabits
 ) -> None:
-    ended = conversed(parts, desk, clip, [heard], habits=habits)
+    ended = conversed(parts, executor, clip, [heard], habits=habits)
     assert ended is not None
     assert (ended.end, ended.questions) == ("wrong", 0)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.console.browser import browser, tab
-from tests.sound.desk import Terminal
+from tests.sound.terminal import Terminal
 from tests.waiting import until
 
 __all__ = ["browser"]

@@ -44,7 +44,7 @@ class _Seen:
         self.public_key = outbox.public_key
 
 
-class _Desk(JournalThread):
+class _Executor(JournalThread):
     """Work on the outbox, done at once, or while news come in."""
 
     def __init__(self, device: Device) -> None:
@@ -91,7 +91,7 @@ class Device:
         """A life begins."""
         self._disk.fuse.set(self.broker.weather.crash)
         session = cast(Callable[..., Session], self._session)
-        self._delivery = Delivery(self._settings, _Desk(self), lambda _: None, beat=lambda: None, session=session)
+        self._delivery = Delivery(self._settings, _Executor(self), lambda _: None, beat=lambda: None, session=session)
         self._delivery._relay = self._relay(self._settings.deliver)
         self._life = self._loop.create_task(self._delivery.run())
         self._life.add_done_callback(self._ended)

@@ -143,11 +143,11 @@ class Device:
         return self._dictation.is_busy
 
     async def _run(self) -> None:
-        with JournalThread(self._settings.state) as desk:
+        with JournalThread(self._settings.state) as executor:
             decided = asyncio.Event()
             driver = DialogueDriver(
                 Dialogue(self._parts.rules, DialogueSettings(undo_s=600, patience_s=600)),
-                desk,
+                executor,
                 make_entry_renderer(self._parts, Clock()),
                 order=self._order,
                 is_silent=lambda: True,
@@ -157,11 +157,11 @@ class Device:
                 cut_off=lambda: False,
             )
             self._delivery = Delivery(
-                self._settings, desk, lambda event: decided.set() if isinstance(event, DecisionStored) else None
+                self._settings, executor, lambda event: decided.set() if isinstance(event, DecisionStored) else None
             )
-            decisions = DecisionHandler(self._settings, desk, driver, self._delivery.notify_pending)
+            decisions = DecisionHandler(self._settings, executor, driver, self._delivery.notify_pending)
             self._dictation = make_dictation(
-                self._parts, desk, lambda _: None, dialogue_driver=driver, expected=self._delivery.expected.current
+                self._parts, executor, lambda _: None, dialogue_driver=driver, expected=self._delivery.expected.current
             )
             await driver.start()
             async with asyncio.TaskGroup() as group:
@@ -171,7 +171,7 @@ class Device:
                         self._delivery.run(),
                         driver.run(),
                         carry_out_signed_decisions(
-                            desk, decided, self._delivery.decisions.verify_and_parse, decisions.decide_signed
+                            executor, decided, self._delivery.decisions.verify_and_parse, decisions.decide_signed
                         ),
                     )
                 ]

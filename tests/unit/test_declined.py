@@ -46,8 +46,8 @@ def signer() -> Signer:
     return Signer(Ed25519PrivateKey.generate())
 
 
-def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
-    return DecisionInbox(signer.public, SOURCE, desk, lambda: None, lambda: None)
+def inbox(executor: JournalThread, signer: Signer) -> DecisionInbox:
+    return DecisionInbox(signer.public, SOURCE, executor, lambda: None, lambda: None)
 
 
 def message(word: DeclinedPosting, signer: Signer) -> bytes:
@@ -57,8 +57,8 @@ def message(word: DeclinedPosting, signer: Signer) -> bytes:
 def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
     word = DeclinedPosting(SOURCE, "01999f2e-7c1a-7b3e-9d2f-3c5a7e9b1d42", "lot_missing", "tryton")
     other = Signer(Ed25519PrivateKey.generate())
-    with JournalThread(tmp_path) as desk:
-        read = inbox(desk, signer).verify_and_parse
+    with JournalThread(tmp_path) as executor:
+        read = inbox(executor, signer).verify_and_parse
         assert read(message(word, signer)) == word
         for payload, fault in (
             (message(word, other), Forged),
@@ -81,14 +81,14 @@ async def commit(bench: Bench, text: str) -> str:
     return row.event_id
 
 
-async def take(desk: JournalThread, bench: Bench, word: DeclinedPosting, signer: Signer, state: Path) -> None:
+async def take(executor: JournalThread, bench: Bench, word: DeclinedPosting, signer: Signer, state: Path) -> None:
     """As the agent does when the broker hands it over: kept, then carried out."""
-    at = inbox(desk, signer)
+    at = inbox(executor, signer)
     await at.verify_and_store(MessageReceived("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
-    decisions = DecisionHandler(Settings(state_directory=state), desk, bench.conversing, lambda: None)
+    decisions = DecisionHandler(Settings(state_directory=state), executor, bench.conversing, lambda: None)
     with suppress(TimeoutError):
         await asyncio.wait_for(
-            carry_out_signed_decisions(desk, asyncio.Event(), at.verify_and_parse, decisions.decide_signed), 0.3
+            carry_out_signed_decisions(executor, asyncio.Event(), at.verify_and_parse, decisions.decide_signed), 0.3
         )
 
 
@@ -99,12 +99,12 @@ def told(bench: Bench) -> list[Say]:
 def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
     tmp_path: Path, rules: Rules, signer: Signer
 ) -> None:
-    async def play(desk: JournalThread) -> None:
-        bench = Bench(desk, rules, undo_s=60)
+    async def play(executor: JournalThread) -> None:
+        bench = Bench(executor, rules, undo_s=60)
         await bench.conversing.start()
         word = DeclinedPosting(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton")
         await bench.say(OTHER)  # read back, and held: no time for news
-        await take(desk, bench, word, signer, tmp_path)
+        await take(executor, bench, word, signer, tmp_path)
         assert told(bench) == []
         await bench.say("yes")
         assert [(dict(say.fields), say.slots) for say in told(bench)] == [
@@ -112,15 +112,15 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
         ]
         at = bench.heard.index(told(bench)[0])
         assert bench.heard[at - 1] == PlayEarcon(Earcon.REFUSED)
-        await take(desk, bench, word, signer, tmp_path)
+        await take(executor, bench, word, signer, tmp_path)
         assert len(told(bench)) == 1
-        assert await desk(lambda journal: journal.orders.count_not_done()) == {"repeated": 1}
-        assert await desk(lambda journal: journal.outbox.count_unsettled()) == 2  # the entry stands
-        (decision,) = await desk(lambda journal: journal.queries.history(word.entry).decisions)
+        assert await executor(lambda journal: journal.orders.count_not_done()) == {"repeated": 1}
+        assert await executor(lambda journal: journal.outbox.count_unsettled()) == 2  # the entry stands
+        (decision,) = await executor(lambda journal: journal.queries.history(word.entry).decisions)
         assert (decision.decision, decision.who, decision.reason) == ("declined", "tryton", "lot_missing")
 
-    with JournalThread(tmp_path) as desk:
-        asyncio.run(play(desk))
+    with JournalThread(tmp_path) as executor:
+        asyncio.run(play(executor))
 
 
 def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_nothing(
@@ -128,32 +128,32 @@ def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_noth
 ) -> None:
     words: list[DeclinedPosting] = []
 
-    async def cut_off(desk: JournalThread) -> None:
-        bench = Bench(desk, rules, undo_s=60)
+    async def cut_off(executor: JournalThread) -> None:
+        bench = Bench(executor, rules, undo_s=60)
         await bench.conversing.start()
         words.append(DeclinedPosting(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton"))
         await bench.say(OTHER)
-        await take(desk, bench, words[0], signer, tmp_path)
+        await take(executor, bench, words[0], signer, tmp_path)
         assert told(bench) == []
 
-    async def next_start(desk: JournalThread) -> list[VoiceOrder]:
-        bench = Bench(desk, rules, undo_s=60)
+    async def next_start(executor: JournalThread) -> list[VoiceOrder]:
+        bench = Bench(executor, rules, undo_s=60)
         await bench.conversing.start()
         await bench.say("yes")
         return bench.heard
 
-    with JournalThread(tmp_path) as desk:
-        asyncio.run(cut_off(desk))
+    with JournalThread(tmp_path) as executor:
+        asyncio.run(cut_off(executor))
     heard = []
     for _ in range(2):
-        with JournalThread(tmp_path) as desk:
-            heard.append(asyncio.run(next_start(desk)))
+        with JournalThread(tmp_path) as executor:
+            heard.append(asyncio.run(next_start(executor)))
     assert [sum(isinstance(one, Say) and one.prompt is Prompt.DECLINED for one in each) for each in heard] == [1, 0]
 
 
 def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path, rules: Rules, signer: Signer) -> None:
-    async def play(desk: JournalThread) -> str:
-        bench = Bench(desk, rules, undo_s=60)
+    async def play(executor: JournalThread) -> str:
+        bench = Bench(executor, rules, undo_s=60)
         await bench.conversing.start()
         first = await commit(bench, WHOLE)
         await bench.say("correction fourteen units")
@@ -161,8 +161,8 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
         return first
 
     settings = Settings(state_directory=tmp_path)
-    with JournalThread(tmp_path) as desk:
-        first = asyncio.run(play(desk))
+    with JournalThread(tmp_path) as executor:
+        first = asyncio.run(play(executor))
     with Journal.open(tmp_path) as journal:
         with pytest.raises(StaleDecision, match="was corrected or cancelled since"):
             carry_out_signed_decision(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))

@@ -115,10 +115,10 @@ class Bench:
     ) -> None:
         """Let it work until the journal is as the test wants it."""
 
-        async def main(desk: JournalThread) -> None:
+        async def main(executor: JournalThread) -> None:
             terms = PanelSettings(UnderstandingMode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
-            beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
+            beside = LateReadings(works or alone(self.rules, panel, panel), executor, per_minute=600)
             async with (
                 asyncio.timeout(PATIENCE_S),
                 panel.running_requests(beside.queue_answer),
@@ -128,15 +128,15 @@ class Bench:
                 for answer in answers:
                     beside.queue_answer(answer)
                 await beside.wait_until_stored()
-                while not await desk(until):
+                while not await executor(until):
                     meanwhile(beside)
                     await asyncio.sleep(0.01)
                 await beside.wait_until_stored()
                 for task in working:
                     task.cancel()
 
-        with JournalThread(self.directory) as desk:
-            asyncio.run(main(desk))
+        with JournalThread(self.directory) as executor:
+            asyncio.run(main(executor))
 
     def look(self) -> JournalReader:
         return Journal.inspect(self.directory)
@@ -255,11 +255,11 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 
 
 @asynccontextmanager
-async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
+async def at_work(bench: Bench, executor: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
     terms = PanelSettings(UnderstandingMode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
-    beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
+    beside = LateReadings(alone(bench.rules, panel, panel), executor, per_minute=600)
     async with panel.running_requests(), asyncio.TaskGroup() as group:
         working = group.create_task(beside.store_answers())
         yield beside
@@ -314,25 +314,25 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
     with Journal.open(bench.directory) as opened:
         kept = opened.store_utterance(said)
 
-    async def main(desk: JournalThread) -> None:
-        async with at_work(bench, desk) as beside:
+    async def main(executor: JournalThread) -> None:
+        async with at_work(bench, executor) as beside:
             answers = [late(said.utterance_id, INVENTED), late(said.utterance_id, SAID)]
             for answer in answers if before_the_verdict else ():
                 beside.queue_answer(answer)
             await beside.wait_until_stored()
             for verdict in first:
-                await desk(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
+                await executor(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
                 beside.queue_decided_utterance(said.utterance_id, verdict.outcome)
                 await beside.wait_until_stored()
             for answer in () if before_the_verdict else answers:
                 beside.queue_answer(answer)
             await beside.wait_until_stored()
-            row = await desk(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
+            row = await executor(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
             beside.queue_committed_entry(row)
             await beside.wait_until_stored()
 
-    with JournalThread(bench.directory) as desk:
-        asyncio.run(main(desk))
+    with JournalThread(bench.directory) as executor:
+        asyncio.run(main(executor))
     with bench.look() as journal:
         assert [one.entry.sequence for one in journal.review.flagged_entries()] == [1]
 

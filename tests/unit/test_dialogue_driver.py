@@ -64,8 +64,8 @@ def read(text: str, rules: Rules) -> Reading:
 class Bench:
     """A conversation over a real journal, and all that it wanted heard."""
 
-    def __init__(self, desk: JournalThread, rules: Rules, undo_s: float = 0.2) -> None:
-        self.desk = desk
+    def __init__(self, executor: JournalThread, rules: Rules, undo_s: float = 0.2) -> None:
+        self.executor = executor
         self.rules = rules
         self.quiet = True
         self.attentive = self.cut = self.noisy = False
@@ -74,7 +74,7 @@ class Bench:
         self.owed: list[OutboxRow] = []
         self.conversing = DialogueDriver(
             Dialogue(rules, DialogueSettings(undo_s=undo_s, patience_s=0.2)),
-            desk,
+            executor,
             render,
             order=self.heard.append,
             is_silent=lambda: self.quiet,
@@ -92,7 +92,7 @@ class Bench:
         self, text: str, began: float | None = None, ended: float | None = None, *, aloud: bool = False
     ) -> OutboxRow | None:
         said = utterance(0)
-        await self.desk(lambda journal: journal.store_utterance(said))
+        await self.executor(lambda journal: journal.store_utterance(said))
         reading = read(text, self.rules)
         known = Circumstances(PLAIN if aloud else None)
         heard = UtteranceHeard(said.utterance_id, reading, known=known, began=began, ended=ended)
@@ -107,16 +107,16 @@ class Bench:
 
 
 def converse(play: Callable[[Bench], Awaitable[None]], tmp_path: Path, rules: Rules, undo_s: float = 0.2) -> None:
-    async def played(desk: JournalThread) -> None:
-        bench = Bench(desk, rules, undo_s)
+    async def played(executor: JournalThread) -> None:
+        bench = Bench(executor, rules, undo_s)
         await bench.conversing.start()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(bench.conversing.run())
             await play(bench)
             running.cancel()
 
-    with JournalThread(tmp_path) as desk:
-        asyncio.run(played(desk))
+    with JournalThread(tmp_path) as executor:
+        asyncio.run(played(executor))
 
 
 @acted(converse)
@@ -188,20 +188,20 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
 ) -> None:
     monkeypatch.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
 
-    async def play(desk: FullAtFirst) -> None:
-        bench = Bench(desk, rules, undo_s=60)
+    async def play(executor: FullAtFirst) -> None:
+        bench = Bench(executor, rules, undo_s=60)
         await bench.conversing.start()
         said = utterance(0)
-        await desk(lambda journal: journal.store_utterance(said))
-        desk.full = True
+        await executor(lambda journal: journal.store_utterance(said))
+        executor.full = True
         reading = read(WHOLE, rules)
         await bench.conversing.run_step(UtteranceHeard(said.utterance_id, reading))
-        assert desk.refused == 2
+        assert executor.refused == 2
         assert bench.said == [Prompt.READBACK]
-        assert (await desk(lambda journal: journal.dialogue.load_state())).draft is not None
+        assert (await executor(lambda journal: journal.dialogue.load_state())).draft is not None
 
-    with FullAtFirst(tmp_path) as desk:
-        asyncio.run(play(desk))
+    with FullAtFirst(tmp_path) as executor:
+        asyncio.run(play(executor))
 
 
 def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_next_start_tells(
@@ -213,21 +213,23 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
         asked = DecisionRequest("discard", said.utterance_id, "ann", "why")
         return carry_out_decision(journal, Settings(state_directory=tmp_path), asked)
 
-    async def full(desk: JournalThread) -> None:
-        bench = Bench(desk, rules)
+    async def full(executor: JournalThread) -> None:
+        bench = Bench(executor, rules)
         await bench.conversing.start()
-        await desk(lambda journal: journal.store_utterance(said))
-        await desk(lambda journal: journal.put_under_review(said.utterance_id, read(WHOLE, rules), verdict, "a test"))
+        await executor(lambda journal: journal.store_utterance(said))
+        await executor(
+            lambda journal: journal.put_under_review(said.utterance_id, read(WHOLE, rules), verdict, "a test")
+        )
         bench.conversing.stop_disk_retries()
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Journal, "store_dialogue_step", no_room)
             done = await bench.conversing.run_between_steps(
-                partial(do_and_mark_unannounced, work=discard), lambda done: done.told
+                partial(do_and_mark_unannounced, work=discard), lambda done: done.decided
             )
         assert (str(done), bench.said) == ("given up", [])
 
-    async def next_start(desk: JournalThread) -> None:
-        bench = Bench(desk, rules)
+    async def next_start(executor: JournalThread) -> None:
+        bench = Bench(executor, rules)
         await bench.conversing.start()
         assert bench.said == starts.pop(0)
 
@@ -236,8 +238,8 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
 
     starts: list[list[Prompt]] = [[Prompt.OFFICE_DROPPED_ONE], []]
     for day in (full, next_start, next_start):
-        with JournalThread(tmp_path) as desk:
-            asyncio.run(day(desk))
+        with JournalThread(tmp_path) as executor:
+            asyncio.run(day(executor))
     assert [one for one in caplog.messages if "next start" in one] == [
         "what a person decided is told at the next start: no space left"
     ]
@@ -251,13 +253,13 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
         present=lambda: works.current,
         endpoint=Endpoint(),
         scorer=LoudnessScorer(),
-        executor=bench.desk,
+        executor=bench.executor,
         speaking=bench.conversing.post_speech_began,
     )
     return Dictation(
         listening,
         workplaces=works,
-        executor=bench.desk,
+        executor=bench.executor,
         operator=None,
         render=render,
         publish=told.append,
@@ -380,17 +382,17 @@ def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
 
 async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
     """The inventory refuses it, is mended or restored, and asks for it again."""
-    await bench.conversing.run_step(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+    await bench.conversing.run_step(await bench.executor(lambda journal: settle(journal, row.event_id, "not_on_site")))
     await bench.say("how many waiting")
     assert bench.said[-1] is Prompt.WAITING_REFUSED
-    await bench.desk(lambda journal: journal.outbox.reopen(row.sequence))
-    await bench.desk(lambda journal: settle(journal, row.event_id))
+    await bench.executor(lambda journal: journal.outbox.reopen(row.sequence))
+    await bench.executor(lambda journal: settle(journal, row.event_id))
 
 
 @acted(converse, undo_s=60)
 async def test_a_correction_that_the_inventory_has_after_all_is_what_is_corrected_next(bench: Bench) -> None:
     first = await agreed(bench, WHOLE)
-    await bench.desk(lambda journal: settle(journal, first.event_id))
+    await bench.executor(lambda journal: settle(journal, first.event_id))
     second = await agreed(bench, "no fifteen units")
     await turned_down_and_taken_after_all(bench, second)
     await bench.say("how many waiting")
@@ -418,7 +420,9 @@ def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_righ
     async def refused(bench: Bench) -> None:
         await bench.say("sign on ana")
         row = await agreed(bench, WHOLE)
-        await bench.conversing.run_step(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+        await bench.conversing.run_step(
+            await bench.executor(lambda journal: settle(journal, row.event_id, "not_on_site"))
+        )
 
     async def next_day(bench: Bench) -> None:
         assert bench.said == [Prompt.WAITING_REFUSED]
@@ -542,7 +546,7 @@ async def test_what_was_cut_off_by_an_answer_is_not_said_again(bench: Bench) -> 
 @acted(converse, undo_s=60)
 async def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(bench: Bench) -> None:
     first = await agreed(bench, WHOLE)
-    await bench.desk(lambda journal: settle(journal, first.event_id))
+    await bench.executor(lambda journal: settle(journal, first.event_id))
     await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
     await bench.say("cancel")
     assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL

@@ -73,19 +73,23 @@ class Bench:
         self.tell: Callable[[DictationEvent], None] = self.told.append
 
     def dictation(
-        self, interpreter: Interpreter, desk: JournalThread, *, converse: Converse | None = None
+        self, interpreter: Interpreter, executor: JournalThread, *, converse: Converse | None = None
     ) -> Dictation:
         def beat() -> None:
             self.beats += 1
 
         works = alone(self.rules, interpreter)
         listening = Ear(
-            present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk, heartbeat=beat
+            present=lambda: works.current,
+            endpoint=Endpoint(),
+            scorer=LoudnessScorer(),
+            executor=executor,
+            heartbeat=beat,
         )
         return Dictation(
             listening,
             workplaces=works,
-            executor=desk,
+            executor=executor,
             operator="op-17",
             render=render,
             publish=self.tell,
@@ -93,12 +97,12 @@ class Bench:
         )
 
     def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:
-        with JournalThread(self.directory) as desk:
-            asyncio.run(dictate_sources(self.dictation(reads, desk), sources))
+        with JournalThread(self.directory) as executor:
+            asyncio.run(dictate_sources(self.dictation(reads, executor), sources))
 
     def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
-        with JournalThread(self.directory) as desk:
-            return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).decide_unread())
+        with JournalThread(self.directory) as executor:
+            return asyncio.run(self.dictation(ScriptedInterpreter(*reads), executor, converse=converse).decide_unread())
 
     @property
     def decided(self) -> list[UtteranceDecided]:
@@ -260,8 +264,8 @@ def test_what_a_microphone_hears_without_room_is_told_each_time_and_it_listens_o
 
 
 def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
-    with JournalThread(bench.directory) as desk:
-        dictation = bench.dictation(ScriptedInterpreter(), desk)
+    with JournalThread(bench.directory) as executor:
+        dictation = bench.dictation(ScriptedInterpreter(), executor)
 
         async def hear() -> None:
             dictation.stop_capture("too little space")
@@ -273,7 +277,7 @@ def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
 
 
 def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    with JournalThread(bench.directory) as desk:
+    with JournalThread(bench.directory) as executor:
 
         def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
@@ -282,7 +286,7 @@ def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch
                 asyncio.get_running_loop().call_soon(dictation.resume_capture)
 
         bench.tell = make_room
-        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
+        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), executor)
         monkeypatch.setattr(Journal, "commit", refuse)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     kinds = [type(one) for one in bench.told if not isinstance(one, SourceEnded)]
@@ -295,7 +299,7 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
         if not any(isinstance(one, CaptureStopped) for one in bench.told):
             refuse()
 
-    with JournalThread(bench.directory) as desk:
+    with JournalThread(bench.directory) as executor:
 
         def make_room(told: DictationEvent) -> None:
             bench.told.append(told)
@@ -303,7 +307,7 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
                 asyncio.get_running_loop().call_soon(dictation.resume_capture)
 
         bench.tell = make_room
-        dictation = bench.dictation(ScriptedInterpreter(), desk, converse=nobody_is_there)
+        dictation = bench.dictation(ScriptedInterpreter(), executor, converse=nobody_is_there)
         dictation.suspend_dialogue()
         dictation.begin_dialogue(begin)
         asyncio.run(dictate_sources(dictation, []))
@@ -315,9 +319,9 @@ def test_one_who_is_stopped_does_not_wait_for_room(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, unread: Callable[[], list[Utterance]]
 ) -> None:
     monkeypatch.setattr(Journal, "commit", refuse)
-    with JournalThread(bench.directory) as desk:
+    with JournalThread(bench.directory) as executor:
         bench.tell = lambda told: dictation.stop() if isinstance(told, CaptureStopped) else None
-        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
+        dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), executor)
         with pytest.raises(ExceptionGroup) as fault:
             asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     assert fault.group_contains(DiskFull)
@@ -496,9 +500,9 @@ def test_what_was_recorded_long_ago_is_recorded_again_without_a_question(bench: 
 
 def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Bench) -> None:
     reads = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
-    with JournalThread(bench.directory) as desk:
+    with JournalThread(bench.directory) as executor:
         bench.tell = lambda _: dictation.stop()
-        dictation = bench.dictation(reads, desk)
+        dictation = bench.dictation(reads, executor)
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE * 2)]))
     assert len(reads.read) == 1
 

@@ -48,12 +48,12 @@ def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_
     monkeypatch.setattr(watchdog, "DISK_EVERY_S", 0)
     monkeypatch.setattr(watchdog, "SYNCHRONISED_S", 0)
     believed = [False, False, True, False, False]
-    desk, clock = Mock(free_disk_space=AsyncMock(return_value=10**12)), Mock(spec_set=["is_believed"])
+    executor, clock = Mock(free_disk_space=AsyncMock(return_value=10**12)), Mock(spec_set=["is_believed"])
     clock.is_believed.side_effect = [*believed, KeyboardInterrupt]
     free: list[int] = []
-    room = Supervisor(Settings(state_directory=tmp_path), desk, Mock(), Mock(), clock, Mock(), free.append)
+    room = Supervisor(Settings(state_directory=tmp_path), executor, Mock(), Mock(), clock, Mock(), free.append)
     with suppress(KeyboardInterrupt):
         asyncio.run(room.manage_disk_space())
-    assert [call.kwargs["believed"] for call in desk.free_disk_space.await_args_list] == believed
+    assert [call.kwargs["believed"] for call in executor.free_disk_space.await_args_list] == believed
     assert caplog.text.count("no recording is removed for its age") == 2
     assert free == [10**12] * len(believed)

@@ -33,18 +33,18 @@ def heard(
 ) -> tuple[list[UtteranceDecided], ScriptedInterpreter]:
     told: list[DictationEvent] = []
     interpreter = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
-    with JournalThread(directory) as desk:
+    with JournalThread(directory) as executor:
         works = alone(rules, interpreter)
         listening = Ear(
             present=lambda: works.current,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
-            executor=desk,
+            executor=executor,
             gate=Gate(push_to_talk=False),
             meant=meant,
         )
         dictation = Dictation(
-            listening, workplaces=works, executor=desk, operator=None, render=render, publish=told.append
+            listening, workplaces=works, executor=executor, operator=None, render=render, publish=told.append
         )
         asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
     return [one for one in told if isinstance(one, UtteranceDecided)], interpreter

@@ -286,7 +286,7 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
             carry_out_signed_decision(journal, settings, replace(order, values={"dock": "Q"}))
         done = carry_out_signed_decision(journal, settings, order)
-        assert (done.told.fate, str(done)) == (
+        assert (done.decided.fate, str(done)) == (
             OfficeDecision.CORRECTED,
             "is entry 2 (pallet_id 0042, quantity 12, dock B)",
         )
@@ -332,15 +332,15 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
         asked.append(body)
         return orders[int(body)]
 
-    async def play(desk: JournalThread) -> None:
-        await desk(lambda journal: [journal.orders.store(f"s{one}", one) for one in ("0", "1")])
+    async def play(executor: JournalThread) -> None:
+        await executor(lambda journal: [journal.orders.store(f"s{one}", one) for one in ("0", "1")])
         with suppress(TimeoutError):
-            await asyncio.wait_for(carry_out_signed_decisions(desk, asyncio.Event(), read, carry_out), 0.3)
+            await asyncio.wait_for(carry_out_signed_decisions(executor, asyncio.Event(), read, carry_out), 0.3)
 
-    with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
+    with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as executor:
         patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
-        asyncio.run(play(desk))
-        assert desk.run(lambda journal: journal.orders.count_not_done()) == {FAULTS[fault]: 1}
+        asyncio.run(play(executor))
+        assert executor.run(lambda journal: journal.orders.count_not_done()) == {FAULTS[fault]: 1}
     assert [record.getMessage() for record in caplog.records] == [
         "what the inventory's side decided waits: no space left",
         "ann decided, and it was not done: the form is gone",

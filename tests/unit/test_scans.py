@@ -134,8 +134,8 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
 
 
 def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> None:
-    with JournalThread(bench.directory) as desk:
-        desk.store_utterance(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+    with JournalThread(bench.directory) as executor:
+        executor.store_utterance(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
     assert [bench.resume(converse=nobody_is_there) for _ in range(2)] == [1, 0]
     [one] = on_record(bench)
     assert (one.review, one.event_id) == (INTERRUPTED, None)

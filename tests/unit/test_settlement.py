@@ -27,13 +27,13 @@ TURNED_DOWN: list[Receipt] = []
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[JournalThread]:
+def executor(tmp_path: Path) -> Iterator[JournalThread]:
     with JournalThread(tmp_path) as opened:
         yield opened
 
 
-def note(desk: JournalThread, outcome: DeliveryOutcome) -> None:
-    asyncio.run(Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).store_outcome(outcome))
+def note(executor: JournalThread, outcome: DeliveryOutcome) -> None:
+    asyncio.run(Settlement(executor, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).store_outcome(outcome))
 
 
 def commit(journal: Journal) -> str:
@@ -42,18 +42,18 @@ def commit(journal: Journal) -> str:
     return journal.commit(meant, ACCEPT, partial(render, meant)).event_id
 
 
-def forgotten(desk: JournalThread) -> str:
+def forgotten(executor: JournalThread) -> str:
     """An event that was settled, and whose entry made room; the newest stays."""
-    event_id = desk.run(commit)
-    desk.run(commit)
-    forget(desk, event_id)
+    event_id = executor.run(commit)
+    executor.run(commit)
+    forget(executor, event_id)
     return event_id
 
 
-def forget(desk: JournalThread, event_id: str) -> None:
-    desk.run(lambda journal: journal.outbox.settle(event_id, None))
-    desk.run(lambda journal: journal.retention.remove_evidence(journal.retention.list_spare_evidence(1)))
-    assert desk.run(lambda journal: journal.retention.prune(1)) == 1
+def forget(executor: JournalThread, event_id: str) -> None:
+    executor.run(lambda journal: journal.outbox.settle(event_id, None))
+    executor.run(lambda journal: journal.retention.remove_evidence(journal.retention.list_spare_evidence(1)))
+    assert executor.run(lambda journal: journal.retention.prune(1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def forget(desk: JournalThread, event_id: str) -> None:
     ids=["puback", "receipt", "refusal", "broker's word", "dead letter"],
 )
 def test_what_comes_for_an_event_that_made_room_meanwhile_changes_nothing(
-    desk: JournalThread, late: type[CountPuback]
+    executor: JournalThread, late: type[CountPuback]
 ) -> None:
-    event_id = forgotten(desk)
-    note(desk, late(event_id))
-    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
+    event_id = forgotten(executor)
+    note(executor, late(event_id))
+    assert executor.run(lambda journal: journal.outbox.count_unsettled()) == 1
     assert TURNED_DOWN == []
 
 
@@ -93,18 +93,18 @@ CLAIMS: dict[str, Callable[..., Receipt]] = {
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("proof", ["nothing", "its own", "removed", "altered", "of another key", "of another device"])
 def test_a_receipt_that_shows_no_proof_ends_no_device(
-    desk: JournalThread, tmp_path: Path, caplog: pytest.LogCaptureFixture, claim: str, proof: str
+    executor: JournalThread, tmp_path: Path, caplog: pytest.LogCaptureFixture, claim: str, proof: str
 ) -> None:
-    first = desk.run(commit)
-    gone = desk.run(lambda journal: journal.queries.history(first).event)
-    event_id = desk.run(commit)
-    forget(desk, first)
+    first = executor.run(commit)
+    gone = executor.run(lambda journal: journal.queries.history(first).event)
+    event_id = executor.run(commit)
+    forget(executor, first)
     shutil.copytree(tmp_path, tmp_path / "copy")
     (true,) = said_by(tmp_path / "copy", 1)
     elses = {**true, "source": "/sites/hall/devices/dock-2"}
     shown = {
         "nothing": None,
-        "its own": desk.run(lambda journal: journal.queries.history(event_id).event),
+        "its own": executor.run(lambda journal: journal.queries.history(event_id).event),
         "removed": gone,
         "altered": {**true, "sequence": "9999"},
         "of another key": seal_event(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
@@ -112,25 +112,25 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
             elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.load(tmp_path)
         ),
     }
-    settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
+    settlement = Settlement(executor, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.store_outcome(SettleRow(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
-    desk.run(lambda journal: journal.successor.demand_none())
+    executor.run(lambda journal: journal.successor.demand_none())
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("at", [0, 1], ids=["under a number of ours", "beyond our last"])
 @pytest.mark.parametrize("is_withheld", [False, True], ids=["whole", "withheld"])
 def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
-    desk: JournalThread, tmp_path: Path, claim: str, at: int, is_withheld: bool
+    executor: JournalThread, tmp_path: Path, claim: str, at: int, is_withheld: bool
 ) -> None:
-    desk.run(commit)
+    executor.run(commit)
     shutil.copytree(tmp_path, tmp_path / "copy")
-    event_id = desk.run(commit)
+    event_id = executor.run(commit)
     latest = said_by(tmp_path / "copy", 2)[at]
     if is_withheld:
         latest = sign_withheld_replacement(withheld_event(latest, "too large"), device_key.load(tmp_path))
-    settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
+    settlement = Settlement(executor, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.store_outcome(SettleRow(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None

@@ -51,8 +51,8 @@ def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]
             concluding.cancel()
 
     bench.tell = tell
-    with JournalThread(bench.directory) as desk:
-        asyncio.run(work(bench.dictation(ScriptedInterpreter(), desk)))
+    with JournalThread(bench.directory) as executor:
+        asyncio.run(work(bench.dictation(ScriptedInterpreter(), executor)))
 
 
 def take_typed(bench: Bench, text: str) -> None:
@@ -61,8 +61,8 @@ def take_typed(bench: Bench, text: str) -> None:
 
 def type_and_go_down(bench: Bench, text: str) -> None:
     """Nobody reads it."""
-    with JournalThread(bench.directory) as desk:
-        asyncio.run(bench.dictation(ScriptedInterpreter(), desk).queue_text(text))
+    with JournalThread(bench.directory) as executor:
+        asyncio.run(bench.dictation(ScriptedInterpreter(), executor).queue_text(text))
 
 
 def on_record(bench: Bench) -> list[UtteranceHistory]:

@@ -130,8 +130,8 @@ def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentEv
     """Let the agent run while the play is acted; then it is stopped."""
     told: list[AgentEvent] = []
 
-    async def played(desk: JournalThread) -> None:
-        agent, quiet = Agent(parts, desk, told.append, live=True), Quiet()
+    async def played(executor: JournalThread) -> None:
+        agent, quiet = Agent(parts, executor, told.append, live=True), Quiet()
         async with asyncio.TaskGroup() as group:
             group.create_task(agent.run([quiet], settle_within_s=0))
             await asyncio.to_thread(
@@ -141,8 +141,8 @@ def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentEv
             agent.stop()
             quiet.closed = True
 
-    with JournalThread(parts.settings.state, parts.settings.keep) as desk:
-        asyncio.run(played(desk))
+    with JournalThread(parts.settings.state, parts.settings.keep) as executor:
+        asyncio.run(played(executor))
     return told
 
 
@@ -271,10 +271,10 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
             heard.append(told.utterance.form)
             works.make_current(StoreFormOrLanguageChange("stock-count"))
 
-    with JournalThread(tmp_path) as desk:
-        listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+    with JournalThread(tmp_path) as executor:
+        listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=executor)
         dictation = Dictation(
-            listening, workplaces=works, executor=desk, operator=None, render=lambda *_: {}, publish=tell
+            listening, workplaces=works, executor=executor, operator=None, render=lambda *_: {}, publish=tell
         )
         asyncio.run(dictate_sources(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]

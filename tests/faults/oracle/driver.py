@@ -51,8 +51,8 @@ class Life:
         return json.dumps(asdict(self))
 
 
-class WitnessedDesk(JournalThread):
-    """The product's desk, at which somebody counts the utterances that it said are safe."""
+class WitnessedExecutor(JournalThread):
+    """The product's executor, which counts the utterances that it said are safe."""
 
     begun = 0
 
@@ -67,16 +67,16 @@ def live(life: Life, reader: Interpreter) -> None:
     settings = load_settings(Settings, Path(life.settings))
     form = load_named_form(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), reader)
-    with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:
+    with closing(Ledger(Path(life.ledger))) as ledger, WitnessedExecutor(settings.state, settings.keep) as executor:
         numbers = islice(count(life.first), life.utterances)
         # Who is to say so many says them all; who talks until he is stopped waits where nothing can be delivered.
         unsettled = (
             (lambda: 0)
             if life.utterances is not None
-            else (lambda: desk.run(lambda journal: journal.outbox.count_unsettled()))
+            else (lambda: executor.run(lambda journal: journal.outbox.count_unsettled()))
         )
-        speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun, unsettled)
-        agent = Agent(parts, desk, lambda _: None, live=True)
+        speaker = Speaker(numbers, life.pace_s, ledger, lambda: executor.begun, unsettled)
+        agent = Agent(parts, executor, lambda _: None, live=True)
         owed = asyncio.run(agent.run_until_stopped(speaker, settle_within_s=life.settle_s))
     if owed:
         raise Unfinished(f"{owed} are still owed")
