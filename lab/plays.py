@@ -26,7 +26,14 @@ from lab.rehearsal import Play, Rehearsal, WrongStep, parse_expected_list, parse
 
 _JsonLine = dict[str, Any]
 
-_KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
+_KEYS: dict[str, tuple[type, str]] = {
+    "form": (str, "the name of a form"),
+    "hand": (list, "a list of names of forms"),
+    "language": (str, 'a language, such as "en"'),
+    "list": (list, 'a list of strings such as "trailer 5501: 742 24 CS A100"'),
+    "operators": (str, 'a string such as "471 ana = op-17"'),
+}
+"""The settings that a conversation may give: the type of each, and how it is told."""
 
 _SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """Memory file system for journals: a flush to disk at each step would take some milliseconds."""
@@ -134,9 +141,19 @@ def _parse_line(line: bytes) -> _JsonLine:
     return row
 
 
-def _parse_play(told: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+def _check_keys(told: _JsonLine) -> None:
     if unknown := sorted(told.keys() - set(_KEYS)):
         raise _WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(_KEYS)}")
+    for key, value in told.items():
+        wanted, allowed = _KEYS[key]
+        if not isinstance(value, wanted) or (
+            isinstance(value, list) and not all(isinstance(one, str) for one in value)
+        ):
+            raise _WrongPlay(f"{key}: found {value!r:.60}, allowed is {allowed}")
+
+
+def _parse_play(told: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+    _check_keys(told)
     hand = told.get("hand", [])
     name = told.get("form", hand[0] if hand else usual.rules.form.name)
     language = told.get("language", usual.language)

@@ -121,6 +121,25 @@ def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path)
     assert "none.jsonl: No such file" in str(none.exception)
 
 
+def test_a_play_with_a_setting_of_the_wrong_kind_is_told_and_the_next_is_held() -> None:
+    plays = [
+        {"lines": [], "list": "no"},
+        {"lines": [], "operators": ["471 ana = op-17"]},
+        {"lines": [], "hand": "receive"},
+        {"lines": [], "form": 5},
+        {"lines": ["pallet 742, 12 units, dock b", "/wait"]},
+    ]
+    told = CliRunner().invoke(commands, ["--plays", "-"], input="".join(f"{json.dumps(play)}\n" for play in plays))
+    *wrong, held = map(json.loads, told.stdout.splitlines())
+    assert [one["error"] for one in wrong] == [
+        """line 1: list: found 'no', allowed is a list of strings such as "trailer 5501: 742 24 CS A100\"""",
+        """line 2: operators: found ['471 ana = op-17'], allowed is a string such as "471 ana = op-17\"""",
+        "line 3: hand: found 'receive', allowed is a list of names of forms",
+        "line 4: form: found 5, allowed is the name of a form",
+    ]
+    assert len(held["events"]) == 1
+
+
 def test_a_conversation_is_held_step_by_step_with_what_happens_beside_the_operator() -> None:
     begin = {"hand": ["receive-notice"], "operators": "471 ana = op-17", "list": ["trailer 5501: 742 24 CS A100"]}
     steps = ["sign on ana", "trailer 5501", "/wait", "pallet 742, 24 cases", "/wait", "/refuse 1 not_on_site"]
