@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -150,9 +150,11 @@ class DialogueSteps:
         recorded.owed = journal.outbox.count_unsettled()
         if refused := frozenset(recorded.turned_down):
             recorded.clear_refusals(journal.dialogue.select_accepted_or_pending(refused))
-        if isinstance(happening, UtteranceHeard):
-            now, asked = datetime.now().astimezone(), happening.reading.command
-            asks = asked is not None and CommandTrait.OF_RECORD in asked.traits
+        counts = self._dialogue.counts_when_finished
+        if counts or isinstance(happening, UtteranceHeard):
+            now = datetime.now().astimezone()
+            asked = happening.reading.command if isinstance(happening, UtteranceHeard) else None
+            asks = counts or (asked is not None and CommandTrait.OF_RECORD in asked.traits)
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(RecentEntries(now, entries))
 
@@ -200,7 +202,7 @@ class DialogueSteps:
         if mended := planned.refused - self._dialogue.history.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
-        return StepResult(tuple(heard), row)
+        return StepResult(_keep_first_timer(heard), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
         """The prompts to speak for `say`: totals and counts are filled in from the journal."""
@@ -217,6 +219,17 @@ class DialogueSteps:
                 ]
             case _:
                 return [say]
+
+
+def _keep_first_timer(orders: Iterable[Order]) -> tuple[Order, ...]:
+    """The orders without a second timer: that of the commit's own step stands first, and was ordered last."""
+    timed, kept = False, []
+    for order in orders:
+        is_timer = isinstance(order, StartTimer | StopTimer)
+        if not (is_timer and timed):
+            kept.append(order)
+        timed |= is_timer
+    return tuple(kept)
 
 
 def _shift_totals_prompts(journal: Journal, operator: str) -> list[Say]:

@@ -276,6 +276,11 @@ class Dialogue:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
+    @property
+    def counts_when_finished(self) -> bool:
+        """Whether the entries on record will be counted as soon as nothing is open: a trailer is done."""
+        return self._session.deferred_action is not None and self._session.deferred_action.counts
+
     def set_recent_entries(self, lately: RecentEntries) -> None:
         """Set the current entries on record, which the next event needs."""
         self._session.lately = lately
