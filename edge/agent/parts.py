@@ -316,7 +316,10 @@ def load_named_form(settings: Settings, name: str) -> Form:
     """Load the form of that name, and no other. Raises Misconfigured with the list of the forms."""
     files = form_files_by_name(settings.forms_directory)
     if name not in files:
-        raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
+        raise Misconfigured(
+            f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)}); "
+            "name one of them as forms.active, in forms.at_hand or with --form"
+        )
     return load_form(files[name])
 
 

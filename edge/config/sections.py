@@ -50,7 +50,13 @@ def _check_time_zone(name: str) -> str:
     return find_zone(name).key
 
 
-_TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  # By the clock on the wall.
+def _check_time_of_day(text: str) -> str:
+    if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text) is None:
+        raise ValueError('"HH:MM" is allowed, such as "06:00"')
+    return text
+
+
+_TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]  # By the clock on the wall.
 
 
 class Workdays(Section):

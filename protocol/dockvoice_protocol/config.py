@@ -275,6 +275,16 @@ def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins
     ]
 
 
+def _no_json_fault(told: str, origins: _KeyOrigins) -> _ConfigFault:
+    """The fault of a variable whose text is not the JSON that its key takes. `told` names the field at the top."""
+    field = re.search(r'field "(\w+)"', told)
+    beginning = origins.variable(() if field is None else (field[1],))
+    names = [given for name, given in origins.variables.items() if name.startswith(beginning)]
+    if not names:
+        return _ConfigFault("environment", told)
+    return _ConfigFault("environment", f'{" or ".join(names)}: should be JSON, such as {{"a": "b"}} or ["a"]')
+
+
 def _faults_in_one_line(faults: Iterable[_ConfigFault]) -> str:
     """All faults as one line, grouped by origin."""
     by_origin: dict[str, list[str]] = {}
@@ -300,7 +310,7 @@ def _error_text(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
         return "must be given"
     if details[0]["type"] == "model_type":
         return f"should be a table: a line [{'.'.join(key)}] with its keys below"
-    first, *others = dict.fromkeys(_without_noun(detail["msg"]) for detail in details)
+    first, *others = dict.fromkeys(_CONTAINERS.get(one["type"]) or _without_noun(one["msg"]) for one in details)
     allowed = " or ".join([first, *(other.removeprefix("should be ") for other in others)])
     return allowed + (f", found {_shortened(details[0]['input'])}" if keys.get(key) is False else "")
 
@@ -308,6 +318,13 @@ def _error_text(key: Key, details: list[Any], keys: Mapping[Key, bool]) -> str:
 def _best_error_text(key: Key, details: list[Any], keys: Mapping[Key, bool], origins: _KeyOrigins) -> str:
     lacks = details[0]["type"] == "missing" and keys.get(key)
     return f"; a secret is best in ${origins.variable(key)} or a credential of that name" if lacks else ""
+
+
+_CONTAINERS = {
+    "dict_type": 'should be a table such as { "name" = "value" }',
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), 'should be a list such as ["a", "b"]'),
+}
+"""What is told of pydantic's errors that name a container by its name in Python."""
 
 
 def _without_noun(message: str) -> str:
@@ -318,6 +335,10 @@ def _without_noun(message: str) -> str:
 
 
 def _shortened(found: object) -> str:
+    if isinstance(found, list | tuple):
+        return "a list"
+    if isinstance(found, dict):
+        return "a table"
     text = json.dumps(found, ensure_ascii=False) if isinstance(found, str | bool | int | float) else str(type(found))
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
@@ -431,7 +452,7 @@ def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     except ValidationError as fault:
         faults += _validation_faults(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
-        faults = faults or [_ConfigFault("environment", str(fault))]
+        faults = faults or [_no_json_fault(str(fault), origins)]
     except RecursionError:  # A variable or a credential is JSON without an end.
         faults += list(_too_deep_faults(origins)) or [_ConfigFault("environment", "a value is nested too deeply")]
     else:
