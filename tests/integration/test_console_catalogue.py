@@ -79,7 +79,7 @@ def test_what_is_faulty_changes_nothing_and_each_fault_is_told(site: Console) ->
             "twice": (upload(browser, b"value\nA\nA\n"), "line"),
             "another column": (upload(browser, b"value,<script>\nA,1\n"), "script"),
             "no text": (upload(browser, b"\xff\xfe\x00"), "x"),
-            "nothing": (upload(browser, b""), ""),
+            "nothing": (upload(browser, b""), "<li>docks.csv: line 1: header"),
             "no reason": (
                 send(browser, "/catalogue/edit", **DOCKS | {"reason": " "}, key="", cell_value="B"),
                 "reason",

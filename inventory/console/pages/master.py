@@ -207,7 +207,12 @@ class _KindEditor:
             with TemporaryDirectory() as folder:
                 path = Path(folder, f"{kind}{suffix if suffix in _SUFFIXES else '.csv'}")
                 path.write_bytes(context.files.get("file", b""))
-                return of.put(kind, self.read_file(kind, path), who, reason, path.name)
+                try:
+                    rows = self.read_file(kind, path)
+                except UnreadableInput as fault:
+                    told = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
+                    raise FaultyRows(kind, [one.removeprefix(f"{folder}/") for one in told]) from fault
+                return of.put(kind, rows, who, reason, path.name)
 
         return self.save(context, make)
 
