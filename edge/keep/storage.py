@@ -19,7 +19,8 @@ _FREE = "free space on its disk"
 _PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
 _DEVICE = "check the disk and its cable, and replace it if it fails again"
 _RESTORE = (
-    "restore it from a copy; or, to begin anew, move its whole directory aside and keep it: "
+    "where entries.log is beside it, start the agent, which makes it anew from that; else restore it from a copy; "
+    "or, to begin anew, move its whole directory aside and keep it: "
     "what it holds may not have reached the inventory"
 )
 

@@ -61,6 +61,15 @@ class TestOpening:
             Journal.open(tmp_path)
         assert (tmp_path / "journal.db").read_bytes() == rubbish
 
+    def test_who_looks_into_a_broken_journal_is_told_that_the_agent_makes_it_anew(self, tmp_path: Path) -> None:
+        with Journal.open(tmp_path) as journal:
+            committed(journal, utterance())
+        (tmp_path / "journal.db").write_bytes(b"no database at all" * 20)
+        with pytest.raises(StorageFailed, match=r"journal\.db: .*entries\.log is beside it, start the agent"):
+            Journal.inspect(tmp_path)
+        with Journal.open(tmp_path) as journal:
+            assert journal.outbox.count_unsettled() == 1
+
     def test_a_file_in_place_of_the_directory(self, tmp_path: Path) -> None:
         (tmp_path / "state").write_text("in the way")
         with pytest.raises(StorageFailed, match=r"state: .*move it away"):
