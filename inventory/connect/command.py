@@ -76,7 +76,7 @@ _File = Annotated[
 
 @commands.callback(short_help="Post what was recorded into another system, once.")
 def connect() -> None:
-    r"""Post what devices record into another system: receipts, corrections, cancellations. Each once, whatever fails.
+    """Post what devices record into another system: receipts, corrections, cancellations. Each once, whatever fails.
 
     In an afternoon: copy config/connect/tryton.toml to /etc/dockvoice/connect/tryton.toml and fill it in, then, each
     with --config /etc/dockvoice/inventory.toml, for it reads the inventory's own tables:
@@ -88,7 +88,7 @@ def connect() -> None:
 
     `dockvoice connect tryton` is `run tryton`. Secrets belong into a systemd credential or the environment:
     DOCKVOICE_CONNECT_TRYTON__PASSWORD.
-    """
+    """  # noqa: D301 - "\\b" tells click to leave the lines below it as they are
 
 
 @commands.command(short_help="Post, until it is stopped.")

@@ -105,7 +105,7 @@ def test_the_doctor_finds_what_it_may_not_read_and_goes_on_and_names_a_broker_on
     "command",
     [
         *("", "run", "watch", "replay", "evaluate", "demo", "inventory", "inventory rows", "models get", "queue list"),
-        "forms check",
+        *("forms check", "forms read", "connect"),
     ],
 )
 def test_help_teaches(command: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +113,7 @@ def test_help_teaches(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert told.returncode == 0
     assert "Usage" in told.stdout
     assert len(told.stdout.splitlines()) > 5
+    assert "\\b" not in told.stdout  # click's own mark was left in the text
 
 
 @pytest.mark.parametrize(
