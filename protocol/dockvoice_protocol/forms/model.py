@@ -28,9 +28,9 @@ OWN_LANGUAGE = "en"
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "load": ("unload", "receive", "receiving", "arrive", "count"),
     "unload": ("load", "count"),
-    "close": ("load", "unload", "receive", "receiving", "arrive", "move", "count"),
+    "close": ("load", "unload", "receive", "receiving", "arrive", "move", "park", "count"),
     "receive": ("load",),
-    "count": ("load", "unload", "receive", "receiving", "move"),
+    "count": ("load", "unload", "receive", "receiving", "move", "park"),
     "move": ("load", "unload", "count"),
     "arrive": ("unload", "move"),
 }
