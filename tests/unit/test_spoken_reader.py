@@ -134,4 +134,4 @@ def test_every_word_is_accounted_for_in_its_place(
 ) -> None:
     form = load_form(repository / "schemas" / "forms" / f"{name}.schema.json")
     said = told(read_transcript(text, form, catalogue, language))
-    assert {field: said.get(field) for field in fields} == fields
+    assert {field: said.get(field) for field in fields or said} == fields

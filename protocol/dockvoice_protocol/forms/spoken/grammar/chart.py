@@ -255,12 +255,13 @@ _KNOWN = ("between_counts", "each")
 _ANSWERING = ("before_answers", "behind_answers")
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
-_LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
+_LEAD = frozenset({Role.LINK, Role.WITHIN, Role.REPEAT})
 _OF_MARK = {
     "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
     "o": frozenset({Role.CHOICE, Role.RANGE}),
     "n": frozenset({Role.CONTRAST, Role.ELSEWHERE, Role.CUE}),
     "c": frozenset({Role.CONTRAST, Role.CUE}),
+    "w": frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}),
 }
 """Roles of the words that announce what a mention is marked as."""
 _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
@@ -379,6 +380,7 @@ class _ExplanationCheck(SpanReader):
         announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
         if behind is not None and behind.field not in {one.field for one in before} | self._held:
             announced -= {Role.CHOICE}  # Of what was said before: "twelve cases, or dock B".
+            lead -= {Role.REPEAT}  # "Pallet 742, again twelve cases" may be twelve more.
         gap = _Gap(
             begin,
             end,

@@ -23,6 +23,10 @@ from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
+_SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
+"""Roles of phrases that let an utterance be a record."""
+_TALK = frozenset({"hearsay", "past", "wishes"})
+"""Moods of what is told, is over or is yet to be done."""
 _SHORTEST_NAME = 100
 """Least number without a unit that may name another thing: "742 should be 743"."""
 _LONGEST_FACTOR = 2
@@ -206,7 +210,7 @@ class Spans:
             self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
         for at, found in enumerate(self.matches):
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            kept = _without_signs(self, at, kept)
+            kept = _without_beginnings_of_moods(self, at, _without_signs(self, at, kept))
             self.matches[at] = self._without_impossible_hedges(_without_hidden_words_of_counts(self, at, kept))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
@@ -460,6 +464,18 @@ def _hides_words_of_count(spans: Spans, at: int, end: int, least: int) -> bool:
 
 def _begins_number(spans: Spans, at: int) -> bool:
     return spans.goes_straight_on(at) and bool(spans.numbers.begins(at) or spans.numbers.decimals(at))
+
+
+def _without_beginnings_of_moods(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases without remarks and links whose last words begin a longer mood: "is waiting", "waiting for"."""
+    reached = {
+        (inside, match.end)
+        for inside in range(at + 1, max((one.end for one in found), default=at))
+        for match in spans.matches[inside]
+        if match.role is Role.MOOD and match.value in _TALK
+    }
+    ends = {one.end for one in found if any(begin < one.end < end for begin, end in reached)}
+    return [one for one in found if one.role not in _SMALL or one.end not in ends]
 
 
 def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
