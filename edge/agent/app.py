@@ -51,7 +51,6 @@ from edge.agent.parts import (
     load_budget,
     make_dictation,
     make_entry_renderer,
-    make_witness,
     run_panels,
     uses_dialogue,
 )
@@ -246,11 +245,10 @@ class Agent:
             beside=self._announcements.announce,
         )
         self._voice = parts.voice
-        witness = None if self._dialogue_driver is None else make_witness(parts.settings)
         self._witness_queue = (
             None
-            if witness is None or self._dialogue_driver is None
-            else WitnessQueue(witness, self._workplaces.rules_for_witness, self._dialogue_driver.post)
+            if parts.witness is None or self._dialogue_driver is None
+            else WitnessQueue(parts.witness, self._workplaces.rules_for_witness, self._dialogue_driver.post)
         )
         self._dictation = make_dictation(
             parts,

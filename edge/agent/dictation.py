@@ -33,6 +33,7 @@ from edge.keep.queries import RECORDING_PREFIX
 from edge.keep.storage import DiskFull
 from edge.ports import Source
 from edge.records import Draft, Entry, EventIds, OutboxRow, Outcome, StoreFormOrLanguageChange, Utterance, Verdict
+from edge.understand.local.letter_check import SecondRecogniser
 from edge.understand.wearer_voice import WearerVoice
 
 INTERRUPTED = "interrupted"
@@ -79,12 +80,15 @@ class Dictation:
         converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         voice: WearerVoice | None = None,
+        witness: SecondRecogniser | None = None,
     ) -> None:
         """`workplaces` has the interpreters and rules. `render` makes an entry's event, `publish` receives each event.
 
         `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
         `expected` returns the current lists of expected receipts. `voice` learns from what is accepted.
+        `witness` is the second recogniser, which ends with the last utterance.
         """
+        self._witness = witness
         self._voice = voice
         self._listening = listening
         self._workplaces = workplaces
@@ -216,6 +220,8 @@ class Dictation:
                     self._publish(heard)
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
+            if self._witness is not None:
+                await self._witness.end()
 
     async def _decide_or_put_under_review(self, heard: ListenedUtterance) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""

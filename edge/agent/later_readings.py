@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
@@ -25,6 +24,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import ClosedBy, Draft, OutboxRow, Outcome, Utterance
+from edge.understand.local.letter_check import SecondRecogniser
 from edge.understand.panel import ArrivalTime, PanelAnswer
 from edge.understand.remote.failures import Garbled, Rejected
 from edge.understand.weighing import RetryPacing, contradicts
@@ -174,23 +174,14 @@ _LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 _MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 
-class _Witness(Protocol):
-    """A second recogniser."""
-
-    async def recognise(self, pcm: bytes) -> str:
-        """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
-        ...
-
-    async def end(self) -> None:
-        """Release its resources."""
-        ...
-
-
 class WitnessQueue:
     """Has the witness read held utterances. Use it in the event loop only."""
 
     def __init__(
-        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[ReadingContradicted], None]
+        self,
+        witness: SecondRecogniser,
+        rules: Callable[[Utterance], Rules | None],
+        post: Callable[[ReadingContradicted], None],
     ) -> None:
         """`rules` returns the rules of an utterance; None where the witness does not support its language.
 

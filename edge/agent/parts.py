@@ -52,6 +52,7 @@ from edge.understand.local.factory import (
     make_recogniser,
     recogniser_language,
 )
+from edge.understand.local.letter_check import LetterCheck
 from edge.understand.local.voice_embedding import make_wearer_voice
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
@@ -79,6 +80,7 @@ class Parts:
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
     closing: Form | None = None  # The form that closes trailers.
     voice: WearerVoice | None = None  # The wearer's; None: not used.
+    witness: WitnessProcess | None = None  # The second recogniser; None: not used.
     renew: Callable[[tuple[MasterData, ...]], Parts] | None = None
     """Makes these parts from new master data; None where new data needs a restart."""
 
@@ -116,9 +118,10 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     clients = Clients(settings.understand.clients)
     agrees = uses_dialogue(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
-    voice = make_wearer_voice(settings)
     making = _Making(
-        settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, voice, uses_dialogue=agrees
+        *(settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing),
+        *(make_wearer_voice(settings), make_witness(settings)),
+        uses_dialogue=agrees,
     )
     made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(RecogniserKind.POCKETSPHINX):
@@ -142,6 +145,7 @@ class _Making:
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     voice: WearerVoice | None
+    witness: WitnessProcess | None
     uses_dialogue: bool = field(kw_only=True)
 
     def make_parts(self, named: str) -> tuple[Parts, str]:
@@ -165,7 +169,7 @@ class _Making:
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         shared = self.clients, self.past, self.at_hand
-        made = Parts(self.settings, *of_start, *shared, make, self.closing, self.voice, renew)
+        made = Parts(self.settings, *of_start, *shared, make, self.closing, self.voice, self.witness, renew)
         return made, reader.name
 
     def make_recogniser_for(self, form: Form, language: Language | None = None) -> Interpreter:
@@ -184,6 +188,8 @@ class _Making:
             language=language,
         )
         made.voice = self.voice
+        if self.witness is not None and (language is None or language.code == moonshine.LANGUAGE):
+            made.letters = LetterCheck(self.witness, form, self.catalogue)
         return made
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
@@ -276,7 +282,10 @@ def uses_dialogue(settings: Settings, *, operator_present: bool) -> bool:
 
 
 def make_witness(settings: Settings) -> WitnessProcess | None:
-    """The second recogniser for held entries, or None. Raises Misconfigured where it is required but unusable."""
+    """The second recogniser for held entries and for letters that rhyme, or None.
+
+    Raises Misconfigured where it is required but unusable.
+    """
     wanted, language = settings.understand.witness, _spoken_language(settings)
     if wanted is True and not moonshine.is_installed():
         raise Misconfigured(
@@ -365,6 +374,7 @@ def make_dictation(
         converse=None if dialogue_driver is None else dialogue_driver.decide,
         expected=expected,
         voice=parts.voice,
+        witness=parts.witness,
     )
 
 
@@ -430,8 +440,8 @@ async def run_panels(
 ) -> AsyncIterator[None]:
     """Run the panels while the context is open; on exit, cancel open requests and close the clients.
 
-    `note` is called with each answer to be stored or counted; `budget` limits the cost; `workplaces` are the agent's
-    workplaces, whose panels all run.
+    The second recogniser ends as well. `note` is called with each answer to be stored or counted; `budget` limits the
+    cost; `workplaces` are the agent's workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
     panels = alone if workplaces is None else tuple(workplaces.panels(list_remote_languages(parts.settings)))
@@ -441,6 +451,8 @@ async def run_panels(
                 await at_work.enter_async_context(panel.running_requests(note, budget))
             yield
     finally:
+        if parts.witness is not None:
+            await parts.witness.end()
         await parts.clients.aclose()
 
 

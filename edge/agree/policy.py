@@ -33,9 +33,9 @@ class Policy:
     """For a C or Z whose second candidate rhymes and has no hiss: of 559 docks said as a single letter by 15 synthetic
     voices none was wrongly recorded as C."""
     rhyming: float
-    """For any other letter whose second candidate rhymes, but A and H; 1: it is always asked about. Of the same letters
-    41 were recorded as another one that rhymes, at 0.80 to 0.998: of some voices the recogniser hears "dee" as "bee",
-    and no confidence tells. All 41 had a second candidate."""
+    """For any other letter whose second candidate rhymes, but A and H, and that no second recogniser heard; 1: it is
+    always asked about. Of the same letters 41 were recorded as another one that rhymes, at 0.80 to 0.998: of some
+    voices the recogniser hears "dee" as "bee", and no confidence tells. All 41 had a second candidate."""
     poor: float  # For every field in poor sound, by one of the next three.
     noisy_db: float  # Poor: a lower signal-to-noise ratio, dB.
     clipped: float  # Poor: a greater share of clipped samples.
@@ -120,8 +120,9 @@ def find_highest_demand(field: FormField, reading: FieldReading, acoustics: Acou
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = classify_rival(reading.value, reading.runner_up)
     weak = is_weak_letter(reading.value, reading.runner_up)
+    alone = weak and not reading.seconded
     reason = Reason.CONFUSABLE if weak or rival in _MISHEARD else Reason.FIELD_UNSURE
-    minimum = policy.rhyming if weak else policy.alike if rival is RivalKind.ALIKE else policy.minimum
+    minimum = policy.rhyming if alone else policy.alike if weak or rival is RivalKind.ALIKE else policy.minimum
     least = Demand(minimum if reading.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))

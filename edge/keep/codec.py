@@ -127,7 +127,7 @@ def _reading_members(reading: Reading) -> dict[str, Any]:
 
 def _field_members(field: dict[str, Any]) -> dict[str, Any]:
     """Omit the optional members that are empty."""
-    for name in ("scanned", "said_in", "by_end", "denied", "unexplained"):
+    for name in ("scanned", "seconded", "said_in", "by_end", "denied", "unexplained"):
         if not field[name]:
             del field[name]
     return field

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, vocabulary
+from dockvoice_protocol.forms.spoken.confusable import is_weak_letter
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
-from dockvoice_protocol.records import FieldReading, FieldValue, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
 from edge.understand.stt.transcript_reader import correct_labels
 
 _LONGEST = 3
@@ -25,6 +26,9 @@ _LONGEST = 3
 
 _MOSTLY = 0.5
 """The part of the first reader's words that the witness must have heard alike to be believed on the others."""
+
+_SECONDED = 0.9
+"""How likely a letter that it writes as a word of its own is the one that was said."""
 
 _HOMOPHONES: Mapping[str, str] = {
     "too": "two",
@@ -60,6 +64,36 @@ def find_contradictions(
             if name in other and (pair := _differing_pair(said, other[name])) is not None:
                 found.setdefault(name, pair)
     return found
+
+
+def second_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue) -> Reading:
+    """The reading, in which letters with a rhyming runner-up are seconded that the witness heard alike.
+
+    Its text must have the letter as a word of its own, and so it must wherever the letter was said: of "docky" the end
+    may be any letter.
+    """
+    weak = find_weak_letters(reading)
+    ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
+    pairs = _align([one.text for one in ours], [one.text for one in theirs]) if weak else []
+    alike = {i for i, j in pairs if i is not None and j is not None and ours[i].text == theirs[j].text}
+    if len(alike) < _MOSTLY * len(ours):
+        return reading
+    fields = {}
+    for name, one in weak.items():
+        said = {at for at, symbol in enumerate(ours) if symbol.text == str(one.value).casefold()}
+        if said and said <= alike:
+            sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
+            fields[name] = replace(one, seconded=True, confidence=sure)
+    return replace(reading, fields={**reading.fields, **fields}) if fields else reading
+
+
+def find_weak_letters(reading: Reading) -> Mapping[str, FieldReading]:
+    """The fields whose value is a letter, and their runner-up one that rhymes with it."""
+    return {
+        name: one
+        for name, one in reading.fields.items()
+        if not one.rivals and not one.seconded and is_weak_letter(one.value, one.runner_up)
+    }
 
 
 def _split_letters_off_labels(heard: str, form: Form) -> str:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import FieldValue, Word
-from edge.understand.witness import find_contradictions
+from dockvoice_protocol.forms.spoken import read_fields
+from dockvoice_protocol.records import FieldValue, Reading, Word
+from edge.understand.witness import find_contradictions, second_letters
 from tests.rows import each_of, rows_of
 
 Otherwise = dict[str, list[FieldValue]]
@@ -24,3 +27,16 @@ def test_a_witness_is_heard_on_the_words_in_question_alone(
 ) -> None:
     found = find_contradictions(spoken(first), heard, form, catalogue)
     assert {name: [*both] for name, both in found.items()} == otherwise
+
+
+@each_of(("first", "rival", "heard", "seconded"), rows_of("witness", "seconded"))
+def test_a_letter_that_rhymes_is_seconded_by_the_same_letter_in_a_word_of_its_own(
+    form: Form, catalogue: Catalogue, first: str, rival: str, heard: str, seconded: bool
+) -> None:
+    words = spoken(first)
+    fields = dict(read_fields(words, form, catalogue))
+    fields["dock"] = replace(fields["dock"], confidence=0.8, runner_up=rival)
+    reading = Reading("first", form.name, words, fields)
+    dock = second_letters(reading, heard, form, catalogue).fields["dock"]
+    assert dock == (replace(fields["dock"], seconded=True, confidence=dock.confidence) if seconded else fields["dock"])
+    assert (dock.confidence > 0.9) is seconded

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from time import thread_time
 from typing import Protocol
@@ -18,6 +19,7 @@ from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
+from edge.understand.local.letter_check import LetterCheck
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
@@ -92,12 +94,16 @@ class SpeculativeListener:
         cpu_seconds: Callable[[], float] = thread_time,
         voice: VoiceTrack | None = None,
         doubt: Callable[[Reading], Reading] = lambda reading: reading,
+        letters: LetterCheck | None = None,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
         `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`. `voice` is the voice in the
-        utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about.
+        utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about. `letters`
+        checks letters that rhyme, None where no second recogniser is here.
         """
+        self._letters = letters
+        self._second: Future[str] | None = None
         self._voice = voice
         self._doubt = doubt
         self._begin = begin
@@ -134,6 +140,8 @@ class SpeculativeListener:
         self._speculation.made += 1
         self._speculation.made_s += self._foresight_s
         self._speculation.ahead_s += self._foresight_s
+        if self._letters is not None and self._second is None:
+            self._second = self._letters.begin(self._foreseen, bytes(self._heard))
         return self._judge(self._foreseen)
 
     async def finish(self, utterance: Utterance) -> Reading:
@@ -142,8 +150,11 @@ class SpeculativeListener:
         if self._foreseen is not None and self._heard == pcm:
             self._speculation.used += 1
             self._speculation.used_s += self._foresight_s
-            return self._foreseen
-        return await asyncio.to_thread(self._read_timed, pcm)
+            reading = self._foreseen
+        else:
+            self._second = None  # It is of less sound.
+            reading = await asyncio.to_thread(self._read_timed, pcm)
+        return reading if self._letters is None else await self._letters.check(reading, pcm, self._second)
 
     def _read_timed(self, pcm: bytes) -> Reading:
         began = self._cpu_seconds()
@@ -161,7 +172,7 @@ class SpeculativeListener:
         return self._doubt(reading) if self._voice is not None and self._voice.is_another_voice(pcm) else reading
 
     def _begin_anew(self) -> None:
-        self._recogniser, self._taken, self._foreseen = self._begin(), 0, None
+        self._recogniser, self._taken, self._foreseen, self._second = self._begin(), 0, None, None
 
     def _accept_pieces(self, pcm: bytes | bytearray) -> None:
         while self._taken + PIECE <= len(pcm):
@@ -186,6 +197,8 @@ class OnDeviceInterpreter(ABC):
         self.speculation = SpeculationCounters()
         self.voice: WearerVoice | None = None
         """The wearer's; utterances in another one are asked about. Set once, before the first utterance."""
+        self.letters: LetterCheck | None = None
+        """Checks letters that rhyme, where a second recogniser is here. Set once, before the first utterance."""
         self._form = form
         self._catalogue = catalogue
         self._language = language
@@ -202,6 +215,7 @@ class OnDeviceInterpreter(ABC):
             self._cpu_seconds,
             None if self.voice is None else VoiceTrack(self.voice),
             self._doubt,
+            self.letters,
         )
 
     def _doubt(self, reading: Reading) -> Reading:

@@ -33,17 +33,19 @@ class WitnessProcess:
     def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         self._command = command
         self._process: Process | None = None
+        self._turn = asyncio.Lock()  # One sound at a time.
 
     async def recognise(self, pcm: bytes) -> str:
         """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
-        process = self._process or await self._ensure_started()
-        try:
-            return str(json.loads(await _exchange(process, pcm))["words"])
-        except BaseException as fault:
-            await self.end()  # an answer to this may still be under way, and would be taken for one to the next
-            if isinstance(fault, OSError | ValueError | LookupError | EOFError):
-                raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
-            raise
+        async with self._turn:
+            process = self._process or await self._ensure_started()
+            try:
+                return str(json.loads(await _exchange(process, pcm))["words"])
+            except BaseException as fault:
+                await self.end()  # an answer to this may still be under way, and would be taken for one to the next
+                if isinstance(fault, OSError | ValueError | LookupError | EOFError):
+                    raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
+                raise
 
     @property
     def pid(self) -> int | None:

@@ -1,0 +1,76 @@
+"""Checks letters that rhyme by a second recogniser: one that both hear alike need not be asked about.
+
+It begins at the pause at which the first recogniser has read the utterance, so that it has mostly answered when the
+utterance is closed. Whatever fails leaves the letter as it was: the operator is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import Future
+from typing import Protocol
+
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Reading
+from edge.understand.witness import find_weak_letters, second_letters
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_S = 1.5
+"""Timeout behind the end of the utterance: a question and its answer take some 7 s."""
+
+_MOST_FAILURES = 3  # In a row; after that it is not asked again until the next start.
+
+
+class SecondRecogniser(Protocol):
+    """A recogniser of another kind than the first."""
+
+    async def recognise(self, pcm: bytes) -> str:
+        """The words of 16-bit sound. Raises Unavailable."""
+        ...
+
+    async def end(self) -> None:
+        """Release its resources."""
+        ...
+
+
+class LetterCheck:
+    """Has the letters of one form's readings checked."""
+
+    def __init__(self, second: SecondRecogniser, form: Form, catalogue: Catalogue) -> None:
+        self._second = second
+        self._form = form
+        self._catalogue = catalogue
+        self._loop: asyncio.AbstractEventLoop | None = None  # Where the recogniser runs; known from the first check on.
+        self._failures = 0
+
+    def begin(self, reading: Reading, pcm: bytes) -> Future[str] | None:
+        """Begin to recognise the sound, where the reading has such letters; from any thread."""
+        if self._loop is None or self._failures >= _MOST_FAILURES or not find_weak_letters(reading):
+            return None
+        answer = self._second.recognise(pcm)
+        return asyncio.run_coroutine_threadsafe(answer, self._loop)  # noqa: TID251 - before the utterance is handed over
+
+    async def check(self, reading: Reading, pcm: bytes, begun: Future[str] | None) -> Reading:
+        """The reading with the letters seconded that the second recogniser heard too; `begun` is what `begin` gave."""
+        self._loop = asyncio.get_running_loop()
+        answer = begun or self.begin(reading, pcm)
+        if answer is None:
+            return reading
+        try:
+            heard = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
+        except TimeoutError:
+            return self._left_alone(reading, f"no answer within {_LONGEST_S:g} s")
+        except Unavailable as fault:
+            return self._left_alone(reading, str(fault))
+        self._failures = 0
+        return await asyncio.to_thread(second_letters, reading, heard, self._form, self._catalogue)
+
+    def _left_alone(self, reading: Reading, why: str) -> Reading:
+        self._failures += 1
+        last = "; it is not asked again until the next start" if self._failures == _MOST_FAILURES else ""
+        logger.warning("a letter is not checked by a second recogniser: %s%s", why, last)
+        return reading
