@@ -396,7 +396,7 @@ def announce_parked(session: DialogueSession, reading: Reading) -> list[Order]:
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
-def ask_to_finish_open(session: DialogueSession, behind: DeferredAction | None = None) -> list[Order]:
+def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list[Order]:
     """Ask once to finish the open entry before a sign-off or a change of operator or form.
 
     Empty for a held entry, a cancellation or a closing, or if it was asked before.

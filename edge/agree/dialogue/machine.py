@@ -305,7 +305,7 @@ class Dialogue:
     def handle(self, happening: DialogueInput) -> list[Order]:
         """Process one event; return the orders it leads to, in order."""
         session = self._session
-        arrived, happening = _sign_on_newcomer(session, happening)
+        arrived, happening = _change_operator(session, happening)
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
@@ -357,10 +357,15 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     return orders
 
 
-def _sign_on_newcomer(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:
-    """Sign on an operator who waits behind an open entry, before an utterance about another thing: that one is his."""
+def _change_operator(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:
+    """Carry out a sign-on or sign-off that waits behind an open entry, before an utterance about another thing.
+
+    That one is the newcomer's, and not of the one who leaves.
+    """
     behind = session.deferred_action
-    if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
+    if not isinstance(happening, UtteranceHeard) or behind is None or session.draft is None:
+        return [], happening
+    if not (behind.newcomer or behind.leaves):
         return [], happening
     another = session.relate_to_claim(happening.reading) in {claims.Relation.ANOTHER, claims.Relation.NAME}
     if happening.reading.act is not Act.RECORD or not another:

@@ -233,11 +233,18 @@ def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
 
 
 def sign_off(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Sign off, or ask to finish the open entry first."""
-    if unfinished := drafting.ask_to_finish_open(session):
-        return [utterance.note_as_heeded(Reason.COMMAND), *unfinished]
+    """Sign off; with an unfinished entry ask to finish that first, and sign off behind it."""
+    noted, behind = (
+        utterance.note_as_heeded(Reason.COMMAND),
+        DeferredAction(lambda: _close_and_sign_off(session), leaves=True),
+    )
+    return [noted, *(drafting.ask_to_finish_open(session, behind) or _close_and_sign_off(session))]
+
+
+def _close_and_sign_off(session: DialogueSession) -> list[Order]:
+    """Close what is open and sign off."""
     orders = drafting.commit_or_park_open(session)
-    return [utterance.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
+    return [*orders, *_sign_off_operator(session, None, *orders)]
 
 
 def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Order]:

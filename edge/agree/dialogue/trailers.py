@@ -361,9 +361,7 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]
     if session.deferred_action is None:  # a queued sign-on comes first
-        session.deferred_action = DeferredAction(
-            lambda: _count_last_and_ask_to_close(session, utterance), newcomer=False, counts=True
-        )
+        session.deferred_action = DeferredAction(lambda: _count_last_and_ask_to_close(session, utterance), counts=True)
     if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.say_unfinished_draft(session, draft), *asked]

@@ -58,9 +58,7 @@ def switch_form(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if form is session.rules.form and session.works.chosen:
         session.deferred_action = None
         return [noted, say_forms(session, Prompt.WORK, form)]
-    if unfinished := drafting.ask_to_finish_open(
-        session, DeferredAction(lambda: _switch_to_form(session, form.name), newcomer=False)
-    ):
+    if unfinished := drafting.ask_to_finish_open(session, DeferredAction(lambda: _switch_to_form(session, form.name))):
         return [noted, *unfinished]
     return [noted, *_switch_to_form(session, form.name)]
 
