@@ -347,6 +347,7 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
             return _fill_yes_no(session, utterance, yes=True)
         case Topic.FIELD_RIGHT:
             agreed = with_agreed_value(draft, str(question.field), question.candidates[0], utterance.utterance_id)
+            agreed = _agree_to_unit(agreed, str(question.field), utterance.utterance_id, session.rules)
             if question.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
@@ -360,6 +361,15 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
         case _:
             session.draft = with_support(draft, utterance.utterance_id)
             return [utterance.note_as_heeded(), *drafting.commit_draft(session)]
+
+
+def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) -> Draft:
+    """The draft, agreed in the unit of a count too: the question "24 cases?" has told both. Not one with a rival."""
+    unit = rules.form.unit_field(counted)
+    said = None if unit is None else draft.reading.fields.get(unit.name)
+    if unit is None or said is None or said.value is None or said.rivals or said.runner_up or said.unexplained:
+        return draft
+    return with_agreed_value(draft, unit.name, said.value, utterance_id)
 
 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -398,6 +398,9 @@ class DialogueSession:
         say = render_question(question)
         if say.prompt in FIELD_CONFIRMATIONS and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
+        counted = None if question.field is None else self.rules.form[question.field].unit_of
+        if say.prompt in FIELD_CONFIRMATIONS and counted is not None and counted in known:
+            say = replace(say, fields={**say.fields, counted: known[counted]})  # "24 cases?"; "cases?" tells nothing
         return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 
     def close_draft(self) -> None:
