@@ -117,7 +117,7 @@ class DemoDevice:
             is_silent=lambda: True,
             on_entry=lambda _: self._delivery.notify_pending(),
             publish=counted,
-            attentive=lambda: False,
+            attentive=lambda: not self._headset.is_quiet or self._dictation.is_busy,
             cut_off=lambda: False,
         )
         self._dictation = make_dictation(

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 
 from dockvoice_protocol.records import FieldValue
@@ -137,12 +138,12 @@ class AnsweringOperator:
         )
 
     def _find_truth(self, told: _Fields) -> _Fields:
-        """What was meant with an entry: before a trailer is closed, the device asks about pallets said earlier."""
-        own = self._sentence.truth
-        if "pallet_id" in own or "pallet_id" not in told:
+        """What was meant with an entry: the device may ask about a pallet said earlier behind the next sentence."""
+        own, pallet = self._sentence.truth, told.get("pallet_id")
+        if pallet in {None, own.get("pallet_id")}:
             return own
-        earlier = reversed(self._story.sentences)
-        return next((one.truth for one in earlier if one.truth.get("pallet_id") == told["pallet_id"]), own)
+        earlier = takewhile(lambda one: one is not self._sentence, self._story.sentences)
+        return next((one.truth for one in reversed([*earlier]) if one.truth.get("pallet_id") == pallet), own)
 
     def _word(self, name: str | None) -> str:
         # A unit is said with its number.
