@@ -213,7 +213,7 @@ class DialogueSteps:
                 return _shift_totals_prompts(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
             case Say(Prompt.LISTENED):
                 return _last_listener_prompts(journal, self._dialogue.recording_operator)
-            case Say(Prompt.TALLY, fields):
+            case Say(Prompt.TALLY | Prompt.TALLY_ALL, fields):
                 return [
                     replace(say, slots={"count": str(_count_today(journal, self._dialogue.rules.form.name, fields))})
                 ]

@@ -103,6 +103,7 @@ class Prompt(StrEnum):
     ASIDE_LISTED = "aside_listed"
     ASIDE_MANY = "aside_many"
     TALLY = "tally"  # Its `count` is filled from the journal when the order is executed.
+    TALLY_ALL = "tally_all"  # Without a place.
     LISTENED = "listened"  # Filled from the journal too: it, or the next three.
     LISTENED_ON = "listened_on"
     LISTENED_TIMES = "listened_times"

@@ -146,6 +146,9 @@ def _read_query_about_entry_or_place(
     if (asks := parse_command_with_object(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
     order, named = asks
+    if order.act is Act.COMMAND and order.command is not Command.TRAILER_DONE:  # a question may end as one
+        *first, last = named
+        named = (*first, *([replace(last, text=end)] if (end := last.text.rstrip("?")) else []))
     names = [field.name for field in form.fields if _may_name(order, field, form)]
     if not names:
         return None

@@ -12,6 +12,7 @@ from dockvoice_protocol.forms.spoken import (
     number_head,
     read_fields,
     without_cue,
+    words_behind_pointer,
 )
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
@@ -312,6 +313,8 @@ def mark_if_correction_of_open(session: DialogueSession, reading: Reading) -> Re
     read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
         return reading
+    if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
+        return counted
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against_open(session, reading, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
@@ -328,7 +331,11 @@ def mark_if_correction_of_last(session: DialogueSession, reading: Reading) -> Re
     is_behind = draft is None or (
         session.topic in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
     )
-    if last is None or not pointing or not is_behind:
+    if last is None or not is_behind:
+        return reading
+    if draft is None and (counted := _read_count_behind_pointer(session, reading, last.draft)) is not None:
+        return counted
+    if not pointing:
         return reading
     entry = values_of(without_inherited(last.draft.reading))
     fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
@@ -337,6 +344,22 @@ def mark_if_correction_of_last(session: DialogueSession, reading: Reading) -> Re
     words = tuple(word.text for word in pointing)
     named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
     return replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+
+
+def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
+    """The reading, as a correction of the draft's count where it says no more: "that was thirteen"; None for any other.
+
+    It is asked back: it may be talk.
+    """
+    rules = session.rules
+    told = words_behind_pointer(reading.words, rules.language)
+    if reading.act is not Act.RECORD or not number_head(told, rules.language):
+        return None
+    entry = values_of(without_inherited(of.reading))
+    fields = read_fields(told, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    counted = replace(reading, words=told, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
+    more = any(one.unexplained for one in fields.values()) or fields.keys() & {*rules.identifying_fields}
+    return None if not fields or more or not has_only_fields(counted, rules) else with_unconfirmed(counted, fields)
 
 
 def _mark_correction_while_asked(session: DialogueSession, reading: Reading) -> Reading:

@@ -147,10 +147,11 @@ def _say_totals(session: DialogueSession, utterance: UtteranceHeard) -> Sequence
 
 @status.answers_command(Command.HOW_MANY_HERE)
 def _say_count_so_far(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
-    """Say the count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
+    """Say the count so far: of the shift or today if asked for; of the trailer named or current, else of the dock."""
     form, named = session.rules.form, values_of(utterance.reading)
-    if session.operator is not None and is_listed_command(TODAY, utterance.reading.words, session.rules.language):
-        return [Say(Prompt.TOTAL, slots={"name": session.operator})]
+    if is_listed_command(TODAY, utterance.reading.words, session.rules.language):
+        own = None if session.operator is None else Say(Prompt.TOTAL, slots={"name": session.operator})
+        return [own or Say(Prompt.TALLY_ALL)]
     if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
         return _say_totals(session, utterance)
     return status.say_todays_tally(session, utterance)

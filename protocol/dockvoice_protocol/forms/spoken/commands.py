@@ -374,6 +374,15 @@ def last_entry_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple
     return announced if any(said[-len(one) :] == one for one in pointing) else ()
 
 
+def words_behind_pointer(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words behind a phrase that points at what was recorded last: "that was thirteen"; empty without one."""
+    said = _without_hesitations(words, language)
+    ways = (
+        said[size:] for size in range(len(said)) if token_texts(said[:size], language) in language.words["that_one"]
+    )
+    return next(ways, ())
+
+
 def without_part_reference(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The words without a reference to the things counted before: "two of those were damaged" gives "two damaged"."""
     said, starts = plain_texts(words, language)
