@@ -126,6 +126,8 @@ class Prompt(StrEnum):
     SLOWER = "slower"
     IS_IT = "is_it"
     SIGNED_ON = "signed_on"
+    WHO_IS_SIGNED_ON = "who_is_signed_on"
+    NOBODY_SIGNED_ON = "nobody_signed_on"
     NOT_LISTED = "not_listed"
     NOT_ALLOWED = "not_allowed"
     NO_WORK = "no_work"

@@ -16,7 +16,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
+from dockvoice_protocol.forms.spoken import asks_for_time, cancels_after_no, is_correction, is_courtesy
 from dockvoice_protocol.records import Act, Operator, Reading, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
@@ -528,7 +528,7 @@ def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHear
 
 
 def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of an utterance over a readback, where courtesies and short corrections count differently."""
+    """The row of an utterance over a readback, where courtesies, corrections and "wait" count differently."""
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, utterance):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
@@ -537,6 +537,8 @@ def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard,
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
             return Event.NOISE
+    elif event is Event.UNCLEAR and asks_for_time(utterance.reading.words, session.rules.language):
+        return Event.NOISE
     return event
 
 

@@ -93,13 +93,15 @@ def say_last_entries(session: DialogueSession, utterance: UtteranceHeard) -> lis
 
 
 def say_todays_tally(session: DialogueSession, utterance: UtteranceHeard) -> list[Say]:
-    """Say today's number of entries at the named place, else at that of the last entry."""
+    """Say today's number of entries at the named place, else at that of the last entry, else of all."""
     named, entry = values_of(utterance.reading), session.recorded.last
     if not named and entry is not None:
         places = (field.name for field in session.rules.form.fields if field.is_place)
         named = {name: entry.fields[name] for name in places if name in entry.fields}
-    # A form may have no place, or two.
-    return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.NO_ENTRY)]
+    if entry is None and not named:
+        return [Say(Prompt.NO_ENTRY)]
+    # A form may have no place, or two; and an entry may have none.
+    return [Say(Prompt.TALLY, named) if len(named) == 1 else Say(Prompt.TALLY_ALL)]
 
 
 @answers_command(Command.WHICH_WORK)
@@ -110,6 +112,15 @@ def _describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     if session.state is State.CHOOSING_WORK:
         return [works.ask_which_form(session)]
     return [works.say_forms(session, Prompt.WORK_NOW if others else Prompt.ONLY_WORK, form, *others)]
+
+
+@answers_command(Command.WHO_AM_I)
+def _say_who_is_signed_on(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """Say who is signed on; then repeat the open question, if any."""
+    if session.operator is None:
+        return [Say(Prompt.NOBODY_SIGNED_ON), *repeat_after_query(session)]
+    called = session.called or session.settings.spoken_name_of(session.operator)
+    return [Say(Prompt.WHO_IS_SIGNED_ON, slots={"operator": called}), *repeat_after_query(session)]
 
 
 @answers_command(Command.WHO_LISTENED)

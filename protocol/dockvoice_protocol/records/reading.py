@@ -100,6 +100,7 @@ class Command(StrEnum):
     SIGN_OFF = "sign_off", "a worker ends his shift"
     # For devices with several forms at hand, which expect the names of those.
     WHICH_WORK = "which_work", "tell which work is being done", "k", CommandTrait.UNEXPECTED
+    WHO_AM_I = "who_am_i", "tell who is signed on", "i", CommandTrait.UNEXPECTED
     WHO_LISTENED = "who_listened", "tell who in the office listened to what the worker said", "v"
 
     def __new__(

@@ -4,6 +4,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     FEW,
     LACKING,
     TODAY,
+    asks_for_time,
     begins_with_cancellation,
     begins_with_last_one,
     cancels_after_no,

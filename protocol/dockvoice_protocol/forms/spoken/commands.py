@@ -154,6 +154,11 @@ def is_murmur(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return bool(words) and (not said or _is_concatenation(said, own))
 
 
+def asks_for_time(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Whether the whole utterance asks the device to wait: "wait", "one moment"."""
+    return is_listed_command("waits", words, language)
+
+
 @lru_cache
 def _courtesy_phrases(language: Language) -> frozenset[Phrase]:
     return _listed_phrases("yes", language) | _listed_phrases("courtesies", language)
