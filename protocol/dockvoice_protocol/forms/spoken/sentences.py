@@ -397,10 +397,13 @@ def _field_answers(field: FormField, catalogue: Catalogue, random: Random) -> It
 
 
 def _check_answers(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
-    for field in form.fields:
-        for value in catalogue.values(field.catalogue) if field.catalogue else ():
-            for proof in catalogue.check_words(str(field.catalogue), value):
-                yield spell_out(proof, random) if proof.isdigit() else proof
+    yield from (spell_out(one, random) if one.isdigit() else one for one in _check_words(form, catalogue))
+
+
+def _check_words(form: Form, catalogue: Catalogue) -> Iterator[str]:
+    """The check words and check digits of all places."""
+    for name in (field.catalogue for field in form.fields if field.catalogue):
+        yield from (check for value in catalogue.values(name) for check in catalogue.check_words(name, value))
 
 
 _NUMBERS = {
@@ -446,12 +449,7 @@ def jsgf_grammar(form: Form, catalogue: Catalogue, commands: Sequence[str] = ())
 def _reply_rules(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> dict[str, str]:
     values = [f"<{one.name}_value>" for one in form.fields if not one.exception and not one.spoken.by_unit]
     exceptions = [choice.lower().replace("-", " ") for one in form.fields if one.exception for choice in one.choices]
-    checks = {
-        check
-        for field in form.fields
-        for value in (catalogue.values(field.catalogue) if field.catalogue else ())
-        for check in catalogue.check_words(str(field.catalogue), value)
-    }
+    checks = set(_check_words(form, catalogue))
     rules = {"command": " | ".join(sorted(set(commands))), "answer": " | ".join(values)}
     if exceptions:
         rules["exception"] = " | ".join(f"{one} [{one}]" for one in exceptions)

@@ -7,7 +7,6 @@ the device asks.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -340,34 +339,6 @@ def _completed_numbers(old: int, value: int) -> list[FieldValue]:
     return [old - old % place + value for place in places if place != _PLACES[0] or old % _PLACES[1] >= _TENS]
 
 
-class _Loose:
-    """The runs of adjacent events without a field in one explanation."""
-
-    def __init__(self, events: Sequence[ExplanationEvent]) -> None:
-        self._begin: dict[int, int] = {}
-        """Start of the run, by the end of each of its events."""
-        self._end: dict[int, int] = {}
-        """End of the run, by the start of each of its events."""
-        self._numbers: list[int] = []
-        """Starts of the events that are numbers, or words of one ("minus"), sorted."""
-        loose = [event for event in events if event.happens in _LOOSE]
-        for one in loose:
-            self._begin[one.end] = self._begin.get(one.start, one.start)
-            if _is_of_number(one):
-                self._numbers.append(one.start)
-        for one in reversed(loose):
-            self._end[one.start] = self._end.get(one.end, one.end)
-
-    def run_around(self, event: ExplanationEvent) -> tuple[int, int]:
-        """The start and end of an event together with the runs that touch it."""
-        return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
-
-    def holds_number(self, start: int, end: int) -> bool:
-        """Whether a number begins between two tokens."""
-        at = bisect_left(self._numbers, start)
-        return at < len(self._numbers) and self._numbers[at] < end
-
-
 class _MeaningBuilder:
     """Collects the events of one explanation by field."""
 
@@ -375,23 +346,11 @@ class _MeaningBuilder:
         self._events = events
         self._tokens = tokens
         self._form = form
-        self._loose = _Loose(events)
+        self._loose = [event for event in events if event.happens in _LOOSE]
         self._said: ExplanationEvent | None = None
         """The last added mention."""
-        self._named: list[ExplanationEvent | None] = []
-        """By event, the next event that names a field."""
-        self._finally: dict[str | None, int] = {}
+        self._last_mention = {event.field: at for at, event in enumerate(events) if event.happens is Happens.MENTION}
         """By field, the index of its last mention."""
-        named: ExplanationEvent | None = None
-        for at in range(len(events) - 1, -1, -1):
-            event = events[at]
-            self._named.append(named)
-            # The event of a unit precedes that of its count; only the count is a neighbour of other events.
-            if event.happens in _NAMING and form[str(event.field)].unit_of is None:
-                named = event
-            if event.happens is Happens.MENTION:
-                self._finally.setdefault(event.field, at)
-        self._named.reverse()
         self.fields: dict[str, _FieldMeaning] = {}
 
     def said_of(self, name: str) -> _FieldMeaning:
@@ -429,8 +388,8 @@ class _MeaningBuilder:
 
     def _marked_as_remark(self, event: ExplanationEvent) -> ExplanationEvent:
         """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
-        start, _ = self._loose.run_around(event)
-        remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
+        start, _ = self._run_around(event)
+        remark = self._tokens[start].pause >= COMMA and not self._holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
 
     def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
@@ -476,7 +435,7 @@ class _MeaningBuilder:
         name = str(event.field)
         if name in self.fields and self.fields[name].events:
             self.fields[name].doubtful = True
-        elif self._finally.get(name, at) <= at:
+        elif self._last_mention.get(name, at) <= at:
             self.said_of(name).events.append(event)
 
     def _doubted_fields(self, at: int, event: ExplanationEvent) -> list[str]:
@@ -487,7 +446,7 @@ class _MeaningBuilder:
         events = self._events
         if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
             return []  # It is the unknown number of that unit.
-        before, after = self._said, self._named[at]
+        before, after = self._said, self._next_named(at)
         if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
@@ -497,15 +456,33 @@ class _MeaningBuilder:
             return [str(one.field) for one in (before, after) if one is not None]
         return self._nearest_fields(event, before, after)
 
+    def _next_named(self, at: int) -> ExplanationEvent | None:
+        """The next event that names a field; not that of a unit, which precedes that of its count."""
+        naming = (event for event in self._events[at + 1 :] if event.happens in _NAMING)
+        return next((event for event in naming if self._form[str(event.field)].unit_of is None), None)
+
+    def _run_around(self, event: ExplanationEvent) -> tuple[int, int]:
+        """The start and end of an event together with the adjacent events without a field."""
+        start, end = event.start, event.end
+        for one in reversed(self._loose):
+            start = one.start if one.end == start else start
+        for one in self._loose:
+            end = one.end if one.start == end else end
+        return start, end
+
+    def _holds_number(self, start: int, end: int) -> bool:
+        """Whether a number without a field, or a word of one ("minus"), begins between two tokens."""
+        return any(start <= one.start < end for one in self._loose if _is_of_number(one))
+
     def _nearest_fields(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
-        start, end = self._loose.run_around(event)
+        start, end = self._run_around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
         # A count behind its label has no unit that ends it.
         spoken, unended = self._form[str(before.field)].spoken, (before.basis or 0) > before.start
         open_ended = spoken.spelt or (spoken.is_number and unended)
         counts = self._form[str(after.field)].spoken.is_number
-        number = self._loose.holds_number(start, end)
+        number = self._holds_number(start, end)
         if not paused_after and counts and (number or (open_ended and not paused_before)):
             return [str(before.field), str(after.field)]
         return [str(after.field if paused_before and not paused_after else before.field)]

@@ -189,12 +189,8 @@ def decimal_readings(
     found = [*_signed_decimals(words, at, numerals, language, places)]
     for end, value, cost in list(found):
         found += [(after, -value, cost) for after in phrase_ends(words, end, said["below"]) if value >= 0]
-    exact = ((end, float(value) + 0.0, cost) for end, value, cost in found if _is_exact(value))
-    return cheapest_readings(exact)
-
-
-def _is_exact(value: Decimal) -> bool:
-    return len(value.as_tuple().digits) <= DECIMAL_DIGITS
+    exact = (one for one in found if len(one[1].as_tuple().digits) <= DECIMAL_DIGITS)
+    return cheapest_readings((end, float(value) + 0.0, cost) for end, value, cost in exact)
 
 
 def _signed_decimals(
