@@ -9,8 +9,7 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import (
     begins_with_last_one,
     is_correction,
-    split_at_from_now_on,
-    split_at_same_again,
+    split_at_listed,
     split_at_same_place,
 )
 from dockvoice_protocol.forms.spoken.folding import fold
@@ -73,7 +72,7 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
     Over an open entry a "no" before them may be about that: unchanged too.
     """
     rules, draft = session.rules, session.draft
-    found = split_at_from_now_on(reading.words, rules.language)
+    found = split_at_listed("from_now_on", reading.words, rules.language)
     if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
         return reading, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
@@ -507,7 +506,7 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
     asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
     before = _entry_before(session, asked)
     found = split_at_same_place(reading.words, rules.form, rules.language, asked)
-    again = split_at_same_again(reading.words, rules.language) if found is None and asked is None else None
+    again = split_at_listed("same_again", reading.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.open_identifiers:
         before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
     if before is None or (found is None and again is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, split_at_from_now_on
+from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
@@ -37,7 +37,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
         said, language = utterance.reading, session.rules.language
-        lasts = len(said.fields) > 1 or split_at_from_now_on(said.words, language) is not None
+        lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
@@ -68,7 +68,7 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
     words, language = utterance.reading.words, session.rules.language
-    lasting = split_at_from_now_on(words, language)
+    lasting = split_at_listed("from_now_on", words, language)
     act = Act.AMEND if is_correction(words, language) else Act.RECORD
     said = replace(utterance.reading, words=tuple(lasting[1]), preface=None) if lasting else utterance.reading
     return replace(utterance, reading=replace(said, act=act))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from functools import lru_cache
 from itertools import chain
+from typing import Literal
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
@@ -216,17 +217,15 @@ def parse_command_with_object(
     verbs that undo its work.
     """
     said, undoing = _without_hesitations(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
-    asking, (plain, begins) = (
-        {**_phrases_before_object(language), **dict.fromkeys(undoing, CANCEL)},
-        plain_texts(said, language),
-    )
+    asking = _phrases_before_object(language) | dict.fromkeys(undoing, CANCEL)
+    plain, begins = plain_texts(said, language)
     if (parts := _parse_field_question(said, language)) is not None:
         return parts
     for size in range(len(said) - 1, 0, -1):
         begun = plain[: begins[size]]
         if begun in language.cues and _is_after_pause(said, size):
             continue  # "Cancella, pallet 743."
-        if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
+        if (asked := asking.get(begun)) is not None:
             ends = asked.command.lists.ends if asked.command else ""
             return asked, _words_before(said[size:], _listed_phrases(ends, language), language)
     if words and words[-1].text.endswith("?"):
@@ -255,29 +254,19 @@ def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[P
 
 
 @lru_cache
-def _phrases_before_object(language: Language) -> Mapping[Phrase, ParsedCommand]:
-    known = {
-        one: asked
-        for one, asked in _phrases_to_commands(language).items()
-        if asked == CANCEL and not _is_only_cue(one, language)
-    }
+def _phrases_before_object(language: Language) -> dict[Phrase, ParsedCommand]:
+    # Of the cues of a correction ("scratch that") only verbs have an object: "cancella".
+    without_object = language.cues - _listed_phrases("deleting", language)
     naming = {
-        said: asked
-        for command, asked in _OF_COMMANDS.items()
-        if command.lists.named
-        for said in language.commands[command.lists.named]
+        one: asked for command, asked in _OF_COMMANDS.items() for one in _listed_phrases(command.lists.named, language)
     }
-    return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
+    cancelling = (one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL)
+    return naming | dict.fromkeys((one for one in cancelling if one not in without_object), CANCEL)
 
 
 def _is_after_pause(said: Sequence[Word], at: int) -> bool:
     """Whether a pause of a comma's length or more precedes a word."""
     return said[at].start - said[at - 1].end >= _COMMA_S
-
-
-def _is_only_cue(said: Phrase, language: Language) -> bool:
-    """Whether a cancellation is only a cue of a correction ("scratch that"), not a verb with an object ("cancella")."""
-    return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
 
 
 @lru_cache
@@ -336,23 +325,11 @@ def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 
 def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
-    said, numerals = token_texts(words, language), language.numerals
-    setting = _phrases_before_corrected_value(
-        language, changed=any(said[: len(one)] == one for one in language.words["changes"])
-    )
-    begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
-    ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
-    ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
-    return any(said[end].isdigit() or numerals.is_part(said[end]) for end in ends if end < len(said))
-
-
-@lru_cache
-def _phrases_before_corrected_value(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
-    """Phrases before a corrected value ("was actually"), by their first word."""
-    setting: dict[str, list[Phrase]] = {}
-    for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
-        setting.setdefault(one[0], []).append(one)
-    return setting
+    said, listed = token_texts(words, language), language.words
+    roles = ("sets", "sets_changed") if listed["changes"].ends(said, 0) else ("sets",)
+    ends = {end for role in roles for at in range(1, len(said)) for end in listed[role].ends(said, at)}
+    ends |= {end for at in ends for end in listed["sets_again"].ends(said, at)}
+    return any(said[end].isdigit() or language.numerals.is_part(said[end]) for end in ends if end < len(said))
 
 
 def leading_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
@@ -407,9 +384,7 @@ def begins_with_last_one(words: Sequence[Word], language: Language = ENGLISH) ->
 def contains_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
     """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
-    cues = [
-        at + len(one) for one in language.words["checks"] for at in range(len(said)) if said[at:][: len(one)] == one
-    ]
+    cues = [end for at in range(len(said)) for end in language.words["checks"].ends(said, at)]
     told = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
     return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in told)
 
@@ -417,10 +392,7 @@ def contains_check(words: Sequence[str], checks: Collection[str], language: Lang
 def is_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
     """Whether the words are exactly the check word or digits `check`, with or without their cue."""
     said = token_texts(words, language)
-    for one in language.words["checks"]:
-        if said[: len(one)] == one:
-            said = said[len(one) :]
-            break
+    said = said[max(language.words["checks"].ends(said, 0), default=0) :]
     return check == " ".join(said) or check in _spelt_digits(said, language)
 
 
@@ -541,10 +513,9 @@ def wording(asked: ParsedCommand, language: Language = ENGLISH) -> str:
 
 @lru_cache
 def _phrases_to_commands(language: Language) -> Mapping[Phrase, ParsedCommand]:
-    known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
-    known |= {said: _OF_COMMANDS[Command.PAUSE] for ways_to_say in language.breaks.values() for said in ways_to_say}
-    known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
-    return {language.unelided(said): asked for said, asked in known.items()}
+    known = {said: asked for name, asked in BESIDES.items() for said in _listed_phrases(name, language)}
+    known |= dict.fromkeys(_phrases_to_break_reasons(language), _OF_COMMANDS[Command.PAUSE])
+    return known | {said: asked for name, asked in NAMED.items() for said in _listed_phrases(name, language)}
 
 
 @lru_cache
@@ -573,13 +544,11 @@ def _without_hesitations(words: Sequence[Word], language: Language) -> tuple[Wor
 def _cue_length(words: Sequence[Word], language: Language) -> int:
     """The number of words in the longest leading cue; 0 for none, and for "back to", which corrects nothing."""
     begun: Phrase = ()
-    longest, most = 0, _longest_cue_length(language)
+    longest = 0
     for size, word in enumerate(words, start=1):
         begun += token_texts((word,), language)
         if begun in _return_phrases(language):
             return 0
-        if len(begun) > most:
-            break
         if begun in language.cues:
             longest = size
     return longest
@@ -589,12 +558,6 @@ def _cue_length(words: Sequence[Word], language: Language) -> int:
 def _return_phrases(language: Language) -> frozenset[Phrase]:
     """The phrases for "back to"."""
     return frozenset(language.unelided(phrase(one.partition("*")[0])) for one in language.table["works"]["back"])
-
-
-@lru_cache
-def _longest_cue_length(language: Language) -> int:
-    """The number of words in the longest cue."""
-    return max(map(len, language.cues))
 
 
 _Parted = tuple[Sequence[Word], Sequence[Word]]  # The words of a phrase, and the other words.
@@ -618,17 +581,10 @@ def split_at_same_place(
     return None if found is None else (found[0], *found[1])
 
 
-def split_at_from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
-    """The words split at a leading or trailing "from now on" phrase; None where there is none."""
-    return _split_at_listed("from_now_on", words, language)
-
-
-def split_at_same_again(words: Sequence[Word], language: Language) -> _Parted | None:
-    """The words split at a leading or trailing "same again" phrase; None where there is none."""
-    return _split_at_listed("same_again", words, language)
-
-
-def _split_at_listed(name: str, words: Sequence[Word], language: Language) -> _Parted | None:
+def split_at_listed(
+    name: Literal["from_now_on", "same_again"], words: Sequence[Word], language: Language
+) -> _Parted | None:
+    """The words of a leading or trailing phrase of this list, and the other words; None where there is none."""
     found = _split_at_phrase(words, dict.fromkeys(_listed_phrases(name, language), ""), language)
     return None if found is None else found[1]
 
