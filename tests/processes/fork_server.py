@@ -23,6 +23,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.rough import surrounding_phrases
 from edge.understand.local.vosk import load_model
 
 MODULES = (
@@ -86,7 +87,7 @@ def next_child(line: socket.socket) -> Mapping[str, Any] | None:
 def warm_up() -> None:
     """Read what each child would read again, a second of its start: forms, phrases, weights."""
     load_forms(FORMS)
-    len(language_named("en").remarks)
+    surrounding_phrases(language_named("en"))
     if WEIGHTS.is_dir():
         load_model(WEIGHTS)
 

@@ -8,6 +8,7 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
+from dockvoice_protocol.forms.spoken.rough import surrounding_phrases
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_driver import make_dialogue_settings
 from edge.agent.parts import load_named_form, make_rules
@@ -34,7 +35,7 @@ def ordinary_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_around_dictation_is_known_by_its_words_and_pairs_of_words_without_a_number_or_letter() -> None:
-    remarks = ENGLISH.remarks
+    remarks = surrounding_phrases(ENGLISH)
     assert "see" in remarks
     pairs = {pair for said in remarks for pair in pairwise(said.split())}
     assert {("see", "you"), ("you", "later"), ("all", "good"), ("could", "be"), ("right", "then")} <= pairs

@@ -27,6 +27,7 @@ from dockvoice_protocol.forms.spoken import (
     sentences_with_further_words,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
+from dockvoice_protocol.forms.spoken.rough import surrounding_phrases
 from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import RecogniserKind, Settings
@@ -85,7 +86,7 @@ def make_recogniser(
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         heard = catalogue.with_known_ways(vosk_knows(weights))
         expected = load_sentences(settings.cache / "grammars", form, heard, called, works)
-        beside = (*ENGLISH.remarks, *sentences_with_further_words(form, heard))
+        beside = (*sorted(surrounding_phrases(ENGLISH)), *sentences_with_further_words(form, heard))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(
             converses=converses, awaited=awaited, curves=calibration_curves(weights.name, wanted.calibration)

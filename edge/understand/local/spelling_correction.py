@@ -32,10 +32,8 @@ class SpellingCorrector:
         self._labels = {fold(label) for label in spelt}
         labels, long = _any_of(spelt), _any_of(label for label in spelt if len(label) >= _SHORTEST_LABEL)
         units = _any_of(unit for one in wordings for unit in one.units)
-        words = (" ".join(code_words) for code_words in language.alphabet.code_words)
-        names = _any_of(
-            name for name in (*words, *language.alphabet.names) if " " not in name and len(name) >= _SHORTEST_NAME
-        )
+        alphabet = (*language.alphabet.code_words, *language.alphabet.names)
+        names = _any_of(said[0] for said in alphabet if len(said) == 1 and len(said[0]) >= _SHORTEST_NAME)
         rules = [
             (rf"^\W*[EMH]\b,? (?=(?:{labels})\b)", ""),  # "M, Palette": a hesitation
             (rf"(?<=\d),(?= (?:{units})\b(?!\W+\d))", ""),  # "5, Stück"

@@ -45,7 +45,7 @@ class Alphabet:
     """The words of its spelling alphabets, to small letters."""
     explained_by: tuple[Phrase, ...]
     """Joiners of a letter and its explaining word: "as in"."""
-    names: Mapping[str, str]
+    names: Mapping[Phrase, str]
     """Letters written as words ("bee"), to the letter."""
     ordinary: frozenset[str] = frozenset()
     """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
@@ -97,7 +97,7 @@ class Language:
             alphabet=Alphabet(
                 CODE_WORDS | {(word,): letter for word, letter in listed.items()},
                 tuple(map(phrase, letters["explained_by"])),
-                {fold(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
+                {phrase(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
                 frozenset(map(fold, letters.get("ordinary", ()))),
             ),
             homophones=homophones,
@@ -118,7 +118,10 @@ class Language:
         """Phrases by role ("links", "cues"); the language's file documents the roles."""
         # A number word has no other role.
         parsed = {role: map(self._classes.parse, patterns) for role, patterns in self.table["words"].items()}
-        return {role: PhraseList(expansions, self._is_no_number) for role, expansions in parsed.items()}
+        return {
+            role: PhraseList(expansions, lambda word: not self.is_number_word(word))
+            for role, expansions in parsed.items()
+        }
 
     @cached_property
     def moods(self) -> Mapping[str, PhraseList]:
@@ -131,12 +134,10 @@ class Language:
 
     def _ways_of_word(self, word: str) -> list[Phrase]:
         """A word as recognisers write it, without an elision as in a parsed transcript, and with its numbers split."""
-        ways = _with_elision(word, self.elided)
+        parted = split_elision(word, self.elided)
+        ways = (phrase(word), phrase(parted)) if parted.strip() else (phrase(word),)
         split = (tuple(part for one in way for part in self.numerals.morphemes(one)) for way in ways)
         return list(dict.fromkeys((*ways, *split)))
-
-    def _is_no_number(self, word: str) -> bool:
-        return not self.is_number_word(word)
 
     def is_number_word(self, word: str) -> bool:
         """Whether the word alone is a number, or digits of one."""
@@ -195,10 +196,11 @@ class Language:
         """Words for separators between the parts of a printed number, which the value does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
 
-    @cached_property
-    def parts(self) -> tuple[tuple[Phrase, ...], ...]:
+    @property
+    def parts(self) -> Sequence[Sequence[str]]:
         """Words for the parts of a place, from the largest: aisle, bay, level."""
-        return tuple(tuple(map(phrase, names)) for names in self.table["letters"]["parts"])
+        parts: Sequence[Sequence[str]] = self.table["letters"]["parts"]
+        return parts
 
     @cached_property
     def common(self) -> frozenset[str]:
@@ -216,14 +218,6 @@ class Language:
             return words
         apart = (part for word in words for part in word.partition("'")[::2])
         return tuple(part for part in apart if part and part not in self.elided)
-
-    @cached_property
-    def remarks(self) -> tuple[str, ...]:
-        """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
-        lists = (said for table in (self.words, self.moods) for said in table.values())
-        listed = {phrase(one) for said in lists for one in said.samples()}
-        every = listed | {(word,) for said in listed for word in said}
-        return tuple(sorted(" ".join(said) for said in every if not any(map(self.may_be_in_identifier, said))))
 
     def may_be_in_identifier(self, word: str) -> bool:
         """Whether the word is part of a number or spells a letter, and is no common word."""
@@ -249,12 +243,6 @@ def split_elision(word: str, elided: Sequence[str]) -> str:
     if not elided or not apostrophe:
         return word
     return after if before in elided else f"{before} {after}"
-
-
-def _with_elision(word: str, elided: Sequence[str]) -> list[Phrase]:
-    """A word as a recogniser writes it, and without its elision, if any."""
-    parted = split_elision(word, elided)
-    return [phrase(word), *([phrase(parted)] if parted.strip() and parted != word else [])]
 
 
 @cache

@@ -146,16 +146,14 @@ class _Product:
     """A word that multiplies the number before it."""
 
     def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
-        self._skip_joiner = {
-            before: _fold_table(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")
-        }
-        self.bare = self._skip_joiner["bare"]
-        self.words = frozenset[str]().union(*self._skip_joiner.values())
+        self._costs = {before: _fold_table(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")}
+        self.bare = self._costs["bare"]
+        self.words = frozenset[str]().union(*self._costs.values())
 
     def cost(self, value: int, word: str) -> float | None:
         """The cost of the word behind the value; None where the combination is invalid."""
         several = "few" if value <= _LARGEST_DIGIT else "teens" if value < _TWENTY else "many"
-        return self._skip_joiner["one" if value == 1 else several].get(word)
+        return self._costs["one" if value == 1 else several].get(word)
 
 
 class _Cardinals:
@@ -200,9 +198,7 @@ class _Cardinals:
     def _below_thousand(self, words: _Words, at: int) -> Iterator[_Part]:
         parts = self.below_hundred(words, at)
         yield from parts
-        value = _figures(words[at])
-        if value is not None and 0 < value < _THOUSAND and words[at][0] != "0":
-            yield _Part(at + 1, value, _WRITTEN)
+        yield from _written_parts(words, at, _THOUSAND, _WRITTEN)
         yield from self._hundreds_with_rest(words, at, parts, many=False)
 
     def _hundreds_with_rest(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
@@ -211,11 +207,8 @@ class _Cardinals:
                 continue
             yield hundreds
             for end, cost in _joiner_ends(words, hundreds.end, self._after_hundreds):
-                for rest in self.below_hundred(words, end):
+                for rest in (*self.below_hundred(words, end), *_written_parts(words, end, _HUNDRED, _WRITTEN)):
                     yield _Part(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
-                value = _figures(words[end])
-                if value is not None and 0 < value < _HUNDRED and words[end][0] != "0":
-                    yield _Part(end + 1, hundreds.value + value, hundreds.cost + cost + _WRITTEN)
 
     def _hundreds(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         for atom, end in self.names_at(words, at):
@@ -237,9 +230,7 @@ class _Cardinals:
             return
         if word in self._ones and (cost := product_.cost(1, words[at + 1])) is not None:
             yield _Part(at + 2, unit, cost)
-        value = _figures(word)
-        written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED and word[0] != "0" else []
-        for part in (*parts, *written):
+        for part in (*parts, *_written_parts(words, at, _HUNDRED)):
             if part.final or part.end == len(words):
                 continue
             if (cost := product_.cost(part.value, words[part.end])) is not None:
@@ -309,15 +300,15 @@ class _Counts:
         self.half_within = tuple(map(phrase, halves.get("within", ())))
         self._half_behind = tuple(map(phrase, halves.get("behind", ())))
         self.spoilers = self._multiplying | frozenset(map(fold, spoilt.get("before", ())))
-        behind = tuple(map(phrase, spoilt.get("behind", ())))
-        self._spoilt_behind = _by_first_word(behind)
+        self._spoilt_behind = tuple(map(phrase, spoilt.get("behind", ())))
         self._vague = tuple(map(phrase, table.get("vague", ())))
-        self._phrases = _values_by_first_word(table.get("phrases", ()))
-        self.beginnings = frozenset({*self._phrases, *digits.values, *digits.times, *cardinals.beginnings})
+        self._phrases = tuple(_parse_rows(table.get("phrases", ())))
+        begun = (said[0] for _, said in self._phrases)
+        self.beginnings = frozenset({*begun, *digits.values, *digits.times, *cardinals.beginnings})
         """Words that may begin a number."""
-        spoken = (*self._vague, *self.half_within, *self._half_behind, *behind)
-        phrases = (word for rows in self._phrases.values() for rest, _ in rows for word in rest)
-        self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
+        rests = (said[1:] for _, said in self._phrases)
+        spoken = (*self._vague, *self.half_within, *self._half_behind, *self._spoilt_behind, *rests)
+        self.further = frozenset({*self._short, *self.spoilers, *(word for one in spoken for word in one)})
         """Other words that affect counts, besides those of cardinals and digits."""
 
     def counts_at(self, words: _Words, at: int) -> list[CountReading]:
@@ -331,8 +322,8 @@ class _Counts:
             key = part.end, part.value
             if part.cost < found.get(key, part.cost + 1) and part.value <= LARGEST:
                 found[key] = part.cost
-        whole = {end for end, _ in found if not self._is_spoilt(words, end)}
-        return [CountReading(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
+        spoilt = {end for end, _ in found if any(_follows(words, end, one) for one in self._spoilt_behind)}
+        return [CountReading(end, value, float(cost)) for (end, value), cost in found.items() if end not in spoilt]
 
     def _cardinal_counts(self, words: _Words, at: int) -> Iterator[_Part]:
         word = words[at]
@@ -342,9 +333,7 @@ class _Counts:
                 yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if _THREE_FIGURES.fullmatch(one))
         if word in self._digits.zeros:
             yield _Part(at + 1, 0, 0.0)
-        for rest, value in self._phrases.get(word, ()):
-            if _follows(words, at + 1, rest):
-                yield _Part(at + 1 + len(rest), value, 0.0)
+        yield from (_Part(at + len(said), value, 0.0) for value, said in self._phrases if _follows(words, at, said))
         parts = self._cardinals.below_hundred(words, at)
         yield from self._cardinals.usual_numbers(words, at, parts)
         yield from self._dozen_counts(words, at, parts)
@@ -363,9 +352,7 @@ class _Counts:
 
     def _halved_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Counts with a half: "two and a half dozen", "two and a half thousand"."""
-        value = _figures(words[at])
-        written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED else []
-        for part, half in product((*parts, *written), self.half_within):
+        for part, half in product((*parts, *_written_parts(words, at, _HUNDRED)), self.half_within):
             end = part.end + len(half)
             if end == len(words) or not _follows(words, part.end, half):
                 continue
@@ -417,11 +404,6 @@ class _Counts:
                 digit = self._digits.values.get(words[end], "0")
                 if digit != "0":
                     yield _Part(end + 1, first.value * _HUNDRED + int(digit), first.cost + cost)
-
-    def _is_spoilt(self, words: _Words, end: int) -> bool:
-        if end == len(words):
-            return False
-        return any(_follows(words, end, one) for one in self._spoilt_behind.get(words[end], ()))
 
 
 class _Groups:
@@ -579,20 +561,6 @@ def _parse_rows(rows: Iterable[str]) -> Iterator[tuple[int, Phrase]]:
         yield from ((int(value), phrase(name)) for name in names)
 
 
-def _by_first_word(phrases: Iterable[Phrase]) -> dict[str, list[Phrase]]:
-    found: dict[str, list[Phrase]] = {}
-    for one in phrases:
-        found.setdefault(one[0], []).append(one)
-    return found
-
-
-def _values_by_first_word(rows: Iterable[str]) -> dict[str, list[tuple[Phrase, int]]]:
-    found: dict[str, list[tuple[Phrase, int]]] = {}
-    for value, (first, *rest) in _parse_rows(rows):
-        found.setdefault(first, []).append((tuple(rest), value))
-    return found
-
-
 def _parse_atoms(table: Mapping[str, Any]) -> dict[str, tuple[_Atom, ...]]:
     articles, final = ({phrase(word) for word in table.get(key, ())} for key in ("articles", "final"))
     found: dict[str, tuple[_Atom, ...]] = {}
@@ -642,6 +610,13 @@ def _joiner_ends(words: _Words, end: int, joins: Mapping[str, float]) -> Iterato
 
 def _is_written(word: str) -> bool:
     return "0" <= word[:1] <= "9"
+
+
+def _written_parts(words: _Words, at: int, limit: int, cost: float = 0.0) -> Iterator[_Part]:
+    """The number in figures at a word, if it is below the limit and has no leading zero."""
+    value = _figures(words[at])
+    if value and value < limit and words[at][0] != "0":
+        yield _Part(at + 1, value, cost)
 
 
 def _figures(word: str) -> int | None:

@@ -201,14 +201,10 @@ def automaton(lists: Iterable[tuple[PhraseList, _Label]]) -> State[_Label]:
     return State(((), (one, None), label) for phrases, label in lists for one in phrases.expansions)
 
 
-def _is_phrase(_: str) -> bool:
-    return True
-
-
 class PhraseList:
     """Phrases of one role, as patterns."""
 
-    def __init__(self, expansions: Iterable[_Expansion], accepts: Callable[[str], bool] = _is_phrase) -> None:
+    def __init__(self, expansions: Iterable[_Expansion], accepts: Callable[[str], bool] = lambda _: True) -> None:
         """`accepts`: whether a single word may be a phrase of the list."""
         self._source = expansions
         self._accepts = accepts
@@ -232,14 +228,7 @@ class PhraseList:
         return tuple(said for said in listed if len(said) > 1 or self._accepts(said[0]))
 
     def __contains__(self, said: object) -> bool:
-        if not isinstance(said, tuple) or not said:
-            return False
-        state = self._start
-        for word in said:
-            if (following := state.behind(word)) is None:
-                return False
-            state = following
-        return bool(state.labels) and (len(said) > 1 or self._accepts(said[0]))
+        return isinstance(said, tuple) and len(said) in self.ends(said, 0)
 
     def ends(self, words: Sequence[str], at: int) -> list[int]:
         """The ends of the phrases that begin at a word."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -103,6 +104,7 @@ def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
     yield from (f"{way} {speak_name(name, language)}" for way in ways[Command.SIGN_ON] for name in names)
 
 
+@cache
 def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for lists in (language.words, language.moods) for said in lists.values() for one in said.samples()]

@@ -393,7 +393,7 @@ class _ExplanationCheck(SpanReader):
         left = self._fewest_unexplained(gap)
         if before and self._may_be_ordinary_word(before[-1], begin):
             clause = next((at for at in range(begin, end) if self._tokens[at].pause), end)
-            named = self._words[begin - 1] in self._language.alphabet.names
+            named = (self._words[begin - 1],) in self._language.alphabet.names
             harmless = [] if named else [at for at in range(begin, clause) if (self._words[at],) in self._particles]
             harmless += [at for at in range(begin, clause) if self._words[at] == self._form.terminator]
             words = [at for at in range(begin, clause) if at not in harmless]
@@ -449,8 +449,8 @@ class _ExplanationCheck(SpanReader):
         """Whether a letter may be an ordinary word of the phrase directly behind it: "dock be careful"."""
         if mention.happens is not Happens.MENTION or not self._fields[str(mention.field)].spoken.is_single_letter:
             return False
-        word = self._words[end - 1]
-        sounds = word in self._language.alphabet.names or (word,) in self._particles
+        said = (self._words[end - 1],)
+        sounds = said in self._language.alphabet.names or said in self._particles
         return sounds and mention.end == end and not self._tokens[end].pause
 
     # Cues.

@@ -127,14 +127,6 @@ class _Use(NamedTuple):
     """The code of a unit, where another field holds it."""
 
 
-class _Sense(NamedTuple):
-    """One meaning of a phrase, without its first word."""
-
-    rest: Phrase
-    """The words behind the first."""
-    use: _Use
-
-
 class Match(NamedTuple):
     """A phrase found in an utterance: it ends before the token `end`. Otherwise as `_Use`."""
 
@@ -155,12 +147,11 @@ class Lexicon:
         self._other_deeds = frozenset(_other_deeds(form, language))
         door = form.roles.get(FieldRole.DOOR)
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
-        own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
-        self._phrases_of_form = own
+        own = self._phrases_of_form = list(_form_phrases(form, catalogue, language))
         begun = list(_opening_phrases(form, language))
-        others = *_counting_phrases(form, language), *_verb_phrases(form, language)
         deeds = _deed_phrases(form, language, self._other_deeds)
-        self._own = _index_by_first_word((*own, *others, *deeds, *begun), language)
+        every = (*own, *_further_form_phrases(form, language), *deeds, *begun)
+        self._own = _index_by_first_word(every, language)
         self._before = language.words["openings"] if begun else ()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
@@ -357,7 +348,7 @@ class Lexicon:
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
         """All meanings of a whole phrase."""
-        own = (sense.use for sense in self._own.get(said[0], ()) if sense.rest == said[1:])
+        own = (use for rest, use in self._own.get(said[0], ()) if rest == said[1:])
         return tuple(dict.fromkeys((*own, *(use for size, use in self._language_uses(said) if size == len(said)))))
 
     def joins(self, word: str) -> bool:
@@ -366,7 +357,7 @@ class Lexicon:
 
     def opens(self, word: str) -> bool:
         """Whether a label begins with the word."""
-        return any(sense.use.role is Role.LABEL for sense in self._own.get(word, ()))
+        return any(use.role is Role.LABEL for _, use in self._own.get(word, ()))
 
     def begins_code(self, word: str) -> bool:
         """Whether the word is the first letter of a value that is valid without its label."""
@@ -453,18 +444,14 @@ def _units_behind_slots(aside: Phrase) -> Iterator[Phrase]:
     yield from (rest[:size] for rest in behind for size in range(1, len(rest) + 1))
 
 
-def _first_word_and_sense(said: Phrase, use: _Use, language: Language) -> tuple[str, _Sense]:
-    """The first word of a phrase, and its sense. Compound numbers are split, as in the utterance."""
-    first, *rest = (part for word in said for part in language.numerals.morphemes(word))
-    return first, _Sense(tuple(rest), use)
-
-
-def _index_by_first_word(listed: Iterable[tuple[Phrase, _Use]], language: Language) -> Mapping[str, Sequence[_Sense]]:
-    """Phrases by first word, in order."""
-    found: dict[str, list[_Sense]] = {}
+def _index_by_first_word(
+    listed: Iterable[tuple[Phrase, _Use]], language: Language
+) -> Mapping[str, Sequence[tuple[Phrase, _Use]]]:
+    """The other words of each phrase and its meaning, by its first word. Compound numbers are split."""
+    found: dict[str, list[tuple[Phrase, _Use]]] = {}
     for said, use in listed:
-        first, sense = _first_word_and_sense(said, use, language)
-        found.setdefault(first, []).append(sense)
+        first, *rest = (part for word in said for part in language.numerals.morphemes(word))
+        found.setdefault(first, []).append((tuple(rest), use))
     return found
 
 
@@ -483,47 +470,36 @@ def _language_phrases(language: Language) -> State[tuple[_Use, bool]]:
 def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     if form.terminator is not None:
         yield (form.terminator,), _Use(Role.TAIL)
-    misheard: dict[str, list[str]] = {}
-    for said, meant in language.misheard.items():
-        misheard.setdefault(meant, []).append(said)
     for field in form.fields:
         wording = field.wording(language.code)
         for unit in wording.units:
             yield phrase(unit), _Use(Role.UNIT, field.name, code=wording.codes.get(unit))
-        for label in _with_spelt_labels(map(phrase, wording.labels)):
-            yield label, _Use(Role.LABEL, field.name)
-            for other in misheard.get(label[0], ()):
-                yield (other, *label[1:]), _Use(Role.LABEL, field.name)
+        yield from ((said, _Use(Role.LABEL, field.name)) for said in _label_phrases(wording.labels, language))
         for said, value in value_words(field, catalogue, language).items():
             yield phrase(said), _Use(Role.VALUE, field.name, value)
+        for said, code in wording.zero.items():
+            yield phrase(said), _Use(Role.NOTHING, field.name, code=code or None)
 
 
-def _with_spelt_labels(labels: Iterable[Phrase]) -> Iterator[Phrase]:
-    """The labels, and abbreviations also letter by letter."""
-    for label in labels:
-        yield label
-        if len(label) == 1 and label[0].isalpha() and not _VOWELS & set(label[0]):
-            yield tuple(label[0])
+def _label_phrases(labels: Iterable[str], language: Language) -> Iterator[Phrase]:
+    """The labels, as recognisers mishear them too, and abbreviations letter by letter."""
+    for first, *rest in map(phrase, labels):
+        misheard = (said for said, meant in language.misheard.items() if meant == first)
+        yield from ((said, *rest) for said in (first, *misheard))
+        if not rest and first.isalpha() and _VOWELS.isdisjoint(first):
+            yield tuple(first)
 
 
-def _zero_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """Phrases for a count of zero: "empty"."""
+def _further_form_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
+    """Phrases of fields that other forms use otherwise.
+
+    Words behind a count that name its field without a unit ("thirty-eight good"), and verbs for a value ("refuse").
+    """
     for field in form.fields:
-        zero = field.wording(language.code).zero
-        yield from ((phrase(said), _Use(Role.NOTHING, field.name, code=code or None)) for said, code in zero.items())
-
-
-def _counting_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """Words behind a count that name its field without a unit: "thirty-eight good"."""
-    for field in form.fields:
-        yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in field.wording(language.code).counted)
-
-
-def _verb_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    """Verbs for a value, which are denials in other forms: "refuse"."""
-    for field in form.fields:
-        for value, ways_to_say in field.wording(language.code).verbs.items():
-            yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
+        wording = field.wording(language.code)
+        yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in wording.counted)
+        for value, verbs in wording.verbs.items():
+            yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in verbs)
 
 
 def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:

@@ -628,7 +628,7 @@ def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float
     if not block or sounds or word in spans.language.homophones or _means_something(spans, at):
         return
     # "KA 7712" may be the letters K and A, "ka siete siete" is hardly ever.
-    spelt = word not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
+    spelt = (word,) not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
     if spelt and spans.goes_straight_on(at + 1) and spans.numbers.begins(at + 1):
         yield at + 1, word.upper(), weights.OTHER_KIND
 
@@ -665,23 +665,19 @@ def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str
     """The codes whose parts are said with their names: "aisle C, bay seventeen, level four"."""
     shape, parts = spans.lexicon.shapes.get(name), spans.language.parts
     runs = [] if shape is None else [run for run in shape.parts if not run.is_separator]
-    if len(runs) != len(parts) or not _ends_of_any(spans, parts[0], at):
+    if len(runs) != len(parts) or not any(phrase_ends(spans.words, at, parts[0])):
         return
     reached = {(at, "")}
     for run, names in zip(runs, parts, strict=True):
         reached = {
             (end, said + value.zfill(run.least))
             for start, said in reached
-            for begin in _ends_of_any(spans, names, start)
+            for begin in phrase_ends(spans.words, start, names)
             for end, value in _values_of_part(spans, begin)
             if len(value) <= run.most and set(value) <= set(run.characters)
         }
     codes = spans.lexicon.codes[name]
     yield from ((end, codes[said], 0.0) for end, said in reached if said in codes)
-
-
-def _ends_of_any(spans: Spans, phrases: Iterable[Phrase], at: int) -> list[int]:
-    return [at + len(one) for one in phrases if tuple(spans.words[at : at + len(one)]) == one]
 
 
 def _values_of_part(spans: Spans, at: int) -> Iterator[tuple[int, str]]:

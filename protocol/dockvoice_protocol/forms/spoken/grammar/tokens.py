@@ -203,8 +203,8 @@ def letters_at(
     if times is not None and word in times:
         for end, letter, cost in letters_at(words, at + 1, alphabet, names=names):
             yield end, letter * times[word], cost
-    if (code := _code_word(words, at, alphabet)) is not None:
-        yield code[0], code[1], 0.0
+    if (code := _listed_letter(words, at, alphabet.code_words)) is not None:
+        yield *code, 0.0
     named = named_letter(words, at, alphabet) if names else None
     if word not in LETTERS and named is None:
         return
@@ -216,10 +216,7 @@ def letters_at(
 
 def named_letter(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
     """The end and the letter of the name of a letter at a word: "bee", "double you"; None for no name."""
-    for size in range(_LONGEST_CODE_WORD, 0, -1):
-        if at + size <= len(words) and (letter := alphabet.names.get(" ".join(words[at : at + size]))) is not None:
-            return at + size, letter.upper()
-    return None
+    return _listed_letter(words, at, alphabet.names)
 
 
 def _explanation_ends(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -> Iterator[int]:
@@ -232,16 +229,16 @@ def _explanation_ends(letter: str, words: Sequence[str], at: int, alphabet: Alph
                 yield explained[0]
 
 
-def _code_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
-    for size in range(_LONGEST_CODE_WORD, 0, -1):
-        if at + size <= len(words) and (letter := alphabet.code_words.get(tuple(words[at : at + size]))) is not None:
-            return at + size, letter.upper()
+def _listed_letter(words: Sequence[str], at: int, listed: Mapping[Phrase, str]) -> tuple[int, str] | None:
+    for end in range(at + _LONGEST_CODE_WORD, at, -1):
+        if (letter := listed.get(tuple(words[at:end]))) is not None:
+            return min(end, len(words)), letter.upper()
     return None
 
 
 def _explaining_word(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
     """The end and the letter of an explaining word: a code word's letter, any other word's first."""
-    if (code := _code_word(words, at, alphabet)) is not None:
+    if (code := _listed_letter(words, at, alphabet.code_words)) is not None:
         return code
     word = words[at]
     return (at + 1, word[0].upper()) if word.isalpha() and len(word) >= _SHORTEST_EXPLANATION else None
