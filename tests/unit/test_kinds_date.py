@@ -5,8 +5,8 @@ from datetime import date
 from dockvoice_protocol.forms.model import DayOrder, MonthAlone
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds.date import DateLabelFormat, date_readings
-from dockvoice_protocol.forms.spoken.kinds.kind import NumberParser
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each
 from tests.rows import each_of, rows_of
@@ -20,7 +20,7 @@ MDY = DateLabelFormat(DayOrder.MONTH_DAY_YEAR, MonthAlone.END, TODAY)
 YMD = DateLabelFormat(DayOrder.YEAR_MONTH_DAY, MonthAlone.END, TODAY)
 
 
-def whole(text: str, label: DateLabelFormat = DMY, numerals: NumberParser = ENGLISH, language: str = "en") -> list[str]:
+def whole(text: str, label: DateLabelFormat = DMY, numerals: Numerals = ENGLISH, language: str = "en") -> list[str]:
     """The days that all the words may say, of what lies within three nats of the best."""
     words = text.split()
     found = date_readings(words, 0, numerals, language_named(language).table, label)

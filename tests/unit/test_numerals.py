@@ -7,7 +7,7 @@ import pytest
 from num2words import num2words
 
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.numerals import CountReading
+from dockvoice_protocol.forms.spoken.numerals import Count
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each, said_in
 from tests.reading.numbers import counts, groups, numerals, words
@@ -91,14 +91,14 @@ def test_what_a_count_costs(code: str, said: str, most: float) -> None:
 
 @each_of(("code", "said"), [("de", "zwölf Paar"), ("es", "doce pares"), ("pl", "dwanaście par")])
 def test_pairs_are_counted_like_other_units(code: str, said: str) -> None:
-    assert CountReading(1, 12, 0.0) in numerals(code).counts(words(code, said), 0)
+    assert Count(1, 12, 0.0) in numerals(code).counts(words(code, said), 0)
 
 
 def test_all_ends_of_a_count() -> None:
     said = ["seven", "hundred", "and", "forty", "two", "units"]
     found = numerals("en").counts(said, 0)
     assert {(one.end, one.value) for one in found} == {(1, 7), (2, 700), (4, 740), (5, 742)}
-    assert CountReading(5, 742, 0.0) in found
+    assert Count(5, 742, 0.0) in found
 
 
 @each_of("code", LANGUAGES)

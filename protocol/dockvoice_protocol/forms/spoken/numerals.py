@@ -89,14 +89,16 @@ _THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 
 
 @dataclass(frozen=True, slots=True)
-class CountReading:
-    """One reading of words as a cardinal."""
+class Count:
+    """One reading of words as a cardinal, or as a part of one."""
 
     end: int
     """Index behind its last word."""
     value: int
     cost: float
     """In nats: 0 for the usual wording, more for rarer ones."""
+    final: bool = False
+    """Whether it only ends a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +131,6 @@ class _Atom:
     value: int
     sums: tuple[_Sum, ...] = ()
     article: bool = False
-    final: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A reading inside a number."""
-
-    end: int
-    value: int
-    cost: float
     final: bool = False
 
 
@@ -185,7 +177,7 @@ class _Cardinals:
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
-    def usual_numbers(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def usual_numbers(self, words: _Words, at: int, parts: Sequence[Count]) -> Iterator[Count]:
         """Numbers in usual wordings; `parts` are those up to 99 that begin at `at`."""
         yield from parts
         yield from self._hundreds_with_rest(words, at, parts, many=True)
@@ -193,59 +185,59 @@ class _Cardinals:
             yield thousands
             for end, cost in _joiner_ends(words, thousands.end, self._after_thousands):
                 for rest in self._below_thousand(words, end):
-                    yield _Part(rest.end, thousands.value + rest.value, thousands.cost + cost + rest.cost)
+                    yield Count(rest.end, thousands.value + rest.value, thousands.cost + cost + rest.cost)
 
-    def _below_thousand(self, words: _Words, at: int) -> Iterator[_Part]:
+    def _below_thousand(self, words: _Words, at: int) -> Iterator[Count]:
         parts = self.below_hundred(words, at)
         yield from parts
         yield from _written_parts(words, at, _THOUSAND, _WRITTEN)
         yield from self._hundreds_with_rest(words, at, parts, many=False)
 
-    def _hundreds_with_rest(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
+    def _hundreds_with_rest(self, words: _Words, at: int, parts: Sequence[Count], *, many: bool) -> Iterator[Count]:
         for hundreds in self._hundreds(words, at, parts):
             if not many and hundreds.value >= _THOUSAND:
                 continue
             yield hundreds
             for end, cost in _joiner_ends(words, hundreds.end, self._after_hundreds):
                 for rest in (*self.below_hundred(words, end), *_written_parts(words, end, _HUNDRED, _WRITTEN)):
-                    yield _Part(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
+                    yield Count(rest.end, hundreds.value + rest.value, hundreds.cost + cost + rest.cost)
 
-    def _hundreds(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _hundreds(self, words: _Words, at: int, parts: Sequence[Count]) -> Iterator[Count]:
         for atom, end in self.names_at(words, at):
             if atom.value >= _HUNDRED:
-                yield _Part(end, atom.value, 0.0)
+                yield Count(end, atom.value, 0.0)
         for part in self.products(words, at, parts, self.hundred, _HUNDRED):
             # "Twenty hundred" is not said.
             if part.value < _THOUSAND or part.value % _THOUSAND:
                 yield part
 
     def products(
-        self, words: _Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
-    ) -> Iterator[_Part]:
+        self, words: _Words, at: int, parts: Sequence[Count], product_: _Product, unit: int
+    ) -> Iterator[Count]:
         """The products with a multiplying word; `parts` are the numbers that begin at `at`."""
         word = words[at]
         if word in product_.bare and not (at and words[at - 1] in self._overflowing[unit]):
-            yield _Part(at + 1, unit, product_.bare[word])
+            yield Count(at + 1, unit, product_.bare[word])
         if at + 1 == len(words):
             return
         if word in self._ones and (cost := product_.cost(1, words[at + 1])) is not None:
-            yield _Part(at + 2, unit, cost)
+            yield Count(at + 2, unit, cost)
         for part in (*parts, *_written_parts(words, at, _HUNDRED)):
             if part.final or part.end == len(words):
                 continue
             if (cost := product_.cost(part.value, words[part.end])) is not None:
-                yield _Part(part.end + 1, part.value * unit, part.cost + cost)
+                yield Count(part.end + 1, part.value * unit, part.cost + cost)
 
-    def below_hundred(self, words: _Words, at: int) -> list[_Part]:
+    def below_hundred(self, words: _Words, at: int) -> list[Count]:
         found = []
         for atom, end in self.names_at(words, at):
             if atom.value >= _HUNDRED:
                 continue
-            found.append(_Part(end, atom.value, 0.0, atom.final))
+            found.append(Count(end, atom.value, 0.0, atom.final))
             for sum_ in atom.sums:
                 for begin in _skip_joiner(words, end, sum_.by):
                     found += [
-                        _Part(last, atom.value + second.value, sum_.cost, second.final)
+                        Count(last, atom.value + second.value, sum_.cost, second.final)
                         for second, last in self.names_at(words, begin)
                         if second.value in sum_.seconds
                     ]
@@ -254,9 +246,7 @@ class _Cardinals:
     def names_at(self, words: _Words, at: int) -> Iterator[tuple[_Atom, int]]:
         """The names of one value that begin at `at`, and where each ends."""
         for atom in self.atoms.get(words[at], ()):
-            if not atom.rest:
-                yield atom, at + 1
-            elif _follows(words, at + 1, atom.rest):
+            if _follows(words, at + 1, atom.rest):
                 yield atom, at + 1 + len(atom.rest)
 
 
@@ -311,29 +301,25 @@ class _Counts:
         self.further = frozenset({*self._short, *self.spoilers, *(word for one in spoken for word in one)})
         """Other words that affect counts, besides those of cardinals and digits."""
 
-    def counts_at(self, words: _Words, at: int) -> list[CountReading]:
+    def counts_at(self, words: _Words, at: int) -> list[Count]:
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
             return []
         if (at and words[at - 1] in self.spoilers) or any(_follows(words, at, one) for one in self._vague):
             return []
-        found: dict[tuple[int, int], float] = {}
-        for part in self._cardinal_counts(words, at):
-            key = part.end, part.value
-            if part.cost < found.get(key, part.cost + 1) and part.value <= LARGEST:
-                found[key] = part.cost
+        found = _cheapest(self._cardinal_counts(words, at))
         spoilt = {end for end, _ in found if any(_follows(words, end, one) for one in self._spoilt_behind)}
-        return [CountReading(end, value, float(cost)) for (end, value), cost in found.items() if end not in spoilt]
+        return [Count(end, value, float(cost)) for (end, value), cost in found.items() if end not in spoilt]
 
-    def _cardinal_counts(self, words: _Words, at: int) -> Iterator[_Part]:
+    def _cardinal_counts(self, words: _Words, at: int) -> Iterator[Count]:
         word = words[at]
         if (value := _figures(word)) is not None:
-            yield _Part(at + 1, value, _ODD if word[0] == "0" and word != "0" else 0.0)
+            yield Count(at + 1, value, _ODD if word[0] == "0" and word != "0" else 0.0)
             if self._spaced and 0 < value < _THOUSAND and word[0] != "0" and (rest := words[at + 1 : at + 2]):
-                yield from (_Part(at + 2, int(word + one), 0.0) for one in rest if _THREE_FIGURES.fullmatch(one))
+                yield from (Count(at + 2, int(word + one), 0.0) for one in rest if _THREE_FIGURES.fullmatch(one))
         if word in self._digits.zeros:
-            yield _Part(at + 1, 0, 0.0)
-        yield from (_Part(at + len(said), value, 0.0) for value, said in self._phrases if _follows(words, at, said))
+            yield Count(at + 1, 0, 0.0)
+        yield from (Count(at + len(said), value, 0.0) for value, said in self._phrases if _follows(words, at, said))
         parts = self._cardinals.below_hundred(words, at)
         yield from self._cardinals.usual_numbers(words, at, parts)
         yield from self._dozen_counts(words, at, parts)
@@ -343,14 +329,14 @@ class _Counts:
         if self._pairs is not None:
             yield from self._paired_counts(words, parts, self._pairs)
 
-    def _dozen_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _dozen_counts(self, words: _Words, at: int, parts: Sequence[Count]) -> Iterator[Count]:
         for dozens in self._cardinals.products(words, at, parts, self._cardinals.dozen, _DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
-                    yield _Part(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
+                    yield Count(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
 
-    def _halved_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _halved_counts(self, words: _Words, at: int, parts: Sequence[Count]) -> Iterator[Count]:
         """Counts with a half: "two and a half dozen", "two and a half thousand"."""
         for part, half in product((*parts, *_written_parts(words, at, _HUNDRED)), self.half_within):
             end = part.end + len(half)
@@ -361,22 +347,22 @@ class _Counts:
                 (self._cardinals.thousand, _THOUSAND, _HALF),
             ):
                 if words[end] in multiplier.words:
-                    yield _Part(end + 1, part.value * unit + unit // 2, part.cost + cost)
+                    yield Count(end + 1, part.value * unit + unit // 2, part.cost + cost)
 
-    def _short_thousands(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def _short_thousands(self, words: _Words, at: int, parts: Sequence[Count]) -> Iterator[Count]:
         """A number and a short word for a thousand, and fractions of a thousand in figures."""
         if (match := _THOUSANDS.fullmatch(words[at])) is not None:
             whole, fraction, short = match[1], (match[2] or "").ljust(3, "0"), match[3]
             next_ = words[at + 1] if at + 1 < len(words) else ""
             if short:
-                yield _Part(at + 1, int(whole + fraction), _SHORT)
+                yield Count(at + 1, int(whole + fraction), _SHORT)
             elif next_ in self._short or (match[2] and next_ in self._cardinals.thousand.words):
-                yield _Part(at + 2, int(whole + fraction), _SHORT if next_ in self._short else _HALF)
+                yield Count(at + 2, int(whole + fraction), _SHORT if next_ in self._short else _HALF)
         for part in parts:
             if part.end < len(words) and words[part.end] in self._short:
-                yield _Part(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
+                yield Count(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
 
-    def _spelt_counts(self, words: _Words, at: int) -> Iterator[_Part]:
+    def _spelt_counts(self, words: _Words, at: int) -> Iterator[Count]:
         """Counts said digit by digit, of two digits or more."""
         digits, end = "", at
         while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
@@ -388,9 +374,9 @@ class _Counts:
                 return
             end, digits = said[0], digits + said[1]
             if 1 < len(digits) <= _LONGEST_COUNT:
-                yield _Part(end, int(digits), _SINGLY)
+                yield Count(end, int(digits), _SINGLY)
 
-    def _paired_counts(self, words: _Words, parts: Sequence[_Part], cost: float) -> Iterator[_Part]:
+    def _paired_counts(self, words: _Words, parts: Sequence[Count], cost: float) -> Iterator[Count]:
         """Numbers said like a year or a price: "twelve fifty", "one ten", "twelve oh five"."""
         for first in parts:
             if first.end == len(words):
@@ -398,12 +384,12 @@ class _Counts:
             for second in self._cardinals.below_hundred(words, first.end):
                 if second.value > _LARGEST_DIGIT:
                     usual = _ROUGH if second.value >= _TENS else 0.0
-                    yield _Part(second.end, first.value * _HUNDRED + second.value, first.cost + cost - usual)
+                    yield Count(second.end, first.value * _HUNDRED + second.value, first.cost + cost - usual)
             end = first.end + 1
             if self._digits.values.get(words[first.end]) == "0" and end < len(words):
                 digit = self._digits.values.get(words[end], "0")
                 if digit != "0":
-                    yield _Part(end + 1, first.value * _HUNDRED + int(digit), first.cost + cost)
+                    yield Count(end + 1, first.value * _HUNDRED + int(digit), first.cost + cost)
 
 
 class _Groups:
@@ -426,16 +412,13 @@ class _Groups:
         return [self._with_break_off_cost(group, found, words) for group in found] if len(found) > 1 else found
 
     def _whole_number_groups(self, words: _Words, at: int) -> list[DigitGroup]:
-        found: dict[tuple[int, int], float] = {}
-        for part in self._cardinals.usual_numbers(words, at, self._cardinals.below_hundred(words, at)):
-            if _LARGEST_DIGIT < part.value <= LARGEST:
-                cost = part.cost + (_WHOLE if part.value >= _HUNDRED else 0.0)
-                key = part.end, part.value
-                found[key] = min(cost, found.get(key, cost))
-        return [
-            DigitGroup(end, str(value), cost, _ROUND if value >= _HUNDRED and not value % _HUNDRED else 0.0)
-            for (end, value), cost in found.items()
-        ]
+        usual = self._cardinals.usual_numbers(words, at, self._cardinals.below_hundred(words, at))
+        groups = []
+        for (end, value), cost in _cheapest(usual).items():
+            behind = _ROUND if value >= _HUNDRED and not value % _HUNDRED else 0.0
+            if value > _LARGEST_DIGIT:
+                groups.append(DigitGroup(end, str(value), cost + (_WHOLE if value >= _HUNDRED else 0.0), behind))
+        return groups
 
     def _with_break_off_cost(self, group: DigitGroup, found: Iterable[DigitGroup], words: _Words) -> DigitGroup:
         """The group with the cost of breaking off a longer number there."""
@@ -551,6 +534,15 @@ class Numerals:
         return [DigitGroup(one.end - 1, one.text, one.cost, one.behind) for one in found]
 
 
+def _cheapest(found: Iterable[Count]) -> dict[tuple[int, int], float]:
+    """The lowest cost of each number up to `LARGEST`, by its end and value."""
+    costs: dict[tuple[int, int], float] = {}
+    for one in found:
+        if one.value <= LARGEST:
+            costs[one.end, one.value] = min(one.cost, costs.get((one.end, one.value), one.cost))
+    return costs
+
+
 def _fold_table(table: Mapping[str, Any]) -> dict[str, Any]:
     return {fold(word): value for word, value in table.items()}
 
@@ -612,11 +604,11 @@ def _is_written(word: str) -> bool:
     return "0" <= word[:1] <= "9"
 
 
-def _written_parts(words: _Words, at: int, limit: int, cost: float = 0.0) -> Iterator[_Part]:
+def _written_parts(words: _Words, at: int, limit: int, cost: float = 0.0) -> Iterator[Count]:
     """The number in figures at a word, if it is below the limit and has no leading zero."""
     value = _figures(words[at])
     if value and value < limit and words[at][0] != "0":
-        yield _Part(at + 1, value, cost)
+        yield Count(at + 1, value, cost)
 
 
 def _figures(word: str) -> int | None:

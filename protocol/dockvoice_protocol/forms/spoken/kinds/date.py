@@ -22,7 +22,6 @@ from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
 from dockvoice_protocol.forms.spoken.kinds.kind import (
     FieldKind,
     KindKeywords,
-    NumberParser,
     Read,
     ReadbackVoice,
     UtteranceContext,
@@ -32,6 +31,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.records import FieldValue
 
 _Piece = tuple[int, int, float]  # The end of a day, month or year, its number, its cost.
@@ -158,7 +158,7 @@ class DateLabelFormat:
 
 
 def date_readings(
-    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], label: DateLabelFormat
+    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], label: DateLabelFormat
 ) -> list[tuple[int, str, float]]:
     """Every date that begins at a word: its end, the day, its cost in nats. `language`: the parsed language file."""
     if at >= len(words):
@@ -182,7 +182,7 @@ class _Reader:
     """Parses dates in the words of one utterance."""
 
     def __init__(
-        self, words: Sequence[str], numerals: NumberParser, said: Mapping[str, Any], label: DateLabelFormat
+        self, words: Sequence[str], numerals: Numerals, said: Mapping[str, Any], label: DateLabelFormat
     ) -> None:
         self._words = words
         self._numerals = numerals
@@ -357,8 +357,6 @@ def _index_by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequenc
 
 def _dates_in_figures(word: str, end: int, label: DateLabelFormat) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
-    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _date_from_digits(word, label)):
-        yield end, day, 0.0
     if (parts := _WRITTEN.fullmatch(word)) is None:
         return
     first, second, third = parts["first"], parts["second"], parts["third"]

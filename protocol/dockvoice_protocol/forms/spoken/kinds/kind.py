@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from dockvoice_protocol.forms.model import FieldKindTraits, FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.numerals import CountReading, DigitGroup
+from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.records import FieldValue
 
 Read = tuple[int, FieldValue, float]
@@ -137,16 +137,6 @@ RARE = 20.0
 _Value = TypeVar("_Value", bound=Hashable)
 
 
-class NumberParser(Protocol):
-    """Parses a language's numbers."""
-
-    def counts(self, words: Sequence[str], at: int) -> Iterable[CountReading]:
-        """Every count that begins at a word."""
-
-    def groups(self, words: Sequence[str], at: int) -> Iterable[DigitGroup]:
-        """Every group of digits that begins at a word."""
-
-
 def section_phrases(section: Any) -> Iterator[str]:
     """Every phrase of a section of the language's table, without readback templates."""
     if isinstance(section, str):
@@ -175,7 +165,7 @@ def phrase_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterat
 
 
 def digit_string_readings(
-    words: Sequence[str], at: int, numerals: NumberParser, most: int
+    words: Sequence[str], at: int, numerals: Numerals, most: int
 ) -> Iterator[tuple[int, str, float]]:
     """Strings of up to `most` digits, group by group: end, text, cost."""
     begun = [(at, "", 0.0)]

@@ -20,7 +20,6 @@ from dockvoice_protocol.forms.spoken.in_words import digit_in_words, number_in_w
 from dockvoice_protocol.forms.spoken.kinds.kind import (
     RARE,
     FieldKind,
-    NumberParser,
     Read,
     ReadbackVoice,
     UtteranceContext,
@@ -30,7 +29,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.numerals import LARGEST
+from dockvoice_protocol.forms.spoken.numerals import LARGEST, Numerals
 from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, format_number, to_decimal
 
 _Found = tuple[int, float, float]
@@ -178,7 +177,7 @@ def _nearest_allowed(field: FormField, wanted: int) -> int:
 
 
 def decimal_readings(
-    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int = _MOST_PLACES
+    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int = _MOST_PLACES
 ) -> list[_Found]:
     """Every decimal that begins at a word: end, value, cost in nats.
 
@@ -194,7 +193,7 @@ def decimal_readings(
 
 
 def _signed_decimals(
-    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
     yield from _unsigned_decimals(words, at, numerals, language, places)
     for start in phrase_ends(words, at, language["decimals"]["plus"]):
@@ -209,7 +208,7 @@ def _signed_decimals(
 
 
 def _unsigned_decimals(
-    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: Numerals, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
     if at >= len(words):
         return
@@ -224,7 +223,7 @@ def _unsigned_decimals(
             yield from ((after, whole + Decimal(value), cost) for after in phrase_ends(words, end, [one]))
 
 
-def _counts_before(words: Sequence[str], at: int, numerals: NumberParser, before: Sequence[str]) -> Iterator[_Exactly]:
+def _counts_before(words: Sequence[str], at: int, numerals: Numerals, before: Sequence[str]) -> Iterator[_Exactly]:
     """Counts directly before one of the phrases, parsed as if nothing followed."""
     for stop in range(at + 1, min(len(words), at + _LONGEST_WHOLE + 1)):
         if any(phrase_ends(words, stop, before)):
@@ -233,7 +232,7 @@ def _counts_before(words: Sequence[str], at: int, numerals: NumberParser, before
 
 
 def _decimals_with_point(
-    words: Sequence[str], at: int, numerals: NumberParser, said: Mapping[str, Any]
+    words: Sequence[str], at: int, numerals: Numerals, said: Mapping[str, Any]
 ) -> Iterator[_Exactly]:
     points = said["points"]
     for stop in range(at, min(len(words), at + _LONGEST_WHOLE + 1)):
