@@ -13,6 +13,7 @@ from dockvoice_protocol.forms.spoken import (
     cancels_open_entry,
     command_phrases,
     generate_sentences,
+    is_check,
     is_courtesy,
     parse_command,
     parse_command_with_object,
@@ -209,6 +210,14 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     assert cancels_open_entry(words("please never mind about that one"))
     for one in (*listed["deletions"], *listed["cancel"]):
         assert not cancels_open_entry(words(" ".join(one))), one
+
+
+@each_of("code", LANGUAGES)
+def test_check_digits_are_an_answer_behind_each_phrase_that_announces_them(code: str) -> None:
+    language = language_named(code)
+    for one in language.words["checks"]:
+        assert is_check(words(f"{' '.join(one)} 47"), "47", language), one
+        assert not is_check(words(f"{' '.join(one)} 48"), "47", language), one
 
 
 @each_of(("code", "said", "meant"), rows_of("device_commands", "a_no_may_go_on_to"))
