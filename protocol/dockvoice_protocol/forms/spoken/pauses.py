@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import takewhile
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -14,7 +13,6 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldReading, TurnExpectation, Word
 
@@ -59,14 +57,10 @@ def _crosses_boundary(head: Phrase, tail: Phrase, least: int, language: Language
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
     """The leading links, without those that are numbers, and the number words behind them."""
-    said, links = token_texts(words, language), _link_phrases(language)
-    between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
+    said, listed = token_texts(words, language), (language.words["links"], language.words["openings"])
+    small = takewhile(lambda word: any((word,) in one for one in listed) and not _is_number(word, language), said)
+    between = tuple(small)
     return between, _leading_number(said[len(between) :], language)
-
-
-@lru_cache
-def _link_phrases(language: Language) -> PhraseList:
-    return language.words["links"] | language.words["openings"]
 
 
 def _leading_number(said: Iterable[str], language: Language) -> Phrase:

@@ -58,24 +58,17 @@ class _UnmatchedWords(SpanReader):
         self._remarks = remarks
         self._queue = queue
         self._nots = spans.language.words["nots"]
-        self._begins_slip_or_remark = cache(self._find_slip_or_remark)
         self._unmatched_event = cache(self._make_unmatched_event)
         self._is_known = cache(self._has_meaning)
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
-        if self._begins_slip_or_remark(at):
-            self._step_over_slip(path, at)
-            self._step_over_preposition(path, at)
-            for end in self._remarks.ends(at):
-                self._step_over_remark(path, at, end)
+        self._step_over_slip(path, at)
+        self._step_over_preposition(path, at)
+        for end in self._remarks.ends(at):
+            self._step_over_remark(path, at, end)
         self._step_over_number(path, at)
         self._step_over_unmatched(path, at)
-
-    def _find_slip_or_remark(self, at: int) -> bool:
-        """Whether a slip, a remark or a word that sounds like a link begins at a token."""
-        sounds = self._words[at] in self._spans.lexicon.sounding_like
-        return sounds or bool(self._spans.withdrawn_values(at) or self._remarks.ends(at))
 
     def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
@@ -84,7 +77,7 @@ class _UnmatchedWords(SpanReader):
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
-            denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
+            denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
             pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
             self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
 
@@ -106,7 +99,7 @@ class _UnmatchedWords(SpanReader):
         return slowly and straight_on and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
 
     def _step_over_preposition(self, path: Path, at: int) -> None:
-        """Step over a number word that may be the preposition before a label: "seven four two | two dock b"."""
+        """Step over a number word that may be the preposition before a label: "742 two dock b"."""
         if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
             labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
             places = any(not field.identifier and not field.spoken.counts for field in labels)
@@ -329,11 +322,8 @@ class _ExplanationCheck(SpanReader):
 
     def _mark_drop(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event, marked `d` where its cue drops all that was said: "scratch that"."""
-        drops = "c" in event.marks and self._words_between(*event.cue) in self._language.words["drops"]
+        drops = "c" in event.marks and self._said(*event.cue) in self._language.words["drops"]
         return event._replace(marks=marked(event.marks, "d")) if drops else event
-
-    def _words_between(self, begin: int, end: int) -> tuple[str, ...]:
-        return tuple(self._words[begin:end])
 
     # Words.
 
@@ -498,7 +488,7 @@ class _ExplanationCheck(SpanReader):
     def _is_bare_no(self, mention: ExplanationEvent) -> bool:
         """Whether a "no" is all that is said of a field, without a pause behind it: it may begin a correction."""
         no = self._language.commands["no"]
-        said = mention.value is False and self._words_between(mention.basis or mention.start, mention.end) in no
+        said = mention.value is False and self._said(mention.basis or mention.start, mention.end) in no
         return said and self._spans.goes_straight_on(mention.end)
 
     def _may_correct(
@@ -539,7 +529,7 @@ class _ExplanationCheck(SpanReader):
 
         Between two counts any cue may: "two damaged, I mean, short two".
         """
-        cue, rejections = self._words_between(*event.cue), self._language.words["rejections"]
+        cue, rejections = self._said(*event.cue), self._language.words["rejections"]
         others = [one for one in before if one.end <= event.cue[0]]
         if "c" not in event.marks or event.field in {one.field for one in others} | self._held:
             return False

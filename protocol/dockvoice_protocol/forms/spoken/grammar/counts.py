@@ -267,25 +267,22 @@ class UnitCounts(SpanReader):
         """Products: "three times twelve", and "four layers of six", which are 24 only where the last one is full."""
         for end, layers, cost in self._numbers.cardinals(at):
             link = end + 1
-            if (*self._words[end:link],) not in self._language.words["layers"]:
+            if self._said(end, link) not in self._language.words["layers"]:
                 continue
             for each in self._spans.matches[link]:
-                if (*self._words[link : each.end],) in self._language.words["between_counts"]:
+                if self._said(link, each.end) in self._language.words["between_counts"]:
                     yield from self._products(each.end, layers, cost)
         for end, times, cost in self._numbers.multipliers(at):
             yield from self._products(end, times, cost)
 
     def _products(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
-        """The products of a number and one that begins at a token."""
+        """The products of a number and one that begins at a token, hedged; without a unit where nothing follows."""
         for last, size, more in self._numbers.cardinals(at):
-            yield from self._product_with_unit(last, times * size, cost + more + weights.LINK)
-
-    def _product_with_unit(self, at: int, value: int, cost: float) -> Iterator[_UnitCount]:
-        """A hedged count with its unit, or without one where nothing follows directly."""
-        counts = list(self._counts_with_unit(at, (value,), cost, "h"))
-        yield from counts
-        if not counts and self._measured is not None and not self._spans.goes_straight_on(at):
-            yield _UnitCount(at, self._measured, (value,), cost + weights.LINK, "h")
+            dearer = cost + more + weights.LINK
+            counts = list(self._counts_with_unit(last, (times * size,), dearer, "h"))
+            yield from counts
+            if not counts and self._measured is not None and not self._spans.goes_straight_on(last):
+                yield _UnitCount(last, self._measured, (times * size,), dearer + weights.LINK, "h")
 
     def _restarted_counts(self, at: int) -> Iterator[_UnitCount]:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
@@ -339,7 +336,7 @@ class UnitCounts(SpanReader):
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
-            if here == number_end and self._is_strange(here):
+            if here == number_end and not self._spans.matches[here] and not self._numbers.begins(here):
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
@@ -353,9 +350,6 @@ class UnitCounts(SpanReader):
         """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
-
-    def _is_strange(self, at: int) -> bool:
-        return not self._spans.matches[at] and not self._numbers.begins(at)
 
 
 class CountMentions(SpanReader):

@@ -176,10 +176,6 @@ class Lexicon:
             if field.shape is not None and field.shape.may_have_separators
         }
         """Shapes with optional separators, by field."""
-        self.longest = {
-            field.name: field.item_field.max_length for field in form.fields if field.item_field.kind == "string"
-        }
-        """Maximum length of a value, by field."""
         self.values = {
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
@@ -198,7 +194,7 @@ class Lexicon:
             name: {
                 said: fit
                 for said, fit in _index_without_leading_zeros(known).items()
-                if not self._may_belong_to_another(name, said)
+                if not any(item.allows(said) for other, item in self._items.items() if other != name)
             }
             for name, known in self.values.items()
             if name in self.shapes and form[name].is_place
@@ -213,10 +209,10 @@ class Lexicon:
         """All proper prefixes of the codes in `codes` and `shortened`, by field."""
         self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausibility)
         """The cost of a value for a field; cached, since the alternatives of one utterance share most values."""
-        self.sounding_like: dict[str, str] = {
-            meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
+        self.sounding_like = {
+            meant for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
-        """Number words that sound like a link, to the link, which may precede a label: "two dock b"."""
+        """Number words that sound like a link, which may precede a label: "742 two dock b"."""
         self.asides, self.slotted = _index_asides(form, language, self._units, self._meant)
 
     def _language_uses(self, words: Sequence[str]) -> Iterator[tuple[int, _Use]]:
@@ -269,9 +265,6 @@ class Lexicon:
             return weights.FORBIDDEN
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
-
-    def _may_belong_to_another(self, name: str, said: str) -> bool:
-        return any(item.allows(said) for other, item in self._items.items() if other != name)
 
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""

@@ -76,7 +76,8 @@ class Speller(SpanReader):
         self, name: str, spelling: Spelling, at: int, pause: int
     ) -> Sequence[tuple[int, float, Spelling]]:
         """The possible next groups of a value: end, cost, and the value with the group. Many paths share them."""
-        field, most = self._spans.fields[name], self._spans.lexicon.longest[name]
+        field = self._spans.fields[name]
+        most = field.item_field.max_length
         return [
             (group.end, *self._with_group(field, spelling, at, group, pause))
             for group in self._possible_groups(field, at, begins=not spelling.groups)
@@ -524,12 +525,12 @@ class Mentions(SpanReader):
         behind = path.last.end if path.last is not None else 0
         labels = end > at + 1 and end in self._spans.role_ends(end - 1, Role.LABEL)
         doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
-        doubtful |= labels and self._spans.goes_straight_on(end) and self._spelt_begins(end)
+        begins = self._spans.goes_straight_on(end) and (
+            self._numbers.begins(end) or self._spans.is_letter(end, end + 1)
+        )
+        doubtful |= labels and begins
         marks = "s" if doubtful else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
-
-    def _spelt_begins(self, at: int) -> bool:
-        return self._numbers.begins(at) or (at < self._spans.size and self._spans.is_letter(at, at + 1))
 
     def _step_over_signed(self, path: Path, at: int) -> None:
         """Step over a number with a sign, of the only field that may be negative: "minus eighteen", "plus six"."""

@@ -32,14 +32,10 @@ class _Links(SpanReader):
         super().__init__(spans)
         self._counts = counts
 
-    def may_be_part_of_value(self, path: Path, match: Match, at: int) -> bool:
-        """Whether the words at a token may be a part of the value before them."""
-        return self._sounds_like_digit(path, at) or self._is_another_letter(path, match, at)
-
     def may_begin(self, match: Match, at: int) -> bool:
         """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
         asks = self._spans.role_ends(at, Role.QUESTION)
-        return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
+        return not asks and self._said(at, match.end) not in self._language.words["moves"]
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
@@ -59,16 +55,16 @@ class _Links(SpanReader):
             or path.story.said <= frozenset(self._spans.form.standing_fields)
         ):
             return False
-        said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
+        said = (self._said(start, at) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
 
-    def _sounds_like_digit(self, path: Path, at: int) -> bool:
+    def sounds_like_digit(self, path: Path, at: int) -> bool:
         """Whether a word behind a value that is not spelt may be a misheard number."""
         if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
             return False
         return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
 
-    def _is_another_letter(self, path: Path, match: Match, at: int) -> bool:
+    def is_another_letter(self, path: Path, match: Match, at: int) -> bool:
         """Whether the last word of a clause may be a letter, behind one or digits: "dock F with A", "742 A"."""
         if path.field is None or self._spans.goes_straight_on(match.end):
             return False
@@ -99,7 +95,7 @@ class _Links(SpanReader):
         counts = {name for name in path.story.said if name is not None and self._fields[name].spoken.counts}
         own = self._spans.form.unit_field(str(path.field)) is None
         added = path.state is Place.SAID and path.field in counts and len(counts) > 1 and own
-        return added and tuple(self._words[at : match.end]) in self._language.words["openings"]
+        return added and self._said(at, match.end) in self._language.words["openings"]
 
     def is_part_of_count(self, match: Match, at: int) -> bool:
         """Whether a further count begins inside a hedge, and ends behind it: Italian "più due danneggiati"."""
@@ -111,7 +107,7 @@ class _Links(SpanReader):
         last = path.last
         if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
             return False
-        said = tuple(self._words[at : match.end])
+        said = self._said(at, match.end)
         counted = self._fields[str(last.field)].spoken.counts
         return counted and said in self._language.words["between_counts"] and bool(self._counts.counts_at(match.end))
 
@@ -119,7 +115,7 @@ class _Links(SpanReader):
         """Whether a cue and the next words may deny a value: Spanish "pero no trece", Polish "nie trzynaście"."""
         nots, bare, last = self._language.words["nots"], self._language.words["bare_nots"], match.end - 1
         if last > at and (self._words[last],) in nots and self._spans.goes_straight_on(match.end):
-            contrasts = tuple(self._words[at : match.end]) in self._language.words["contrasts"]
+            contrasts = self._said(at, match.end) in self._language.words["contrasts"]
             return (contrasts or (self._words[last],) in bare) and self._numbers.begins(match.end)
         if (self._words[at],) not in nots or not self._spans.goes_straight_on(at + 1):
             return False
@@ -152,7 +148,7 @@ class _Links(SpanReader):
 
     def deletes(self, match: Match, at: int) -> bool:
         """Whether a cue is a verb that deletes its object: "scratch"."""
-        return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
+        return self._said(at, match.end) in self._language.commands["deleting"]
 
     def _is_pure_denial(self, at: int) -> bool:
         """Whether a word only denies: "not", but not "no", which corrects too."""
@@ -172,10 +168,16 @@ class _Links(SpanReader):
         links = filter(self._spans.goes_straight_on, self._spans.role_ends(at, Role.LINK))
         return any(map(self._spans.begins_value, (at, *links)))
 
+    def ends_unfinished(self, path: Path, match: Match, at: int) -> bool:
+        """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
+        if match.end < self._spans.size or path.field is None:
+            return False
+        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.DEED_DONE)
+
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
         counts = path.field is not None and self._fields[path.field].spoken.counts
-        return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
+        return not counts and self._said(at, match.end) in self._language.words["adjectives"]
 
     def follows_without_pause(self, path: Path, at: int) -> bool:
         """Whether only small words, and no pause, are between a value and the token: "dock B is full"."""
@@ -185,7 +187,7 @@ class _Links(SpanReader):
         said = last is not None and last.happens is Happens.MENTION and path.state is Place.BETWEEN
         if last is None or not said or any(token.pause for token in self._tokens[last.end : at + 1]):
             return False
-        return tuple(self._words[last.end : at]) in self._language.words["links"]
+        return self._said(last.end, at) in self._language.words["links"]
 
     def sets_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a phrase says what is right of the only thing that was said: "743 was actually", "change 743 to"."""
@@ -236,7 +238,7 @@ class SmallWords(SpanReader):
     def _step_over_label(self, path: Path, match: Match, at: int) -> None:
         """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
-        if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
+        if named and self._said(at, match.end) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
             if path.state is Place.LABELLED or not begins:
                 return
@@ -297,7 +299,7 @@ class SmallWords(SpanReader):
         if self._links.says_further_count(path, match, at):
             return
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
-        if self._ends_unfinished(path, match, at):
+        if self._links.ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         self._queue.continue_at(
             path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between
@@ -316,8 +318,8 @@ class SmallWords(SpanReader):
         # "Trailer at 5501" may be AT5501.
         coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
         coded &= self._numbers.begins(match.end)
-        part = coded or self._links.may_be_part_of_value(path, match, at)
-        if part or self._ends_unfinished(path, match, at):
+        coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
+        if coded or self._links.ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
@@ -337,16 +339,10 @@ class SmallWords(SpanReader):
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
             self._queue.continue_at(path, match.end, weights.WITHIN)
 
-    def _ends_unfinished(self, path: Path, match: Match, at: int) -> bool:
-        """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
-        if match.end < self._spans.size or path.field is None:
-            return False
-        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.DEED_DONE)
-
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
-            if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
+            if measured and self._said(at, match.end) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
                 path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._queue.continue_at(path, match.end, weights.LINK)
@@ -378,7 +374,7 @@ class SmallWords(SpanReader):
         if may_choose(self._spans, at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
-        denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
+        denies = not path.events and self._said(at, end) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.counts_at(end):
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
@@ -392,7 +388,7 @@ class SmallWords(SpanReader):
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
         """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
-        said = tuple(self._words[at : match.end])
+        said = self._said(at, match.end)
         if said not in self._language.cues:
             self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
         elif path.events and self._spans.goes_straight_on(match.end):
@@ -454,7 +450,7 @@ class SmallWords(SpanReader):
 
     def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
         goes_on = match.end < self._spans.size and self._tokens[match.end].pause < weights.STOP
-        if match.value == "tags" and goes_on and tuple(self._words[at : match.end]) in self._language.cues:
+        if match.value == "tags" and goes_on and self._said(at, match.end) in self._language.cues:
             return  # "Me equivoco, palé 743": only at the end does it ask.
         if self._links.denies_next_value(path, match, at):
             return
@@ -463,7 +459,7 @@ class SmallWords(SpanReader):
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
 
     def _step_over_cancellation(self, path: Path, match: Match, at: int) -> None:
-        first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
+        first = path.state is Place.START and self._said(at, match.end) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
             self._queue.continue_with(self._queue.with_label_closed(path), event, weights.QUESTION)

@@ -253,9 +253,6 @@ class Spans:
         """
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
         begun = {match.end for match in found if match.role is Role.OPENING}
-        # "An die dreizehn Rollen": about thirteen, where no label follows.
-        links = (one.end for one in found if one.role is Role.LINK and self.goes_straight_on(one.end))
-        begun |= {end for end in links if _begins_count(self, end)}
         either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
         counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
         ends |= either - counted
@@ -420,6 +417,10 @@ class SpanReader:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._form, self._language = spans.form, spans.language
 
+    def _said(self, begin: int, end: int) -> Phrase:
+        """The words between two tokens."""
+        return tuple(self._words[begin:end])
+
 
 def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
@@ -517,12 +518,6 @@ def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -
     if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
         return False
     return any(_is_count(spans, one) for one in {end, *spans.role_ends(end, Role.SETS_AGAIN)})
-
-
-def _begins_count(spans: Spans, at: int) -> bool:
-    """Whether a number with its unit begins at a token."""
-    ends = (end for end, _, cost in spans.numbers.cardinals(at) if cost < weights.DIGITWISE)
-    return any(spans.role_ends(end, Role.UNIT) for end in ends)
 
 
 _LONGEST_NUMBER = 8

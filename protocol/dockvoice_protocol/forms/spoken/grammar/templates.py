@@ -63,11 +63,8 @@ class SentenceTemplates(SpanReader):
                 for found in self._follow(state, at, slot, None):
                     for begin, part in found:
                         self._parts.setdefault(begin, set()).add(part)
-
-    @property
-    def are_possible(self) -> bool:
+        self.are_possible = bool(self._parts)
         """Whether all words of one are there."""
-        return bool(self._parts)
 
     def step_over_words(self, path: Path, at: int) -> Path | None:
         """Step over words of a template that fit the path.
@@ -143,7 +140,7 @@ class SentenceTemplates(SpanReader):
 
     def _fills_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, begin: int) -> bool:
         """Whether a value is all that is said behind other words of the sentence, but for an article."""
-        article = tuple(self._words[begin : value.start])
+        article = self._said(begin, value.start)
         behind = any(one.happens is Happens.TEMPLATE and one.end == begin for one in events)
         return behind and (not article or article in self._spans.language.words["particles"])
 
