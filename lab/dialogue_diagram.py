@@ -57,7 +57,7 @@ the headset, what was held is asked again.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
 - **Others' word.** What a [scanner](scanners.md) or the
-  [second recogniser](models.md#a-second-recogniser-in-the-undo-window) has otherwise is asked ("pallet 742 scanned, pallet
+  [second recogniser](models.md#a-second-recogniser) has otherwise is asked ("pallet 742 scanned, pallet
   724 said. Which?"). So is who signs on ([operators.md](operators.md)). Silence is no consent.
 - **Poor sound.** What is too faint, too fast, too long or cut off is never acted on; fields heard in noise are asked about.
 

@@ -61,7 +61,8 @@ HALVES = {**dict.fromkeys(_FITTED, "fitted"), **dict.fromkeys(_KEPT, "kept")}
 
 
 def draw_sentences(letters: str, rhyming: str, seed: str) -> Iterator[tuple[str, dict[str, str | int]]]:
-    """Endless sentences with their entries: all letters in turn, shuffled anew each time."""
+    """Endless sentences, none twice, with their entries: all letters in turn, shuffled anew each time."""
+    drawn: set[str] = set()
     random, shapes = Random(seed), cycle(_SHAPES)  # noqa: S311 - chance, not secrecy
     while True:
         said = [*letters, *rhyming]
@@ -71,7 +72,9 @@ def draw_sentences(letters: str, rhyming: str, seed: str) -> Iterator[tuple[str,
             count = random.choice([*_COUNTS])
             words = " ".join(_WORDS[digit - 1] for digit in digits)
             text = shape.format(pallet=words, count=_COUNTS[count], unit=random.choice(_UNITS), letter=letter)
-            yield text, {"pallet_id": "".join(map(str, digits)), "quantity": count, "dock": letter}
+            if text not in drawn:
+                drawn.add(text)
+                yield text, {"pallet_id": "".join(map(str, digits)), "quantity": count, "dock": letter}
 
 
 def make_clips(voice: str, letters: str, count: int) -> Iterator[Clip]:
