@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -49,6 +49,49 @@ def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) ->
         fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
         return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
     return reading
+
+
+def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules) -> Reading:
+    """The reading, in which a number behind the label of one of these places is its value: "dock nine" among letters.
+
+    There is none such, which the operator is told; the number is no count.
+    """
+    for name, said in reading.fields.items():
+        catalogue = rules.form[name].catalogue
+        if (
+            name not in names
+            or catalogue is None
+            or possible_values(said)
+            or not said.words
+            or reading.act not in {Act.RECORD, Act.AMEND}
+        ):
+            continue
+        start, end, number = _find_number_behind(said.words, reading.words, rules)
+        if number is None or rules.catalogue.has_values(catalogue, number):
+            continue
+        rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
+        sure = {one: told.value for one, told in reading.fields.items() if told.value is not None}
+        if any(one not in rest.fields or rest.fields[one].value != value for one, value in sure.items()):
+            continue  # The number has a unit, or another label.
+        words = reading.words[start:end]
+        least = min(word.confidence for word in words)
+        place = FieldReading(number, tuple(word.text for word in words), least)
+        return replace(rest, words=reading.words, preface=reading.preface, fields={**rest.fields, name: place})
+    return reading
+
+
+def _find_number_behind(label: Sequence[str], words: Sequence[Word], rules: Rules) -> tuple[int, int, str | None]:
+    """Where the label begins, the number right behind it ends, and that number; None where there is none."""
+    told = [fold(word.text).strip(".,;:!? ") for word in words]
+    named, language = [fold(word).strip(".,;:!? ") for word in label], rules.language
+    for start in range(len(told) - len(named)):
+        end = begins = start + len(named)
+        while end < len(told) and number_head(words[end : end + 1], language):
+            end += 1
+        if told[start:begins] == named and end > begins:
+            counts = language.numerals.counts(told[begins:end], 0)
+            return start, end, next((str(one.value) for one in counts if one.end == end - begins), None)
+    return 0, 0, None
 
 
 def is_long_number(value: FieldValue | None) -> bool:

@@ -52,7 +52,7 @@ from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSes
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
-from edge.agree.unclear_numbers import add_unlabelled_identifier
+from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
@@ -442,6 +442,7 @@ def _read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utt
     )
     reading = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, reading))
     asked = None if session.question is None else session.question.field
+    reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
     if (
         session.draft is not None
         and session.draft.act is not Act.CONTEXT
@@ -537,7 +538,11 @@ def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard,
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
             return Event.NOISE
-    elif event is Event.UNCLEAR and asks_for_time(utterance.reading.words, session.rules.language):
+    if (
+        event is Event.UNCLEAR
+        and session.state is State.IDLE
+        and asks_for_time(utterance.reading.words, session.rules.language)
+    ):
         return Event.NOISE
     return event
 

@@ -231,6 +231,8 @@ def _is_agreed(draft: Draft, doubt: Cause) -> bool:
 def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
+    if why is Reason.FIELD_INVALID and field.catalogue is not None:
+        why = Reason.NOT_IN_CATALOGUE  # "There is no dock 9": operators know the places, and no pattern
     if field.identifier and (said is None or said.value is None or said.rivals):
         parts = split_two_things if said is not None and said.rivals else split_two_things_sharing_values
         two = parts(draft.reading, rules)
