@@ -15,7 +15,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from dockvoice_protocol.terminal.tables import pluralize, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize, print_tables
 from edge.cli import AsJson, Broker, Config, State, Wait, load_settings_with_options, login_name, tables
 from edge.keep.journal import Journal
 
@@ -242,6 +242,7 @@ def _queue_reconcile(
     log_warnings_to_stderr()
     settings = load_settings_with_options(config, broker, state)
     Journal.inspect(settings.state).close()  # there must be one: a mistyped directory has nothing to compare
+    EscapingConsole(stderr=True, highlight=False).print(f"asking the inventory, for {wait:g} s at most", style="dim")
     with JournalThread(settings.state, settings.keep) as executor:
         found = asyncio.run(reconcile(settings, executor, within_s=wait))
     if as_json:

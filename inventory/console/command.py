@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
 from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
+    from inventory.console.accounts import Role
     from inventory.settings import InventorySettings
     from inventory.store.request_database import RequestDatabase
 
@@ -56,6 +58,16 @@ _Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record 
 _RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 
 
+def _parse_role(name: str) -> Role:
+    """The role of that name. Raises BadParameter: a role that there is not is wrong usage."""
+    from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
+
+    try:
+        return accounts.Role.named(name)
+    except Misconfigured as fault:
+        raise typer.BadParameter(str(fault)) from None
+
+
 @users.command("add", short_help="Add a user.")
 def _user_add(
     context: typer.Context,
@@ -72,7 +84,7 @@ def _user_add(
     """
     from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
-    given = accounts.Role.named(role)
+    given = _parse_role(role)
     password = None if by_proxy else _prompt_password()
     with audited(context, _database, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
@@ -99,7 +111,7 @@ def _user_role(context: typer.Context, name: _Who, role: _RoleNamed) -> None:
     """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    given = accounts.Role.named(role)
+    given = _parse_role(role)
     with audited(context, _database, "role_changed", name, role=str(given)) as transaction:
         accounts.change_role(transaction, name, given)
     echo(f"{name}: is {given}")

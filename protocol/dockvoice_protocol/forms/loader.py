@@ -50,7 +50,8 @@ def form_files_by_name(directory: Path) -> Mapping[str, Path]:
     """The files of a directory by the names of their forms, in order. Raises Misconfigured where there is none."""
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     if not paths:
-        raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}")
+        keys = "forms.directory of a device, forms_directory of the inventory"
+        raise Misconfigured(f"{directory}: no form here; expected files named NAME{SUFFIX}; the directory is {keys}")
     return {path.name.removesuffix(SUFFIX): path for path in paths}
 
 
