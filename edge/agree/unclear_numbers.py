@@ -73,6 +73,8 @@ def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules)
         sure = {one: told.value for one, told in reading.fields.items() if told.value is not None}
         if any(one not in rest.fields or rest.fields[one].value != value for one, value in sure.items()):
             continue  # The number has a unit, or another label.
+        if any(told.value is None for told in rest.fields.values()):
+            continue  # More is unclear.
         words = reading.words[start:end]
         least = min(word.confidence for word in words)
         place = FieldReading(number, tuple(word.text for word in words), least)
