@@ -35,7 +35,7 @@ the headset, what was held is asked again.
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
 | "where does 742 go?" | what is recorded, waits, or is expected; the last two digits suffice where they are unique |
-| "read me the last three", "how many today?", "what am I missing?" | the operator's last entries; the shift; what the open entry lacks |
+| "read me the last three", "how many today?", "what am I missing?", "who am I?" | the operator's last entries; the shift; what the open entry lacks; who is signed on |
 | "trailer done" | tells what was received and is missing, and asks "Close trailer 5501?". Only a yes closes it; "not done yet" opens it again |
 | "what is open?", "how many waiting" | asks about the oldest utterance that was put aside; counts them |
 | "put it aside" | leaves it for a person |
@@ -56,9 +56,8 @@ the headset, what was held is asked again.
 - **Two things in one breath** are named and taken one at a time. Without "each", a shared count is asked about.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
-- **Others' word.** What a [scanner](scanners.md) or the
-  [second recogniser](models.md#a-second-recogniser) has otherwise is asked ("pallet 742 scanned, pallet
-  724 said. Which?"). So is who signs on ([operators.md](operators.md)). Silence is no consent.
+- **Others' word.** What a [scanner](scanners.md) or the [second recogniser](models.md#a-second-recogniser) has otherwise is
+  asked ("pallet 742 scanned, pallet 724 said. Which?"). So is who signs on ([operators.md](operators.md)); silence is not.
 - **Poor sound.** What is too faint, too fast, too long or cut off is never acted on; fields heard in noise are asked about.
 
 What goes to a person is said aloud, and decisions of the office are told. What the inventory refuses is told when nothing
@@ -85,8 +84,9 @@ A step that would break a law puts aside what it would lose or mix (`conversatio
 Another name said alone is *next or instead*: "743 next, or 743 instead of 742?" Without an answer both go to a person.
 Digits without a field name another thing, in doubt: "743, three cases" over pallet 742 is asked as "pallet 743?".
 
-What is open and not agreed when the next thing begins is asked about again behind it, once. To some claims silence is no
-consent (`needs_yes`): those asked about again, named by an answer only, open at a power cut, or corrected without a name.
+What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
+heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an
+answer only, open at a power cut, or corrected without a name.
 
 What was said is to the open claim one of these:
 
@@ -117,7 +117,7 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
     ),
     Relation.ANOTHER: (
         "the next begins; the claim is recorded, or asked about behind it; behind a word of correction it is asked",
-        "the next begins; the claim is asked about again behind it, once",
+        "the next begins; the claim is asked about again behind it, once, or put aside aloud where it lacks a value",
     ),
     Relation.NAME: (
         "next or instead: both stay until it is said which; with a word of correction it is the name of the claim",

@@ -357,7 +357,7 @@ class Understand(Section):
     morning: str | None = Field(None, description="which one reads the day's recordings again, for the morning list")
     witness: bool | Literal["auto"] = Field(
         "auto",
-        description="hear a held entry, and letters that rhyme, a second time by another recogniser; auto: where moonshine is",
+        description="hear held entries and letters that rhyme again, by another recogniser; auto: where moonshine is",
     )
     wearer_voice: bool | Literal["auto"] = Field(
         "auto",
