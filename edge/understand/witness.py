@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, vocabulary
-from dockvoice_protocol.forms.spoken.confusable import is_weak_letter
+from dockvoice_protocol.forms.spoken.confusable import is_seconded_in_vain, is_weak_letter, may_hide_letter
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
@@ -66,33 +66,39 @@ def find_contradictions(
     return found
 
 
-def second_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue) -> Reading:
-    """The reading, in which letters with a rhyming runner-up are seconded that the witness heard alike.
+def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue) -> Reading:
+    """The reading, in which doubtful letters that the witness heard alike are seconded.
 
-    Its text must have the letter as a word of its own, and so it must wherever the letter was said: of "docky" the end
-    may be any letter.
+    A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
+    wherever it was said: of "docky" the end may be any letter.
     """
-    weak = find_weak_letters(reading)
+    doubtful = find_doubtful_letters(reading)
     ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
-    pairs = _align([one.text for one in ours], [one.text for one in theirs]) if weak else []
-    alike = {i for i, j in pairs if i is not None and j is not None and ours[i].text == theirs[j].text}
-    if len(alike) < _MOSTLY * len(ours):
+    pairs = _align([one.text for one in ours], [one.text for one in theirs]) if doubtful else []
+    heard_as = {i: theirs[j].text for i, j in pairs if i is not None and j is not None}
+    if sum(ours[at].text == text for at, text in heard_as.items()) < _MOSTLY * len(ours):
         return reading
     fields = {}
-    for name, one in weak.items():
-        said = {at for at, symbol in enumerate(ours) if symbol.text == str(one.value).casefold()}
-        if said and said <= alike:
+    for name, one in doubtful.items():
+        letter = str(one.value).casefold()
+        others = {heard_as.get(at) for at, symbol in enumerate(ours) if symbol.text == letter}
+        if others == {letter}:
             sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
             fields[name] = replace(one, seconded=True, confidence=sure)
+        elif len(others) == 1 and (other := others.pop()) is not None and _is_letter(other):
+            fields[name] = replace(one, runner_up=other.upper())
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
 
 
-def find_weak_letters(reading: Reading) -> Mapping[str, FieldReading]:
-    """The fields whose value is a letter, and their runner-up one that rhymes with it."""
+def find_doubtful_letters(reading: Reading) -> Mapping[str, FieldReading]:
+    """The fields whose value is a letter that a second recogniser may tell from the one that it may be."""
     return {
         name: one
         for name, one in reading.fields.items()
-        if not one.rivals and not one.seconded and is_weak_letter(one.value, one.runner_up)
+        if not one.rivals
+        and not one.seconded
+        and (is_weak_letter(one.value, one.runner_up) or may_hide_letter(one.value, one.runner_up))
+        and not is_seconded_in_vain(one.value, one.runner_up)
     }
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
-from dockvoice_protocol.records import FieldValue, Reading, Word
-from edge.understand.witness import find_contradictions, second_letters
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
+from edge.understand.witness import check_letters, find_contradictions
 from tests.rows import each_of, rows_of
 
 Otherwise = dict[str, list[FieldValue]]
@@ -30,13 +30,27 @@ def test_a_witness_is_heard_on_the_words_in_question_alone(
 
 
 @each_of(("first", "rival", "heard", "seconded"), rows_of("witness", "seconded"))
-def test_a_letter_that_rhymes_is_seconded_by_the_same_letter_in_a_word_of_its_own(
+def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
     form: Form, catalogue: Catalogue, first: str, rival: str, heard: str, seconded: bool
 ) -> None:
+    before, after = checked(first, rival or None, heard, form, catalogue)
+    assert after.seconded is seconded
+    assert after.value == before.value
+    assert (after.confidence > 0.9) is seconded
+
+
+def test_an_a_that_was_heard_as_e_may_be_one(form: Form, catalogue: Catalogue) -> None:
+    first, heard = "dock a, twenty units, pallet six two six", "Doc E, twenty units, pallet six, two, six."
+    assert checked(first, None, heard, form, catalogue)[1].runner_up == "E"
+
+
+def checked(
+    first: str, rival: str | None, heard: str, form: Form, catalogue: Catalogue
+) -> tuple[FieldReading, FieldReading]:
+    """The dock of the first reader's words, before and after the check."""
     words = spoken(first)
     fields = dict(read_fields(words, form, catalogue))
     fields["dock"] = replace(fields["dock"], confidence=0.8, runner_up=rival)
-    reading = Reading("first", form.name, words, fields)
-    dock = second_letters(reading, heard, form, catalogue).fields["dock"]
-    assert dock == (replace(fields["dock"], seconded=True, confidence=dock.confidence) if seconded else fields["dock"])
-    assert (dock.confidence > 0.9) is seconded
+    return fields["dock"], check_letters(Reading("first", form.name, words, fields), heard, form, catalogue).fields[
+        "dock"
+    ]

@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading
-from edge.understand.witness import find_weak_letters, second_letters
+from edge.understand.witness import check_letters, find_doubtful_letters
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class LetterCheck:
 
     def begin(self, reading: Reading, pcm: bytes) -> Future[str] | None:
         """Begin to recognise the sound, where the reading has such letters; from any thread."""
-        if self._loop is None or self._failures >= _MOST_FAILURES or not find_weak_letters(reading):
+        if self._loop is None or self._failures >= _MOST_FAILURES or not find_doubtful_letters(reading):
             return None
         answer = self._second.recognise(pcm)
         return asyncio.run_coroutine_threadsafe(answer, self._loop)  # noqa: TID251 - before the utterance is handed over
@@ -67,7 +67,7 @@ class LetterCheck:
         except Unavailable as fault:
             return self._left_alone(reading, str(fault))
         self._failures = 0
-        return await asyncio.to_thread(second_letters, reading, heard, self._form, self._catalogue)
+        return await asyncio.to_thread(check_letters, reading, heard, self._form, self._catalogue)
 
     def _left_alone(self, reading: Reading, why: str) -> Reading:
         self._failures += 1
