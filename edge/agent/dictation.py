@@ -202,6 +202,8 @@ class Dictation:
 
     async def process_queue(self) -> None:
         """Read, decide and store the queued utterances in order, until the last source has ended."""
+        if self._witness is not None:
+            self._witness.open()
         try:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, ListenedUtterance):
@@ -221,6 +223,7 @@ class Dictation:
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
             if self._witness is not None:
+                self._witness.loop = None
                 await self._witness.end()
 
     async def _decide_or_put_under_review(self, heard: ListenedUtterance) -> None:

@@ -440,8 +440,8 @@ async def run_panels(
 ) -> AsyncIterator[None]:
     """Run the panels while the context is open; on exit, cancel open requests and close the clients.
 
-    The second recogniser ends as well. `note` is called with each answer to be stored or counted; `budget` limits the
-    cost; `workplaces` are the agent's workplaces, whose panels all run.
+    `note` is called with each answer to be stored or counted; `budget` limits the cost; `workplaces` are the agent's
+    workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
     panels = alone if workplaces is None else tuple(workplaces.panels(list_remote_languages(parts.settings)))
@@ -451,8 +451,6 @@ async def run_panels(
                 await at_work.enter_async_context(panel.running_requests(note, budget))
             yield
     finally:
-        if parts.witness is not None:
-            await parts.witness.end()
         await parts.clients.aclose()
 
 

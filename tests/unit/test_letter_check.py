@@ -30,10 +30,12 @@ def doubtful(form: Form, catalogue: Catalogue) -> Reading:
 
 
 def check(second: Scripted, form: Form, catalogue: Catalogue, readings: Sequence[Reading]) -> list[bool]:
-    """Whether the dock of each reading was seconded, one after the other; all but the first begun ahead."""
+    """Whether the dock of each reading was seconded, one after the other."""
 
     async def run() -> list[bool]:
         checking = LetterCheck(second, form, catalogue)
+        assert await checking.check(readings[0], PCM, None) is readings[0], "it is not open yet"
+        second.open()
         found = []
         for reading in readings:
             begun = await asyncio.to_thread(checking.begin, reading, PCM)

@@ -33,6 +33,10 @@ class Scripted:
         self.asked = 0
         self.cancelled = 0
         self.ended = False
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        self.loop = asyncio.get_running_loop()
 
     async def recognise(self, pcm: bytes) -> str:
         self.asked += 1

@@ -28,6 +28,13 @@ _MOST_FAILURES = 3  # In a row; after that it is not asked again until the next 
 class SecondRecogniser(Protocol):
     """A recogniser of another kind than the first."""
 
+    loop: asyncio.AbstractEventLoop | None
+    """Where it may be asked, from `open` to `end`; else None."""
+
+    def open(self) -> None:
+        """Let it be asked in the running loop. It takes resources at the first question only."""
+        ...
+
     async def recognise(self, pcm: bytes) -> str:
         """The words of 16-bit sound. Raises Unavailable."""
         ...
@@ -44,19 +51,18 @@ class LetterCheck:
         self._second = second
         self._form = form
         self._catalogue = catalogue
-        self._loop: asyncio.AbstractEventLoop | None = None  # Where the recogniser runs; known from the first check on.
         self._failures = 0
 
     def begin(self, reading: Reading, pcm: bytes) -> Future[str] | None:
         """Begin to recognise the sound, where the reading has such letters; from any thread."""
-        if self._loop is None or self._failures >= _MOST_FAILURES or not find_doubtful_letters(reading):
+        loop = self._second.loop
+        if loop is None or self._failures >= _MOST_FAILURES or not find_doubtful_letters(reading):
             return None
         answer = self._second.recognise(pcm)
-        return asyncio.run_coroutine_threadsafe(answer, self._loop)  # noqa: TID251 - before the utterance is handed over
+        return asyncio.run_coroutine_threadsafe(answer, loop)  # noqa: TID251 - before the utterance is handed over
 
     async def check(self, reading: Reading, pcm: bytes, begun: Future[str] | None) -> Reading:
         """The reading with the letters seconded that the second recogniser heard too; `begun` is what `begin` gave."""
-        self._loop = asyncio.get_running_loop()
         answer = begun or self.begin(reading, pcm)
         if answer is None:
             return reading

@@ -34,6 +34,11 @@ class WitnessProcess:
         self._command = command
         self._process: Process | None = None
         self._turn = asyncio.Lock()  # One sound at a time.
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self) -> None:
+        """Let letters be checked in the running loop."""
+        self.loop = asyncio.get_running_loop()
 
     async def recognise(self, pcm: bytes) -> str:
         """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
