@@ -216,11 +216,13 @@ class Wire:
         *,
         ahead: int,
         going_on: Callable[[], None] = lambda: None,
+        share: Callable[[], float] = lambda: 1.0,
     ) -> None:
         """Send the copies in their order, until all events are settled.
 
         So many more at most than are settled: a device has no more on the way. Where no answer comes any more, what is
-        not settled is sent again, of each device the earliest. `going_on` raises what keeps answers from coming.
+        not settled is sent again, of each device the earliest. `going_on` raises what keeps answers from coming;
+        `share` is the part of the copies that may be sent by now.
         """
         deadline, patience_s, sent = time.monotonic() + within_s, AGAIN_S[0], 0
         each = len(copies) / len(ledger.events)
@@ -228,9 +230,10 @@ class Wire:
             assert time.monotonic() < deadline, f"{len(self.settled)} of {len(ledger.events)}: {self.outcomes}"
             going_on()
             before, room = self.outcomes.total(), int(len(self.settled) * each) + ahead
+            room = min(room, int(len(copies) * share()))
             for one in copies[sent:room]:
                 self.send(one)
-            sent = max(sent, min(room, len(copies)))
+            sent = max(sent, room)
             if self._hears_more_than(before, patience_s):
                 patience_s = AGAIN_S[0]
                 continue

@@ -21,6 +21,10 @@ from tests.processes.starting import Started
 from tests.sound.pulseaudio import Shelf, faint, gated, overdriven, room, stopped, too_fast, zeros
 from tests.waiting import until
 
+WAITING = 5
+"""Programs that begin to listen at a time: so many connections may wait for PulseAudio, by `listen` in its
+socket-server.c; the next is refused."""
+
 WORDS = 5
 """Seconds of sound and zeros in turn after which it is known that a headset has a gate."""
 
@@ -135,17 +139,25 @@ def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shelf, S
         yield many, one
 
 
+def wait_until_heard(listeners: Mapping[str, Listener]) -> None:
+    """Return when each has taken a sound."""
+    for listener in listeners.values():
+        listener.wait("heard", None, 0.0, 60)
+
+
 @pytest.fixture(scope="module")
 def times(shelves: tuple[Shelf, Shelf]) -> Mapping[str, Times]:
     """Stage all faults at once, mend them all at once."""
     many, one = shelves
     many.air.let(GATED, gated())
     with ExitStack() as worn:
-        listeners = {name: Listener(many, name) for name in (GATED, *ROWS)} | {LONE: Listener(one, LONE)}
-        for listener in listeners.values():
-            worn.callback(listener.end)
-        for listener in listeners.values():
-            listener.wait("heard", None, 0.0, 60)
+        listeners = dict[str, Listener]()
+        for name in (GATED, *ROWS, LONE):
+            listeners[name] = Listener(one if name == LONE else many, name)
+            worn.callback(listeners[name].end)
+            if len(listeners) % WAITING == 0:
+                wait_until_heard(listeners)
+        wait_until_heard(listeners)
         gate = listeners[GATED]
         until(
             lambda: len([one for one in gate.said() if "heard" in one]) > WORDS, "the gated headset was not heard", 60

@@ -101,32 +101,43 @@ class TcpProxy:
         self._loop = asyncio.get_running_loop()
         self._stop, self._passing = asyncio.Event(), asyncio.Event()
         self._passing.set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        await self._stop.wait()
-        server.close()  # what still runs is cancelled when the loop ends, and ends its connections
+        async with asyncio.TaskGroup() as self._connections:  # all are over before the loop is: none is left half open
+            server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
+            self.port = server.sockets[0].getsockname()[1]
+            self._started.set()
+            await self._stop.wait()
+            # In 3.11 a connection that is accepted, and not yet its own when the server closes, is left half open.
+            self._loop.remove_reader(server.sockets[0].fileno())
+            await asyncio.sleep(0)
+            server.close()
+            self.down()
+            self._passing.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        near = _End(reader, writer)
-        link = _Link(near, self._budgets.popleft() if self._up and self._budgets else None)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._up:
+            writer.transport.abort()
+            return
+        link = _Link(_End(reader, writer), self._budgets.popleft() if self._budgets else None)
         self._links.add(link)
+        self._connections.create_task(self._join(link))
+
+    async def _join(self, link: _Link) -> None:
         try:
-            if self._up:
-                await self._join(link)
+            with suppress(OSError):  # nobody listens at the target, or one end is gone: the other ends in turn
+                link.far = _End(*await asyncio.open_connection("127.0.0.1", self._target_port))
+                if not link.is_cut:
+                    await self._pass_both_ways(link, link.far)
         finally:
             link.cut()
             self._links.discard(link)
 
-    async def _join(self, link: _Link) -> None:
-        with suppress(OSError):  # nobody listens at the target, or one end is gone: the other ends in turn
-            link.far = _End(*await asyncio.open_connection("127.0.0.1", self._target_port))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass(link, link.near, link.far))
-                    group.create_task(self._pass(link, link.far, link.near))
-            except* (OSError, _Over):
-                pass  # which end it was does not matter: both are over
+    async def _pass_both_ways(self, link: _Link, far: _End) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pass(link, link.near, far))
+                group.create_task(self._pass(link, far, link.near))
+        except* (OSError, _Over):
+            pass  # which end it was does not matter: both are over
 
     async def _pass(self, link: _Link, source: _End, sink: _End) -> None:
         while piece := await source.reader.read(PIECE):
@@ -165,6 +176,7 @@ class _Link:
     def __init__(self, near: _End, budget: int | None) -> None:
         self.near = near
         self.far: _End | None = None
+        self.is_cut = False
         self._budget = budget
 
     @property
@@ -180,6 +192,7 @@ class _Link:
         return piece
 
     def cut(self) -> None:
+        self.is_cut = True
         for end in (self.near, self.far):
             if end is not None:
                 end.writer.transport.abort()
