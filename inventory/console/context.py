@@ -143,6 +143,11 @@ class RequestContext:
             return None
         return found
 
+    def invalid_instants(self, *names: str) -> list[str]:
+        """The parameters of these that are given and are no time, of which the page tells the user."""
+        given = self.request.query_params
+        return [name for name in names if given.get(name, "").strip() and self.instant_parameter(name) is None]
+
     def device_parameter(self) -> tuple[str, str] | None:
         """Parse `north/dock-3` into site and name; None without a slash."""
         site, found, name = (self.text_parameter("device") or "").partition("/")

@@ -147,3 +147,7 @@ def test_odd_days_odd_events_and_hostile_words_are_answered(site: Console, event
         every(["", DAY, "day=x", "day=9998-12-31", "day=1971-01-01", "device=%00", f"{DAY}&device=a/b"], answers)
         assert not re.search(r"<(script|img)>alert", browser.get(f"/morning?{DAY}").text)
         assert "Nothing speaks against any of the 0 entries" in browser.get("/morning?day=2026-10-01").text
+        for page in ("/morning", "/figures"):
+            no_day = browser.get(f"{page}?day=2026-13-45").text
+            assert "2026-13-45 is no day of the calendar" in no_day
+            assert '<p class="empty">' not in no_day, "what was found would be of another day"

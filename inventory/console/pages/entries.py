@@ -98,9 +98,7 @@ def _search_page(context: RequestContext) -> Response:
     """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
     wanted = context.entry_filter()
-    invalid = [
-        name for name in ("since", "until") if given.get(name, "").strip() and not context.instant_parameter(name)
-    ]
+    invalid = context.invalid_instants("since", "until")
     lines = []
     if wanted != EntryFilter() and not invalid:
         with context.read_transaction() as transaction:

@@ -78,6 +78,7 @@ def _page(context: RequestContext) -> Response:
         of=found,
         charts=_build_charts(found),
         asked=context.request.query_params,
+        odd=context.invalid_instants("day"),
         day=day.isoformat(),
         span="week" if days > 1 else "day",
         forms=sorted(context.resources.forms),

@@ -168,6 +168,7 @@ def _doubted_entries_page(context: RequestContext) -> Response:
         looked_at=found.looked_at,
         devices=known,
         asked=context.request.query_params,
+        odd=context.invalid_instants("day"),
         back=f"/morning?{query}" if query else "/morning",
         may=context.has_role(Role.REVIEWER),
     )
