@@ -86,6 +86,11 @@ class TestOpening:
             with pytest.raises(StorageFailed, match=r"journal\.db: is missing, but the recordings"):
                 Journal.open(tmp_path)
             assert not (tmp_path / "journal.db").exists()
+        (tmp_path / "journal.db").touch()
+        with pytest.raises(UnreadableInput, match=r"journal\.db: is empty; start the agent"):
+            Journal.inspect(tmp_path)
+        with pytest.raises(StorageFailed, match=r"journal\.db: is empty, but the recordings"):
+            Journal.open(tmp_path)
 
     def test_all_of_it_is_for_its_owner_only(self, journal: Journal, tmp_path: Path) -> None:
         committed(journal, utterance())
