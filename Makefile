@@ -35,7 +35,7 @@ LOGIC   := $(addprefix tests/,unit playbook property conversations docklife)
 # Runs only where nothing else wants the processor: by its class within its session, and by the nice value of the session,
 # since Linux gives each session an equal share whatever the classes in it (autogroup in sched(7)).
 GIVING_WAY := $(shell chrt --idle 0 true 2> /dev/null && echo chrt --idle 0 || echo nice -n 19)
-LEAST_SHARE := { echo 19 > /proc/self/autogroup; } 2> /dev/null || true
+SESSION_NICE = { echo $(1) > /proc/self/autogroup; } 2> /dev/null || true
 # More for pytest: make quick ARGS='-k relay'
 ARGS   ?=
 PYTEST := $(BIN)/pytest
@@ -60,13 +60,14 @@ test: ready  ## Tests, before sharing; what CI runs: every check, real servers a
 # Where several programs hear and speak at a time nothing runs beside them: on a slow machine the sound server comes late.
 # Beside one at a time, which keeps a third of two processors busy, runs all else: what has servers behind sound, what
 # computes behind both. Each in a session of its own, so that whoever breaks this off ends that too.
-	@trap 'kill -- -$$one -$$computing 2> /dev/null' EXIT INT TERM; one=; computing=; \
+	@trap 'kill -- -$$one -$$waiting -$$computing 2> /dev/null' EXIT INT TERM; one=; waiting=; computing=; \
 	( set -x; TIER=test SOUND=many $(PYTEST) ); many=$$?; \
 	TIER=test SOUND=one setsid $(PYTEST) -n $(SOUNDING) > $(CACHE)/sound.txt 2>&1 & one=$$!; \
-	setsid $(GIVING_WAY) sh -c '$(LEAST_SHARE); $(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; types=$$?; \
+	setsid $(GIVING_WAY) sh -c '$(call SESSION_NICE,19); $(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; types=$$?; \
 		TIER=test SOUND=none $(PYTEST) -n $(PROCESSORS) $(LOGIC); [ $$imports$$types$$? = 000 ]' > $(CACHE)/computing.txt 2>&1 & computing=$$!; \
-	( set -x; TIER=test SOUND=none nice -n 10 $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC)) ); none=$$?; \
-	wait $$one; heard=$$?; wait $$computing; computed=$$?; \
+	setsid nice -n 10 sh -c '$(call SESSION_NICE,10); set -x; \
+		TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))' & waiting=$$!; \
+	wait $$waiting; none=$$?; wait $$one; heard=$$?; wait $$computing; computed=$$?; \
 	cat $(CACHE)/sound.txt $(CACHE)/computing.txt; [ $$many$$none$$heard$$computed = 0000 ]
 
 # What has to be fetched is fetched side by side, Debian's packages, Python's and Node's; what fails is told, and ends it all.
