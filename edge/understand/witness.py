@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, vocabulary
-from dockvoice_protocol.forms.spoken.confusable import is_seconded_in_vain, is_weak_letter, may_hide_letter
+from dockvoice_protocol.forms.spoken.confusable import is_seconded_in_vain, is_weak_letter
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
@@ -97,7 +97,7 @@ def find_doubtful_letters(reading: Reading) -> Mapping[str, FieldReading]:
         for name, one in reading.fields.items()
         if not one.rivals
         and not one.seconded
-        and (is_weak_letter(one.value, one.runner_up) or may_hide_letter(one.value, one.runner_up))
+        and is_weak_letter(one.value, one.runner_up)
         and not is_seconded_in_vain(one.value, one.runner_up)
     }
 

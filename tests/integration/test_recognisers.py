@@ -95,6 +95,12 @@ def test_a_correction_within_a_sentence_is_not_read_as_what_was_said_first(chose
     assert reading.fields["quantity"].value != 80 or reading.fields["quantity"].rivals
 
 
+def test_an_a_may_be_an_e_that_no_recogniser_lists_and_alpha_may_not(chosen: tuple[Interpreter, bool]) -> None:
+    letter, code_word = (heard(chosen[0], f"../set/{name}-clean.flac").fields["dock"] for name in ("005", "003"))
+    assert (letter.value, code_word.value) == ("A", "A")
+    assert (letter.runner_up, code_word.runner_up) == ("E", None)
+
+
 DROPPED_IN = Path(__file__).parent.parent / "data" / "forms"
 """Forms that nothing was ever written for."""
 PACE, SPEAKERS = 10 / 11, ("m3", "f2", "m5", "m7")

@@ -39,11 +39,6 @@ def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
     assert (after.confidence > 0.9) is seconded
 
 
-def test_an_a_that_was_heard_as_e_may_be_one(form: Form, catalogue: Catalogue) -> None:
-    first, heard = "dock a, twenty units, pallet six two six", "Doc E, twenty units, pallet six, two, six."
-    assert checked(first, None, heard, form, catalogue)[1].runner_up == "E"
-
-
 def checked(
     first: str, rival: str | None, heard: str, form: Form, catalogue: Catalogue
 ) -> tuple[FieldReading, FieldReading]:

@@ -1,8 +1,7 @@
 """Checks letters that rhyme by a second recogniser: one that both hear alike need not be asked about.
 
 It begins at the pause at which the first recogniser has read the utterance, so that it has mostly answered when the
-utterance is closed. Whatever fails leaves the reading as it was: a letter with a rhyming runner-up is asked about, and
-an A that may hide an E is recorded as it would be without a second recogniser.
+utterance is closed. Whatever fails leaves the reading as it was, so that the letter is asked about.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_meaning, read_transcript
-from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival, find_unlisted_rival
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
@@ -137,7 +137,9 @@ class VoskInterpreter(OnDeviceInterpreter):
         meant = parse_meaning(words, self._form, self._catalogue)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {
-            name: doubt_digits(self._calibrated(field), words, partial(self._allows, name))
+            name: self._with_unlisted_rival(
+                name, doubt_digits(self._calibrated(field), words, partial(self._allows, name))
+            )
             for name, field in fields.items()
         }
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
@@ -145,6 +147,13 @@ class VoskInterpreter(OnDeviceInterpreter):
     def _calibrated(self, field: FieldReading) -> FieldReading:
         curve = self._curves[classify_rival(field.value, field.runner_up)]
         return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
+
+    def _with_unlisted_rival(self, name: str, field: FieldReading) -> FieldReading:
+        """The field; a value that was said as a mere letter has the letter beside it that may have been said for it."""
+        rival = find_unlisted_rival(field.value)
+        if rival is None or str(field.value).casefold() not in field.words or not self._allows(name, rival):
+            return field
+        return replace(field, runner_up=rival)
 
     def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
         return parse_without_breath(words, self._form, self._catalogue)[1]

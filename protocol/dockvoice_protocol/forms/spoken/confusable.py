@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from string import ascii_uppercase
 
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldValue
@@ -35,22 +36,28 @@ _SPELLINGS = {
 _TENS = frozenset("23456789")
 """The first digits of twenty to ninety."""
 
+_LETTERS: frozenset[FieldValue | None] = frozenset(ascii_uppercase)
+
 E_SET = frozenset("BCDEGPTVZ")
 """The letters that end in "ee" and differ by one short consonant: the hardest to distinguish, for people too."""
 
-_RHYMES = (E_SET, *map(frozenset, ("AHJK", "GJ", "MN", "FSX", "QU")))
-"""Sets of letters that differ by one sound: they share the vowel, or G and J the consonant."""
+_MAY_BE = {
+    **{letter: E_SET - {letter} for letter in E_SET},
+    **dict.fromkeys("CZ", frozenset("CZ")),  # Their hiss is loud and long: of no other letter of the E-set.
+    "A": frozenset("EJK"),
+    "G": E_SET - {"G"} | {"J"},
+    "H": frozenset("JK"),
+    "J": frozenset("AGHK"),
+    "K": frozenset("AHJ"),
+    **{letter: frozenset(rhyme) for rhyme in ("MN", "FSX", "QU") for letter in rhyme},
+    "O": frozenset(ascii_uppercase),  # A mere vowel, which was heard as "echo" and as L.
+}
+"""By letter as it was heard, those that were said for it: they differ by one sound, and no confidence tells them. A and
+H rhyme and are told apart: of 99 such pairs the six wrong ones were at 0.72 or below."""
 
-_HISSING = frozenset("CZ")
-"""Letters of the E-set with a hiss, which is loud and long."""
-
-_APART = frozenset("AH")
-"""Letters that rhyme and are told apart all the same: of 99 such pairs the six wrong ones were at 0.72 or below."""
-
-
-_HEARD_FOR_E = "A"
-"""The letter as which each E of one of ten voices was heard, a British one: 17 times, at 0.78 to 0.9998, with E, H or
-nothing as its rival."""
+_UNLISTED = {"A": "E"}
+"""By letter as it was heard, one that was said for it and is not among the recogniser's alternatives: of one of ten
+voices, a British one, each E was heard as A, 17 times, at 0.78 to 0.9998, with E, H or nothing as its rival."""
 
 
 class RivalKind(StrEnum):
@@ -98,23 +105,13 @@ def _has_one_more_zero(value: FieldValue, rival: FieldValue) -> bool:
 
 
 def is_weak_letter(value: FieldValue | None, rival: FieldValue | None) -> bool:
-    """Whether both are letters that differ by one sound, and none that is strong tells `value` from `rival`.
-
-    O is weak beside any other: "oh" is a mere vowel, and was heard as "echo" and as L.
-    """
-    pair = {value, rival}
-    if "O" in pair and all(letter is not None and _is_letter(letter) for letter in (value, rival)):
-        return True
-    if (value, rival) == (_HEARD_FOR_E, "E"):
-        return True
-    if not any(pair <= rhyme for rhyme in _RHYMES) or pair <= _APART:
-        return False
-    return value not in _HISSING or rival in _HISSING
+    """Whether both are letters, and `rival` may have been said for `value`."""
+    return {value, rival} <= _LETTERS and value != rival and (rival == "O" or rival in _MAY_BE.get(str(value), ()))
 
 
-def may_hide_letter(value: FieldValue | None, rival: FieldValue | None) -> bool:
-    """Whether the value may be a letter that no recogniser's list has beside it."""
-    return value == _HEARD_FOR_E and rival != "E"
+def find_unlisted_rival(value: FieldValue | None) -> str | None:
+    """The letter that may have been said for `value` and that no recogniser lists beside it; None: there is none."""
+    return _UNLISTED.get(str(value))
 
 
 def is_seconded_in_vain(value: FieldValue | None, rival: FieldValue | None) -> bool:
