@@ -88,8 +88,8 @@ def _refuse_lost_journal(directory: Path) -> None:
             return
         if evidence.list_recordings(directory) or (directory / ENTRIES).exists():
             raise Damaged(
-                f"{path}: is {'empty' if path.exists() else 'missing'}, but the recordings it names are there; restore it from a copy, "
-                f"or, to begin anew, move {directory} aside and keep it"
+                f"{path}: is {'empty' if path.exists() else 'missing'}, but the recordings it names are there; "
+                f"restore it from a copy, or, to begin anew, move {directory} aside and keep it"
             )
 
 
