@@ -455,6 +455,10 @@ class _ExplanationCheck(SpanReader):
                     yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
             if event.happens is not Happens.MENTION:
                 continue
+            if any("n" in one.marks for one in events[at + 1 : at + 2]) and self._is_bare_no(event):
+                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=event.start, end=event.end)
+            for name in self._fields_of_lettered(event, before):
+                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
             behind = next((one for one in events[at + 1 :] if one.happens is Happens.MENTION), None)
             if self._may_deny_next(event, behind):
                 name = behind and behind.field
@@ -497,7 +501,23 @@ class _ExplanationCheck(SpanReader):
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
         may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
-        return list(dict.fromkeys(may))
+        continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip))
+        return list(dict.fromkeys((*may, *continued)))
+
+    def _may_be_continued(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
+        """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty"."""
+        joined = mention.end == slip.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
+        return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(slip.start)
+
+    def _fields_of_lettered(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> list[str | None]:
+        """The fields of which a corrected count and the letter before it may be the new code: "sorry, a 100"."""
+        start = event.basis or event.start
+        counts = self._fields[str(event.field)].spoken.counts
+        if "c" not in event.marks or not counts or not self._spans.is_letter(start - 1, start):
+            return []
+        code = f"{self._words[start - 1]}{event.value}".upper()
+        codes = [one.field for one in before if self._fields[str(one.field)].spoken.is_code]
+        return [name for name in dict.fromkeys(codes) if self._spans.may_be_value(self._fields[str(name)], code)]
 
     def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
         """Whether a withdrawn number may be another value of a mentioned field."""

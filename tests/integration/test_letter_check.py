@@ -1,0 +1,50 @@
+"""Letters that rhyme, checked by the second recogniser in its own process, which is killed while it listens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import read_fields
+from dockvoice_protocol.records import Reading
+from edge.understand.local import letter_check
+from edge.understand.local.letter_check import LetterCheck
+from edge.understand.local.witness_process import WitnessProcess
+from tests.sayings import recorded
+from tests.unit.test_witness import spoken
+
+CLIP, TEXT = "../set/005-clean.flac", "pallet zero one zero five, eighty-seven units, dock a"
+
+
+def test_a_letter_stays_in_doubt_where_the_process_is_killed_and_the_next_one_is_checked_by_a_new_process(
+    form: Form, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letter_check, "_LONGEST_S", 60.0)  # how long it takes is not the question here
+    words, pcm = spoken(TEXT), recorded(CLIP)
+    fields = dict(read_fields(words, form, catalogue))
+    doubtful = Reading("first", form.name, words, {**fields, "dock": replace(fields["dock"], runner_up="E")})
+
+    async def seconded(checking: LetterCheck, second: WitnessProcess, *, killed: bool) -> bool:
+        begun = await asyncio.to_thread(checking.begin, doubtful, pcm)
+        while killed and second.pid is None:
+            await asyncio.sleep(0.001)
+        if killed and second.pid is not None:
+            os.kill(second.pid, signal.SIGKILL)
+        return (await checking.check(doubtful, pcm, begun)).fields["dock"].seconded
+
+    async def run() -> list[bool]:
+        second = WitnessProcess()
+        second.open()
+        checking = LetterCheck(second, form, catalogue)
+        try:
+            return [await seconded(checking, second, killed=killed) for killed in (True, False, False)]
+        finally:
+            await second.end()
+
+    assert asyncio.run(run()) == [False, True, True]
