@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, vocabulary
-from dockvoice_protocol.forms.spoken.confusable import is_seconded_in_vain, is_weak_letter
+from dockvoice_protocol.forms.spoken.confusable import is_weak_letter, misheard_by_both
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
@@ -72,7 +72,7 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter.
     """
-    doubtful = find_doubtful_letters(reading)
+    doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
     pairs = _align([one.text for one in ours], [one.text for one in theirs]) if doubtful else []
     heard_as = {i: theirs[j].text for i, j in pairs if i is not None and j is not None}
@@ -90,15 +90,21 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
 
 
-def find_doubtful_letters(reading: Reading) -> Mapping[str, FieldReading]:
+def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:
     """The fields whose value is a letter that a second recogniser may tell from the one that it may be."""
+
+    def is_told(name: str, one: FieldReading) -> bool:
+        """Whether no letter that the field may have was said where both recognisers heard this one."""
+        field = form[name]
+        return not any(
+            field.allows(letter) and catalogue.has_values(field.catalogue, letter)
+            for letter in misheard_by_both(one.value)
+        )
+
     return {
         name: one
         for name, one in reading.fields.items()
-        if not one.rivals
-        and not one.seconded
-        and is_weak_letter(one.value, one.runner_up)
-        and not is_seconded_in_vain(one.value, one.runner_up)
+        if not one.rivals and not one.seconded and is_weak_letter(one.value, one.runner_up) and is_told(name, one)
     }
 
 

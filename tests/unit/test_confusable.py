@@ -69,14 +69,18 @@ def test_what_the_likeliest_other_value_is(
         ("O", "L", True),
         (0, "O", False),
         ("A", "E", True),
-        ("E", "A", False),
+        ("E", "A", True),
+        ("U", "G", True),
+        ("K", "I", True),
+        ("L", "R", True),
         ("C", "D", False),
+        ("C", "S", True),
         ("A", "H", False),
         ("B", None, False),
         (2, "B", False),
     ],
 )
-def test_a_letter_without_a_strong_sound_may_be_another_that_rhymes(
+def test_a_letter_beside_another_may_be_a_third_unless_the_two_are_told_apart(
     value: FieldValue, rival: FieldValue | None, weak: bool
 ) -> None:
     assert is_weak_letter(value, rival) is weak

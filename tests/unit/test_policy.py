@@ -73,7 +73,7 @@ def test_a_check_digit_that_fits_lowers_the_demand_and_never_to_nothing(reposito
 
 def test_a_demand_tells_whether_the_value_is_easily_misheard(repository: Path) -> None:
     dock = of_form(repository, "pallet-move", "dock")
-    said = FieldReading("E", ("dock", "e"), 0.7, runner_up="G", calibrated=True)
+    said = FieldReading("H", ("dock", "h"), 0.7, runner_up="K", calibrated=True)
     assert find_highest_demand(dock, said, None, BALANCED).reason is Reason.CONFUSABLE
     assert find_highest_demand(dock, replace(said, runner_up="A"), None, BALANCED).reason is Reason.FIELD_UNSURE
     assert (

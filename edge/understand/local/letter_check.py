@@ -56,7 +56,9 @@ class LetterCheck:
     def begin(self, reading: Reading, pcm: bytes) -> Future[str] | None:
         """Begin to recognise the sound, where the reading has such letters; from any thread."""
         loop = self._second.loop
-        if loop is None or self._failures >= _MOST_FAILURES or not find_doubtful_letters(reading):
+        if loop is None or self._failures >= _MOST_FAILURES:
+            return None
+        if not find_doubtful_letters(reading, self._form, self._catalogue):
             return None
         answer = self._second.recognise(pcm)
         return asyncio.run_coroutine_threadsafe(answer, loop)  # noqa: TID251 - before the utterance is handed over
