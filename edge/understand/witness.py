@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, vocabulary
-from dockvoice_protocol.forms.spoken.confusable import is_weak_letter, misheard_by_both
+from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_weak_letter, misheard_by_both
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
@@ -39,6 +39,10 @@ _HOMOPHONES: Mapping[str, str] = {
 
 _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
 """Endings of a label that stand for a letter behind it; an "s" is a plural."""
+
+
+_LIKE_E = re.compile(r"e|\w*(?:(?<!a)y|ie|i|ee)")
+"""What it writes for an E, or for a label and an E: "docky", "darkie", "doki"; "dockay" is an A."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
-    wherever it was said: of "docky" the end may be any letter.
+    wherever it was said: of "docky" the end may be any letter. A letter whose only rival is one that no recogniser
+    lists, E of A, is seconded by any text that does not sound like that rival there: "docket", not "docky".
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
@@ -81,12 +86,17 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     fields = {}
     for name, one in doubtful.items():
         letter = str(one.value).casefold()
-        others = {heard_as.get(at) for at, symbol in enumerate(ours) if symbol.text == letter}
+        places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
+        others = {heard_as.get(at) for at in places}
         if others == {letter}:
             sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
             fields[name] = replace(one, seconded=True, confidence=sure)
         elif len(others) == 1 and (other := others.pop()) is not None and _is_letter(other):
             fields[name] = replace(one, runner_up=other.upper())
+        elif one.runner_up == find_unlisted_rival(one.value) and not any(
+            _LIKE_E.fullmatch(heard_as.get(near, "")) for at in places for near in (at - 1, at)
+        ):
+            fields[name] = replace(one, seconded=True)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
 
 

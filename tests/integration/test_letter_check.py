@@ -18,6 +18,7 @@ from edge.understand.local.letter_check import LetterCheck
 from edge.understand.local.witness_process import WitnessProcess
 from tests.sayings import recorded
 from tests.unit.test_witness import spoken
+from tests.waiting import until
 
 CLIP, TEXT = "../set/005-clean.flac", "pallet zero one zero five, eighty-seven units, dock a"
 
@@ -32,9 +33,9 @@ def test_a_letter_stays_in_doubt_where_the_process_is_killed_and_the_next_one_is
 
     async def seconded(checking: LetterCheck, second: WitnessProcess, *, killed: bool) -> bool:
         begun = await asyncio.to_thread(checking.begin, doubtful, pcm)
-        while killed and second.pid is None:
-            await asyncio.sleep(0.001)
-        if killed and second.pid is not None:
+        if killed:
+            await asyncio.to_thread(until, lambda: second.pid is not None, "it was not started")
+            assert second.pid is not None
             os.kill(second.pid, signal.SIGKILL)
         return (await checking.check(doubtful, pcm, begun)).fields["dock"].seconded
 

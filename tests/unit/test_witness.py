@@ -39,6 +39,16 @@ def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
     assert (after.confidence > 0.9) is seconded
 
 
+@each_of(("wrote", "stands"), rows_of("witness", "a_not_e"))
+def test_an_a_stands_unless_what_was_heard_sounds_like_an_e(
+    form: Form, catalogue: Catalogue, wrote: str, stands: bool
+) -> None:
+    first, heard = "pallet four eight four, fifty pieces, dock a", f"Palette four eight four, fifty pieces {wrote}."
+    before, after = checked(first, "E", heard, form, catalogue)
+    assert after.seconded is stands
+    assert after.confidence == before.confidence
+
+
 def checked(
     first: str, rival: str | None, heard: str, form: Form, catalogue: Catalogue
 ) -> tuple[FieldReading, FieldReading]:

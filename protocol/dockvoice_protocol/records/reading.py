@@ -224,7 +224,7 @@ class FieldReading:
     calibrated: bool = False
     """Whether the confidence is a probability, fitted on recordings with truth; else it is the reader's own view."""
     scanned: bool = False  # Read from a label; what differs from it was said.
-    seconded: bool = False  # A second recogniser heard the same value, where the sound allows another one.
+    seconded: bool = False  # A second recogniser bears the value out, where the sound allows another one.
     by_end: bool = False  # Only its last characters were said, and one thing that is announced ends so.
     said_in: tuple[str, ...] = ()
     """The utterances in which it was said for several entries, where that is not this one; its words are in theirs."""

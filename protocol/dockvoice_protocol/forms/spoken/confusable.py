@@ -41,14 +41,19 @@ _LETTERS: frozenset[FieldValue | None] = frozenset(ascii_uppercase)
 E_SET = frozenset("BCDEGPTVZ")
 """The letters that end in "ee" and differ by one short consonant: the hardest to distinguish, for people too."""
 
-_TOLD_APART = {"A": frozenset("H"), "H": frozenset("A"), **dict.fromkeys("CZ", _LETTERS - frozenset("CSXZ"))}
-"""By letter as it was heard, those that were not said for it, whatever the recogniser lists beside it: a hiss is loud and
-long. Of 1,600 docks said as a letter by eight synthetic voices six were recorded as another one beside which a third was
-listed (U for E beside G, K for I, L for O beside R, E for A), and none that is listed here or beside which none was."""
+_TOLD_APART = {
+    "A": frozenset("H"),
+    "F": frozenset("AE"),
+    "H": frozenset("A"),
+    **dict.fromkeys("CZ", _LETTERS - frozenset("CSXZ")),
+}
+"""By letter as it was heard, those that were not said for it, whatever is listed: a hiss is loud and long. Of 1,700
+docks said as a letter by ten synthetic voices (`python -m lab.bench.letters`) six were heard as another one beside
+which a third was listed: U for E beside G, K for I, L for O beside R."""
 
 _UNLISTED = {"A": "E"}
-"""By letter as it was heard, one that was said for it and is not among the recogniser's alternatives: of one of ten
-voices, a British one, each E was heard as A, 17 times, at 0.78 to 0.9998, with E, H or nothing as its rival."""
+"""By letter as it was heard, one that was said for it and is not among the recogniser's alternatives: of one of the ten
+voices, a British one, 21 of 24 E were heard as A, at 0.67 to 0.9999."""
 
 _HEARD_BY_BOTH = {"B": frozenset("PV"), "D": frozenset("T"), "G": frozenset("BV"), "V": frozenset("B")}
 """By letter as both recognisers heard it, those that were said for it: 9 of 136 among the same docks."""

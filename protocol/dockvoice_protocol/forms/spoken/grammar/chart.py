@@ -455,18 +455,22 @@ class _ExplanationCheck(SpanReader):
                     yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
             if event.happens is not Happens.MENTION:
                 continue
-            if any("n" in one.marks for one in events[at + 1 : at + 2]) and self._is_bare_no(event):
-                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=event.start, end=event.end)
-            for name in self._fields_of_lettered(event, before):
+            for name in self._doubted_beside(event, before, events[at + 1 :]):
                 yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
-            behind = next((one for one in events[at + 1 :] if one.happens is Happens.MENTION), None)
-            if self._may_deny_next(event, behind):
-                name = behind and behind.field
-                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
-            if self._may_join_numbers(event, events[at + 1 :]):
-                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=event.start, end=event.end)
             if self._rejects_another_field(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
+
+    def _doubted_beside(
+        self, event: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
+    ) -> Iterator[str | None]:
+        """The fields of which a mention leaves in doubt what they are."""
+        follows = next((one for one in behind if one.happens is Happens.MENTION), None)
+        if self._may_deny_next(event, follows):
+            yield follows and follows.field
+        denied = any("n" in one.marks for one in behind[:1])
+        if self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
+            yield event.field
+        yield from self._fields_of_lettered(event, before)
 
     def _doubts_before_cues(
         self, events: tuple[ExplanationEvent, ...], strange: Iterable[ExplanationEvent]
