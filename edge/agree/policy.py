@@ -33,8 +33,8 @@ class Policy:
     """For a C or Z whose second candidate rhymes and has no hiss: of 559 docks said as a single letter by 15 synthetic
     voices none was wrongly recorded as C."""
     rhyming: float
-    """For any other letter beside a letter, unless the two are told apart, that no second recogniser bears out; 1: it is
-    always asked about. Of the same letters 41 were recorded as another one, at 0.80 to 0.998: of some voices the
+    """For any other letter beside a letter, unless the two are told apart, that no second recogniser bears out; 1: it
+    is always asked about. Of the same letters 41 were recorded as another one, at 0.80 to 0.998: of some voices the
     recogniser hears "dee" as "bee", and no confidence tells. All 41 had a letter as the second candidate."""
     poor: float  # For every field in poor sound, by one of the next three.
     noisy_db: float  # Poor: a lower signal-to-noise ratio, dB.
