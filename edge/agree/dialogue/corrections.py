@@ -617,8 +617,12 @@ def _find_entry_at_end(session: DialogueSession, reading: Reading) -> Reading | 
 
 
 def drop_open_question(session: DialogueSession) -> list[Order]:
-    """Drop the open question whether to cancel, or to close a trailer."""
-    return drafting.drop_trailer_closing(session) if session.topic is Topic.CLOSE else drafting.drop_draft(session)
+    """Drop the open question whether to cancel, or to close a trailer; tell whether the trailer is open or closed."""
+    if session.topic is Topic.CLOSE:
+        return drafting.drop_trailer_closing(session)
+    closed = session.settings.is_closing(session.open_draft)
+    trailer = session.current_question.fields
+    return [*drafting.drop_draft(session), *([session.say(Prompt.CLOSED, trailer)] if closed else [])]
 
 
 def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: UtteranceHeard) -> list[Order]:
