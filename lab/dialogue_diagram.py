@@ -29,7 +29,7 @@ the headset, what was held is asked again.
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, by an event that names it |
 | a bare "no" after the undo window | asks what is wrong with the last entry |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
-| "correction, pallet 742, fifteen units"; "delete pallet 742"; "did I do 742?" | corrects, cancels or tells any entry of the shift |
+| "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742"; "did I do 742?" | corrects, cancels or tells any entry of the shift; another that is open stays |
 | "pallet 742, two damaged"; "two of those were damaged"; "that was thirteen" | corrects an entry on record; it is read back whole |
 | "how many on dock B?" | counts this device's entries there since midnight |
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
@@ -66,8 +66,7 @@ is open, and at each sign-on until it is settled.
 ## Try it
 
 `dockvoice talk --trace` shows each step with the state before and after; `dockvoice run --trace` logs it without words.
-`dockvoice talk --plays FILE` plays many conversations. `python -m tests.docklife` holds random dock life against the laws
-below.
+`dockvoice talk --plays FILE` plays conversations. `python -m tests.docklife` holds random dock life against the laws.
 
 ## Claims
 

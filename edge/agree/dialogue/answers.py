@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -438,10 +438,9 @@ def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> li
 
 
 def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open; over the question whether to cancel, "cancel" is a yes.
-
-    While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
-    """
+    """Drop what is open, but not for the name of another thing; over the question whether to cancel it is a yes."""
+    if taken := _take_back_another(session, utterance):
+        return taken
     if session.topic is Topic.CANCEL:
         return _take_yes(session, utterance)
     if (other := session.current_question.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
@@ -452,8 +451,6 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
             return [utterance.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = StoreDropped(other)  # the latest one
         return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
-    if session.topic is Topic.CLOSE and session.identifiers_of(values_of(utterance.reading)):
-        return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)
     return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
@@ -463,17 +460,55 @@ def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     """Drop what is open; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
         return handle_cancel_over_open(session, utterance)
+    if taken := _take_back_another(session, utterance):
+        return taken
     return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
 def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
+    if taken := _take_back_another(session, utterance):
+        return taken
     match session.topic:
-        case Topic.CANCEL:
+        case Topic.CANCEL if not utterance.reading.fields:
             return reject_open_question(session, utterance)
-        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
+        case Topic.CANCEL | Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, utterance)
-        case _ if session.recorded.is_in_review(session.open_draft):
+        case _ if session.recorded.is_in_review(session.open_draft) and not utterance.reading.fields:
             return [utterance.note_as_heeded(), *drafting.park_draft(session)]
         case _:
             return handle_cancel_over_open(session, utterance)
+
+
+def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Ask whether to cancel the entry of another thing than the open one; empty where the utterance names no such.
+
+    What is open is left as for the next entry. It stays where no entry has that name: then the name may be its own,
+    misheard, and silence commits it no more.
+    """
+    said = utterance.reading
+    named = session.identifiers_of(values_of(said))
+    if not named or _is_about_open(session, named):
+        return []
+    if session.find_own_entry_by_identifiers(said) is None:
+        question = session.current_question
+        asked = session.ask(question) if session.question is None else [session.say_question(question)]
+        return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
+    if context.is_between_entries(session):
+        left = corrections.drop_open_question(session)
+    elif session.question is None:
+        left = corrections.commit_or_queue_held(session, said)
+    else:
+        left = drafting.queue_or_park_open_draft(session)
+    return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
+
+
+def _is_about_open(session: DialogueSession, named: Mapping[str, FieldValue]) -> bool:
+    """Whether these identifiers name the open thing, or the other one that the question asks about."""
+    asked, question = amendments.find_entry_to_cancel(session), session.current_question
+    if asked is not None:
+        return named.items() <= asked.fields.items()
+    drafts = (session.open_draft, *(() if question.other is None else (question.other,)))
+    return any(
+        all(value in possible_values(one.reading.fields.get(name)) for name, value in named.items()) for one in drafts
+    )

@@ -72,12 +72,13 @@ def _commit_or_queue_and_begin_next(session: DialogueSession, utterance: Utteran
     If something said over it may have been a "no", it is queued behind the next one instead.
     """
     named = session.named_again
-    left = _commit_or_queue_held(session, utterance.reading)
+    left = commit_or_queue_held(session, utterance.reading)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, utterance)]
 
 
-def _commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
+def commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
+    """Commit the held entry; queue it if something said over it may have been a "no"."""
     is_doubtful = session.doubted or not session.denied_identifiers <= reading.fields.keys()
     return drafting.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
@@ -94,7 +95,7 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     if session.draft is None:
         left = []
     elif session.state is State.HELD:
-        left = _commit_or_queue_held(session, named.reading)
+        left = commit_or_queue_held(session, named.reading)
     else:
         left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
     session.recorded.left_since = True  # a correction without identifier may apply to it

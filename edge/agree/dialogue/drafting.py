@@ -475,11 +475,6 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
         whole := complete_cut_number(session.open_draft, session.breath.words, utterance.reading, session.rules)
     ) is not None:
         return revise_draft(session, utterance, whole)
-    if session.is_recorded_or_in_review(utterance.reading) and session.relate_to_claim(utterance.reading) in {
-        Relation.ANOTHER,
-        Relation.NAME,
-    }:
-        return ask_to_repeat(session, utterance)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= has_number_word((word.text for word in utterance.reading.words), session.rules)
     relation = session.relate_to_claim(utterance.reading)
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
@@ -570,9 +565,8 @@ def _may_count(told: Sequence[str], rules: Rules) -> bool:
 
 
 def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Repeat the question after indistinct speech, or a cancellation of another entry."""
-    told = [session.say(Prompt.REPEAT)] if utterance.reading.act is Act.CANCEL and utterance.reading.fields else []
-    return [utterance.note_as_not_understood(), *repeat_question(session, told)]
+    """Repeat the question after indistinct speech."""
+    return [utterance.note_as_not_understood(), *repeat_question(session)]
 
 
 def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:

@@ -51,7 +51,7 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
-from edge.agree.readings import find_differing_identifiers, mark_partial_recount
+from edge.agree.readings import mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
@@ -485,17 +485,12 @@ def _classify_happening(session: DialogueSession, happening: DialogueInput) -> E
         event = (
             event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
         )
-    event = _classify_over_readback(session, happening, event)
+    event = _classify_named_drop(session, happening, _classify_over_readback(session, happening, event))
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
     if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
-    if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
-        here = session.draft is not None and not find_differing_identifiers(
-            session.draft.reading, happening.reading, session.rules.identifying_fields
-        )
-        return event if here else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
@@ -545,6 +540,13 @@ def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard,
     ):
         return Event.NOISE
     return event
+
+
+def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
+    """The row of what drops a thing by its name: with nothing open that may be on record; it says not who signs on."""
+    if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields or session.state in AGREEING:
+        return event
+    return Event.CANCEL if session.state is State.IDLE else Event.INDISTINCT
 
 
 def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:

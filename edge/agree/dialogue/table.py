@@ -97,7 +97,7 @@ class Step(StrEnum):
     ASK_AGAIN = "ask again"
     NOT_HEARD = "ask again, for that was not heard well"
     LAPSE = "ask again; a second time, park it in review"
-    DROP = "drop it, on record as cancelled; an entry that is named over whether to close, ask whether to cancel"
+    DROP = "drop it, on record as cancelled; of another thing that is named, ask whether to cancel its entry"
     FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong, or meant instead, ask again"
     OBJECT = "ask what is wrong with the last entry"
     GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
@@ -174,9 +174,9 @@ FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.ASK_AGAIN: _STAYS | _IDLE,
         Step.NOT_HEARD: _STAYS | _IDLE,
         Step.LAPSE: _STAYS | _IDLE,
-        Step.DROP: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.FORGET: _STAYS | _IDLE,
-        Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.DROP: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
+        Step.FORGET: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
+        Step.GIVE_UP: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | _IDLE,
