@@ -182,7 +182,7 @@ FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.TAKE_UP: QUESTIONS | _IDLE,
         Step.TELL_OPEN: _STAYS | QUESTIONS | _IDLE,
         Step.CLOSE: _STAYS | frozenset({State.CONFIRMING}),
-        Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.CLOSE_NEXT: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: _IDLE,
         Step.DECIDED: _STAYS | frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),

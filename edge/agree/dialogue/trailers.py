@@ -298,9 +298,13 @@ def ask_to_close_trailer(session: DialogueSession, utterance: UtteranceHeard) ->
     return _ask_to_close(session, utterance, _find_queried_place(session, utterance))
 
 
+def _find_closing_form(session: DialogueSession) -> Form | None:
+    """The form that closes a trailer of the current form; None where none does."""
+    return session.settings.closing if FieldRole.TRAILER in session.rules.form.roles else None
+
+
 def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
-    form = session.settings.closing
-    if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
+    if (form := _find_closing_form(session)) is None or form.closes is None:
         return drafting.ask_to_repeat(session, utterance)
     if place is None or place.kind is not PlaceKind.TRAILER:
         return [
@@ -329,6 +333,8 @@ def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: Re
 def commit_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
+    if _find_closing_form(session) is None:
+        return drafting.ask_to_repeat_possible_no(session, utterance)
     if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return ask_open_question_before_closing(session, utterance)
     place = _find_queried_place(session, utterance)  # before the commit, since the draft may name it
