@@ -9,6 +9,7 @@ from dockvoice_protocol.forms.spoken import (
     is_correction,
     last_entry_cue,
     leading_cue,
+    names_by_position,
     number_head,
     read_fields,
     without_cue,
@@ -16,7 +17,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
-from dockvoice_protocol.records import Act, FieldReading, Reading
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -319,6 +320,19 @@ def mark_if_correction_of_open(session: DialogueSession, reading: Reading) -> Re
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against_open(session, reading, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
+
+
+def reject_if_named_by_position(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as not understood where it corrects an entry by its position: "change the first one to dock D".
+
+    Which one that is depends on where the operator began to count, and it would correct the last one.
+    """
+    rules, offered = session.rules, session.question is not None and session.question.candidates
+    if reading.act is not Act.AMEND or offered or {*rules.identifying_fields[:1]} & reading.fields.keys():
+        return reading
+    values = (one.words for one in reading.fields.values())
+    named = names_by_position(reading.words, values, rules.language)
+    return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION) if named else reading
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}

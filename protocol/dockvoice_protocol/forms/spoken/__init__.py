@@ -21,6 +21,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     is_murmur,
     last_entry_cue,
     leading_cue,
+    names_by_position,
     parse_break_reason,
     parse_command,
     parse_command_with_object,

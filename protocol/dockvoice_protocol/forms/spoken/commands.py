@@ -356,6 +356,18 @@ def last_entry_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple
     return announced if any(said[-len(one) :] == one for one in pointing) else ()
 
 
+def names_by_position(words: Sequence[Word], values: Iterable[Sequence[str]], language: Language = ENGLISH) -> bool:
+    """Whether the words name an entry by its position, "the first one", and not within one of the `values`: a day."""
+    said, ways = token_texts(words, language), language.words["which_one"]
+    known = [phrase(" ".join(value)) for value in values]
+    found = (said[at:end] for at in range(len(said)) for end in ways.ends(said, at))
+    return any(not any(_contains(value, one) for value in known) for one in found)
+
+
+def _contains(said: Phrase, part: Phrase) -> bool:
+    return any(said[at : at + len(part)] == part for at in range(len(said)))
+
+
 def words_behind_pointer(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The words behind a phrase that points at what was recorded last: "that was thirteen"; empty without one."""
     said = _without_hesitations(words, language)
