@@ -51,8 +51,13 @@ def take_up_queued_draft(session: DialogueSession) -> list[Order]:
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
-    """Whether its entry can be made now; a correction only while it is of the operator's last entry."""
+    """Whether its entry can be made now: not another operator's, nor a correction of any but the last entry.
+
+    An answer would stand under the one who had put it aside.
+    """
     last = session.recorded.last
+    if draft.operator not in {None, session.recording_operator}:
+        return False
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
