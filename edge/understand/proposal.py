@@ -143,6 +143,8 @@ def _read_query_about_entry_or_place(
         and (whole.command is _TALLY or CommandTrait.OF_TRAILER in whole.command.traits)
     ):
         return replace(said, act=whole.act, command=whole.command)
+    if whole is not None and whole.act is Act.CANCEL:
+        return None  # "Delete the last one": the one has no number.
     if (asks := parse_command_with_object(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
     order, named = asks
