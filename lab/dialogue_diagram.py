@@ -36,7 +36,7 @@ the headset, what was held is asked again.
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
 | "where does 742 go?" | what is recorded, waits, or is expected; the last two digits suffice where they are unique |
 | "read me the last three", "how many today?", "what am I missing?", "who am I?" | the operator's last entries; the shift; what the open entry lacks; who is signed on |
-| "trailer done" | tells what was received and is missing, and asks "Close trailer 5501?". Only a yes closes it; "not done yet" opens it again |
+| "trailer done" | tells what was received and is missing, and asks "Close trailer 5501?". Only a yes or "okay" closes it; "not done yet" opens it again |
 | "what is open?", "how many waiting" | asks about the operator's oldest utterance that was put aside; counts all |
 | "put it aside" | leaves it for a person |
 | "the second", "nothing", "the dock" | chooses a value; lets the entry stand; names the wrong field |

@@ -16,7 +16,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import asks_for_time, cancels_after_no, is_correction, is_courtesy
+from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy, is_listed_command
 from dockvoice_protocol.records import Act, Operator, Reading, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
@@ -486,7 +486,8 @@ def _classify_happening(session: DialogueSession, happening: DialogueInput) -> E
         event = (
             event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
         )
-    event = _classify_named_drop(session, happening, _classify_over_readback(session, happening, event))
+    event = _classify_listed(session, happening, _classify_over_readback(session, happening, event))
+    event = _classify_named_drop(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
@@ -525,7 +526,7 @@ def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHear
 
 
 def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of an utterance over a readback, where courtesies, corrections and "wait" count differently."""
+    """The row of an utterance over a readback, where courtesies and corrections count differently."""
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, utterance):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
@@ -534,13 +535,19 @@ def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard,
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
             return Event.NOISE
-    if (
-        event is Event.UNCLEAR
-        and session.state is State.IDLE
-        and asks_for_time(utterance.reading.words, session.rules.language)
-    ):
-        return Event.NOISE
     return event
+
+
+_LISTED = {State.IDLE: ("waits", Event.NOISE), State.PAUSED: ("returns", Event.RESUME)}
+"""By state, the list of phrases that mean something there alone, and their row."""
+
+
+def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
+    """The row of "back" in a break, of "wait" while nothing is open, and of "okay" to whether to close a trailer."""
+    name, meant = _LISTED.get(session.state, ("assents", Event.YES))
+    if event not in _LITTLE or (name == "assents" and session.topic is not Topic.CLOSE):
+        return event
+    return meant if is_listed_command(name, utterance.reading.words, session.rules.language) else event
 
 
 def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_sign_on, words_after_sign_on
+from dockvoice_protocol.forms.spoken import (
+    parse_command,
+    speaker_name,
+    split_sign_on,
+    without_courtesy,
+    words_after_sign_on,
+)
 from dockvoice_protocol.records import Command, Operator, ShiftChange, ShiftEvent
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, spell_if_number
 from edge.agree.dialogue import context, drafting, works
@@ -75,7 +81,10 @@ def _find_candidates_and_form(session: DialogueSession, text: str) -> tuple[tupl
 def _find_operators(session: DialogueSession, text: str) -> tuple[SignOnCandidate, ...]:
     if session.settings.operators is None:  # without a roster, any name
         return (SignOnCandidate(Operator(text, spoken=(text,)), sure=True, called=text),) if text else ()
-    return find_sign_on_candidates(text, session.settings.operators, session.rules.language)
+    operators, language = session.settings.operators, session.rules.language
+    return find_sign_on_candidates(text, operators, language) or find_sign_on_candidates(
+        without_courtesy(text, language), operators, language
+    )
 
 
 def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: str | None) -> list[Order]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
@@ -83,10 +84,11 @@ def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]
 
 def say_last_entries(session: DialogueSession, utterance: UtteranceHeard) -> list[Say]:
     """Read out the last entry, or the last few."""
-    if is_listed_command(FEW, utterance.reading.words, session.rules.language):
-        own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
-            :MOST_TOLD
-        ]
+    words, language = utterance.reading.words, session.rules.language
+    if is_listed_command(FEW, words, language):
+        numbers = (one.value for word in words for one in language.numerals.counts([fold(word.text)], 0))
+        own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
+        own = own[: min((MOST_TOLD, *numbers))]
         return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
     entry = session.recorded.last or works.find_latest_entry_of_other_form(session)
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]

@@ -86,6 +86,12 @@ def words_after_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> 
     return ""
 
 
+def without_courtesy(said: str, language: Language = ENGLISH) -> str:
+    """The text without "please" and the like at its end: they may also be in a name, which only a roster decides."""
+    words, tails = phrase(said), language.words["tails"]
+    return " ".join(words[: next((at for at in range(1, len(words)) if len(words) in tails.ends(words, at)), None)])
+
+
 def speaker_name(words: Sequence[Word], language: Language = ENGLISH) -> str:
     """The speaker's name in the utterance: "ana", "it's ana"."""
     said = _plain_phrase(words, language)
@@ -153,11 +159,6 @@ def is_murmur(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     said = _plain_phrase(words, language)
     own = _courtesy_phrases(language) | _listed_phrases("murmurs", language)
     return bool(words) and (not said or _is_concatenation(said, own))
-
-
-def asks_for_time(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Whether the whole utterance asks the device to wait: "wait", "one moment"."""
-    return is_listed_command("waits", words, language)
 
 
 @lru_cache
@@ -309,9 +310,12 @@ def cancels_after_no(words: Sequence[Word], language: Language = ENGLISH) -> boo
 
 
 def cancels_open_entry(words: Sequence[Word]) -> bool:
-    """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
-    spoken = map(language_named, LANGUAGES)
-    return any(
+    """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind".
+
+    "Forget the last one" is of an entry that may be on record.
+    """
+    spoken = [language_named(code) for code in LANGUAGES]
+    return not any(is_listed_command("deletions", words, language) for language in spoken) and any(
         one in _listed_phrases("refusals", language)
         for language in spoken
         for one in _prefixes_past_courtesies(words, language)
