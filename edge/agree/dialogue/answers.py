@@ -443,17 +443,24 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
         return taken
     if session.topic is Topic.CANCEL:
         return _take_yes(session, utterance)
-    if (other := session.current_question.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
-        if (
-            session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items()
-        ):  # "cancel pallet 742"
-            taken = next_or_instead.begin_as_next(session, utterance, other, left=[StoreDropped(session.open_draft)])
-            return [utterance.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
-        dropped = StoreDropped(other)  # the latest one
-        return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
+    question, named = session.current_question, bool(utterance.reading.fields)
+    if named and question.prompt is Prompt.ONE_BY_ONE:
+        return drafting.reject_answer(session, utterance)  # it is of one of the two, and both are open
+    beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
+    if question.other is not None and beside and (named or session.topic is Topic.NEXT_OR_INSTEAD):
+        return _drop_one_of_two(session, utterance, question.other)
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)
     return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
+
+
+def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
+    """Drop the one of the question's two things that is named, else the other one, which came last."""
+    told: list[Order] = [utterance.note_as_heeded(), session.say(Prompt.DROPPED)]
+    if session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items():
+        left: list[Order] = [StoreDropped(session.open_draft)]
+        return [*told, *next_or_instead.begin_as_next(session, utterance, other, left=left)]
+    return [*told, StoreDropped(other), *session.ask(session.entry_question)]
 
 
 def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -466,15 +473,21 @@ def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[O
 
 
 def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
-    if taken := _take_back_another(session, utterance):
-        return taken
+    """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing.
+
+    What names a thing drops that, except that it is no yes to whether to cancel it.
+    """
+    named = bool(utterance.reading.fields)
+    if named and session.topic is not Topic.CANCEL:
+        return handle_cancel(session, utterance)
     match session.topic:
-        case Topic.CANCEL if not utterance.reading.fields:
+        case Topic.CANCEL if named:
+            return _take_back_another(session, utterance) or drafting.reject_answer(session, utterance)
+        case Topic.CANCEL:
             return reject_open_question(session, utterance)
-        case Topic.CANCEL | Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
+        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, utterance)
-        case _ if session.recorded.is_in_review(session.open_draft) and not utterance.reading.fields:
+        case _ if session.recorded.is_in_review(session.open_draft):
             return [utterance.note_as_heeded(), *drafting.park_draft(session)]
         case _:
             return handle_cancel_over_open(session, utterance)
