@@ -219,10 +219,8 @@ def open_for_reading(path: Path) -> JournalDatabase:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = _configure_connection(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
         try:
-            if not path.stat().st_size:  # as a power cut leaves it
-                raise UnreadableInput(
-                    f"{path}: is empty; start the agent, which makes it anew from what lies beside it"
-                )
+            if not path.stat().st_size:  # as a kill within the first start leaves it
+                raise Outdated(f"{path}: is empty; start the agent once to bring it up")
             _refuse_unknown_migrations(db, path)
             if _pending_migrations(db):
                 raise Outdated(f"{path}: was written by an older dockvoice; start the agent once to bring it up")

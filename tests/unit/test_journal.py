@@ -87,7 +87,7 @@ class TestOpening:
                 Journal.open(tmp_path)
             assert not (tmp_path / "journal.db").exists()
         (tmp_path / "journal.db").touch()
-        with pytest.raises(UnreadableInput, match=r"journal\.db: is empty; start the agent"):
+        with pytest.raises(UnreadableInput, match=r"journal\.db: is empty; start the agent once"):
             Journal.inspect(tmp_path)
         with pytest.raises(StorageFailed, match=r"journal\.db: is empty, but the recordings"):
             Journal.open(tmp_path)
