@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, find_entry_at_hand, is_named_last, read_out_entry
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
@@ -23,7 +23,7 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
     if not is_correction(utterance.reading.words, session.rules.language):
         return drafting.begin_entry(session, utterance, may_commit_at_once=True)
-    last, named = session.recorded.last, session.find_own_entry_by_identifiers(utterance.reading)
+    last, named = session.recorded.last, session.find_own_entry(values_of(utterance.reading))
     if named is None and session.is_recorded_or_in_review(utterance.reading):
         return _tell_not_recorded(session, utterance)
     if named is not None and drafting.is_sure_correction(session, utterance):
@@ -44,18 +44,17 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
     reading = drafting.read_with_acoustic_doubts(session, utterance)
-    named = session.find_own_entry_by_identifiers(reading)
+    named = session.find_own_entry(values_of(reading))
     if named is None and session.is_recorded_or_in_review(reading):
         return _tell_not_recorded(session, utterance)
-    last = named or session.recorded.last
+    last = named or find_entry_at_hand(session)
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
     if named is not None and named != session.recorded.last and alone:
-        # It only names an entry: ask what is wrong with it.
-        session.recorded.last = named
-        return ask_what_is_wrong_with_last(session, utterance, Prompt.RECORDED)
+        return ask_what_is_wrong_with_last(session, utterance, named)  # it only names an entry
+    is_last = last == session.recorded.last and is_named_last(session, last.fields) and not session.recorded.left_since
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)
@@ -63,7 +62,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     draft = _draft_replacement_of_last(
         session, last, replace(before, fields={**before.fields, **reading.fields}), utterance
     )
-    if named is None and session.recorded.left_since:
+    if named is None and not is_last:
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     if len(reading.fields) > 1 and find_differing_identifiers(before, reading, session.rules.identifying_fields):
@@ -82,10 +81,11 @@ def _tell_not_recorded(session: DialogueSession, utterance: UtteranceHeard) -> l
 
 
 def ask_what_is_wrong_with_last(
-    session: DialogueSession, utterance: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY
+    session: DialogueSession, utterance: UtteranceHeard, named: LastEntry | None = None
 ) -> list[Order]:
-    """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
-    last = session.recorded.last
+    """Ask what is wrong with the named entry, else with that at hand: a "no" came too late for the undo window."""
+    last = named or find_entry_at_hand(session)
+    told, session.recorded.last = Prompt.LAST_ENTRY if last == session.recorded.last else Prompt.RECORDED, last
     if last is None:
         return [utterance.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
@@ -96,9 +96,9 @@ def ask_what_is_wrong_with_last(
 
 
 def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
+    """Ask whether to cancel the entry at hand, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
-    last = session.find_own_entry_by_identifiers(utterance.reading) if named else recorded.last
+    last = session.find_own_entry(values_of(utterance.reading)) if named else find_entry_at_hand(session)
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]

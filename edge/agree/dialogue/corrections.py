@@ -22,7 +22,7 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, is_named_last
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
@@ -155,7 +155,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     """
     another, named = (
         session.relate_to_claim(utterance.reading) is Relation.ANOTHER,
-        session.find_own_entry_by_identifiers(utterance.reading),
+        session.find_own_entry(values_of(utterance.reading)),
     )
     if not (another and drafting.is_sure_correction(session, utterance)) or named is None:
         return []
@@ -214,8 +214,10 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
         ],
     )
     reading = with_unconfirmed(reading, _fields_denying_another_value(draft.reading, reading))
-    if not drafting.is_sure_correction(session, utterance) and _changes_several_fields(session, reading):
-        session.needs_yes.add(draft.utterance_id)  # without a word of correction it may be another thing's
+    several = not drafting.is_sure_correction(session, utterance) and _changes_several_fields(session, reading)
+    unnamed = session.relate_to_claim(reading) is Relation.NONE
+    if several or (unnamed and not is_named_last(session, values_of(draft.reading))):
+        session.needs_yes.add(draft.utterance_id)  # it may be another thing's
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
     if drafting.is_sure_correction(session, utterance) and (denied := _fields_a_no_may_deny(session, reading)):
         session.needs_yes.add(draft.utterance_id)
@@ -289,7 +291,7 @@ def mark_if_correction_of_known(session: DialogueSession, reading: Reading) -> R
     named = select_identifying_fields(session, reading)
     more = reading.unrecorded.keys() - named.fields.keys()
     is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
-    if not (named.fields and more) or not (is_open or session.find_own_entry_by_identifiers(named)):
+    if not (named.fields and more) or not (is_open or session.find_own_entry(values_of(named))):
         return reading
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
     return with_unconfirmed(
@@ -299,7 +301,7 @@ def mark_if_correction_of_known(session: DialogueSession, reading: Reading) -> R
 
 def mark_if_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
-    last, form = session.find_own_entry_by_identifiers(reading), session.rules.form.name
+    last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return reading
     if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
@@ -589,7 +591,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
             if entry is None
             else park_and_repeat_question(session, utterance, entry)
         )
-    named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry_by_identifiers(said)
+    named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]

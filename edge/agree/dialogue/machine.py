@@ -16,8 +16,14 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy, is_listed_command
-from dockvoice_protocol.records import Act, Operator, Reading, ShiftEvent
+from dockvoice_protocol.forms.spoken import (
+    asks_for_time,
+    cancels_after_no,
+    is_correction,
+    is_courtesy,
+    is_listed_command,
+)
+from dockvoice_protocol.records import Act, FieldValue, Operator, Reading, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
@@ -331,6 +337,7 @@ class Dialogue:
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
+        session.spoken.named = _find_thing_named_last(session, orders) or session.spoken.named
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
@@ -573,6 +580,12 @@ def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event,
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, PlayEarcon(Earcon.QUESTION if asks else Earcon.HEARD))
+
+
+def _find_thing_named_last(session: DialogueSession, orders: Sequence[Order]) -> Mapping[str, FieldValue]:
+    """The identifiers of the thing that the last prompt with any is about; empty: none has."""
+    says = (order for order in reversed(orders) if isinstance(order, Say))
+    return next(filter(None, (session.identifiers_of({**one.known, **one.fields}, one.form) for one in says)), {})
 
 
 def _update_timer(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:

@@ -180,6 +180,8 @@ class _DeviceSpeech:
 
     again: tuple[Say, ...] = ()  # What "say again" repeats.
     latest: Say | None = None  # The last prompt.
+    named: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """The identifiers of the thing that a prompt was about last; empty: none was since the start."""
     put: tuple[Question | SignOnQuestion | None, Draft | None] = (None, None)  # The last question or readback.
     put_at: float | None = None  # When it began, in seconds of the driver's clock; None: unknown.
 
@@ -300,9 +302,9 @@ class DialogueSession:
         )
         return entry if entry is not None and known and entry.draft.operator == self.recording_operator else None
 
-    def find_own_entry_by_identifiers(self, reading: Reading) -> LastEntry | None:
-        """The operator's entry with all identifiers in `reading`: a standing one, else a refused one; None: none."""
-        named = self.identifiers_of(values_of(reading))
+    def find_own_entry(self, values: Mapping[str, FieldValue]) -> LastEntry | None:
+        """The operator's entry with all identifiers in `values`: a standing one, else a refused one; None: none."""
+        named = self.identifiers_of(values)
         refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
         known = (*self.recorded.list_standing_entries(), *(replace(one, refused=True) for one in refused))
         owned = (
@@ -458,6 +460,20 @@ def terms_of_open_draft(session: DialogueSession) -> Terms:
     draft, waiting = session.open_draft, session.recorded.aside.drafts
     aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
     return build_terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
+
+
+def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
+    """The entry that is meant without a name: the last one, unless the device has named another one since."""
+    last = session.recorded.last
+    if last is not None and is_named_last(session, last.fields):
+        return last
+    return session.find_own_entry(session.spoken.named) or last
+
+
+def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) -> bool:
+    """Whether the device named no other thing since it named the one with these values."""
+    own = session.identifiers_of(values)
+    return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())
 
 
 def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
