@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession, find_entry_at_hand, is_named_last, read_out_entry
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
+from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
@@ -165,7 +165,7 @@ def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdic
     As an entry of its own it has only the values in `reading`.
     """
     session.draft, session.verdict = draft, verdict
-    last, values = session.recorded.last, values_of(draft.reading)
+    last, values = session.recorded.last, likely_values(draft.reading)
     alone = replace(
         draft, reading=replace(reading, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
     )

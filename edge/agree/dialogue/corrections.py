@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
-from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -36,6 +36,7 @@ from edge.agree.readings import (
     likely_values,
     names_unclearly,
     only_adds_fields,
+    possible_values,
     read_part,
     values_of,
     with_unconfirmed,
@@ -320,7 +321,7 @@ def mark_if_correction_of_open(session: DialogueSession, reading: Reading) -> Re
     if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
         return counted
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
-    fields = _read_against_open(session, reading, correcting=wrong)
+    fields = _read_against(session, session.open_draft, reading.words, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 
@@ -354,8 +355,7 @@ def mark_if_correction_of_last(session: DialogueSession, reading: Reading) -> Re
         return counted
     if not pointing:
         return reading
-    entry = values_of(without_inherited(last.draft.reading))
-    fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    fields = _read_against(session, last.draft, reading.words, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
         return reading
     words = tuple(word.text for word in pointing)
@@ -372,8 +372,7 @@ def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: D
     told = words_behind_pointer(reading.words, rules.language)
     if reading.act is not Act.RECORD or not number_head(told, rules.language):
         return None
-    entry = values_of(without_inherited(of.reading))
-    fields = read_fields(told, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    fields = _read_against(session, of, told, correcting=True)
     counted = replace(reading, words=told, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
     more = any(one.unexplained for one in fields.values()) or fields.keys() & {*rules.identifying_fields}
     return None if not fields or more or not has_only_fields(counted, rules) else with_unconfirmed(counted, fields)
@@ -387,7 +386,7 @@ def _mark_correction_while_asked(session: DialogueSession, reading: Reading) -> 
     is_value = any(one.value is not None for one in reading.fields.values())
     if is_answer or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
-    fields = _read_against_open(session, reading, correcting=takes_back)
+    fields = _read_against(session, session.open_draft, reading.words, correcting=takes_back)
     objects = takes_back or any(one.value is None and one.denied for one in fields.values())
     if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
         return reading
@@ -409,10 +408,23 @@ def remove_denied_identifier(session: DialogueSession, utterance: UtteranceHeard
     return drafting.revise_draft(session, utterance, with_support(draft, utterance.utterance_id))
 
 
-def _read_against_open(session: DialogueSession, reading: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
-    """The fields that it gives, read against the open entry's own values."""
-    rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
-    return read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
+def _read_against(
+    session: DialogueSession, draft: Draft, words: Sequence[Word], *, correcting: bool
+) -> Mapping[str, FieldReading]:
+    """The fields that the words give, read against the draft's own values; one spoken number is one field's."""
+    rules, held = session.rules, values_of(without_inherited(draft.reading))
+    fields = read_fields(words, rules.form, rules.catalogue, rules.language, held=held, correcting=correcting)
+
+    def replaces_held(name: str) -> tuple[bool, ...]:
+        """How surely: it denies the held value, "120, no, 130"; sounds like that; or says which thing it is."""
+        value = held.get(name)
+        alike = value is not None and claims.sounds_like(as_text(value), likely[name][0])
+        return value in fields[name].denied, alike, name in rules.identifying_fields
+
+    unsure = {name: one for name, one in fields.items() if one.value is None and one.runner_up is not None}
+    likely = {name: (as_text(possible_values(one)[0]), one.words) for name, one in unsure.items()}
+    meant = [max((one for one in likely if likely[one] == number), key=replaces_held) for number in likely.values()]
+    return {name: one for name, one in fields.items() if name in meant or name not in likely}
 
 
 def corrects_held_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import (
-    asks_for_time,
     cancels_after_no,
     is_correction,
     is_courtesy,
