@@ -26,7 +26,7 @@ the headset, what was held is asked again.
 | "yes", "okay", "thanks", silence, the next sentence | the held entry is committed; silence does not commit after words that were not understood |
 | "no, fifteen units" | corrects the held entry |
 | "scratch that", "never mind", "forget it" | drops what is open, never what is recorded |
-| "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it |
+| "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
 | a bare "no" after the undo window | asks what is wrong with the last entry |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
 | "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742"; "did I do 742?" | corrects, cancels or tells any entry of the shift; another that is open stays |

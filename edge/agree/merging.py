@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
-from edge.agree.readings import has_no_values, with_unconfirmed
+from edge.agree.readings import has_no_values, possible_values, values_of, with_unconfirmed
 from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
@@ -183,6 +183,23 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
         if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
             first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
+    return replace(reading, fields=fields)
+
+
+def find_fields_with_another_old_value(before: Reading, reading: Reading) -> list[str]:
+    """The fields of which it says several values, or what they are not, but not the entry's: "not twelve, thirteen"."""
+    known = values_of(before)
+    said = {name: (*one.denied, *possible_values(one)) for name, one in reading.fields.items() if one.value is not None}
+    return [name for name, values in said.items() if name in known and len(values) > 1 and known[name] not in values]
+
+
+def without_old_values(reading: Reading, before: Mapping[str, FieldValue]) -> Reading:
+    """The reading, in which the one other value is right, and asked, where the entry's own is one of two."""
+    fields = dict(reading.fields)
+    for name, one in reading.fields.items():
+        if one.value is not None and len(one.rivals) == 1 and before.get(name) in {one.value, *one.rivals}:
+            (right,) = {one.value, *one.rivals} - {before[name]}
+            fields[name] = replace(one, value=right, rivals=(), denied=(before[name],), confirmed=False)
     return replace(reading, fields=fields)
 
 

@@ -12,9 +12,15 @@ from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession, find_entry_at_hand, is_named_last, read_out_entry
-from edge.agree.merging import read_correction_of_number
+from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
+from edge.agree.readings import (
+    find_differing_identifiers,
+    likely_values,
+    values_of,
+    with_unconfirmed,
+    without_inherited,
+)
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
@@ -58,11 +64,12 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)
-    reading = read_correction_of_number(before, reading, session.rules)
+    old = find_fields_with_another_old_value(before, reading)
+    reading = with_unconfirmed(read_correction_of_number(before, reading, session.rules), old)
     draft = _draft_replacement_of_last(
         session, last, replace(before, fields={**before.fields, **reading.fields}), utterance
     )
-    if named is None and not is_last:
+    if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     if len(reading.fields) > 1 and find_differing_identifiers(before, reading, session.rules.identifying_fields):

@@ -22,9 +22,17 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession, is_named_last
+from edge.agree.dialogue.session import DialogueSession, find_entry_at_hand, is_named_last
 from edge.agree.dialogue.table import State
-from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
+from edge.agree.merging import (
+    find_fields_with_another_old_value,
+    read_as_answer_to,
+    read_correction_of_number,
+    with_fields,
+    with_reading,
+    with_support,
+    without_old_values,
+)
 from edge.agree.off_talk import (
     begins_with_foreign_words,
     find_field_named_without_value,
@@ -165,7 +173,10 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
-        left = drafting.queue_or_park_open_draft(session) if session.doubted else drafting.commit_draft(session)
+        # What is meant by a value that it has was not named: it may be an objection to the open entry.
+        said = [correction.reading.fields.get(name) for name in session.rules.identifying_fields]
+        doubted = session.doubted or any(one is not None and not one.words for one in said)
+        left = drafting.queue_or_park_open_draft(session) if doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.current_question
     session.close_draft()
@@ -199,6 +210,8 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     """
     draft = session.open_draft
     goes_on = session.doubted_number  # it may belong to what was not understood
+    old = find_fields_with_another_old_value(draft.reading, reading)
+    of_another = any(reading.fields[name].rivals for name in old)
     reading = read_correction_of_number(draft.reading, reading, session.rules)
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
@@ -214,10 +227,10 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
             if all(word in cues or language.may_be_in_identifier(word) for word in reading.fields[name].words)
         ],
     )
-    reading = with_unconfirmed(reading, _fields_denying_another_value(draft.reading, reading))
+    reading = with_unconfirmed(reading, old)
     several = not drafting.is_sure_correction(session, utterance) and _changes_several_fields(session, reading)
     unnamed = session.relate_to_claim(reading) is Relation.NONE
-    if several or (unnamed and not is_named_last(session, values_of(draft.reading))):
+    if several or of_another or (unnamed and not is_named_last(session, values_of(draft.reading))):
         session.needs_yes.add(draft.utterance_id)  # it may be another thing's
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
     if drafting.is_sure_correction(session, utterance) and (denied := _fields_a_no_may_deny(session, reading)):
@@ -248,15 +261,6 @@ def _was_identified_later(session: DialogueSession) -> bool:
     began = {fold(token.heard) for token in tokenize(reading.words, session.rules.language)}
     names = [reading.fields[name] for name in session.rules.identifying_fields if name in reading.fields]
     return any(fold(word) not in began for one in names for word in one.words)
-
-
-def _fields_denying_another_value(before: Reading, reading: Reading) -> list[str]:
-    """The fields in which it denies a value that the entry does not have: "not twelve, thirteen" over ten."""
-    known = {name: one.value for name, one in before.fields.items() if one.value is not None}
-    pairs = (
-        (name, known[name], one) for name, one in reading.fields.items() if name in known and one.value is not None
-    )
-    return [name for name, value, one in pairs if one.denied and value not in one.denied]
 
 
 def _fields_a_no_may_deny(session: DialogueSession, reading: Reading) -> set[str]:
@@ -300,6 +304,32 @@ def mark_if_correction_of_known(session: DialogueSession, reading: Reading) -> R
     )
 
 
+def mark_if_correction_of_old_value(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of a correction that says the value before, too, "change dock A to dock D": asked, and by its entry.
+
+    Where the entry that it would correct has another value, the one recent entry that has this is meant.
+    """
+    draft, last = session.draft, find_entry_at_hand(session)
+    at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
+    named = without_inherited(reading).fields.keys() & {*session.rules.identifying_fields}
+    read_back = draft is None or session.state is State.HELD
+    if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    if not find_fields_with_another_old_value(at_hand.reading, reading):
+        return without_old_values(reading, values_of(at_hand.reading))
+    standing = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
+    meant = [
+        one
+        for one in standing[:_RECENT]
+        if not find_fields_with_another_old_value(one.draft.reading, reading) and one.draft.form == at_hand.form
+    ]
+    if len(meant) != 1:
+        return reading
+    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(meant[0].fields).items()}
+    right = without_old_values(reading, meant[0].fields)
+    return with_unconfirmed(replace(right, fields={**of, **right.fields}, act=Act.AMEND), right.fields)
+
+
 def mark_if_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
     last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
@@ -337,6 +367,8 @@ def reject_if_named_by_position(session: DialogueSession, reading: Reading) -> R
     named = names_by_position(reading.words, values, rules.language)
     return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION) if named else reading
 
+
+_RECENT = 3  # How many entries an operator has in mind when he says a value that one of them has.
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""

@@ -447,6 +447,7 @@ def _read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utt
         session, corrections.mark_if_correction_of_known(session, reading)
     )
     reading = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, reading))
+    reading = corrections.mark_if_correction_of_old_value(session, reading)
     reading = corrections.reject_if_named_by_position(session, reading)
     asked = None if session.question is None else session.question.field
     reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
