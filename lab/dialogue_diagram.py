@@ -85,7 +85,7 @@ Digits without a field name another thing, in doubt: "743, three cases" over pal
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an
-answer only, open at a power cut, or corrected without a name, unless it is the last thing that the device named.
+answer only, open at a power cut, or corrected without a name after another was named, or put aside without that value.
 
 What was said is to the open claim one of these:
 

@@ -231,6 +231,8 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, utterance)
     session.require_yes_if_partly_named(said, draft)
+    if name not in said.fields and not session.recorded.unanswered.isdisjoint(said.fields):
+        session.needs_yes.add(draft.utterance_id)  # it may answer the question about the one that was parked
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields

@@ -269,6 +269,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
         draft = with_support(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
+    session.recorded.unanswered = frozenset()
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
     session.breath.words = ()
@@ -312,6 +313,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
+    asked = session.current_question.field
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
@@ -319,6 +321,8 @@ def park_draft(session: DialogueSession) -> list[Order]:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.unset_named_identifiers(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
+    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
+    session.recorded.unanswered |= lacks | ({asked} if asked is not None else set())
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *announce_parked(session, draft.reading), *besides]
