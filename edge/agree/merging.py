@@ -193,16 +193,6 @@ def find_fields_with_another_old_value(before: Reading, reading: Reading) -> lis
     return [name for name, values in said.items() if name in known and len(values) > 1 and known[name] not in values]
 
 
-def without_old_values(reading: Reading, before: Mapping[str, FieldValue]) -> Reading:
-    """The reading, in which the one other value is right, and asked, where the entry's own is one of two."""
-    fields = dict(reading.fields)
-    for name, one in reading.fields.items():
-        if one.value is not None and len(one.rivals) == 1 and before.get(name) in {one.value, *one.rivals}:
-            (right,) = {one.value, *one.rivals} - {before[name]}
-            fields[name] = replace(one, value=right, rivals=(), denied=(before[name],), confirmed=False)
-    return replace(reading, fields=fields)
-
-
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     """The draft with its whole reading replaced."""
     return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)

@@ -93,6 +93,7 @@ def find_fields_worded_as_talk(
         if one.value is not None
         and name in answered
         and answered[name].value is None
+        and (held or {}).get(name) not in one.denied  # "13, not 12" over 12
         and rules.form[name].unit_of not in doubted
     ]
 

@@ -31,7 +31,6 @@ from edge.agree.merging import (
     with_fields,
     with_reading,
     with_support,
-    without_old_values,
 )
 from edge.agree.off_talk import (
     begins_with_foreign_words,
@@ -307,9 +306,9 @@ def mark_if_correction_of_known(session: DialogueSession, reading: Reading) -> R
 
 
 def mark_if_correction_of_old_value(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading of a correction that says the value before, too, "change dock A to dock D": asked, and by its entry.
+    """The reading of a correction that says the value before, too: "change dock A to dock D".
 
-    Where the entry that it would correct has another value, the one recent entry that has this is meant.
+    Where the entry that it would correct has another value, it is of the one recent entry that has this, and is asked.
     """
     draft, last = session.draft, find_entry_at_hand(session)
     at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
@@ -317,19 +316,27 @@ def mark_if_correction_of_old_value(session: DialogueSession, reading: Reading) 
     read_back = draft is None or session.state is State.HELD
     if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
+    if (of_it := _read_with_old_values(session, at_hand, reading)) is not None:
+        return of_it
     if not find_fields_with_another_old_value(at_hand.reading, reading):
-        return without_old_values(reading, values_of(at_hand.reading))
-    standing = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
-    meant = [
-        one
-        for one in standing[:_RECENT]
-        if not find_fields_with_another_old_value(one.draft.reading, reading) and one.draft.form == at_hand.form
-    ]
+        return reading
+    own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
+    read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
+    meant = [(one, right) for one, right in read if right is not None]
     if len(meant) != 1:
         return reading
-    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(meant[0].fields).items()}
-    right = without_old_values(reading, meant[0].fields)
+    ((entry, right),) = meant
+    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(entry.fields).items()}
     return with_unconfirmed(replace(right, fields={**of, **right.fields}, act=Act.AMEND), right.fields)
+
+
+def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Reading) -> Reading | None:
+    """The reading against the draft, where it says a value of it that is not right, and the right one; else None."""
+    if draft.form != session.rules.form.name or not any(one.denied or one.rivals for one in reading.fields.values()):
+        return None
+    known, fields = values_of(draft.reading), _read_against(session, draft, reading.words, correcting=False)
+    right = any(name in known and known[name] in one.denied and one.value is not None for name, one in fields.items())
+    return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() else None
 
 
 def mark_if_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
@@ -354,6 +361,9 @@ def mark_if_correction_of_open(session: DialogueSession, reading: Reading) -> Re
         return counted
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against(session, session.open_draft, reading.words, correcting=wrong)
+    known = values_of(session.open_draft.reading)
+    if any(one.value is None and known.get(name) in one.denied for name, one in fields.items()):
+        fields = _read_against(session, session.open_draft, reading.words, correcting=True)  # "13, not 12" over 12
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 

@@ -621,7 +621,7 @@ class _Growth:
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
-        self._templates = SentenceTemplates(spans, self._queue, allowed=templates)
+        self._templates = SentenceTemplates(spans, self._queue, held, allowed=templates)
         self.may_fill_template = self._templates.are_possible
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting

@@ -2,13 +2,13 @@
 
 A language's `restatements` say a value again to correct it: they have slots for the value said before (`{old}`) and for
 the right one (`{new}`). Its `[deed_sentences]` have one for the thing that a deed is done to (`{id}`). The words around
-the slots count as such only where all of the sentence is there, where the old value is one that was said, and where the
-new one is another value of a field that was said.
+the slots count as such only where all of the sentence is there, where the old value is one that was said, or that the
+entry to be corrected has, and where the new one is another value of the same field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happe
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
+from dockvoice_protocol.records import FieldValue
 
 OLD, NEW, ID = "{old}", "{new}", "{id}"
 _MARK = {OLD: "n", NEW: "c", ID: "i"}
@@ -52,10 +53,10 @@ def _sentences(language: Language, deed: str) -> State[None]:
 class SentenceTemplates(SpanReader):
     """Parser steps over the words of sentence templates."""
 
-    def __init__(self, spans: Spans, queue: PathQueue, *, allowed: bool) -> None:
-        """`allowed`: whether there may be any."""
+    def __init__(self, spans: Spans, queue: PathQueue, held: Mapping[str, FieldValue], *, allowed: bool) -> None:
+        """`held`: the entry that is corrected; `allowed`: whether there may be any."""
         super().__init__(spans)
-        self._queue = queue
+        self._queue, self._held = queue, held
         self._parts: dict[int, set[_Part]] = {}
         first = _sentences(spans.language, str(spans.form.deed))
         for at in range(spans.size if allowed else 0):
@@ -119,7 +120,7 @@ class SentenceTemplates(SpanReader):
         if path.state is Place.LABELLED:
             return None
         if not part.before:
-            return path if path.story.said or part.behind == ID else None
+            return path if path.story.said or self._held or part.behind == ID else None
         last = path.last
         if last is None or last.happens is not Happens.MENTION or last.end != at:
             return None
@@ -153,6 +154,11 @@ class SentenceTemplates(SpanReader):
             behind = next((further for further in events[at + 2 :] if further.start >= value.end), one)
             if value.happens is not Happens.MENTION or not self._fills_slot(events, value, one.end):
                 return False
+            last = events[at - 1] if at else one
+            before = {earlier.field for earlier in events[:at] if earlier.start == last.start}  # a count's unit with it
+            fills = last.happens is Happens.MENTION and last.end == one.start and not {*last.marks}.isdisjoint("cn")
+            if fills and _NAMES not in one.marks and value.field not in before:
+                return False  # A value takes the place of one of the same field.
             if _ENDS in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
                 return False
             if _ENDS not in one.marks and (behind.happens is not Happens.TEMPLATE or behind.start != value.end):
@@ -160,7 +166,7 @@ class SentenceTemplates(SpanReader):
         return True
 
     def _may_be_in_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, mark: str) -> bool:
-        """Whether a value names a thing, or, by the slot, is the one said before of its field, or another than that.
+        """Whether a value names a thing, or, by the slot, is the one said or held before, or another than that.
 
         A word that is a link too ("a") needs its label.
         """
@@ -171,4 +177,5 @@ class SentenceTemplates(SpanReader):
             return False
         said = (one for one in events if one[:2] == value[:2] and one.start < value.start)
         earlier = [one.value for one in said if mark == _MARK[OLD] or "n" not in one.marks]
+        earlier = earlier or [held for name, held in self._held.items() if name == value.field]
         return bool(earlier) and (value.value in earlier) is (mark == _MARK[OLD])
