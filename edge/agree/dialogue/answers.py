@@ -505,7 +505,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     named = session.identifiers_of(values_of(said))
     if not named or _is_about_open(session, named):
         return []
-    if session.find_own_entry_by_identifiers(said) is None:
+    if session.find_own_entry(values_of(said)) is None:
         question = session.current_question
         asked = session.ask(question) if session.question is None else [session.say_question(question)]
         return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
