@@ -30,7 +30,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_meaning, read_transcript
 from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival, find_unlisted_rival
-from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnExpectation, Word
@@ -138,7 +138,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {
             name: self._with_unlisted_rival(
-                name, doubt_digits(self._calibrated(field), words, partial(self._allows, name))
+                name, doubt_digits(self._calibrated(field), words, partial(self._allows, name)), words
             )
             for name, field in fields.items()
         }
@@ -148,10 +148,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         curve = self._curves[classify_rival(field.value, field.runner_up)]
         return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
-    def _with_unlisted_rival(self, name: str, field: FieldReading) -> FieldReading:
-        """The field; a value that was said as a mere letter has the letter beside it that may have been said for it."""
-        rival = find_unlisted_rival(field.value)
-        if rival is None or str(field.value).casefold() not in field.words or not self._allows(name, rival):
+    def _with_unlisted_rival(self, name: str, field: FieldReading, words: Sequence[Word]) -> FieldReading:
+        """The field; beside a letter that was said without its code word stands the one that it may have been."""
+        letter, rival = str(field.value).casefold(), find_unlisted_rival(field.value)
+        coded = letter in {CODE_WORDS.get((word.text,)) for word in words}
+        if rival is None or coded or letter not in field.words or not self._allows(name, rival):
             return field
         return replace(field, runner_up=rival)
 
