@@ -404,7 +404,10 @@ def mark_if_correction_of_last(session: DialogueSession, reading: Reading) -> Re
         return reading
     words = tuple(word.text for word in pointing)
     named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
-    return replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+    # Behind another thing that the device named, "the last one" may be that: then it is asked.
+    sure = draft is not None or is_named_last(session, last.fields)
+    corrected = replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+    return corrected if sure else with_unconfirmed(corrected, fields)
 
 
 def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
