@@ -106,6 +106,8 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
     """Ask whether to cancel the entry at hand, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
     last = session.find_own_entry(values_of(utterance.reading)) if named else find_entry_at_hand(session)
+    if last is not None and last.refused and not named:
+        last = recorded.last  # a refused one is given up without a question
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]
