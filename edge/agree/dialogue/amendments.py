@@ -48,7 +48,7 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 
 
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
+    """Correct the entry that is named, else that at hand, while nothing is open; a refused one is recorded anew."""
     reading = drafting.read_with_acoustic_doubts(session, utterance)
     named = session.find_own_entry(values_of(reading))
     if named is None and session.is_recorded_or_in_review(reading):

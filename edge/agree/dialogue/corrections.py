@@ -313,7 +313,7 @@ def mark_if_correction_of_old_value(session: DialogueSession, reading: Reading) 
     draft, last = session.draft, find_entry_at_hand(session)
     at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
     named = without_inherited(reading).fields.keys() & {*session.rules.identifying_fields}
-    read_back = draft is None or session.state is State.HELD
+    read_back = draft is None or (session.state is State.HELD and draft.act is not Act.CONTEXT)
     if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     if (of_it := _read_with_old_values(session, at_hand, reading)) is not None:
