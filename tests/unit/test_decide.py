@@ -136,7 +136,7 @@ def test_in_poor_sound_a_field_must_be_surer(rules: Rules, acoustics: Acoustics,
         ("quantity", rival(60, 16, 0.7), "confusable:quantity", (60, 16)),
         ("pallet_id", rival("990", "992", 0.7), "confusable:pallet_id", ("990", "992")),
         ("dock", rival("B", "D", 0.7), "confusable:dock", ("B", "D")),
-        ("dock", rival("A", "F", 0.5), "field_unsure:dock", ("A", "F")),
+        ("dock", rival("A", "H", 0.5), "field_unsure:dock", ("A", "H")),
         ("dock", said("B", rivals=("D",)), "field_ambiguous:dock", ("B", "D")),
     ],
 )

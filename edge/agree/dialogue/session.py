@@ -105,7 +105,7 @@ class History:
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """The committed entries, oldest first, including cancellations: for look-ups by identifier."""
     left_since: bool = False  # Since the last entry an unrecorded thing was named, which the next values may belong to.
-    unanswered: frozenset[str] = frozenset()
+    unanswered: frozenset[str] = field(default=frozenset(), repr=False)
     """Since the last entry, the fields that a parked one was asked for or lacks: values without a name may be its."""
     owed: int = 0  # How many events have no receipt yet.
     aside: InReview = field(default_factory=InReview)
