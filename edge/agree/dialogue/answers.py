@@ -20,7 +20,7 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, is_named_last
 from edge.agree.merging import (
     agreement_mark,
     keep_first_count,
@@ -218,8 +218,25 @@ def _rename_or_ask_or_begin_next(
     return corrections.begin_next_instead_of_answer(session, utterance)
 
 
+def _may_be_of_another(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> bool:
+    """Whether an answer may be of another thing than the open one.
+
+    One that does not answer may be of one that was parked and lacks it. A correction without a name may be of one that
+    the device has named since, or, where it denies a value that the open one never had, of one that had it.
+    """
+    draft, is_unnamed = session.open_draft, session.relate_to_claim(said) is Relation.NONE
+    had = {name: possible_values(draft.reading.fields.get(name)) for name in said.fields}
+    if is_unnamed and any(one.denied and not {*one.denied} & {*had[name]} for name, one in said.fields.items()):
+        return True
+    if drafting.is_sure_correction(session, utterance):
+        return is_unnamed and not is_named_last(session, values_of(draft.reading))
+    return session.current_question.field not in said.fields and not session.recorded.unanswered.isdisjoint(said.fields)
+
+
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
+    if _may_be_of_another(session, utterance, said):
+        session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
     if name in said.fields and _is_doubtful_choice(session, utterance, said.fields[name].value):
@@ -231,8 +248,6 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return drafting.reject_answer(session, utterance)
     session.require_yes_if_partly_named(said, draft)
-    if name not in said.fields and not session.recorded.unanswered.isdisjoint(said.fields):
-        session.needs_yes.add(draft.utterance_id)  # it may answer the question about the one that was parked
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields

@@ -78,11 +78,12 @@ def judge_after_utterance(
 
     `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
-    known, last = utterance.known, session.recorded.last
-    if last is not None and session.recorded.replaces_recorded_entry(draft):
+    known, recorded = utterance.known, session.recorded
+    before = next((one for one in recorded.entries if one.event_id == draft.replaces), recorded.last)
+    if before is not None and recorded.replaces_recorded_entry(draft):
         of = session.rules.identifying_fields
-        recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
-        expected = _list_expected_for_recount(session, last, draft, known.expected)
+        recent = tuple(one for one in known.recent if any(one.get(name) != before.fields.get(name) for name in of))
+        expected = _list_expected_for_recount(session, before, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
     verdict = judge_draft(draft, session.rules, known)
     return (

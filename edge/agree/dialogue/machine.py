@@ -56,7 +56,7 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
-from edge.agree.readings import mark_partial_recount
+from edge.agree.readings import mark_partial_recount, values_of
 from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
@@ -336,7 +336,7 @@ class Dialogue:
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
-        session.spoken.named = _find_thing_named_last(session, orders) or session.spoken.named
+        session.spoken.named = _find_thing_named_last(session, happening, orders) or session.spoken.named
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
@@ -582,10 +582,16 @@ def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event,
         orders.insert(0, PlayEarcon(Earcon.QUESTION if asks else Earcon.HEARD))
 
 
-def _find_thing_named_last(session: DialogueSession, orders: Sequence[Order]) -> Mapping[str, FieldValue]:
-    """The identifiers of the thing that the last prompt with any is about; empty: none has."""
+def _find_thing_named_last(
+    session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]
+) -> Mapping[str, FieldValue]:
+    """The identifiers of the thing that the last prompt with any is about, else of one just begun; empty: neither."""
     says = (order for order in reversed(orders) if isinstance(order, Say))
-    return next(filter(None, (session.identifiers_of({**one.known, **one.fields}, one.form) for one in says)), {})
+    said = (session.identifiers_of(one.fields, one.form) for one in says)
+    draft = session.draft
+    if draft is None or not isinstance(happening, UtteranceHeard) or draft.utterance_id != happening.utterance_id:
+        return next(filter(None, said), {})
+    return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
 
 
 def _update_timer(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:
