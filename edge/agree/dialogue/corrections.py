@@ -342,7 +342,11 @@ def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Readi
 def mark_if_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
     last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
-    if last is None or last.refused or last.draft.form != form or session.draft is not None:
+    if last is None or last.refused or last.draft.form != form:
+        return reading
+    if session.draft is not None and (
+        session.state is not State.HELD or session.relate_to_claim(reading) is Relation.SAME
+    ):
         return reading
     if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
         return reading  # On another trailer the same number may be another pallet.
