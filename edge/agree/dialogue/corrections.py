@@ -664,7 +664,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
             *amendments.ask_to_cancel_named_or_last(session, utterance),
         ]  # cancel the one that it names
     asked = amendments.find_entry_to_cancel(session)
-    orders = drop_open_question(session)
+    orders = drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     session.recorded.last = asked or session.recorded.last
@@ -696,13 +696,13 @@ def _find_entry_at_end(session: DialogueSession, reading: Reading) -> Reading | 
     return None
 
 
-def drop_open_question(session: DialogueSession) -> list[Order]:
-    """Drop the open question whether to cancel, or to close a trailer; tell whether the trailer is open or closed."""
+def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
+    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
     if session.topic is Topic.CLOSE:
         return drafting.drop_trailer_closing(session)
-    closed = session.settings.is_closing(session.open_draft)
-    trailer = session.current_question.fields
-    return [*drafting.drop_draft(session), *([session.say(Prompt.CLOSED, trailer)] if closed else [])]
+    closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
+    told = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
+    return [*drafting.drop_draft(session), *([told] if closed or aloud else [])]
 
 
 def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: UtteranceHeard) -> list[Order]:
