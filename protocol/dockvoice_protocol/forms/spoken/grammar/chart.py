@@ -468,7 +468,8 @@ class _ExplanationCheck(SpanReader):
         if self._may_deny_next(event, follows):
             yield follows and follows.field
         denied = any("n" in one.marks for one in behind[:1])
-        if self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
+        joined = "n" in event.marks and any(self._may_hold_denied(one, event) for one in before)
+        if joined or self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
             yield event.field
         yield from self._fields_of_lettered(event, before)
 
@@ -512,6 +513,12 @@ class _ExplanationCheck(SpanReader):
         """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty"."""
         joined = mention.end == slip.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
         return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(slip.start)
+
+    def _may_hold_denied(self, mention: ExplanationEvent, denied: ExplanationEvent) -> bool:
+        """Whether a mention may be two values, of which one is denied: "683 653 instead of 683"."""
+        whole, part = str(mention.value), str(denied.value)
+        spelt = mention.field == denied.field and self._fields[str(mention.field)].spoken.spelt
+        return spelt and whole != part and (whole.startswith(part) or whole.endswith(part))
 
     def _fields_of_lettered(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> list[str | None]:
         """The fields of which a corrected count and the letter before it may be the new code: "sorry, a 100"."""
