@@ -68,6 +68,7 @@ class Bench:
         self.executor = executor
         self.rules = rules
         self.quiet = True
+        self.was_found_silent = False
         self.attentive = self.cut = self.noisy = False
         self.stood: list[DialogueStatus] = []
         self.heard: list[VoiceOrder] = []
@@ -77,12 +78,16 @@ class Bench:
             executor,
             render,
             order=self.heard.append,
-            is_silent=lambda: self.quiet,
+            is_silent=self.is_silent,
             on_entry=self.owed.append,
             publish=self.stood.append,
             attentive=lambda: self.attentive,
             cut_off=self.cut_off,
         )
+
+    def is_silent(self) -> bool:
+        self.was_found_silent |= self.quiet
+        return self.quiet
 
     def cut_off(self) -> bool:
         cut, self.cut = self.cut or self.noisy, False
@@ -521,7 +526,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
 @acted(converse, undo_s=1.0)
 async def test_what_the_device_says_later_does_not_put_the_deadline_off(bench: Bench) -> None:
     await bench.say(WHOLE)
-    await asyncio.sleep(0.3)
+    await bench.until(lambda: bench.was_found_silent)  # from then on the deadline runs
     bench.quiet = False
     await bench.until(lambda: bool(bench.owed))
 
