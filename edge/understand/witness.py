@@ -75,7 +75,7 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter. A letter whose only rival is one that no recogniser
-    lists, E of A, is seconded by any text that does not sound like that rival there: "docket", not "docky".
+    lists, E of A, is seconded by whatever else was written there: "docket", but neither "docky" nor "dock" alone.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
@@ -93,11 +93,19 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
             fields[name] = replace(one, seconded=True, confidence=sure)
         elif len(others) == 1 and (other := others.pop()) is not None and _is_letter(other):
             fields[name] = replace(one, runner_up=other.upper())
-        elif one.runner_up == find_unlisted_rival(one.value) and not any(
-            _LIKE_E.fullmatch(heard_as.get(near, "")) for at in places for near in (at - 1, at)
-        ):
-            fields[name] = replace(one, seconded=True)
+        elif one.runner_up == find_unlisted_rival(one.value):
+            near = [word for at in places for word in _heard_of_letter(at, ours, heard_as)]
+            if near and not any(map(_LIKE_E.fullmatch, near)):
+                fields[name] = replace(one, seconded=True)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
+
+
+def _heard_of_letter(at: int, ours: Sequence[_Symbol], heard_as: Mapping[int, str]) -> Iterator[str]:
+    """What was written for a letter: in its place, or, with its label, a word longer than that: "docket"."""
+    if at in heard_as:
+        yield heard_as[at]
+    if at and len(label := heard_as.get(at - 1, "")) > len(ours[at - 1].text):
+        yield label
 
 
 def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:
