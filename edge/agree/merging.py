@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
-from edge.agree.readings import has_no_values, possible_values, values_of, with_unconfirmed
+from edge.agree.readings import has_no_values, possible_values, with_unconfirmed
 from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
@@ -187,10 +187,18 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
 
 
 def find_fields_with_another_old_value(before: Reading, reading: Reading) -> list[str]:
-    """The fields of which it says several values, or what they are not, but not the entry's: "not twelve, thirteen"."""
-    known = values_of(before)
+    """The fields of which it says several values, or what they are not, but none that is the entry's.
+
+    "Not twelve, thirteen" over fourteen, or over an entry without a count, is of another one.
+    """
+    had = {name: {*possible_values(before.fields.get(name))} for name in reading.fields}
     said = {name: (*one.denied, *possible_values(one)) for name, one in reading.fields.items() if one.value is not None}
-    return [name for name, values in said.items() if name in known and len(values) > 1 and known[name] not in values]
+    several = {name: values for name, values in said.items() if len(values) > 1}
+    return [
+        name
+        for name, values in several.items()
+        if (had[name] or reading.fields[name].denied) and had[name].isdisjoint(values)
+    ]
 
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:

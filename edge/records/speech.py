@@ -155,6 +155,7 @@ class Prompt(StrEnum):
     ASIDE = "aside"
     ASIDE_BEFORE = "aside_before"
     UNFINISHED = "unfinished"
+    ABOUT = "about"  # The thing of the question that follows, where another one was named before it.
     OFFICE_RECORDED = "office_recorded"
     OFFICE_CORRECTED = "office_corrected"
     OFFICE_DROPPED = "office_dropped"

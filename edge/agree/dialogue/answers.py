@@ -20,9 +20,10 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
-from edge.agree.dialogue.session import DialogueSession, is_named_last
+from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
     agreement_mark,
+    find_fields_with_another_old_value,
     keep_first_count,
     read_as_answer_to,
     settle_dependent_fields,
@@ -221,16 +222,16 @@ def _rename_or_ask_or_begin_next(
 def _may_be_of_another(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> bool:
     """Whether an answer may be of another thing than the open one.
 
-    One that does not answer may be of one that was parked and lacks it. A correction without a name may be of one that
-    the device has named since, or, where it denies a value that the open one never had, of one that had it.
+    One that does not answer may be of one that was parked and lacks it; one without a name that denies a value which
+    the open one never had, of one that had it.
     """
-    draft, is_unnamed = session.open_draft, session.relate_to_claim(said) is Relation.NONE
-    had = {name: possible_values(draft.reading.fields.get(name)) for name in said.fields}
-    if is_unnamed and any(one.denied and not {*one.denied} & {*had[name]} for name, one in said.fields.items()):
+    if session.relate_to_claim(said) is Relation.NONE and find_fields_with_another_old_value(
+        session.open_draft.reading, said
+    ):
         return True
-    if drafting.is_sure_correction(session, utterance):
-        return is_unnamed and not is_named_last(session, values_of(draft.reading))
-    return session.current_question.field not in said.fields and not session.recorded.unanswered.isdisjoint(said.fields)
+    if drafting.is_sure_correction(session, utterance) or session.current_question.field in said.fields:
+        return False
+    return not session.recorded.unanswered.isdisjoint(said.fields)
 
 
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:

@@ -230,8 +230,7 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     doubtful = not drafting.is_sure_correction(session, utterance) and (
         _changes_several_fields(session, reading) or not session.recorded.unanswered.isdisjoint(reading.fields)
     )
-    unnamed = session.relate_to_claim(reading) is Relation.NONE
-    if doubtful or of_another or (unnamed and not is_named_last(session, values_of(draft.reading))):
+    if doubtful or of_another:
         session.needs_yes.add(draft.utterance_id)  # it may be another thing's
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
     if drafting.is_sure_correction(session, utterance) and (denied := _fields_a_no_may_deny(session, reading)):

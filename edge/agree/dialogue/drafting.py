@@ -418,14 +418,14 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list
     ):
         return []
     session.leaving, session.deferred_action = True, behind
-    return [*say_unfinished_draft(session, draft), session.say_question(question)]
+    return [*say_draft(session, draft), session.say_question(question)]
 
 
-def say_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
-    """The prompt that names the draft of a repeated question; empty if it has no values."""
+def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UNFINISHED) -> list[Say]:
+    """The prompt that names the draft of the question behind it; empty if it has no values."""
     values = likely_values(draft.reading)
     terms = Terms(find_spoken_units(draft.reading, session.rules))
-    return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [Say(prompt, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 
 def commit_or_park_open(session: DialogueSession) -> list[Order]:

@@ -333,7 +333,7 @@ class Dialogue:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
+        orders = _name_open_thing_again(session, [*arrived, *orders, *_carry_out_queued(session, orders)])
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         session.spoken.named = _find_thing_named_last(session, happening, orders) or session.spoken.named
@@ -580,6 +580,43 @@ def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event,
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, PlayEarcon(Earcon.QUESTION if asks else Earcon.HEARD))
+
+
+def _name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list[Order]:
+    """The orders, with the open thing named behind another one that they name.
+
+    So an answer, a correction, a yes or a drop without a name is always of the thing that the device named last. The
+    standing context and the closing of a trailer name no thing.
+    """
+    draft, question = session.draft, session.question
+    says = [order for order in orders if isinstance(order, Say)]
+    named = [one for one in says if _identifiers_in(session, one)]
+    if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
+        return orders
+    told, own = _identifiers_in(session, named[-1]), session.open_identifiers
+    is_same = bool(own) and all(own.get(name, value) == value for name, value in told.items())
+    if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
+        return orders
+    if question is None:
+        return [*orders, *drafting.hold_draft(session)]
+    asked, last = session.say_question(question), says[-1]
+    if last.prompt is not asked.prompt:
+        return [*orders, *_say_question_by_name(session, asked)]
+    at = orders.index(last)
+    return orders if last is named[-1] else [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
+
+
+def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
+    """The question, behind the name of the open thing unless it has that itself."""
+    if _identifiers_in(session, asked):
+        return [asked]
+    return [*drafting.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
+
+
+def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldValue]:
+    """The identifiers that a prompt names; of a choice, the first one offered."""
+    offered = {say.asked: say.candidates[0]} if say.asked is not None and say.candidates else {}
+    return session.identifiers_of({**offered, **say.fields}, say.form)
 
 
 def _find_thing_named_last(

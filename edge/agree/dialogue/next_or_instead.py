@@ -15,7 +15,7 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.merging import with_fields, with_support
+from edge.agree.merging import find_fields_with_another_old_value, with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
@@ -81,7 +81,7 @@ def _take_following_values(
     if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
             return rename_open_entry(session, utterance, other)
-        if takes_back or alone:
+        if takes_back or alone or find_fields_with_another_old_value(other.reading, reading):
             return drafting.reject_answer(session, utterance)
         session.require_yes_if_partly_named(reading, other)
         goes_on = with_fields(other, fields, utterance.utterance_id)

@@ -76,7 +76,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
-    told = drafting.say_unfinished_draft(session, draft)
+    told = drafting.say_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.current_question.fields or any(session.current_question.field in one.fields for one in told)
     return orders if spoken else [*told, *orders]

@@ -274,17 +274,18 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
 
 
 def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Ask again whether to cancel the last entry, or to close a trailer."""
+    """Ask again whether to cancel an entry, or to close a trailer."""
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), values))
         return session.ask(Question(Topic.CLOSE, fields=session.settings.to_trailer_field(values, session.rules.form)))
-    if recorded.last is None or recorded.find_applied_event(recorded.last.event_id) != recorded.find_applied_event(
-        draft.replaces
-    ):
+    standing = recorded.find_applied_event(draft.replaces)
+    known = (*([] if recorded.last is None else [recorded.last]), *reversed(recorded.entries))
+    entry = next((one for one in known if recorded.find_applied_event(one.event_id) == standing), None)
+    if standing is None or entry is None:
         return [StoreDropped(draft)]
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
-    return session.ask(amendments.build_cancel_question(session, recorded.last))
+    return session.ask(amendments.build_cancel_question(session, entry))
 
 
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:

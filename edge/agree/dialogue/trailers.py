@@ -371,7 +371,7 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
         session.deferred_action = DeferredAction(lambda: _count_last_and_ask_to_close(session, utterance), counts=True)
     if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
-    return [noted, *drafting.say_unfinished_draft(session, draft), *asked]
+    return [noted, *drafting.say_draft(session, draft), *asked]
 
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:

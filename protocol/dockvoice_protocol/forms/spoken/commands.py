@@ -257,12 +257,12 @@ def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[P
 @lru_cache
 def _phrases_before_object(language: Language) -> dict[Phrase, ParsedCommand]:
     # Of the cues of a correction ("scratch that") only verbs have an object: "cancella".
-    without_object = language.cues - _listed_phrases("deleting", language)
+    verbs = _listed_phrases("deleting", language)
     naming = {
         one: asked for command, asked in _OF_COMMANDS.items() for one in _listed_phrases(command.lists.named, language)
     }
-    cancelling = (one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL)
-    return naming | dict.fromkeys((one for one in cancelling if one not in without_object), CANCEL)
+    cancelling = {one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL}
+    return naming | dict.fromkeys(cancelling - language.cues | verbs, CANCEL)
 
 
 def _is_after_pause(said: Sequence[Word], at: int) -> bool:
