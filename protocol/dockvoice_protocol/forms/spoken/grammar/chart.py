@@ -720,8 +720,16 @@ def _without_lesser(found: list[Path]) -> list[Path]:
     happens = [{event.happens for event in path.events} for path in found]
     if not found or Happens.UNMATCHED in happens[0] or found[0].cost > weights.RIVALRY:
         return found
-    kept = (Happens.MOOD in one or Happens.UNMATCHED not in one for one in happens)
+    kept = (Happens.MOOD in one or not _leaves_words(path) for one, path in zip(happens, found, strict=True))
     return list(compress(found, kept))
+
+
+def _leaves_words(path: Path) -> bool:
+    """Whether words belong to nothing, or are a number that is in doubt; a doubt on a value or a cue leaves none."""
+    loose = {Happens.UNMATCHED, Happens.SLIP, Happens.NUMBER}
+    said = (one for one in path.events if one.happens not in loose)
+    explained = {at for one in said for span in ((one.start, one.end), one.cue) for at in range(*span)}
+    return any(one.happens is Happens.UNMATCHED and one.start not in explained for one in path.events)
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

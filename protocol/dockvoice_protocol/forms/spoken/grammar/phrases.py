@@ -65,13 +65,19 @@ class _Links(SpanReader):
         return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
 
     def is_another_letter(self, path: Path, match: Match, at: int) -> bool:
-        """Whether the last word of a clause may be a letter, behind one or digits: "dock F with A", "742 A"."""
-        if path.field is None or self._spans.goes_straight_on(match.end):
+        """Whether a small word may be a letter, behind one or digits: "dock F with A", "dock E, A that is", "742 A".
+
+        Behind digits only at the end of a clause; behind a letter also where neither an "and" nor a value goes on.
+        """
+        goes_on = self._spans.goes_straight_on(match.end)
+        if path.field is None or path.state not in {Place.SAID, Place.BETWEEN}:
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
-            return self._spans.is_letter(at, match.end)
-        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_single_letter
-        return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
+            return not goes_on and self._spans.is_letter(at, match.end)
+        if goes_on and (self._leads_to_value(match.end) or self._said(at, match.end) in self._language.words["joins"]):
+            return False
+        single = self._fields[path.field].spoken.is_single_letter
+        return single and self._spans.may_be_letter(path.field, match.end - 1, match.end)
 
     def belongs_to_next_value(self, match: Match, at: int) -> bool:
         """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""
