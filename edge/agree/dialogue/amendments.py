@@ -8,10 +8,10 @@ from itertools import islice
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import drafting, works
+from edge.agree.dialogue import drafting, reference, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession, find_entry_at_hand, is_named_last, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import (
@@ -53,14 +53,18 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     named = session.find_own_entry(values_of(reading))
     if named is None and session.is_recorded_or_in_review(reading):
         return _tell_not_recorded(session, utterance)
-    last = named or find_entry_at_hand(session)
+    last = named or reference.find_entry_at_hand(session)
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
     if named is not None and named != session.recorded.last and alone:
         return ask_what_is_wrong_with_last(session, utterance, named)  # it only names an entry
-    is_last = last == session.recorded.last and is_named_last(session, last.fields) and not session.recorded.left_since
+    is_last = (
+        last == session.recorded.last
+        and reference.is_named_last(session, last.fields)
+        and not session.recorded.left_since
+    )
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)
@@ -91,7 +95,7 @@ def ask_what_is_wrong_with_last(
     session: DialogueSession, utterance: UtteranceHeard, named: LastEntry | None = None
 ) -> list[Order]:
     """Ask what is wrong with the named entry, else with that at hand: a "no" came too late for the undo window."""
-    last = named or find_entry_at_hand(session)
+    last = named or reference.find_entry_at_hand(session)
     told, session.recorded.last = Prompt.LAST_ENTRY if last == session.recorded.last else Prompt.RECORDED, last
     if last is None:
         return [utterance.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
@@ -105,7 +109,7 @@ def ask_what_is_wrong_with_last(
 def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask whether to cancel the entry at hand, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
-    last = session.find_own_entry(values_of(utterance.reading)) if named else find_entry_at_hand(session)
+    last = session.find_own_entry(values_of(utterance.reading)) if named else reference.find_entry_at_hand(session)
     if last is not None and last.refused and not named:
         last = recorded.last  # a refused one is given up without a question
     if last is None:

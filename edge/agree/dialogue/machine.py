@@ -1,10 +1,11 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
-`table.py` maps each state and event to a step. Each step is a function of `drafting`, `corrections`, `amendments`,
-`standing`, `answers`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which
-changes the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the
-draft in one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue
-and restarts it from the disk.
+An utterance is read in the context of the dialogue (`rereading`) and classified (`classification`). `table.py` maps
+each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`,
+`review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which changes the one `DialogueSession` and
+returns the orders. Two rules hold behind every step: `claims` audits what it did, and `reference` says whose question
+is open. The driver of the dialogue writes the durable orders and the draft in one transaction first, then carries out
+the other orders. If the write fails, the driver discards the dialogue and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -17,12 +18,9 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import (
-    cancels_after_no,
     is_correction,
-    is_courtesy,
-    is_listed_command,
 )
-from dockvoice_protocol.records import Act, FieldValue, Operator, Reading, ShiftEvent
+from dockvoice_protocol.records import Act, Operator, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
@@ -32,6 +30,8 @@ from edge.agree.dialogue import (
     corrections,
     drafting,
     receipts,
+    reference,
+    rereading,
     review,
     scans,
     shifts,
@@ -40,6 +40,7 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
+from edge.agree.dialogue.classification import classify_happening
 from edge.agree.dialogue.interface import (
     NOT_JUDGED,
     DeviceStarted,
@@ -50,14 +51,10 @@ from edge.agree.dialogue.interface import (
     StopTimer,
     TimerExpired,
     UtteranceHeard,
-    classify_event,
 )
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, FormSet, History
+from edge.agree.dialogue.session import MOST_EXTENSIONS, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.agree.off_talk import is_off_talk, mentions_entry
-from edge.agree.readings import mark_partial_recount, values_of
-from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
@@ -314,9 +311,9 @@ class Dialogue:
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
-            happening = _read_in_context(session, happening).with_verdict(session.rules)
+            happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
-        event = _classify_happening(session, happening)
+        event = classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         heard = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
@@ -333,10 +330,10 @@ class Dialogue:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = _name_open_thing_again(session, [*arrived, *orders, *_carry_out_queued(session, orders)])
+        orders = reference.name_open_thing_again(session, [*arrived, *orders, *_carry_out_queued(session, orders)])
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
-        session.spoken.named = _find_thing_named_last(session, happening, orders) or session.spoken.named
+        session.spoken.named = reference.find_thing_named_last(session, happening, orders) or session.spoken.named
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
@@ -430,205 +427,12 @@ def _audit_step(
     return audited
 
 
-def _read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance, read in the context of the dialogue.
-
-    A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
-    end the sentence: an answer still belongs to it.
-    """
-    if utterance.reading.is_scan:
-        return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
-    if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
-        session.breath.words = ()
-    reading = session.breath.doubt_continued_count(
-        mark_partial_recount(utterance.reading, session.rules), session.rules
-    )
-    reading = corrections.mark_if_addition_to_recorded(
-        session, corrections.mark_if_correction_of_known(session, reading)
-    )
-    reading = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, reading))
-    reading = corrections.mark_if_correction_of_old_value(session, reading)
-    reading = corrections.reject_if_named_by_position(session, reading)
-    asked = None if session.question is None else session.question.field
-    reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
-    if (
-        session.draft is not None
-        and session.draft.act is not Act.CONTEXT
-        and asked not in session.rules.identifying_fields
-    ):
-        reading = add_unlabelled_identifier(reading, session.draft.reading, session.rules)
-    same = trailers.expand_last_digits(
-        session, context.copy_from_entry_before(session, reading), utterance.known.expected
-    )
-    return _fill_in_context(session, utterance, reading, same)
-
-
-def _fill_in_context(
-    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, same: Reading
-) -> UtteranceHeard:
-    """The utterance with the standing context filled in; `same` is `reading` with values of the entry before."""
-    meant, stands = context.read_as_context_or_fill_in(session, same)
-    unheard = same is not reading or context.has_unread_inherited_values(session, meant)
-    return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or unheard)
-
-
-_LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
-"""Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
-noise."""
-
-
-_NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
-"""The events of "nothing" and "it's right" while the question is not what is wrong."""
-
-
-def _classify_happening(session: DialogueSession, happening: DialogueInput) -> Event:
-    """The row of the table: talk that answers the question becomes UNCLEAR, and a yes before the prompt NOISE."""
-    event = classify_event(happening, session.rules)
-    if not isinstance(happening, UtteranceHeard):
-        return event
-    if (bidden := _classify_sign_on_or_form(session, happening, event)) is not None:
-        return bidden
-    if event is Event.TRAILER_DONE and is_courtesy(happening.reading.words, session.rules.language):
-        # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
-        event = (
-            event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
-        )
-    event = _classify_listed(session, happening, _classify_over_readback(session, happening, event))
-    event = _classify_named_drop(session, happening, event)
-    if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
-        # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
-        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
-    if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
-        return Event.UNCLEAR
-    if event is Event.NOISE:
-        return Event.UNCLEAR if answers.answers_question(session, happening) else event
-    agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
-    return Event.NOISE if agrees and _is_early(session, happening) else event
-
-
-def _names_another(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an utterance that is no entry surely names a thing other than the open one."""
-    least, named = session.rules.site_policy.uncalibrated, corrections.select_identifying_fields(session, reading)
-    sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
-    return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
-
-
-def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
-    least = session.rules.site_policy.uncalibrated
-    return all(one.confidence >= least for one in reading.words) and cancels_after_no(
-        reading.words, session.rules.language
-    )
-
-
-def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
-    """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
-    if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, utterance):
-        return Event.DOUBTED_SIGN_ON
-    if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, utterance):
-        return Event.ASKED
-    away = session.state in status.UNASKED and mentions_entry(utterance.reading, session.rules)
-    if event is Event.UNCLEAR and (away or _names_another(session, utterance.reading)):
-        return Event.NAMED
-    return Event.SWITCH if works.chooses_form(session, utterance) else None
-
-
-def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of an utterance over a readback, where courtesies and corrections count differently."""
-    if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, utterance):
-        return Event.CORRECTION
-    if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
-        if is_courtesy(utterance.reading.words, session.rules.language):
-            # Such a claim needs an explicit yes.
-            return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
-        if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
-            return Event.NOISE
-    return event
-
-
-_LISTED = {State.IDLE: ("waits", Event.NOISE), State.PAUSED: ("returns", Event.RESUME)}
-"""By state, the list of phrases that mean something there alone, and their row."""
-
-
-def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of "back" in a break, of "wait" while nothing is open, and of "okay" to whether to close a trailer."""
-    name, meant = _LISTED.get(session.state, ("assents", Event.YES))
-    if event not in _LITTLE or (name == "assents" and session.topic is not Topic.CLOSE):
-        return event
-    return meant if is_listed_command(name, utterance.reading.words, session.rules.language) else event
-
-
-def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of what drops a thing by its name: with nothing open that may be on record; it says not who signs on."""
-    if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields or session.state in AGREEING:
-        return event
-    return Event.CANCEL if session.state is State.IDLE else Event.INDISTINCT
-
-
-def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
-    """Whether it began before the prompt could be heard, so that it cannot answer it.
-
-    A typed answer has no reaction time: its prompt is on the screen at once.
-    """
-    if utterance.began is None or session.spoken.put_at is None:
-        return False
-    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)
-
-
 def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
     """Prepend the earcon of an utterance to the orders; none for noise, or where they have that for not understood."""
     if event is not Event.NOISE and PlayEarcon(Earcon.NOT_UNDERSTOOD) not in orders:
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)
         orders.insert(0, PlayEarcon(Earcon.QUESTION if asks else Earcon.HEARD))
-
-
-def _name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list[Order]:
-    """The orders, with the open thing named behind another one that they name.
-
-    So an answer, a correction, a yes or a drop without a name is always of the thing that the device named last. The
-    standing context and the closing of a trailer name no thing.
-    """
-    draft, question = session.draft, session.question
-    says = [order for order in orders if isinstance(order, Say)]
-    named = [one for one in says if _identifiers_in(session, one)]
-    if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
-        return orders
-    told, own = _identifiers_in(session, named[-1]), session.open_identifiers
-    is_same = bool(own) and all(own.get(name, value) == value for name, value in told.items())
-    if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
-        return orders
-    if question is None:
-        return [*orders, *drafting.hold_draft(session)]
-    asked, last = session.say_question(question), says[-1]
-    if last.prompt is not asked.prompt:
-        return [*orders, *_say_question_by_name(session, asked)]
-    at = orders.index(last)
-    return orders if last is named[-1] else [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
-
-
-def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
-    """The question, behind the name of the open thing unless it has that itself."""
-    if _identifiers_in(session, asked):
-        return [asked]
-    return [*drafting.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
-
-
-def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldValue]:
-    """The identifiers that a prompt names; of a choice, the first one offered."""
-    offered = {say.asked: say.candidates[0]} if say.asked is not None and say.candidates else {}
-    return session.identifiers_of({**offered, **say.fields}, say.form)
-
-
-def _find_thing_named_last(
-    session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]
-) -> Mapping[str, FieldValue]:
-    """The identifiers of the thing that the last prompt with any is about, else of one just begun; empty: neither."""
-    says = (order for order in reversed(orders) if isinstance(order, Say))
-    said = (session.identifiers_of(one.fields, one.form) for one in says)
-    draft = session.draft
-    if draft is None or not isinstance(happening, UtteranceHeard) or draft.utterance_id != happening.utterance_id:
-        return next(filter(None, said), {})
-    return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
 
 
 def _update_timer(session: DialogueSession, event: Event, *, anew: bool) -> list[Order]:

@@ -464,20 +464,6 @@ def terms_of_open_draft(session: DialogueSession) -> Terms:
     return build_terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
 
 
-def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
-    """The entry that is meant without a name: the last one, unless the device has named another one since."""
-    last = session.recorded.last
-    if last is not None and is_named_last(session, last.fields):
-        return last
-    return session.find_own_entry(session.spoken.named) or last
-
-
-def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) -> bool:
-    """Whether the device named no other thing since it named the one with these values."""
-    own = session.identifiers_of(values)
-    return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())
-
-
 def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = Prompt.LAST_ENTRY) -> Say:
     """The order to read out the last entry, or with another prompt an earlier one."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt

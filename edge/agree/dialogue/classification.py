@@ -1,0 +1,122 @@
+"""Classification: the row of the dialogue's table that an input selects, by what is open and asked."""
+
+from __future__ import annotations
+
+from dockvoice_protocol.forms.spoken import cancels_after_no, is_courtesy, is_listed_command, number_head, without_cue
+from dockvoice_protocol.records import Act, Reading
+from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works
+from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
+from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.session import REACTION_S, DialogueSession
+from edge.agree.dialogue.table import AGREEING, Event, State
+from edge.agree.off_talk import is_off_talk, mentions_entry
+
+_LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
+"""Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
+noise."""
+
+
+_NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
+"""The events of "nothing" and "it's right" while the question is not what is wrong."""
+
+
+_LISTED = {State.IDLE: ("waits", Event.NOISE), State.PAUSED: ("returns", Event.RESUME)}
+"""By state, the list of phrases that mean something there alone, and their row."""
+
+
+def classify_happening(session: DialogueSession, happening: DialogueInput) -> Event:
+    """The row of the table: talk that answers the question becomes UNCLEAR, and a yes before the prompt NOISE."""
+    event = classify_event(happening, session.rules)
+    if not isinstance(happening, UtteranceHeard):
+        return event
+    if (bidden := _classify_sign_on_or_form(session, happening, event)) is not None:
+        return bidden
+    if event is Event.TRAILER_DONE and is_courtesy(happening.reading.words, session.rules.language):
+        # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
+        event = (
+            event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
+        )
+    event = _classify_listed(session, happening, _classify_over_readback(session, happening, event))
+    event = _classify_named_drop(session, happening, event)
+    if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
+        # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
+        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
+    if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
+        return Event.UNCLEAR
+    if event is Event.NOISE:
+        return Event.UNCLEAR if answers.answers_question(session, happening) else event
+    agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
+    return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _names_another(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an utterance that is no entry surely names a thing other than the open one."""
+    least, named = session.rules.site_policy.uncalibrated, rereading.select_identifying_fields(session, reading)
+    sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
+    return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
+
+
+def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
+    least = session.rules.site_policy.uncalibrated
+    return all(one.confidence >= least for one in reading.words) and cancels_after_no(
+        reading.words, session.rules.language
+    )
+
+
+def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
+    """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
+    if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, utterance):
+        return Event.DOUBTED_SIGN_ON
+    if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, utterance):
+        return Event.ASKED
+    away = session.state in status.UNASKED and mentions_entry(utterance.reading, session.rules)
+    if event is Event.UNCLEAR and (away or _names_another(session, utterance.reading)):
+        return Event.NAMED
+    return Event.SWITCH if works.chooses_form(session, utterance) else None
+
+
+def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
+    """The row of an utterance over a readback, where courtesies and corrections count differently."""
+    if event is Event.UNCLEAR and session.state is State.HELD and _corrects_held_number(session, utterance):
+        return Event.CORRECTION
+    if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
+        if is_courtesy(utterance.reading.words, session.rules.language):
+            # Such a claim needs an explicit yes.
+            return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
+        if event is Event.UNCLEAR and is_off_talk(utterance.reading, session.rules):
+            return Event.NOISE
+    return event
+
+
+def _corrects_held_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it corrects a held entry, although its "no" is doubtful: it begins with a number, "fifteen units".
+
+    One that begins with a label does not: "not dock C" sounds like it.
+    """
+    said, language = utterance.reading, session.rules.language
+    return bool(said.fields and said.act is Act.AMEND and number_head(without_cue(said.words, language), language))
+
+
+def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
+    """The row of "back" in a break, of "wait" while nothing is open, and of "okay" to whether to close a trailer."""
+    name, meant = _LISTED.get(session.state, ("assents", Event.YES))
+    if event not in _LITTLE or (name == "assents" and session.topic is not Topic.CLOSE):
+        return event
+    return meant if is_listed_command(name, utterance.reading.words, session.rules.language) else event
+
+
+def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
+    """The row of what drops a thing by its name: with nothing open that may be on record; it says not who signs on."""
+    if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields or session.state in AGREEING:
+        return event
+    return Event.CANCEL if session.state is State.IDLE else Event.INDISTINCT
+
+
+def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it began before the prompt could be heard, so that it cannot answer it.
+
+    A typed answer has no reaction time: its prompt is on the screen at once.
+    """
+    if utterance.began is None or session.spoken.put_at is None:
+        return False
+    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)

@@ -1,0 +1,82 @@
+"""Reference: which thing is meant by words that name none: always the one that the device named last.
+
+While a thing is open, that is the open one: behind another thing that the device names, its question says whose it is,
+and its readback is spoken again (`name_open_thing_again`). With nothing open it is the entry that the device named
+last; where that is not the last one on record, a correction of it needs a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dockvoice_protocol.records import Act, FieldValue
+from edge.agree.dialogue import drafting
+from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.readings import values_of
+from edge.records import LastEntry
+from edge.records.speech import Prompt, Say
+
+
+def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list[Order]:
+    """The orders, with the open thing named behind another one that they name.
+
+    So an answer, a correction, a yes or a drop without a name is always of the thing that the device named last. The
+    standing context and the closing of a trailer name no thing.
+    """
+    draft, question = session.draft, session.question
+    says = [order for order in orders if isinstance(order, Say)]
+    named = [one for one in says if _identifiers_in(session, one)]
+    if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
+        return orders
+    told, own = _identifiers_in(session, named[-1]), session.open_identifiers
+    is_same = bool(own) and all(own.get(name, value) == value for name, value in told.items())
+    if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
+        return orders
+    if question is None:
+        return [*orders, *drafting.hold_draft(session)]
+    asked, last = session.say_question(question), says[-1]
+    if last.prompt is not asked.prompt:
+        return [*orders, *_say_question_by_name(session, asked)]
+    at = orders.index(last)
+    return orders if last is named[-1] else [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
+
+
+def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
+    """The question, behind the name of the open thing unless it has that itself."""
+    if _identifiers_in(session, asked):
+        return [asked]
+    return [*drafting.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
+
+
+def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldValue]:
+    """The identifiers that a prompt names; of a choice, the first one offered."""
+    offered = {say.asked: say.candidates[0]} if say.asked is not None and say.candidates else {}
+    return session.identifiers_of({**offered, **say.fields}, say.form)
+
+
+def find_thing_named_last(
+    session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]
+) -> Mapping[str, FieldValue]:
+    """The identifiers of the thing that the last prompt with any is about, else of one just begun; empty: neither."""
+    says = (order for order in reversed(orders) if isinstance(order, Say))
+    said = (session.identifiers_of(one.fields, one.form) for one in says)
+    draft = session.draft
+    if draft is None or not isinstance(happening, UtteranceHeard) or draft.utterance_id != happening.utterance_id:
+        return next(filter(None, said), {})
+    return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
+
+
+def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
+    """The entry that is meant without a name: the last one, unless the device has named another one since."""
+    last = session.recorded.last
+    if last is not None and is_named_last(session, last.fields):
+        return last
+    return session.find_own_entry(session.spoken.named) or last
+
+
+def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) -> bool:
+    """Whether the device named no other thing since it named the one with these values."""
+    own = session.identifiers_of(values)
+    return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())

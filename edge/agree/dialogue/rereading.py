@@ -1,0 +1,271 @@
+"""Rereading: an utterance as it is meant in the dialogue, before the table selects its step.
+
+A sentence that describes, adds to, or points at an entry is a correction of that; a number that a pause may have cut is
+unconfirmed; the standing context is filled in. Pure: nothing of the session changes but the number that was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dockvoice_protocol.forms.spoken import (
+    is_correction,
+    last_entry_cue,
+    names_by_position,
+    number_head,
+    read_fields,
+    words_behind_pointer,
+)
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
+from edge.agree.dialogue import claims, context, reference, trailers
+from edge.agree.dialogue.claims import Relation
+from edge.agree.dialogue.interface import UtteranceHeard
+from edge.agree.dialogue.questions import OF_VALUE, Topic
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
+from edge.agree.off_talk import has_only_fields
+from edge.agree.readings import (
+    mark_partial_recount,
+    only_adds_fields,
+    possible_values,
+    values_of,
+    with_unconfirmed,
+    without_inherited,
+)
+from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
+from edge.records import Draft
+
+
+def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance, read in the context of the dialogue.
+
+    A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
+    end the sentence: an answer still belongs to it.
+    """
+    if utterance.reading.is_scan:
+        return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
+    if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
+        session.breath.words = ()
+    reading = session.breath.doubt_continued_count(
+        mark_partial_recount(utterance.reading, session.rules), session.rules
+    )
+    for reread in _REREADINGS:
+        reading = reread(session, reading)
+    asked = None if session.question is None else session.question.field
+    reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
+    if (
+        session.draft is not None
+        and session.draft.act is not Act.CONTEXT
+        and asked not in session.rules.identifying_fields
+    ):
+        reading = add_unlabelled_identifier(reading, session.draft.reading, session.rules)
+    same = trailers.expand_last_digits(
+        session, context.copy_from_entry_before(session, reading), utterance.known.expected
+    )
+    return _fill_in_context(session, utterance, reading, same)
+
+
+def _fill_in_context(
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, same: Reading
+) -> UtteranceHeard:
+    """The utterance with the standing context filled in; `same` is `reading` with values of the entry before."""
+    meant, stands = context.read_as_context_or_fill_in(session, same)
+    unheard = same is not reading or context.has_unread_inherited_values(session, meant)
+    return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or unheard)
+
+
+# Which entry a sentence corrects, if any. Each leaves a reading that is none of its own unchanged.
+
+
+def _as_correction_of_known(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
+
+    It may describe another time, so the changed fields are unconfirmed.
+    """
+    named = select_identifying_fields(session, reading)
+    more = reading.unrecorded.keys() - named.fields.keys()
+    is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
+    if not (named.fields and more) or not (is_open or session.find_own_entry(values_of(named))):
+        return reading
+    asked = [name for name in more if session.rules.form[name].unit_of not in more]
+    return with_unconfirmed(
+        replace(reading, fields=reading.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked
+    )
+
+
+def select_identifying_fields(session: DialogueSession, reading: Reading) -> Reading:
+    """The identifying fields of an utterance that is no entry."""
+    named = {name: one for name, one in reading.unrecorded.items() if name in session.rules.identifying_fields}
+    return replace(reading, fields=named)
+
+
+def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
+    last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
+    if last is None or last.refused or last.draft.form != form:
+        return reading
+    if session.draft is not None and (
+        session.state is not State.HELD or session.relate_to_claim(reading) is Relation.SAME
+    ):
+        return reading
+    if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
+        return reading  # On another trailer the same number may be another pallet.
+    return replace(reading, act=Act.AMEND) if only_adds_fields(reading, last.fields, session.rules) else reading
+
+
+_WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
+"""The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
+
+
+def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
+    last, draft, rules = session.recorded.last, session.draft, session.rules
+    pointing = last_entry_cue(reading.words, rules.language)
+    is_behind = draft is None or (
+        session.topic in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
+    )
+    if last is None or not is_behind:
+        return reading
+    if draft is None and (counted := _read_count_behind_pointer(session, reading, last.draft)) is not None:
+        return counted
+    if not pointing:
+        return reading
+    fields = _read_against(session, last.draft, reading.words, correcting=True)
+    if not fields or fields.keys() & set(rules.identifying_fields):
+        return reading
+    words = tuple(word.text for word in pointing)
+    named = {name: FieldReading(value, words, 1.0) for name, value in session.identifiers_of(last.fields).items()}
+    # Behind another thing that the device named, "the last one" may be that: then it is asked.
+    sure = draft is not None or reference.is_named_last(session, last.fields)
+    corrected = replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
+    return corrected if sure else with_unconfirmed(corrected, fields)
+
+
+def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
+    """The reading, as a correction of the draft's count where it says no more: "that was thirteen"; None for any other.
+
+    It is asked back: it may be talk.
+    """
+    rules = session.rules
+    told = words_behind_pointer(reading.words, rules.language)
+    if reading.act is not Act.RECORD or not number_head(told, rules.language):
+        return None
+    fields = _read_against(session, of, told, correcting=True)
+    counted = replace(reading, words=told, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
+    more = any(one.unexplained for one in fields.values()) or fields.keys() & {*rules.identifying_fields}
+    return None if not fields or more or not has_only_fields(counted, rules) else with_unconfirmed(counted, fields)
+
+
+def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
+    if session.topic in OF_VALUE:
+        return _as_correction_while_asked(session, reading)
+    wrong = session.topic is Topic.WRONG
+    read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
+    if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
+        return reading
+    if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
+        return counted
+    # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
+    fields = _read_against(session, session.open_draft, reading.words, correcting=wrong)
+    known = values_of(session.open_draft.reading)
+    if any(one.value is None and known.get(name) in one.denied for name, one in fields.items()):
+        fields = _read_against(session, session.open_draft, reading.words, correcting=True)  # "13, not 12" over 12
+    return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
+
+
+def _as_correction_while_asked(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
+    name, takes_back = str(session.current_question.field), is_correction(reading.words, session.rules.language)
+    is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
+    is_answer = is_answer and name in read_as_answer_to(name, reading, session.rules).fields
+    is_value = any(one.value is not None for one in reading.fields.values())
+    if is_answer or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    fields = _read_against(session, session.open_draft, reading.words, correcting=takes_back)
+    objects = takes_back or any(one.value is None and one.denied for one in fields.values())
+    if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
+        return reading
+    return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
+
+
+_RECENT = 3  # How many entries an operator has in mind when he says a value that one of them has.
+
+
+def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of a correction that says the value before, too: "change dock A to dock D".
+
+    Where the entry that it would correct has another value, it is of the one recent entry that has this, and is asked.
+    """
+    draft, last = session.draft, reference.find_entry_at_hand(session)
+    at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
+    named = without_inherited(reading).fields.keys() & {*session.rules.identifying_fields}
+    read_back = draft is None or (session.state is State.HELD and draft.act is not Act.CONTEXT)
+    if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    if (of_it := _read_with_old_values(session, at_hand, reading)) is not None:
+        return of_it
+    if not find_fields_with_another_old_value(at_hand.reading, reading):
+        return reading
+    own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
+    read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
+    meant = [(one, right) for one, right in read if right is not None]
+    if len(meant) != 1:
+        return reading
+    ((entry, right),) = meant
+    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(entry.fields).items()}
+    return with_unconfirmed(replace(right, fields={**of, **right.fields}, act=Act.AMEND), right.fields)
+
+
+def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Reading) -> Reading | None:
+    """The reading against the draft, where it says a value of it that is not right, and the right one; else None."""
+    if draft.form != session.rules.form.name or not any(one.denied or one.rivals for one in reading.fields.values()):
+        return None
+    known, fields = values_of(draft.reading), _read_against(session, draft, reading.words, correcting=False)
+    right = any(name in known and known[name] in one.denied and one.value is not None for name, one in fields.items())
+    return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() else None
+
+
+def _reject_if_named_by_position(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as not understood where it corrects an entry by its position: "change the first one to dock D".
+
+    Which one that is depends on where the operator began to count, and it would correct the last one.
+    """
+    rules, offered = session.rules, session.question is not None and session.question.candidates
+    if reading.act is not Act.AMEND or offered or {*rules.identifying_fields[:1]} & reading.fields.keys():
+        return reading
+    values = (one.words for one in reading.fields.values())
+    named = names_by_position(reading.words, values, rules.language)
+    return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION) if named else reading
+
+
+def _read_against(
+    session: DialogueSession, draft: Draft, words: Sequence[Word], *, correcting: bool
+) -> Mapping[str, FieldReading]:
+    """The fields that the words give, read against the draft's own values; one spoken number is one field's."""
+    rules, held = session.rules, values_of(without_inherited(draft.reading))
+    fields = read_fields(words, rules.form, rules.catalogue, rules.language, held=held, correcting=correcting)
+
+    def replaces_held(name: str) -> tuple[bool, ...]:
+        """How surely: it denies the held value, "120, no, 130"; sounds like that; or says which thing it is."""
+        value = held.get(name)
+        alike = value is not None and claims.sounds_like(as_text(value), likely[name][0])
+        return value in fields[name].denied, alike, name in rules.identifying_fields
+
+    unsure = {name: one for name, one in fields.items() if one.value is None and one.runner_up is not None}
+    likely = {name: (as_text(possible_values(one)[0]), one.words) for name, one in unsure.items()}
+    meant = [max((one for one in likely if likely[one] == number), key=replaces_held) for number in likely.values()]
+    return {name: one for name, one in fields.items() if name in meant or name not in likely}
+
+
+_REREADINGS = (
+    _as_correction_of_known,
+    _as_addition_to_recorded,
+    _as_correction_of_last,
+    _as_correction_of_open,
+    _as_correction_by_old_value,
+    _reject_if_named_by_position,
+)
+"""In this order: a name says more than a pointer, a pointer more than what is open, and a position nothing."""
