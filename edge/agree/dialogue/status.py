@@ -246,6 +246,9 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
+    # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
+    known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
+    recorded.left_since = bool(recorded.aside.drafts) or any(one != known[0] for one in known)
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
