@@ -46,8 +46,7 @@ the headset, what was held is asked again.
 
 ## How doubt is settled
 
-- **Sequences.** The last four digits of an announced pallet are that pallet, and are read back in full. Where words may
-  be 77 or 7720 and the list has one of them open, it is that one.
+- **Sequences.** The last four digits of an announced pallet are that pallet; of 77 or 7720, it is the one on the list.
 - **Expected receipts.** A pallet on no list, on another list, or already received is asked about
   ([inventory.md](inventory.md#expected-receipts)). A count that differs is asked for again, without either figure: the
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
@@ -60,8 +59,7 @@ the headset, what was held is asked again.
   asked ("pallet 742 scanned, pallet 724 said. Which?"). So is who signs on ([operators.md](operators.md)); silence is not.
 - **Poor sound.** What is too faint, too fast, too long or cut off is never acted on; fields heard in noise are asked about.
 
-What goes to a person is said aloud, and decisions of the office are told. What the inventory refuses is told when nothing
-is open, and at each sign-on until it is settled.
+What goes to a person, what the office decides and, at each sign-on until it is settled, what the inventory refuses is told.
 
 ## Try it
 
@@ -71,12 +69,14 @@ is open, and at each sign-on until it is settled.
 ## Claims
 
 What is said of one thing is a *claim*: its values, their utterances, and the fields that say which thing it is. Each
-step obeys two laws (`edge/agree/dialogue/claims.py`):
+step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
 
 - **Attribution**: a claim keeps its thing, and no value passes to another claim. It gets another thing only by a word of
   correction with nothing else or all of it again, by the answer to a question for that field, or by a yes to a question
   that named both.
 - **Conservation**: a claim ends recorded, put aside, taken back by the operator, or given up aloud.
+- **Reference**: words that name nothing are of the thing that the device named last. Behind another one, the open
+  question says whose it is: "pallet 743: Which dock?"
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
