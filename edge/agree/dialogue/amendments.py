@@ -18,7 +18,6 @@ from edge.agree.readings import (
     find_differing_identifiers,
     likely_values,
     values_of,
-    with_unconfirmed,
     without_inherited,
 )
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
@@ -69,7 +68,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)
     old = find_fields_with_another_old_value(before, reading)
-    reading = with_unconfirmed(read_correction_of_number(before, reading, session.rules), old)
+    reading = read_correction_of_number(before, reading, session.rules)
     draft = _draft_replacement_of_last(
         session, last, replace(before, fields={**before.fields, **reading.fields}), utterance
     )

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
+from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, reference, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
@@ -23,7 +23,6 @@ from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
     agreement_mark,
-    find_fields_with_another_old_value,
     keep_first_count,
     read_as_answer_to,
     settle_dependent_fields,
@@ -219,24 +218,10 @@ def _rename_or_ask_or_begin_next(
     return corrections.begin_next_instead_of_answer(session, utterance)
 
 
-def _may_be_of_another(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> bool:
-    """Whether an answer may be of another thing than the open one.
-
-    One that does not answer may be of one that was parked and lacks it; one without a name that denies a value which
-    the open one never had, of one that had it.
-    """
-    if session.relate_to_claim(said) is Relation.NONE and find_fields_with_another_old_value(
-        session.open_draft.reading, said
-    ):
-        return True
-    if drafting.is_sure_correction(session, utterance) or session.current_question.field in said.fields:
-        return False
-    return not session.recorded.unanswered.isdisjoint(said.fields)
-
-
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
-    if _may_be_of_another(session, utterance, said):
+    answers = name in said.fields or drafting.is_sure_correction(session, utterance)
+    if reference.may_be_of_another(session, said, takes_back=answers):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))

@@ -12,14 +12,13 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, Reading
-from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
+from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, reference
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import (
-    find_fields_with_another_old_value,
     read_correction_of_number,
     with_fields,
     with_reading,
@@ -200,8 +199,8 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     """
     draft = session.open_draft
     goes_on = session.doubted_number  # it may belong to what was not understood
-    old = find_fields_with_another_old_value(draft.reading, reading)
-    of_another = any(reading.fields[name].rivals for name in old)
+    takes_back = drafting.is_sure_correction(session, utterance)
+    of_another = reference.may_be_of_another(session, reading, takes_back=takes_back)
     reading = read_correction_of_number(draft.reading, reading, session.rules)
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
@@ -217,14 +216,10 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
             if all(word in cues or language.may_be_in_identifier(word) for word in reading.fields[name].words)
         ],
     )
-    reading = with_unconfirmed(reading, old)
-    doubtful = not drafting.is_sure_correction(session, utterance) and (
-        _changes_several_fields(session, reading) or not session.recorded.unanswered.isdisjoint(reading.fields)
-    )
-    if doubtful or of_another:
-        session.needs_yes.add(draft.utterance_id)  # it may be another thing's
+    if of_another or (not takes_back and _changes_several_fields(session, reading)):
+        session.needs_yes.add(draft.utterance_id)
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
-    if drafting.is_sure_correction(session, utterance) and (denied := _fields_a_no_may_deny(session, reading)):
+    if takes_back and (denied := _fields_a_no_may_deny(session, reading)):
         session.needs_yes.add(draft.utterance_id)
         left = {name: one for name, one in changed.reading.fields.items() if name not in denied}
         changed = replace(changed, reading=replace(changed.reading, fields=left))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dockvoice_protocol.records import Act, FieldValue
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.merging import find_fields_with_another_old_value
 from edge.agree.readings import values_of
 from edge.records import LastEntry
 from edge.records.speech import Prompt, Say
@@ -80,3 +82,16 @@ def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) ->
     """Whether the device named no other thing since it named the one with these values."""
     own = session.identifiers_of(values)
     return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())
+
+
+def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool) -> bool:
+    """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
+
+    They say of a value what it never was; or they give what a thing that was put aside lacks, unless they answer the
+    question or take something back.
+    """
+    if session.relate_to_claim(reading) is not Relation.NONE:
+        return False
+    if find_fields_with_another_old_value(session.open_draft.reading, reading):
+        return True
+    return not (takes_back or session.recorded.unanswered.isdisjoint(reading.fields))
