@@ -557,17 +557,28 @@ def _without_hesitations(words: Sequence[Word], language: Language) -> tuple[Wor
     return tuple(word for word in words if token_texts((word,), language))
 
 
+_REMARKS = ("openings", "addresses", "tails")
+"""Lists of phrases around an entry, of which one may begin with the words of a cue: "sorry for the noise"."""
+
+
 def _cue_length(words: Sequence[Word], language: Language) -> int:
-    """The number of words in the longest leading cue; 0 for none, and for "back to", which corrects nothing."""
+    """The number of words in the longest leading cue; 0 for none, and for "back to", which corrects nothing.
+
+    So it is where the cue begins a remark, "sorry for the noise", or a remark follows: "no thanks" answers somebody.
+    """
     begun: Phrase = ()
-    longest = 0
+    longest, cue = 0, 0
     for size, word in enumerate(words, start=1):
         begun += token_texts((word,), language)
         if begun in _return_phrases(language):
             return 0
         if begun in language.cues:
-            longest = size
-    return longest
+            longest, cue = size, len(begun)
+    if not cue:
+        return 0
+    remarks = (end for name in _REMARKS for end in language.words[name].ends(begun, 0))
+    answers = language.words["tails"].ends(begun, cue)
+    return 0 if answers or max(remarks, default=0) > cue else longest
 
 
 @lru_cache

@@ -395,7 +395,7 @@ class _MeaningBuilder:
     def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "d" in event.marks and self._form[name].identifier:
-            self.fields.clear()  # Another thing: "scratch that, pallet 743".
+            self._drop_all()
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
@@ -406,6 +406,15 @@ class _MeaningBuilder:
             self.said_of(name).denied_with_count.append(event.value)
             return
         self.said_of(name).add_mention(event, self._slip_before(at, event))
+
+    def _drop_all(self) -> None:
+        """Drop what was said, since it is another thing: "scratch that, pallet 743".
+
+        What may stand for many entries is in doubt instead: "on trailer 5501 pallet 742, scratch that, 743".
+        """
+        self.fields = {name: said for name, said in self.fields.items() if name in self._form.standing_fields}
+        for said in self.fields.values():
+            said.doubtful, said.begun_anew = True, True
 
     def _is_unit_of_denied_count(self, at: int, event: ExplanationEvent) -> bool:
         behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(Happens.DANGLING)
