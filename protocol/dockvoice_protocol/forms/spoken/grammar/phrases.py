@@ -21,6 +21,9 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
 _LONGEST_GOAL = 3
 """Words of the longest phrase before a destination: "on to the"."""
 
+_MOVED_TO = frozenset({"load", "move"})
+"""The deeds that bring a thing to a place: there "for trailer 5501" says where it is to go, and not that it is there."""
+
 _Step = Callable[["SmallWords", Path, Match, int], None]
 """A path's step over a phrase at a token."""
 
@@ -57,6 +60,11 @@ class _Links(SpanReader):
             return False
         said = (self._said(start, at) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
+
+    def says_where_to(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a phrase says where the thing named before is to go: "pallet 742 is for trailer 5501"."""
+        moves = self._spans.form.deed in _MOVED_TO and bool(path.story.said)
+        return moves and self._said(at, match.end) in self._language.words["purposes"]
 
     def sounds_like_digit(self, path: Path, at: int) -> bool:
         """Whether a word behind a value that is not spelt may be a misheard number."""
@@ -329,7 +337,10 @@ class SmallWords(SpanReader):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
-        self._queue.continue_at(path, match.end, cost, **path.between)
+        changes = path.between
+        if self._asked is None and self._links.says_where_to(path, match, at):
+            changes = {**changes, "pending": marked(path.pending, "h")}
+        self._queue.continue_at(path, match.end, cost, **changes)
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
