@@ -49,16 +49,21 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else that at hand, while nothing is open; a refused one is recorded anew."""
     reading = drafting.read_with_acoustic_doubts(session, utterance)
-    named = session.find_own_entry(values_of(reading))
-    if named is None and session.is_recorded_or_in_review(reading):
+    of = session.rules.identifying_fields
+    told = session.find_own_entry(values_of(reading))
+    if told is None and session.is_recorded_or_in_review(reading):
         return _tell_not_recorded(session, utterance)
+    # "Not pallet 740, pallet 750" is of 740.
+    named = told or session.find_own_entry(
+        {name: reading.fields[name].denied[0] for name in of if _is_denied(reading, name)}
+    )
     last = named or reference.find_entry_at_hand(session)
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
-    if named is not None and named != session.recorded.last and alone:
-        return ask_what_is_wrong_with_last(session, utterance, named)  # it only names an entry
+    if told is not None and told != session.recorded.last and alone:
+        return ask_what_is_wrong_with_last(session, utterance, told)  # it only names an entry
     is_last = (
         last == session.recorded.last
         and reference.is_named_last(session, last.fields)
@@ -75,13 +80,19 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
-    if len(reading.fields) > 1 and find_differing_identifiers(before, reading, session.rules.identifying_fields):
+    differs = len(reading.fields) > 1 or any(name in old for name in of)
+    if named is None and differs and find_differing_identifiers(before, reading, of):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
         return [
             utterance.note_utterance(hold_if_accepted(verdict)),
             *ask_if_replaces_last(session, draft, verdict, reading),
         ]
     return drafting.begin_draft(session, utterance, draft, verdict)
+
+
+def _is_denied(reading: Reading, name: str) -> bool:
+    """Whether it says a value that the field is not."""
+    return name in reading.fields and bool(reading.fields[name].denied)
 
 
 def _tell_not_recorded(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -9,6 +9,7 @@ from dockvoice_protocol.forms.spoken import (
     are_one_number,
     chosen_position,
     is_check,
+    names_by_position,
     number_head,
     says_all_is_well,
     without_cue,
@@ -220,8 +221,8 @@ def _rename_or_ask_or_begin_next(
 
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
-    answers = name in said.fields or drafting.is_sure_correction(session, utterance)
-    if reference.may_be_of_another(session, said, takes_back=answers):
+    takes_back = drafting.is_sure_correction(session, utterance)
+    if reference.may_be_of_another(session, said, takes_back=takes_back, answers=name in said.fields):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
@@ -257,6 +258,8 @@ def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Read
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
     question, words = session.current_question, utterance.reading.words
     value = _find_chosen_value(session, utterance)
+    if value is None and session.topic is Topic.FIELD and names_by_position(words, (), session.rules.language):
+        return replace(utterance.reading, fields={})  # "The other one, ten cases" may be of another thing.
     if value is None:
         reading = read_as_answer_to(str(question.field), utterance.reading, _rules_with_last_digits(session))
         return trailers.expand_last_digits(session, reading, utterance.known.expected)
@@ -442,15 +445,15 @@ def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> li
 
 def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop what is open, but not for the name of another thing; over the question whether to cancel it is a yes."""
-    if taken := _take_back_another(session, utterance):
-        return taken
+    if other := _take_back_another(session, utterance) or reference.ask_whose_is_dropped(session, utterance):
+        return other
     if session.topic is Topic.CANCEL:
         return _take_yes(session, utterance)
     question, named = session.current_question, bool(utterance.reading.fields)
     if named and question.prompt is Prompt.ONE_BY_ONE:
         return drafting.reject_answer(session, utterance)  # it is of one of the two, and both are open
     beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
-    if question.other is not None and beside and (named or session.topic is Topic.NEXT_OR_INSTEAD):
+    if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
         return _drop_one_of_two(session, utterance, question.other)
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)

@@ -160,7 +160,9 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     correction = replace(utterance, reading=without_inherited(utterance.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)
     if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
-        return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
+        open_one = session.topic is Topic.INSTEAD  # ... which may be an entry of its own
+        left = drafting.park_draft(session) if open_one else drafting.drop_draft(session)
+        return [*left, *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         # What is meant by a value that it has was not named: it may be an objection to the open entry.
         said = [correction.reading.fields.get(name) for name in session.rules.identifying_fields]

@@ -6,18 +6,20 @@ values follow or the operator says which it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import says_instead, says_next
-from dockvoice_protocol.records import FieldValue, Reading, as_text
+from dockvoice_protocol.forms.spoken import read_fields, says_next, split_at_listed, without_cue
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
+from dockvoice_protocol.records import FieldValue, Reading, Word, as_text
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import find_fields_with_another_old_value, with_fields, with_support
-from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
+from edge.agree.off_talk import begins_with_foreign_words, has_only_fields
+from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
 
 
@@ -58,11 +60,10 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
     reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None:
         return drafting.reject_answer(session, utterance)
-    language = session.rules.language
     alone = without_inherited(reading).fields.keys() <= set(session.rules.identifying_fields)
-    if alone and says_instead(reading.words, language):
+    if alone and _says_instead(session, reading, other):
         return rename_open_entry(session, utterance, other)
-    if alone and says_next(reading.words, language) and session.relate_to_claim(reading, other) is not Relation.NAME:
+    if alone and _says_next(session, reading) and session.relate_to_claim(reading, other) is not Relation.NAME:
         return [
             utterance.note_as_heeded(),
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
@@ -70,6 +71,38 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
     if not reading.fields or begins_with_foreign_words(reading, session.rules):
         return drafting.reject_answer(session, utterance)
     return _take_following_values(session, utterance, reading, other)
+
+
+def _says_instead(session: DialogueSession, reading: Reading, other: Draft) -> bool:
+    """Whether it is "instead" and names at most the two: not "not instead", nor "instead of" a third one."""
+    found = split_at_listed("instead_one", reading.words, session.rules.language)
+    if found is None or not _is_plain(session, reading, found[1]):
+        return False
+    two = {*session.open_identifiers.items(), *session.identifiers_of(values_of(other.reading)).items()}
+    rules, asked = session.rules, session.current_question.field
+    beside = read_fields(found[1], rules.form, rules.catalogue, rules.language, asked=asked)
+    said = [*without_inherited(reading).fields.items(), *beside.items()]
+    named = {(name, value) for name, one in said for value in (*possible_values(one), *one.denied)}
+    return {one for one in named if one[0] in session.rules.identifying_fields} <= two
+
+
+def _says_next(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it is "next", also behind a "no" or "not instead", but not "not next"."""
+    language = session.rules.language
+    found = split_at_listed("next_one", reading.words, language)
+    if found is None:
+        return False
+    rest = without_cue(found[1], language)
+    return _is_plain(session, reading, rest) or split_at_listed("instead_one", rest, language) is not None
+
+
+def _is_plain(session: DialogueSession, reading: Reading, rest: Sequence[Word]) -> bool:
+    """Whether the words beside an answer are nothing, or only name a thing; "not" denies the answer."""
+    language = session.rules.language
+    said = token_texts(rest, language)
+    denials = (language.words[name].ends(said, at) for name in ("nots", "contrasts") for at in range(len(said)))
+    digits = all(language.may_be_in_identifier(word.text) for word in rest)
+    return not any(denials) and (digits or has_only_fields(read_part(reading, rest, session.rules), session.rules))
 
 
 def _take_following_values(

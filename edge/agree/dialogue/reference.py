@@ -13,6 +13,7 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
@@ -29,6 +30,7 @@ def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list
     """
     draft, question = session.draft, session.question
     says = [order for order in orders if isinstance(order, Say)]
+    session.spoken.named_two = session.spoken.named_two and not says
     named = [one for one in says if _identifiers_in(session, one)]
     if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
         return orders
@@ -36,13 +38,14 @@ def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list
     is_same = bool(own) and all(own.get(name, value) == value for name, value in told.items())
     if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
         return orders
-    if question is None:
+    asked, last = None if question is None else session.say_question(question), says[-1]
+    if asked is not None and last.prompt is asked.prompt and last is named[-1]:
+        return orders  # it names both
+    session.spoken.named_two = True
+    if asked is None:
         return [*orders, *drafting.hold_draft(session)]
-    asked, last = session.say_question(question), says[-1]
-    if last.prompt is not asked.prompt:
-        return [*orders, *_say_question_by_name(session, asked)]
-    at = orders.index(last)
-    return orders if last is named[-1] else [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
+    at = orders.index(last) if last.prompt is asked.prompt else len(orders)
+    return [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
 
 
 def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
@@ -84,14 +87,24 @@ def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) ->
     return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())
 
 
-def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool) -> bool:
+def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool, answers: bool = False) -> bool:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
-    They say of a value what it never was; or they give what a thing that was put aside lacks, unless they answer the
-    question or take something back.
+    They say of a value what it never was; they take something back directly behind another thing; or they give what a
+    thing that was put aside lacks, and do not answer the question.
     """
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
-    return not (takes_back or session.recorded.unanswered.isdisjoint(reading.fields))
+    if takes_back:
+        return session.spoken.named_two
+    return not (answers or session.recorded.unanswered.isdisjoint(reading.fields))
+
+
+def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Say again whose the question is, where a drop without a name may be of another thing; empty for any other."""
+    question, named = session.question, bool(utterance.reading.fields)
+    if named or question is None or not session.spoken.named_two or session.topic in {Topic.CANCEL, Topic.CLOSE}:
+        return []
+    return [utterance.note_as_heeded(), *_say_question_by_name(session, session.say_question(question))]

@@ -229,12 +229,13 @@ def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Readi
 
 
 def _reject_if_named_by_position(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as not understood where it corrects an entry by its position: "change the first one to dock D".
+    """The reading, as not understood where it names a thing by its position: "change the first one to dock D".
 
-    Which one that is depends on where the operator began to count, and it would correct the last one.
+    Which one that is depends on where the operator began to count, and it would be taken for the last or the open one.
     """
-    rules, offered = session.rules, session.question is not None and session.question.candidates
-    if reading.act is not Act.AMEND or offered or {*rules.identifying_fields[:1]} & reading.fields.keys():
+    rules, offered = session.rules, session.topic is Topic.CHOICE
+    is_about_known = reading.act is Act.AMEND or (reading.act is Act.RECORD and session.draft is not None)
+    if not is_about_known or not reading.fields or offered or {*rules.identifying_fields[:1]} & reading.fields.keys():
         return reading
     values = (one.words for one in reading.fields.values())
     named = names_by_position(reading.words, values, rules.language)

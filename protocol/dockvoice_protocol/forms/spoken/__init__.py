@@ -28,7 +28,6 @@ from dockvoice_protocol.forms.spoken.commands import (
     parse_work,
     possible_digit_strings,
     says_all_is_well,
-    says_instead,
     says_next,
     speaker_name,
     split_at_listed,

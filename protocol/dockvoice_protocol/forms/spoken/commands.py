@@ -189,17 +189,7 @@ def chosen_position(words: Sequence[Word], language: Language = ENGLISH) -> int 
 
 def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance begins or ends with a phrase for the next thing: "741 next"."""
-    return _begins_or_ends_with("next_one", words, language)
-
-
-def says_instead(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Whether the utterance begins or ends with a phrase for a replacement: "instead, 741"."""
-    return _begins_or_ends_with("instead_one", words, language)
-
-
-def _begins_or_ends_with(name: str, words: Sequence[Word], language: Language) -> bool:
-    said = _plain_phrase(words, language)
-    return any(one in {said[: len(one)], said[-len(one) :]} for one in _listed_phrases(name, language))
+    return split_at_listed("next_one", words, language) is not None
 
 
 def says_all_is_well(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -609,7 +599,7 @@ def split_at_same_place(
 
 
 def split_at_listed(
-    name: Literal["from_now_on", "same_again"], words: Sequence[Word], language: Language
+    name: Literal["from_now_on", "same_again", "next_one", "instead_one"], words: Sequence[Word], language: Language
 ) -> _Parted | None:
     """The words of a leading or trailing phrase of this list, and the other words; None where there is none."""
     found = _split_at_phrase(words, dict.fromkeys(_listed_phrases(name, language), ""), language)

@@ -22,7 +22,7 @@ _LONGEST_GOAL = 3
 """Words of the longest phrase before a destination: "on to the"."""
 
 _MOVED_TO = frozenset({"load", "move"})
-"""The deeds that bring a thing to a place: there "for trailer 5501" says where it is to go, and not that it is there."""
+"""The deeds that bring a thing to a place: "for trailer 5501" says where it is to go, and not that it is there."""
 
 _Step = Callable[["SmallWords", Path, Match, int], None]
 """A path's step over a phrase at a token."""
