@@ -223,7 +223,7 @@ def hold_draft(session: DialogueSession) -> list[Order]:
     """Read the open draft back and start its undo window; also read out what is in review for its thing."""
     others = _list_differing_reviews(session)
     session.question, session.state = None, State.HELD
-    session.read_back = session.open_draft if session.open_draft.act is Act.CONTEXT else None
+    session.read_back = session.open_draft
     return [
         *session.make_repeatable_together(
             [replace(context.build_readback(session), terms=terms_of_open_draft(session)), *others]
@@ -314,7 +314,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
-    asked = session.current_question.field
+    asked, unset = session.current_question.field, _tell_unset_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
@@ -326,7 +326,16 @@ def park_draft(session: DialogueSession) -> list[Order]:
     session.recorded.unanswered |= lacks | ({asked} if asked is not None else set())
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    return [kept, *announce_parked(session, draft.reading), *besides]
+    return [kept, *announce_parked(session, draft.reading), *unset, *besides]
+
+
+def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Tell that what the draft's readback set "from now on" does not stand: the draft goes to review."""
+    if session.read_back is None or session.read_back.utterance_id != draft.utterance_id or draft.act is Act.CONTEXT:
+        return []
+    names = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
+    values = {name: value for name, value in values_of(draft.reading).items() if name in names}
+    return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
@@ -351,7 +360,8 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    besides = [*_tell_next_parked(session), *announce_other_draft_in_review(session)]
+    unset = _tell_unset_context(session, draft)
+    besides = [*_tell_next_parked(session), *announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)
     session.close_draft()

@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_que
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
-from edge.agree.readings import find_differing_identifiers, values_of
+from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -49,7 +49,9 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
 
 
 def _begin_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    return drafting.begin_draft(session, utterance, _build_context_draft(session, utterance), utterance.verdict)
+    draft = _build_context_draft(session, utterance)
+    verdict = utterance.verdict if utterance.reading.act is Act.CONTEXT else judge_draft(draft, session.rules)
+    return drafting.begin_draft(session, utterance, draft, verdict)
 
 
 def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) -> Draft:
@@ -97,11 +99,28 @@ def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
 
     def set_aside_or_step(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
         draft, once = session.draft, set(session.rules.form.standing_fields)
+        later = _list_fields_for_later(session, utterance)
+        if len(later) > 1:
+            return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
+        if draft is not None and later:
+            session.needs_yes.add(draft.utterance_id)
         if draft is None or draft.act is not Act.CONTEXT or utterance.reading.fields.keys() <= once:
             return step(session, utterance)
         return _queue_or_reject(session, utterance)
 
     return set_aside_or_step
+
+
+def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) -> set[str]:
+    """The fields of a bare "trailer 5502, door 5" over a held correction of an entry on record; empty for any other.
+
+    It is for later entries; of one field alone it is asked, since that may be corrected too.
+    """
+    said, draft, once = utterance.reading, session.draft, {*session.rules.form.standing_fields}
+    corrects = draft is not None and session.recorded.replaces_recorded_entry(draft) and session.state is State.HELD
+    bare = said.act is Act.RECORD and not said.is_scan and not is_correction(said.words, session.rules.language)
+    own = {*without_inherited(said).fields}
+    return own if corrects and bare and not session.doubted and own <= once else set()
 
 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
