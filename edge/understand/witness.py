@@ -41,8 +41,11 @@ _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}
 """Endings of a label that stand for a letter behind it; an "s" is a plural."""
 
 
-_LIKE_E = re.compile(r"e|\w*(?:(?<!a)y|ie|i|ee)")
-"""What it writes for an E, or for a label and an E: "docky", "darkie", "doki"; "dockay" is an A."""
+_LIKE_E = re.compile(r"((?<!a)y|ie|i|ee)$")
+"""How it ends a label that it joined to an E: "docky", "doki"; "dockay" is an A."""
+
+_STEM = 2
+"""Letters of a label that it writes alike where it joins a letter to it: "dock A" becomes "docket" or "doque"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
-    wherever it was said: of "docky" the end may be any letter. A letter whose only rival is one that no recogniser
-    lists, E of A, is seconded by whatever else was written there: "docket", but neither "docky" nor "dock" alone.
+    wherever it was said: of "docky" the end may be any letter. An A where E is allowed is the reverse: of one voice
+    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
@@ -88,24 +91,22 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
         letter = str(one.value).casefold()
         places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
         others = {heard_as.get(at) for at in places}
-        if others == {letter}:
+        if one.runner_up == find_unlisted_rival(one.value):
+            if places and all(_is_joined_to_label(at, ours, heard_as) for at in places):
+                fields[name] = replace(one, seconded=True)
+        elif others == {letter}:
             sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
             fields[name] = replace(one, seconded=True, confidence=sure)
-        elif len(others) == 1 and (other := others.pop()) is not None and _is_letter(other):
-            fields[name] = replace(one, runner_up=other.upper())
-        elif one.runner_up == find_unlisted_rival(one.value):
-            near = [word for at in places for word in _heard_of_letter(at, ours, heard_as)]
-            if near and not any(map(_LIKE_E.fullmatch, near)):
-                fields[name] = replace(one, seconded=True)
+        elif len(others) == 1 and is_weak_letter(one.value, other := str(others.pop()).upper()):
+            fields[name] = replace(one, runner_up=other)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
 
 
-def _heard_of_letter(at: int, ours: Sequence[_Symbol], heard_as: Mapping[int, str]) -> Iterator[str]:
-    """What was written for a letter: in its place, or, with its label, a word longer than that: "docket"."""
-    if at in heard_as:
-        yield heard_as[at]
-    if at and len(label := heard_as.get(at - 1, "")) > len(ours[at - 1].text):
-        yield label
+def _is_joined_to_label(at: int, ours: Sequence[_Symbol], heard_as: Mapping[int, str]) -> bool:
+    """Whether one word was written for a letter and its label, and it ends in no E: "docket", but not "docky"."""
+    label = ours[at - 1].text if at else ""
+    heard = [heard_as.get(place, "") for place in (at - 1, at)]
+    return any(len(word) > len(label) and word[:_STEM] == label[:_STEM] and not _LIKE_E.search(word) for word in heard)
 
 
 def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:

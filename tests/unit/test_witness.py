@@ -40,13 +40,18 @@ def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
 
 
 @each_of(("wrote", "stands"), rows_of("witness", "a_not_e"))
-def test_an_a_stands_unless_what_was_heard_sounds_like_an_e(
+def test_an_a_stands_only_where_it_was_joined_to_its_label_and_sounds_like_no_e(
     form: Form, catalogue: Catalogue, wrote: str, stands: bool
 ) -> None:
     first, heard = "pallet four eight four, fifty pieces, dock a", f"Palette four eight four, fifty pieces {wrote}."
     before, after = checked(first, "E", heard, form, catalogue)
-    assert after.seconded is stands
-    assert after.confidence == before.confidence
+    assert after == replace(before, seconded=stands)
+
+
+def test_another_letter_that_cannot_have_been_said_takes_no_doubt_away(form: Form, catalogue: Catalogue) -> None:
+    first, heard = "pallet four eight four, fifty pieces, dock f", "Palette four eight four, fifty pieces, dock A."
+    before, after = checked(first, "B", heard, form, catalogue)
+    assert after == before
 
 
 def checked(
