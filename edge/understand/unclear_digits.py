@@ -1,9 +1,9 @@
-"""Finds digits of an identifier that, by their times, may not have been said, or may have been said twice. Pure.
+"""Finds digits of an identifier that, by their times, may not have been said, were dropped or said twice. Pure.
 
 A recogniser that knows the form's words alone writes a digit for any other word: "pallet seven four two, streets,
 twelve units" came as 7423, at full confidence. An "oh" is a mere vowel: behind a "two" without a pause it may be the
 end of that word (a slow "two seven seven" came as 2077), and one as long as the other digits may be two ("oh oh two
-four seven" came as 0247).
+four seven" came as 0247). In noise it comes as "uh", too ("seventy eight oh one" came as 781).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import median
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
-_OH, _TWO = "oh", "two"
+_OH, _TWO, _UH = "oh", "two", "uh"
 
 _FEWEST = 4  # Digits of which the last may be none: three make a usual identifier without it.
 
@@ -56,22 +56,23 @@ def doubt_digits(field: FieldReading, words: Sequence[Word], allows: Callable[[F
     if len(digits) != len(value):
         return field
     times = _Times(words, digits)
-    changes = chain(times.find_parted_digit(), times.find_unclear_zeros())
-    others = (value[:place] + put + value[place + 1 :] for place, put in changes)
+    changes = chain(times.find_parted_digit(), times.find_unclear_zeros(), times.find_dropped_zeros())
+    others = (value[:begin] + put + value[end:] for begin, end, put in changes)
     rival = next(filter(allows, others), None)
     return field if rival is None else replace(field, rivals=(rival,))
 
 
 def _find_digits(field: FieldReading, words: Sequence[Word]) -> list[int]:
     """The indexes of the field's number words in the utterance."""
-    texts, of = [word.text for word in words], len(field.words)
-    found = (range(at, at + of) for at in range(len(texts) - of + 1) if tuple(texts[at : at + of]) == field.words)
-    return [n for n in next(found, ()) if ENGLISH.numerals.is_part(texts[n])]
+    kept, of = [at for at, word in enumerate(words) if word.text != _UH], len(field.words)
+    runs = (kept[at : at + of] for at in range(len(kept) - of + 1))
+    found = next((run for run in runs if tuple(words[n].text for n in run) == field.words), [])
+    return [n for n in found if ENGLISH.numerals.is_part(words[n].text)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Times:
-    """The times of an identifier's digits. Each change is a digit's place and what to put there instead."""
+    """The times of an identifier's digits. Each change is a span of places and the digits to put there instead."""
 
     words: Sequence[Word]
     digits: Sequence[int]  # Indexes of words.
@@ -81,15 +82,15 @@ class _Times:
         inside = 0 < at < len(self.words)
         return self.words[at].start - self.words[at - 1].end if inside else math.inf
 
-    def find_parted_digit(self) -> Iterator[tuple[int, str]]:
+    def find_parted_digit(self) -> Iterator[tuple[int, int, str]]:
         """The last digit, if pauses part it from all others, which have none between them."""
         if len(self.digits) < _FEWEST:
             return
         *together, before, behind = [self._pause(n + 1) for n in self.digits]
         if min(before, behind) >= _PARTED_S and max(together) <= _TOGETHER_S:
-            yield len(self.digits) - 1, ""
+            yield len(self.digits) - 1, len(self.digits), ""
 
-    def find_unclear_zeros(self) -> Iterator[tuple[int, str]]:
+    def find_unclear_zeros(self) -> Iterator[tuple[int, int, str]]:
         """Each "oh" that may be two, or the end of a "two"."""
         lengths = [word.end - word.start for word in self.words if ENGLISH.numerals.is_part(word.text)]
         if len(lengths) < _LENGTHS:
@@ -101,6 +102,12 @@ class _Times:
             if oh.text != _OH or max(self._pause(n), self._pause(n + 1)) >= _JOINED_S:
                 continue
             if oh.end - oh.start >= _TWO_ZEROS * usual:
-                yield place, "00"
+                yield place, place + 1, "00"
             elif slow and before.text == _TWO and oh.end - before.start < _ONE_WORD * usual:
-                yield place, ""
+                yield place, place + 1, ""
+
+    def find_dropped_zeros(self) -> Iterator[tuple[int, int, str]]:
+        """Each "uh" between two digits without a pause, which may be an "oh": who hesitates, pauses."""
+        for place, (before, behind) in enumerate(pairwise(self.digits), 1):
+            if behind == before + 2 and max(self._pause(before + 1), self._pause(behind)) < _JOINED_S:
+                yield place, place, "0"

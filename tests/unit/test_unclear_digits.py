@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.unclear_digits import doubt_digits
 from tests.rows import each_of
@@ -56,6 +58,24 @@ def test_an_oh_of_another_length_is_in_doubt(text: str, rivals: tuple[FieldValue
 )
 def test_a_digit_alone_between_pauses_is_in_doubt(text: str, rivals: tuple[FieldValue, ...]) -> None:
     words, field = spoken(text, 0.15)
+    assert doubt_digits(field, words, lambda _: True).rivals == rivals
+    assert doubt_digits(field, words, lambda _: False) == field
+
+
+@each_of(
+    ("text", "rivals"),
+    [
+        ("pallet seven four uh two, twelve units", ("7402",)),
+        ("pallet seven uh four two", ("7042",)),
+        ("pallet seven four, uh two, twelve units", ()),
+        ("pallet seven four uh, two, twelve units", ()),
+        ("pallet seven four two uh, twelve units", ()),
+        ("pallet seven four two, uh, twelve units", ()),
+    ],
+)
+def test_an_uh_in_one_breath_with_the_digits_around_it_may_be_a_zero(text: str, rivals: tuple[FieldValue, ...]) -> None:
+    words, field = spoken(text, 0.15)
+    field = replace(field, words=tuple(word for word in field.words if word != "uh"))
     assert doubt_digits(field, words, lambda _: True).rivals == rivals
     assert doubt_digits(field, words, lambda _: False) == field
 
