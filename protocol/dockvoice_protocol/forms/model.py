@@ -263,13 +263,13 @@ class FormField:
     ask_beside: Mapping[str, str] = field(default_factory=dict)
     """The question once a certain other field is known, by that field: "How many good ones?"."""
 
-    @property
+    @cached_property
     def max_length(self) -> int | None:
         """The maximum length of a value; None: no limit."""
         longest = self.shape.max_length if self.shape is not None else None
         return min((int(most) for most in (self.most, longest) if most is not None), default=None)
 
-    @property
+    @cached_property
     def shape(self) -> PatternShape | None:
         """The field's pattern, parsed."""
         return None if self.pattern is None else PatternShape.parse(self.pattern)
@@ -279,7 +279,7 @@ class FormField:
         """Whether it holds a place: a single catalogue value that is no identifier."""
         return self.catalogue is not None and not self.identifier and self.many is None
 
-    @property
+    @cached_property
     def item_field(self) -> FormField:
         """The field of one value, for a field that holds a list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)

@@ -119,7 +119,7 @@ class Language:
         # A number word has no other role.
         parsed = {role: map(self._classes.parse, patterns) for role, patterns in self.table["words"].items()}
         return {
-            role: PhraseList(expansions, lambda word: not self.is_number_word(word))
+            role: PhraseList(expansions, lambda word: not self.numerals.is_number(word))
             for role, expansions in parsed.items()
         }
 
@@ -138,10 +138,6 @@ class Language:
         ways = (phrase(word), phrase(parted)) if parted.strip() else (phrase(word),)
         split = (tuple(part for one in way for part in self.numerals.morphemes(one)) for way in ways)
         return list(dict.fromkeys((*ways, *split)))
-
-    def is_number_word(self, word: str) -> bool:
-        """Whether the word alone is a number, or digits of one."""
-        return bool(self.numerals.counts((word,), 0) or self.numerals.groups((word,), 0))
 
     @cached_property
     def commands(self) -> Mapping[str, tuple[Phrase, ...]]:

@@ -501,6 +501,8 @@ class Numerals:
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
         self.is_part = lru_cache(_REMEMBERED)(self._is_part)
         """Whether the word belongs to numbers and is no joiner."""
+        self.is_number = lru_cache(_REMEMBERED)(self._is_number)
+        """Whether the word alone is a number, or digits of one."""
         self.counts_of = lru_cache(_REMEMBERED)(self._counts_of)
         """The counts at the beginning of a run: number of words, value, cost; cached, since runs recur."""
         self.groups_of = lru_cache(_REMEMBERED)(self._groups_of)
@@ -518,6 +520,13 @@ class Numerals:
         # Compounds of number words count even above `LARGEST`: "hunderttausend".
         ways = (parts for parts in self._compounds.all_splits(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
+
+    def _is_number(self, word: str) -> bool:
+        return bool(self.counts((word,), 0) or self.groups((word,), 0))
+
+    def begins_number(self, word: str) -> bool:
+        """Whether a number may begin with the word; none begins with any other."""
+        return word in self._counts.beginnings or _is_written(word)
 
     def number_context(self, words: _Words, at: int) -> Phrase:
         """The word before `at`, and the words from `at` on that may affect numbers that begin there."""

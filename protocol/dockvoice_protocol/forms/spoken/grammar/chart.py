@@ -58,13 +58,16 @@ class _UnmatchedWords(SpanReader):
         self._remarks = remarks
         self._queue = queue
         self._nots = spans.language.words["nots"]
+        self._number_events = cache(self._make_number_events)
+        self._is_preposition = cache(self._may_be_preposition)
         self._unmatched_event = cache(self._make_unmatched_event)
         self._is_known = cache(self._has_meaning)
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
         self._step_over_slip(path, at)
-        self._step_over_preposition(path, at)
+        if self._is_preposition(at):
+            self._queue.continue_at(self._queue.with_label_closed(path), at + 1, weights.HOMOPHONE, **path.between)
         for end in self._remarks.ends(at):
             self._step_over_remark(path, at, end)
         self._step_over_number(path, at)
@@ -83,30 +86,35 @@ class _UnmatchedWords(SpanReader):
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over the longest and the shortest number that begins at a token, without a field."""
+        if events := self._number_events(at):
+            cost = weights.LOOSE + (weights.CROWDED if self._goes_on_spelling(path, at) else 0.0)
+            closed = self._queue.with_label_closed(path)
+            for event in events:
+                self._queue.continue_with(closed, event, cost, state=Place.BETWEEN)
+
+    def _make_number_events(self, at: int) -> list[ExplanationEvent]:
         ends = self._numbers.ends(at)
-        cost = weights.LOOSE + (weights.CROWDED if ends and self._goes_on_spelling(path, at) else 0.0)
-        for end in {max(ends), min(ends)} if ends else ():
-            event = ExplanationEvent(Happens.NUMBER, start=at, end=end)
-            self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=Place.BETWEEN)
+        return [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in ({max(ends), min(ends)} if ends else ())]
 
     def _goes_on_spelling(self, path: Path, at: int) -> bool:
         """Whether a digit follows the digits of a slowly spelt value without a pause: "nine, two, eight | four two"."""
         last = path.last
-        if last is None or path.state is not Place.SAID or not self._fields[str(path.field)].spoken.spelt:
+        if last is None or path.state is not Place.SAID or last.end != at or self._tokens[at].pause:
             return False
-        slowly = any(token.pause for token in self._tokens[(last.basis or last.start) + 1 : last.end])
-        straight_on = last.end == at and not self._tokens[at].pause and not self._tokens[at - 1].final
-        return slowly and straight_on and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
+        if self._tokens[at - 1].final or not self._fields[str(path.field)].spoken.spelt:
+            return False
+        slowly = any(token.pause for token in self._tokens[(last.basis or last.start) + 1 : at])
+        return slowly and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
 
-    def _step_over_preposition(self, path: Path, at: int) -> None:
-        """Step over a number word that may be the preposition before a label: "742 two dock b"."""
-        if self._words[at] in self._spans.lexicon.sounding_like and at + 2 < len(self._tokens):
-            labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
-            places = any(not field.identifier and not field.spoken.counts for field in labels)
-            # Behind "742" a model writes a further digit in figures; among number words it is hardly ever a "to".
-            written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
-            if places and written and not self._tokens[at + 1].pause:
-                self._queue.continue_at(self._queue.with_label_closed(path), at + 1, weights.HOMOPHONE, **path.between)
+    def _may_be_preposition(self, at: int) -> bool:
+        """Whether a number word may be the preposition before a label: "742 two dock b"."""
+        if self._words[at] not in self._spans.lexicon.sounding_like or at + 2 >= len(self._tokens):
+            return False
+        labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
+        places = any(not field.identifier and not field.spoken.counts for field in labels)
+        # Behind "742" a model writes a further digit in figures; among number words it is hardly ever a "to".
+        written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
+        return places and written and not self._tokens[at + 1].pause
 
     def _step_over_remark(self, path: Path, at: int, end: int) -> None:
         path = self._queue.with_label_closed(path)

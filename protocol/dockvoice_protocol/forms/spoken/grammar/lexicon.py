@@ -22,7 +22,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
 _REMEMBERED = 1024
-"""Cache size of `implausible`: more values than the alternatives of one utterance have."""
+"""Cache size: more values and phrases than the alternatives of one utterance have."""
 
 
 class Role(IntEnum):
@@ -152,6 +152,12 @@ class Lexicon:
         deeds = _deed_phrases(form, language, self._other_deeds)
         every = (*own, *_further_form_phrases(form, language), *deeds, *begun)
         self._own = _index_by_first_word(every, language)
+        self._value_heads = {
+            first
+            for first, phrases in self._own.items()
+            if any(rest and use.role is Role.VALUE for rest, use in phrases)
+        }
+        """The words with which values of several words begin."""
         self._before = language.words["openings"] if begun else ()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
@@ -209,23 +215,31 @@ class Lexicon:
         """All proper prefixes of the codes in `codes` and `shortened`, by field."""
         self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausibility)
         """The cost of a value for a field; cached, since the alternatives of one utterance share most values."""
+        self.is_usual = lru_cache(_REMEMBERED)(self._is_usual)
+        """Whether a field, given by name, allows a string, and it is a usual one."""
+        self._uses_in_language = lru_cache(_REMEMBERED)(self._find_uses_in_language)
+        """What a phrase of the language means beside the words of the form."""
         self.sounding_like = {
             meant for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
         """Number words that sound like a link, which may precede a label: "742 two dock b"."""
         self.asides, self.slotted = _index_asides(form, language, self._units, self._meant)
 
-    def _language_uses(self, words: Sequence[str]) -> Iterator[tuple[int, _Use]]:
+    def _language_uses(self, words: Iterable[str]) -> Iterator[tuple[int, _Use]]:
         """The language's phrases with which the words begin: the number of their words, and a meaning."""
-        state = _language_phrases(self._language)
-        for size, word in enumerate(words, 1):
+        state, said = _language_phrases(self._language), Phrase()
+        for word in words:
             if (following := state.behind(word)) is None:
                 return
-            state = following
-            for use, of_numbers in state.labels:
-                number = size == 1 and not of_numbers and self._language.is_number_word(word)
-                if not number and self._keeps_role(tuple(words[:size]), use.role):
-                    yield size, use
+            state, said = following, (*said, word)
+            if state.labels:
+                yield from ((len(said), use) for use in self._uses_in_language(said, state))
+
+    def _find_uses_in_language(self, said: Phrase, state: State[tuple[_Use, bool]]) -> tuple[_Use, ...]:
+        """`state`: what the phrase leads to in the automaton."""
+        number = len(said) == 1 and self._language.numerals.is_number(said[0])
+        uses = (use for use, of_numbers in state.labels if of_numbers or not number)
+        return tuple(use for use in uses if self._keeps_role(said, use.role))
 
     def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
@@ -266,6 +280,9 @@ class Lexicon:
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
+    def _is_usual(self, name: str, value: str) -> bool:
+        return self._items[name].allows(value) and self._items[name].is_usual(value)
+
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""
         token = tokens[at]
@@ -273,11 +290,15 @@ class Lexicon:
             return []
         # A pause splits a phrase, other than one of a field.
         breath = next((one for one in range(at + 1, len(tokens)) if tokens[one].pause >= weights.COMMA), len(tokens))
-        words = [one.text for one in tokens[at:breath]]
-        of_language = (Match(at + size, *use) for size, use in self._language_uses(words))
+        of_language = (
+            Match(at + size, *use) for size, use in self._language_uses(one.text for one in tokens[at:breath])
+        )
         every = dict.fromkeys((*self._own_matches(tokens, at, breath), *of_language))
         found = [one for one in every if one.end == len(tokens) or not tokens[one.end].inner]
-        found = [one for one in found if one.role not in _OF_DEEDS or not self._is_order(token)]
+        if not found:
+            return found
+        if self._is_order(token):
+            found = [one for one in found if one.role not in _OF_DEEDS]
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
@@ -310,6 +331,8 @@ class Lexicon:
     def _ends_in_value(self, tokens: Sequence[Token], at: int, end: int) -> bool:
         """Whether a phrase ends inside a value that begins in it: "with a" before "lot of milk"."""
         for begin in range(at + 1, end):
+            if tokens[begin].text not in self._value_heads:
+                continue
             values = [one for one in self._own_matches(tokens, begin, 0) if one.role is Role.VALUE]
             longest = self._longest_of_several_words(values, tokens, begin)
             if longest is not None and longest > end:
@@ -335,8 +358,9 @@ class Lexicon:
         """The form's phrases that begin with the token `at`; those of a field may hold a pause."""
         for rest, use in self._own.get(tokens[at].text, ()):
             end = at + 1 + len(rest)
-            fits = all(token.text == word for token, word in zip(tokens[at + 1 : end], rest, strict=False))
-            if fits and end <= (len(tokens) if use.role in OF_FIELDS else breath):
+            if end > (len(tokens) if use.role in OF_FIELDS else breath):
+                continue
+            if not rest or all(token.text == word for token, word in zip(tokens[at + 1 : end], rest, strict=True)):
                 yield Match(end, *use)
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
@@ -395,22 +419,26 @@ def _partings(said: str, widths: Sequence[int]) -> int:
 
 def _index_asides(
     form: Form, language: Language, units: AbstractSet[Phrase], meant: AbstractSet[Phrase]
-) -> tuple[dict[str, list[Phrase]], dict[str, dict[str, list[Phrase]]]]:
-    """The asides by first word, and those that begin with a slot ("{number} minutes ago") by it and the next word.
+) -> tuple[dict[str, dict[str, list[Phrase]]], dict[str, dict[str, list[Phrase]]]]:
+    """The asides by their first two words, and those that begin with a slot ("{number} minutes ago") likewise.
+
+    The second word is empty where there is none; behind a word, also where it is a slot.
 
     A remark in other forms may be a field of this one, or hold a value (`meant`): it is left out.
     """
-    asides: dict[str, list[Phrase]] = {}
+    asides: dict[str, dict[str, list[Phrase]]] = {}
     slotted: dict[str, dict[str, list[Phrase]]] = {}
     labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
     for aside, openings, counted in _asides_and_conflicts(language):
         if not (labels.isdisjoint(openings) and units.isdisjoint(counted) and meant.isdisjoint(_parts(aside))):
             continue
-        if aside[0].startswith(SLOT):
-            second = aside[1] if len(aside) > 1 else ""
-            slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
+        first, second = (*aside, "")[:2]
+        if first.startswith(SLOT):
+            slotted.setdefault(first, {}).setdefault(second, []).append(aside[2:])
+        elif not second or second.startswith(SLOT):
+            asides.setdefault(first, {}).setdefault("", []).append(aside[1:])
         else:
-            asides.setdefault(aside[0], []).append(aside[1:])
+            asides.setdefault(first, {}).setdefault(second, []).append(aside[2:])
     return asides, slotted
 
 

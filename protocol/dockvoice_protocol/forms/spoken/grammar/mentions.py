@@ -56,6 +56,8 @@ class Speller(SpanReader):
         )
         """Whether the utterance has a unit or the label of a count, so that no loose number is one."""
         self._next_groups = cache(self._find_next_groups)
+        self.endings = cache(self._find_endings)
+        """Each possible value of a spelt one, given with its field's name, that ends here, and the cost of the end."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
         """Step over the first group of a value."""
@@ -139,22 +141,13 @@ class Speller(SpanReader):
         if run >= _DIGITS_IN_GROUP:
             unpaid = waived if torn else 0.0
         cost += paused
-        written = word.isdigit() or self._words[at - 1].isdigit()
         # Digits behind a number of hundreds may be a part of it: 70055 sounds like 755, and 20034 ("two hundred three
         # four") like 2034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         # So may the first word of the count be that a pause cut: "four | one | hundred and two units".
+        written = word.isdigit() or self._words[at - 1].isdigit()
         doubtful |= torn and pause > 0 and not written and self._numbers.is_headless(group.end)
-        # Two complete values are doubtful too: "pallet 742 743".
-        item = field.item_field
-        parts = (spelling.text, text)
-        # Groups of figures of one length are spelt so, "2683 2416"; of two lengths one may be a count.
-        uneven = word.isdigit() and spelling.text.isdigit() and 1 < len(text) != len(spelling.text) > 1
-        doubtful |= uneven and item.usual is not None
-        # So may be words behind long figures: "4093 thirty, five boxes".
-        mixed = spelling.groups > 0 and self._style_change_cost(at, 0) == weights.MIXED
-        doubtful |= mixed and item.usual is not None and item.allows(spelling.text)
-        doubtful |= item.usual is not None and all(item.allows(one) and item.is_usual(one) for one in parts)
+        doubtful |= spelling.groups > 0 and field.usual is not None and self._may_be_two(field, spelling.text, at, text)
         return cost, Spelling(
             spelling.start,
             spelling.cost + cost,
@@ -171,6 +164,17 @@ class Speller(SpanReader):
             waived=waived,
             unpaid=unpaid,
         )
+
+    def _may_be_two(self, field: FormField, before: str, at: int, text: str) -> bool:
+        """Whether a further group of a value may be another one, or a count."""
+        # Groups of figures of one length are spelt so, "2683 2416"; of two lengths one may be a count.
+        if self._words[at].isdigit() and before.isdigit() and 1 < len(text) != len(before) > 1:
+            return True
+        # So may be words behind long figures: "4093 thirty, five boxes".
+        if self._style_change_cost(at, 0) == weights.MIXED and field.item_field.allows(before):
+            return True
+        # Two complete values are doubtful too: "pallet 742 743".
+        return self._spans.lexicon.is_usual(field.name, before) and self._spans.lexicon.is_usual(field.name, text)
 
     def _breathes(self, spelling: Spelling, at: int, text: str, pause: int) -> bool:
         """Whether a pause only parts groups of digits: "one five | five three", in an utterance with a count.
@@ -230,13 +234,12 @@ class Speller(SpanReader):
             return weights.MIXED if pause or longer else 0.0
         return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
-    def ended_values(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
-        """For a path whose spelt value ends here: the path without it, each possible value, and the cost of the end."""
+    def _find_endings(self, name: str, spelling: Spelling) -> Sequence[tuple[str | None, float]]:
         if not spelling.groups or spelling.joined:
-            return
+            return ()
         if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
-            return  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
-        field = self._spans.fields[str(path.field)]
+            return ()  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
+        field = self._spans.fields[name]
         cost = spelling.unpaid + (spelling.spared if spelling.groups < weights.ENUMERATION else 0.0)
         parts = [(spelling.text[:at], spelling.text[at:]) for at in spelling.breaths]
         item = field.item_field
@@ -246,11 +249,10 @@ class Speller(SpanReader):
             cost += spelling.waived - spelling.unpaid
         shape = self._spans.lexicon.shapes.get(field.name)
         said = spelling.text if shape is None else shape.insert_separators(spelling.text)
-        without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         # Leading zeros may be omitted only digit by digit; "A ten one" is another place than "A one oh one".
-        fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
-        for value in (fit or (None,)) if said is None else _values_ending_in(said, field, self._spans.catalogue):
-            yield without, value, cost
+        fit = self._spans.lexicon.shortened.get(name, {}).get(spelling.text, ()) if spelling.singles else ()
+        values = (fit or (None,)) if said is None else _values_ending_in(said, field, self._spans.catalogue)
+        return [(value, cost) for value in values]
 
 
 def _may_continue(number: str, *, several: bool) -> bool:
@@ -333,11 +335,15 @@ class Mentions(SpanReader):
         spelling = path.spelling
         if spelling is None:
             return
-        name = str(path.field)
-        for without, value, cost in self._speller.ended_values(path, spelling):
-            remarked = self._spans.role_ends(at, Role.TAIL, Role.REPEAT)
-            twice = _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED if remarked else _SHORTEST_TWICE)
-            marks = marked(spelling.marks, "s") if twice else spelling.marks
+        name, marks = str(path.field), spelling.marks
+        if not (endings := self._speller.endings(name, spelling)):
+            return
+        if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
+            len(spelling.text) >= 2 * _SHORTEST_TWICE or self._spans.role_ends(at, Role.TAIL, Role.REPEAT)
+        ):
+            marks = marked(marks, "s")
+        for value, cost in endings:
+            without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
@@ -402,11 +408,7 @@ class Mentions(SpanReader):
         said = f"{last.value}{value}"
         for size in range(max(_PAIR, len(str(value))), len(said) // 2 + 1):
             rest = said[: -2 * size]
-            if (
-                said[-size:] == said[-2 * size : -size]
-                and field.item_field.allows(rest)
-                and field.item_field.is_usual(rest)
-            ):
+            if said[-size:] == said[-2 * size : -size] and self._spans.lexicon.is_usual(field.name, rest):
                 return last.field
         return None
 
@@ -504,8 +506,9 @@ class Mentions(SpanReader):
                 self.add(path, at, end, self._named, number, weights.ASKED, "")
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, weights.ASKED, "")
-        if not path.pending.strip("hnxr"):
-            for end, name, code, cost in self._spans.place_codes(at):
+        codes = self._spans.place_codes(at)
+        if codes and not path.pending.strip("hnxr"):
+            for end, name, code, cost in codes:
                 if "r" in path.pending and name not in path.story.said:
                     continue  # What was never said is not said once more.
                 self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")

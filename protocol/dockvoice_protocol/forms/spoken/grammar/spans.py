@@ -21,6 +21,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import Read, phrase_ends
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
+from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
 _SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
@@ -52,7 +53,8 @@ class _Numbers:
         self._words = [token.text for token in tokens]
         self._numerals = language.numerals
         self._table = language.table
-        self._multipliers = language.words["multipliers"]
+        self._multiplied = [at for at in range(len(tokens)) if self._multiplies(at, language.words["multipliers"])]
+        """The words that multiply the numbers around them, without a pause: "three times twelve"."""
         self.cardinals = cache(self._cardinals)
         """The whole numbers that begin at a token: end, value, cost."""
         self.digit_groups = cache(self._digit_groups)
@@ -63,10 +65,13 @@ class _Numbers:
         """The ends of the whole numbers and groups of digits that begin at a token."""
 
     def _cardinals(self, at: int) -> list[tuple[int, int, float]]:
-        if at >= len(self._tokens):
+        if not self._may_begin(at):
             return []
         found = self._numerals.counts_of(self._number_run(at))
         return [(at + end, value, cost + self._pause_cost(at, at + end)) for end, value, cost in found]
+
+    def _may_begin(self, at: int) -> bool:
+        return at < len(self._words) and self._numerals.begins_number(self._words[at])
 
     def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
@@ -76,25 +81,25 @@ class _Numbers:
         return ("" if anew else before, *run)
 
     def _digit_groups(self, at: int) -> list[DigitGroup]:
-        if at >= len(self._tokens):
+        if not self._may_begin(at):
             return []
         return [
             DigitGroup(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
             for one in self._numerals.groups_of(self._numerals.number_context(self._words, at))
             if ends_word(self._tokens, at + one.end)
-            and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
+            and not (len(one.text) <= _LONGEST_FACTOR and at + one.end in self._multiplied)
         ]
 
     def multipliers(self, at: int) -> Iterator[tuple[int, int, float]]:
         """The factors at a token that multiply a number: start of that number, value, cost."""
-        longest = range(at + 1, min(at + LONGEST_HEAD + 1, len(self._words)))
-        for end in filter(self._multiplies, longest):
+        for end in self._multiplied:
+            if not at < end <= at + LONGEST_HEAD:
+                continue
             found = self._numerals.counts_of(("", *self._words[at:end]))
             yield from ((end + 1, value, cost) for size, value, cost in found if at + size == end)
 
-    def _multiplies(self, at: int) -> bool:
-        """Whether a word multiplies the numbers around it, without a pause: "three times twelve"."""
-        if at + 1 >= len(self._words) or (self._words[at],) not in self._multipliers:
+    def _multiplies(self, at: int, multipliers: PhraseList) -> bool:
+        if at + 1 >= len(self._words) or (self._words[at],) not in multipliers:
             return False
         paused = self._tokens[at].pause or self._tokens[at + 1].pause
         behind = self._words[at + 1]
@@ -206,14 +211,16 @@ class Spans:
         """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
         self.unlabelled = cache(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
-        for at, found in enumerate(self.matches):
-            self.matches[at] = [*found, *_phrases_before_their_label(self, at, found)]
-        for at, found in enumerate(self.matches):
+        for at in (begun := [at for at, found in enumerate(self.matches) if found]):
+            self.matches[at] += _phrases_before_their_label(self, at, self.matches[at])
+        for at in begun:
+            found = self.matches[at]
             kept = self._without_label_moods(_without_moods_with_label(self, at, found))
             kept = _without_beginnings_of_moods(self, at, _without_signs(self, at, kept))
             self.matches[at] = self._without_impossible_hedges(_without_hidden_words_of_counts(self, at, kept))
-        for at in range(1, len(tokens)):
-            counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
+        for at in begun:
+            before = self.words[at - 1] if at else ""
+            counts = before.isdigit() or language.numerals.is_part(before)
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self.today = today
@@ -240,6 +247,8 @@ class Spans:
 
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
         """The phrases without moods of words that are a label before a value ("trailer")."""
+        if all(match.role is not Role.MOOD for match in found):
+            return found
         labels = {match.end for match in found if match.role is Role.LABEL}
         valued = {end for end in labels if self.numbers.begins(end) or any(self.letters(end))}
         valued |= {end + 1 for end in valued if not self.role_ends(end + 1, Role.LABEL)}  # "Falta una": a count of one.
@@ -251,6 +260,8 @@ class Spans:
         A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
         opening.
         """
+        if all(match.role is not Role.HEDGE_BEFORE for match in found):
+            return found
         ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
         begun = {match.end for match in found if match.role is Role.OPENING}
         either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
@@ -391,7 +402,7 @@ class Spans:
         if value is None or field.unit_of is not None:
             return False
         if field.spoken.spelt:
-            return field.item_field.allows(str(value)) and field.item_field.is_usual(str(value))
+            return self.lexicon.is_usual(field.name, str(value))
         if field.spoken.is_number and isinstance(value, str):
             return value.isdecimal() and field.allows(int(value))
         return field.allows(value)
@@ -450,6 +461,8 @@ def _hides_words_of_count(spans: Spans, at: int, end: int, least: int) -> bool:
     The hedge may end behind it: "sind an | die dreizehn", where "an die" is "about". Behind a deed it may be one word:
     "brought over twelve".
     """
+    if end == at + 1:
+        return False
     inside = range(at + 1, end)
     signs = (begin for begin in inside if tuple(spans.words[begin:end]) in spans.lexicon.signs)
     hedges = (
@@ -690,11 +703,20 @@ class Remarks(SpanReader):
         self.ends = cache(self._ends)
         """The possible ends of remarks that begin at a token."""
         self._has_months = not spans.language.months.isdisjoint(spans.words)
+        self._slotted = {
+            slot: remarks
+            for slot, remarks in spans.lexicon.slotted.items()
+            if "" in remarks or not remarks.keys().isdisjoint(spans.words)
+        }
+        """The remarks that begin with a slot, of which the word behind it is said."""
 
     def _ends(self, at: int) -> set[int]:
-        begun = self._spans.lexicon.asides.get(self._words[at], ())
-        found = {end for aside in begun for end in self._aside_ends(aside, at + 1)}
-        for slot, remarks in self._spans.lexicon.slotted.items():
+        found: set[int] = set()
+        if (begun := self._spans.lexicon.asides.get(self._words[at])) is not None:
+            found |= {end for aside in begun.get("", ()) for end in self._aside_ends(aside, at + 1)}
+            rests = begun.get(self._words[at + 1], ()) if at + 1 < len(self._words) else ()
+            found |= {end for rest in rests for end in self._aside_ends(rest, at + 2)}
+        for slot, remarks in self._slotted.items():
             for end in self._slot_ends(slot, at):
                 rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
                 found |= {stop for rest in rests for stop in self._aside_ends(rest, end + 1)}
