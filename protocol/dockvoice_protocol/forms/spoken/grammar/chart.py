@@ -38,6 +38,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
+from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, SpanReader, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.templates import SentenceTemplates
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
@@ -58,10 +59,10 @@ class _UnmatchedWords(SpanReader):
         self._remarks = remarks
         self._queue = queue
         self._nots = spans.language.words["nots"]
-        self._number_events = cache(self._make_number_events)
-        self._is_preposition = cache(self._may_be_preposition)
-        self._unmatched_event = cache(self._make_unmatched_event)
-        self._is_known = cache(self._has_meaning)
+        self._number_events = remembering(self._make_number_events)
+        self._is_preposition = remembering(self._may_be_preposition)
+        self._unmatched_event = remembering(self._make_unmatched_event)
+        self._is_known = remembering(self._has_meaning)
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
@@ -305,7 +306,7 @@ class _ExplanationCheck(SpanReader):
         super().__init__(spans)
         self._remarks = remarks
         self._held = frozenset(held)
-        self._fewest_unexplained = cache(self._left_over_by_phrases)
+        self._fewest_unexplained = remembering(self._left_over_by_phrases)
         """The fewest tokens of a gap that are left over by phrases in their places."""
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
@@ -632,7 +633,7 @@ class _Growth:
         self._remarks = Remarks(spans)
         self._tokens = spans.tokens
         self._queue = PathQueue(spans.words, spans.language.misheard)
-        self._speller = Speller(spans, self._queue, lambda at: bool(self._counts.counts_at(at)))
+        self._speller = Speller(spans, self._queue, self._counts.counts_at)
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)

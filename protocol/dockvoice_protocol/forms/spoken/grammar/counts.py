@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -152,7 +152,7 @@ class UnitCounts(SpanReader):
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
-        self.counts_at = cache(self._counts_at)
+        self.counts_at = remembering(self._counts_at)
         """The counts that begin at a token."""
         counted = (field.name for field in spans.form.fields if field.units)
         self._sums = _Sums(spans, self._measured or next(counted, None)).found()

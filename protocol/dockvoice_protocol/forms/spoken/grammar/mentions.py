@@ -6,7 +6,6 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
@@ -22,6 +21,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     is_slip,
     marked,
 )
+from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SpanReader,
     Spans,
@@ -42,10 +42,10 @@ _DIGITS_IN_GROUP = 2
 class Speller(SpanReader):
     """Parser steps that spell a value."""
 
-    def __init__(self, spans: Spans, queue: PathQueue, begins_count: Callable[[int], bool]) -> None:
-        """`begins_count`: whether a count with its unit begins at a token."""
+    def __init__(self, spans: Spans, queue: PathQueue, counts_at: Callable[[int], Sequence[object]]) -> None:
+        """`counts_at`: the counts with their units that begin at a token."""
         super().__init__(spans)
-        self._begins_count = begins_count
+        self._counts_at = counts_at
         self._queue = queue
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
@@ -55,8 +55,8 @@ class Speller(SpanReader):
             for one in some
         )
         """Whether the utterance has a unit or the label of a count, so that no loose number is one."""
-        self._next_groups = cache(self._find_next_groups)
-        self.endings = cache(self._find_endings)
+        self._next_groups = remembering(self._find_next_groups)
+        self.endings = remembering(self._find_endings)
         """Each possible value of a spelt one, given with its field's name, that ends here, and the cost of the end."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
@@ -200,10 +200,10 @@ class Speller(SpanReader):
         word = self._words[at]
         said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
         links = self._spans.role_ends(at, Role.LINK)
-        if said and any(end > at + 1 and self._begins_count(end) for end in links):
+        if said and any(end > at + 1 and self._counts_at(end) for end in links):
             return True  # Spanish "muelle 20 y además doce rotas".
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
-        return small and (self._begins_count(at + 1) or bool(self._spans.signed(at + 1)))
+        return small and bool(self._counts_at(at + 1) or self._spans.signed(at + 1))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""

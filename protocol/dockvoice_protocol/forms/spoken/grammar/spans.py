@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
@@ -15,6 +15,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
+from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import Read, phrase_ends
@@ -55,13 +56,13 @@ class _Numbers:
         self._table = language.table
         self._multiplied = [at for at in range(len(tokens)) if self._multiplies(at, language.words["multipliers"])]
         """The words that multiply the numbers around them, without a pause: "three times twelve"."""
-        self.cardinals = cache(self._cardinals)
+        self.cardinals = remembering(self._cardinals)
         """The whole numbers that begin at a token: end, value, cost."""
-        self.digit_groups = cache(self._digit_groups)
+        self.digit_groups = remembering(self._digit_groups)
         """The groups of digits of an identifier that begin at a token."""
-        self.decimals = cache(self._decimals)
+        self.decimals = remembering(self._decimals)
         """The decimals that begin at a token: end, value, cost."""
-        self.ends = cache(self._ends)
+        self.ends = remembering(self._ends)
         """The ends of the whole numbers and groups of digits that begin at a token."""
 
     def _cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -207,9 +208,9 @@ class Spans:
         self.matches = [*(lexicon.matches(tokens, at) for at in range(len(tokens))), []]
         """By token, the phrases that begin at it; none at the end."""
         self.numbers = _Numbers(tokens, language)
-        self.signed = cache(self._signed)
+        self.signed = remembering(self._signed)
         """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
-        self.unlabelled = cache(self._unlabelled)
+        self.unlabelled = remembering(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
         for at in (begun := [at for at, found in enumerate(self.matches) if found]):
             self.matches[at] += _phrases_before_their_label(self, at, self.matches[at])
@@ -224,11 +225,11 @@ class Spans:
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self.today = today
-        self.values = cache(self._values)
+        self.values = remembering(self._values)
         """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
-        self.withdrawn_values = cache(self._withdrawn_values)
+        self.withdrawn_values = remembering(self._withdrawn_values)
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
-        self.place_codes = cache(self._place_codes)
+        self.place_codes = remembering(self._place_codes)
         """The places that begin at a token and need no label: end, field, code, cost.
 
         Only complete codes of the catalogue, and all that a code without leading zeros may mean.
@@ -700,7 +701,7 @@ class Remarks(SpanReader):
 
     def __init__(self, spans: Spans) -> None:
         super().__init__(spans)
-        self.ends = cache(self._ends)
+        self.ends = remembering(self._ends)
         """The possible ends of remarks that begin at a token."""
         self._has_months = not spans.language.months.isdisjoint(spans.words)
         self._slotted = {
