@@ -130,13 +130,14 @@ class _UnmatchedWords(SpanReader):
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
-        last = path.last
-        field = path.field if path.state is Place.LABELLED else None
-        further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
-        cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
-        code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
-        known = self._is_known(at, code)
-        self._queue.continue_with(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
+        last, field = path.last, path.field if path.state is Place.LABELLED else None
+        if self._is_known(at, field is not None and self._fields[field].spoken.is_code):
+            cost = weights.KNOWN_UNMATCHED
+        elif last is not None and last.happens is Happens.UNMATCHED and last.end == at:
+            cost = weights.FURTHER_UNMATCHED
+        else:
+            cost = weights.UNMATCHED
+        self._queue.continue_with(path, self._unmatched_event(at, field), cost)
 
     def _make_unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
         """The event of an unexplained word at a token."""

@@ -314,7 +314,11 @@ class Mentions(SpanReader):
         # A number before a place is the identifier, where no other field but places has numbers.
         others = {field.name for field in spans.form.fields if field.spoken.of_numbers} - set(spans.lexicon.codes)
         self._put = self._named if others == {self._named} else None
-        self._yes_or_no = [field for field in spans.form.fields if field.spoken.answers]
+        yes_or_no = [field.name for field in spans.form.fields if field.spoken.answers]
+        self._yes_or_no = [
+            [(name, *one) for name in yes_or_no for one in spans.unlabelled(name, at)] for at in range(spans.size)
+        ]
+        """By token, the values of yes-or-no fields without their labels: field, end, value, cost."""
         counted = {field.name for field in spans.form.fields if field.units}
         # Where one count has units of measure, the others have words of their own: "short".
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
@@ -491,11 +495,11 @@ class Mentions(SpanReader):
         """Step over a value without its label."""
         for name, cost, marks in self._possible_bare_fields(path, at) if at not in self._spans.pointer_ends else ():
             self.step_over_value(path, name, at, cost, marks)
-        for field in self._yes_or_no:
-            for end, value, cost in self._spans.unlabelled(field.name, at):
-                self.add_named(path, at, end, field.name, value, cost)
+        for name, end, value, cost in self._yes_or_no[at]:
+            self.add_named(path, at, end, name, value, cost)
         self._step_over_known_code(path, at)
-        self._step_over_signed(path, at)
+        if self._signed is not None:
+            self._step_over_signed(path, self._signed.name, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
             self._step_over_unitless_count(path, at)
 
@@ -535,12 +539,12 @@ class Mentions(SpanReader):
         marks = "s" if doubtful else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
-    def _step_over_signed(self, path: Path, at: int) -> None:
+    def _step_over_signed(self, path: Path, name: str, at: int) -> None:
         """Step over a number with a sign, of the only field that may be negative: "minus eighteen", "plus six"."""
-        if self._signed is None or path.pending.strip("hc") or self._signed.name in path.story.said:
+        if not (signed := self._spans.signed(at)) or path.pending.strip("hc") or name in path.story.said:
             return
-        for end, value, cost in self._spans.signed(at):
-            self.add(path, at, end, self._signed.name, value, cost + weights.ASKED, "")
+        for end, value, cost in signed:
+            self.add(path, at, end, name, value, cost + weights.ASKED, "")
 
     def _possible_bare_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""

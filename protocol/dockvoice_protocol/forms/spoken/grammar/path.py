@@ -10,7 +10,7 @@ import math
 from collections.abc import Container, Iterator, Sequence
 from enum import IntEnum, StrEnum, auto
 from functools import lru_cache
-from operator import attrgetter
+from itertools import chain
 from typing import NamedTuple, TypedDict, Unpack
 
 from dockvoice_protocol.forms.spoken.grammar import weights
@@ -210,7 +210,9 @@ def spelt_slip(slip: ExplanationEvent, words: Sequence[str]) -> str:
     return str(slip.value).zfill(said if slip.cost >= weights.DIGITWISE else 0)
 
 
-_COST = attrgetter("cost")
+def _by_kind_and_cost(path: Path) -> tuple[bool, float]:
+    """Sort key of the paths at a token."""
+    return path.spelling is None, path.cost
 
 
 class _Later(NamedTuple):
@@ -259,9 +261,9 @@ class PathQueue:
         column, cost = self._columns[at], path.cost
         if cost > column.dearest:
             return
-        spelling, last = path.spelling, path.last
-        beside = last is not None and last.end == at and last.happens is Happens.UNMATCHED
-        key = (path.state, path.field, path.pending, path.story, beside, spelling and spelling[2:])
+        _, state, field, pending, spelling, events, story, _, _ = path
+        beside = bool(events) and events[-1].end == at and events[-1].happens is Happens.UNMATCHED
+        key = (state, field, pending, story, beside, spelling and spelling[2:])
         if column.known.get(key, math.inf) <= cost:
             return
         column.known[key] = cost
@@ -278,14 +280,16 @@ class PathQueue:
     def admit_and_list_spelling_paths(self, at: int) -> list[Path]:
         """Take the postponed steps that the budget now allows; return the paths at a token inside a spelt value."""
         column = self._columns[at]
-        budget, later, column.later = self.budget, column.later, []
-        for one in later:
-            if one.cost > column.dearest:
-                continue
-            if one.cost > budget:
-                column.later.append(one)
-            else:
-                self.add(at, _next_path(one.path, one.event, one.cost, one.changes))
+        budget = self.budget
+        if column.later:
+            later, column.later = column.later, []
+            for one in later:
+                if one.cost > column.dearest:
+                    continue
+                if one.cost > budget:
+                    column.later.append(one)
+                else:
+                    self.add(at, _next_path(one.path, one.event, one.cost, one.changes))
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
     def take_growing_paths(self, at: int) -> list[Path]:
@@ -293,18 +297,16 @@ class PathQueue:
         column = self._columns[at]
         most = min(self.budget, column.dearest)
         waiting, column.waiting = column.waiting, {}
-        growing: tuple[list[Path], list[Path]] = [], []
+        growing: list[Path] = []
         for key, path in waiting.items():
             if path.cost <= most:
-                growing[path.spelling is not None].append(path)
+                growing.append(path)
             elif path.cost <= column.dearest:
                 column.waiting[key] = path
-        column.cheapest = min(
-            min((path.cost for path in column.waiting.values()), default=math.inf),
-            min((one.cost for one in column.later), default=math.inf),
-        )
-        between, inside = (sorted(kind, key=_COST) for kind in growing)
-        return [*inside, *between]
+        waiting_costs = (path.cost for path in column.waiting.values())
+        column.cheapest = min(chain(waiting_costs, (one.cost for one in column.later)), default=math.inf)
+        growing.sort(key=_by_kind_and_cost)
+        return growing
 
     def continue_at(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path at the token `end`."""
@@ -352,6 +354,8 @@ def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
         events, story = (*events, event), story.with_event(event)
+    if not changes:
+        return Path(cost, state, field, pending, spelling, events, story, since, cue)
     return Path(
         cost,
         changes.get("state", state),

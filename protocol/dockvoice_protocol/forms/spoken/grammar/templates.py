@@ -59,8 +59,11 @@ class SentenceTemplates(SpanReader):
         self._queue, self._held = queue, held
         self._parts: dict[int, set[_Part]] = {}
         first = _sentences(spans.language, str(spans.form.deed))
+        begun = [(slot, state) for slot in ("", *_MARK) if (state := first.behind(slot) if slot else first) is not None]
         for at in range(spans.size if allowed else 0):
-            for slot, state in (("", first), *((slot, first.behind(slot)) for slot in _MARK)):
+            for slot, state in begun:
+                if state.behind(spans.words[at]) is None:
+                    continue
                 for found in self._follow(state, at, slot, None):
                     for begin, part in found:
                         self._parts.setdefault(begin, set()).add(part)
