@@ -16,7 +16,7 @@ one, which puts the value beside it in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from itertools import compress
 from operator import or_
@@ -59,24 +59,24 @@ class _UnmatchedWords(SpanReader):
         self._remarks = remarks
         self._queue = queue
         self._nots = spans.language.words["nots"]
-        self._number_events = remembering(self._make_number_events)
-        self._is_preposition = remembering(self._may_be_preposition)
+        self._number_events = [self._make_number_events(ends, at) for at, ends in enumerate(self._numbers.ends)]
+        self._prepositions = frozenset(at for at in range(spans.size) if self._may_be_preposition(at))
         self._unmatched_event = remembering(self._make_unmatched_event)
         self._is_known = remembering(self._has_meaning)
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
         self._step_over_slip(path, at)
-        if self._is_preposition(at):
+        if at in self._prepositions:
             self._queue.continue_at(self._queue.with_label_closed(path), at + 1, weights.HOMOPHONE, **path.between)
-        for end in self._remarks.ends(at):
+        for end in self._remarks.ends[at]:
             self._step_over_remark(path, at, end)
         self._step_over_number(path, at)
         self._step_over_unmatched(path, at)
 
     def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
-        for stop, event in self._spans.withdrawn_values(at):
+        for stop, event in self._spans.withdrawn_values[at]:
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._queue.with_label_closed(path).adding(event)
@@ -87,14 +87,14 @@ class _UnmatchedWords(SpanReader):
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over the longest and the shortest number that begins at a token, without a field."""
-        if events := self._number_events(at):
+        if events := self._number_events[at]:
             cost = weights.LOOSE + (weights.CROWDED if self._goes_on_spelling(path, at) else 0.0)
             closed = self._queue.with_label_closed(path)
             for event in events:
                 self._queue.continue_with(closed, event, cost, state=Place.BETWEEN)
 
-    def _make_number_events(self, at: int) -> list[ExplanationEvent]:
-        ends = self._numbers.ends(at)
+    @staticmethod
+    def _make_number_events(ends: Sequence[int], at: int) -> list[ExplanationEvent]:
         return [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in ({max(ends), min(ends)} if ends else ())]
 
     def _goes_on_spelling(self, path: Path, at: int) -> bool:
@@ -432,7 +432,7 @@ class _ExplanationCheck(SpanReader):
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
         yield from self._spans.role_ends(at, *roles)
-        yield from self._remarks.ends(at)
+        yield from self._remarks.ends[at]
         yield from self._known_phrases.ends(self._words, at)
 
     def _label_ends(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
@@ -691,7 +691,7 @@ class _Growth:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
         else:
             self._mentions.step_over_unlabelled_value(path, at)
-        for count in self._counts.counts_at(at):
+        for count in self._counts.counts_at[at]:
             self._counted.add_count_mention(path, count, at)
         self._unmatched.step_over(path, at)
 

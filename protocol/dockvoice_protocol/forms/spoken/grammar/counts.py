@@ -10,7 +10,6 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -105,14 +104,14 @@ class _Sums(SpanReader):
         if at == 0 or self._tokens[at].pause >= weights.COMMA:
             return True
         begun = range(max(0, at - _LONGEST_NUMBER), at)
-        if any(end > at for one in begun for end, _, _ in self._numbers.cardinals(one)):
+        if any(end > at for one in begun for end, _, _ in self._numbers.cardinals[one]):
             return False  # It is the end of one: "cincuenta y | siete".
         labelled = any(at in self._spans.role_ends(one, Role.LABEL) for one in range(at))
         return not self._numbers.is_digit(at - 1) and not labelled
 
     def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
         """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
-        for end, value, cost in self._numbers.cardinals(at):
+        for end, value, cost in self._numbers.cardinals[at]:
             if cost >= weights.DIGITWISE:
                 continue
             if value in _totals_of(parts) and self._is_total(begin, at, end):
@@ -152,15 +151,15 @@ class UnitCounts(SpanReader):
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
-        self.counts_at = remembering(self._counts_at)
-        """The counts that begin at a token."""
         counted = (field.name for field in spans.form.fields if field.units)
         self._sums = _Sums(spans, self._measured or next(counted, None)).found()
         """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
+        self.counts_at: list[list[_UnitCount]] = [[] for _ in range(spans.size + 1)]
+        """The counts that begin at a token."""
+        for at in range(spans.size - 1, -1, -1):  # Some are made of those behind them.
+            self.counts_at[at] = self._find_counts_at(at)
 
-    def _counts_at(self, at: int) -> list[_UnitCount]:
-        if at >= len(self._tokens):
-            return []
+    def _find_counts_at(self, at: int) -> list[_UnitCount]:
         if any(start <= at < end for start, (_, end) in self._sums.items()):
             return list(self._summed_counts(at))
         found = [*self._zero_counts(at), *self._numberless_counts(at), *self._number_counts(at)]
@@ -171,7 +170,7 @@ class UnitCounts(SpanReader):
         if at not in self._sums:
             return
         start, end = self._sums[at]
-        total = next(value for stop, value, _ in self._numbers.cardinals(start) if stop == end)
+        total = next(value for stop, value, _ in self._numbers.cardinals[start] if stop == end)
         counts = list(self._counts_with_unit(end, (total,), weights.REPEAT, ""))
         units = {match[2:] for one in range(at, start) for match in self._spans.matches[one] if match.role is Role.UNIT}
         if not counts and len(units) == 1:
@@ -237,7 +236,7 @@ class UnitCounts(SpanReader):
     def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
         """Numbers that begin at a token: end, value, cost, marks."""
         found: list[tuple[int, FieldValue, float, str]] = [
-            (end, value, cost, "") for end, value, cost in self._numbers.cardinals(at)
+            (end, value, cost, "") for end, value, cost in self._numbers.cardinals[at]
         ]
         if self._decimals:
             found += ((end, value, cost, "") for end, value, cost in self._numbers.decimals(at))
@@ -256,7 +255,7 @@ class UnitCounts(SpanReader):
         """
         # In figures and in words it is certainly a repetition; else it may be two counts.
         sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
-        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].pause or sure else ():
+        for end, other, more in self._numbers.cardinals[at] if self._tokens[at].pause or sure else ():
             if other == value and max(cost, more) < weights.ODD:
                 apart = parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
                 again = marks if sure or apart else marked(marks, "s")
@@ -265,7 +264,7 @@ class UnitCounts(SpanReader):
 
     def _product_counts(self, at: int) -> Iterator[_UnitCount]:
         """Products: "three times twelve", and "four layers of six", which are 24 only where the last one is full."""
-        for end, layers, cost in self._numbers.cardinals(at):
+        for end, layers, cost in self._numbers.cardinals[at]:
             link = end + 1
             if self._said(end, link) not in self._language.words["layers"]:
                 continue
@@ -277,7 +276,7 @@ class UnitCounts(SpanReader):
 
     def _products(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
         """The products of a number and one that begins at a token, hedged; without a unit where nothing follows."""
-        for last, size, more in self._numbers.cardinals(at):
+        for last, size, more in self._numbers.cardinals[at]:
             dearer = cost + more + weights.LINK
             counts = list(self._counts_with_unit(last, (times * size,), dearer, "h"))
             yield from counts
@@ -286,19 +285,19 @@ class UnitCounts(SpanReader):
 
     def _restarted_counts(self, at: int) -> Iterator[_UnitCount]:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
-        for end, value, cost in self._numbers.cardinals(at):
+        for end, value, cost in self._numbers.cardinals[at]:
             again = 2 * end - at
             paused = end < len(self._tokens) and self._tokens[end].pause > 0
             if cost < weights.ODD and paused and self._words[at:end] == self._words[end:again]:
-                for count in self.counts_at(end):
+                for count in self.counts_at[end]:
                     if count.end > again and count.values[-1] != value:
                         yield count._replace(cost=count.cost + weights.RESTART)
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range, with a dash or without: "10-12 units", "two three units"."""
         dash, straight_on = self._tokens[at].dash, self._spans.goes_straight_on(at)
-        one = {end for end, _, dearer in self._numbers.cardinals(start) if dearer < weights.DIGITWISE}
-        for end, other, more in self._numbers.cardinals(at) if dash or straight_on else ():
+        one = {end for end, _, dearer in self._numbers.cardinals[start] if dearer < weights.DIGITWISE}
+        for end, other, more in self._numbers.cardinals[at] if dash or straight_on else ():
             if not isinstance(value, int | float) or value >= other or max(cost, more) >= weights.DIGITWISE:
                 continue
             near = 1 < value == other - 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
@@ -446,19 +445,19 @@ class CountMentions(SpanReader):
                 return True
         if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
             return True
-        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
+        zero = any(group.text.startswith("0") for group in self._numbers.digit_groups[at])
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
     def _split_number_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of a count that begins inside a possible number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
-        around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
+        around = [*numbers.cardinals[at - 1], *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
         longer = [cost for end, _, cost in around if at < end <= count.end]
         if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
             return 0.0
         if min(longer) > 0:
             return weights.TORN_LOOSE
-        own = min((cost for _, other, cost in numbers.cardinals(at) if other == value), default=0.0)
+        own = min((cost for _, other, cost in numbers.cardinals[at] if other == value), default=0.0)
         if own > 0 or self._is_behind_digits(path, at, count):
             return weights.OTHER
         return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
@@ -466,12 +465,12 @@ class CountMentions(SpanReader):
     def _is_behind_digits(self, path: Path, at: int, count: _UnitCount) -> bool:
         """Whether a count begins inside a usual one without a pause, which follows an id said digit by digit."""
         usual, numbers = self._fields[count.field].is_usual, self._numbers
-        ends = {end for end, value, _ in numbers.cardinals(at) if value == count.values[0]}
+        ends = {end for end, value, _ in numbers.cardinals[at] if value == count.values[0]}
         for begin in range(max(path.since + SINGLY, at - LONGEST_HEAD), at):
             before, inside = range(begin - SINGLY, begin), range(begin, at)
             # A lengthened word may be the last of the id.
             if numbers.is_digit(begin) or any(self._tokens[one].final for one in inside):
                 continue
-            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals(begin)):
+            if any(end in ends and cost == 0 and usual(value) for end, value, cost in numbers.cardinals[begin]):
                 return all(len(self._words[one]) == 1 or numbers.is_digit(one) for one in before)
         return False

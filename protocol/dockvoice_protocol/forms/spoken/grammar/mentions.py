@@ -5,7 +5,7 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
@@ -42,7 +42,7 @@ _DIGITS_IN_GROUP = 2
 class Speller(SpanReader):
     """Parser steps that spell a value."""
 
-    def __init__(self, spans: Spans, queue: PathQueue, counts_at: Callable[[int], Sequence[object]]) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue, counts_at: Sequence[Sequence[object]]) -> None:
         """`counts_at`: the counts with their units that begin at a token."""
         super().__init__(spans)
         self._counts_at = counts_at
@@ -200,14 +200,14 @@ class Speller(SpanReader):
         word = self._words[at]
         said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
         links = self._spans.role_ends(at, Role.LINK)
-        if said and any(end > at + 1 and self._counts_at(end) for end in links):
+        if said and any(end > at + 1 and self._counts_at[end] for end in links):
             return True  # Spanish "muelle 20 y además doce rotas".
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
-        return small and bool(self._counts_at(at + 1) or self._spans.signed(at + 1))
+        return small and bool(self._counts_at[at + 1] or self._spans.signed(at + 1))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
-        yield from self._numbers.digit_groups(at)
+        yield from self._numbers.digit_groups[at]
         word = self._words[at]
         if field.spoken.is_code and not self._tokens[at].inner:
             if word == AMBIGUOUS:
@@ -603,7 +603,7 @@ class Mentions(SpanReader):
         if not pause:
             return
         for name in self._counted - {*said, self._asked}:
-            for end, value, cost in self._numbers.cardinals(at):
+            for end, value, cost in self._numbers.cardinals[at]:
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
                     apart = (
                         pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_id_complete(last, at, value)

@@ -92,7 +92,7 @@ class _Links(SpanReader):
         if not self._spans.goes_straight_on(match.end):
             return False
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
-        counted = bool(self._counts.counts_at(match.end))
+        counted = bool(self._counts.counts_at[match.end])
         if counted and Role.LINK in roles and self._spans.lexicon.has_several_counts:
             return True  # "Plus two damaged".
         hedges = Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0
@@ -100,7 +100,7 @@ class _Links(SpanReader):
 
     def adds_another_count(self, path: Path, match: Match, at: int) -> bool:
         """Whether a link leads to a count of another field, which is no other value of this one: "plus two damaged"."""
-        counts = self._counts.counts_at(match.end) if self._spans.goes_straight_on(match.end) else ()
+        counts = self._counts.counts_at[match.end] if self._spans.goes_straight_on(match.end) else ()
         links = match.end in self._spans.role_ends(at, Role.LINK)
         return links and bool(counts) and all(count.field != path.field for count in counts)
 
@@ -113,7 +113,7 @@ class _Links(SpanReader):
 
     def is_part_of_count(self, match: Match, at: int) -> bool:
         """Whether a further count begins inside a hedge, and ends behind it: Italian "più due danneggiati"."""
-        counts = (count for begin in range(at + 1, match.end) for count in self._counts.counts_at(begin))
+        counts = (count for begin in range(at + 1, match.end) for count in self._counts.counts_at[begin])
         return any(count.end > match.end and self._spans.form.unit_field(count.field) is None for count in counts)
 
     def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
@@ -123,7 +123,7 @@ class _Links(SpanReader):
             return False
         said = self._said(at, match.end)
         counted = self._fields[str(last.field)].spoken.counts
-        return counted and said in self._language.words["between_counts"] and bool(self._counts.counts_at(match.end))
+        return counted and said in self._language.words["between_counts"] and bool(self._counts.counts_at[match.end])
 
     def may_deny(self, match: Match, at: int) -> bool:
         """Whether a cue and the next words may deny a value: Spanish "pero no trece", Polish "nie trzynaście"."""
@@ -392,7 +392,7 @@ class SmallWords(SpanReader):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
         denies = not path.events and self._said(at, end) in self._language.words["contrasts"]
-        if denies and self._spans.goes_straight_on(end) and self._counts.counts_at(end):
+        if denies and self._spans.goes_straight_on(end) and self._counts.counts_at[end]:
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
@@ -413,7 +413,7 @@ class SmallWords(SpanReader):
             self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
     def _step_over_place_denial(self, path: Path, match: Match, at: int) -> None:
-        if match.end in self._spans.role_ends(at, Role.RANGE) and self._counts.counts_at(at):
+        if match.end in self._spans.role_ends(at, Role.RANGE) and self._counts.counts_at[at]:
             return  # "Between two and four degrees" is no place.
         if any(end >= match.end for end in self._spans.role_ends(at, Role.VALUE)):
             return  # "Behind" is a value of this form.

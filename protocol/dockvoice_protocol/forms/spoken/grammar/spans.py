@@ -56,13 +56,17 @@ class _Numbers:
         self._table = language.table
         self._multiplied = [at for at in range(len(tokens)) if self._multiplies(at, language.words["multipliers"])]
         """The words that multiply the numbers around them, without a pause: "three times twelve"."""
-        self.cardinals = remembering(self._cardinals)
+        every = range(len(tokens))
+        self.cardinals = [*map(self._cardinals, every), []]
         """The whole numbers that begin at a token: end, value, cost."""
-        self.digit_groups = remembering(self._digit_groups)
+        self.digit_groups = [*map(self._digit_groups, every), []]
         """The groups of digits of an identifier that begin at a token."""
         self.decimals = remembering(self._decimals)
         """The decimals that begin at a token: end, value, cost."""
-        self.ends = remembering(self._ends)
+        self.ends = [
+            [one[0] for one in counts] + [group.end for group in groups]
+            for counts, groups in zip(self.cardinals, self.digit_groups, strict=True)
+        ]
         """The ends of the whole numbers and groups of digits that begin at a token."""
 
     def _cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -110,14 +114,11 @@ class _Numbers:
         """The cost of pauses inside one number, which are rarer than between the digits of an id."""
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
-    def _ends(self, at: int) -> list[int]:
-        return [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
-
     def begins(self, at: int) -> bool:
-        return bool(self.ends(at))
+        return bool(self.ends[at])
 
     def is_digit(self, at: int) -> bool:
-        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups(at))
+        return any(group.end == at + 1 and len(group.text) == 1 for group in self.digit_groups[at])
 
     def goes_on(self, at: int) -> bool:
         """Whether a silence before a token is only its onset: too short for a break, and behind no lengthened word."""
@@ -176,7 +177,7 @@ class _Numbers:
         reached = {(at, "")}
         while reached:
             start, text = reached.pop()
-            for group in self.digit_groups(start):
+            for group in self.digit_groups[start]:
                 joined = text + group.text
                 if len(joined) == count:
                     yield group.end, joined
@@ -227,8 +228,6 @@ class Spans:
         self.today = today
         self.values = remembering(self._values)
         """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
-        self.withdrawn_values = remembering(self._withdrawn_values)
-        """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         self.place_codes = remembering(self._place_codes)
         """The places that begin at a token and need no label: end, field, code, cost.
 
@@ -237,6 +236,8 @@ class Spans:
         for at, found in enumerate(self.matches):
             if found:
                 self.matches[at] = self._without_words_of_codes(at, found)
+        self.withdrawn_values = [self._withdrawn_values(at) for at in range(len(tokens))]
+        """Values at a token that a directly following cue withdraws, each with the end of the cue."""
 
     def _without_words_of_codes(self, at: int, found: list[Match]) -> list[Match]:
         """The phrases without those that begin or end with the letter of a place: "make that | A zero one zero two"."""
@@ -414,7 +415,7 @@ class Spans:
         ]
         return [
             (match.end, ExplanationEvent(Happens.SLIP, None, value, "", cost, at, end))
-            for end, value, cost in (*paused, *self.numbers.cardinals(at))
+            for end, value, cost in (*paused, *self.numbers.cardinals[at])
             if end < self.size
             for match in self.matches[end]
             if match.role is Role.CUE
@@ -540,7 +541,7 @@ _LONGEST_NUMBER = 8
 
 def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
-    for end, value, cost in spans.numbers.cardinals(at):
+    for end, value, cost in spans.numbers.cardinals[at]:
         unit = spans.role_ends(end, Role.UNIT)
         if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
@@ -563,7 +564,7 @@ def ids_before_correction(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     reached = [(at, "")] if at == 0 or changed else []
     while reached:
         start, text = reached.pop()
-        for group in spans.numbers.digit_groups(start):
+        for group in spans.numbers.digit_groups[start]:
             if group.end >= spans.size:
                 continue
             if any(is_correcting_phrase(spans, match, changed=changed) for match in spans.matches[group.end]):
@@ -575,7 +576,7 @@ def leads_to_place(spans: Spans, at: int) -> bool:
     """Whether digits at a token, a small word and a place that needs no label follow one another: "742 to A"."""
     ends, reached = set[int](), {at}
     while reached:
-        reached = {group.end for one in reached for group in spans.numbers.digit_groups(one)} - ends
+        reached = {group.end for one in reached for group in spans.numbers.digit_groups[one]} - ends
         ends |= reached
     links = (match.end for end in ends for match in spans.matches[end])
     before = spans.language.words["before_places"]
@@ -656,7 +657,7 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
         start, text, cost, singly = reached.pop()
         if text and spans.goes_straight_on(start) and spans.words[start] in spans.language.separators:
             start, cost = start + 1, cost + weights.LINK
-        groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups(start)]
+        groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups[start]]
         if start < spans.size and not spans.tokens[start].inner:
             groups += spans.letters(start)
         for end, group, dearer in groups:
@@ -692,7 +693,7 @@ def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str
 def _values_of_part(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     """The letters and numbers that begin at a token."""
     yield from ((end, text) for end, text, _ in letters_at(spans.words, at, spans.language.alphabet, names=True))
-    yield from ((end, str(value)) for end, value, cost in spans.numbers.cardinals(at) if cost < weights.DIGITWISE)
+    yield from ((end, str(value)) for end, value, cost in spans.numbers.cardinals[at] if cost < weights.DIGITWISE)
     yield from ((end, text) for size in (1, 2, 3) for end, text in spans.numbers.digits(size, at))
 
 
@@ -701,8 +702,6 @@ class Remarks(SpanReader):
 
     def __init__(self, spans: Spans) -> None:
         super().__init__(spans)
-        self.ends = remembering(self._ends)
-        """The possible ends of remarks that begin at a token."""
         self._has_months = not spans.language.months.isdisjoint(spans.words)
         self._slotted = {
             slot: remarks
@@ -710,6 +709,8 @@ class Remarks(SpanReader):
             if "" in remarks or not remarks.keys().isdisjoint(spans.words)
         }
         """The remarks that begin with a slot, of which the word behind it is said."""
+        self.ends = [self._ends(at) for at in range(spans.size)]
+        """The possible ends of remarks that begin at a token."""
 
     def _ends(self, at: int) -> set[int]:
         found: set[int] = set()
@@ -744,7 +745,7 @@ class Remarks(SpanReader):
             case "{date}":
                 return self._date_ends(at) if self._has_months else set()
             case "{number}":
-                return set(self._numbers.ends(at))
+                return set(self._numbers.ends[at])
             case "{time}":
                 return self._time_ends(at)
             case _:
@@ -753,12 +754,12 @@ class Remarks(SpanReader):
     def _time_ends(self, at: int) -> set[int]:
         """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
-        ends = set(self._numbers.ends(at))
-        return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
+        ends = set(self._numbers.ends[at])
+        return clock | {group.end for end in ends for group in self._numbers.digit_groups[end]}
 
     def _code_ends(self, at: int) -> set[int]:
         """The ends of a code without a field: groups of digits, and letters, without a pause."""
-        found = set(self._numbers.ends(at))
+        found = set(self._numbers.ends[at])
         for _ in range(_MOST_GROUPS):
             further = {
                 more
@@ -773,7 +774,7 @@ class Remarks(SpanReader):
         return {end for end in found if end > at + 1 or self._numbers.begins(at)}
 
     def _next_ends(self, at: int) -> Iterator[int]:
-        yield from (group.end for group in self._numbers.digit_groups(at))
+        yield from (group.end for group in self._numbers.digit_groups[at])
         yield from (end for end, _, _ in self._spans.letters(at))
 
     def _date_ends(self, at: int) -> set[int]:
@@ -782,7 +783,7 @@ class Remarks(SpanReader):
         named = counted = False
         for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
             word = self._words[here]
-            counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
+            counts = bool(self._numbers.digit_groups[here])  # French "sept" is seven first.
             named = named or (word in self._spans.language.months and not counts)
             if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
                 counted |= counts or word in self._spans.language.ordinals

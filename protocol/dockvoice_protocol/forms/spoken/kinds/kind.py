@@ -26,8 +26,9 @@ Read = tuple[int, FieldValue, float]
 class _Counting(Protocol):
     """The numbers in the words of one utterance."""
 
-    def cardinals(self, at: int) -> list[tuple[int, int, float]]:
-        """The whole numbers that begin at a token: end, value, cost."""
+    @property
+    def cardinals(self) -> Sequence[Sequence[tuple[int, int, float]]]:
+        """By token, the whole numbers that begin at it: end, value, cost."""
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
         """The decimals that begin at a token: end, value, cost."""

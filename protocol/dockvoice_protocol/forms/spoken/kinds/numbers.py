@@ -138,7 +138,7 @@ class _Cardinal(FieldKind):
 
     def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterator[Read]:
         """Whole numbers, except those said digit by digit, which need their unit."""
-        return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
+        return (count for count in heard.numbers.cardinals[at] if count[2] < DIGITWISE)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A count that fits on a pallet, or sometimes whole hundreds."""
