@@ -47,8 +47,10 @@ class Alphabet:
     """Joiners of a letter and its explaining word: "as in"."""
     names: Mapping[Phrase, str]
     """Letters written as words ("bee"), to the letter."""
-    ordinary: frozenset[str] = frozenset()
+    ordinary: frozenset[str]
     """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
+    beginnings: frozenset[str]
+    """The first words of all that spells a letter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,8 @@ class Language:
         numerals = Numerals(table["numbers"], spaced=table["thousands"] == " ")
         listed = {word: word[0] for one in letters["alphabets"] for word in fold(one).split()}
         elided = tuple(table["elided"])
+        code_words = CODE_WORDS | {(word,): letter for word, letter in listed.items()}
+        names = {phrase(name): letter for letter, ways in letters.get("names", {}).items() for name in ways}
         homophones = {fold(said): fold(meant) for meant, ways in table["homophones"].items() for said in ways}
         return cls(
             code=table["code"],
@@ -95,10 +99,11 @@ class Language:
             clitics=table["clitics"],
             hesitations=frozenset(map(fold, table["words"]["hesitations"])),
             alphabet=Alphabet(
-                CODE_WORDS | {(word,): letter for word, letter in listed.items()},
+                code_words,
                 tuple(map(phrase, letters["explained_by"])),
-                {phrase(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
+                names,
                 frozenset(map(fold, letters.get("ordinary", ()))),
+                LETTERS.union(said[0] for said in (*code_words, *names)),
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},

@@ -32,7 +32,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 
@@ -88,8 +88,7 @@ _THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 """Figures before a word for a thousand, or with the letter for it: "1.2 thousand", "2k"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """One reading of words as a cardinal, or as a part of one."""
 
     end: int
@@ -101,8 +100,7 @@ class Count:
     """Whether it only ends a number."""
 
 
-@dataclass(frozen=True, slots=True)
-class DigitGroup:
+class DigitGroup(NamedTuple):
     """One reading of words as the next digits of an identifier."""
 
     end: int

@@ -281,8 +281,8 @@ class _Gap(NamedTuple):
     remark: frozenset[Role]
     lead: frozenset[Role]
     announcing: frozenset[Role]
-    behind: ExplanationEvent | None
-    """The next event that names a field."""
+    behind: str | None
+    """The field that is named next."""
     opens: bool = False
     """Whether no field is named before."""
 
@@ -364,7 +364,7 @@ class _ExplanationCheck(SpanReader):
                 if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
             ]
             at = max(labels, default=event.basis)
-            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event), event)
+            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event), event.field)
             if not explained & {*range(at, event.basis)} and self._fewest_unexplained(gap):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
@@ -387,7 +387,7 @@ class _ExplanationCheck(SpanReader):
             _REMARK | {Role.BEHIND} if remarked else _REMARK,
             lead,
             announced,
-            behind,
+            behind and behind.field,
             opens=not before,
         )
         left = self._fewest_unexplained(gap)
@@ -435,11 +435,10 @@ class _ExplanationCheck(SpanReader):
         yield from self._remarks.ends[at]
         yield from self._known_phrases.ends(self._words, at)
 
-    def _label_ends(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
-        """The ends of a label that is said once more: "pallet, uh, pallet 742"."""
-        if behind is not None:
-            labels = (match for match in self._spans.matches[at] if match.role is Role.LABEL)
-            yield from (match.end for match in labels if match.field == behind.field)
+    def _label_ends(self, at: int, behind: str | None) -> Iterator[int]:
+        """The ends of a label of the next field, which is said once more: "pallet, uh, pallet 742"."""
+        labels = (match for match in self._spans.matches[at] if match.role is Role.LABEL)
+        yield from (match.end for match in labels if match.field == behind)
 
     def _is_spelt(self, mention: ExplanationEvent) -> bool:
         spoken = self._fields[str(mention.field)].spoken
@@ -683,9 +682,10 @@ class _Growth:
             return
         if self._tokens[at].inner:
             return
-        if (others := self._templates.step_over_words(path, at)) is None:
-            return
-        path = others
+        if self.may_fill_template:
+            if (others := self._templates.step_over_words(path, at)) is None:
+                return
+            path = others
         self._phrases.step_over_phrases(path, at)
         if path.state is Place.LABELLED:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")

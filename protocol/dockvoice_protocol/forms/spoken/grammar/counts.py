@@ -163,7 +163,10 @@ class UnitCounts(SpanReader):
         if any(start <= at < end for start, (_, end) in self._sums.items()):
             return list(self._summed_counts(at))
         found = [*self._zero_counts(at), *self._numberless_counts(at), *self._number_counts(at)]
-        return [*found, *self._restarted_counts(at), *self._product_counts(at), *self._zero_answers(at)]
+        if self._numbers.begins(at):
+            found += (*self._restarted_counts(at), *self._product_counts(at))
+        found += self._multiplied_counts(at)
+        return [*found, *self._zero_answers()] if at == 0 else found
 
     def _summed_counts(self, at: int) -> Iterator[_UnitCount]:
         """The total of a sum that begins at a token, with the only unit that is said of it or of its parts."""
@@ -186,10 +189,10 @@ class UnitCounts(SpanReader):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)
 
-    def _zero_answers(self, at: int) -> Iterator[_UnitCount]:
+    def _zero_answers(self) -> Iterator[_UnitCount]:
         """Zero as an answer, with a unit or alone: "none", "none, cases"."""
         field, size = self._asked, len(self._words)
-        if field is None or not field.spoken.counts or not field.allows(0) or at > 0:
+        if field is None or not field.spoken.counts or not field.allows(0):
             return
         for said in self._language.words["none"]:
             if tuple(self._words[: len(said)]) == said:
@@ -263,7 +266,7 @@ class UnitCounts(SpanReader):
                 yield from self._counts_with_unit(end, (value,), min(cost, more) + dearer, again)
 
     def _product_counts(self, at: int) -> Iterator[_UnitCount]:
-        """Products: "three times twelve", and "four layers of six", which are 24 only where the last one is full."""
+        """Products such as "four layers of six", which are 24 only where the last one is full."""
         for end, layers, cost in self._numbers.cardinals[at]:
             link = end + 1
             if self._said(end, link) not in self._language.words["layers"]:
@@ -271,6 +274,9 @@ class UnitCounts(SpanReader):
             for each in self._spans.matches[link]:
                 if self._said(link, each.end) in self._language.words["between_counts"]:
                     yield from self._products(each.end, layers, cost)
+
+    def _multiplied_counts(self, at: int) -> Iterator[_UnitCount]:
+        """Products behind a factor: "three times twelve"."""
         for end, times, cost in self._numbers.multipliers(at):
             yield from self._products(end, times, cost)
 
@@ -295,9 +301,11 @@ class UnitCounts(SpanReader):
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range, with a dash or without: "10-12 units", "two three units"."""
-        dash, straight_on = self._tokens[at].dash, self._spans.goes_straight_on(at)
+        dash = self._tokens[at].dash
+        if not self._numbers.begins(at) or not (dash or self._spans.goes_straight_on(at)):
+            return
         one = {end for end, _, dearer in self._numbers.cardinals[start] if dearer < weights.DIGITWISE}
-        for end, other, more in self._numbers.cardinals[at] if dash or straight_on else ():
+        for end, other, more in self._numbers.cardinals[at]:
             if not isinstance(value, int | float) or value >= other or max(cost, more) >= weights.DIGITWISE:
                 continue
             near = 1 < value == other - 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT

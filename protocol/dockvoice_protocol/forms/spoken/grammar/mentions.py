@@ -493,8 +493,10 @@ class Mentions(SpanReader):
 
     def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
-        for name, cost, marks in self._possible_bare_fields(path, at) if at not in self._spans.pointer_ends else ():
-            self.step_over_value(path, name, at, cost, marks)
+        expected = path.pending or path.field is not None or self._asked is not None
+        if expected and at not in self._spans.pointer_ends:
+            for name, cost, marks in self._possible_bare_fields(path, at):
+                self.step_over_value(path, name, at, cost, marks)
         for name, end, value, cost in self._yes_or_no[at]:
             self.add_named(path, at, end, name, value, cost)
         self._step_over_known_code(path, at)

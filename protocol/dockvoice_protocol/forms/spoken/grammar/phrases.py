@@ -228,19 +228,27 @@ class SmallWords(SpanReader):
         self._mentions = mentions
         self._asked = asked
         self._links = _Links(spans, counts)
+        self._steps = [
+            [(self._STEPS[one.role], one) for one in found if one.role in self._STEPS] for found in spans.matches
+        ]
+        """By token, the phrases that begin there, each with its step."""
+        self._changing = [
+            at for at, found in enumerate(spans.matches) if any(one.role is Role.SETS_CHANGED for one in found)
+        ]
 
     def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
-        matches = self._spans.matches[at]
-        changes = [one for one in matches if one.role is Role.SETS_CHANGED and self._links.sets_value(path, one, at)]
-        for match in changes or matches:  # "Change 743 to eleven" says one thing.
-            if (step := self._STEPS.get(match.role)) is not None:
-                step(self, self._with_hedged_label(path, match, at), match, at)
+        steps = self._steps[at]
+        if at in self._changing:  # "Change 743 to eleven" says one thing.
+            changes = [(step, one) for step, one in steps if one.role is Role.SETS_CHANGED]
+            steps = [one for one in changes if self._links.sets_value(path, one[1], at)] or steps
+        labelled = path.state is Place.LABELLED
+        for step, match in steps:
+            hedges = labelled and match.role not in OF_FIELDS
+            step(self, self._with_hedged_label(path, match, at) if hedges else path, match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
         """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
-        if path.state is not Place.LABELLED or match.role in OF_FIELDS:
-            return path
         digits = self._fields[str(path.field)].spoken.is_digits
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):

@@ -275,6 +275,8 @@ class Spans:
 
     def role_ends(self, at: int, *roles: Role) -> set[int]:
         """The ends of the phrases of these roles that begin at a token."""
+        if not self.matches[at]:
+            return set()
         return {one.end for one in self.matches[at] if one.role in roles}
 
     # Words and pauses.
@@ -625,7 +627,9 @@ def is_before_id_label(spans: Spans, at: int) -> bool:
 def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
     """A letter written as a word that means nothing else: Italian "effe"; end, letter, cost."""
     alphabet = spans.language.alphabet
-    named = None if at >= spans.size else named_letter(spans.words, at, alphabet)
+    if at >= spans.size or spans.words[at] not in alphabet.beginnings:
+        return
+    named = named_letter(spans.words, at, alphabet)
     if named is not None and spans.words[at] not in alphabet.ordinary and not _means_something(spans, at):
         yield *named, weights.OTHER_KIND
 

@@ -25,6 +25,7 @@ _MARKS = ".,;:!?¿¡…\"'«»„“” "
 """Punctuation around a word, which is removed."""
 _REMEMBERED = 4096
 """Cache size: more words than the vocabulary of any form."""
+_SHORTEST_PAUSE_S = PAUSE_S[-1][0]
 _INITIALS = 2
 """Letters before the digits of a lot."""
 _VOWELS = frozenset("aeiouyäöü")
@@ -85,10 +86,9 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         end = word.end
         pieces = _hyphenated_parts(said, language)
         hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
-        hesitates &= not (
+        if hesitates and not (
             behind is not None and _are_initials(said) and behind.text[:1].isdigit() and behind.start <= end
-        )
-        if hesitates:
+        ):
             hesitated = True
         elif pieces:
             # A silence before the hesitation separates words as one behind it does: "742, uh twelve".
@@ -154,7 +154,9 @@ def _are_initials(word: str) -> bool:
 
 
 def _pause_length(seconds: float) -> int:
-    return next((length for least, length in PAUSE_S if seconds >= least), 0)
+    if seconds < _SHORTEST_PAUSE_S:  # As between most words.
+        return 0
+    return next(length for least, length in PAUSE_S if seconds >= least)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -200,6 +202,8 @@ def letters_at(
     if at >= len(words):
         return
     word = words[at]
+    if word not in alphabet.beginnings and (times is None or word not in times):
+        return
     if times is not None and word in times:
         for end, letter, cost in letters_at(words, at + 1, alphabet, names=names):
             yield end, letter * times[word], cost

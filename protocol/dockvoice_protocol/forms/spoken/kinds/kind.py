@@ -159,9 +159,10 @@ def jsgf_alternatives(phrases: Iterable[str]) -> str:
 
 def phrase_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
     """The ends of the phrases that begin at a word."""
+    first = words[at] if at < len(words) else None
     for one in phrases:
         said = phrase(one)
-        if tuple(words[at : at + len(said)]) == said:
+        if said and said[0] == first and (len(said) == 1 or tuple(words[at : at + len(said)]) == said):
             yield at + len(said)
 
 
