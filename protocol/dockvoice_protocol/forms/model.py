@@ -448,7 +448,11 @@ class Form:
         return replace(self, fields=tuple(replace(self[name], required=False) for name in self.standing_fields))
 
     def __getitem__(self, name: str) -> FormField:
-        return next(field for field in self.fields if field.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, FormField]:
+        return {field.name: field for field in self.fields}
 
     def spoken_names(self, language: str) -> tuple[str, ...]:
         """The form's names in one language; English ones where it has none."""
@@ -471,7 +475,11 @@ class Form:
 
     def unit_field(self, name: str) -> FormField | None:
         """The field that holds the unit of field `name`."""
-        return next((field for field in self.fields if field.unit_of == name), None)
+        return self._unit_fields.get(name)
+
+    @cached_property
+    def _unit_fields(self) -> Mapping[str, FormField]:
+        return {field.unit_of: field for field in reversed(self.fields) if field.unit_of is not None}
 
     def unit_code_in(self, name: str, fields: Mapping[str, FieldValue]) -> FieldValue | None:
         """The unit code of a count in an entry; None where no other field holds it."""

@@ -316,15 +316,19 @@ class _ExplanationCheck(SpanReader):
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        of_templates = {(one.start, one.end) for one in path.events if one.happens is Happens.TEMPLATE}
-        events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in path.events)
+        events = path.events
+        if corrects := any("c" in one.marks for one in events):
+            of_templates = {(one.start, one.end) for one in events if one.happens is Happens.TEMPLATE}
+            events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in events)
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
             ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         ]
-        doubts = (*self._doubts_about_earlier_values(events), *self._doubts_before_cues(events, strange))
+        doubts = [*self._doubts_about_earlier_values(events)]
+        if corrects:
+            doubts += self._doubts_before_cues(events, strange)
         for more in (*strange, *self._unexplained_in_mentions(events), *doubts):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
@@ -457,7 +461,8 @@ class _ExplanationCheck(SpanReader):
     def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
-            before = [one for one in events[:at] if one.happens is Happens.MENTION]
+            changes = event.happens is Happens.SLIP or not {*event.marks}.isdisjoint("cn")
+            before = [one for one in events[:at] if one.happens is Happens.MENTION] if changes else []
             if event.happens is Happens.SLIP and (doubted := self._may_correct(event, before, events[at + 1 :])):
                 yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
                 for name in doubted:

@@ -162,7 +162,9 @@ class UnitCounts(SpanReader):
     def _find_counts_at(self, at: int) -> list[_UnitCount]:
         if any(start <= at < end for start, (_, end) in self._sums.items()):
             return list(self._summed_counts(at))
-        found = [*self._zero_counts(at), *self._numberless_counts(at), *self._number_counts(at)]
+        found = [*self._zero_counts(at)] if self._tokens[at].pause else []
+        found += self._numberless_counts(at)
+        found += self._number_counts(at)
         if self._numbers.begins(at):
             found += (*self._restarted_counts(at), *self._product_counts(at))
         found += self._multiplied_counts(at)
@@ -182,9 +184,9 @@ class UnitCounts(SpanReader):
         yield from counts
 
     def _zero_counts(self, at: int) -> Iterator[_UnitCount]:
-        """Zero by a negation: "no pieces", but not "no, pieces"."""
+        """Zero by a negation behind a pause: "no pieces", but not "no, pieces"."""
         straight_on = self._spans.goes_straight_on(at + 1)
-        if self._tokens[at].pause and straight_on and (self._words[at],) in self._language.words["contrasts"]:
+        if straight_on and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._counts_with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
                     yield count._replace(values=(0,), cost=count.cost + weights.NONE)

@@ -286,14 +286,10 @@ class Lexicon:
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
         """Every phrase that begins with the token `at`."""
         token = tokens[at]
-        if token.inner:
+        if token.inner or not self.knows(token.text):
             return []
-        # A pause splits a phrase, other than one of a field.
-        breath = next((one for one in range(at + 1, len(tokens)) if tokens[one].pause >= weights.COMMA), len(tokens))
-        of_language = (
-            Match(at + size, *use) for size, use in self._language_uses(one.text for one in tokens[at:breath])
-        )
-        every = dict.fromkeys((*self._own_matches(tokens, at, breath), *of_language))
+        of_language = (Match(at + size, *use) for size, use in self._language_uses(_words_of_breath(tokens, at)))
+        every = dict.fromkeys((*self._own_matches(tokens, at), *of_language))
         found = [one for one in every if one.end == len(tokens) or not tokens[one.end].inner]
         if not found:
             return found
@@ -333,7 +329,7 @@ class Lexicon:
         for begin in range(at + 1, end):
             if tokens[begin].text not in self._value_heads:
                 continue
-            values = [one for one in self._own_matches(tokens, begin, 0) if one.role is Role.VALUE]
+            values = [one for one in self._own_matches(tokens, begin) if one.role is Role.VALUE]
             longest = self._longest_of_several_words(values, tokens, begin)
             if longest is not None and longest > end:
                 return True
@@ -354,14 +350,14 @@ class Lexicon:
         said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
         return any(one in self._before and self._begins_sentence(tokens, at - len(one)) for one in said)
 
-    def _own_matches(self, tokens: Sequence[Token], at: int, breath: int) -> Iterator[Match]:
+    def _own_matches(self, tokens: Sequence[Token], at: int) -> Iterator[Match]:
         """The form's phrases that begin with the token `at`; those of a field may hold a pause."""
         for rest, use in self._own.get(tokens[at].text, ()):
-            end = at + 1 + len(rest)
-            if end > (len(tokens) if use.role in OF_FIELDS else breath):
+            behind = tokens[at + 1 : at + 1 + len(rest)]
+            if rest and tuple(token.text for token in behind) != rest:
                 continue
-            if not rest or all(token.text == word for token, word in zip(tokens[at + 1 : end], rest, strict=True)):
-                yield Match(end, *use)
+            if use.role in OF_FIELDS or all(token.pause < weights.COMMA for token in behind):
+                yield Match(at + 1 + len(rest), *use)
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
         """All meanings of a whole phrase."""
@@ -385,6 +381,15 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Whether a phrase begins with the word."""
         return word in self._own or _language_phrases(self._language).behind(word) is not None
+
+
+def _words_of_breath(tokens: Sequence[Token], at: int) -> Iterator[str]:
+    """The words from a token on up to a pause, which splits a phrase, other than one of a field."""
+    yield tokens[at].text
+    for token in tokens[at + 1 :]:
+        if token.pause >= weights.COMMA:
+            return
+        yield token.text
 
 
 def _index_without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:

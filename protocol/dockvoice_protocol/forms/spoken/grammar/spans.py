@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import Read, phrase_ends
-from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_beginnings, decimal_readings
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
@@ -54,6 +54,7 @@ class _Numbers:
         self._words = [token.text for token in tokens]
         self._numerals = language.numerals
         self._table = language.table
+        self._beginnings = decimal_beginnings(language)
         self._multiplied = [at for at in range(len(tokens)) if self._multiplies(at, language.words["multipliers"])]
         """The words that multiply the numbers around them, without a pause: "three times twelve"."""
         every = range(len(tokens))
@@ -148,8 +149,14 @@ class _Numbers:
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
     def _decimals(self, at: int) -> list[tuple[int, float, float]]:
+        if not self._may_begin(at) and (at >= len(self._words) or not self._may_begin_decimal(self._words[at])):
+            return []
         found = decimal_readings(self._words, at, self._numerals, self._table)
         return [(end, value, cost + self._pause_cost_between_numbers(at, end)) for end, value, cost in found]
+
+    def _may_begin_decimal(self, word: str) -> bool:
+        """Whether a word that begins no whole number may begin a decimal, as may figures with a sign."""
+        return word in self._beginnings or not word[0].isalpha()
 
     def _pause_cost_between_numbers(self, at: int, end: int) -> float:
         """The cost of pauses where two numbers may part: "twenty, five", but not "eighteen, point five"."""

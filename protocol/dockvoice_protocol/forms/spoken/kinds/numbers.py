@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.grammar.weights import DIGITWISE
 from dockvoice_protocol.forms.spoken.in_words import digit_in_words, number_in_words
 from dockvoice_protocol.forms.spoken.kinds.kind import (
@@ -30,6 +32,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST, Numerals
+from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, format_number, to_decimal
 
 _Found = tuple[int, float, float]
@@ -174,6 +177,14 @@ def _nearest_allowed(field: FormField, wanted: int) -> int:
     """The whole number nearest to `wanted` within the form's limits."""
     least, most = field.size_limits
     return int(max(least, min(most, wanted)))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def decimal_beginnings(language: Language) -> frozenset[str]:
+    """The words, other than numbers, with which a decimal may begin: "minus", "point", "half"."""
+    said = language.table["decimals"]
+    phrases = (*said["points"], *said["minus"], *said["plus"], *said["alone"])
+    return frozenset(phrase(one)[0] for one in phrases)
 
 
 def decimal_readings(

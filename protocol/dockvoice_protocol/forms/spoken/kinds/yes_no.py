@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from random import Random
 
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, FormField
@@ -20,6 +21,8 @@ from dockvoice_protocol.records import FieldValue
 
 _ANSWERED = 5.0
 """Cost of a word for true or false directly before "yes" or "no", where it is the label: "sealed no"."""
+_REMEMBERED = 256
+"""Cache size: a dozen forms with one or two such fields each, in seven languages."""
 _YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, whole, dry.
 
 
@@ -42,6 +45,9 @@ class _YesNo(FieldKind):
 
     def _readings(self, field: FormField, at: int, heard: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
         wording = field.wording(heard.language.code)
+        begins = not _first_words((*wording.true, *wording.false)).isdisjoint(heard.words[at : at + 1])
+        if not labelled and not begins:
+            return []  # As at most words.
         own = {True: wording.true, False: wording.false}
         table, paused = heard.language.table[self.section], heard.follows_pause
         return yes_no_readings(heard.words, at, table, own, labelled=labelled, follows_pause=paused)
@@ -59,6 +65,11 @@ class _YesNo(FieldKind):
 
     def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return True
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _first_words(phrases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(said[0] for said in map(phrase, phrases) if said)
 
 
 def yes_no_readings(
