@@ -287,9 +287,10 @@ class _Gap(NamedTuple):
     """Whether no field is named before."""
 
 
-def _announcing_roles(*mentions: ExplanationEvent) -> frozenset[Role]:
-    """The roles of the words that announce what the mentions are marked as."""
-    return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for one in mentions for mark in one.marks))
+@cache
+def _announcing_roles(marks: str) -> frozenset[Role]:
+    """The roles of the words that announce what mentions are marked as."""
+    return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for mark in marks))
 
 
 class _ExplanationCheck(SpanReader):
@@ -358,9 +359,8 @@ class _ExplanationCheck(SpanReader):
 
     def _unexplained_in_mentions(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """The words between a label and its value that nothing explains there: "pallet ending in 508"."""
-        explained = {at for one in events if one.happens is not Happens.MENTION for at in range(one.start, one.end)}
         for event in events:
-            if event.happens is not Happens.MENTION or event.basis is None:
+            if event.happens is not Happens.MENTION or event.basis is None or event.basis == event.start:
                 continue
             labels = [
                 match.end
@@ -368,8 +368,12 @@ class _ExplanationCheck(SpanReader):
                 if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
             ]
             at = max(labels, default=event.basis)
-            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event), event.field)
-            if not explained & {*range(at, event.basis)} and self._fewest_unexplained(gap):
+            others = (one for one in events if one.happens is not Happens.MENTION)
+            if at == event.basis or any(one.start < event.basis and at < one.end > one.start for one in others):
+                continue
+            if self._fewest_unexplained(
+                _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event.marks), event.field)
+            ):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
     def _unexplained_in_gap(
@@ -381,7 +385,8 @@ class _ExplanationCheck(SpanReader):
         paused = self._tokens[begin].pause >= COMMA  # "Dock B closed" is of the dock; "dock B, all there" is not.
         remarked = bool(before) and (paused or not self._is_spelt(before[-1]))
         lead = _LEAD if leads or not before else frozenset({Role.REPEAT})
-        announced = _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start))
+        marks = [one.marks for one in naming if behind is not None and one.start == behind.start]
+        announced = _announcing_roles("".join(marks))
         if behind is not None and behind.field not in {one.field for one in before} | self._held:
             announced -= {Role.CHOICE}  # Of what was said before: "twelve cases, or dock B".
             lead -= {Role.REPEAT}  # "Pallet 742, again twelve cases" may be twelve more.

@@ -113,6 +113,8 @@ class _Numbers:
 
     def _pause_cost(self, at: int, end: int) -> float:
         """The cost of pauses inside one number, which are rarer than between the digits of an id."""
+        if end == at + 1:
+            return 0.0
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def begins(self, at: int) -> bool:
