@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
+from dockvoice_protocol.forms.spoken.folding import phrase
+from dockvoice_protocol.forms.spoken.kinds.kind import section_phrases
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_beginnings, decimal_readings
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
 from tests.rows import each_of, rows_of
 
 MARKS = {"en": {"decimal": ".", "thousands": ","}, "de": {"decimal": ",", "thousands": "."}}
@@ -61,3 +64,26 @@ def test_a_decimal_is_read_in_another_language(text: str, values: list[float]) -
 
 def test_no_zero_has_a_sign() -> None:
     assert str(whole("minus zero")[0]) == "0.0"
+
+
+@each_of("code", LANGUAGES)
+def test_a_decimal_begins_with_a_number_or_a_word_that_is_listed(code: str) -> None:
+    language = language_named(code)
+    said = {
+        word
+        for section in ("numbers", "decimals", "words")
+        for one in section_phrases(language.table[section])
+        for word in phrase(one)
+    }
+    others = {
+        one
+        for one in said - decimal_beginnings(language)
+        if one[0].isalpha() and not language.numerals.begins_number(one)
+    }
+    points = [one for name in ("points", "minus") for one in language.table["decimals"][name]]
+    behind = [[], ["5"], *([*phrase(one), "5"] for one in points)]
+    found = [
+        one for one in others for rest in behind if decimal_readings([one, *rest], 0, language.numerals, language.table)
+    ]
+    assert len(others) > 100
+    assert found == []
