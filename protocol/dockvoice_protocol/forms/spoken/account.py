@@ -66,8 +66,6 @@ _ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
 }
 """What must stand before a mention that is marked so."""
 
-_ROLE_ORDER = {role: order for order, role in enumerate(Role)}
-
 
 def account_for(
     words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language
@@ -191,7 +189,7 @@ class _Account:
         last = match.end == len(self._tokens) or self._tokens[match.end].pause > 0
         begins = at == 0 or self._tokens[at].pause > 0
         usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK
-        return (match.role not in announced, -match.end, match.role is not usual, _ROLE_ORDER[match.role])
+        return (match.role not in announced, -match.end, match.role is not usual, match.role)
 
     def _words(self, start: int, end: int) -> tuple[str, ...]:
         """The words as they were said; a compound number is one of them."""

@@ -15,6 +15,7 @@ from dockvoice_protocol.forms.model import OTHER_DEEDS, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.members import quick_members
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
@@ -25,6 +26,7 @@ _REMEMBERED = 1024
 """Cache size: more values and phrases than the alternatives of one utterance have."""
 
 
+@quick_members
 class Role(IntEnum):
     """What a phrase does in a sentence: it is a label, a unit, a value, a cue or the like."""
 

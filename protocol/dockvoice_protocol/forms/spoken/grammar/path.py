@@ -14,9 +14,11 @@ from itertools import chain
 from typing import NamedTuple, TypedDict, Unpack
 
 from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar.members import quick_members
 from dockvoice_protocol.records import FieldValue
 
 
+@quick_members
 class Happens(StrEnum):
     """The type of an event in an explanation."""
 
@@ -61,6 +63,7 @@ class ExplanationEvent(NamedTuple):
     """The tokens of the cue that makes it a correction."""
 
 
+@quick_members
 class Place(IntEnum):
     """Where in a mention the parser is, as the state of a path."""
 
