@@ -79,32 +79,32 @@ class FieldKindTraits:
     of_numbers: ClassVar[bool] = False  # Number words alone may be a value.
     of_today: ClassVar[bool] = False  # The value may depend on the current date.
 
-    @property
+    @cached_property
     def may_have_letters(self) -> bool:
         """Whether a value may hold letters that are said one by one."""
         return "A" in self.characters
 
-    @property
+    @cached_property
     def is_single_letter(self) -> bool:
         """Whether a value is one letter."""
         return self.may_have_letters and not self.spelt
 
-    @property
+    @cached_property
     def is_code(self) -> bool:
         """Whether a value is a string of letters and digits."""
         return self.may_have_letters and self.spelt
 
-    @property
+    @cached_property
     def is_digits(self) -> bool:
         """Whether a value is a string of digits."""
         return self.spelt and not self.may_have_letters
 
-    @property
+    @cached_property
     def is_said_by_name(self) -> bool:
         """Whether a value is said by its name."""
         return self.listed or self.is_single_letter
 
-    @property
+    @cached_property
     def is_number(self) -> bool:
         """Whether a value is an integer or a decimal."""
         return self.counts or self.measures

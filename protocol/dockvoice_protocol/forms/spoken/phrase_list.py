@@ -228,7 +228,14 @@ class PhraseList:
         return tuple(said for said in listed if len(said) > 1 or self._accepts(said[0]))
 
     def __contains__(self, said: object) -> bool:
-        return isinstance(said, tuple) and len(said) in self.ends(said, 0)
+        if not isinstance(said, tuple) or not said:
+            return False
+        state = self._start
+        for word in said:
+            if (following := state.behind(word)) is None:
+                return False
+            state = following
+        return bool(state.labels) and (len(said) > 1 or self._accepts(said[0]))
 
     def ends(self, words: Sequence[str], at: int) -> list[int]:
         """The ends of the phrases that begin at a word."""
