@@ -47,6 +47,7 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
+_KNOWN_WORDS = frozenset({Role.LABEL, Role.UNIT})
 _NAMED = 2
 """Words of a remark ("from order 9981") from which on its figures are certainly its own."""
 
@@ -62,7 +63,11 @@ class _UnmatchedWords(SpanReader):
         self._number_events = [self._make_number_events(ends, at) for at, ends in enumerate(self._numbers.ends)]
         self._prepositions = frozenset(at for at in range(spans.size) if self._may_be_preposition(at))
         self._unmatched_event = remembering(self._make_unmatched_event)
-        self._is_known = remembering(self._has_meaning)
+        self._known = [
+            numbers or any(one.role in _KNOWN_WORDS for one in found)
+            for numbers, found in zip(map(bool, self._numbers.ends), spans.matches, strict=True)
+        ]
+        """By token, whether it has a meaning as a number or in the form."""
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
@@ -131,7 +136,8 @@ class _UnmatchedWords(SpanReader):
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
         last, field = path.last, path.field if path.state is Place.LABELLED else None
-        if self._is_known(at, field is not None and self._fields[field].spoken.is_code):
+        code = field is not None and self._fields[field].spoken.is_code
+        if self._known[at] or (code and any(self._spans.letters(at))):  # Inside a code, a letter has one too.
             cost = weights.KNOWN_UNMATCHED
         elif last is not None and last.happens is Happens.UNMATCHED and last.end == at:
             cost = weights.FURTHER_UNMATCHED
@@ -148,11 +154,6 @@ class _UnmatchedWords(SpanReader):
         numerals = self._language.numerals
         marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
         return ExplanationEvent(Happens.UNMATCHED, field, marks=marks, start=at, end=end)
-
-    def _has_meaning(self, at: int, code: bool) -> bool:
-        """Whether a word has a meaning: in the form, as a number, or, inside a code, as a letter."""
-        names = self._spans.role_ends(at, Role.LABEL, Role.UNIT)
-        return bool(names) or (code and any(self._spans.letters(at))) or self._numbers.begins(at)
 
 
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")

@@ -35,9 +35,12 @@ _UNUSUAL = 1.0
 """Least cost in nats of a number that is not said as one word."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Token:
-    """One folded word, or one part of a compound number. Equality covers what the grammar uses."""
+    """One folded word, or one part of a compound number. Equality covers what the grammar uses.
+
+    Nothing changes one. That is not enforced: making a frozen one takes several times as long, and each word needs one.
+    """
 
     text: str = dataclasses.field(repr=False)
     heard: str = dataclasses.field(repr=False)
