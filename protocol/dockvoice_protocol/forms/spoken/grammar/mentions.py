@@ -528,11 +528,12 @@ class Mentions(SpanReader):
     def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """Add a mention of a value with its own words.
 
-        Doubtful where they describe something else, "light broken", or end in the label of a value: German "kein Platz
-        A-01-02".
+        Doubtful where they describe something else, "light broken", or end in the label of another field's value:
+        German "kein Platz A-01-02".
         """
         behind = path.last.end if path.last is not None else 0
-        labels = end > at + 1 and end in self._spans.role_ends(end - 1, Role.LABEL)
+        ending = self._spans.matches[end - 1] if end > at + 1 else ()
+        labels = any(one.role is Role.LABEL and one.end == end and one.field != name for one in ending)
         doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
         begins = self._spans.goes_straight_on(end) and (
             self._numbers.begins(end) or self._spans.is_letter(end, end + 1)
