@@ -63,8 +63,9 @@ class _Links(SpanReader):
 
     def says_where_to(self, path: Path, match: Match, at: int) -> bool:
         """Whether a phrase says where the thing named before is to go: "pallet 742 is for trailer 5501"."""
-        moves = self._spans.form.deed in _MOVED_TO and bool(path.story.said)
-        return moves and self._said(at, match.end) in self._language.words["purposes"]
+        form = self._spans.form
+        named = any(one.name in path.story.said for one in form.fields if one.identifier or one.is_place)
+        return form.deed in _MOVED_TO and named and self._said(at, match.end) in self._language.words["purposes"]
 
     def sounds_like_digit(self, path: Path, at: int) -> bool:
         """Whether a word behind a value that is not spelt may be a misheard number."""
