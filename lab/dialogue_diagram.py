@@ -16,8 +16,8 @@ table in `edge/agree/dialogue/table.py`; a test compares the two. Try it: `dockv
 
 A complete entry is read back and *held* for the undo window. What is missing or in doubt is asked, one question at a
 time. A question without an answer is put once more; then the utterance goes to a person (`dockvoice queue list
---held`). Nothing is committed that was not read back while the operator could object: after a power cut or a fault of
-the headset, what was held is asked again.
+--held`). Nothing is committed that was not read back while the operator could object, but for a correction of an earlier
+entry over a question: it is told, and may be corrected. After a power cut, or a fault of the headset, what was held is asked.
 
 ## What operators say
 
