@@ -145,7 +145,7 @@ def _read_query_about_entry_or_place(
         return replace(said, act=whole.act, command=whole.command)
     if whole is not None and whole.act is Act.CANCEL:
         return None  # "Delete the last one": the one has no number.
-    if (asks := parse_command_with_object(said.words, language, form.undone.get(language.code, ()))) is None:
+    if (asks := _parse_order(said.words, form, language)) is None:
         return None
     order, named = asks
     if order.act is Act.COMMAND and order.command is not Command.TRAILER_DONE:  # a question may end as one
@@ -164,6 +164,18 @@ def _read_query_about_entry_or_place(
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order.command is Command.WHERE_TO
     return replace(said, not_understood=NotUnderstoodReason.NOT_DICTATION) if doubtful else None
+
+
+def _parse_order(
+    words: Sequence[Word], form: Form, language: Language
+) -> tuple[ParsedCommand, tuple[Word, ...]] | None:
+    """A command with an object, and the words of the object; a cancellation also behind "no"."""
+    undone = form.undone.get(language.code, ())
+    if (asks := parse_command_with_object(words, language, undone)) is not None:
+        return asks
+    rest = without_cue(words, language)
+    behind = parse_command_with_object(rest, language, undone) if len(rest) < len(words) else None
+    return behind if behind is not None and behind[0].act is Act.CANCEL else None
 
 
 def _may_name(order: ParsedCommand, field: FormField, form: Form) -> bool:

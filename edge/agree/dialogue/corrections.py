@@ -54,6 +54,7 @@ def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHea
         return correct_recorded_entry_if_named(session, utterance) or (
             _drop_and_begin(session, utterance)
             if may_rename_open_claim_unasked(session, utterance.reading, complete_sentence=True)
+            and not _leaves_out_values(session, utterance.reading)
             else ask_if_replaces_open(session, utterance)
         )
     if is_correction(utterance.reading.words, session.rules.language):
@@ -63,6 +64,12 @@ def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHea
             session, utterance, drafting.read_with_acoustic_doubts(session, utterance)
         )
     return _commit_or_queue_and_begin_next(session, utterance)
+
+
+def _leaves_out_values(session: DialogueSession, reading: Reading) -> bool:
+    """Whether the open entry has values that the sentence does not say anew: "two damaged" would vanish."""
+    own = {name for name in values_of(without_inherited(session.open_draft.reading)) if name in session.values}
+    return not own <= reading.fields.keys()
 
 
 def _commit_or_queue_and_begin_next(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
