@@ -9,6 +9,7 @@ from dockvoice_protocol.forms.spoken import (
     are_one_number,
     chosen_position,
     is_check,
+    is_correction,
     names_by_position,
     number_head,
     says_all_is_well,
@@ -448,7 +449,8 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
     if other := _take_back_another(session, utterance) or reference.ask_whose_is_dropped(session, utterance):
         return other
     if session.topic is Topic.CANCEL:
-        return _take_yes(session, utterance)
+        unclear = is_correction(utterance.reading.words, session.rules.language)  # "no, delete pallet 742"
+        return drafting.reject_answer(session, utterance) if unclear else _take_yes(session, utterance)
     question, named = session.current_question, bool(utterance.reading.fields)
     if named and question.prompt is Prompt.ONE_BY_ONE:
         return drafting.reject_answer(session, utterance)  # it is of one of the two, and both are open

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import read_fields, says_next, split_at_listed, without_cue
+from dockvoice_protocol.forms.spoken import is_courtesy, read_fields, says_next, split_at_listed, without_cue
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import FieldValue, Reading, Word, as_text
 from edge.agree.dialogue import context, drafting
@@ -74,16 +74,33 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
 
 
 def _says_instead(session: DialogueSession, reading: Reading, other: Draft) -> bool:
-    """Whether it is "instead" and names at most the two: not "not instead", nor "instead of" a third one."""
-    found = split_at_listed("instead_one", reading.words, session.rules.language)
-    if found is None or not _is_plain(session, reading, found[1]):
+    """Whether it is "instead", by itself or between the two names, "743 instead of 742", in this order.
+
+    Not "not instead", nor "instead of" a third one.
+    """
+    if (parts := _split_at_instead(session, reading.words)) is None:
         return False
-    two = {*session.open_identifiers.items(), *session.identifiers_of(values_of(other.reading)).items()}
+    new, old = set(session.identifiers_of(values_of(other.reading)).items()), set(session.open_identifiers.items())
+    before, behind = (_named_in(session, part) for part in parts)
+    plain = all(_is_plain(session, reading, part) for part in parts)
+    return plain and before <= new and behind <= (old if before else old | new)
+
+
+def _split_at_instead(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:
+    """The words before and behind the last "instead of"; None without one."""
+    for end in range(len(words), 0, -1):
+        found = split_at_listed("instead_one", words[:end], session.rules.language)
+        if found is not None and len(found[0]) + len(found[1]) == end and [*found[1], *found[0]] == [*words[:end]]:
+            return found[1], words[end:]
+    return None
+
+
+def _named_in(session: DialogueSession, words: Sequence[Word]) -> set[tuple[str, FieldValue]]:
+    """The identifiers that the words name, or deny."""
     rules, asked = session.rules, session.current_question.field
-    beside = read_fields(found[1], rules.form, rules.catalogue, rules.language, asked=asked)
-    said = [*without_inherited(reading).fields.items(), *beside.items()]
-    named = {(name, value) for name, one in said for value in (*possible_values(one), *one.denied)}
-    return {one for one in named if one[0] in session.rules.identifying_fields} <= two
+    said = read_fields(words, rules.form, rules.catalogue, rules.language, asked=asked)
+    known = {name: one for name, one in said.items() if name in rules.identifying_fields}
+    return {(name, value) for name, one in known.items() for value in (*possible_values(one), *one.denied)}
 
 
 def _says_next(session: DialogueSession, reading: Reading) -> bool:
@@ -102,7 +119,8 @@ def _is_plain(session: DialogueSession, reading: Reading, rest: Sequence[Word]) 
     said = token_texts(rest, language)
     denials = (language.words[name].ends(said, at) for name in ("nots", "contrasts") for at in range(len(said)))
     digits = all(language.may_be_in_identifier(word.text) for word in rest)
-    return not any(denials) and (digits or has_only_fields(read_part(reading, rest, session.rules), session.rules))
+    small = digits or is_courtesy(rest, language) or all((text,) in language.words["particles"] for text in said)
+    return not any(denials) and (small or has_only_fields(read_part(reading, rest, session.rules), session.rules))
 
 
 def _take_following_values(
