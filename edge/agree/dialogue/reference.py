@@ -103,8 +103,11 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
 
 
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Say again whose the question is, where a drop without a name may be of another thing; empty for any other."""
-    question, named = session.question, bool(utterance.reading.fields)
-    if named or question is None or not session.spoken.named_two or session.topic in {Topic.CANCEL, Topic.CLOSE}:
+    """Ask about the open thing by name, where a drop without a name may be of another; empty for any other drop."""
+    of_another = session.topic in {Topic.CANCEL, Topic.CLOSE}
+    if utterance.reading.fields or not session.spoken.named_two or of_another:
         return []
-    return [utterance.note_as_heeded(), *_say_question_by_name(session, session.say_question(question))]
+    noted, question = utterance.note_as_heeded(), session.question
+    if question is None:
+        return [noted, *session.ask(session.entry_question)]
+    return [noted, *_say_question_by_name(session, session.say_question(question))]
