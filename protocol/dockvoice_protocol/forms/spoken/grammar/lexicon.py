@@ -87,6 +87,7 @@ _ROLES = {
     "goods": Role.BEHIND,
     "tails": Role.TAIL,
     "conclusions": Role.TAIL,
+    "attention_checks": Role.TAIL,
     "cues": Role.CUE,
     "last_one": Role.CUE,
     "repeats": Role.REPEAT,

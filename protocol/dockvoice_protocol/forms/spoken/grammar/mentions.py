@@ -30,7 +30,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     letters_in_one_word,
     named_letters,
 )
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at, may_name_letter
 from dockvoice_protocol.forms.spoken.language import LETTERS
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
@@ -263,6 +263,8 @@ def _may_continue(number: str, *, several: bool) -> bool:
 def _pause_and_spared_cost(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
     """The cost of a pause before the next group, and the cost waived as an enumeration: "seven, four, two"."""
     owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
+    if pause and spelling.text.isalpha():  # Letters alone are no value yet: "T, R, 4471".
+        return weights.ENUMERATED, 0.0
     if not pause:
         return owed, 0.0
     if singles and spelling.paused + 1 == spelling.groups:
@@ -399,7 +401,8 @@ class Mentions(SpanReader):
         """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
         token = self._tokens[at]
         figures = token.text.isdigit() and len(token.text) > _PAIR
-        return figures and token.hesitated and token.pause <= weights.SHORT and self._fields[name].spoken.is_code
+        named = may_name_letter(token.hesitated) and token.pause <= weights.SHORT
+        return figures and named and self._fields[name].spoken.is_code
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
         """The id field whose end may be the first of a number said twice: "742 fifteen one five units"."""

@@ -451,6 +451,8 @@ class SmallWords(SpanReader):
             return
         if self._links.adds_another_count(path, match, at):
             return
+        if "c" in path.pending and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
+            return  # "Dock B, sorry, to dock G".
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))

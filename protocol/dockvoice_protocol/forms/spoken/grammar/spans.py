@@ -599,14 +599,9 @@ def leads_to_place(spans: Spans, at: int) -> bool:
 
 
 def _is_attention_check(spans: Spans, at: int) -> bool:
-    """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
-    yes = spans.language.commands["yes"]
-    return any(
-        match.role is Role.TAIL and match.end == at + 1 and spans.tokens[start].pause and said not in yes
-        for start in range(at + 1)
-        for match in spans.matches[start]
-        if (said := tuple(spans.words[start : match.end]))
-    )
+    """Whether a remark that only asks for attention ends at the token: "got it?"."""
+    checks = spans.language.words["attention_checks"]
+    return any(spans.tokens[start].pause and at + 1 in checks.ends(spans.words, start) for start in range(at + 1))
 
 
 def _is_begun(spans: Spans, at: int) -> bool:

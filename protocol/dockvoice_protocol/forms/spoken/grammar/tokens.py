@@ -58,8 +58,8 @@ class Token:
     """A dash precedes it in the text, which stands for a pause, or for "to"."""
     asks: bool = False
     """The last word before a question mark."""
-    hesitated: bool = False
-    """A hesitation precedes it."""
+    hesitated: str = ""
+    """The hesitation before it."""
     final: bool = False
     """A number word that is lengthened like the last word of a phrase."""
 
@@ -78,7 +78,7 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     """The tokens of words, without hesitations, with compounds split."""
     found: list[Token] = []
     end: float | None = None
-    hesitated = dash = False
+    hesitated, dash = "", False
     waited = 0
     for word, behind in zip_longest(words, words[1:]):
         said = word.text.strip().lower()
@@ -92,12 +92,12 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         if hesitates and not (
             behind is not None and _are_initials(said) and behind.text[:1].isdigit() and behind.start <= end
         ):
-            hesitated = True
+            hesitated = pieces[-1][1]
         elif pieces:
             # A silence before the hesitation separates words as one behind it does: "742, uh twelve".
             pause = max(pause, SHORT) if hesitated else pause
             found += _tokens_of_word(word, pieces, language, pause, dash=dash, hesitated=hesitated)
-            hesitated = dash = False
+            hesitated, dash = "", False
             waited = 0
         if said.endswith(_QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
@@ -138,7 +138,7 @@ def _mark_lengthened_words(found: Sequence[Token], language: Language) -> tuple[
 
 
 def _tokens_of_word(
-    word: Word, pieces: Sequence[tuple[str, str]], language: Language, pause: int, *, dash: bool, hesitated: bool
+    word: Word, pieces: Sequence[tuple[str, str]], language: Language, pause: int, *, dash: bool, hesitated: str
 ) -> Iterator[Token]:
     """The tokens of one word; pause, dash and hesitation before the word belong to the first token alone."""
     brief = 0 < word.end - word.start <= BRIEF_S
@@ -148,7 +148,12 @@ def _tokens_of_word(
             yield Token(
                 text, piece, word.start, word.end, word.confidence, brief, pause, inner, dash, hesitated=hesitated
             )
-            pause, dash, hesitated = 0, False, False
+            pause, dash, hesitated = 0, False, ""
+
+
+def may_name_letter(hesitation: str) -> bool:
+    """Whether a hesitation may be the name of a letter: "em", "er"; an "eh" or an "ähm" is none."""
+    return len(hesitation) == _INITIALS and hesitation[0] in _VOWELS and hesitation[1] not in _VOWELS | {"h"}
 
 
 def _are_initials(word: str) -> bool:
