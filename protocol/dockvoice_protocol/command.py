@@ -213,8 +213,8 @@ def _root_options(
 def _exit_with(fault: DockvoiceError) -> NoReturn:
     from dockvoice_protocol.terminal.tables import EscapingConsole
 
-    told = escape_line(f"dockvoice: {fault}")
-    EscapingConsole(stderr=True, highlight=False, soft_wrap=True).print(told, style="red", markup=False)
+    line = escape_line(f"dockvoice: {fault}")
+    EscapingConsole(stderr=True, highlight=False, soft_wrap=True).print(line, style="red", markup=False)
     raise SystemExit(fault.exit_code) from None
 
 

@@ -213,7 +213,7 @@ class _ConfigFault:
     """One fault in the settings, with the source that it comes from."""
 
     origin: str  # A file, `environment`, `credentials` or `command line`.
-    told: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +275,13 @@ def _validation_faults(error: ValidationError, keys: Mapping[Key, bool], origins
     ]
 
 
-def _no_json_fault(told: str, origins: _KeyOrigins) -> _ConfigFault:
-    """The fault of a variable whose text is not the JSON that its key takes. `told` names the field at the top."""
-    field = re.search(r'field "(\w+)"', told)
+def _no_json_fault(message: str, origins: _KeyOrigins) -> _ConfigFault:
+    """The fault of a variable whose text is not the JSON that its key takes. `message` names the field at the top."""
+    field = re.search(r'field "(\w+)"', message)
     beginning = origins.variable(() if field is None else (field[1],))
     names = [given for name, given in origins.variables.items() if name.startswith(beginning)]
     if not names:
-        return _ConfigFault("environment", told)
+        return _ConfigFault("environment", message)
     return _ConfigFault("environment", f'{" or ".join(names)}: should be JSON, such as {{"a": "b"}} or ["a"]')
 
 
@@ -289,7 +289,7 @@ def _faults_in_one_line(faults: Iterable[_ConfigFault]) -> str:
     """All faults as one line, grouped by origin."""
     by_origin: dict[str, list[str]] = {}
     for fault in faults:
-        by_origin.setdefault(fault.origin, []).append(fault.told)
+        by_origin.setdefault(fault.origin, []).append(fault.message)
     return "; ".join(f"{origin}: {'; '.join(found)}" for origin, found in by_origin.items())
 
 
@@ -324,7 +324,7 @@ _CONTAINERS = {
     "dict_type": 'should be a table such as { "name" = "value" }',
     **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), 'should be a list such as ["a", "b"]'),
 }
-"""What is told of pydantic's errors that name a container by its name in Python."""
+"""The messages for pydantic's errors that name a container by its name in Python."""
 
 
 def _without_noun(message: str) -> str:

@@ -213,8 +213,8 @@ def _unit_file_faults(lines: list[_Line], path: Path, known: list[Cells] | None)
     yield from (_fault_in_file(path, *fault) for fault in unit_faults(rows, values, listed_in))
 
 
-def _fault_in_file(path: Path, where: str, column: str, told: str) -> str:
-    return f"{path}:{where.removeprefix('line ')}: column {column}: {told}"
+def _fault_in_file(path: Path, where: str, column: str, message: str) -> str:
+    return f"{path}:{where.removeprefix('line ')}: column {column}: {message}"
 
 
 def _master_data_faults(one: MasterData) -> Iterator[str]:
@@ -224,4 +224,4 @@ def _master_data_faults(one: MasterData) -> Iterator[str]:
     else:
         # A unit of an unlisted value is ignored: the list and its units are published one after the other.
         faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else value_list_faults(rows)
-    yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)
+    yield from (f"{one.kind}, {where}, column {column}: {message}" for where, column, message in faults)

@@ -345,9 +345,9 @@ def _unit_contradictions(
 
 def _ask_beside_faults(keywords: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Iterator[str]:
     """Unknown fields in `ask_beside`: their questions would never be asked."""
-    told = {"x-voice": keywords["x-voice"]}
-    told |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
-    for place, words in told.items():
+    wordings = {"x-voice": keywords["x-voice"]}
+    wordings |= {f"x-languages/{code}": wording for code, wording in keywords.get("x-languages", {}).items()}
+    for place, words in wordings.items():
         for other in [name for name in words.get("ask_beside", {}) if name not in known]:
             yield f"{where}/{place}/ask_beside: {other!r} is no field; fields: {', '.join(known)}"
 
@@ -512,11 +512,11 @@ def _ambiguous_opening_faults(fields: Mapping[str, Any], schema: Mapping[str, An
     """Faults of the form's openings: of each that holds words with another meaning, or is a command."""
     voice, others = schema.get("x-voice"), schema.get("x-languages")
     listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
-    for code, told in others.items() if isinstance(others, dict) else ():
+    for code, wording in others.items() if isinstance(others, dict) else ():
         if code in LANGUAGES:
-            listed[code] = (f"#/x-languages/{code}/openings", told)
-    for code, (where, told) in listed.items():
-        openings = told.get("openings") if isinstance(told, dict) else None
+            listed[code] = (f"#/x-languages/{code}/openings", wording)
+    for code, (where, wording) in listed.items():
+        openings = wording.get("openings") if isinstance(wording, dict) else None
         words = _words_by_field(code, fields) if openings else {}
         for opening in openings if isinstance(openings, list) else ():
             if isinstance(opening, str):

@@ -313,7 +313,7 @@ class Fault:
     """One place where a document leaves the subset."""
 
     path: tuple[str | int, ...]
-    told: str
+    message: str
     """The message behind the JSON pointer: what was found, what is allowed, and what to do."""
 
     @property
@@ -322,7 +322,7 @@ class Fault:
         return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
 
     def __str__(self) -> str:
-        return f"{format_json_pointer(*self.path)}: {self.told}"
+        return f"{format_json_pointer(*self.path)}: {self.message}"
 
 
 def find_schema_faults(document: object) -> Iterator[Fault]:

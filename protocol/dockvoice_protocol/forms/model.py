@@ -425,7 +425,7 @@ class Form:
     undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, verbs before or behind an object that undo the work: "unload"."""
 
-    deed: str | None = None  # What an entry says was done, a key of `OTHER_DEEDS`; None: any deed may be told.
+    deed: str | None = None  # What an entry says was done, a key of `OTHER_DEEDS`; None: any deed may be named.
     openings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, beginnings of an entry, which there are no question and no wish: "can i get"."""
 
@@ -511,16 +511,16 @@ class Form:
 
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The readback of an entry, complete or not."""
-        told = {
+        spoken_values = {
             field.name: field.read_back(fields[field.name], self.unit_code_in(field.name, fields))
             for field in self.fields
             if self.is_read_back_alone(field, fields)
         }
         named = _placeholders(self.template)
-        if not all(name in told for name in named):
-            return ", ".join(told.values())
-        beside = [words for name, words in told.items() if name not in named]
-        return ", ".join([self.template.format(**told), *beside])
+        if not all(name in spoken_values for name in named):
+            return ", ".join(spoken_values.values())
+        beside = [words for name, words in spoken_values.items() if name not in named]
+        return ", ".join([self.template.format(**spoken_values), *beside])
 
 
 def _placeholders(template: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tomli
 
-OWN = "en"  # The language of the forms' own words, told first wherever languages are listed.
+OWN = "en"  # The language of the forms' own words; it comes first wherever languages are listed.
 
 _DIRECTORY = files(__package__)
 

@@ -100,7 +100,7 @@ def value_list_faults(rows: Sequence[Row]) -> Iterator[RowFault]:
     spoken: dict[str, str] = {}
     for where, cells in rows:
         value = cells.get("value", "")
-        yield from ((where, column, told) for column, told in _value_faults(value, cells))
+        yield from ((where, column, message) for column, message in _value_faults(value, cells))
         if value in values:
             yield where, "value", f"{value!r} stands here a second time"
         values.add(value)
@@ -132,7 +132,7 @@ def unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None, list
         value, unit, base = (cells.get(column, "") for column in ("value", "unit", "base"))
         if listed_values is not None and value not in listed_values:
             yield where, "value", f"{value!r} is not in {listed_in}; add it there"
-        yield from ((where, column, told) for column, told in _factor_faults(unit, cells.get("factor", ""), base))
+        yield from ((where, column, message) for column, message in _factor_faults(unit, cells.get("factor", ""), base))
         if seen.setdefault((value, unit), where) != where:
             yield where, "unit", f"{unit!r} of {value!r} stands in {seen[value, unit]} already"
         if bases.setdefault(value, (base, where))[0] != base:
@@ -153,9 +153,9 @@ def word_faults(rows: Sequence[Row]) -> Iterator[RowFault]:
     """Validate a site's words without their forms."""
     seen: dict[tuple[str, ...], str] = {}
     for where, cells in rows[: MOST_WORDS + 1]:
-        for column, (allowed, told) in _OF_WORD.items():
+        for column, (allowed, description) in _OF_WORD.items():
             if not allowed.fullmatch(found := cells.get(column, "")):
-                yield where, column, f"found {found[:_LONGEST_WORD]!r}; allowed is {told}"
+                yield where, column, f"found {found[:_LONGEST_WORD]!r}; allowed is {description}"
         if cells.get("means") and cells.get("as") == LABEL:
             yield where, "means", "is given for a label, which opens its field and means nothing else; leave it empty"
         known = tuple(cells.get(column, "") for column in ("form", "language", "word"))

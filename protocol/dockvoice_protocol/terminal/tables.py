@@ -72,11 +72,11 @@ def make_folding_table(*headings: str) -> Table:
     return Table(*columns, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def _tables_in(told: RenderableType) -> Iterator[Table]:
-    if isinstance(told, Table):
-        yield told
-    elif isinstance(told, Group):
-        for one in told.renderables:
+def _tables_in(renderable: RenderableType) -> Iterator[Table]:
+    if isinstance(renderable, Table):
+        yield renderable
+    elif isinstance(renderable, Group):
+        for one in renderable.renderables:
             yield from _tables_in(one)
 
 
@@ -100,8 +100,8 @@ def _column_width(console: Console, column: Column) -> Measurement:
     return Measurement(most if column.no_wrap else word, most)
 
 
-def _measure(console: Console, told: RenderableType) -> Measurement:
-    return Measurement.get(console, console.options.update(max_width=_UNBOUNDED), told)
+def _measure(console: Console, renderable: RenderableType) -> Measurement:
+    return Measurement.get(console, console.options.update(max_width=_UNBOUNDED), renderable)
 
 
 def pluralize(count: int, one: str, more: str | None = None) -> str:

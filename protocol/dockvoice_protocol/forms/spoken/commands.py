@@ -391,8 +391,8 @@ def contains_check(words: Sequence[str], checks: Collection[str], language: Lang
     """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
     cues = [end for at in range(len(said)) for end in language.words["checks"].ends(said, at)]
-    told = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
-    return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in told)
+    spans = [said[at:end] for at in cues for end in range(at + 1, len(said) + 1)]
+    return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in spans)
 
 
 def is_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:

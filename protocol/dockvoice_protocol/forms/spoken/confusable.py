@@ -41,7 +41,7 @@ _LETTERS: frozenset[FieldValue | None] = frozenset(ascii_uppercase)
 E_SET = frozenset("BCDEGPTVZ")
 """The letters that end in "ee" and differ by one short consonant: the hardest to distinguish, for people too."""
 
-_TOLD_APART = {
+_NEVER_CONFUSED = {
     "A": frozenset("H"),
     "F": frozenset("AE"),
     "H": frozenset("A"),
@@ -105,7 +105,7 @@ def _has_one_more_zero(value: FieldValue, rival: FieldValue) -> bool:
 
 def is_weak_letter(value: FieldValue | None, rival: FieldValue | None) -> bool:
     """Whether both are letters, and `rival`, or a third one, may have been said for `value`."""
-    return {value, rival} <= _LETTERS and value != rival and rival not in _TOLD_APART.get(str(value), ())
+    return {value, rival} <= _LETTERS and value != rival and rival not in _NEVER_CONFUSED.get(str(value), ())
 
 
 def find_unlisted_rival(value: FieldValue | None) -> str | None:

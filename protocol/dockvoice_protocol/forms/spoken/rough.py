@@ -61,17 +61,17 @@ def rough_sentences(
     fields = [one for one in form.fields if not one.spoken.by_unit]
     said = {one.name: _Ways(one, catalogue, language, knows, random) for one in fields}
     openings = list(filter(knows, form.openings.get(language.code, ())))
-    told = []
+    sentences = []
     for _ in range(_SENTENCES):
         order = fields if random.random() < _IN_ORDER else random.sample(fields, len(fields))
         begun = [random.choice(openings)] if openings and random.random() < BEGUN else []
-        told.append(" ".join([*begun, *(said[one.name].sample_mention() for one in order)]))
+        sentences.append(" ".join([*begun, *(said[one.name].sample_mention() for one in order)]))
     cues = [cue for cue in language.table["words"]["cues"] if knows(cue)] or [""]
     for ways in said.values():
         for _ in range(_ANSWERS):
-            told += [ways.sample_value(), ways.sample_mention(), f"{random.choice(cues)} {ways.sample_mention()}"]
-    told += [one for one in (*_command_phrases(language, names), *works) if knows(one.lower())] * _COMMANDS
-    return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, surrounding_phrases(language))))
+            sentences += [ways.sample_value(), ways.sample_mention(), f"{random.choice(cues)} {ways.sample_mention()}"]
+    sentences += [one for one in (*_command_phrases(language, names), *works) if knows(one.lower())] * _COMMANDS
+    return (*(one.lower() for one in sentences * _TIMES), *filter(knows, map(str.lower, surrounding_phrases(language))))
 
 
 def form_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
@@ -108,8 +108,8 @@ def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
 def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for lists in (language.words, language.moods) for said in lists.values() for one in said.samples()]
-    told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
-    return tuple(one for one in told if not any(map(language.may_be_in_identifier, phrase(one))))
+    candidates = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
+    return tuple(one for one in candidates if not any(map(language.may_be_in_identifier, phrase(one))))
 
 
 class _Ways:

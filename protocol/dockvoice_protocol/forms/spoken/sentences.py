@@ -92,7 +92,7 @@ def english_words_with_meaning(form: Form, catalogue: Catalogue) -> Iterator[tup
 
 def _field_faults(field: FormField, catalogue: Catalogue) -> Iterator[str]:
     where = f"catalogue {field.catalogue!r}" if field.catalogue else "'enum'"
-    yield from (f"{where}: {told}" for _, told in value_faults(field, catalogue))
+    yield from (f"{where}: {fault}" for _, fault in value_faults(field, catalogue))
 
 
 def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, str]]:

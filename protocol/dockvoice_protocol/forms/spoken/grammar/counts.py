@@ -339,8 +339,8 @@ class UnitCounts(SpanReader):
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
-                    told = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
-                    yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
+                    unit_marks = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
+                    yield _UnitCount(match.end, match.field, values, so_far, unit_marks, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:

@@ -92,12 +92,12 @@ def _values_of_field(path: Path, name: str, tokens: Sequence[Token], form: Form)
 
 def _merge_field_readings(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
     """The readings of the fields by rival explanations, given the cheapest first."""
-    told, fields = [_said_by_field(path, tokens, form) for path in paths], {}
+    meanings, fields = [_said_by_field(path, tokens, form) for path in paths], {}
     for one in form.fields:
         # A rival explanation with a count without its unit puts the id in doubt, but is no reading of the count.
-        named = one.name in told[0] or any(one.name in said and not said[one.name].is_unitless for said in told)
+        named = one.name in meanings[0] or any(one.name in said and not said[one.name].is_unitless for said in meanings)
         if named:
-            fields[one.name] = _field_reading([said.get(one.name) for said in told], tokens)
+            fields[one.name] = _field_reading([said.get(one.name) for said in meanings], tokens)
     return fields
 
 
@@ -519,14 +519,14 @@ def _drop_whole_counts(path: Path, fields: Mapping[str, _FieldMeaning], tokens: 
     The 24 may be the good ones or all, so that neither number may be offered. The whole is the largest count. Where the
     whole was said in an earlier entry ("two of those damaged"), only the part is here.
     """
-    told = fields.values()
+    meanings = fields.values()
     related = {event.happens for event in path.events if event.happens in _RELATING}
-    counted = [said for said in told if said.of.spoken.counts]
+    counted = [said for said in meanings if said.of.spoken.counts]
     counts = [said for said in counted if said.values]
     # "24 cases damaged" may be 24 damaged ones, or 24 of which some are.
     unsaid = {said.of.name for said in counted if not said.events}
     # "Two wet" may be a part of 24 cases.
-    wrong = {said.of.name for said in told if said.of.bare}
+    wrong = {said.of.name for said in meanings if said.of.bare}
     if any(
         (event.happens is Happens.UNIT and event.field in unsaid)
         or (event.happens is Happens.NUMBER and behind.field in wrong)
@@ -560,9 +560,9 @@ def _conditions_behind_counts(
             yield fields[str(behind.field)]
 
 
-def _field_reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
+def _field_reading(meanings: Sequence[_FieldMeaning | None], tokens: Sequence[Token]) -> FieldReading:
     """The reading of one field from its states in the rival explanations, given the cheapest first."""
-    saying = [said for said in told if said is not None]
+    saying = [said for said in meanings if said is not None]
     values = list(dict.fromkeys(value for said in saying for value in said.values if value is not None))
     unsure = any(None in said.values or said.doubtful for said in saying)
     # Where they agree on the value, only the cheapest counts: others may withdraw a part of the value, "4, 2, no".
@@ -570,7 +570,7 @@ def _field_reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]
         value for said in saying for value in (*said.denied, *said.taken_back) if len(values) != 1 or said is saying[0]
     ]
     denied = tuple(value for value in dict.fromkeys(not_so) if value is not None and value not in values)
-    missing = any(said is None or not said.values for said in told)
+    missing = any(said is None or not said.values for said in meanings)
     events = [event for said in saying for event in (*said.events, *said.beside)]
     heard = tuple(tokens[at].heard for at in _one_token_per_word(tokens, _event_tokens(events)))
     basis = _value_tokens(saying) or _event_tokens(events) or set(range(len(tokens)))

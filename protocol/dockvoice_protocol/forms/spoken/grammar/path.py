@@ -130,10 +130,10 @@ class Story:
 
     def with_event(self, event: ExplanationEvent) -> Story:
         """The sequence with one more event."""
-        told = event[:4]
-        if (longer := self._next.get(told)) is None:
+        key = event[:4]
+        if (longer := self._next.get(key)) is None:
             mentions = event.happens is Happens.MENTION and event.field not in self.said
-            longer = self._next[told] = Story(self.said | {event.field} if mentions else self.said)
+            longer = self._next[key] = Story(self.said | {event.field} if mentions else self.said)
         return longer
 
 

@@ -313,8 +313,8 @@ class SmallWords(SpanReader):
             lengths = {len(check) for check in checks if check.isdigit()}
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
         for end in ends:
-            told = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
-            self._queue.continue_at(told, end, cost, state=Place.BETWEEN)
+            extended = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
+            self._queue.continue_at(extended, end, cost, state=Place.BETWEEN)
 
     # Words around a value.
 

@@ -28,7 +28,7 @@ from dockvoice_protocol.records import FieldValue
 _SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
 """Roles of phrases that let an utterance be a record."""
 _TALK = frozenset({"hearsay", "past", "wishes"})
-"""Moods of what is told, is over or is yet to be done."""
+"""Moods of what is reported, is over or is yet to be done."""
 _SHORTEST_NAME = 100
 """Least number without a unit that may name another thing: "742 should be 743"."""
 _LONGEST_FACTOR = 2
