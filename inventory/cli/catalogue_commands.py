@@ -110,7 +110,7 @@ def _catalogue_import(
     A list has a line for each value: value, spoken (other ways to say it, parted by |), check (the word or the digits
     on its sign); units have value, unit, factor and base; rules have rule, on, hours and forms; words have form, field,
     as (label or unit), means (of a unit, its code), word and language. The file is checked as a whole: where anything
-    is wrong each fault is told, and nothing is changed.
+    is wrong each fault is printed, and nothing is changed.
     """
     from inventory.site.catalogue import FaultyRows  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.master_kinds import find_kind, read_kind  # noqa: PLC0415 - as above

@@ -283,7 +283,7 @@ def _keys_enrol(
 ) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
-    `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
+    `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one printed here.
     """
     key = audit.read_public_key(file)
     enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)

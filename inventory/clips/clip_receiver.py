@@ -44,7 +44,7 @@ class ClipReceiver:
         self._settings = settings
         self._now = now
         self._tidied: datetime | None = None
-        self._told = False
+        self._warned = False
 
     def handle_message(self, payload: bytes, sender: Topics) -> bytes | None:
         """Store a device's message; the receipt, None for ClipRequestStored. Raises MalformedMessage, Unavailable."""
@@ -79,7 +79,7 @@ class ClipReceiver:
                 answer = self._clips.store_chunk(sender.site, sender.device, said, self._folder)
         except OSError as fault:
             return self._answer_later(said.utterance_id, describe_os_error(fault))
-        self._told = False
+        self._warned = False
         return answer
 
     def _make_room(self, lacks: int, size: int) -> bool:
@@ -91,9 +91,9 @@ class ClipReceiver:
         return not self._folder.bytes_to_free(size)
 
     def _answer_later(self, utterance_id: str, why: str) -> ClipReceipt:
-        if not self._told:
+        if not self._warned:
             log.warning("%s: no clip can be kept: %s; devices offer theirs again", self._folder.folder, why)
-        self._told = True
+        self._warned = True
         return ClipReceipt(utterance_id, ClipAnswer.LATER)
 
     def _expire_or_remove_rejected(self, sender: Topics, answer: ClipReceipt) -> None:

@@ -126,10 +126,10 @@ def load_open_reviews_page(transaction: Connection, after: str | None) -> tuple[
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
     moment, _, event_id = (after or "").partition(_SEPARATOR)
-    if (told_at := parse_iso(moment)) is not None:
-        told_at = to_utc(told_at)
-        later = reviews.c.told_at > told_at
-        wanted = wanted.where(or_(later, (reviews.c.told_at == told_at) & (reviews.c.event_id > event_id)))
+    if (cursor_time := parse_iso(moment)) is not None:
+        cursor_time = to_utc(cursor_time)
+        later = reviews.c.told_at > cursor_time
+        wanted = wanted.where(or_(later, (reviews.c.told_at == cursor_time) & (reviews.c.event_id > event_id)))
     rows = transaction.execute(wanted.limit(_PAGE + 1)).mappings().all()
     found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:_PAGE]]
     last = found[-1] if len(rows) > _PAGE else None

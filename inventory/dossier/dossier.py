@@ -45,7 +45,7 @@ from inventory.verify_dossier import (
     write_json,
 )
 
-_TOLD = (
+_README_TEXT = (
     "What a trailer brought, signed by the inventory: index.html is for people, dossier.json for programs.\n"
     "Unpack the file to listen to the recordings from index.html. docs/verify_dossier.pyz of Dockvoice, which you\n"
     "should have from elsewhere than this file, checks all of it; docs/dossier.md says how to do it by other means.\n"
@@ -90,7 +90,7 @@ def build(
     if (version := issue(content, files)) is not None:
         content["issue"] = version
     files[PAGE] = render_page(content, files, signer.public.keyid).encode()
-    files[README] = _TOLD.encode()
+    files[README] = _README_TEXT.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}
     files[CONTENT] = write_json(content)
     seal = {"keyid": signer.public.keyid, "public_key": signer.public.raw.hex(), "signs": FORMAT}

@@ -44,8 +44,8 @@ _Known = Annotated[
 def epcis(context: typer.Context, config: Config = None, database: Database = None) -> None:
     """Give partners what was recorded as GS1 EPCIS 2.0 events.
 
-    What EPCIS cannot name is refused and told, never made up: a pallet's own number is no SSCC, an item without a GTIN
-    and a door without a GLN have no name among partners. docs/epcis.md tells how to begin.
+    What EPCIS cannot name is refused and reported, never made up: a pallet's own number is no SSCC, an item without a
+    GTIN and a door without a GLN have no name among partners. docs/epcis.md tells how to begin.
     """
     context.obj = GroupOptions(config, database)
 
@@ -69,7 +69,7 @@ def export(
     With --known only what is new: name each file that was exported before. What was corrected since is in it as an
     error declaration with the event that is right.
 
-    What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
+    What stays out is printed on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
     from inventory.epcis.export import (  # noqa: PLC0415 - `dockvoice --help` must not import these

@@ -50,7 +50,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     event = parse_review(payload)
     if event["source"] != sender.source:
         raise MalformedMessage("/source: names another device than the topic")
-    told_at = parse_time(event["time"])
+    event_time = parse_time(event["time"])
     data = event["data"]
     return Review(
         site=sender.site,
@@ -68,7 +68,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
         fields=data["fields"],
         doubtful={one["field"]: one["reason"] for one in reversed(data.get("doubtful", []))},
         audio_sha256=data["utterance"]["audio_sha256"],
-        told_at=told_at,
+        told_at=event_time,
         body=payload.decode(),
     )
 

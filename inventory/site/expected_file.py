@@ -112,7 +112,7 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
         )
 
 
-_TOLD = f"{NAMING}; give the number or code of the label"
+_NAME_REMEDY = f"{NAMING}; give the number or code of the label"
 _ALLOWED: Mapping[str, Callable[[str], object]] = {
     "notice": is_valid_name,
     "pallet": is_valid_name,
@@ -122,9 +122,9 @@ _ALLOWED: Mapping[str, Callable[[str], object]] = {
     "lot_needed": _YES_NO.__contains__,
 }
 _REMEDIES = {
-    "notice": _TOLD,
-    "pallet": _TOLD,
-    "item": _TOLD,
+    "notice": _NAME_REMEDY,
+    "pallet": _NAME_REMEDY,
+    "item": _NAME_REMEDY,
     "quantity": (
         "allowed is a number above 0 with 9 digits and 6 places at most; leave out the line where nothing is expected"
     ),

@@ -180,8 +180,8 @@ def delete_or_await_confirmation(transaction: Connection, ids: Sequence[int], no
     """
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
-    told_once = and_(outbox.c.kind == MessageKind.DECLINED.value, outbox.c.published_at.is_(None))
-    transaction.execute(delete(outbox).where(its, ~confirms, ~told_once))
+    declined_first_time = and_(outbox.c.kind == MessageKind.DECLINED.value, outbox.c.published_at.is_(None))
+    transaction.execute(delete(outbox).where(its, ~confirms, ~declined_first_time))
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
 

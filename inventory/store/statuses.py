@@ -44,8 +44,8 @@ class StatusMessage:
     def read(cls, payload: bytes, topics: Topics, *, retained: bool = False) -> StatusMessage:
         """Parse a payload. Raises MalformedMessage."""
         said = parse_status(payload, topics)
-        told_at = parse_time(said["time"]) if "time" in said else None
-        return cls(topics.site, topics.device, said["state"], told_at, payload.decode(), said, retained)
+        said_at = parse_time(said["time"]) if "time" in said else None
+        return cls(topics.site, topics.device, said["state"], said_at, payload.decode(), said, retained)
 
     @classmethod
     def cleared(cls, topics: Topics) -> StatusMessage:

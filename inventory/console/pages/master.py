@@ -210,8 +210,8 @@ class _KindEditor:
                 try:
                     rows = self.read_file(kind, path)
                 except UnreadableInput as fault:
-                    told = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
-                    raise FaultyRows(kind, [one.removeprefix(f"{folder}/") for one in told]) from fault
+                    messages = fault.faults if isinstance(fault, FaultyFile) else (str(fault),)
+                    raise FaultyRows(kind, [one.removeprefix(f"{folder}/") for one in messages]) from fault
                 return of.put(kind, rows, who, reason, path.name)
 
         return self.save(context, make)
