@@ -199,11 +199,11 @@ def _print_results(
 ) -> None:
     by_condition, overall = tally_by_condition(one.result for one in scored)
     if as_json:
-        told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
+        results: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
         still = measure_silence(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
         print_lines(
-            json.dumps({**told, "overall": overall.as_json(), **without, **_tables_as_json(lines, fixed)}, indent=2)
+            json.dumps({**results, "overall": overall.as_json(), **without, **_tables_as_json(lines, fixed)}, indent=2)
         )
     else:
         print_tables(printed.render_evaluation(by_condition, overall))

@@ -218,8 +218,8 @@ class NoisyRecording(Source):
 
     def __init__(self, recording: Source, kind: str, snr_db: float) -> None:
         """The same recording, kind and ratio give the same samples."""
-        told = f"{recording.name} {kind} {snr_db}"
-        self.name = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+        identity = f"{recording.name} {kind} {snr_db}"
+        self.name = f"sha256:{hashlib.sha256(identity.encode()).hexdigest()}"
         self._recording = recording
         self._kind = kind
         self._snr_db = snr_db

@@ -50,7 +50,7 @@ LANGUAGE = "en"
 
 
 class SyntheticSpeech(Source):
-    """Synthesised speech as a microphone source. `told` distinguishes it from the same sound at another time."""
+    """Synthesised speech as a microphone source. `message` distinguishes it from the same sound at another time."""
 
     live = False
 
@@ -183,8 +183,8 @@ class OperatorWords:
             case _:
                 return self.whole_entry()
 
-    def _confirm_or_correct(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
-        return self.word_correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
+    def _confirm_or_correct(self, read_back: Mapping[str, FieldValue]) -> OperatorUtterance:
+        return self.word_correction(read_back) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
     def _word_check_digits(self, name: str, number: int) -> str:
         """Word the check digits of the intended location; "no" after they were all used."""

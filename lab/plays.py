@@ -33,7 +33,7 @@ _KEYS: dict[str, tuple[type, str]] = {
     "list": (list, 'a list of strings such as "trailer 5501: 742 24 CS A100"'),
     "operators": (str, 'a string such as "471 ana = op-17"'),
 }
-"""The settings that a conversation may give: the type of each, and how it is told."""
+"""The settings that a conversation may give: the type of each, and its description in error messages."""
 
 _SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """Memory file system for journals: a flush to disk at each step would take some milliseconds."""
@@ -105,9 +105,9 @@ class _PlaySession:
             raise _WrongPlay('found a step, and no conversation is held; allowed is {"begin": {...}} before it')
         return self._held
 
-    def _run_play(self, lines: list[str], told: _JsonLine) -> _JsonLine:
+    def _run_play(self, lines: list[str], given: _JsonLine) -> _JsonLine:
         self.close()
-        self._held = held = self._made(_parse_play(told, self._usual, self._forms))
+        self._held = held = self._made(_parse_play(given, self._usual, self._forms))
         try:
             turns = [held.begin(), *(held.step(one) for one in lines)]
             return {**held.result(), "turns": turns}
@@ -141,10 +141,10 @@ def _parse_line(line: bytes) -> _JsonLine:
     return row
 
 
-def _check_keys(told: _JsonLine) -> None:
-    if unknown := sorted(told.keys() - set(_KEYS)):
+def _check_keys(given: _JsonLine) -> None:
+    if unknown := sorted(given.keys() - set(_KEYS)):
         raise _WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(_KEYS)}")
-    for key, value in told.items():
+    for key, value in given.items():
         wanted, allowed = _KEYS[key]
         if not isinstance(value, wanted) or (
             isinstance(value, list) and not all(isinstance(one, str) for one in value)
@@ -152,11 +152,11 @@ def _check_keys(told: _JsonLine) -> None:
             raise _WrongPlay(f"{key}: found {value!r:.60}, allowed is {allowed}")
 
 
-def _parse_play(told: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
-    _check_keys(told)
-    hand = told.get("hand", [])
-    name = told.get("form", hand[0] if hand else usual.rules.form.name)
-    language = told.get("language", usual.language)
+def _parse_play(given: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+    _check_keys(given)
+    hand = given.get("hand", [])
+    name = given.get("form", hand[0] if hand else usual.rules.form.name)
+    language = given.get("language", usual.language)
     if language not in LANGUAGES:
         raise _WrongPlay(f"language: found {language!r:.60}, allowed are {', '.join(LANGUAGES)}")
     for one in (name, *hand):
@@ -167,8 +167,8 @@ def _parse_play(told: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play
         at_hand = usual.at_hand
     rules = replace(usual.rules, form=forms[name], language=language_named(language))
     try:
-        lists = tuple(map(parse_expected_list, told.get("list", ())))
-        operators = parse_operators(told["operators"]) if "operators" in told else usual.operators
+        lists = tuple(map(parse_expected_list, given.get("list", ())))
+        operators = parse_operators(given["operators"]) if "operators" in given else usual.operators
     except ValueError as fault:
         raise _WrongPlay(str(fault)) from fault
     return Play(rules, language, usual.sending, at_hand, operators, lists)

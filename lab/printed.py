@@ -68,8 +68,8 @@ def render_comparison(found: Comparison) -> Group:
 
 def _format_outcome(line: ClipLine) -> Text:
     fields = first_recorded_fields(line)
-    told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
-    return Text(f"{line.mark}{told}", style="red" if line.mark in _ALARMING else "")
+    values = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
+    return Text(f"{line.mark}{values}", style="red" if line.mark in _ALARMING else "")
 
 
 def _new_table(*names: str, first: str = "condition") -> Table:

@@ -277,8 +277,8 @@ class Rehearsal:
         self._ids[event_id] = sequence
         data = event["data"]
         named = {name: self._ids.get(data[name]) for name in _REFERENCE_KEYS if name in data}
-        told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
-        self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
+        content = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
+        self._events.append({"sequence": sequence, "type": event["type"], **content, **named})
 
     def _texts(self, stepped: StepResult) -> Iterator[str]:
         """The texts of the device's prompts in a step; after a change of form, worded for the new form."""

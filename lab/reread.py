@@ -225,8 +225,8 @@ def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:
 def _confirm_cost(plan: _CostEstimate, ask_above: float, *, yes: bool) -> None:
     """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
-    told = f"{pluralize(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
-    EscapingConsole(stderr=True, highlight=False).print(told)
+    estimate = f"{pluralize(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
+    EscapingConsole(stderr=True, highlight=False).print(estimate)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)
 
@@ -247,8 +247,8 @@ def _render_comparison(compared: Sequence[_ReadingComparison]) -> Group:
     spent = [one.cost_usd for one in compared if one.cost_usd is not None]
     price = f"{sum(spent):.4f} USD" if spent else "no price set"
     alike = len(compared) - len(different)
-    told = f"{len(compared)} read again: {alike} alike, {len(different) - silent} different, {silent} not read. {price}"
-    return Group(*([table] if different else []), told)
+    text = f"{len(compared)} read again: {alike} alike, {len(different) - silent} different, {silent} not read. {price}"
+    return Group(*([table] if different else []), text)
 
 
 def _cell(side: _InterpreterResult, name: str) -> str:

@@ -231,7 +231,7 @@ def _write_settings(
     write: Path, config: Path | None, best: TriedTuning, shipped: TriedTuning, of: str, *, weights: str
 ) -> None:
     """Write the settings file with the better tuning, and what it was before beside it."""
-    told = (
+    note = (
         f"# Written by `dockvoice retune` on {datetime.now(UTC):%Y-%m-%d}, from {len(best.marks)} sayings of {of}.\n"
         f"# On speakers left out: right {best.right_percent:.1f} % (as shipped {shipped.right_percent:.1f} %), "
         f"wrong {best.wrong_count} ({shipped.wrong_count}).\n"
@@ -239,7 +239,7 @@ def _write_settings(
     text = "" if config is None else config.read_text(encoding="utf-8")
     if write.exists():
         _write_valid(write.with_name(write.name + _BEFORE), write.read_text(encoding="utf-8"))
-    _write_valid(write, replace_tuning(text, best.of_all, weights, told))
+    _write_valid(write, replace_tuning(text, best.of_all, weights, note))
 
 
 def _take_back(file: Path) -> None:

@@ -176,7 +176,7 @@ def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Calibration, pull
 
 def is_within_wrong_limit(condition: str, some: Marks) -> bool:
     """Whether the share of wrong clips is within the limit of _MOST_WRONG for the condition."""
-    bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
+    bad = sum(mark in {Mark.WRONG, Mark.INVENTED} for _, mark in some)
     return bad <= _MOST_WRONG.get(condition, _MOST_WRONG["10dB"]) / 100 * len(some)
 
 

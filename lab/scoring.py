@@ -115,8 +115,8 @@ def _parse_clip(path: Path, number: int, line: str) -> Clip:
     try:
         clip = Clip.model_validate_json(line)
     except ValidationError as fault:
-        told = "; ".join(map(format_validation_error, fault.errors()))
-        raise UnreadableInput(f"{path}, line {number}: {told}; see `dockvoice evaluate --help`") from None
+        message = "; ".join(map(format_validation_error, fault.errors()))
+        raise UnreadableInput(f"{path}, line {number}: {message}; see `dockvoice evaluate --help`") from None
     audio = path.parent / clip.audio
     if not audio.is_file():
         raise UnreadableInput(f"{path}, line {number}: audio: no such file {audio}")

@@ -62,7 +62,7 @@ class _DeviceConversation:
         """Something was put aside for a person."""
         self.read_back: Mapping[str, FieldValue] = {}
         """The entry as last read back."""
-        self.told_s = 0.0
+        self.device_speech_s = 0.0
         """How long the device was heard, in seconds."""
 
     @property
@@ -84,13 +84,13 @@ class _DeviceConversation:
 
     def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
-        told_s = self.told_s
+        device_speech_s = self.device_speech_s
         self._handle_and_execute(TimerExpired())
-        self.told_s = told_s
+        self.device_speech_s = device_speech_s
 
     def _handle_and_execute(self, happening: DialogueInput) -> None:
         orders = self._dialogue.handle(happening)
-        self.told_s += self._prompt_seconds(orders)
+        self.device_speech_s += self._prompt_seconds(orders)
         for order in orders:
             match order:
                 case Commit(draft, verdict):
@@ -163,7 +163,7 @@ class SimulatedOperator:
         if says is None and exchange.has_held_entry:
             exchange.commit_held_entry()
         end = "parked" if says is not None else _classify_end(exchange.entries, truth)
-        seconds = _clip_turn_seconds(result) + exchange.told_s + sum(turn.seconds for turn in turns)
+        seconds = _clip_turn_seconds(result) + exchange.device_speech_s + sum(turn.seconds for turn in turns)
         return _build_conversation(end, exchange.entries, turns, seconds)
 
     def _signed_on_settings(self) -> DialogueSettings:
@@ -209,11 +209,11 @@ class SimulatedOperator:
         self, says: OperatorUtterance, result: ClipResult, clip: Callable[[], Source], number: int
     ) -> SyntheticSpeech:
         answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
-        told = f"{result.clip.audio} {number}"
+        identity = f"{result.clip.audio} {number}"
         if says.about in answers:
-            return SyntheticSpeech(read_all_samples(RecordedSource(answers[says.about])), told)
+            return SyntheticSpeech(read_all_samples(RecordedSource(answers[says.about])), identity)
         said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
-        return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
+        return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), identity)
 
     async def _recognise(self, source: Source) -> list[UtteranceDecided]:
         heard: list[UtteranceDecided] = []
@@ -251,7 +251,7 @@ def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[UtteranceDecid
 def _build_conversation(
     end: str, entries: Sequence[Mapping[str, FieldValue]], turns: Sequence[Turn], seconds: float
 ) -> Conversation:
-    told = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
+    rounded_turns = tuple(turn.model_copy(update={"seconds": round(turn.seconds, 2)}) for turn in turns)
     fields = dict(entries[-1]) if entries else {}
     questions = sum(turn.why != UtteranceReason.CORRECTION for turn in turns)
-    return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=told)
+    return Conversation(end=end, fields=fields, questions=questions, seconds=round(seconds, 2), turns=rounded_turns)

@@ -130,9 +130,9 @@ def _print_play_results(
             lines = sys.stdin.buffer if plays == _STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in run_json_plays(lines, usual, forms, render, dialogue_settings):
-            wrong |= "error" in told
-            print_lines(json.dumps(told, ensure_ascii=False))
+        for result in run_json_plays(lines, usual, forms, render, dialogue_settings):
+            wrong |= "error" in result
+            print_lines(json.dumps(result, ensure_ascii=False))
             sys.stdout.flush()
     if wrong:
         raise typer.Exit(1)

@@ -277,8 +277,8 @@ class TruthSet:
                     continue
                 stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
                 sound = mix_at_snr(self.read_sound(line), stretch, snr_db)
-                told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
-                yield self._append_recording(f"{Path(line['audio']).stem}-{condition}", sound, told)
+                mixed_line = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
+                yield self._append_recording(f"{Path(line['audio']).stem}-{condition}", sound, mixed_line)
 
     def _read_manifest(self) -> Iterator[dict[str, Any]]:
         if not self.manifest.exists():

@@ -170,9 +170,9 @@ class TypedConversation:
     def handle_event(self, happening: DialogueInput) -> StepResult:
         """Process one event in the dialogue, after a change of shift if one is due."""
         began = self._conversation.detect_new_shift()
-        told = () if began is None else self._step(began).orders
+        shift_orders = () if began is None else self._step(began).orders
         stepped = self._step(happening)
-        return replace(stepped, orders=(*told, *stepped.orders))
+        return replace(stepped, orders=(*shift_orders, *stepped.orders))
 
     def _step(self, happening: DialogueInput) -> StepResult:
         self._conversation.preload(self._journal, happening)

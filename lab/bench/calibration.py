@@ -72,11 +72,11 @@ def _print_reliability(reads: Sequence[FieldSample]) -> None:
     for low, high in pairwise(_EDGES):
         row = [one for one in reads if low <= one.confidence < high]
         if row:
-            told = float(np.mean([one.confidence for one in row]))
+            mean_confidence = float(np.mean([one.confidence for one in row]))
             right = len(row) - _count_wrong(row)
             reach = cast("Interval", wilson_interval(right, len(row)))
             print(
-                f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {told:>7.1%} {reach.share:>7.1%}"
+                f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {mean_confidence:>7.1%} {reach.share:>7.1%}"
                 f"  {reach.least:.1%} to {reach.most:.1%}"
             )
 

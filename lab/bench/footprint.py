@@ -241,10 +241,10 @@ def _print_figures(
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
     for one in heard:
-        told = ", ".join(f"{part} {share * _HOUR_S:.1f}" for part, share in one.parts.items())
+        by_part = ", ".join(f"{part} {share * _HOUR_S:.1f}" for part, share in one.parts.items())
         print(
             f"{one.sound:>8}: {one.hourly_cpu:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
-            f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({told})' if told else ''}"
+            f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({by_part})' if by_part else ''}"
         )
     speech = next(one for one in heard if one.sound == "speech")
     print(

@@ -56,24 +56,24 @@ _Said = tuple[str, str, dict[str, Any]]
 
 def load_sentences(language: str, times: int = _TIMES) -> tuple[_Said, ...]:
     """The sentences of a language: each frame `times` times with values drawn by SEED, and those of the library."""
-    told = tomllib.loads((SENTENCES / f"{language}.toml").read_text(encoding="utf-8"))
+    wordings = tomllib.loads((SENTENCES / f"{language}.toml").read_text(encoding="utf-8"))
     random = Random(f"{SEED} {language}")  # noqa: S311 - chance, not secrecy
-    framed = [_fill(frame, told, language, random) for frame in told["frames"] * times]
-    library = [(form, text, entry) for form, said in told["sentences"].items() for text, entry in said.items()]
+    framed = [_fill(frame, wordings, language, random) for frame in wordings["frames"] * times]
+    library = [(form, text, entry) for form, said in wordings["sentences"].items() for text, entry in said.items()]
     return tuple(random.sample([*framed, *library], len(framed) + len(library)))
 
 
-def _fill(frame: str, told: Mapping[str, Any], language: str, random: Random) -> _Said:
+def _fill(frame: str, wordings: Mapping[str, Any], language: str, random: Random) -> _Said:
     digits = "".join(random.choices("0123456789", k=random.choice(_LENGTHS)))
-    dock = random.choice(list(told["docks"]))
+    dock = random.choice(list(wordings["docks"]))
     count = random.randint(_MOST + 1, _SELDOM_MORE) if random.random() < _MORE else random.randint(2, _MOST)
     count += count % 10 == 1  # "veintiuna cajas", "einundzwanzig": what a one becomes is the language's own affair
     pairs = (digits[:2], digits[2:])
     if len(digits) == 4 and random.random() < _PAIRED and all(pair[0] not in "0" for pair in pairs):  # noqa: PLR2004 - pairs
         said = " ".join(num2words(int(pair), lang=language) for pair in pairs)
     else:
-        said = " ".join(told["figures"][int(digit)] for digit in digits)
-    text = frame.format(p=said, n=num2words(count, lang=language), d=random.choice(told["docks"][dock]))
+        said = " ".join(wordings["figures"][int(digit)] for digit in digits)
+    text = frame.format(p=said, n=num2words(count, lang=language), d=random.choice(wordings["docks"][dock]))
     return "pallet-move", text[0].upper() + text[1:], {"pallet_id": digits, "quantity": count, "dock": dock}
 
 
@@ -99,8 +99,8 @@ def write_set(language: str, clips: Sequence[Clip], folder: Path) -> Path:
         for number, clip in enumerate(clips, 1):
             name = f"{language}-{number:03}-clean.flac"
             shutil.copyfile(clip.audio, folder / name)
-            told = clip.model_copy(update={"audio": Path(name)})
-            file.write(json.dumps(told.model_dump(mode="json"), ensure_ascii=False) + "\n")
+            copied = clip.model_copy(update={"audio": Path(name)})
+            file.write(json.dumps(copied.model_dump(mode="json"), ensure_ascii=False) + "\n")
     return manifest
 
 

@@ -135,8 +135,8 @@ def _outcome_row(name: str, condition: str | None, lines: Sequence[ClipLine]) ->
     counted = count_marks(lines)
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
     shares = format_share(right, len(lines)), format_share(wrong, len(lines))
-    told = () if condition is None else ("met" if meets_goal(condition, lines) else "missed",)
-    return name, *map(str, (len(lines), right, len(lines) - right - wrong, wrong)), *shares, *told
+    verdict = () if condition is None else ("met" if meets_goal(condition, lines) else "missed",)
+    return name, *map(str, (len(lines), right, len(lines) - right - wrong, wrong)), *shares, *verdict
 
 
 def meets_goal(condition: str, lines: Sequence[ClipLine]) -> bool:

@@ -208,12 +208,12 @@ def main() -> None:
     if options.tally:
         with options.tally.open("a", encoding="utf-8") as file:
             every = _sum_totals(found)
-            told = {
+            totals = {
                 "hours": round(every.hours, 4),
                 "recorded": every.recorded,
                 "processor_s": round(every.processor_s, 1),
             }
-            file.write(json.dumps({"seed": options.seed, **told}) + "\n")
+            file.write(json.dumps({"seed": options.seed, **totals}) + "\n")
         print(summarise_tally(options.tally))
     sys.exit(1 if any(one.recorded for one in found) else 0)
 

@@ -101,17 +101,17 @@ def cross_validate_groups(
     """
     forms = {name: one.form for name, one in rules.items()}
     readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
-    told = []
+    marked = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
         by = fit_curves([read for group, read in readings if group != name])
         some = [one for one in every if key(one) == name]
         if fit_threshold:
             rest = [one for one in every if key(one) != name]
             least = find_lowest_threshold(partial(_mark_with_threshold, rest, by, rules))
-            told += _mark_with_threshold(some, by, rules, least)
+            marked += _mark_with_threshold(some, by, rules, least)
         else:
-            told += [(one, mark_with_curves(one, by, rules[one.clip.form])) for one in some]
-    return told
+            marked += [(one, mark_with_curves(one, by, rules[one.clip.form])) for one in some]
+    return marked
 
 
 _COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
@@ -122,10 +122,10 @@ def tabulate_right_wrong_by_fitted_set(ways: Mapping[str, Marks], title: str) ->
     rows = []
     conditions = list(dict.fromkeys(one.clip.condition for one, _ in next(iter(ways.values()))))
     for condition in (*conditions, None):
-        for way, told in ways.items():
+        for way, marks in ways.items():
             some = [
                 (one, became)
-                for one, became in told
+                for one, became in marks
                 if one.clip.fields is not None and condition in {None, one.clip.condition}
             ]
             if some:
@@ -167,9 +167,9 @@ def judge_left_out_results(together: Marks, apart_from: Marks) -> str:
         for name, some in conditions.items()
     )
     over = [name for name, some in conditions.items() if name in GOALS and not is_within_wrong_limit(name, some)]
-    told = "met" if fell <= _ALLOWED_FALL else f"missed, {_ALLOWED_FALL:g} allowed"
+    verdict = "met" if fell <= _ALLOWED_FALL else f"missed, {_ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
-    return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
+    return f"right falls by {fell:.1f} points ({verdict}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
 
 
 def _percent_right(some: Marks) -> float:
@@ -195,16 +195,16 @@ def main() -> None:
         "in use": [(one, mark_with_curves(one, VOSK, standing[one.clip.form])) for one in every],
         "all of it": [(one, mark_with_curves(one, all_in, standing[one.clip.form])) for one in every],
     }
-    told = []
+    verdicts = []
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
-            told.append(f"Other {name}s: {judge_left_out_results(ways['all of it'], ways[f'other {name}s'])}.")
+            verdicts.append(f"Other {name}s: {judge_left_out_results(ways['all of it'], ways[f'other {name}s'])}.")
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
-    told.append(f"The demand too: {judge_left_out_results(ways['all of it'], ways['other speakers, demand too'])}.")
+    verdicts.append(f"The demand too: {judge_left_out_results(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_right_wrong_by_fitted_set(ways, "Tuned on other speakers, wordings, noises and sets")))
-    print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")
+    print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(verdicts)}")
 
 
 if __name__ == "__main__":

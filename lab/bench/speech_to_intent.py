@@ -4,7 +4,7 @@ The set is the speech-to-intent benchmark of Picovoice (https://github.com/Picov
 Apache-2.0): 619 orders at a coffee shop by more than 50 people, in noise of a kitchen and of a café. It is cloned on
 first use into `.cache/speech-to-intent`, or taken from `--source`, a checkout or a git directory. The clips are mixed
 as its `src/mix.py` does, with a seed, and written with a manifest that `dockvoice evaluate` reads, and heard with the
-form `tests/data/forms/barista.schema.json`. A noise whose recording the source lacks is left out, and told.
+form `tests/data/forms/barista.schema.json`. A noise whose recording the source lacks is left out, and reported.
 
 Theirs is the share of commands of which every labelled slot was understood. Ours is the share recorded at once, which
 also asks that no other slot was read; "as they count" adds the orders that were read right, but asked about.
@@ -167,8 +167,8 @@ def write_set(
             condition = CLEAN if snr_db is None else f"{noise} {snr_db} dB"
             file = target / f"{Path(name).stem} {condition}.flac"
             soundfile.write(file, mixed, SAMPLE_RATE, "PCM_16")
-            told = {"audio": file.name, "form": FORM, "fields": labels[name], "condition": condition, "speaker": name}
-            lines.append(json.dumps(told | {"noise": noise}))
+            line = {"audio": file.name, "form": FORM, "fields": labels[name], "condition": condition, "speaker": name}
+            lines.append(json.dumps(line | {"noise": noise}))
     manifest = target / "manifest.jsonl"
     manifest.write_text("".join(f"{one}\n" for one in lines), encoding="utf-8")
     return manifest
@@ -178,7 +178,7 @@ def load_labels(source: DatasetFiles) -> dict[str, dict[str, str]]:
     """The form's fields of each labelled clip, by its file name. Raises ValueError where the source has no labels."""
     if (content := source.read("data/label/label.json")) is None:
         raise ValueError(f"{source.place}: has no data/label/label.json; name a checkout of {_PUBLIC}")
-    return {name: entry_of(told["slots"]) for name, told in json.loads(content).items()}
+    return {name: entry_of(label["slots"]) for name, label in json.loads(content).items()}
 
 
 def choose_clips(source: DatasetFiles, count: int | None, half: str | None) -> tuple[str, ...]:
@@ -216,8 +216,8 @@ def _row(name: str, lines: Sequence[ClipLine], published: Sequence[float]) -> tu
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
     understood = right + sum(one.mark in {Mark.ASKED, Mark.MISSED} and one.would_be_right for one in lines)
     shares = (format_share(hits, of) for hits in (right, understood, wrong))
-    told = [f"{share:.3g}" for share in published] or [NONE] * len(PUBLISHED)
-    return name, str(of), str(right), str(of - right - wrong), str(wrong), *shares, *told
+    published_shares = [f"{share:.3g}" for share in published] or [NONE] * len(PUBLISHED)
+    return name, str(of), str(right), str(of - right - wrong), str(wrong), *shares, *published_shares
 
 
 def evaluate_set(settings: Settings, manifest: Path) -> tuple[ClipLine, ...]:

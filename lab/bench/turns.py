@@ -236,12 +236,12 @@ def _compare_with_fastest(found: Mapping[str, Sequence[_TurnEnd]]) -> str:
         return "Nothing to compare with."
     fastest = min(others, key=lambda name: percentile(times[name], 50))
     both = {at: [percentile(times[name], at) for name in (_OURS, fastest)] for at in (50, 95)}
-    told = [f"of {at} % within {ours:.0f} ms for {theirs:.0f}" for at, (ours, theirs) in both.items()]
+    figures = [f"of {at} % within {ours:.0f} ms for {theirs:.0f}" for at, (ours, theirs) in both.items()]
     met = all(ours <= theirs for ours, theirs in both.values())
     cut, cut_there = (sum(one.cut for one in found[name]) for name in (_OURS, fastest))
     fewer = _QUARTER * cut <= cut_there
     return (
-        f"The fastest of the others is {fastest}. As fast as it: {'met' if met else 'missed'} ({', '.join(told)}). "
+        f"The fastest of the others is {fastest}. As fast as it: {'met' if met else 'missed'} ({', '.join(figures)}). "
         f"At a quarter of its cuts: {'met' if fewer else 'missed'} ({cut} for {cut_there})."
     )
 
@@ -287,8 +287,8 @@ def main() -> None:
         before = os.getloadavg()[0]
         found = asyncio.run(_measure_all(settings, clips))
         print(to_markdown(_tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
-        load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
-        print(" ".join([_compare_with_fastest(found), load_told, *missing]) + "\n")
+        load_note = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
+        print(" ".join([_compare_with_fastest(found), load_note, *missing]) + "\n")
 
 
 if __name__ == "__main__":

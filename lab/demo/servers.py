@@ -145,8 +145,8 @@ class DemoInventory:
             notices.bind(address)
             notices.setblocking(False)
             command = [*DOCKVOICE, "inventory", *self.place]
-            told_by = {**self.environment, "NOTIFY_SOCKET": address}
-            with run_process(command, log, told_by) as process:
+            environment = {**self.environment, "NOTIFY_SOCKET": address}
+            with run_process(command, log, environment) as process:
                 wait_until(lambda: _is_ready(notices), process, "the inventory", log)
                 yield
 

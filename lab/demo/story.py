@@ -21,7 +21,7 @@ _RECORDINGS = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2
 """Where the English recordings are: in the package, else in the source tree."""
 
 _FROM_ELSEWHERE = frozenset({"trailer", "door", "item"})
-"""Fields that an entry may have without being told: of the standing context, or of the notice."""
+"""Fields that an entry may have without being said: of the standing context, or of the notice."""
 
 _Fields = Mapping[str, FieldValue]
 
@@ -70,21 +70,21 @@ class Story:
 def load_recorded_story(*, short: bool) -> Story:
     """The English story; events before a recording that the `short` one leaves out still happen."""
     manifest = next(filter(Path.is_dir, _RECORDINGS)) / "manifest.jsonl"
-    told: list[Sentence] = []
+    sentences: list[Sentence] = []
     before = ""
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         before = clip.get("before", before)
         if clip.get("story", "long") in {"both", "short" if short else "long"}:
             audio, by_colleague = manifest.parent / clip["audio"], clip["speaker"] != "rms"
-            told.append(Sentence(clip["text"], audio, by_colleague, before))
+            sentences.append(Sentence(clip["text"], audio, by_colleague, before))
             before = ""
-    return Story(told)
+    return Story(sentences)
 
 
 def load_story(language: StoryLanguage) -> Story:
     """The story in another language than English."""
-    told = tomllib.loads((Path(__file__).parent / "stories" / f"{language}.toml").read_text(encoding="utf-8"))
-    return Story(tuple(Sentence(**one) for one in told.pop("sentences")), **told)
+    content = tomllib.loads((Path(__file__).parent / "stories" / f"{language}.toml").read_text(encoding="utf-8"))
+    return Story(tuple(Sentence(**one) for one in content.pop("sentences")), **content)
 
 
 def gives(truth: _Fields, fields: _Fields) -> bool:
@@ -131,15 +131,15 @@ class AnsweringOperator:
             case _:
                 return self._sentence.text
 
-    def _find_wrong(self, told: _Fields) -> str | None:
-        truth = self._find_truth(told)
+    def _find_wrong(self, fields: _Fields) -> str | None:
+        truth = self._find_truth(fields)
         return next(
-            (one for one in told if one not in _FROM_ELSEWHERE - truth.keys() and told[one] != truth.get(one)), None
+            (one for one in fields if one not in _FROM_ELSEWHERE - truth.keys() and fields[one] != truth.get(one)), None
         )
 
-    def _find_truth(self, told: _Fields) -> _Fields:
+    def _find_truth(self, fields: _Fields) -> _Fields:
         """What was meant with an entry: the device may ask about a pallet said earlier behind the next sentence."""
-        own, pallet = self._sentence.truth, told.get("pallet_id")
+        own, pallet = self._sentence.truth, fields.get("pallet_id")
         if pallet in {None, own.get("pallet_id")}:
             return own
         earlier = takewhile(lambda one: one is not self._sentence, self._story.sentences)

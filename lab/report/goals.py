@@ -64,23 +64,23 @@ def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
 def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
     count = sum(map(hit, lines))
     short = math.ceil(wanted / 100 * len(lines)) - count
-    told = _MET if short <= 0 else f"missed by {short} of {len(lines)}"
-    return name, f"at least {wanted:g}", format_share(count, len(lines)), told
+    outcome = _MET if short <= 0 else f"missed by {short} of {len(lines)}"
+    return name, f"at least {wanted:g}", format_share(count, len(lines)), outcome
 
 
 def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
     count = sum(map(hit, lines))
     over = count - math.floor(wanted / 100 * len(lines))
-    told = _MET if over <= 0 else f"missed by {over} of {len(lines)}"
-    return name, f"at most {wanted:g}", format_share(count, len(lines)), told
+    outcome = _MET if over <= 0 else f"missed by {over} of {len(lines)}"
+    return name, f"at most {wanted:g}", format_share(count, len(lines)), outcome
 
 
 def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     times = [one.decision_ms for one in lines if one.condition == "clean" and one.decision_ms is not None]
     for hundredths, wanted in _DECISION_MS.items() if times else ():
         found = percentile(times, hundredths)
-        told = _MET if found <= wanted else f"missed by {found - wanted:.0f} ms"
-        yield f"clean: decision within, of {hundredths} %", f"at most {wanted} ms", f"{found:.0f} ms", told
+        outcome = _MET if found <= wanted else f"missed by {found - wanted:.0f} ms"
+        yield f"clean: decision within, of {hundredths} %", f"at most {wanted} ms", f"{found:.0f} ms", outcome
 
 
 def _invented_row(lines: Sequence[ClipLine]) -> Iterator[_Row]:
@@ -88,8 +88,8 @@ def _invented_row(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     nothing = [one for one in lines if one.truth is None]
     if nothing:
         count = sum(one.mark is Mark.INVENTED for one in nothing)
-        told = _MET if not count else f"missed by {count} of {len(nothing)}"
-        yield "recorded where nothing may be", "none", f"{count} of {len(nothing)} clips", told
+        outcome = _MET if not count else f"missed by {count} of {len(nothing)}"
+        yield "recorded where nothing may be", "none", f"{count} of {len(nothing)} clips", outcome
 
 
 def _conversation_end_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:

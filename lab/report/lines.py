@@ -267,5 +267,5 @@ def _parse_line(file: Path, number: int, text: str) -> ClipLine:
     try:
         return ClipLine.model_validate_json(text)
     except ValidationError as fault:
-        told = format_validation_error(fault.errors()[0])
-        raise UnreadableInput(f"{file}, line {number}: {told}; name a file that --details wrote") from None
+        message = format_validation_error(fault.errors()[0])
+        raise UnreadableInput(f"{file}, line {number}: {message}; name a file that --details wrote") from None

@@ -32,11 +32,11 @@ def describe_machine() -> Mapping[str, str]:
 def describe_run(used: Settings, lines: Sequence[ClipLine]) -> str:
     """Machine, amount of sound and policy in one sentence, printed above tables."""
     hours = sum(one.audio_s for one in lines) / 3600
-    told = describe_machine()
+    machine = describe_machine()
     return (
         f"{len(lines)} sounds of {hours:.2f} hours together, policy `{used.agree.policy}`, read by "
-        f"{describe_settings(used, lines)['read by']}; Dockvoice {told['Dockvoice']} on {told['cores']} cores "
-        f"({told['processor']})."
+        f"{describe_settings(used, lines)['read by']}; Dockvoice {machine['Dockvoice']} on {machine['cores']} cores "
+        f"({machine['processor']})."
     )
 
 

@@ -80,34 +80,34 @@ def _summary_section(run: ReportInput) -> Iterable[Element]:
     yield element("p", f"{run.manifest}: {pluralize(len(run.lines), 'clip')}, {run.made_at}", class_="dim")
     counted = count_marks(run.lines)
     dictated = sum(one.truth is not None for one in run.lines)
-    told = [_headline_figure("right without a question", counted[Mark.RIGHT], dictated)]
-    told += [
+    figures = [_headline_figure("right without a question", counted[Mark.RIGHT], dictated)]
+    figures += [
         _alarm_figure(Mark.WRONG, counted, dictated),
         _alarm_figure(Mark.INVENTED, counted, len(run.lines) - dictated),
     ]
     times = [one.decision_ms for one in run.lines if one.decision_ms is not None]
     if times:
         p50, p95 = percentile(times, 50), percentile(times, 95)
-        told.append(element("span", f"last word to record: {p50:.0f} ms, at 95 % {p95:.0f} ms", class_="goal"))
+        figures.append(element("span", f"last word to record: {p50:.0f} ms, at 95 % {p95:.0f} ms", class_="goal"))
     still = measure_silence(run.lines)
     if still is not None:
         least = still.per_hour_at_most(still.invented)
         words = f"{still.hours:.2f} hours without speech: {still.invented} invented (at most {least:.1f} an hour)"
-        told.append(element("span", words, class_="goal"))
-    yield element("p", *told)
+        figures.append(element("span", words, class_="goal"))
+    yield element("p", *figures)
 
 
 def _alarm_figure(mark: Mark, counted: Mapping[Mark, int], of: int) -> Element:
-    told = _headline_figure(mark.value, counted[mark], of)
+    figure = _headline_figure(mark.value, counted[mark], of)
     if counted[mark]:
-        told.set("class", "goal bad")
-    return told
+        figure.set("class", "goal bad")
+    return figure
 
 
 def _headline_figure(name: str, count: int, of: int) -> Element:
     share = wilson_interval(count, of)
-    told = "" if share is None else f" ({share.share:.1%}; 95 %: {share.least:.1%} to {share.most:.1%})"
-    return element("span", f"{name}: {count} of {of}{told}", class_="goal")
+    interval_text = "" if share is None else f" ({share.share:.1%}; 95 %: {share.least:.1%} to {share.most:.1%})"
+    return element("span", f"{name}: {count} of {of}{interval_text}", class_="goal")
 
 
 def _plots_section(lines: Sequence[ClipLine]) -> Iterable[Element]:
@@ -119,9 +119,9 @@ def _plots_section(lines: Sequence[ClipLine]) -> Iterable[Element]:
         "Whiskers: 95 % interval of right; where nothing may be recorded, of nothing recorded.",
     )
     yield element("h2", "Curves")
-    shown = [_captioned_figure(plot, told) for plot, told in plots.plot_curves(lines)]
+    shown = [_captioned_figure(plot, caption) for plot, caption in plots.plot_curves(lines)]
     yield element("div", *shown, class_="plots")
-    confused = [_captioned_figure(plot, told) for plot, told in plots.plot_confusions(lines)]
+    confused = [_captioned_figure(plot, caption) for plot, caption in plots.plot_confusions(lines)]
     if confused:
         yield element("h2", "What was heard as what")
         yield element("div", *confused, class_="plots")
@@ -159,9 +159,9 @@ def _badness_key(one: ClipLine) -> tuple[bool, int, float]:
 def _clip_block(one: ClipLine, sound: bytes) -> Element:
     block = element("div", element("h3", f"{one.mark}: {Path(one.audio).name}"), class_=f"clip {one.mark.value}")
     facts = element("dl")
-    for name, told in _clip_facts(one):
+    for name, value in _clip_facts(one):
         append(facts, element("dt", name))
-        append(facts, element("dd", told))
+        append(facts, element("dd", value))
     append(block, facts)
     if sound:
         player = element("audio", src=_to_data_url(sound), controls="controls", preload="none")
@@ -225,6 +225,6 @@ def _html_table(table: Table, style: str = "scroll") -> Element:
 
 def _conditions_section(run: ReportInput) -> Iterable[Element]:
     yield element("h2", "Made with")
-    for title, told in (("Machine", run.machine), ("Settings", run.settings)):
-        rows = tuple((name, value) for name, value in told.items())
-        yield _html_table(Table(title, (title, ""), rows), "told")
+    for title, properties in (("Machine", run.machine), ("Settings", run.settings)):
+        rows = tuple((name, value) for name, value in properties.items())
+        yield _html_table(Table(title, (title, ""), rows), "properties")

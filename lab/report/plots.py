@@ -75,7 +75,7 @@ class _Bar:
 
     name: str
     counts: Mapping[str, int]
-    told: Interval | None
+    interval: Interval | None
     """Interval of the first kind's share, drawn as a whisker."""
 
 
@@ -90,23 +90,23 @@ def _bar_plot(title: str, lines: Sequence[_Bar]) -> Element:
         at = float(_NAME)
         for kind, count in line.counts.items():
             wide = span * count / total if total else 0.0
-            told = f"{line.name}: {kind} {count} of {total}"
+            tooltip = f"{line.name}: {kind} {count} of {total}"
             piece = element("rect", x=at, y=top, width=wide, height=_BAR, class_=f"mark-{kind}")
-            append(piece, element("title", told))
+            append(piece, element("title", tooltip))
             append(plot, piece)
             if wide > 7 * len(str(count)) + 4:
                 append(plot, _label(at + wide / 2, top + _BAR - 2, str(count), "inside", "middle"))
             at += wide
-        if line.told is not None:
-            append(plot, _whisker(line.told, _NAME, span, top + _BAR + 4))
+        if line.interval is not None:
+            append(plot, _whisker(line.interval, _NAME, span, top + _BAR + 4))
     return plot
 
 
 def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
     first, last = (left + span * share for share in (interval.least, interval.most))
-    told = f"{interval.share:.1%}, 95 %: {interval.least:.1%} to {interval.most:.1%}"
+    tooltip = f"{interval.share:.1%}, 95 %: {interval.least:.1%} to {interval.most:.1%}"
     path = f"M{first:.1f} {y - 3}V{y + 3}M{first:.1f} {y}H{last:.1f}M{last:.1f} {y - 3}V{y + 3}"
-    return element("path", element("title", told), d=path, class_="whisker")
+    return element("path", element("title", tooltip), d=path, class_="whisker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
         yield _latency_plot(timed), "Share of decisions made within a time, from the last word to the record on disk."
     read = list(field_results(lines))
     if read:
-        told = (
+        caption = (
             "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
             f"of {_FEWEST} values and more."
         )
@@ -300,7 +300,7 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
             for name in by_name
             if (bins := [one for one in bin_by_confidence(by_name[name]) if one.count >= _FEWEST])
         ]
-        yield _curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
+        yield _curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), caption
 
 
 _FEWEST = 5
@@ -340,8 +340,8 @@ def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
             of = f"{differing} of {counts.total()}"
-            told = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
-            yield _matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), told
+            caption = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
+            yield _matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), caption
 
 
 def _sorted_characters(counts: Counter[Pair]) -> tuple[list[str], list[str]]:

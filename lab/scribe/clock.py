@@ -47,7 +47,7 @@ class TimeSpent:
     """Seconds of a conversation, and the operator's words."""
 
     seconds: float = 0.0
-    last_told: float = 0.0
+    last_speech: float = 0.0
     """Of these, the device's speech after the last words about a pallet, when the operator may walk on."""
     words: int = 0
 
@@ -63,24 +63,24 @@ class TurnClock:
 
     def time_turns(self, turns: Iterable[Turn]) -> TimeSpent:
         """Total time of the turns of a trailer."""
-        seconds = last = told = 0.0  # The device's speech since the operator's last words: answered, or heard.
+        seconds = last = device_speech = 0.0  # The device's speech since the operator's last words: answered, or heard.
         words = 0
         for turn in turns:
             match turn:
                 case OperatorTurn(text, routine, first):
                     if first:
-                        last += told
-                    elif told:
-                        seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
+                        last += device_speech
+                    elif device_speech:
+                        seconds += min(ROUTINE_S, device_speech) - device_speech if routine else REACTION_S
                     seconds += self._speech_seconds(text) * usual_words_per_minute("en") / self._rate
                     words += len(text.split())
-                    told = 0.0
+                    device_speech = 0.0
                 case DeviceTurn(clauses):
-                    seconds += 0.0 if told else LATENCY_S
+                    seconds += 0.0 if device_speech else LATENCY_S
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
                     long = sum(map(self._speech_seconds, clauses)) - breath
-                    seconds, told = seconds + long, told + long
-        return TimeSpent(seconds, last + told, words)
+                    seconds, device_speech = seconds + long, device_speech + long
+        return TimeSpent(seconds, last + device_speech, words)
 
     def _speech_seconds(self, text: str) -> float:
         """Duration in seconds of the text spoken by espeak-ng at its usual pace."""

@@ -89,7 +89,7 @@ class _MethodResult:
             name=self.name,
             seconds=mean(seconds),
             reach=Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0,
-            to_last_word=mean(one.seconds - one.last_told for one in self.trailers),
+            to_last_word=mean(one.seconds - one.last_speech for one in self.trailers),
             words=sum(one.words for one in self.trailers) / ledger.meant,
             meant=ledger.meant,
             right=ledger.right,
@@ -131,7 +131,7 @@ def _to_timed_turns(turns: Iterable[OperatorLine | Say], phrasing: Phrasing) -> 
 
 
 def _per_pallet(spent: TimeSpent, day: _Conditions) -> TimeSpent:
-    return TimeSpent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
+    return TimeSpent(spent.seconds / day.pallets, spent.last_speech / day.pallets, spent.words)
 
 
 def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
@@ -207,8 +207,8 @@ def _tabulate_sensitivity(day: _Conditions, with_: Rules, runner: asyncio.Runner
         found = _measure_all(of, with_, TurnClock(runner, rate))
         if number == 0:
             yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
-        told = (one.figures for one in found)
-        cells = (f"{one.seconds:.1f} ({one.wrong + one.lost} of {one.meant})" for one in told)
+        figures = (one.figures for one in found)
+        cells = (f"{one.seconds:.1f} ({one.wrong + one.lost} of {one.meant})" for one in figures)
         yield f"| {name} | {' | '.join(cells)} |"
 
 
@@ -225,8 +225,8 @@ def _bar_chart_svg(tried: Sequence[_MethodFigures]) -> str:
         top, seconds, reach, talked = 12 + number * line, one.seconds, one.reach, one.to_last_word
         parts.append(f'<text x="0" y="{top + 13}">{one.name}</text>')
         parts.append(f'<rect x="{left}" y="{top}" width="{x(talked) - left:.1f}" height="18" fill="#1d4e89"/>')
-        told = x(seconds) - x(talked)
-        parts.append(f'<rect x="{x(talked):.1f}" y="{top}" width="{told:.1f}" height="18" fill="#9fc2e8"/>')
+        speech_width = x(seconds) - x(talked)
+        parts.append(f'<rect x="{x(talked):.1f}" y="{top}" width="{speech_width:.1f}" height="18" fill="#9fc2e8"/>')
         parts.append(f'<path d="M{x(seconds - reach):.1f} {top + 9}H{x(seconds + reach):.1f}" stroke="black"/>')
         parts.append(f'<text x="{x(seconds + reach) + 6:.1f}" y="{top + 13}">{seconds:.1f} s</text>')
     body, letters = "\n".join(parts), 'font-family="sans-serif" font-size="12"'

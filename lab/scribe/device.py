@@ -117,7 +117,7 @@ class TypedDevice:
         """Both sides, to be timed."""
         self.held: Mapping[str, FieldValue] = {}
         """The entry that was read back last."""
-        self.told: Mapping[str, FieldValue] = {}
+        self.last_announced: Mapping[str, FieldValue] = {}
         """The last announced entry, of those recorded."""
         self.aside: set[str] = set()
         """The pallets announced as parked in review."""
@@ -184,7 +184,7 @@ class TypedDevice:
         self.note_prompts(self._talk.handle_receipt(receipt))
 
     def note_prompts(self, stepped: StepResult) -> None:
-        """Log the device's prompts; note what was read back, told, parked or not understood."""
+        """Log the device's prompts; note what was read back, announced, parked or not understood."""
         for order in stepped.orders:
             if not isinstance(order, Say):
                 continue
@@ -193,7 +193,7 @@ class TypedDevice:
             if order.prompt in READ_BACK:
                 self.held = order.fields
             if order.prompt is Prompt.LAST_ENTRY:
-                self.told = order.fields
+                self.last_announced = order.fields
             self.misheard |= order.prompt is Prompt.REPEAT
             if order.prompt in {Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.DEFERRED}:
                 named = str(order.fields.get("pallet_id", self._about))

@@ -168,7 +168,7 @@ class ScriptedOperator(Generic[L]):
                 differing = [] if self._is_earlier(question.fields) else self.wrong_fields(question.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
             case Topic.WRONG:
-                differing = self.wrong_fields(self.device.told, load)
+                differing = self.wrong_fields(self.device.last_announced, load)
                 return self._words.labelled(differing[0], load) if len(differing) == 1 else "nothing"
             case _:
                 return "no"

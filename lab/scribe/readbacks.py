@@ -42,11 +42,12 @@ async def _readback_seconds(form: Form, language: str, entries: _Entries, pace: 
     phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
     terms = [_terms(form, entry, language, random) for entry in entries]
-    told = [
-        phrasing.clauses(Say(Prompt.READBACK, one, terms=told_in)) for one, told_in in zip(entries, terms, strict=True)
+    spoken = [
+        phrasing.clauses(Say(Prompt.READBACK, one, terms=entry_terms))
+        for one, entry_terms in zip(entries, terms, strict=True)
     ]
     return [
-        sum([len(await phrases.synthesise(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in told
+        sum([len(await phrases.synthesise(one, pace)) for one in clauses]) / SAMPLE_RATE - breath for clauses in spoken
     ]
 
 

@@ -211,11 +211,11 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         self._tables.deliver()
         self._close_trailer()
         self.count_outcomes(meant, whole)
-        told = _sum_quantities(
+        spoken_sums = _sum_quantities(
             turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM
         )
-        if told != (has := _sum_quantities(self.recorded_entries())):
-            self.ledger.wrong.append(f"told at the closing: {dict(told)}, on record: {dict(has)}")
+        if spoken_sums != (has := _sum_quantities(self.recorded_entries())):
+            self.ledger.wrong.append(f"told at the closing: {dict(spoken_sums)}, on record: {dict(has)}")
         if coming.pallets[0].trailer not in self._tables.closed_trailers():
             self.ledger.lost.append(f"the closing of {coming.pallets[0].trailer}")
         self._tables.close()

@@ -29,7 +29,7 @@ from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_ne
 if TYPE_CHECKING:
     from lab.simulate.fleet import Progress
 
-_TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
+_PRINT_INTERVAL_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
@@ -187,12 +187,12 @@ def _show_progress() -> Iterator[Callable[[str], None]]:
         with console.status("") as status:
             yield status.update
         return
-    told_at = -_TOLD_S
+    printed_at = -_PRINT_INTERVAL_S
 
     def print_at_intervals(text: str) -> None:
-        nonlocal told_at
-        if (now := time.monotonic()) - told_at >= _TOLD_S:
-            told_at = now
+        nonlocal printed_at
+        if (now := time.monotonic()) - printed_at >= _PRINT_INTERVAL_S:
+            printed_at = now
             console.print(text, soft_wrap=True)
 
     yield print_at_intervals

@@ -31,8 +31,8 @@ def compare_with_table(url: str, site: str, run: str, expected: Iterable[Expecte
         with engine.connect() as connection:
             found = connection.execute(_ROWS, {"site": site, "devices": f"{run}-%"}).all()
     except SQLAlchemyError as fault:
-        told = escape_line(str(getattr(fault, "orig", None) or type(fault).__name__))
-        raise Unavailable(f"--database: cannot be read ({told}); is it the inventory's own?") from None
+        reason = escape_line(str(getattr(fault, "orig", None) or type(fault).__name__))
+        raise Unavailable(f"--database: cannot be read ({reason}); is it the inventory's own?") from None
     finally:
         engine.dispose()
     rows = {row.event_id: row for row in found}

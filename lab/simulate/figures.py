@@ -218,7 +218,7 @@ def _new_table(first: str, *others: str, title: str | None = None) -> Table:
     return table
 
 
-def _format_percentiles(told: Mapping[str, float]) -> str:
-    if not told:
+def _format_percentiles(percentiles: Mapping[str, float]) -> str:
+    if not percentiles:
         return "-"
-    return f"{told['p50']:,.1f} ms; 99 % {told['p99']:,.1f}; longest {told['max']:,.1f}"
+    return f"{percentiles['p50']:,.1f} ms; 99 % {percentiles['p99']:,.1f}; longest {percentiles['max']:,.1f}"

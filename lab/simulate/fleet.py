@@ -279,8 +279,8 @@ class Fleet:
                     _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
             except OSError as fault:  # of which TimeoutError is one
                 if not left:
-                    told = f"broker {mqtt.host}:{mqtt.port}: {explain_failure(fault)}"
-                    raise Unavailable(f"{told}; start it, or name another one (--broker HOST:PORT)") from None
+                    failure = f"broker {mqtt.host}:{mqtt.port}: {explain_failure(fault)}"
+                    raise Unavailable(f"{failure}; start it, or name another one (--broker HOST:PORT)") from None
                 await asyncio.sleep(_LOOK_S)
             else:
                 writer.close()

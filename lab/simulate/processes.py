@@ -59,10 +59,10 @@ class ProcessMonitor:
         """All figures by process: MB, kB a device, cores, CPU seconds."""
         self.sample()
         seconds = max(now - self._began, 0.001)
-        told = {}
+        figures = {}
         for name, one in self._seen.items():
             spent = sum(one.processor.values()) - one.processor_before
-            told[name] = {
+            figures[name] = {
                 "mb_before": round(one.before / MB, 1),
                 "mb_connected": round(one.connected / MB, 1),
                 "mb_most": round(one.most / MB, 1),
@@ -70,7 +70,7 @@ class ProcessMonitor:
                 "processor_s": round(spent, 2),
                 "cores": round(spent / seconds, 3),
             }
-        return told
+        return figures
 
     def _sample_memory_and_cpu(self, one: _ProcessSamples) -> float:
         """Memory of the process and its children; shared memory is divided among them where the kernel reports it."""

@@ -43,8 +43,8 @@ class Model:
     @property
     def shutdown(self) -> date | None:
         """The announced shutdown date, from `config/models.toml`."""
-        told = find_retirement(self.whose, self.name)
-        return told[0].ends if told else None
+        retirement = find_retirement(self.whose, self.name)
+        return retirement[0].ends if retirement else None
 
     @property
     def is_audio_chat(self) -> bool:

@@ -100,20 +100,20 @@ class BehaviourQueue:
 
     def __init__(self, standing: tuple[Behaviour, ...] = ()) -> None:
         self._standing = standing
-        self._told: list[Behaviour] = []
+        self._added: list[Behaviour] = []
 
     def add(self, behaviour: Behaviour) -> None:
         """Add a behaviour; earlier ones take precedence."""
-        self._told.append(behaviour)
+        self._added.append(behaviour)
 
     def remove_added(self) -> None:
         """Remove the behaviours added by tests; keep those from the start."""
-        self._told.clear()
+        self._added.clear()
 
     def select_for(self, path: str) -> list[Behaviour]:
         """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
-        told = next((behaviour for behaviour in self._told if behaviour.applies_to_path(path)), None)
-        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.applies_to_path(path)]
+        added = next((behaviour for behaviour in self._added if behaviour.applies_to_path(path)), None)
+        concerned = [added] if added else [behaviour for behaviour in self._standing if behaviour.applies_to_path(path)]
         return [behaviour for behaviour in concerned if behaviour.count_and_decide()]
 
 
@@ -247,10 +247,10 @@ def _mistral_error(refusal: Refusal) -> Mapping[str, Any]:
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
         return {"detail": "Unauthorized"}
     kind = refusal.kind or ("invalid_model" if refusal.code == "model_not_found" else "invalid_request_error")
-    told: Any = refusal.message
+    message: Any = refusal.message
     if refusal.status == 422:  # noqa: PLR2004 - likewise
-        told = {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
-    return {"object": "error", "message": told, "type": kind, "param": refusal.param, "code": None}
+        message = {"detail": [{"type": refusal.code, "loc": ["body", refusal.param], "msg": refusal.message}]}
+    return {"object": "error", "message": message, "type": kind, "param": refusal.param, "code": None}
 
 
 def _deepgram_error(refusal: Refusal) -> Mapping[str, Any]:

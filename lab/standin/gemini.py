@@ -82,12 +82,12 @@ def _parse_request(body: Mapping[str, Any]) -> _GenerateRequest:
     )
 
 
-def _get_either_case(told: Mapping[str, Any], name: str) -> Any:
+def _get_either_case(json_object: Mapping[str, Any], name: str) -> Any:
     """A field in camel case or with underscores: protobuf's JSON accepts both."""
-    if not isinstance(told, Mapping):
+    if not isinstance(json_object, Mapping):
         raise Refusal(400, f"Invalid value (no object where {name!r} is looked for)")
     underscored = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-    return told.get(name, told.get(underscored))
+    return json_object.get(name, json_object.get(underscored))
 
 
 def _parse_sound(blob: Mapping[str, Any]) -> DecodedSound:

@@ -80,8 +80,8 @@ class MoonshineRecogniser:
     def _listen(self, sound: DecodedSound) -> str:
         with self._one_at_a_time:
             if sound.sha256 not in self._heard:
-                told = self._transcriber.transcribe_without_streaming(pad_with_silence(sound.samples).tolist(), RATE)
-                self._heard[sound.sha256] = " ".join(line.text.strip() for line in told.lines)
+                heard = self._transcriber.transcribe_without_streaming(pad_with_silence(sound.samples).tolist(), RATE)
+                self._heard[sound.sha256] = " ".join(line.text.strip() for line in heard.lines)
         return self._heard[sound.sha256]
 
 
@@ -180,7 +180,7 @@ def estimate_word_times(text: str, sound: DecodedSound) -> list[_TimedWord]:
     ends = np.cumsum([len(word) + 1 for word in words])
     marks = [first, *(first + (last - first) * ends / ends[-1])]
     return [
-        _TimedWord(*told) for told in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)
+        _TimedWord(*timed) for timed in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)
     ]
 
 

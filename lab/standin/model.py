@@ -53,8 +53,8 @@ class Answer:
         """The record in words; empty if nothing is recorded."""
         if self.form is None:
             return ""
-        told = {field.name: argument_value(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
-        return self.form.readback({name: value for name, value in told.items() if value is not None})
+        values = {field.name: argument_value(self.calls[0].arguments.get(field.name)) for field in self.form.fields}
+        return self.form.readback({name: value for name, value in values.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,14 +103,14 @@ async def _transcribe_mistral(state: StandinState, model: Model, form: FormData)
         "completion_tokens": estimate_tokens(text),
         "total_tokens": 4 + estimate_tokens(text),
     }
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "model": model.name,
         "text": text,
         "language": form.get("language"),
         "segments": [],
         "usage": usage,
     }
-    return JSONResponse(told)
+    return JSONResponse(content)
 
 
 def _has_own_fields(model: Model) -> bool:

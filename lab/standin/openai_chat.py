@@ -85,8 +85,8 @@ def _split_text(text: str) -> list[str]:
     return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
 
 
-def _to_sse(told: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(told, separators=(',', ':'))}\n\n"
+def _to_sse(event: Mapping[str, Any]) -> str:
+    return f"data: {json.dumps(event, separators=(',', ':'))}\n\n"
 
 
 SOUND_TOKENS_PER_S = 10
@@ -155,8 +155,8 @@ async def complete_chat(request: Request) -> Response:
     azure = vendor_of(request.url.path) is Vendor.AZURE
     if body.get("stream"):
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        told = _stream_events(message, asking.model, usage if with_usage else None, azure=azure)
-        return StreamingResponse(told, media_type="text/event-stream")
+        events = _stream_events(message, asking.model, usage if with_usage else None, azure=azure)
+        return StreamingResponse(events, media_type="text/event-stream")
     return JSONResponse(_build_completion(message, asking.model, usage, azure=azure))
 
 

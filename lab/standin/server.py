@@ -111,8 +111,8 @@ def decode_base64(text: object, param: str) -> bytes:
 
 def vendor_of_request(request: Request) -> Vendor:
     """The vendor whose format a request uses: as settled by its model, else by its path."""
-    told: Vendor | None = request.scope.get("state", {}).get("vendor")
-    return told or vendor_of(request.url.path)
+    settled: Vendor | None = request.scope.get("state", {}).get("vendor")
+    return settled or vendor_of(request.url.path)
 
 
 def set_vendor_by_model(request: Request, model: Model) -> Vendor:

@@ -88,12 +88,12 @@ async def azure_recognise(request: Request) -> Response:
     text = await house.ear.hear(sound)
     if not text:
         return JSONResponse({"RecognitionStatus": "InitialSilenceTimeout", "Offset": 0, "Duration": 0})
-    told: dict[str, Any] = {"RecognitionStatus": "Success", "Offset": 0, "Duration": round(sound.seconds * _TICKS)}
+    content: dict[str, Any] = {"RecognitionStatus": "Success", "Offset": 0, "Duration": round(sound.seconds * _TICKS)}
     if request.query_params.get("format") != "detailed":
-        return JSONResponse({**told, "DisplayText": text})
+        return JSONResponse({**content, "DisplayText": text})
     lexical = " ".join(re.findall(r"[\w']+", text.lower()))
     best = {"Confidence": _CONFIDENCE, "Lexical": lexical, "ITN": lexical, "MaskedITN": lexical, "Display": text}
-    return JSONResponse({**told, "DisplayText": text, "NBest": [best]})
+    return JSONResponse({**content, "DisplayText": text, "NBest": [best]})
 
 
 async def elevenlabs_transcribe(request: Request) -> Response:
@@ -114,8 +114,8 @@ async def elevenlabs_transcribe(request: Request) -> Response:
         {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(_CONFIDENCE)}
         for word in estimate_word_times(text, sound)
     ]
-    told = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
-    return JSONResponse({**told, "transcription_id": new_id("")})
+    content = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
+    return JSONResponse({**content, "transcription_id": new_id("")})
 
 
 def _check_keyterms(terms: list[str]) -> None:

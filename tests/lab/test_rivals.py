@@ -80,7 +80,7 @@ def test_a_conversation_takes_what_is_said_and_what_is_waited(
         spent = SteadyClock(runner, 165).time_turns(turns)
     routine = any(isinstance(one, OperatorTurn) and one.routine for one in turns)
     assert spent.seconds == pytest.approx(seconds - breath * (not routine))
-    assert spent.last_told == pytest.approx(last - breath * bool(last))
+    assert spent.last_speech == pytest.approx(last - breath * bool(last))
 
 
 @pytest.fixture
