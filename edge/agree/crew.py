@@ -29,8 +29,8 @@ class SignOnCandidate:
     def number_and_name(self) -> str:
         """The operator's number and name, as the question reads them: `4 7 1, ana`."""
         number = self.operator.number
-        told = [one for one in (None if number is None else _space_digits(number), self.called) if one]
-        return ", ".join(dict.fromkeys(told))
+        parts = [one for one in (None if number is None else _space_digits(number), self.called) if one]
+        return ", ".join(dict.fromkeys(parts))
 
 
 def find_sign_on_candidates(text: str, crew: Sequence[Operator], language: Language) -> tuple[SignOnCandidate, ...]:

@@ -1,7 +1,7 @@
 """Expected receipts: what was received is compared with their lists, one entry at a time or in total. Pure.
 
-Blind: missing pallets may be told, expected quantities never. A list can only lead to a question: the operator sees the
-pallet and may know better. Without a list nothing is asked.
+Blind: missing pallets may be announced, expected quantities never. A list can only lead to a question: the operator
+sees the pallet and may know better. Without a list nothing is asked.
 """
 
 from __future__ import annotations
@@ -230,9 +230,9 @@ def _total_by_unit(
     }
     for code in dict.fromkeys(codes):
         sums = {name: units.get(str(code)) for name, units in totals.items()}
-        told = {name: to_json_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
-        if told:
-            yield {**named, **told, **({} if unit is None or not code else {unit.name: code})}
+        counts = {name: to_json_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
+        if counts:
+            yield {**named, **counts, **({} if unit is None or not code else {unit.name: code})}
 
 
 def _is_summable(field: FormField, quantity: str | None) -> bool:
@@ -241,8 +241,8 @@ def _is_summable(field: FormField, quantity: str | None) -> bool:
 
 def _count_conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
     """For each condition field and value, how many entries have it."""
-    told = ((one.name, value) for one in _condition_fields(form) for value in one.choices)
-    found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in told)
+    conditions = ((one.name, value) for one in _condition_fields(form) for value in one.choices)
+    found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in conditions)
     return tuple(row for row in found if row[2])
 
 

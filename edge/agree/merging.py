@@ -41,15 +41,16 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     if not words:
         return said
     fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, asked=name)
-    told = (
+    answered = (
         fields
         if name in fields and _has_value_or_likely_one(fields[name])
         else _find_contradicting_counts(said, name, rules)
     )
     counted = rules.form[name].unit_of
-    if not told and counted is not None and is_correction(said.words, rules.language):  # "no, twelve": the count itself
-        told = read_fields(words, rules.form, rules.catalogue, rules.language, asked=counted)
-    return replace(said, fields=told, not_understood=None if told else said.not_understood)
+    # "No, twelve" is the count itself.
+    if not answered and counted is not None and is_correction(said.words, rules.language):
+        answered = read_fields(words, rules.form, rules.catalogue, rules.language, asked=counted)
+    return replace(said, fields=answered, not_understood=None if answered else said.not_understood)
 
 
 def _find_contradicting_counts(reading: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:

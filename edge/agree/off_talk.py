@@ -53,8 +53,8 @@ _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 
 def has_only_fields(reading: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
-    told, heard, roles = _find_field_words(reading, rules)
-    return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
+    field_positions, heard, roles = _find_field_words(reading, rules)
+    return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
 _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
@@ -63,22 +63,24 @@ _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PL
 
 def states_context(reading: Reading, rules: Rules) -> bool:
     """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
-    told, heard, roles = _find_field_words(reading, rules)
-    last = max(told, default=0)
-    if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
+    field_positions, heard, roles = _find_field_words(reading, rules)
+    last = max(field_positions, default=0)
+    if any(
+        (token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in field_positions
+    ):
         return False
-    return all(at in told or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
+    return all(at in field_positions or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
 
 
 def _find_field_words(reading: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """The positions of the words that give fields; all tokens; for each token, its possible roles."""
-    told = {fold(word) for one in reading.fields.values() for word in one.words}
+    field_words = {fold(word) for one in reading.fields.values() for word in one.words}
     heard, matches = _matches(reading, rules)
     roles: list[set[Role]] = [set() for _ in heard]
     for start, match in matches:
         for at in range(start, match.end):
             roles[at].add(match.role)
-    return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
+    return {at for at, token in enumerate(heard) if fold(token.heard) in field_words}, heard, roles
 
 
 def find_fields_worded_as_talk(
@@ -121,9 +123,13 @@ def is_off_talk(reading: Reading, rules: Rules) -> bool:
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
     meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
-    told = [token.text for token in heard if language.may_be_in_identifier(token.text)]
-    named = len(told) == 1 and len(heard) >= _FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
-    return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not told or named)
+    identifier_words = [token.text for token in heard if language.may_be_in_identifier(token.text)]
+    named = (
+        len(identifier_words) == 1
+        and len(heard) >= _FEWEST_WITH_NAMES
+        and not language.numerals.is_part(identifier_words[0])
+    )
+    return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not identifier_words or named)
 
 
 _TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})

@@ -137,8 +137,8 @@ def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, 
 
 
 def _is_number_or_label(word: Word, rules: Rules) -> bool:
-    told = _normalized(word)
-    return rules.language.may_be_in_identifier(told) or _find_label(told, rules) is not None
+    text = _normalized(word)
+    return rules.language.may_be_in_identifier(text) or _find_label(text, rules) is not None
 
 
 def _with_singular_label(
@@ -148,12 +148,12 @@ def _with_singular_label(
 
     With `always`, a pair without a label gets the form's first one.
     """
-    told = [_find_label(_normalized(word), rules) for word in (*before, *named)]
-    lacking = always and not any(told)
+    labels = [_find_label(_normalized(word), rules) for word in (*before, *named)]
+    lacking = always and not any(labels)
     first = next((one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()
     words = (
-        word if one is None else replace(word, text=one) for word, one in zip((*before, *named), told, strict=True)
+        word if one is None else replace(word, text=one) for word, one in zip((*before, *named), labels, strict=True)
     )
     whole = tuple(words)
     return (*whole[: len(before)], *label, *whole[len(before) :], *behind)

@@ -12,7 +12,7 @@ from edge.agree.decide import Rules
 from edge.records import Draft
 from edge.records.speech import Terms
 
-_TOLD_OF_END = 4
+_SPOKEN_DIGITS = 4
 """How many digits of a number suffice to find its label. A valid check digit also detects an error before them."""
 
 _Counted = tuple[str, str]  # The words up to a unit, and that unit.
@@ -31,8 +31,8 @@ def find_spoken_units(reading: Reading, rules: Rules) -> Mapping[str, Mapping[Fi
     A correction inherits it: "twelve cases", "no, fifteen".
     """
     counted = [one for one in rules.form.fields if one.units and rules.form.unit_field(one.name) is None]
-    told = {one.name: _find_field_units(one, reading, rules) for one in counted if one.name in reading.fields}
-    return {name: units for name, units in told.items() if units}
+    units_by_field = {one.name: _find_field_units(one, reading, rules) for one in counted if one.name in reading.fields}
+    return {name: units for name, units in units_by_field.items() if units}
 
 
 def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:
@@ -86,7 +86,7 @@ def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldVa
             or not (one.identifier and _has_reliable_check_digit(one, said.value))
         ):
             continue
-        end = said.value[-_TOLD_OF_END:]
+        end = said.value[-_SPOKEN_DIGITS:]
         alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others if entry.get(one.name) != said.value)
         if said.confirmed and (said.scanned or not draft.support) and not alike:
             yield one.name

@@ -70,10 +70,10 @@ def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules)
         if number is None or rules.catalogue.has_values(catalogue, number):
             continue
         rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
-        sure = {one: told.value for one, told in reading.fields.items() if told.value is not None}
+        sure = {one: other.value for one, other in reading.fields.items() if other.value is not None}
         if any(one not in rest.fields or rest.fields[one].value != value for one, value in sure.items()):
             continue  # The number has a unit, or another label.
-        if any(told.value is None for told in rest.fields.values()):
+        if any(other.value is None for other in rest.fields.values()):
             continue  # More is unclear.
         words = reading.words[start:end]
         least = min(word.confidence for word in words)
@@ -84,14 +84,14 @@ def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules)
 
 def _find_number_behind(label: Sequence[str], words: Sequence[Word], rules: Rules) -> tuple[int, int, str | None]:
     """Where the label begins, the number right behind it ends, and that number; None where there is none."""
-    told = [fold(word.text).strip(".,;:!? ") for word in words]
+    folded = [fold(word.text).strip(".,;:!? ") for word in words]
     named, language = [fold(word).strip(".,;:!? ") for word in label], rules.language
-    for start in range(len(told) - len(named)):
+    for start in range(len(folded) - len(named)):
         end = begins = start + len(named)
-        while end < len(told) and number_head(words[end : end + 1], language):
+        while end < len(folded) and number_head(words[end : end + 1], language):
             end += 1
-        if told[start:begins] == named and end > begins:
-            counts = language.numerals.counts(told[begins:end], 0)
+        if folded[start:begins] == named and end > begins:
+            counts = language.numerals.counts(folded[begins:end], 0)
             return start, end, next((str(one.value) for one in counts if one.end == end - begins), None)
     return 0, 0, None
 
@@ -107,8 +107,8 @@ def take_stray_digits_as_identifier(reading: Reading, utterance_id: str, rules: 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
     name = next(iter(rules.identifying_fields), None)
-    told = {word for one in reading.fields.values() if possible_values(one) for word in one.words}
-    bare = [one for one in reading.words if rules.language.may_be_in_identifier(one.text) and one.text not in told]
+    explained = {word for one in reading.fields.values() if possible_values(one) for word in one.words}
+    bare = [one for one in reading.words if rules.language.may_be_in_identifier(one.text) and one.text not in explained]
     if name is None or name in reading.fields or not reading.fields or len(bare) < SHORTEST_NAME:
         return reading
     words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
@@ -146,10 +146,10 @@ def _parse_digit(word: str, rules: Rules) -> str:
 
 def _belongs_to_understood_field(reading: Reading, words: Sequence[Word], value: FieldValue) -> bool:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
-    told = {word.text for word in words}
+    digits = {word.text for word in words}
     return any(
         (as_text(value) in _strip_separators(one) if isinstance(one, str) else as_text(value) == as_text(one))
-        and told <= {*field.words}
+        and digits <= {*field.words}
         for field in without_inherited(reading).fields.values()
         for one in possible_values(field)
     )

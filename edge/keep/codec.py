@@ -93,7 +93,7 @@ def context_json(context: StandingContext) -> str | None:
     return to_json(
         {
             "fields": fields,
-            "untold": list(context.untold),
+            "untold": list(context.not_read_back),
             "operator": context.operator,
             "shift": context.shift,
             "said_in": by,

@@ -94,7 +94,7 @@ class StandingContext:
 
     fields: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
     """By field name, each with the utterances in which it was said."""
-    untold: tuple[str, ...] = ()  # The fields that were not read back yet: the next entry does.
+    not_read_back: tuple[str, ...] = ()  # The fields that were not read back yet: the next entry does.
     operator: str | None = None  # The speaker.
     shift: Shift | None = None  # Its shift; None without a configured time zone.
 

@@ -50,11 +50,11 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     """Correct the entry that is named, else that at hand, while nothing is open; a refused one is recorded anew."""
     reading = drafting.read_with_acoustic_doubts(session, utterance)
     of = session.rules.identifying_fields
-    told = session.find_own_entry(values_of(reading))
-    if told is None and session.is_recorded_or_in_review(reading):
+    own_entry = session.find_own_entry(values_of(reading))
+    if own_entry is None and session.is_recorded_or_in_review(reading):
         return _tell_not_recorded(session, utterance)
     # "Not pallet 740, pallet 750" is of 740.
-    named = told or session.find_own_entry(
+    named = own_entry or session.find_own_entry(
         {name: reading.fields[name].denied[0] for name in of if _is_denied(reading, name)}
     )
     last = named or reference.find_entry_at_hand(session)
@@ -62,8 +62,8 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
-    if told is not None and told != session.recorded.last and alone:
-        return ask_what_is_wrong_with_last(session, utterance, told)  # it only names an entry
+    if own_entry is not None and own_entry != session.recorded.last and alone:
+        return ask_what_is_wrong_with_last(session, utterance, own_entry)  # it only names an entry
     is_last = (
         last == session.recorded.last
         and reference.is_named_last(session, last.fields)
@@ -106,14 +106,14 @@ def ask_what_is_wrong_with_last(
 ) -> list[Order]:
     """Ask what is wrong with the named entry, else with that at hand: a "no" came too late for the undo window."""
     last = named or reference.find_entry_at_hand(session)
-    told, session.recorded.last = Prompt.LAST_ENTRY if last == session.recorded.last else Prompt.RECORDED, last
+    prompt, session.recorded.last = Prompt.LAST_ENTRY if last == session.recorded.last else Prompt.RECORDED, last
     if last is None:
         return [utterance.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
         return ask_to_cancel_named_or_last(session, utterance)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, utterance)
     noted = utterance.note_utterance(Verdict(Outcome.HOLD, (Cause(Reason.ANSWER),), {}))
-    return [noted, read_out_entry(session, last, told), *session.ask(Question(Topic.WRONG))]
+    return [noted, read_out_entry(session, last, prompt), *session.ask(Question(Topic.WRONG))]
 
 
 def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -125,8 +125,8 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]
-        told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
-        return [utterance.note_as_heeded(), told]
+        announcement = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
+        return [utterance.note_as_heeded(), announcement]
     standing = recorded.find_applied_event(last.event_id)
     if standing is None:
         recorded.last = last

@@ -188,8 +188,8 @@ def _relate_answer_to_claim(session: DialogueSession, utterance: UtteranceHeard,
 def _are_different_identifiers(session: DialogueSession, before: FieldReading, reading: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
     tells = session.rules.language.may_be_in_identifier
-    told, now = ([word for word in one.words if tells(word)] for one in (before, reading))
-    return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
+    earlier, now = ([word for word in one.words if tells(word)] for one in (before, reading))
+    return len(earlier) >= SHORTEST_NAME and earlier[: len(now)] != now and now[: len(earlier)] != earlier
 
 
 def _continues_identifier(
@@ -371,7 +371,7 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
 
 
 def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) -> Draft:
-    """The draft, agreed in the unit of a count too: the question "24 cases?" has told both. Not one with a rival."""
+    """The draft, agreed in the unit of a count too: the question "24 cases?" named both. Not one with a rival."""
     unit = rules.form.unit_field(counted)
     said = None if unit is None else draft.reading.fields.get(unit.name)
     if unit is None or said is None or said.value is None or said.rivals or said.runner_up or said.unexplained:
@@ -380,14 +380,14 @@ def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) 
 
 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    draft, told = session.open_draft, session.current_question.fields
+    draft, fields = session.open_draft, session.current_question.fields
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [utterance.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)
     if not session.settings.is_closing(draft):
         return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
-    orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
-    context.begin_reopened_context(session, told, utterance)
+    orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, fields)]
+    context.begin_reopened_context(session, fields, utterance)
     return orders
 
 
@@ -464,11 +464,11 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
 
 def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
     """Drop the one of the question's two things that is named, else the other one, which came last."""
-    told: list[Order] = [utterance.note_as_heeded(), session.say(Prompt.DROPPED)]
+    orders: list[Order] = [utterance.note_as_heeded(), session.say(Prompt.DROPPED)]
     if session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items():
         left: list[Order] = [StoreDropped(session.open_draft)]
-        return [*told, *next_or_instead.begin_as_next(session, utterance, other, left=left)]
-    return [*told, StoreDropped(other), *session.ask(session.entry_question)]
+        return [*orders, *next_or_instead.begin_as_next(session, utterance, other, left=left)]
+    return [*orders, StoreDropped(other), *session.ask(session.entry_question)]
 
 
 def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -276,9 +276,9 @@ def _find_unclaimed_reading(
         one.reading for one in after if again or any(possible_values(one.reading.fields.get(name)) for name in names)
     ]
     known = any(not find_differing_identifiers(one, said, identifies) for one in here)
-    told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
+    given_up = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
     holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
-    return {heard.utterance_id: said} if (holds and not (told or known)) or (mixed and said.fields) else {}
+    return {heard.utterance_id: said} if (holds and not (given_up or known)) or (mixed and said.fields) else {}
 
 
 def _list_parked_drafts(orders: Iterable[Order]) -> list[Draft]:

@@ -51,8 +51,8 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
         return reading, ()
     if reading.is_scan or reading.act not in {Act.RECORD, Act.AMEND}:
         return fill_new_entry_from_context(session, reading), ()
-    alone, told = _split_off_from_now_on(session, reading)
-    if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
+    alone, from_now_on = _split_off_from_now_on(session, reading)
+    if alone.fields.keys() <= set(once) and (from_now_on or _only_sets_context(session, alone)):
         is_pointing = begins_with_last_one(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
             alone = with_unconfirmed(
@@ -60,7 +60,7 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
             )  # "take it to door thirteen" may be said to other people
         whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
         return whole, ()
-    stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
+    stands = tuple(name for name in _fields_next_to(alone, from_now_on) if name in once)
     if not stands or not _begins_entry(session, alone):
         return fill_new_entry_from_context(session, reading), ()
     return replace(fill_new_entry_from_context(session, alone), words=reading.words, preface=reading.preface), stands
@@ -77,16 +77,16 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
         return reading, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
         return reading, ()
-    told, rest = found
+    from_now_on, rest = found
     alone = read_part(reading, rest, rules)
-    return (alone, tuple(told)) if alone.fields else (reading, ())
+    return (alone, tuple(from_now_on)) if alone.fields else (reading, ())
 
 
-def _fields_next_to(alone: Reading, told: tuple[Word, ...]) -> list[str]:
-    """The fields next to the words `told`."""
-    if not told:
+def _fields_next_to(alone: Reading, from_now_on: tuple[Word, ...]) -> list[str]:
+    """The fields next to the words for "from now on"."""
+    if not from_now_on:
         return []
-    next_to = alone.words[-1] if alone.words[0].start < told[0].start else alone.words[0]
+    next_to = alone.words[-1] if alone.words[0].start < from_now_on[0].start else alone.words[0]
     return [name for name, one in alone.fields.items() if fold(next_to.text) in map(fold, one.words)]
 
 
@@ -99,7 +99,7 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     if draft is not None and not is_between_entries(session):
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
     if reading.act is Act.AMEND:
-        return reading.fields.keys() <= set(session.context.untold)
+        return reading.fields.keys() <= set(session.context.not_read_back)
     return not form.is_identified_by_context and not _has_required_fields(reading.fields, form)
 
 
@@ -170,7 +170,8 @@ def begins_with_unknown_words(reading: Reading, rules: Rules) -> bool:
 def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
     return any(
-        one.is_inherited and name in _context_after_commit(session).untold for name, one in reading.fields.items()
+        one.is_inherited and name in _context_after_commit(session).not_read_back
+        for name, one in reading.fields.items()
     )
 
 
@@ -224,24 +225,26 @@ def build_readback(session: DialogueSession) -> Say:
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields
         lost = next((name for name in session.rules.form.standing_fields if name in old and name not in new), None)
-        told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
-        return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
+        changed = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
+        return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, changed, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
     standing = {
         name: values[name]
         for name in find_fields_becoming_context(session, draft)
         if name in values and name not in own
     }
-    stands, untold = inheritable_fields(session), session.context.untold
-    taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in untold}
+    stands, not_read_back = inheritable_fields(session), session.context.not_read_back
+    taken = {
+        name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in not_read_back
+    }
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
     known = set() if session.rules.form.is_identified_by_context else heard_before
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
-    told = {name: value for name, value in values.items() if name not in known and name not in standing}
+    spoken = {name: value for name, value in values.items() if name not in known and name not in standing}
     if standing:
-        return Say(Prompt.READBACK_STANDING, told, beside=standing)
-    return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, told)
+        return Say(Prompt.READBACK_STANDING, spoken, beside=standing)
+    return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, spoken)
 
 
 def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
@@ -262,7 +265,7 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
         said = {**_find_context_in_earlier_entries(session, said), **said}
-        return build_changed_context(session, said, untold=tuple(said))
+        return build_changed_context(session, said, not_read_back=tuple(said))
     lasting = {name: by for name, by in find_fields_becoming_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
     return build_changed_context(session, said) if said else session.context
@@ -317,7 +320,7 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
 
 
 def build_changed_context(
-    session: DialogueSession, readings: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
+    session: DialogueSession, readings: Mapping[str, FieldReading], not_read_back: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
     before, once = session.context, session.rules.form.standing_fields
@@ -325,8 +328,8 @@ def build_changed_context(
     head = readings.get(once[0])
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
         kept = {}
-    still = tuple(name for name in before.untold if name in kept and name not in readings)
-    return StandingContext({**kept, **readings}, (*still, *untold), session.recording_operator, session.shift)
+    still = tuple(name for name in before.not_read_back if name in kept and name not in readings)
+    return StandingContext({**kept, **readings}, (*still, *not_read_back), session.recording_operator, session.shift)
 
 
 def set_agreed_context(session: DialogueSession) -> list[Order]:
@@ -356,12 +359,12 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     begun = find_fields_becoming_context(session, draft)
     differs = not begun and _has_own_context_value(session, draft)
     session.context = after = _context_with_draft(session, draft)
-    told = {name for name, one in draft.reading.fields.items() if one.is_inherited}
+    inherited = {name for name, one in draft.reading.fields.items() if one.is_inherited}
     # Announce again what applies again after an exception, and what no readback has included.
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
-    left = tuple(name for name in after.untold if name not in told and name not in anew)
-    session.context = replace(after, untold=(*left, *anew))
+    left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
+    session.context = replace(after, not_read_back=(*left, *anew))
 
 
 def _amend_context(session: DialogueSession, draft: Draft) -> None:
@@ -369,14 +372,14 @@ def _amend_context(session: DialogueSession, draft: Draft) -> None:
     stands, fields, by = session.context.fields, draft.reading.fields, _utterances_of_entry(session, draft.replaces)
     own = [name for name, one in stands.items() if by & set(one.said_in)]
     if draft.act is Act.CANCEL:
-        others = (name for name in session.context.untold if name not in own)
-        session.context = replace(session.context, untold=(*others, *own))
+        others = (name for name in session.context.not_read_back if name not in own)
+        session.context = replace(session.context, not_read_back=(*others, *own))
         return
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
     if anew:
         said_in = (draft.utterance_id, *draft.support)
         right = {name: replace(fields[name], said_in=said_in) for name in anew}
-        session.context = build_changed_context(session, right, untold=tuple(anew))
+        session.context = build_changed_context(session, right, not_read_back=tuple(anew))
 
 
 def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[str]:
@@ -438,8 +441,8 @@ def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
     stands = session.context.fields
     if left := named & stands.keys():
         kept = {name: one for name, one in stands.items() if name not in left}
-        still = tuple(name for name in session.context.untold if name in kept)
-        session.context = replace(session.context, fields=kept, untold=still)
+        still = tuple(name for name in session.context.not_read_back if name in kept)
+        session.context = replace(session.context, fields=kept, not_read_back=still)
 
 
 def begin_reopened_context(
@@ -449,7 +452,7 @@ def begin_reopened_context(
     once = session.rules.form.standing_fields
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(utterance.utterance_id,))
-        session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
+        session.context = build_changed_context(session, {once[0]: read}, not_read_back=once[:1])
 
 
 def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
@@ -461,12 +464,12 @@ def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[
     session.context = NOTHING_STANDS
     once = session.rules.form.standing_fields
     if not once:
-        told = Say(Prompt.STANDING_ENDED, _values_in_form(session, context))
+        announcement = Say(Prompt.STANDING_ENDED, _values_in_form(session, context))
     elif shift is None or shift == before[1]:
-        told = Say(Prompt.DAY_BEGAN, asked=once[0])
+        announcement = Say(Prompt.DAY_BEGAN, asked=once[0])
     else:
-        told = Say(Prompt.SHIFT_BEGAN, slots={"shift": shift}, asked=once[0])
-    session.news.untold.append(told)
+        announcement = Say(Prompt.SHIFT_BEGAN, slots={"shift": shift}, asked=once[0])
+    session.news.queued.append(announcement)
     return []
 
 
@@ -511,15 +514,15 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
         before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
     if before is None or (found is None and again is None):
         return reading
-    told, words = found[1:] if found is not None else again or ((), ())
+    phrase, words = found[1:] if found is not None else again or ((), ())
     rest = read_part(reading, words, rules)
     names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
     if not names or any(name in rest.fields or name not in before.fields for name in names):
         return reading
-    if words and not _is_sure_and_adjacent(rest, told, reading, rules):
+    if words and not _is_sure_and_adjacent(rest, phrase, reading, rules):
         return reading
-    sure = min(word.confidence for word in told)
-    heard = tuple(word.text for word in told)
+    sure = min(word.confidence for word in phrase)
+    heard = tuple(word.text for word in phrase)
     fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
     known = {*fields, *inheritable_fields(session)}
     whole = all(field.name in known for field in rules.form.fields if field.required)
@@ -576,10 +579,10 @@ def _copy_field(
     return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
 
 
-def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], reading: Reading, rules: Rules) -> bool:
-    """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
+def _is_sure_and_adjacent(rest: Reading, phrase: Sequence[Word], reading: Reading, rules: Rules) -> bool:
+    """Whether the rest is sure and adjacent to the phrase: no "not", or anything else, in between."""
     if begins_with_foreign_words(rest, rules):
         return False
-    next_to = rest.words[0] if reading.words[0] in told[:1] else rest.words[-1]
+    next_to = rest.words[0] if reading.words[0] in phrase[:1] else rest.words[-1]
     sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
     return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

@@ -506,8 +506,8 @@ def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list
     if session.topic is Topic.CLOSE:
         return drafting.drop_trailer_closing(session)
     closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
-    told = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
-    return [*drafting.drop_draft(session), *([told] if closed or aloud else [])]
+    announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
+    return [*drafting.drop_draft(session), *([announcement] if closed or aloud else [])]
 
 
 def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: UtteranceHeard) -> list[Order]:

@@ -161,8 +161,8 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
         return []
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
     session.recorded.left_since = True
-    told = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
-    return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
+    prompts = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
+    return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *prompts]
 
 
 def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
@@ -209,12 +209,12 @@ def ask_or_read_back_or_commit(
     if draft.utterance_id in session.needs_yes:
         return session.ask(session.entry_question)
     sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
-    told = (
+    needs_readback = (
         session.settings.holds_sure
         or _list_differing_reviews(session)
         or context.find_fields_becoming_context(session, draft)
     )
-    if sure and not told:
+    if sure and not needs_readback:
         return commit_draft(session)
     return hold_draft(session)
 
@@ -239,8 +239,8 @@ def _list_differing_reviews(session: DialogueSession) -> list[Say]:
     waiting = [
         one for one in _reviews_of_same_thing(session, session.open_draft) if not _has_no_other_values(one, verdict)
     ]
-    told = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
-    return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in told]
+    differing = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
+    return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in differing]
 
 
 def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
@@ -560,22 +560,24 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     """
     said, rules, draft = utterance.reading, session.rules, session.open_draft
     context.unset_named_identifiers(session, said)
-    told = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
-    is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
+    identifier_words = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
+    is_known = identifier_words and any(
+        " ".join(identifier_words) in " ".join(one.words) for one in draft.reading.fields.values()
+    )
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
     named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
-    if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
+    if named or is_known or is_command or not (said.fields or _may_count(identifier_words, rules)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
-def _may_count(told: Sequence[str], rules: Rules) -> bool:
+def _may_count(words: Sequence[str], rules: Rules) -> bool:
     """Whether it has a number other than a lone "one": "the green one"."""
-    return has_number_word(told, rules) and (
-        len(told) > 1 or [one.value for one in rules.language.numerals.counts([fold(told[0])], 0)] != [1]
+    return has_number_word(words, rules) and (
+        len(words) > 1 or [one.value for one in rules.language.numerals.counts([fold(words[0])], 0)] != [1]
     )
 
 

@@ -459,7 +459,7 @@ def _deadline_s(session: DialogueSession) -> float | None:
     """The deadline of the current state in seconds; None: no timer."""
     state, settings = session.state, session.settings
     asks = state in AGREEING or state is State.IDENTIFYING
-    news = bool(session.news.untold) and state is State.IDLE
+    news = bool(session.news.queued) and state is State.IDLE
     if asks or news or (state is State.PAUSED and session.draft is not None):
         unspoken = session.question is not None and session.question.unspoken
         return settings.undo_s if state is State.HELD or unspoken else settings.patience_s

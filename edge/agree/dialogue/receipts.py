@@ -61,8 +61,8 @@ def queue_refusal_or_link_news(
         _queue_link_news(session, up=happening.up)
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # a receipt may arrive more than once
-        told = render_refusal(happening)
-        session.news.untold.append(replace(told, terms=terms_on_record(session, happening.receipt.event_id)))
+        refusal = render_refusal(happening)
+        session.news.queued.append(replace(refusal, terms=terms_on_record(session, happening.receipt.event_id)))
     return count_receipt(session, happening)
 
 
@@ -70,11 +70,11 @@ def _queue_link_news(session: DialogueSession, *, up: bool) -> None:
     """Announce a lost link once, and once that it is back; neither if it is back before the announcement."""
     news, trouble = session.news, Say(Prompt.TROUBLE)
     if not up and not news.cut_off:
-        news.untold.append(trouble)
-    elif up and trouble in news.untold:
-        news.untold.remove(trouble)
+        news.queued.append(trouble)
+    elif up and trouble in news.queued:
+        news.queued.remove(trouble)
     elif up and news.cut_off:
-        news.untold.append(Say(Prompt.DELIVERING))
+        news.queued.append(Say(Prompt.DELIVERING))
     news.cut_off = not up
 
 
@@ -87,8 +87,8 @@ def render_refusal(answered: InventoryAnswered) -> Say:
 
 def announce_queued_news(session: DialogueSession) -> list[Order]:
     """Announce all queued news."""
-    told: list[Order] = []
-    while session.news.untold:
-        say = session.make_repeatable(session.news.untold.popleft())
-        told += [PlayEarcon(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
-    return told
+    orders: list[Order] = []
+    while session.news.queued:
+        say = session.make_repeatable(session.news.queued.popleft())
+        orders += [PlayEarcon(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
+    return orders

@@ -34,8 +34,8 @@ def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list
     named = [one for one in says if _identifiers_in(session, one)]
     if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
         return orders
-    told, own = _identifiers_in(session, named[-1]), session.open_identifiers
-    is_same = bool(own) and all(own.get(name, value) == value for name, value in told.items())
+    last_named, own = _identifiers_in(session, named[-1]), session.open_identifiers
+    is_same = bool(own) and all(own.get(name, value) == value for name, value in last_named.items())
     if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
         return orders
     asked, last = None if question is None else session.say_question(question), says[-1]

@@ -149,11 +149,11 @@ def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: D
     It is asked back: it may be talk.
     """
     rules = session.rules
-    told = words_behind_pointer(reading.words, rules.language)
-    if reading.act is not Act.RECORD or not number_head(told, rules.language):
+    count_words = words_behind_pointer(reading.words, rules.language)
+    if reading.act is not Act.RECORD or not number_head(count_words, rules.language):
         return None
-    fields = _read_against(session, of, told, correcting=True)
-    counted = replace(reading, words=told, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
+    fields = _read_against(session, of, count_words, correcting=True)
+    counted = replace(reading, words=count_words, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
     more = any(one.unexplained for one in fields.values()) or fields.keys() & {*rules.identifying_fields}
     return None if not fields or more or not has_only_fields(counted, rules) else with_unconfirmed(counted, fields)
 

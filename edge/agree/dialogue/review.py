@@ -26,10 +26,10 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
     if not drafts:
         elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
-        told = [works.say_forms(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
+        announcements = [works.say_forms(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
         return [
             *status.record_utterance(session, utterance),
-            *session.make_repeatable_together([*status.say_pending_counts(session, utterance), *told]),
+            *session.make_repeatable_together([*status.say_pending_counts(session, utterance), *announcements]),
         ]
     asked = session.recorded.asked_again
     if all(one.utterance_id in asked for one in drafts):
@@ -76,10 +76,12 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
-    told = drafting.say_draft(session, draft)
+    introduction = drafting.say_draft(session, draft)
     # A question that reads the entry back needs no introduction.
-    spoken = session.current_question.fields or any(session.current_question.field in one.fields for one in told)
-    return orders if spoken else [*told, *orders]
+    spoken = session.current_question.fields or any(
+        session.current_question.field in one.fields for one in introduction
+    )
+    return orders if spoken else [*introduction, *orders]
 
 
 def repeat_open_question_or_readback(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -108,12 +110,12 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
     """
     recorded = session.recorded
     if decided.fate is OfficeDecision.DECLINED:
-        session.news.untold.append(render_declined(session.identifiers_of(decided.fields, decided.form), decided))
+        session.news.queued.append(render_declined(session.identifiers_of(decided.fields, decided.form), decided))
         return []
     if decided.entry is not None:
         recorded.entries.append(decided.entry)
     recorded.resolve_refusals(decided.held)
-    session.news.untold.append(_decision_announcement(session, decided))
+    session.news.queued.append(_decision_announcement(session, decided))
     return _close_decided(session, decided.utterance_id)
 
 

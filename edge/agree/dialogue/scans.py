@@ -40,8 +40,8 @@ def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Orde
 def announce_scan_fault(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Say why the label fills no field; the open entry is unchanged."""
     session.scanned = (), None
-    told = session.say(Prompt.SCAN_FAULT, scan=str(utterance.reading.not_understood))
-    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
+    announcement = session.say(Prompt.SCAN_FAULT, scan=str(utterance.reading.not_understood))
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), announcement]
 
 
 def disputes_label(label: Reading, reading: Reading, rules: Rules) -> bool:

@@ -193,7 +193,7 @@ class _DeviceSpeech:
 class _News:
     """News of the inventory, queued until nothing is open."""
 
-    untold: deque[Say] = field(default_factory=deque)
+    queued: deque[Say] = field(default_factory=deque)
     cut_off: bool = False  # The inventory is unreachable.
     interrupted: bool = False  # The operator is speaking, and the utterance is not read yet: hold back news.
 

@@ -34,8 +34,8 @@ def sign_on(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
         name = spell_if_number(said, session.rules.language)
-        told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
-        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), told]
+        rejection = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
+        return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), rejection]
     if (turned_away := _reject_without_rights(session, candidates)) is not None:
         return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.recording_operator]
@@ -102,14 +102,14 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     changed = [
         order for order in chosen if isinstance(order, StoreFormOrLanguageChange)
     ]  # first: the greeting is in his language
-    told = [order for order in chosen if not isinstance(order, StoreFormOrLanguageChange)]
+    announcements = [order for order in chosen if not isinstance(order, StoreFormOrLanguageChange)]
     return [
         *shifted,
         *ended,
         *changed,
         session.say(Prompt.SIGNED_ON, operator=who.called),
         *announce_refused_events(session),
-        *told,
+        *announcements,
     ]
 
 
@@ -205,9 +205,9 @@ def _open_sign_on_question(session: DialogueSession) -> SignOnQuestion:
 def sign_on_candidate(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Sign on the candidate, after a yes."""
     asked, session.identifying = _open_sign_on_question(session), None
-    if (told := _reject_without_rights(session, asked.candidates[:1])) is not None:
+    if (turned_away := _reject_without_rights(session, asked.candidates[:1])) is not None:
         session.state = session.state_without_open_entry if asked.back is State.SIGNED_OFF else asked.back
-        return [utterance.note_as_heeded(), told]
+        return [utterance.note_as_heeded(), turned_away]
     return [utterance.note_as_heeded(), *_begin_operator_shift(session, asked.candidates[0], asked.form)]
 
 
@@ -259,7 +259,7 @@ def _close_and_sign_off(session: DialogueSession) -> list[Order]:
 def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Sign off after a timeout without speech while nothing is open: another person may use the device next."""
     idle_s = session.settings.idle_s
-    if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
+    if idle_s is None or session.operator is None or session.news.queued:  # it was the deadline of the news
         return []
     minutes = f"{idle_s / _MINUTE_S:g}"
     return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, _UNUSED)]
@@ -277,8 +277,8 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     if name is None:
         return [*ended, *say_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
-    told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
-    return [ShiftEvent(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
+    goodbye = session.say(Prompt.GOODBYE, operator=called or name, name=name)
+    return [ShiftEvent(name, ShiftChange.OFF, why), *ended, goodbye, *_restore_device_language(session)]
 
 
 def _restore_device_language(session: DialogueSession) -> list[Order]:
@@ -311,11 +311,11 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
     if reason is None:
         return [session.say(Prompt.PAUSED)]
     session.on_break = reason
-    told = session.say(Prompt.PAUSED_FOR, away=reason)
+    announcement = session.say(Prompt.PAUSED_FOR, away=reason)
     return (
-        [told]
+        [announcement]
         if session.recording_operator is None
-        else [ShiftEvent(session.recording_operator, ShiftChange.BREAK, reason), told]
+        else [ShiftEvent(session.recording_operator, ShiftChange.BREAK, reason), announcement]
     )
 
 
@@ -357,5 +357,5 @@ def _sign_off_unlisted(session: DialogueSession) -> list[Order]:
     if session.operator is None:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]
-    told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
-    return [told, *_sign_off_operator(session, _NOT_LISTED)]
+    announcement = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
+    return [announcement, *_sign_off_operator(session, _NOT_LISTED)]

@@ -89,7 +89,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(utterance.utterance_id,)) for name, one in draft.reading.fields.items()}
-    session.context = context.build_changed_context(session, said, untold=tuple(said))
+    session.context = context.build_changed_context(session, said, not_read_back=tuple(said))
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
@@ -158,9 +158,9 @@ def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -
 def ask_what_is_wrong_with_context_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
     standing = session.context
-    if not standing.untold:
+    if not standing.not_read_back:
         return amendments.ask_what_is_wrong_with_last(session, utterance)
-    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
+    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.not_read_back}
     reading = replace(utterance.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(
         utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT

@@ -20,7 +20,7 @@ from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, St
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
 """The states in which dictated values are parked."""
 
-MOST_TOLD = 3  # How many of the last entries are read out: a listener does not remember a fourth.
+MOST_READ_OUT = 3  # How many of the last entries are read out: a listener does not remember a fourth.
 
 
 # Utterances and queries.
@@ -88,7 +88,7 @@ def say_last_entries(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if is_listed_command(FEW, words, language):
         numbers = (one.value for word in words for one in language.numerals.counts([fold(word.text)], 0))
         own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
-        own = own[: min((MOST_TOLD, *numbers))]
+        own = own[: min((MOST_READ_OUT, *numbers))]
         return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
     entry = session.recorded.last or works.find_latest_entry_of_other_form(session)
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
@@ -220,7 +220,7 @@ def park_draft_during_pause(session: DialogueSession, _: object) -> list[Order]:
         return []
     orders = drafting.park_draft(session)
     session.state = State.PAUSED
-    session.news.untold.extend(order for order in orders if isinstance(order, Say))
+    session.news.queued.extend(order for order in orders if isinstance(order, Say))
     return [order for order in orders if not isinstance(order, Say)]
 
 
@@ -236,25 +236,30 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
     recorded.entries.extend(started.entries)
     if recorded.last is not None and recorded.last.refused:
         recorded.refused.add(recorded.last.event_id)
-    told = shifts.announce_refused_events(session) if session.state is not State.SIGNED_OFF else []
-    told += context.restore_context(session, started.context)
+    announcements = shifts.announce_refused_events(session) if session.state is not State.SIGNED_OFF else []
+    announcements += context.restore_context(session, started.context)
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [say for one in others[-MOST_TOLD:] for say in drafting.announce_parked(session, one.reading)]
-        if len(others) > MOST_TOLD:
+        besides = [say for one in others[-MOST_READ_OUT:] for say in drafting.announce_parked(session, one.reading)]
+        if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
+        return [
+            *announcements,
+            *besides,
+            *shifts.end_break(session),
+            *_ask_about_restored_draft(session, started.draft),
+        ]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
     recorded.left_since = bool(recorded.aside.drafts) or any(one != known[0] for one in known)
     if session.on_break is not None:
         session.state = State.PAUSED
-        return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
+        return [*announcements, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
     if session.state is State.CHOOSING_WORK:
-        return [*told, works.ask_which_form(session)]
-    return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
+        return [*announcements, works.ask_which_form(session)]
+    return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else announcements
 
 
 def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Order]:

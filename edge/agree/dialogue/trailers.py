@@ -131,10 +131,10 @@ def _say_missing_pallets(session: DialogueSession, utterance: UtteranceHeard) ->
     lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [Say(Prompt.NOT_ANNOUNCED, fields)]
-    told = _say_count_and_numbers(
+    missing = _say_count_and_numbers(
         session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers]
     )
-    return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
+    return [*(missing or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
 @status.answers_command(Command.HOW_MANY_ON_TRAILER)
@@ -161,8 +161,8 @@ def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Sa
     """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = _find_receiving_form(session)
     sums: EntryTotals = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
-    told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
-    first = Say(told, _as_place_field(session, place), {"count": str(sums.things)})
+    prompt = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
+    first = Say(prompt, _as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
         Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
@@ -187,8 +187,8 @@ def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, 
     """The prompt with the count and the first few numbers; empty for no numbers."""
     if not numbers:
         return []
-    prompt = few if len(numbers) <= status.MOST_TOLD else many
-    form, first = _find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
+    prompt = few if len(numbers) <= status.MOST_READ_OUT else many
+    form, first = _find_receiving_form(session), tuple(numbers[: status.MOST_READ_OUT])
     slots = {"count": str(len(numbers))}
     return [Say(prompt, slots=slots, asked=form.expects[FieldRole.PALLET], candidates=first, form=form.name)]
 
@@ -322,12 +322,12 @@ def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: Re
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, utterance)
-    told = _say_receipt_summary(session, place)
+    summary = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(utterance.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(Topic.CLOSE, fields=_as_place_field(session, place)))
-    session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
-    return [utterance.note_utterance(hold_if_accepted(verdict)), *told, *asked]
+    session.make_repeatable_together([*summary, *(order for order in asked if isinstance(order, Say))])
+    return [utterance.note_utterance(hold_if_accepted(verdict)), *summary, *asked]
 
 
 def commit_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -379,8 +379,8 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
     numbers, aside = _list_reviews_at_place(session, place)
     lacking = find_missing_pallets(place, session.expected, _find_receiving_form(session), session.lately.entries) or ()
     gone = [one for one in lacking if one not in numbers]
-    told = _say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
-    return [*_read_out_totals(session, place), *aside, *told]
+    missing = _say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
+    return [*_read_out_totals(session, place), *aside, *missing]
 
 
 # Answers to "Close trailer 5501?".
@@ -388,11 +388,11 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
 
 def commit_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Commit the closing; a context with this trailer ends."""
-    told = session.current_question.fields
+    fields = session.current_question.fields
     session.draft = with_support(session.open_draft, utterance.utterance_id)
-    if told.items() <= context.context_values(session).items():
+    if fields.items() <= context.context_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
-    return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
+    return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, fields)]
 
 
 # A closed trailer.
@@ -400,8 +400,8 @@ def commit_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[
 
 def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
-    draft, verdict, told = session.open_draft, session.verdict, session.current_question.fields
-    trailer = str(told[str(session.current_question.field)])
+    draft, verdict, fields = session.open_draft, session.verdict, session.current_question.fields
+    trailer = str(fields[str(session.current_question.field)])
     last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise_draft(session, utterance, draft)
@@ -419,6 +419,6 @@ def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[
     return [
         utterance.note_utterance(hold_if_accepted(nothing)),
         Commit(cancelled, nothing),
-        Say(Prompt.REOPENED, told),
+        Say(Prompt.REOPENED, fields),
         *goes_on,
     ]

@@ -96,7 +96,7 @@ def set_form_and_language(session: DialogueSession, work: StoreFormOrLanguageCha
 def _mark_prompts_with_form(session: DialogueSession, form: Form) -> None:
     """Mark queued news and repeatable prompts with the form that they were made for."""
     spoken, news = session.spoken, session.news
-    news.untold = deque(_with_form(form, say) for say in news.untold)
+    news.queued = deque(_with_form(form, say) for say in news.queued)
     spoken.again = tuple(_with_form(form, say) for say in spoken.again)
 
 
@@ -156,6 +156,6 @@ def announce_last_is_of_other_form(session: DialogueSession) -> list[Order]:
 def announce_language_not_recognised(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Tell that no recogniser reads the spoken language; over a held entry it may be a "no"."""
     session.doubted = session.doubted or session.state is State.HELD
-    told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
-    words = [] if told else [session.say(Prompt.UNHEARD_LANGUAGE)]
+    announced = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE
+    words = [] if announced else [session.say(Prompt.UNHEARD_LANGUAGE)]
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *words]
