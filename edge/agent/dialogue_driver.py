@@ -239,18 +239,18 @@ def _shift_totals_prompts(journal: Journal, operator: str) -> list[Say]:
         return []
     counted = {form: str(count) for form, count in totals.recorded.items()}
     if len(counted) > 1:
-        told = [
+        prompts = [
             Say(Prompt.TOTAL_OF_FORM, slots={"form": form.replace("-", " "), "count": count}, works=(form,))
             for form, count in counted.items()
         ]
     else:
-        told = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
+        prompts = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
     if totals.turned_down:
-        told.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
+        prompts.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
     if totals.aside:
-        told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
+        prompts.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
     waiting = journal.review.count_under_review()
-    return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
+    return prompts if waiting <= totals.aside else [*prompts, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
 
 
 def _last_listener_prompts(journal: Journal, operator: str | None) -> list[Say]:
@@ -313,7 +313,7 @@ class DialogueStatus:
     draft: Draft | None  # The open draft.
     question: Question | None  # The open question.
     operator: str | None  # The operator signed on.
-    told: tuple[VoiceOrder, ...]  # The step's orders for the voice output.
+    voice_orders: tuple[VoiceOrder, ...]  # The step's orders for the voice output.
     noted: tuple[Note | Park, ...] = ()  # The records that it stored for utterances that make no entry by themselves.
     row: OutboxRow | None = None  # The pending event of the entry that it committed.
     form: str | None = None  # The current form.

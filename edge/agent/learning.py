@@ -38,11 +38,11 @@ _LATELY = timedelta(days=30)  # Older utterances are not counted: they may belon
 
 _FEWEST = 3  # Rarer phrases are not published: they could identify a person, and show no habit.
 
-_MOST_TOLD = 30  # Limit of phrases in the status message, which is sent whole whenever anything in it changes.
+_MOST_PHRASES = 30  # Limit of phrases in the status message, which is sent whole whenever anything in it changes.
 
 _MOST_LACKING = 20  # Limit of fields per phrase: more than any form has.
 
-_LONGEST_TOLD = 80  # Limit of characters per phrase: three words and two numbers are shorter.
+_LONGEST_PHRASE = 80  # Limit of characters per phrase: three words and two numbers are shorter.
 
 _MOST_LOOKED_AT = 5000  # Limit of utterances, the latest first: a month of one headset.
 
@@ -76,10 +76,10 @@ class _UnknownPhrase:
     last: str | None = None  # The latest day with it, in UTC.
 
     @property
-    def as_told(self) -> dict[str, Any]:
+    def as_published(self) -> dict[str, Any]:
         """The phrase as published: counts only, without the operator and the other words."""
         counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:_MOST_LACKING])}
-        said = self.phrase[:_LONGEST_TOLD]
+        said = self.phrase[:_LONGEST_PHRASE]
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
@@ -239,7 +239,7 @@ class UnknownPhraseCounter:
         self._busy = busy
         self._publish = publish
         self._looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
-        self._told: list[dict[str, Any]] = []
+        self._published: list[dict[str, Any]] = []
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -269,10 +269,10 @@ class UnknownPhraseCounter:
             looked[key] = seen
             found.append((one, rules, seen[1]))
         self._looked = looked
-        told = [one.as_told for one in _group_phrases(found) if one.times >= _FEWEST][:_MOST_TOLD]
-        if told != self._told:
-            self._told = told
-            self._publish(told)
+        phrases = [one.as_published for one in _group_phrases(found) if one.times >= _FEWEST][:_MOST_PHRASES]
+        if phrases != self._published:
+            self._published = phrases
+            self._publish(phrases)
 
     def _load_past(self) -> list[ReadUtterance]:
         with Journal.inspect(self._state) as journal:

@@ -115,9 +115,9 @@ def _decide_acceptance(which: str, reading: Reading, rules: Rules) -> Verdict:
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
     verdict = decide(replace(reading, act=Act.RECORD), ClosedBy.PAUSE, demands)
     if verdict.outcome is not Outcome.ACCEPT:
-        told = ", ".join(map(str, verdict.reasons))
+        reasons = ", ".join(map(str, verdict.reasons))
         fields = ", ".join(f"{name}={value}" for name, value in verdict.fields.items()) or "nothing"
-        raise UnreadableInput(f"{which}: is no entry yet ({told}; {fields} stands); give what lacks with --field")
+        raise UnreadableInput(f"{which}: is no entry yet ({reasons}; {fields} stands); give what lacks with --field")
     return verdict
 
 
@@ -185,8 +185,8 @@ def _copy_utterance(origin: Journal, history: UtteranceHistory) -> Utterance:
     """The utterance under a new id; where its recording was removed, a typed one with the entry's values."""
     if history.audio_removed_at is None:
         return origin.copy_utterance(history)
-    told = ", ".join(f"{name} {value}" for name, value in history.fields.items())
-    typed = typed_utterance(history.form, f"entered again: {told}")
+    values = ", ".join(f"{name} {value}" for name, value in history.fields.items())
+    typed = typed_utterance(history.form, f"entered again: {values}")
     return replace(typed, utterance_id=make_copy_id(history.utterance_id, str(history.event_id)))
 
 

@@ -100,7 +100,7 @@ class VoiceOutput:
         self._clients = clients
         self._forms = forms
         self._blink = blink
-        self._told: dict[tuple[Prompt, str], float] = {}
+        self._fault_spoken_at: dict[tuple[Prompt, str], float] = {}
         self._own = EchoDetector()
         self._phrasing = Phrasing(form, language, self._forms)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.note_played)
@@ -206,10 +206,10 @@ class VoiceOutput:
         """Whether the same prompt for a fault, or its end, was spoken less than _AGAIN_S seconds ago."""
         if say.prompt not in {Prompt.FAULT, Prompt.HEALED}:
             return False
-        told, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
-        if now - self._told.get(told, -_AGAIN_S) < _AGAIN_S:
+        fault_prompt, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
+        if now - self._fault_spoken_at.get(fault_prompt, -_AGAIN_S) < _AGAIN_S:
             return True
-        self._told[told] = now
+        self._fault_spoken_at[fault_prompt] = now
         return False
 
     def set_form_and_language(self, form: Form, language: str | None) -> None:

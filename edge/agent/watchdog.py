@@ -151,21 +151,21 @@ class Supervisor:
 
     async def _wait_for_journal(self, tell_locked: Callable[[bool], None]) -> None:
         """Wait for the journal; while another program has it locked, ping systemd: a restart would not help."""
-        is_told = False
+        is_reported = False
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_WATCH_EVERY_S):
                     await self._executor(lambda journal: journal.outbox.count_unsettled())
                     break
             if self._executor.locked is not None:
-                if not is_told:
-                    is_told = True
+                if not is_reported:
+                    is_reported = True
                     tell_locked(True)
                 for part in ("loop", "journal", "relay"):
                     self._heartbeats.beat(part)
                 self._notifier.set_status(f"waiting: {self._executor.locked}")
                 self._notifier.ping_watchdog()
-        if is_told:
+        if is_reported:
             tell_locked(False)
 
     async def watch_state_directory(self) -> None:

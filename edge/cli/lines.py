@@ -308,7 +308,7 @@ class AgentLines:
         """The line for the dialogue's state, its draft, and the device's reply."""
         question, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)
-        said = " ".join(self._phrasing.text(order) for order in stands.told if isinstance(order, Say))
+        said = " ".join(self._phrasing.text(order) for order in stands.voice_orders if isinstance(order, Say))
         return {
             "dialogue": stands.state,
             "operator": stands.operator,

@@ -234,7 +234,7 @@ class _Demo:
         self._console.print(f"           ({sentence.before})", style="yellow")
 
     def _print_step(self, phrasing: Phrasing, stands: DialogueStatus) -> None:
-        for order in stands.told:
+        for order in stands.voice_orders:
             if isinstance(order, Say):
                 self._console.print(f"   device  {phrasing.text(order)}", style="cyan")
         if stands.row is not None:

@@ -77,8 +77,8 @@ class Shift:
     def _told(self, told: AgentEvent) -> None:
         if isinstance(told, DialogueStatus):
             self.begun.set()
-            self.said += [self._phrasing.text(order) for order in told.told if isinstance(order, Say)]
-            self.sounds += [order.earcon for order in told.told if isinstance(order, PlayEarcon)]
+            self.said += [self._phrasing.text(order) for order in told.voice_orders if isinstance(order, Say)]
+            self.sounds += [order.earcon for order in told.voice_orders if isinstance(order, PlayEarcon)]
 
     async def type(self, text: str) -> None:
         await self.agent.process_text(text)
