@@ -212,8 +212,8 @@ def _self_test(
     if playback and (silent := _play_back(segment.pcm)) is not None and not as_json:
         print_lines(silent)
     read = asyncio.run(_read_segment(parts, segment))
-    told = _TestResult(segment, read, decide(read, segment.closing, parts.rules), faults)
-    print_lines(json.dumps(told.as_json())) if as_json else told.print_report(parts)
+    result = _TestResult(segment, read, decide(read, segment.closing, parts.rules), faults)
+    print_lines(json.dumps(result.as_json())) if as_json else result.print_report(parts)
 
 
 class _TimedSource(Source):
@@ -306,8 +306,12 @@ def _chosen_device_text(wanted: str | int | None, chosen: int | None, found: lis
 
 def _sound_server_sources() -> list[str]:
     """The sound server's sources, without monitors."""
-    told = SoundServer().query_and_wait()
-    return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
+    routing = SoundServer().query_and_wait()
+    return (
+        sorted(name for name in routing.sources if not name.endswith(".monitor"))
+        if isinstance(routing, Routing)
+        else []
+    )
 
 
 def _make_microphone(settings: Settings, publish: Callable[[MicrophoneEvent], None]) -> Microphone:

@@ -56,8 +56,8 @@ def _audit_verify(
     if as_json:
         print_lines(json.dumps(_report_json(report)))
     else:
-        for told in _report_lines(report):
-            print_lines(told)
+        for line in _report_lines(report):
+            print_lines(line)
     if not report.is_intact:
         raise typer.Exit(1)
 

@@ -57,8 +57,8 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
 def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
     if as_json:
         for one in findings:
-            told = {"check": one.what, "level": _WORD[one.level].lower(), "found": one.found, "todo": one.todo}
-            print_lines(json.dumps(told))
+            line = {"check": one.what, "level": _WORD[one.level].lower(), "found": one.found, "todo": one.todo}
+            print_lines(json.dumps(line))
         return
     table = Table("check", "", "found, and what to do", box=SIMPLE_HEAD)
     for one in findings:

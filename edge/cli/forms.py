@@ -347,18 +347,18 @@ def _forms_read(
         return
     words = make_timed_words(text or "", filled, catalogue, spoken)
     readings = read_fields(words, filled, catalogue, spoken)
-    told: dict[str, Any] = {
+    output: dict[str, Any] = {
         name: {"value": reading.value, "rivals": reading.rivals, "words": reading.words}
         for name, reading in readings.items()
     }
     if explain:
         ways = parse_sentence(words, filled, catalogue, spoken)
-        told = {"fields": told, **parse_json(ways)}
+        output = {"fields": output, **parse_json(ways)}
         drawing: RenderableType = Group(parse_as_text(ways), _reading_table(filled, readings))
     else:
         drawing = _reading_table(filled, readings)
     if as_json:
-        print_lines(json.dumps(told, ensure_ascii=False))
+        print_lines(json.dumps(output, ensure_ascii=False))
     else:
         print_tables(drawing)
 
@@ -366,9 +366,9 @@ def _forms_read(
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
-    for told in judge_sayings(sys.stdin.buffer, usual, forms):
-        wrong |= "error" in told
-        print_lines(json.dumps(told))
+    for answer in judge_sayings(sys.stdin.buffer, usual, forms):
+        wrong |= "error" in answer
+        print_lines(json.dumps(answer))
         sys.stdout.flush()
     if wrong:
         raise typer.Exit(1)

@@ -47,7 +47,7 @@ def make_event_printer(
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
     return wrap_to_print_dialogue_verdicts(
-        (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
+        (lambda event: print_line(_event_line(event, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
@@ -58,7 +58,7 @@ def wrap_to_print_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
     def show_with_dialogue_verdict(event: AgentEvent) -> None:
         match event:
             case DialogueStatus():
-                noted.clear()  # a step is told right before what was decided by it
+                noted.clear()  # a step is reported right before what was decided by it
                 noted.update({one.utterance_id: one.verdict for one in event.noted if isinstance(one, Note)})
             case UtteranceDecided(utterance=utterance, verdict=verdict):
                 event = replace(event, verdict=noted.pop(utterance.utterance_id, verdict))
@@ -73,8 +73,8 @@ def make_event_logger() -> _EventPrinter:
     """Make the function that logs each utterance's result without any of its words."""
     out = EscapingConsole(highlight=False, soft_wrap=True)
 
-    def log_event(told: AgentEvent) -> None:
-        match told:
+    def log_event(happened: AgentEvent) -> None:
+        match happened:
             case UtteranceDecided(utterance, _, verdict, row, replaces=replaces):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
                 event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
@@ -83,9 +83,9 @@ def make_event_logger() -> _EventPrinter:
             case DialogueStatus(row=row) if row is not None:
                 out.print(f"{_event_kind(row)}: event {row.event_id}, number {row.sequence}")
             case LinkChanged():
-                out.print(_link_text(told))
+                out.print(_link_text(happened))
             case CaptureStopped() | CaptureResumed():
-                out.print(_capture_text(told))
+                out.print(_capture_text(happened))
             case _:  # of the headset, the log has a line of its own
                 pass
 
@@ -96,8 +96,8 @@ def _link_text(changed: LinkChanged) -> str:
     return f"{'connected to' if changed.up else 'lost'} the broker: {changed.what}"
 
 
-def _capture_text(told: CaptureStopped | CaptureResumed) -> str:
-    return f"NOT RECORDED: {told.reason}" if isinstance(told, CaptureStopped) else "recording again: there is room"
+def _capture_text(event: CaptureStopped | CaptureResumed) -> str:
+    return f"NOT RECORDED: {event.reason}" if isinstance(event, CaptureStopped) else "recording again: there is room"
 
 
 def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _EventPrinter:
@@ -140,9 +140,9 @@ def _other_event_text(forms: Mapping[str, Form], event: AgentEvent) -> Text | No
             return None
 
 
-def _headed_lines(name: str, **told: str) -> Text:
+def _headed_lines(name: str, **texts: str) -> Text:
     """A source, with a line for each text below it, headed by its name."""
-    return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in told.items())])
+    return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in texts.items())])
 
 
 def _reply_text(form: Form, verdict: Verdict) -> str:
@@ -152,12 +152,12 @@ def _reply_text(form: Form, verdict: Verdict) -> str:
     why = f"({', '.join(str(reason) for reason in verdict.reasons)})"
     match outcome:
         case Outcome.ACCEPT | Outcome.HOLD:
-            told = form.readback(verdict.fields)
+            reply = form.readback(verdict.fields)
         case Outcome.ASK | Outcome.REPEAT:
-            told = f"{next((field.ask for field in form.fields if field.name == verdict.ask), _REPEAT)}  {why}"
+            reply = f"{next((field.ask for field in form.fields if field.name == verdict.ask), _REPEAT)}  {why}"
         case _:
-            told = f"{more}  {why}" if more else why
-    return f"{heading:9} {told}"
+            reply = f"{more}  {why}" if more else why
+    return f"{heading:9} {reply}"
 
 
 # For programs.

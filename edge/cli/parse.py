@@ -117,14 +117,16 @@ def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, lang
     """Parse a sentence into its likely interpretations."""
     found = parse_meaning(words, form, catalogue, language)
     heard, lexicon = found.tokens, cached_lexicon(form, catalogue, language)
-    told: dict[tuple[object, ...], _Explanation] = {}
+    explanations: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
         alone = merge_explanations([path], heard, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
-        if key not in told:
+        if key not in explanations:
             fields = {**alone.unrecorded, **alone.fields}
-            told[key] = _Explanation(path.cost, account_of(path, heard, fields, lexicon, language), alone.fields)
-    return _Parse(found.fields, found.mood, tuple(told.values()))
+            explanations[key] = _Explanation(
+                path.cost, account_of(path, heard, fields, lexicon, language), alone.fields
+            )
+    return _Parse(found.fields, found.mood, tuple(explanations.values()))
 
 
 def parse_as_text(parse: _Parse) -> Group:
@@ -164,9 +166,9 @@ def _rival_table(best: _Explanation, rivals: Sequence[_Explanation]) -> Table:
     table = Table("explanation", "cost", "says", box=SIMPLE_HEAD)
     table.add_row("best", f"{best.cost:.1f}", _values_text(best.values) or _NO_VALUE)
     for rival in rivals:
-        told = rival.values
-        names = dict.fromkeys((*best.values, *told))
-        differing = {name: told.get(name, "not said") for name in names if told.get(name) != best.values.get(name)}
+        values = rival.values
+        names = dict.fromkeys((*best.values, *values))
+        differing = {name: values.get(name, "not said") for name in names if values.get(name) != best.values.get(name)}
         table.add_row("rival", f"{rival.cost:.1f}", Text(_values_text(differing) or _NO_VALUE, style=STYLES[Tone.OPEN]))
     return table
 
@@ -194,11 +196,11 @@ def _meaning_text(part: AccountedWords) -> tuple[str, Tone]:
         case ExplanationEvent(happens=Happens.MENTION):
             value = _NO_VALUE if origin.value is None else as_text(origin.value)
             marks = [_MARKED[mark] for mark in origin.marks if mark in _MARKED]
-            told = ", ".join([f"value of {origin.field}: {value}", *marks])
-            return told, Tone.OPEN if marks or origin.value is None else tone
+            text = ", ".join([f"value of {origin.field}: {value}", *marks])
+            return text, Tone.OPEN if marks or origin.value is None else tone
         case ExplanationEvent(happens=Happens.MOOD):
             return f"makes it no record: {MOODS.get(str(origin.value), origin.value)}", tone
         case ExplanationEvent():
-            told, fields = HAPPENS[origin.happens], ", ".join(part.fields)
+            text, fields = HAPPENS[origin.happens], ", ".join(part.fields)
             doubted = f"doubt on {fields}" if part.sense is Sense.UNEXPLAINED else fields
-            return f"{told}: {doubted}" if fields else told, tone
+            return f"{text}: {doubted}" if fields else text, tone

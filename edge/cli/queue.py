@@ -57,19 +57,19 @@ def _queue_list(
             (journal.review.flagged_entries(), journal.readings.deferred_utterances()) if held else ([], [])
         )
     if as_json:
-        for told in (
+        for row in (
             *map(tables.entry_json, entries),
             *map(tables.review_json, waiting),
             *map(tables.flagged_json, flagged),
             *map(tables.deferred_json, deferred),
         ):
-            print_lines(json.dumps(told))
+            print_lines(json.dumps(row))
     elif held and not (entries or waiting or flagged or deferred):
         print_lines("nothing waits for a person")
     else:
         print_tables(tables.entries_table(entries))
-        for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
-            print_lines(told_line)
+        for line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
+            print_lines(line)
         if deferred:
             unread = pluralize(len(deferred), "utterance waits", "utterances wait")
             print_lines(f"{unread} for a model, the oldest is {deferred[0].utterance_id}")
@@ -81,11 +81,11 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
     """All that is kept about one entry or utterance. Works beside a running agent."""
     with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         history = journal.queries.history(which)
-    told = asdict(history)
+    members = asdict(history)
     if as_json:
-        print_lines(json.dumps(told))
+        print_lines(json.dumps(members))
     else:
-        print_tables(tables.history_table(told))
+        print_tables(tables.history_table(members))
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
@@ -205,8 +205,8 @@ def _queue_export(
     with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         lines = (json.dumps(asdict(found), ensure_ascii=False) for found in journal.queries.histories())
         if str(file) == "-":
-            for told in lines:
-                print_lines(told)
+            for line in lines:
+                print_lines(line)
             return
         written = _write_file(lines, file, force=force)
     print_lines(f"{file}: {pluralize(written, 'entry', 'entries')}")
@@ -217,8 +217,8 @@ def _write_file(lines: Iterable[str], file: Path, *, force: bool) -> int:
     written = 0
     try:
         with plain_file.open_owner_only(file, "w" if force else "x") as out:
-            for told in lines:
-                out.write(f"{told}\n".encode())
+            for line in lines:
+                out.write(f"{line}\n".encode())
                 written += 1
     except FileExistsError:
         raise UnreadableInput(f"{file}: exists already; name another file, or write over it with --force") from None

@@ -52,7 +52,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import StoppableSource
 from edge.records import Frame
 
-_TOLD_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
+_REFRESH_EVERY_S = 0.1  # A bar that moves ten times a second is smooth, and costs next to nothing.
 _LOOKED_EVERY_S = 0.5  # Poll interval of the journal for an interactive view.
 _LOOKED_EVERY_S_UNSEEN = 2.0  # Poll interval of the journal for a log.
 _LATEST = 50  # Entries that are looked at: more than any terminal shows.
@@ -207,7 +207,7 @@ class _LiveView:
             elif not viewer.is_there:
                 while unshown:
                     self._print(unshown.popleft())
-            await asyncio.sleep(_TOLD_EVERY_S)
+            await asyncio.sleep(_REFRESH_EVERY_S)
             self._keyboard.resolve_escape()
 
     def _state_line(self, agent: Agent) -> JsonLine:
@@ -366,7 +366,7 @@ def replay(
     """
     log_warnings_to_stderr()
     chosen = load_settings_with_options(config, broker, state, form)
-    recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
+    recordings = [RecordedSource(file) for file in files]  # a wrong one is reported before a recogniser is made
     parts = assemble_interpretation(chosen)
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = make_event_printer(parts.form, names, as_json=as_json)

@@ -122,9 +122,9 @@ def _decide_answer(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     before = replace(given, fields={name: one for name, one in _confirmed_readings(held).items() if name != asked})
     whole = with_answer(before, asked, given, ClosedBy.PAUSE, rules)
     # What is known already, and not said again, is no matter of this answer.
-    told = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
+    newly_said = replace(whole, fields={name: one for name, one in whole.fields.items() if name not in known})
     open_ = replace(rules, form=_form_without(rules.form, frozenset(known)))
-    verdict = decide(told, ClosedBy.PAUSE, open_)
+    verdict = decide(newly_said, ClosedBy.PAUSE, open_)
     return _verdict_json(
         replace(verdict, fields={**known, **verdict.fields}), rules, why=_reasons(verdict, given, saying)
     )
@@ -204,7 +204,7 @@ def _confirmed_readings(held: Mapping[str, FieldValue]) -> dict[str, FieldReadin
     return {name: FieldReading(value, (), 1.0) for name, value in held.items()}
 
 
-# ---- how it is told ----
+# ---- how it is reported ----
 
 
 def _verdict_json(verdict: Verdict, rules: Rules, *, why: list[str], command: str | None = None) -> _JsonLine:
@@ -248,13 +248,13 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
 def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
     """The words of token spans; adjacent ones joined."""
     heard = tokenize(words, rules.language)
-    told: list[str] = []
+    texts: list[str] = []
     last = None
     for start, end in spans:
         text = " ".join(dict.fromkeys(token.heard for token in heard[start:end]))
-        told = [*told[:-1], f"{told[-1]} {text}"] if start == last else [*told, text]
+        texts = [*texts[:-1], f"{texts[-1]} {text}"] if start == last else [*texts, text]
         last = end
-    return told
+    return texts
 
 
 # ---- what a line may hold ----

@@ -246,12 +246,12 @@ def history_table(history: Mapping[str, Any]) -> Table:
 
 def _model_answer_line(answer: Mapping[str, Any]) -> str:
     """The answer of one model about an utterance, in one line: its words and values."""
-    told = f"{answer['interpreter']}, {answer['came']}"
+    heading = f"{answer['interpreter']}, {answer['came']}"
     if answer["reading"] is None:
-        return told
+        return heading
     heard = " ".join(word["text"] for word in answer["reading"]["words"])
     fields = {name: field["value"] for name, field in answer["reading"]["fields"].items() if field["value"] is not None}
-    return f"{told}: {heard or 'no words'}" + (f" ({_fields_text(fields)})" if fields else "")
+    return f"{heading}: {heard or 'no words'}" + (f" ({_fields_text(fields)})" if fields else "")
 
 
 def counts_line(counts: Counts) -> str:

@@ -20,7 +20,7 @@ from edge.audio.pcm import BOTTOM_DB
 from edge.cli.audio import NO_SOUND, MeterReading, filled_cells
 from edge.cli.tables import STYLES, Tone, ToneText
 
-_GUTTER = 14  # Columns before what is told: its heading.
+_GUTTER = 14  # Columns of the heading before each text.
 _NARROWEST_WITH_HEADINGS = 50  # Columns below which headings are left out.
 
 _BAR_AT_MOST = 48
@@ -303,8 +303,8 @@ def _typing_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 def _key_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
     keys = picture.keys if picture.typing is None else _TYPING_KEYS
-    told = [Text.assemble((key, "bold"), (f" {does}", "dim")) for key, does in keys]
-    for number, row in enumerate(_flow_into_rows(told, width, " " * _BETWEEN_KEYS)):
+    key_texts = [Text.assemble((key, "bold"), (f" {does}", "dim")) for key, does in keys]
+    for number, row in enumerate(_flow_into_rows(key_texts, width, " " * _BETWEEN_KEYS)):
         yield _ScreenLine(row, _Importance.MORE_KEYS if number else _Importance.KEYS, number)
 
 

@@ -117,13 +117,13 @@ class View:
                 pass
 
     def _apply_microphone(self, line: _JsonObject) -> None:
-        told = line["microphone"]
+        condition = line["microphone"]
         if "state" not in line:
-            self._muted = told == "muted"
+            self._muted = condition == "muted"
         elif line["found"] is None:
-            self._faults.pop(told, None)
+            self._faults.pop(condition, None)
         else:
-            self._faults[told] = line["found"]
+            self._faults[condition] = line["found"]
 
     def _append_log(self, text: str) -> None:
         if self._log and self._log[-1][0] == text:
@@ -271,13 +271,13 @@ class View:
         if (kept := self._latest("kept").get("kept")) is None:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
-        told = (
+        counts = (
             (kept["owed"], f"owed{sent}", Tone.OPEN),
             (kept["in_review"], "in review", Tone.OPEN),
             (kept["held"], "held", Tone.BAD),
             (kept["in_inventory"], "in the inventory", Tone.GOOD),
         )
-        return tuple(ToneText(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
+        return tuple(ToneText(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in counts)
 
     def _queue_rows(self) -> Iterator[QueueRow]:
         numbers = {one["event_id"]: number for number, one in self._entries.items()}
@@ -309,8 +309,8 @@ class View:
 
 def _form_fields(last: Mapping[str, _JsonObject]) -> Sequence[_JsonObject]:
     """The fields of the active form, from the last line of each kind."""
-    told = last.get("work") or last.get("started", {})
-    found: Sequence[_JsonObject] = told.get("form_fields", ())
+    line = last.get("work") or last.get("started", {})
+    found: Sequence[_JsonObject] = line.get("form_fields", ())
     return found
 
 
