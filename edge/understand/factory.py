@@ -63,8 +63,8 @@ def make_transcriber(
 
 def _find_settings(kind: str, name: str, known: Mapping[str, _T]) -> _T:
     if name not in known:
-        told = ", ".join(known) or "none"
-        raise Misconfigured(f"no {kind} is called {name!r}; known: {told}; add [understand.{kind}s.{name}]")
+        names = ", ".join(known) or "none"
+        raise Misconfigured(f"no {kind} is called {name!r}; known: {names}; add [understand.{kind}s.{name}]")
     return known[name]
 
 

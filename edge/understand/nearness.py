@@ -150,11 +150,12 @@ class Wearer:
                 continue
             entry = read(words[begin:end])
             if all(name in entry and entry[name].value is not None and not entry[name].rivals for name in needed):
-                told = read(words)
+                all_fields = read(words)
                 # What completes the entry may be the wearer's own, said under the breath: "and sweetener".
-                completes = any(told[name].value is not None for name in told.keys() - entry.keys())
+                completes = any(all_fields[name].value is not None for name in all_fields.keys() - entry.keys())
                 if not completes and all(
-                    _all_words_allow_value(said, told.get(name), words, (begin, end)) for name, said in entry.items()
+                    _all_words_allow_value(said, all_fields.get(name), words, (begin, end))
+                    for name, said in entry.items()
                 ):
                     return words[begin].start, words[end - 1].end
         return None
@@ -191,11 +192,11 @@ def _is_distant(fainter: Sequence[float]) -> bool:
 
 
 def _all_words_allow_value(
-    entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]
+    entry: FieldReading, whole: FieldReading | None, words: Sequence[Word], span: tuple[int, int]
 ) -> bool:
     """Whether all words together still allow the value that the span alone gives."""
-    if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
-        return entry.value in (told.value, told.runner_up, *told.rivals)
+    if whole is not None and (whole.value, whole.runner_up, whole.rivals) != (None, None, ()):
+        return entry.value in (whole.value, whole.runner_up, *whole.rivals)
     return not any(
         ENGLISH.may_be_in_identifier(words[at - 1].text) and ENGLISH.may_be_in_identifier(words[at].text)
         for at in span

@@ -243,8 +243,8 @@ class Panel(Interpreter):
     def _may_spend(self) -> bool:
         if not self._budget.is_spent(self._today()):
             return True
-        if told := self._budget.pop_daily_alarm():
-            logger.error("%s", told)
+        if alarm := self._budget.pop_daily_alarm():
+            logger.error("%s", alarm)
         return False
 
     def _start_task(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
@@ -270,8 +270,8 @@ class _Listening(UtteranceListener):
 
     def judge_pause(self) -> TurnExpectation:
         """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
-        told = [ear.judge_pause() for ear in self._ears.values()]
-        return next((one for one in told if one is not TurnExpectation.EITHER), TurnExpectation.EITHER)
+        expectations = [ear.judge_pause() for ear in self._ears.values()]
+        return next((one for one in expectations if one is not TurnExpectation.EITHER), TurnExpectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:
         return await self._panel.weigh_answers(utterance, self._ears)

@@ -42,7 +42,7 @@ class Budget:
         self._daily_usd = daily_usd
         self._day = today
         self._spent_usd = spent_usd
-        self._told = False
+        self._alarmed = False
 
     def spend(self, today: date, usd: float) -> None:
         """Add the cost of an answer."""
@@ -56,8 +56,8 @@ class Budget:
 
     def pop_daily_alarm(self) -> str | None:
         """The log message that the budget is spent; None after the first call of a day."""
-        told, self._told = self._told, True
-        if told:
+        alarmed, self._alarmed = self._alarmed, True
+        if alarmed:
             return None
         return (
             f"understand.daily_budget_usd = {self._daily_usd:g} is spent ({self._spent_usd:.2f} on {self._day}): the "
@@ -66,4 +66,4 @@ class Budget:
 
     def _begin(self, today: date) -> None:
         if today != self._day:
-            self._day, self._spent_usd, self._told = today, 0.0, False
+            self._day, self._spent_usd, self._alarmed = today, 0.0, False

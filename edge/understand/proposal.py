@@ -266,7 +266,7 @@ def resolve_homophones(words: Sequence[Word], labels: Collection[str] = ()) -> t
 
     `labels`: the first words of the form's labels.
     """
-    told = [_preposition_to_digit(words, at, labels) for at in range(len(words))]
+    resolved = [_preposition_to_digit(words, at, labels) for at in range(len(words))]
     lengths = [
         _relative_length(words, at) if _precedes_label(words, at, labels) else _UNHURRIED for at in range(len(words))
     ]
@@ -274,7 +274,7 @@ def resolve_homophones(words: Sequence[Word], labels: Collection[str] = ()) -> t
         dict.fromkeys(
             tuple(
                 _as_preposition(word, length) if length < below else word
-                for word, length in zip(told, lengths, strict=True)
+                for word, length in zip(resolved, lengths, strict=True)
             )
             for below in (_UNHURRIED, _HURRIED)
         )

@@ -181,8 +181,8 @@ def _is_sure(reading: Reading, sure_from: float) -> bool:
 
 def _names_the_same(one: Reading, other: Reading) -> bool:
     """Whether two readings that are no entries name equal values."""
-    told, besides = one.unrecorded, other.unrecorded
-    return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
+    named, besides = one.unrecorded, other.unrecorded
+    return named.keys() == besides.keys() and all(said.value == besides[name].value for name, said in named.items())
 
 
 def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstoodReason | ScanFault | None:

@@ -112,7 +112,7 @@ def _is_joined_to_label(at: int, ours: Sequence[_Symbol], heard_as: Mapping[int,
 def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:
     """The fields whose value is a letter that a second recogniser may tell from the one that it may be."""
 
-    def is_told(name: str, one: FieldReading) -> bool:
+    def is_distinguishable(name: str, one: FieldReading) -> bool:
         """Whether no letter that the field may have was said where both recognisers heard this one."""
         field = form[name]
         return not any(
@@ -123,7 +123,10 @@ def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) ->
     return {
         name: one
         for name, one in reading.fields.items()
-        if not one.rivals and not one.seconded and is_weak_letter(one.value, one.runner_up) and is_told(name, one)
+        if not one.rivals
+        and not one.seconded
+        and is_weak_letter(one.value, one.runner_up)
+        and is_distinguishable(name, one)
     }
 
 

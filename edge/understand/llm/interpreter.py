@@ -79,7 +79,7 @@ class ModelReader:
                 self._spoken(utterance_id, returned.spoken)
             reading = self._read_call_unless_leaked(returned, seconds)
         except InvalidAnswer as refused:
-            garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
+            garbled = Garbled(self._client.name, refused.fault, refused.message, answer.request_id)
             garbled.usage = self._build_usage(tokens, answer, answered)
             raise garbled from None
         except Garbled as garbled:

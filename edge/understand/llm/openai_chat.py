@@ -136,8 +136,8 @@ class ChatWire:
         if not self._settings.streaming:
             return {}
         # Mistral always reports a stream's usage, and has no such parameter.
-        told = {} if self._whose is ClientKind.MISTRAL else {"stream_options": {"include_usage": True}}
-        return {"stream": True, **told}
+        options = {} if self._whose is ClientKind.MISTRAL else {"stream_options": {"include_usage": True}}
+        return {"stream": True, **options}
 
     def _modalities(self, question: ModelQuestion) -> dict[str, Any]:
         if self._settings.voice is None or isinstance(question.said, str):

@@ -93,8 +93,8 @@ def _function_tool(name: str, description: str, properties: dict[str, Any]) -> d
 
 
 def _enum(meanings: Mapping[Any, str]) -> dict[str, Any]:
-    told = "; ".join(f"{code}: {meaning}" for code, meaning in meanings.items())
-    return {"type": "string", "enum": [str(code) for code in meanings], "description": told}
+    description = "; ".join(f"{code}: {meaning}" for code, meaning in meanings.items())
+    return {"type": "string", "enum": [str(code) for code in meanings], "description": description}
 
 
 def _field_schema(field: FormField) -> dict[str, Any]:
@@ -113,12 +113,12 @@ def _field_schema(field: FormField) -> dict[str, Any]:
 
 
 def _value_schema(field: FormField) -> dict[str, Any]:
-    told = {"description": f"{field.title}; null if it was not said."}
+    annotation = {"description": f"{field.title}; null if it was not said."}
     if field.many is None:
         choices = {"enum": [*field.choices, None]} if field.choices else {}
-        return {"type": [field.kind, "null"], **told, **choices, **_limits_schema(field)}
+        return {"type": [field.kind, "null"], **annotation, **choices, **_limits_schema(field)}
     items = {"type": "string", **_limits_schema(field.item_field)}
-    return {"type": ["array", "null"], **told, "items": items, "maxItems": field.many.stop - 1}
+    return {"type": ["array", "null"], **annotation, "items": items, "maxItems": field.many.stop - 1}
 
 
 def _limits_schema(field: FormField) -> dict[str, Any]:
@@ -196,11 +196,11 @@ def _parse_claim(given: Any) -> tuple[Any, str]:
 
 
 def _check_claim(given: Any, words: str, field: FormField, terms: CallContext) -> FieldReading:
-    told = tuple(_split_plain_words(words))
+    spoken_words = tuple(_split_plain_words(words))
     meant = _parse_words(words, field, terms) if words else None
     if given is None or meant is None or meant.value is None or not _equals(given, meant.value, field):
-        return FieldReading(None, told, terms.confidence)
-    return FieldReading(meant.value, told, terms.confidence, meant.rivals)
+        return FieldReading(None, spoken_words, terms.confidence)
+    return FieldReading(meant.value, spoken_words, terms.confidence, meant.rivals)
 
 
 def _parse_words(words: str, field: FormField, terms: CallContext) -> FieldReading | None:
@@ -216,9 +216,9 @@ def _parse_words(words: str, field: FormField, terms: CallContext) -> FieldReadi
 def _equals(given: Any, meant: FieldValue, field: FormField) -> bool:
     """Whether the model's value equals the parsed one: types may differ, digits may not."""
     if isinstance(meant, tuple):
-        told = given if isinstance(given, list) else []
-        return len(told) == len(meant) and all(
-            _equals(*pair, field.item_field) for pair in zip(told, meant, strict=True)
+        given_items = given if isinstance(given, list) else []
+        return len(given_items) == len(meant) and all(
+            _equals(*pair, field.item_field) for pair in zip(given_items, meant, strict=True)
         )
     if isinstance(given, bool) or isinstance(meant, bool):
         return given is meant

@@ -26,10 +26,10 @@ _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # A Ma
 class InvalidAnswer(Exception):
     """Raised for an answer that makes no valid reading."""
 
-    def __init__(self, fault: AnswerFault, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, fault: AnswerFault, message: str) -> None:
+        super().__init__(message)
         self.fault = fault
-        self.told = told
+        self.message = message
 
 
 class EndReason(StrEnum):

@@ -79,9 +79,11 @@ def make_recogniser(
         return pocketsphinx()
     weights = find_weights(settings, spoken)
     if spoken is not ENGLISH and (place := weights or find_whisper_weights(settings, spoken)) is not None:
-        told = {"names": names, "works": form_choice_phrases(at_hand, spoken)} if converses and at_hand else {}
+        expected_phrases = (
+            {"names": names, "works": form_choice_phrases(at_hand, spoken)} if converses and at_hand else {}
+        )
         hearer = WhisperInterpreter if weights is None else UnmeasuredVosk
-        return hearer(place, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
+        return hearer(place, form, catalogue, spoken, **expected_phrases, converses=converses, awaited=awaited)
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         heard = catalogue.with_known_ways(vosk_knows(weights))

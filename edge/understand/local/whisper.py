@@ -151,12 +151,12 @@ def make_prompt(form: Form, language: Language) -> str:
 
     No values: models return plausible ones for noise.
     """
-    told: list[str] = []
+    words: list[str] = []
     for field in form.fields:
         wording = field.wording(language.code)
         if field.required:
-            told += _some_units(wording.units) or wording.labels[:1]
-    return f"{', '.join(dict.fromkeys(told))}.".capitalize()
+            words += _some_units(wording.units) or wording.labels[:1]
+    return f"{', '.join(dict.fromkeys(words))}.".capitalize()
 
 
 def _some_units(units: Iterable[str]) -> list[str]:

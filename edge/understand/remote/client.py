@@ -122,8 +122,8 @@ class _Credentials(httpx.Auth):
             raise self._barred(f"token_command failed with {process.returncode}; run it by hand")
         return out.decode("ascii", "replace")
 
-    def _barred(self, told: str) -> AccessDenied:
-        return AccessDenied(self._name, told, concerns_key=True)
+    def _barred(self, message: str) -> AccessDenied:
+        return AccessDenied(self._name, message, concerns_key=True)
 
     def _check_token(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
@@ -310,8 +310,8 @@ class Client:
         region = headers.get("x-ms-region", "").lower().replace(" ", "")
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
-            told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
-            raise AccessDenied(self.name, told, find_request_id(headers), concerns_key=True)
+            message = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
+            raise AccessDenied(self.name, message, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
         """Raise at once where a hold or the breaker blocks requests."""
@@ -321,8 +321,8 @@ class Client:
             if barred is not None and now < until:
                 raise barred.copy_for_unsent()
         if not self._breaker.try_acquire(now):
-            told = "it failed several times in a row, and is left alone for a while"
-            raise TryLater(self.name, told, None, self._breaker.wait_s(now))
+            message = "it failed several times in a row, and is left alone for a while"
+            raise TryLater(self.name, message, None, self._breaker.wait_s(now))
 
     async def _count_outcome(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
         """Await the answer, and report the outcome of all its tries as one to the breaker and the holds."""

@@ -48,9 +48,9 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 class Failure(Unavailable):
     """The base of all failures of a service; only subclasses are raised."""
 
-    def __init__(self, client: str, told: str, request_id: str | None = None) -> None:
-        """`told`: what happened and what to do. `request_id`: the service's name for the request."""
-        super().__init__(f"client {client!r}: {told}" + (f" (request {request_id})" if request_id else ""))
+    def __init__(self, client: str, message: str, request_id: str | None = None) -> None:
+        """`message`: what happened and what to do. `request_id`: the service's name for the request."""
+        super().__init__(f"client {client!r}: {message}" + (f" (request {request_id})" if request_id else ""))
         self.client = client
         self.request_id = request_id
         self.usage: Usage | None = None
@@ -61,10 +61,10 @@ class TryLater(Failure):
     """The service is busy, broken or unreachable; a later retry may succeed."""
 
     def __init__(
-        self, client: str, told: str, request_id: str | None = None, retry_after_s: float | None = None
+        self, client: str, message: str, request_id: str | None = None, retry_after_s: float | None = None
     ) -> None:
         """`retry_after_s`: the pause that the service or the breaker demands, in seconds."""
-        super().__init__(client, told, request_id)
+        super().__init__(client, message, request_id)
         self.retry_after_s = retry_after_s
 
 
@@ -75,15 +75,15 @@ class Rejected(Failure):
 class AccessDenied(Failure):
     """The key is refused or the model does not exist: a person must act. Requests are blocked for a while."""
 
-    def __init__(self, client: str, told: str, request_id: str | None = None, *, concerns_key: bool = False) -> None:
+    def __init__(self, client: str, message: str, request_id: str | None = None, *, concerns_key: bool = False) -> None:
         """`concerns_key`: all models of the client are blocked; else only one."""
-        super().__init__(client, told, request_id)
-        self._told = told
+        super().__init__(client, message, request_id)
+        self._message = message
         self.concerns_key = concerns_key
 
     def copy_for_unsent(self) -> AccessDenied:
         """A copy, for a request that was not sent."""
-        return AccessDenied(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
+        return AccessDenied(self.client, f"not asked: {self._message}", concerns_key=self.concerns_key)
 
 
 class AnswerFault(StrEnum):
@@ -119,10 +119,10 @@ class AnswerFault(StrEnum):
 class Garbled(Failure):
     """The answer is no valid reading. A retry may give one, and costs again."""
 
-    def __init__(self, client: str, fault: AnswerFault, told: str, request_id: str | None = None) -> None:
-        """`told`: the fault, without a quote of the answer, which may contain speech."""
+    def __init__(self, client: str, fault: AnswerFault, message: str, request_id: str | None = None) -> None:
+        """`message`: the fault, without a quote of the answer, which may contain speech."""
         super().__init__(
-            client, f"the answer is no reading ({fault}): {told}; the utterance must be read again", request_id
+            client, f"the answer is no reading ({fault}): {message}; the utterance must be read again", request_id
         )
         self.fault = fault
 
@@ -130,17 +130,17 @@ class Garbled(Failure):
 def classify_response(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure for a response of status 300 and above."""
     request_id, code = find_request_id(headers), _parse_error_code(body)
-    told = f"status {status}" + (f", {code}" if code else "")
+    message = f"status {status}" + (f", {code}" if code else "")
     if code in _NO_CREDIT:
-        return AccessDenied(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
+        return AccessDenied(client, f"{message}: {_BARRING[402]}", request_id, concerns_key=True)
     if code in _BAD_KEY:
-        return AccessDenied(client, f"{told}: {_BARRING[401]}", request_id, concerns_key=True)
+        return AccessDenied(client, f"{message}: {_BARRING[401]}", request_id, concerns_key=True)
     if status in _BARRING:
-        return AccessDenied(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
+        return AccessDenied(client, f"{message}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
         wait = _parse_retry_after_s(headers)
-        return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
-    return Rejected(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
+        return TryLater(client, f"{message}: busy or broken; it is tried again", request_id, wait)
+    return Rejected(client, f"{message}: the request was not taken; see the interpreter's settings", request_id)
 
 
 def find_request_id(headers: Mapping[str, str]) -> str | None:

@@ -49,7 +49,7 @@ class RecordedModelName:
         self._client = client
         self._kind = kind
         self.asked = asked
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def model(self, answered: str | None) -> str:
         """The model to record; the one asked for where the answer names none."""
@@ -59,8 +59,8 @@ class RecordedModelName:
         """The reader's name to record. Logs each unexpected model once."""
         if answered is None or self._kind in OWN_NAMES or model_family(answered) == model_family(self.asked):
             return f"{self._client}/{self.asked}"
-        if answered not in self._told:
-            self._told.add(answered)
+        if answered not in self._logged:
+            self._logged.add(answered)
             logger.warning(
                 "client %r: %r was asked for, and %r answered; it is on record as that model, and is no second opinion "
                 "beside it; name the model that you want",
@@ -103,8 +103,8 @@ def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).services
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:
-        told = " ".join(str(fault).split())
-        raise Misconfigured(f"{path}: {told}; install dockvoice again, or mend the file") from None
+        reason = " ".join(str(fault).split())
+        raise Misconfigured(f"{path}: {reason}; install dockvoice again, or mend the file") from None
 
 
 def find_retirement(kind: ClientKind, model: str) -> tuple[Retirement, Vendor] | None:
@@ -203,11 +203,11 @@ async def _check_reachable(client: Client, within_s: float) -> ModelAvailability
     return ModelAvailability(answer.seconds, None, None)
 
 
-def _parse_day(told: Any) -> date | None:
+def _parse_day(value: Any) -> date | None:
     """Parse a service's date: `2027-01-20`, with or without a time, or Unix time; None where it is none."""
-    if isinstance(told, int | float):
-        return datetime.fromtimestamp(told, UTC).date()
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC).date()
     try:
-        return datetime.fromisoformat(str(told)).date() if told else None
+        return datetime.fromisoformat(str(value)).date() if value else None
     except ValueError:
         return None

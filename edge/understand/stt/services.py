@@ -120,9 +120,9 @@ class DeepgramWire(TranscriberWire):
         sure = min((word.confidence for word in words), default=None)
         return PieceTranscript(best.transcript.strip(), sure, words, model=self._served_model(read.metadata.model_info))
 
-    def _served_model(self, told: Mapping[str, _DeepgramModel]) -> str | None:
+    def _served_model(self, models: Mapping[str, _DeepgramModel]) -> str | None:
         """The model that answered; the one asked for where it is of that kind: "nova-3-medical", "nova-3"."""
-        kind = next((model.arch for model in told.values()), None)
+        kind = next((model.arch for model in models.values()), None)
         return self.model if kind is None or self.model.startswith(kind) else kind
 
 
