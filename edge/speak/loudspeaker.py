@@ -157,7 +157,7 @@ class Loudspeaker:
         try:
             await self.open()
         except Unavailable as fault:
-            _logger.debug("%s", fault)  # told once, when it was lost
+            _logger.debug("%s", fault)  # warned of once, when it was lost
         else:
             _logger.warning("speaker %s: takes sound again", _device_label(self._device))
 

@@ -158,7 +158,7 @@ class Speaker:
         self._pace = min(max(pace, _SLOWEST), _FASTEST)
         self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
         self._news: deque[tuple[Say, PlayEarcon | None]] = deque(maxlen=MOST_WAITING)
-        self._told_silent = False
+        self._silence_logged = False
         self._unprepared = asyncio.Event()
 
     def carry_out(self, order: Say | PlayEarcon | StopSpeaking | AdjustVoice) -> None:
@@ -207,16 +207,16 @@ class Speaker:
             for clause in clauses:
                 if not self._loudspeaker.append_sound(phrase, await phrases.synthesise(clause, self._pace)):
                     break
-            self._told_silent = False
+            self._silence_logged = False
         except DockvoiceError as fault:
             self._log_silence_once(fault)
         finally:
             self._loudspeaker.end_phrase(phrase)
 
     def _log_silence_once(self, fault: DockvoiceError) -> None:
-        if not self._told_silent:
+        if not self._silence_logged:
             _logger.error("speak: nothing is read back, earcons alone are heard: %s", fault)
-        self._told_silent = True
+        self._silence_logged = True
 
     def _adjust_voice(self, what: Command) -> None:
         if what in _LOUDER:

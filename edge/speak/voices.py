@@ -242,8 +242,8 @@ def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
     path, params = f"/v1/text-to-speech/{quote(voice, safe='')}", {"output_format": f"pcm_{SAMPLE_RATE}"}
 
     def ask(text: str, language: str) -> _Asked:
-        told = {"text": text, "model_id": model, "language_code": language[:2].lower()}
-        return path, {"json": told, "params": params}
+        body = {"text": text, "model_id": model, "language_code": language[:2].lower()}
+        return path, {"json": body, "params": params}
 
     return _CloudVoice(f"{connection.name}/{model}/{voice}", connection, model, ask)
 

@@ -85,12 +85,12 @@ class Readback:
         first, and omits labels of unambiguous values. Values of `other_fields` are not said, but give units.
         """
         there = [field for field in self._form.fields if self._form.is_read_back_alone(field, fields)]
-        told = [self._field_clauses(field, {**other_fields, **fields}, terms) for field in there]
+        by_field = [self._field_clauses(field, {**other_fields, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
             if field.name in terms.ends or is_first or self._fits_no_other_field(field, fields[field.name]):
-                told[at] = told[at][-1:]
-        ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
+                by_field[at] = by_field[at][-1:]
+        ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in by_field[:-1]] + by_field[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
 
     def _is_known_without_label(self, field: FormField) -> bool:
@@ -117,11 +117,11 @@ class Readback:
     def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-SHORTEN_FROM_DIGITS:] for value in values]
-        told = (
+        shortened = (
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
         )
-        return ", ".join(self._spoken_value(field, value) for value in told)
+        return ", ".join(self._spoken_value(field, value) for value in shortened)
 
     def standalone_labels(self) -> tuple[str, ...]:
         """The labels that are clauses by themselves: the first clause of most readbacks."""
@@ -224,8 +224,8 @@ class Readback:
         if not _CODED.isdisjoint(letters):
             words = {one: _code_word(one, self._language) for one in letters}
             alone = {one: self._letter.format(letter=one, word=word) for one, word in words.items()}
-            told = alone if len(letters) == 1 else words
-            return ", ".join(" ".join(told.get(one, one) for one in part) for part in _PARTS.split(value) if part)
+            spoken = alone if len(letters) == 1 else words
+            return ", ".join(" ".join(spoken.get(one, one) for one in part) for part in _PARTS.split(value) if part)
         return ", ".join(" ".join(part) for part in _PARTS.split(value) if part)
 
     def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, text: str | None) -> str:
@@ -417,10 +417,10 @@ class Phrasing:
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
 
     def _slot_text(self, name: str, say: Say) -> str:
-        told = self._resolve_slot(name, say)
-        if told is None:
+        text = self._resolve_slot(name, say)
+        if text is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
-        return told[:_LONGEST_SLOT]
+        return text[:_LONGEST_SLOT]
 
     def _resolve_slot(self, name: str, say: Say) -> str | None:
         """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
@@ -442,19 +442,23 @@ class Phrasing:
             ):
                 return self._form_names("Work" if name == "form" else name, say.works)
             case _:
-                told = say.slots.get(name)
+                text = say.slots.get(name)
                 return (
-                    told
-                    if told is None or name != "day"
-                    else date_in_words(told, language_named(self.readback.language))
+                    text
+                    if text is None or name != "day"
+                    else date_in_words(text, language_named(self.readback.language))
                 )
 
     def _fill_slot_about_field(self, name: str, say: Say) -> str | None:
         """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
-        reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
+        reader, name_and_value = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
-            case "odd" | "wrong" if told is not None:
-                return reader.describe_unusual(*told) if name == "odd" else reader.describe_impossible(*told)
+            case "odd" | "wrong" if name_and_value is not None:
+                return (
+                    reader.describe_unusual(*name_and_value)
+                    if name == "odd"
+                    else reader.describe_impossible(*name_and_value)
+                )
             case "question" if say.asked is not None:
                 return reader.field_question(say.asked, say.known)
             case "listed" if say.asked is not None:
@@ -466,8 +470,8 @@ class Phrasing:
         """The forms' names, of all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
         *most, last = (self.readback.form_name(self._forms[name]) for name in part)
-        told = f"{', '.join(most)} {self._or} {last}" if most else last
-        return told[:1].upper() + told[1:] if slot[0].isupper() else told
+        text = f"{', '.join(most)} {self._or} {last}" if most else last
+        return text[:1].upper() + text[1:] if slot[0].isupper() else text
 
     def _distinguishing_end(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
         """The end of a long number from where it differs from `other`; another value unchanged."""
