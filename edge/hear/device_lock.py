@@ -50,10 +50,10 @@ def _holder_pid(address: str) -> str:
         try:
             asking.settimeout(1)
             asking.connect(address)
-            told = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         except OSError:  # it has just let go, or many ask at once
             return "unknown"
-        process, _, _ = _CREDENTIALS.unpack(told)
+        process, _, _ = _CREDENTIALS.unpack(credentials)
         return str(process)
 
 

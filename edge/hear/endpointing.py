@@ -209,10 +209,10 @@ class Endpointer:
             self._state, self._expectation = _EndpointState.SPEAKING, TurnExpectation.EITHER
         else:
             self._state = _EndpointState.HANGOVER
-        told = self._report_progress(utterance)
+        progress = self._report_progress(utterance)
         if frame.end - utterance.speech_end >= self._patience_with(utterance):
-            return (*told, *self._close_utterance(utterance, ClosedBy.PAUSE))
-        return told
+            return (*progress, *self._close_utterance(utterance, ClosedBy.PAUSE))
+        return progress
 
     def _patience_with(self, utterance: _OpenUtterance) -> int:
         """The silence in samples that ends the utterance, by the words so far and its own pauses."""
@@ -226,8 +226,8 @@ class Endpointer:
         paused_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)
-        told = (UtteranceContinued(_join_pcm(sure)),) if sure else ()
-        return (*told, UtterancePaused()) if sure and sure[-1].end >= paused_until else told
+        events = (UtteranceContinued(_join_pcm(sure)),) if sure else ()
+        return (*events, UtterancePaused()) if sure and sure[-1].end >= paused_until else events
 
     def _close_utterance(self, utterance: _OpenUtterance, closing: ClosedBy) -> tuple[EarEvent, ...]:
         kept_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)

@@ -79,14 +79,16 @@ class KeyDevice:
         """Open it for reading. Raises OSError where it has vanished, or is not permitted."""
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            told = fcntl.ioctl(self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
+            name_bytes = fcntl.ioctl(
+                self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES)
+            )  # EVIOCGNAME
             self._has = fcntl.ioctl(
                 self._file, _read_ioctl_number(0x20 + _EV_KEY, _CODES // 8), bytes(_CODES // 8)
             )  # EVIOCGBIT
         except OSError:
             os.close(self._file)
             raise
-        self.name = told.split(b"\0")[0].decode("utf-8", "replace")
+        self.name = name_bytes.split(b"\0")[0].decode("utf-8", "replace")
 
     def has_key(self, code: int) -> bool:
         """Whether the device has this key."""
@@ -334,10 +336,10 @@ async def follow_scanner(device: Path, separator_key: str, take_scan: Callable[[
                 missed = ""
                 await _forward_scans(found, separator_key, take_scan)
         except OSError as fault:
-            told = fault.strerror or str(fault)
-            if told != missed:
-                _logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, told)
-            missed = told
+            reason = fault.strerror or str(fault)
+            if reason != missed:
+                _logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, reason)
+            missed = reason
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
