@@ -318,11 +318,11 @@ class _AuditRun:
         )
 
     def _erasure_fault(self, trailed: TrailEvent) -> DefectKind | None:
-        told, row = trailed.event[ERASED], trailed.row
+        erasure, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
-        key = self._keys.get(str(told.get("keyid")))
-        digest = erasure_digest(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
-        signed = key is not None and key.verify(digest, str(told.get("signature")))
+        key = self._keys.get(str(erasure.get("keyid")))
+        digest = erasure_digest(trailed.sequence, trailed.link, str(erasure.get("at")), str(erasure.get("by")))
+        signed = key is not None and key.verify(digest, str(erasure.get("signature")))
         return None if emptied and signed else DefectKind.ERASURE_FORGED
 
     def _recordings_fault(self, trailed: TrailEvent) -> DefectKind | None:
@@ -480,7 +480,7 @@ def _file_sha256(path: Path) -> str | None:
 
 def _parse_trailed(row: Row) -> TrailEvent:
     event = hash_chain.parse_event_or_empty(row["body"])
-    told = event.get(ERASED)
+    erasure = event.get(ERASED)
     return TrailEvent(
         sequence=row["sequence"],
         previous=row["previous"],
@@ -488,7 +488,7 @@ def _parse_trailed(row: Row) -> TrailEvent:
         event=event,
         audio_sha256=row["audio_sha256"],
         withheld=False,
-        event_sha256=str(told.get("event_sha256")) if isinstance(told, dict) else None,
+        event_sha256=str(erasure.get("event_sha256")) if isinstance(erasure, dict) else None,
         event_id=row["event_id"],
         body=row["body"],
         audio_path=row["audio_path"],

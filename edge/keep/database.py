@@ -17,7 +17,7 @@ conversation  its one row is the draft that is being agreed with the operator, w
             said once for all entries, and his `work`: the form and the language that were changed to
 decisions   what a person decided about dead letters, flags and utterances under review, and why
 answers     what models gave for utterances: what it cost and, where it came after the verdict, the reading
-reviews     each change of what waits for a person, as it was told to the inventory; owed until `settled_at`
+reviews     each change of what waits for a person, as it was sent to the inventory; owed until `settled_at`
 reviews_removed   of those that were erased or removed the number and the link, signed
 orders      the signed decisions of the inventory's side, by their signatures; `body` stays until it is carried out
 expected    the latest list of what is expected at each trailer and door, as the inventory signed it

@@ -72,7 +72,7 @@ class EntryLog:
     def __init__(self, directory: Path) -> None:
         """Open or create the log, and find its last whole line. Raises StorageFailed."""
         self.path = directory / ENTRIES
-        self._told = False
+        self._warned = False
         with translated_errors(self.path):
             is_new = not self.path.exists()
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -124,9 +124,9 @@ class EntryLog:
         """Whether the file system can punch holes; logged once where it cannot. Raises StorageFailed."""
         with translated_errors(self.path):
             possible = can_punch_holes(self._descriptor)
-        if not possible and not self._told:
+        if not possible and not self._warned:
             _log.warning("%s: its file system cannot shorten it at its beginning; no entries are removed", self.path)
-            self._told = True
+            self._warned = True
         return possible
 
     def forget(self, upto: int) -> None:

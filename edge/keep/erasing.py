@@ -155,7 +155,7 @@ class Erasing:
         if ERASED in event:
             return
         at = now()
-        told = {
+        erasure = {
             "event_sha256": hash_chain.event_sha256(event),
             "at": at,
             "by": who,
@@ -167,7 +167,11 @@ class Erasing:
         tombstone = {name: value for name, value in withhold(event).items() if name != hash_chain.READING}
         self._db.execute(
             "UPDATE outbox SET body = ?, tombstone = ? WHERE sequence = ?",
-            [to_json({**stays, "support": _supporting_recordings(event), ERASED: told}), to_json(tombstone), sequence],
+            [
+                to_json({**stays, "support": _supporting_recordings(event), ERASED: erasure}),
+                to_json(tombstone),
+                sequence,
+            ],
         )
         self._db.execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [sequence])
 

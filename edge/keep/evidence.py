@@ -143,8 +143,8 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
     if hashlib.sha256(flac).hexdigest() != row["audio_sha256"]:
         raise StorageFailed(f"{path}: is not the recording that was written; restore it from a copy")
     comment, pcm = _decode(path, flac)
-    told = json.loads(comment)
-    return _parse_utterance({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
+    members = json.loads(comment)
+    return _parse_utterance({**row, _TYPED: members.get(_TYPED), _DEVICE: members.get(_DEVICE)}, pcm)
 
 
 def read_without_row(path: Path) -> tuple[Utterance, Evidence]:
@@ -200,8 +200,8 @@ def remove_partial_files(directory: Path) -> None:
 
 def _comment_of(utterance: Utterance) -> str:
     """What was typed or scanned is stored here only: the file is durable first, and its hash is in the event."""
-    told = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
-    return json.dumps({**_columns(utterance), **{key: value for key, value in told.items() if value is not None}})
+    file_only = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
+    return json.dumps({**_columns(utterance), **{key: value for key, value in file_only.items() if value is not None}})
 
 
 # numpy and soundfile are imported lazily: listing the queue does not need them.

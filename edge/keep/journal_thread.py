@@ -46,7 +46,7 @@ class JournalThread:
     def __init__(self, directory: Path, keep: Keep | None = None) -> None:
         """Open the journal in `directory`, with the reserve of `keep`; raises what Journal.open raises."""
         self.locked: str | None = None  # Why the work waits for another program; None while it does not.
-        self._told_at = -math.inf
+        self._logged_at = -math.inf
         self._closing = False
         self._put_by = 0  # How many bytes of recordings wait for their rows.
         self._failed: BaseException | None = None
@@ -175,8 +175,8 @@ class JournalThread:
 
     def _log_locked(self, fault: Locked) -> None:
         self.locked = str(fault)
-        if time.monotonic() - self._told_at >= _LOUD_S:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._logged_at >= _LOUD_S:
+            self._logged_at = time.monotonic()
             _log.error("%s: until then nothing is recorded or delivered; what is said is kept aside", fault)
 
     def _run_with_reserve(self, work: Callable[[], _T]) -> _T:

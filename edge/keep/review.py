@@ -59,7 +59,7 @@ class _Unannounced:
     form: str | None = None
 
 
-_UNTOLD = """
+_UNANNOUNCED_DECISIONS = """
     SELECT d.subject, d.untold, coalesce(
         (SELECT n.fields FROM entries e JOIN outbox o USING (event_id) JOIN entries n ON n.event_id = o.reentered
             WHERE e.utterance_id = d.subject),
@@ -231,7 +231,7 @@ class Review:
 
     def unannounced_decisions(self) -> list[_Unannounced]:
         """The decisions that are not announced, the oldest first."""
-        found = self._db.rows(_UNTOLD)
+        found = self._db.rows(_UNANNOUNCED_DECISIONS)
         return [_Unannounced(row["subject"], row["untold"], parse_fields(row["fields"]), row["form"]) for row in found]
 
     def store_decision(self, history: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
@@ -361,8 +361,8 @@ class ReviewLog:
 
 def sign_review_removals(db: JournalDatabase, utterances: str, signer: Signer) -> None:
     """Sign the removal of these utterances' review events (a JSON list). Call in the same transaction."""
-    told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
-    for row in db.rows(told, utterances):
+    query = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
+    for row in db.rows(query, utterances):
         signature = signer.sign(review_removal_digest(row["sequence"], row["link"]))
         db.insert("reviews_removed", {**row, "keyid": signer.public.keyid, "signature": signature})
 
@@ -393,7 +393,7 @@ def _review_state(row: Row) -> ReviewState:
     return ReviewState.ANSWERED if row["outcome"] == Outcome.HEED else ReviewState.DROPPED
 
 
-_TOLD = """
+_REVIEW_EVENTS = """
     SELECT s.sequence, r.event_id, r.utterance_id, r.state, r.fields, r.latest, r.link, r.body, u.audio_sha256,
         r.sequence = (SELECT max(sequence) FROM reviews m WHERE m.utterance_id = r.utterance_id) AS is_last,
         g.link AS gone, g.keyid, g.signature
@@ -406,7 +406,7 @@ _TOLD = """
 def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, BadEvent | None]:
     """The number of valid review events, and the first faulty one. Removals must be signed."""
     chain = ChainVerifier(keys)
-    for row in db.rows(_TOLD):
+    for row in db.rows(_REVIEW_EVENTS):
         if wrong := _verify_removal(row, chain, keys) if row["gone"] is not None else _verify_event(row, chain):
             return chain.held, BadEvent(chain.last + 1, wrong)
     return chain.held, None
