@@ -1,4 +1,4 @@
-"""What the agent can be told: `settings` with its tables in `sections` and `models`."""
+"""The settings of the agent: `settings` with its tables in `sections` and `models`."""
 
 from edge.config.models import (
     EU_REGIONS,

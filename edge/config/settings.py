@@ -1,4 +1,4 @@
-"""Everything the agent can be told, put together: one class per table of the settings file, one field per key.
+"""All settings of the agent, put together: one class per table of the settings file, one field per key.
 
 `config/edge.toml` lists every key with its unit, what is allowed and its default; a test holds the two together.
 """
@@ -121,10 +121,10 @@ def _first_is_no_cascade_fault(understand: Understand) -> Iterator[tuple[Key, st
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is UnderstandingMode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
-        told = (
+        message = (
             f"is {understand.first!r}, of kind {first.kind}, but mode is cascade; name a cascade, or set another mode"
         )
-        yield ("understand", "first"), told
+        yield ("understand", "first"), message
 
 
 def _client_kind_mismatch(

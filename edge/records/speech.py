@@ -180,7 +180,7 @@ FIELD_CONFIRMATIONS = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a readback words values: the units as dictated, and the fields of which only the end is told."""
+    """How a readback words values: the units as dictated, and the fields of which only the end is read out."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
     """By field and value, the dictated unit: "cases"."""
