@@ -66,7 +66,7 @@ def find_thing_named_last(
 ) -> Mapping[str, FieldValue]:
     """The identifiers of the thing that the last prompt with any is about, else of one just begun; empty: neither."""
     says = (order for order in reversed(orders) if isinstance(order, Say))
-    said = (session.identifiers_of(one.fields, one.form) for one in says)
+    said = (_identifiers_in(session, one) for one in says)
     draft = session.draft
     if draft is None or not isinstance(happening, UtteranceHeard) or draft.utterance_id != happening.utterance_id:
         return next(filter(None, said), {})
