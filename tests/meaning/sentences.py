@@ -62,6 +62,10 @@ def sentences(seed: int | str, languages: Sequence[str] = LANGUAGES) -> Iterator
             yield _Speaker(maker.frame(language), rng).sentence()
 
 
+_SHORTEST_ID = 100
+"""The least number that may be an identifier."""
+
+
 class _Speaker:
     """Says one frame."""
 
@@ -235,8 +239,8 @@ class _Speaker:
         return f"{body}, {text}" if correction.place == "end" else f"{body}. {text}"
 
     def _named_again(self, field: str, value: Value, *, labelled: bool) -> str:
-        if field == "quantity":
-            return self._count(value, "q" if labelled else "")
+        if field == "quantity":  # Of three digits and without its unit it would be another pallet to any listener.
+            return self._count(value, "q" if labelled or int(value) >= _SHORTEST_ID else "")
         return (self._label(field) if labelled else "") + self._say(field, value, whole=labelled)
 
     def _label(self, field: str) -> str:
