@@ -36,9 +36,14 @@ class _Links(SpanReader):
         self._counts = counts
 
     def may_begin(self, match: Match, at: int) -> bool:
-        """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
+        """Whether a link may stand before the first value: not a verb that asks or orders, "okay, is", "bring".
+
+        Nor one that leads to a place, before a thing that is none: "waiting on pallet 906".
+        """
         asks = self._spans.role_ends(at, Role.QUESTION)
-        return not asks and self._said(at, match.end) not in self._language.words["moves"]
+        leads = at + 1 < match.end and (self._words[match.end - 1],) in self._language.words["before_places"]
+        astray = leads and is_before_id_label(self._spans, match.end)
+        return not (asks or astray) and self._said(at, match.end) not in self._language.words["moves"]
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""

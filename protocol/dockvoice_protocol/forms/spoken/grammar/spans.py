@@ -372,7 +372,7 @@ class Spans:
         return [
             (end, name, code, cost)
             for name in self.lexicon.codes
-            if name not in self.lexicon.goods or _follows_unit(self, at)
+            if name not in self.lexicon.goods or _follows_unit(self, at) or _is_code_letter(self, at)
             for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
         ]
 
@@ -536,6 +536,12 @@ def _follows_unit(spans: Spans, at: int) -> bool:
     small = spans.language.words["between_counts"]
     begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one)]
     return any(not spans.role_ends(one, Role.UNIT).isdisjoint(begins) for one in range(at))
+
+
+def _is_code_letter(spans: Spans, at: int) -> bool:
+    """Whether a letter or its name is no common word, or is written in one word with the digits behind it."""
+    written = at + 1 < spans.size and spans.tokens[at + 1].inner
+    return any(spans.letters(at)) and (written or spans.words[at] not in spans.language.common)
 
 
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:
