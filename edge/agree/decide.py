@@ -31,8 +31,8 @@ ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE,
 AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
 """Doubts about a value that was heard clearly but is implausible."""
 
-_AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
-"""Doubts whether the value is meant, not which one was heard."""
+_VALUE_NOT_IN_DOUBT = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
+"""Doubts whether the value is meant, not which one was said."""
 
 _CHOICE_SIZE = 2  # The most candidates that a listener follows.
 
@@ -120,7 +120,7 @@ def _only_operator_can_improve(verdict: Verdict) -> bool:
     """Whether only the operator, and no later reading, could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
-    return all(because.reason in _AS_HEARD for because in verdict.reasons)
+    return all(because.reason in _VALUE_NOT_IN_DOUBT for because in verdict.reasons)
 
 
 def _was_cut_short(closing: ClosedBy) -> bool:
@@ -212,7 +212,7 @@ def _list_candidates(
             if reading.runner_up is None or not rules.allows_value(field, reading.runner_up)
             else (reading.runner_up,)
         )
-    if reason in _AS_HEARD and not reading.rivals:
+    if reason in _VALUE_NOT_IN_DOUBT and not reading.rivals:
         return (reading.value,)
     others = reading.rivals or ((reading.runner_up,) if reading.runner_up is not None else ())
     known = tuple(dict.fromkeys(value for value in (reading.value, *others) if rules.allows_value(field, value)))

@@ -16,13 +16,13 @@ from edge.agree.decide import Rules
 
 def find_field_named_without_value(reading: Reading, rules: Rules) -> str | None:
     """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
-    heard, matches = _matches(reading, rules)
+    tokens, matches = _matches(reading, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
     if (
         moods
         or _begins_with_question(matches)
-        or any(rules.language.may_be_in_identifier(token.text) for token in heard)
+        or any(rules.language.may_be_in_identifier(token.text) for token in tokens)
     ):
         return None
     named = {match.field for _, match in matches if match.role is Role.LABEL}
@@ -31,9 +31,9 @@ def find_field_named_without_value(reading: Reading, rules: Rules) -> str | None
 
 def _matches(reading: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
     """The tokens, and every known phrase in them with its start."""
-    heard = tokenize(reading.words, rules.language)
+    tokens = tokenize(reading.words, rules.language)
     known = cached_lexicon(rules.form, rules.catalogue, rules.language)
-    return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
+    return tokens, [(start, match) for start in range(len(tokens)) for match in known.matches(tokens, start)]
 
 
 def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
@@ -53,8 +53,8 @@ _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 
 def has_only_fields(reading: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
-    field_positions, heard, roles = _find_field_words(reading, rules)
-    return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
+    field_positions, tokens, roles = _find_field_words(reading, rules)
+    return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in range(len(tokens)))
 
 
 _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
@@ -63,24 +63,24 @@ _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PL
 
 def states_context(reading: Reading, rules: Rules) -> bool:
     """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
-    field_positions, heard, roles = _find_field_words(reading, rules)
+    field_positions, tokens, roles = _find_field_words(reading, rules)
     last = max(field_positions, default=0)
     if any(
-        (token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in field_positions
+        (token.text,) in rules.language.words["moves"] for at, token in enumerate(tokens) if at not in field_positions
     ):
         return False
-    return all(at in field_positions or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
+    return all(at in field_positions or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(tokens)))
 
 
 def _find_field_words(reading: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """The positions of the words that give fields; all tokens; for each token, its possible roles."""
     field_words = {fold(word) for one in reading.fields.values() for word in one.words}
-    heard, matches = _matches(reading, rules)
-    roles: list[set[Role]] = [set() for _ in heard]
+    tokens, matches = _matches(reading, rules)
+    roles: list[set[Role]] = [set() for _ in tokens]
     for start, match in matches:
         for at in range(start, match.end):
             roles[at].add(match.role)
-    return {at for at, token in enumerate(heard) if fold(token.heard) in field_words}, heard, roles
+    return {at for at, token in enumerate(tokens) if fold(token.heard) in field_words}, tokens, roles
 
 
 def find_fields_worded_as_talk(
@@ -116,20 +116,20 @@ def is_off_talk(reading: Reading, rules: Rules) -> bool:
     No list has all ways to object. So talk is only a question or an address ("you") without any word about an entry,
     about what the operators did, or about themselves.
     """
-    language, (heard, matches) = rules.language, _matches(reading, rules)
-    if not heard:
+    language, (tokens, matches) = rules.language, _matches(reading, rules)
+    if not tokens:
         return bool(reading.words)
     asks = _begins_with_question(matches)
-    addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
+    addresses = asks or any(_begins_a_phrase(tokens, at, language.words["addresses"]) for at in range(len(tokens)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
-    meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
-    identifier_words = [token.text for token in heard if language.may_be_in_identifier(token.text)]
+    meant |= any(_begins_a_phrase(tokens, at, language.words["objections"]) for at in range(len(tokens)))
+    identifier_words = [token.text for token in tokens if language.may_be_in_identifier(token.text)]
     named = (
         len(identifier_words) == 1
-        and len(heard) >= _FEWEST_WITH_NAMES
+        and len(tokens) >= _FEWEST_WITH_NAMES
         and not language.numerals.is_part(identifier_words[0])
     )
-    return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not identifier_words or named)
+    return len(tokens) >= _FEWEST_IN_TALK and addresses and not meant and (not identifier_words or named)
 
 
 _TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
@@ -143,16 +143,16 @@ def has_correcting_word(reading: Reading, rules: Rules) -> bool:
 
 def mentions_entry(reading: Reading, rules: Rules) -> bool:
     """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
-    heard, matches = _matches(reading, rules)
+    tokens, matches = _matches(reading, rules)
     named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
     return (named or is_correction(reading.words, rules.language)) and any(
-        rules.language.may_be_in_identifier(one.text) for one in heard
+        rules.language.may_be_in_identifier(one.text) for one in tokens
     )
 
 
-def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: PhraseList) -> bool:
+def _begins_a_phrase(tokens: Sequence[Token], at: int, phrases: PhraseList) -> bool:
     """Whether the tokens from `at` begin one of the phrases; a part around an apostrophe counts as a word: "it's"."""
-    said = [token.text for token in heard[at:]]
+    said = [token.text for token in tokens[at:]]
     return bool(phrases.ends(said, 0)) or any((part,) in phrases for part in said[0].split("'"))
 
 

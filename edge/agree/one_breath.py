@@ -127,10 +127,10 @@ def _positions_of_identifier(positions: Sequence[int], named: Sequence[bool]) ->
 
 
 def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
-    heard = [_normalized(word) for word in words]
+    normalized = [_normalized(word) for word in words]
     said = sorted(rules.language.words["each"], key=len, reverse=True)
-    for at in range(len(heard)):
-        found = next((one for one in said if tuple(heard[at : at + len(one)]) == one), None)
+    for at in range(len(normalized)):
+        found = next((one for one in said if tuple(normalized[at : at + len(one)]) == one), None)
         if found is not None:
             return (*words[:at], *words[at + len(found) :]), True
     return tuple(words), False

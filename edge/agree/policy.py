@@ -19,7 +19,7 @@ from edge.records import Acoustics, Reason
 
 _PASSES_BY_CHANCE = 0.1  # One in ten misheard values has a valid check digit.
 
-_MISHEARD = frozenset({RivalKind.MORE, RivalKind.ZERO, RivalKind.ALIKE})
+_CONFUSABLE_KINDS = frozenset({RivalKind.MORE, RivalKind.ZERO, RivalKind.ALIKE})
 """Kinds of a second candidate that are easily misheard for the first, at any confidence."""
 
 
@@ -121,7 +121,7 @@ def find_highest_demand(field: FormField, reading: FieldReading, acoustics: Acou
     rival = classify_rival(reading.value, reading.runner_up)
     weak = is_weak_letter(reading.value, reading.runner_up)
     alone = weak and not reading.seconded
-    reason = Reason.CONFUSABLE if weak or rival in _MISHEARD else Reason.FIELD_UNSURE
+    reason = Reason.CONFUSABLE if weak or rival in _CONFUSABLE_KINDS else Reason.FIELD_UNSURE
     minimum = policy.rhyming if alone else policy.alike if weak or rival is RivalKind.ALIKE else policy.minimum
     least = Demand(minimum if reading.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)

@@ -88,7 +88,7 @@ def read_part(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     stands = {name: one for name, one in reading.fields.items() if one.is_inherited}
     meant = parse_meaning(words, rules.form, rules.catalogue, rules.language)
     fields = {**stands, **meant.fields}
-    # A field that was doubtful as heard is doubtful in each part.
+    # A field that was doubtful in the whole is doubtful in each part.
     doubted = [name for name in fields if name in reading.fields and not reading.fields[name].confirmed]
     part = replace(reading, words=tuple(words), preface=meant.preface_words(), fields=fields, not_understood=None)
     return with_unconfirmed(part, doubted)

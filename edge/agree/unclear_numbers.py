@@ -228,9 +228,9 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], reading: Reading, 
         return None
     whole = _join_utterance_words(before, reading.words)
     for name in find_cut_fields(draft.reading, before, rules):
-        heard = read_fields(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
-        if heard is not None and heard.value is not None and not heard.rivals:
-            fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
+        field_reading = read_fields(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        if field_reading is not None and field_reading.value is not None and not field_reading.rivals:
+            fields = {**draft.reading.fields, name: replace(field_reading, confirmed=False)}
             return replace(draft, reading=replace(draft.reading, fields=fields))
     return None
 

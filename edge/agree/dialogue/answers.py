@@ -314,9 +314,9 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
     ((name, value),) = question.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     if is_check(without_cue(utterance.reading.words, rules.language), checks[question.check], rules.language):
-        heard_so = with_agreed_value(draft, name, value, utterance.utterance_id)
+        agreed_draft = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
-            session, utterance, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
+            session, utterance, replace(agreed_draft, proved=(*draft.proved, agreement_mark(name, value)))
         )
     if utterance.reading.fields:
         return answer_open_question(session, utterance)

@@ -186,7 +186,7 @@ def park_lawbreaking_claims(
     before: OpenDraftsSnapshot,
     after: OpenDraftsSnapshot,
     orders: Sequence[Order],
-    heard: UtteranceFacts | None,
+    utterance: UtteranceFacts | None,
     asked: QuestionFacts,
     identifies: Sequence[str],
 ) -> AuditResult:
@@ -195,7 +195,7 @@ def park_lawbreaking_claims(
     mixed = {
         one.utterance_id
         for one in (*after.claims, *committed)
-        if one not in before.claims and _is_mixed(one, before.claims, heard, asked, identifies)
+        if one not in before.claims and _is_mixed(one, before.claims, utterance, asked, identifies)
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
     if mixed:  # its readback or question would be about a claim that is closed
@@ -212,8 +212,8 @@ def park_lawbreaking_claims(
     lost = {one.utterance_id: one for one in before.claims if one.utterance_id not in ended}
     over = (
         {}
-        if heard is None or heard.utterance_id in {*ended, *lost}
-        else _find_unclaimed_reading(heard, (*after.claims, *_list_parked_drafts(kept)), kept, identifies, mixed)
+        if utterance is None or utterance.utterance_id in {*ended, *lost}
+        else _find_unclaimed_reading(utterance, (*after.claims, *_list_parked_drafts(kept)), kept, identifies, mixed)
     )
     kept = [order for order in kept if not (isinstance(order, Note) and order.utterance_id in {*lost, *over})]
     spoken = next((at for at, order in enumerate(kept) if isinstance(order, Say)), len(kept))
@@ -229,27 +229,33 @@ def _utterance_ids(claim: Draft) -> tuple[str, ...]:
 
 
 def _is_mixed(
-    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: QuestionFacts, identifies: Sequence[str]
+    claim: Draft,
+    before: Iterable[Draft],
+    utterance: UtteranceFacts | None,
+    asked: QuestionFacts,
+    identifies: Sequence[str],
 ) -> bool:
     """Whether a claim's identifiers changed without permission, or it took values from another claim."""
     own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
-    if any(not _may_change(name, own, claim, heard, asked) for name in changed):
+    if any(not _may_change(name, own, claim, utterance, asked) for name in changed):
         return True
-    words = set() if heard is None else {word.text for word in heard.reading.words}
+    words = set() if utterance is None else {word.text for word in utterance.reading.words}
     said = {name for name, one in claim.reading.fields.items() if one.words and words.issuperset(one.words)}
-    said |= set() if heard is None else {*heard.reading.fields}
+    said |= set() if utterance is None else {*utterance.reading.fields}
     known = {name for one in own for name in one.reading.fields} | said | asked.fields
     # A correction starts with the values of its entry, and a draft taken up from review with its own: not checked.
-    begun = bool(own) or (heard is not None and claim.utterance_id == heard.utterance_id and not heard.corrects)
+    begun = bool(own) or (
+        utterance is not None and claim.utterance_id == utterance.utterance_id and not utterance.corrects
+    )
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
 def _may_change(
-    name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: QuestionFacts
+    name: str, own: Iterable[Draft], claim: Draft, utterance: UtteranceFacts | None, asked: QuestionFacts
 ) -> bool:
     """Whether an identifier of the claim may change: by permission, or if the new value extends the old one."""
-    if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
+    if utterance is not None and (utterance.renames or name in asked.fields or asked.names_both):
         return True
     after = {str(one) for one in possible_values(claim.reading.fields[name])}
     parts = {str(value) for one in own for value in possible_values(one.reading.fields.get(name))}
@@ -257,7 +263,7 @@ def _may_change(
 
 
 def _find_unclaimed_reading(
-    heard: UtteranceFacts,
+    utterance: UtteranceFacts,
     after: Iterable[Draft],
     orders: Sequence[Order],
     identifies: Sequence[str],
@@ -267,7 +273,7 @@ def _find_unclaimed_reading(
 
     Only of a valid utterance that names a thing, or, where a claim was mixed, has any field.
     """
-    said = heard.reading
+    said = utterance.reading
     names = [name for name in identifies if possible_values(said.fields.get(name))]
     again = (
         PlayEarcon(Earcon.NOT_UNDERSTOOD) in orders
@@ -277,8 +283,8 @@ def _find_unclaimed_reading(
     ]
     known = any(not find_differing_identifiers(one, said, identifies) for one in here)
     given_up = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
-    holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
-    return {heard.utterance_id: said} if (holds and not (given_up or known)) or (mixed and said.fields) else {}
+    holds = utterance.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
+    return {utterance.utterance_id: said} if (holds and not (given_up or known)) or (mixed and said.fields) else {}
 
 
 def _list_parked_drafts(orders: Iterable[Order]) -> list[Draft]:

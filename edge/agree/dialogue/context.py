@@ -237,8 +237,8 @@ def build_readback(session: DialogueSession) -> Say:
     taken = {
         name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in not_read_back
     }
-    heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = set() if session.rules.form.is_identified_by_context else heard_before
+    unchanged = {name for name, value in taken.items() if name in stands and stands[name].value == value}
+    known = set() if session.rules.form.is_identified_by_context else unchanged
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     spoken = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -522,8 +522,8 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
     if words and not _is_sure_and_adjacent(rest, phrase, reading, rules):
         return reading
     sure = min(word.confidence for word in phrase)
-    heard = tuple(word.text for word in phrase)
-    fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
+    phrase_words = tuple(word.text for word in phrase)
+    fields = {**rest.fields, **{name: _copy_field(session, before, name, phrase_words, sure) for name in names}}
     known = {*fields, *inheritable_fields(session)}
     whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
@@ -569,14 +569,14 @@ def _describes_one_thing(field: FormField) -> bool:
 
 
 def _copy_field(
-    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
+    session: DialogueSession, before: LastEntry, name: str, words: tuple[str, ...], confidence: float
 ) -> FieldReading:
     """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
     said = before.draft.reading.fields.get(name)
     counted = said.words if said is not None and session.rules.form[name].units else ()
     said_in = said.said_in if said is not None else ()
     by = said_in or (before.draft.utterance_id, *before.draft.support)
-    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
+    return FieldReading(before.fields[name], (*words, *counted), confidence, said_in=by)
 
 
 def _is_sure_and_adjacent(rest: Reading, phrase: Sequence[Word], reading: Reading, rules: Rules) -> bool:

@@ -195,13 +195,13 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
 
 
 def ask_or_read_back_or_commit(
-    session: DialogueSession, draft: Draft, verdict: Verdict, heard: UtteranceHeard | None
+    session: DialogueSession, draft: Draft, verdict: Verdict, utterance: UtteranceHeard | None
 ) -> list[Order]:
     """Ask the draft's next question, or hold it, or commit it without a readback if the policy allows that."""
     session.open(draft, verdict)
     terminator = session.rules.form.terminator
     of_entry = draft.act is not Act.CONTEXT and terminator is not None
-    ended = not of_entry or (heard is not None and _is_terminated(session, heard.reading.words))
+    ended = not of_entry or (utterance is not None and _is_terminated(session, utterance.reading.words))
     question = next_question(draft, verdict, session.rules, session.challenges, ended=ended)
     question = question or _build_reopen_question(session, draft, verdict)
     if question is not None:
@@ -500,15 +500,15 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
 
-def ask_which_value(session: DialogueSession, heard: ReadingContradicted) -> list[Order]:
+def ask_which_value(session: DialogueSession, contradiction: ReadingContradicted) -> list[Order]:
     """Ask "4744, or 474?" where a second recogniser heard a value otherwise that no yes has settled.
 
     Not while the operator speaks, nor after the undo window: it is too late then.
     """
     draft = session.open_draft
-    if draft.utterance_id != heard.utterance_id or session.news.interrupted:
+    if draft.utterance_id != contradiction.utterance_id or session.news.interrupted:
         return []
-    fields = {name: _add_rival(draft, name, *pair, session.rules) for name, pair in heard.otherwise.items()}
+    fields = {name: _add_rival(draft, name, *pair, session.rules) for name, pair in contradiction.otherwise.items()}
     doubted = {name: said for name, said in fields.items() if said is not None}
     draft = replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **doubted}))
     verdict = judge_draft(draft, session.rules)

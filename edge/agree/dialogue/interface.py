@@ -76,9 +76,9 @@ class UtteranceHeard:
     def event(self, rules: Rules) -> Event:
         """The utterance's row in the dialogue's table; UNCLEAR for a doubtful command, answer or correcting word."""
         said = self.reading
-        unheard = said.not_understood is NotUnderstoodReason.UNHEARD_LANGUAGE
-        if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
-            return Event.UNHEARD if unheard else _OUTCOMES[self.verdict.outcome]
+        unrecognised = said.not_understood is NotUnderstoodReason.UNHEARD_LANGUAGE
+        if unrecognised or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
+            return Event.UNHEARD if unrecognised else _OUTCOMES[self.verdict.outcome]
         if self.is_indistinct(rules):
             return Event.INDISTINCT
         if said.act in {Act.RECORD, Act.CONTEXT} or said.not_understood is not None:

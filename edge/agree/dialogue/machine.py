@@ -315,12 +315,12 @@ class Dialogue:
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
-        heard = _audit_input(session, happening, event)
+        utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = SPEECH_STEPS[step](session, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
-        audited = _audit_step(session, open_before, asked, orders, heard)
+        audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
@@ -414,11 +414,11 @@ def _audit_step(
     before: claims.OpenDraftsSnapshot,
     asked: claims.QuestionFacts,
     orders: list[Order],
-    heard: claims.UtteranceFacts | None,
+    utterance: claims.UtteranceFacts | None,
 ) -> claims.AuditResult:
     """The orders after the audit of claims; closes the claims that it parked."""
     audited = claims.park_lawbreaking_claims(
-        before, _collect_open_claims(session), orders, heard, asked, session.rules.identifying_fields
+        before, _collect_open_claims(session), orders, utterance, asked, session.rules.identifying_fields
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close_draft()

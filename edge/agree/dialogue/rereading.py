@@ -72,8 +72,8 @@ def _fill_in_context(
 ) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `reading` with values of the entry before."""
     meant, stands = context.read_as_context_or_fill_in(session, same)
-    unheard = same is not reading or context.has_unread_inherited_values(session, meant)
-    return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or unheard)
+    needs_readback = same is not reading or context.has_unread_inherited_values(session, meant)
+    return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or needs_readback)
 
 
 # Which entry a sentence corrects, if any. Each leaves a reading that is none of its own unchanged.
