@@ -262,11 +262,11 @@ class Agent:
             expected=self._delivery.expected.current,
             workplaces=self._workplaces,
         )
-        begins_when_heard = self._dialogue_driver if parts.settings.agree.conversation == "auto" else None
+        begins_when_audible = self._dialogue_driver if parts.settings.agree.conversation == "auto" else None
         self._audibility_monitor = (
             None
             if self.speaking is None
-            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.publish_audibility)
+            else AudibilityMonitor(self.speaking, self._dictation, begins_when_audible, self.headset.publish_audibility)
         )
         self._supervisor = Supervisor(
             parts.settings,
@@ -518,7 +518,7 @@ class Agent:
     def _publish_and_announce_headset_change(self, event: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
         if isinstance(event, AudibilityChanged):
-            self._delivery.publish_state("speaker", {"heard": event.heard})
+            self._delivery.publish_state("speaker", {"heard": event.is_audible})
             self._publish(event)
             return
         code = event.fault if isinstance(event, MicrophoneFault) else "muted"

@@ -78,38 +78,38 @@ class Breaths:
         """The entry that they made; None for none."""
         return self._recorded
 
-    def earlier_breaths_to_join(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
+    def earlier_breaths_to_join(self, breath: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
         """The earlier utterances to join with this one, in order; empty where it must be read alone.
 
         Unless this one begins with a number, which may continue theirs, together they must name all required fields:
         else they make no entry either.
         """
-        if not self._continues_last(heard.utterance) or not _is_unfinished(heard, verdict):
+        if not self._continues_last(breath.utterance) or not _is_unfinished(breath, verdict):
             return ()
         if self._recorded is not None:
-            behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], heard)]
+            behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], breath)]
             if not is_correction(_join_words(behind), rules.language):
                 del self._said[: self._recorded.breaths]
                 self._recorded = None
-        named = {name for one in (*self._said, heard) for name in one.reading.fields}
+        named = {name for one in (*self._said, breath) for name in one.reading.fields}
         whole = all(field.name in named for field in rules.form.fields if field.required)
-        counts = bool(number_head(heard.reading.words, rules.language))
-        return tuple(one.utterance for one in self._said) if counts or (whole and heard.reading.fields) else ()
+        counts = bool(number_head(breath.reading.words, rules.language))
+        return tuple(one.utterance for one in self._said) if counts or (whole and breath.reading.fields) else ()
 
-    def remember_if_unfinished(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
+    def remember_if_unfinished(self, breath: Breath, verdict: Verdict, rules: Rules) -> None:
         """Remember an utterance without an entry if others may complete it; else forget all, unless it is noise."""
         if _is_noise(verdict):
             return
-        if not self._continues_last(heard.utterance) or self._names_another(heard.reading, rules):
+        if not self._continues_last(breath.utterance) or self._names_another(breath.reading, rules):
             self.forget()
-        if _is_unfinished(heard, verdict):
-            self._said.append(heard)
+        if _is_unfinished(breath, verdict):
+            self._said.append(breath)
         else:
             self.forget()
 
-    def remember_entry(self, heard: Breath, event_id: str, verdict: Verdict, before: int) -> None:
+    def remember_entry(self, breath: Breath, event_id: str, verdict: Verdict, before: int) -> None:
         """Remember an utterance that made an entry together with the `before` utterances preceding it."""
-        said = [*self._said[len(self._said) - before :], heard]
+        said = [*self._said[len(self._said) - before :], breath]
         self._said, self._recorded = said, _OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
@@ -131,11 +131,11 @@ class Breaths:
         return any(find_differing_identifiers(one.reading, reading, rules.identifying_fields) for one in self._said)
 
 
-def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
+def _is_unfinished(breath: Breath, verdict: Verdict) -> bool:
     """Whether it makes no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
-    talk = heard.reading.not_understood is NotUnderstoodReason.TALK
-    return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
+    talk = breath.reading.not_understood is NotUnderstoodReason.TALK
+    return breath.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 
 def _is_noise(verdict: Verdict) -> bool:

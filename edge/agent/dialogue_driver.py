@@ -183,26 +183,26 @@ class DialogueSteps:
             orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
             row = journal.store_dialogue_step(orders, planned.draft, planned.operator, self._render, planned.context)
             self._dialogue.history.aside = self._in_review(journal)
-        heard: list[Order] = []
+        remaining: list[Order] = []
         for order in planned.orders:
             match order:
                 case Commit(draft, verdict) if row is not None:
                     # The sound for "stored" precedes the prompts that follow.
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
-                    heard += self._dialogue.handle(EntryCommitted(entry))
+                    remaining += self._dialogue.handle(EntryCommitted(entry))
                 case Note() | Park() | Commit() | StoreDropped() | ShiftEvent():
                     pass
                 case Say():
-                    heard += self._fill_from_journal(journal, order)
+                    remaining += self._fill_from_journal(journal, order)
                 case LawAlarm(breach, trace):
                     logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
                 case _:
-                    heard.append(order)
+                    remaining.append(order)
         if mended := planned.refused - self._dialogue.history.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
-        return StepResult(_keep_first_timer(heard), row)
+        return StepResult(_keep_first_timer(remaining), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
         """The prompts to speak for `say`: totals and counts are filled in from the journal."""
@@ -535,15 +535,15 @@ class DialogueDriver:
                     pass
         if stepped.row is not None:
             self._on_entry(stepped.row)
-        heard = tuple(order for order in stepped.orders if isinstance(order, VoiceOrder))
-        self._remember_prompts_to_repeat(heard)
+        voice_orders = tuple(order for order in stepped.orders if isinstance(order, VoiceOrder))
+        self._remember_prompts_to_repeat(voice_orders)
         now = self._dialogue
-        stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
+        stands = now.state, now.draft, now.question, now.operator, voice_orders, noted, stepped.row, *now.work
         self._publish(DialogueStatus(*stands, context=now.context))
 
-    def _remember_prompts_to_repeat(self, heard: tuple[VoiceOrder, ...]) -> None:
-        if said := tuple(order for order in heard if isinstance(order, Say)):
+    def _remember_prompts_to_repeat(self, voice_orders: tuple[VoiceOrder, ...]) -> None:
+        if said := tuple(order for order in voice_orders if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.record_question_start(time.perf_counter())
-        if any(not isinstance(order, StopSpeaking) for order in heard):
+        if any(not isinstance(order, StopSpeaking) for order in voice_orders):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step

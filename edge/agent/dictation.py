@@ -205,41 +205,43 @@ class Dictation:
         if self._witness is not None:
             self._witness.open()
         try:
-            while (heard := await self._handed.get()) is not None:
-                if isinstance(heard, ListenedUtterance):
+            while (queued := await self._handed.get()) is not None:
+                if isinstance(queued, ListenedUtterance):
                     self._concluding = True
-                    await self._read_decide_and_store(heard)
+                    await self._read_decide_and_store(queued)
                     self._concluding = False
-                    heard.concluded.set_result(None)
-                elif isinstance(heard, CaptureStopped):
+                    queued.concluded.set_result(None)
+                elif isinstance(queued, CaptureStopped):
                     self._breaths.forget()
-                    self.stop_capture(heard.reason)
-                elif isinstance(heard, _Earshot):
-                    await self._retry_on_full_disk(heard.begin)
+                    self.stop_capture(queued.reason)
+                elif isinstance(queued, _Earshot):
+                    await self._retry_on_full_disk(queued.begin)
                     self._alone = False
                 else:
                     self._breaths.forget()  # sound of another source, or not heard in this run, may lie between
-                    self._publish(heard)
+                    self._publish(queued)
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
             if self._witness is not None:
                 self._witness.loop = None
                 await self._witness.end()
 
-    async def _decide_or_put_under_review(self, heard: ListenedUtterance) -> None:
+    async def _decide_or_put_under_review(self, listened: ListenedUtterance) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""
-        reading, known = await self._read(heard)
-        verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
-        row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
+        reading, known = await self._read(listened)
+        verdict = decide(reading, listened.utterance.segment.closing, self._at.rules, known)
+        row, why = None, await self._find_review_reason(listened.utterance, reading, verdict)
         if why is not None:
             verdict = hold_if_accepted(verdict)
-            which = heard.utterance.utterance_id
+            which = listened.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
             row = await self._store_verdict_or_entry(
-                heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator)
+                listened, reading, verdict, _make_draft(listened.utterance, reading, self._operator)
             )
-        self._publish(UtteranceDecided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
+        self._publish(
+            UtteranceDecided(listened.utterance, reading, verdict, row, time.perf_counter() - listened.closed_at)
+        )
 
     async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """The reason to put an utterance of an earlier run under review; None where it is decided as usual."""
@@ -252,67 +254,67 @@ class Dictation:
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
-    async def _read(self, heard: ListenedUtterance) -> tuple[Reading, Circumstances]:
-        at = self._workplaces.for_utterance(heard.utterance)
-        converses = heard.live and self.uses_dialogue
+    async def _read(self, listened: ListenedUtterance) -> tuple[Reading, Circumstances]:
+        at = self._workplaces.for_utterance(listened.utterance)
+        converses = listened.live and self.uses_dialogue
         if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
-        reading = await heard.attention.finish(heard.utterance)
+        reading = await listened.attention.finish(listened.utterance)
         if converses:
             self._breaths.forget()  # the dialogue joins what follows itself
-        reading = self._torn.doubt_continued_number(heard.utterance, reading, at.rules)
-        sound = None if heard.utterance.source in SILENT_SOURCES else measure_acoustics(heard.utterance.segment)
+        reading = self._torn.doubt_continued_number(listened.utterance, reading, at.rules)
+        sound = None if listened.utterance.source in SILENT_SOURCES else measure_acoustics(listened.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if converses else NOTHING_EXPECTED
         recent: tuple[Mapping[str, FieldValue], ...] = ()
-        if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
-            since = heard.utterance.heard_at - timedelta(minutes=at.rules.site_policy.double_count_minutes)
-            form = heard.utterance.form
+        if listened.live:  # A recording is of another time: its entries are no double counts of the latest ones.
+            since = listened.utterance.heard_at - timedelta(minutes=at.rules.site_policy.double_count_minutes)
+            form = listened.utterance.form
             recent = await self._executor(lambda journal: journal.queries.standing_entry_fields(form, since))
         return reading, Circumstances(sound, recent, expected)
 
-    async def _move_to_current_workplace(self, heard: ListenedUtterance) -> ListenedUtterance:
+    async def _move_to_current_workplace(self, listened: ListenedUtterance) -> ListenedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
-        utterance, work = heard.utterance, self._workplaces.current.work
-        if not (heard.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(
+        utterance, work = listened.utterance, self._workplaces.current.work
+        if not (listened.live and self.uses_dialogue) or work == StoreFormOrLanguageChange(
             utterance.form, utterance.language
         ):
-            return heard
+            return listened
         await self._retry_on_full_disk(
             partial(self._executor, lambda journal: journal.set_work(utterance.utterance_id, work))
         )
         moved = replace(utterance, form=str(work.form), language=work.language)
-        return replace(heard, utterance=moved, attention=self._workplaces.make_attention(moved))
+        return replace(listened, utterance=moved, attention=self._workplaces.make_attention(moved))
 
     async def _read_decide_and_store(self, attended: ListenedUtterance) -> None:
-        heard = await self._move_to_current_workplace(attended)
-        reading, known = await self._read(heard)
-        closing, row, replaces = heard.utterance.segment.closing, None, None
-        if self._converse is not None and not self._alone and heard.live:
-            which = heard.utterance.utterance_id
-            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.speech_times_s))
+        listened = await self._move_to_current_workplace(attended)
+        reading, known = await self._read(listened)
+        closing, row, replaces = listened.utterance.segment.closing, None, None
+        if self._converse is not None and not self._alone and listened.live:
+            which = listened.utterance.utterance_id
+            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *listened.speech_times_s))
         else:
-            said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
-            reading, verdict, draft = await self._read_with_breaths(heard, said, verdict, known)
-            row, replaces = await self._store_verdict_or_entry(heard, reading, verdict, draft), draft.replaces
+            said, verdict = Breath(listened.utterance, reading), decide(reading, closing, self._at.rules, known)
+            reading, verdict, draft = await self._read_with_breaths(listened, said, verdict, known)
+            row, replaces = await self._store_verdict_or_entry(listened, reading, verdict, draft), draft.replaces
             if row is None:
                 self._breaths.remember_if_unfinished(said, verdict, self._at.rules)
             else:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
-        self._typed.discard(heard.utterance.utterance_id)
-        compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
-        self._publish(UtteranceDecided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
-        spoken = heard.utterance.source not in SILENT_SOURCES and verdict.outcome is not Outcome.IGNORE
+        self._typed.discard(listened.utterance.utterance_id)
+        compute_s, sound = time.perf_counter() - listened.closed_at, known.acoustics if listened.live else None
+        self._publish(UtteranceDecided(listened.utterance, reading, verdict, row, compute_s, replaces, sound))
+        spoken = listened.utterance.source not in SILENT_SOURCES and verdict.outcome is not Outcome.IGNORE
         if self._voice is not None and spoken:  # what colleagues chat about does not hand the headset over
             accepted = verdict.outcome is Outcome.ACCEPT
-            await asyncio.to_thread(self._voice.learn, heard.utterance.segment.pcm, accepted=accepted)
+            await asyncio.to_thread(self._voice.learn, listened.utterance.segment.pcm, accepted=accepted)
 
     async def _read_with_breaths(
-        self, heard: ListenedUtterance, said: Breath, verdict: Verdict, known: Circumstances
+        self, listened: ListenedUtterance, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
         """Read the utterance joined with earlier breaths where that makes an entry or amends theirs, else alone."""
-        utterance, rules = heard.utterance, self._at.rules
+        utterance, rules = listened.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
         before = (
             () if utterance.source in SILENT_SOURCES else self._breaths.earlier_breaths_to_join(said, verdict, rules)
@@ -335,19 +337,19 @@ class Dictation:
         return reading, together, draft
 
     async def _store_verdict_or_entry(
-        self, heard: ListenedUtterance, reading: Reading, verdict: Verdict, draft: Draft
+        self, listened: ListenedUtterance, reading: Reading, verdict: Verdict, draft: Draft
     ) -> OutboxRow | None:
         """Store the verdict, or commit the entry and return its row. On a full disk live speech waits."""
 
         def conclude_or_commit(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:
-                journal.conclude(heard.utterance.utterance_id, reading, verdict)
+                journal.conclude(listened.utterance.utterance_id, reading, verdict)
                 return None
             entry = journal.queries.make_entry(draft, verdict)
             return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
         recorded = partial(self._executor, conclude_or_commit)
-        return await (self._retry_on_full_disk(recorded) if heard.live else recorded())
+        return await (self._retry_on_full_disk(recorded) if listened.live else recorded())
 
     async def _retry_on_full_disk(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do the work, if the disk is full once there is space; later utterances wait."""

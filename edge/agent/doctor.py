@@ -246,15 +246,15 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.spoken_names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     knows = None if place is None else _make_vocabulary_test(place)
-    heard = catalogue if knows is None else catalogue.with_known_ways(knows)
-    listed = [works, *(dict(english_words_with_meaning(form, heard)) for form in forms)]
+    known_catalogue = catalogue if knows is None else catalogue.with_known_ways(knows)
+    listed = [works, *(dict(english_words_with_meaning(form, known_catalogue)) for form in forms)]
     named = [one.catalogue for form in forms for one in form.fields if one.catalogue and one.spoken.is_single_letter]
-    letters = [way for name in named for way in heard.value_by_spoken(name)]
+    letters = [way for name in named for way in known_catalogue.value_by_spoken(name)]
     commands = command_phrases(trailers=any(form.trailer_and_door_fields for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one), *letters])
-    unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
-    if unheard:
-        found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
+    unknown_words = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
+    if unknown_words:
+        found = f"the recogniser does not know {', '.join(map(repr, unknown_words))}, and cannot hear it"
         todo = (
             "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English, or give a "
             "name of a list words that sound like it beside it: `dockvoice forms respell` proposes some"

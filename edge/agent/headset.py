@@ -62,7 +62,7 @@ class MuteChanged:
 class AudibilityChanged:
     """A speaker was connected, so that the operator hears the device; or there is none."""
 
-    heard: bool
+    is_audible: bool
 
 
 HeadsetEvent = MicrophoneFault | MuteChanged | AudibilityChanged  # What the headset publishes to its subscriber.
@@ -71,7 +71,7 @@ HeadsetEvent = MicrophoneFault | MuteChanged | AudibilityChanged  # What the hea
 def headset_event_as_json(event: HeadsetEvent) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
     if isinstance(event, AudibilityChanged):
-        return {"speaker": "heard" if event.heard else "none"}
+        return {"speaker": "heard" if event.is_audible else "none"}
     if isinstance(event, MuteChanged):
         return {"microphone": "muted" if event.muted else "unmuted"}
     return {"microphone": event.fault, "state": "over" if event.what is None else "began", "found": event.what}
@@ -95,7 +95,7 @@ class Headset:
         self._mode = settings.hear.mode
         self.gate = Gate(push_to_talk=self._mode is ListeningMode.PUSH_TO_TALK, publish=self._queue_event)
         self._faults: dict[str, str] = {}
-        self._unheard = False
+        self._is_inaudible = False
         self._microphone: Microphone | None = None
         self._happened: asyncio.Queue[MicrophoneEvent] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,7 +128,7 @@ class Headset:
             return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
         if self.gate.muted:
             return "muted: nothing is heard"
-        return _NO_SPEAKER + self._describe_listening if self._unheard else self._describe_listening
+        return _NO_SPEAKER + self._describe_listening if self._is_inaudible else self._describe_listening
 
     @property
     def _describe_listening(self) -> str:
@@ -181,7 +181,7 @@ class Headset:
 
     def publish_audibility(self, is_audible: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
-        self._unheard = not is_audible
+        self._is_inaudible = not is_audible
         self._notifier.set_status(self.status_line)
         self._publish(AudibilityChanged(is_audible))
 

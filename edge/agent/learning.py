@@ -169,7 +169,9 @@ def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, languag
 def find_verdict_changes(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[UtteranceChange]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (
-        _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
+        _find_change(
+            one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), from_recording=False
+        )
         for one in past
     )
     return _sort_by_harm(change for change in made if change is not None)
@@ -185,23 +187,27 @@ async def find_changes_in_recordings(
     for one in past:
         was, would_be = await before(one.utterance_id), await after(one.utterance_id)
         if was is not None and would_be is not None:
-            made.append(_find_change(one, was, would_be, heard=True))
+            made.append(_find_change(one, was, would_be, from_recording=True))
     return _sort_by_harm(change for change in made if change is not None)
 
 
 def _decide_recognised_words(one: ReadUtterance, rules: Rules) -> Verdict:
     """The verdict on an utterance's recognised words, read alone."""
-    heard: Reading = one.readings[0]
+    recognised: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
-    reading = read_recognised_words(heard.interpreter, heard.words, form, catalogue, language, longest_noise_s=0.0)
+    reading = read_recognised_words(
+        recognised.interpreter, recognised.words, form, catalogue, language, longest_noise_s=0.0
+    )
     return decide(reading, ClosedBy.PAUSE, rules)
 
 
-def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> UtteranceChange | None:
+def _find_change(
+    one: ReadUtterance, was: Verdict, would_be: Verdict, *, from_recording: bool
+) -> UtteranceChange | None:
     if was.outcome is would_be.outcome and _alike(was.fields, would_be.fields):
         return None
     harm = _classify_harm(one, was, would_be)
-    return UtteranceChange(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
+    return UtteranceChange(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, from_recording)
 
 
 def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> HarmKind:

@@ -343,7 +343,7 @@ class CatalogueActivation(Generic[_Made]):
     """Prepares the published data for use, in a thread; raises Misconfigured where it is unusable."""
     ready: Callable[[_Made], None]  # Called with the prepared data once it is stored.
     in_force: Callable[[], Mapping[str, int]]  # The active version of each kind.
-    unheard: Callable[[], Sequence[str]] = tuple
+    unknown_words: Callable[[], Sequence[str]] = tuple
     """The active published words that are missing in the device's recogniser; typed, they are understood."""
 
 
@@ -402,8 +402,8 @@ class SiteCatalogue(Generic[_Made]):
         latest = self.inbox.latest.get(kind)
         if latest is not None and not latest.is_withdrawn and latest.version != runs:
             said["waits"] = latest.version
-        if kind == OF_WORDS and (unheard := self._renewal.unheard()):
-            said["unheard"] = list(unheard)[:MOST_WORDS]
+        if kind == OF_WORDS and (unknown := self._renewal.unknown_words()):
+            said["unheard"] = list(unknown)[:MOST_WORDS]
         if (refusal := self._refusals.get(kind)) is not None:
             version = {} if refusal.version is None else {"version": refusal.version}
             details = {} if refusal.details is None else {"told": escape_line(refusal.details)[:_LONGEST]}

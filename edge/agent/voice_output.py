@@ -280,12 +280,12 @@ AUDIBILITY_POLL_S = 1.5
 
 _LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
 
-_UNHEARD = (
+_INAUDIBLE = (
     "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
 )
 _LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
 _ALONE = "; each utterance is recorded, or not, by itself"
-_HEARD = "speaker: there is one now, the operator hears the device"
+_AUDIBLE = "speaker: there is one now, the operator hears the device"
 _LOST = "speaker: there is none any more; what is asked is not heard, and goes to a person unanswered"
 
 
@@ -307,7 +307,7 @@ class AudibilityMonitor:
         self._dictation = dictation
         self._dialogue_driver = dialogue_driver
         self._publish = publish
-        self._heard = False
+        self._is_audible = False
         self._since = 0.0
 
     async def determine_audibility_at_start(self) -> None:
@@ -315,33 +315,33 @@ class AudibilityMonitor:
 
         The dialogue stays where the settings require a speaker and there is a voice.
         """
-        self._heard = await self._speaking.is_audible()
-        self._publish(self._heard)
-        if self._heard:
+        self._is_audible = await self._speaking.is_audible()
+        self._publish(self._is_audible)
+        if self._is_audible:
             return
         waited_for = self._speaking.is_speaker_required and await self._speaking.has_voice()
         if self._dialogue_driver is not None and not waited_for:
             self._dictation.suspend_dialogue()
-        logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.uses_dialogue else _ALONE)
+        logger.warning(_INAUDIBLE, self._speaking.lack or _LACK, "" if self._dictation.uses_dialogue else _ALONE)
 
     async def run(self) -> None:
         """Poll audibility, publish its changes, and begin the dialogue once audible, until cancelled."""
-        seen, begun = self._heard, self._dictation.uses_dialogue
+        seen, begun = self._is_audible, self._dictation.uses_dialogue
         while True:
             await asyncio.sleep(AUDIBILITY_POLL_S)
             before, seen = seen, await self._speaking.is_audible()
             if seen is not before:
                 continue
-            if seen is not self._heard:
-                self._changed(heard=seen)
+            if seen is not self._is_audible:
+                self._changed(audible=seen)
             if seen and not begun and self._dialogue_driver is not None and self._is_quiet(self._dialogue_driver):
                 self._dictation.begin_dialogue(self._resume_dialogue)
                 begun = True
 
-    def _changed(self, *, heard: bool) -> None:
-        self._heard, self._since = heard, time.monotonic()
-        logger.warning(_HEARD if heard else _LOST)
-        self._publish(heard)
+    def _changed(self, *, audible: bool) -> None:
+        self._is_audible, self._since = audible, time.monotonic()
+        logger.warning(_AUDIBLE if audible else _LOST)
+        self._publish(audible)
 
     def _is_quiet(self, dialogue_driver: DialogueDriver) -> bool:
         """Whether no speech is in progress (for at most _LONGEST_S) and no question of an earlier run is open."""
