@@ -206,7 +206,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
             {
                 "field": other.field,
                 "recorded": other.recorded,
-                "heard": other.heard,
+                "heard": other.other_value,
                 "reader": other.interpreter,
                 "confidence": round(other.confidence, 4),
                 "utterance_id": other.utterance_id,
@@ -230,8 +230,11 @@ def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
 
 
 def _other_readings(one: _DoubtfulEntry) -> Sequence[str]:
-    heard = one.doubt.otherwise
-    return [f"{other.field} {as_text(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
+    doubted_fields = one.doubt.otherwise
+    return [
+        f"{other.field} {as_text(other.other_value)} ({other.interpreter}, {other.confidence:.2f})"
+        for other in doubted_fields
+    ]
 
 
 def _summary_line(found: MorningList, limit: int, name: str | None) -> str:

@@ -85,7 +85,7 @@ class _Round:
     deadline: float
     opinions: dict[PanelRole, Reading] = field(default_factory=dict)
     asked_beyond: bool = False
-    heard_beyond: bool = False
+    answered_beyond: bool = False
     is_over: bool = False
 
 
@@ -173,7 +173,7 @@ class Panel(Interpreter):
         except TimeoutError:
             logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(one.opinions))
         one.is_over = True
-        out_of_reach = one.asked_beyond and not one.heard_beyond
+        out_of_reach = one.asked_beyond and not one.answered_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
     async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: UtteranceListener) -> Reading | None:
@@ -214,7 +214,7 @@ class Panel(Interpreter):
                 one.utterance, member, fault, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME
             )
             return None
-        one.heard_beyond |= member.is_beyond
+        one.answered_beyond |= member.is_beyond
         self._charge_and_note_answer(one.utterance, reading, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME)
         return reading
 

@@ -98,7 +98,7 @@ class WearerVoice:
         judged, self._latest = self._latest, None
         track = judged if judged is not None and judged.is_of(pcm) else VoiceTrack(self)
         strange = track.is_another_voice(pcm)
-        heard = track.mean_vector(pcm) if accepted and not strange else None
+        mean = track.mean_vector(pcm) if accepted and not strange else None
         with self._lock:
             if self._operator != whose:
                 self.forget()  # signed off meanwhile
@@ -106,9 +106,9 @@ class WearerVoice:
                 self._strange += 1
                 if self._strange >= _STRANGE:
                     self.forget()
-            elif heard is not None:
+            elif mean is not None:
                 self._strange = 0
-                self._enrol(*heard)
+                self._enrol(*mean)
 
     def _enrol(self, vector: Vectors, windows: int) -> None:
         self._windows = min(self._windows + windows, _REMEMBERED)
@@ -181,11 +181,11 @@ class VoiceTrack:
 
     def is_another_voice(self, pcm: bytes) -> bool:
         """Whether the whole utterance is probably in another voice than the wearer's."""
-        if not self._voice.is_known or (heard := self.mean_vector(pcm)) is None:
+        if not self._voice.is_known or (mean := self.mean_vector(pcm)) is None:
             return False
         self._judged = pcm
         self._voice.keep_latest(self)
-        cosine = self._voice.similarity(heard[0])
+        cosine = self._voice.similarity(mean[0])
         return cosine is not None and _log_likelihood_ratio(cosine, _snr_db(to_floats(pcm))) < _DOUBT
 
     def mean_vector(self, pcm: bytes) -> tuple[Vectors, int] | None:

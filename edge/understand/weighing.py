@@ -92,8 +92,8 @@ def _first_reading_of_each_model(came: Sequence[Reading]) -> list[Reading]:
 
 def _hearing_model(reading: Reading) -> str:
     """The model that heard the sound: for a cascade the transcriber's, not the text model."""
-    heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
-    return model_family(heard.partition(_CASCADED)[0])
+    model = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
+    return model_family(model.partition(_CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
@@ -105,8 +105,8 @@ def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bo
         return False
     if late.act is not act and not (late.act is Act.NO and act in _OBJECTED):
         return True
-    heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
-    return any(name not in fields or not is_same_value(value, fields[name]) for name, value in heard.items())
+    late_values = {name: one.value for name, one in late.fields.items() if one.value is not None}
+    return any(name not in fields or not is_same_value(value, fields[name]) for name, value in late_values.items())
 
 
 def is_same_value(one: FieldValue, other: FieldValue) -> bool:
@@ -175,8 +175,8 @@ def _check_against_device(first: Reading, own: Reading | None, sure_from: float)
 
 def _is_sure(reading: Reading, sure_from: float) -> bool:
     """Whether every value, or without values every word, has at least the confidence `sure_from`."""
-    heard = [one.confidence for one in reading.fields.values()] or [word.confidence for word in reading.words]
-    return bool(heard) and min(heard) >= sure_from
+    confidences = [one.confidence for one in reading.fields.values()] or [word.confidence for word in reading.words]
+    return bool(confidences) and min(confidences) >= sure_from
 
 
 def _names_the_same(one: Reading, other: Reading) -> bool:
@@ -199,13 +199,13 @@ def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> 
 
 def _weigh_field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
     """Merge one field of all readings; a reading with rivals does not count as a vote."""
-    heard = [one.fields[name] for one in came if name in one.fields]
-    votes = [field for field in heard if field.value is not None and not field.rivals]
+    readings = [one.fields[name] for one in came if name in one.fields]
+    votes = [field for field in readings if field.value is not None and not field.rivals]
     parties = _group_equal_votes(votes)
     if not parties:
-        return replace(heard[0], confirmed=False)
+        return replace(readings[0], confirmed=False)
     party = max(parties, key=len)
-    against = [field for field in heard if field not in party]
+    against = [field for field in readings if field not in party]
     confirmed = len(party) >= _ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
     counted = [field for field in against if len(party) < _ENOUGH or field.confidence >= sure_from]
     best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
@@ -228,8 +228,8 @@ def _group_equal_votes(votes: Iterable[FieldReading]) -> list[list[FieldReading]
 
 def _list_other_values(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
     """The other values that were heard, each once."""
-    heard = (other for field in against for other in (field.value, *field.rivals))
-    return tuple(dict.fromkeys(other for other in heard if other is not None and not _are_same(other, value)))
+    others = (other for field in against for other in (field.value, *field.rivals))
+    return tuple(dict.fromkeys(other for other in others if other is not None and not _are_same(other, value)))
 
 
 def _are_same(one: FieldValue | None, other: FieldValue | None) -> bool:
@@ -296,7 +296,7 @@ class _DoubtedField:
 
     field: str
     recorded: FieldValue | None = attribute(repr=False)  # None: the entry has no such field.
-    heard: FieldValue = attribute(repr=False)
+    other_value: FieldValue = attribute(repr=False)
     interpreter: str
     confidence: float  # How sure the other reading is.
     utterance_id: str  # In which it was said.
@@ -321,9 +321,9 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[EntryUtteranc
         if known is not None and known.is_inherited:
             continue  # it was said once for many entries, and is doubted where that was said
         sure = unsure if name not in fields else 1.0 if known is None else known.confidence
-        heard = [*_other_readings(name, where)]
-        right *= 1.0 - _probability_wrong(sure, fields.get(name), heard)
-        for reader, other in heard:
+        other_readings = [*_other_readings(name, where)]
+        right *= 1.0 - _probability_wrong(sure, fields.get(name), other_readings)
+        for reader, other in other_readings:
             if other.value is not None and not _is_recorded_value(other.value, fields.get(name)):
                 known_as = _DoubtedField(
                     *(name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
@@ -352,10 +352,12 @@ def _other_readings(name: str, where: EntryUtterance) -> Iterator[tuple[str, Fie
             yield other.interpreter, other.fields[name]
 
 
-def _probability_wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
+def _probability_wrong(
+    sure: float, value: FieldValue | None, other_readings: Sequence[tuple[str, FieldReading]]
+) -> float:
     """The probability that the value on record is wrong, by its own confidence and those of other readings."""
     odds = _log_odds(sure)
-    for _, other in heard:
+    for _, other in other_readings:
         says = _log_odds(other.confidence)
         odds += says if other.value is not None and _is_recorded_value(other.value, value) else -says
     return 1.0 / (1.0 + math.exp(odds))
@@ -367,5 +369,5 @@ def _log_odds(sure: float) -> float:
     return math.log(bounded / (1.0 - bounded))
 
 
-def _is_recorded_value(heard: FieldValue, recorded: FieldValue | None) -> bool:
-    return recorded is not None and is_same_value(heard, recorded)
+def _is_recorded_value(value: FieldValue, recorded: FieldValue | None) -> bool:
+    return recorded is not None and is_same_value(value, recorded)

@@ -58,12 +58,12 @@ class _Symbol:
 
 
 def find_contradictions(
-    words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
+    words: Sequence[Word], transcript: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
     """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
     first = read_fields(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
-    text = correct_labels(_split_letters_off_labels(heard, form), form, vocabulary(form, catalogue))
+    text = correct_labels(_split_letters_off_labels(transcript, form), form, vocabulary(form, catalogue))
     witness = make_timed_words(text, form, catalogue, ENGLISH)
     for changed in _substitute(words, witness):
         other = read_fields(changed, form, catalogue)
@@ -73,7 +73,7 @@ def find_contradictions(
     return found
 
 
-def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue) -> Reading:
+def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
@@ -81,18 +81,21 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
-    ours, theirs = _to_symbols(reading.words), _to_symbols(make_timed_words(heard.casefold(), form, catalogue, ENGLISH))
+    ours, theirs = (
+        _to_symbols(reading.words),
+        _to_symbols(make_timed_words(transcript.casefold(), form, catalogue, ENGLISH)),
+    )
     pairs = _align([one.text for one in ours], [one.text for one in theirs]) if doubtful else []
-    heard_as = {i: theirs[j].text for i, j in pairs if i is not None and j is not None}
-    if sum(ours[at].text == text for at, text in heard_as.items()) < _MOSTLY * len(ours):
+    aligned = {i: theirs[j].text for i, j in pairs if i is not None and j is not None}
+    if sum(ours[at].text == text for at, text in aligned.items()) < _MOSTLY * len(ours):
         return reading
     fields = {}
     for name, one in doubtful.items():
         letter = str(one.value).casefold()
         places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
-        others = {heard_as.get(at) for at in places}
+        others = {aligned.get(at) for at in places}
         if one.runner_up == find_unlisted_rival(one.value):
-            if places and all(_is_joined_to_label(at, ours, heard_as) for at in places):
+            if places and all(_is_joined_to_label(at, ours, aligned) for at in places):
                 fields[name] = replace(one, seconded=True)
         elif others == {letter}:
             sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
@@ -102,11 +105,13 @@ def check_letters(reading: Reading, heard: str, form: Form, catalogue: Catalogue
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
 
 
-def _is_joined_to_label(at: int, ours: Sequence[_Symbol], heard_as: Mapping[int, str]) -> bool:
+def _is_joined_to_label(at: int, ours: Sequence[_Symbol], aligned: Mapping[int, str]) -> bool:
     """Whether one word was written for a letter and its label, and it ends in no E: "docket", but not "docky"."""
     label = ours[at - 1].text if at else ""
-    heard = [heard_as.get(place, "") for place in (at - 1, at)]
-    return any(len(word) > len(label) and word[:_STEM] == label[:_STEM] and not _LIKE_E.search(word) for word in heard)
+    written = [aligned.get(place, "") for place in (at - 1, at)]
+    return any(
+        len(word) > len(label) and word[:_STEM] == label[:_STEM] and not _LIKE_E.search(word) for word in written
+    )
 
 
 def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:
@@ -130,12 +135,12 @@ def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) ->
     }
 
 
-def _split_letters_off_labels(heard: str, form: Form) -> str:
+def _split_letters_off_labels(transcript: str, form: Form) -> str:
     """The text, with a letter split off a label that it was joined to: "docky" becomes "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
     letters = "|".join(_SUFFIXES)
     return re.sub(
-        rf"\b({labels})({letters})(?=\b|\d)", lambda found: f"{found[1]} {_SUFFIXES[found[2]]} ", heard.casefold()
+        rf"\b({labels})({letters})(?=\b|\d)", lambda found: f"{found[1]} {_SUFFIXES[found[2]]} ", transcript.casefold()
     )
 
 

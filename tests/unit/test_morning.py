@@ -71,7 +71,7 @@ def test_a_correction_is_held_against_what_was_heard_of_the_correction() -> None
     assert measure_doubt(corrected, (first, EntryUtterance("u2", amended, (heard,)))).otherwise == ()
     misheard = replace(heard, fields={"quantity": replace(said, value=50)})
     (other,) = measure_doubt(corrected, (first, EntryUtterance("u2", amended, (misheard,)))).otherwise
-    assert (other.field, other.recorded, other.heard, other.utterance_id) == ("quantity", 15, 50, "u2")
+    assert (other.field, other.recorded, other.other_value, other.utterance_id) == ("quantity", 15, 50, "u2")
 
 
 def test_what_was_said_once_for_many_entries_is_not_doubted_in_each_and_what_was_not_recorded_is() -> None:
@@ -79,7 +79,7 @@ def test_what_was_said_once_for_many_entries_is_not_doubted_in_each_and_what_was
     recorded = replace(read(0.95), fields={**read(0.95).fields, "dock": taken})
     assert measure_doubt(MOVE, (EntryUtterance("u", recorded, (read(0.99, dock="C"),)),)).otherwise == ()
     (other,) = measure_doubt(MOVE, (EntryUtterance("u", read(0.95), (read(0.9, damaged="yes"),)),)).otherwise
-    assert (other.field, other.recorded, other.heard) == ("damaged", None, "yes")
+    assert (other.field, other.recorded, other.other_value) == ("damaged", None, "yes")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_the_entry_that_the_model_hears_otherwise_comes_first(state: Path) -> No
     assert found.entries[0].entry.sequence == 2
     assert (found.read_again, found.unread) == (4, 0)
     (other,) = found.entries[0].doubt.otherwise
-    assert (other.field, other.heard, other.interpreter) == ("quantity", 13, "vosk")
+    assert (other.field, other.other_value, other.interpreter) == ("quantity", 13, "vosk")
 
 
 def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(state: Path) -> None:

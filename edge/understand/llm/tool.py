@@ -56,7 +56,7 @@ def tool_definition(form: Form) -> dict[str, Any]:
 
 def build_tools(form: Form) -> list[dict[str, Any]]:
     """All tools that are sent with an utterance for the form."""
-    heard = {"type": "string", "description": "The words that say so, as they were spoken."}
+    words_schema = {"type": "string", "description": "The words that say so, as they were spoken."}
     answer = {"type": "string", "enum": [_YES, _NO], "description": "What the operator answered."}
     return [
         tool_definition(form),
@@ -66,10 +66,14 @@ def build_tools(form: Form) -> list[dict[str, Any]]:
             "that is not corrected has the value null.",
             {field.name: _field_schema(field) for field in form.fields},
         ),
-        _function_tool(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
-        _function_tool(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
+        _function_tool(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": words_schema}),
         _function_tool(
-            _COMMAND, "The operator asked something of the device.", {"command": _enum(_COMMANDS), "heard": heard}
+            _ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": words_schema}
+        ),
+        _function_tool(
+            _COMMAND,
+            "The operator asked something of the device.",
+            {"command": _enum(_COMMANDS), "heard": words_schema},
         ),
         not_understood_tool(),
     ]
@@ -77,9 +81,12 @@ def build_tools(form: Form) -> list[dict[str, Any]]:
 
 def not_understood_tool() -> dict[str, Any]:
     """The tool for noise, silence, and talk that is no dictation."""
-    heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
+    words_schema = {
+        "type": ["string", "null"],
+        "description": "The words that were heard all the same; null if none were.",
+    }
     what = "Call this, and nothing else, where the recording holds no dictation."
-    return _function_tool(_NOT_UNDERSTOOD, what, {"reason": _enum(_REASONS), "heard": heard})
+    return _function_tool(_NOT_UNDERSTOOD, what, {"reason": _enum(_REASONS), "heard": words_schema})
 
 
 def _function_tool(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -99,14 +106,14 @@ def _enum(meanings: Mapping[Any, str]) -> dict[str, Any]:
 
 def _field_schema(field: FormField) -> dict[str, Any]:
     labels = " or ".join(f"'{label}'" for label in field.labels)
-    heard = {
+    words_schema = {
         "type": ["string", "null"],
         "description": f"The words heard for it, as they were said, after {labels}; null if none were.",
     }
     return {
         "type": "object",
         "description": field.description,
-        "properties": {"value": _value_schema(field), "heard": heard},
+        "properties": {"value": _value_schema(field), "heard": words_schema},
         "required": ["value", "heard"],
         "additionalProperties": False,
     }
@@ -135,7 +142,7 @@ def _limits_schema(field: FormField) -> dict[str, Any]:
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 """A number as a model may write it as a string."""
 
-_LONGEST_HEARD = 600  # Limit of characters of the words for one field: half a minute of fast speech.
+_LONGEST_WORDS = 600  # Limit of characters of the words for one field: half a minute of fast speech.
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +199,7 @@ def _parse_claim(given: Any) -> tuple[Any, str]:
         return given, ""
     if not {"value", "heard"} & given.keys():
         raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
-    return given.get("value"), _heard_words(given.get("heard"))
+    return given.get("value"), _join_words(given.get("heard"))
 
 
 def _check_claim(given: Any, words: str, field: FormField, terms: CallContext) -> FieldReading:
@@ -246,7 +253,7 @@ def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
 def _act_reading(
     act: Act, made: ToolCall, terms: CallContext, seconds: float, command: Command | None = None
 ) -> Reading:
-    words = _to_words(_heard_words(made.arguments.get("heard")), terms, seconds)
+    words = _to_words(_join_words(made.arguments.get("heard")), terms, seconds)
     if not words:
         raise InvalidAnswer(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
@@ -254,7 +261,7 @@ def _act_reading(
 
 def _declined_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     """The reading of a declining call: silence only for "no words" without words, else not dictation."""
-    said = _heard_words(made.arguments.get("heard"))
+    said = _join_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstoodReason.NO_WORDS and not said
     reason = NotUnderstoodReason.NO_WORDS if silent else NotUnderstoodReason.NOT_DICTATION
     return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), {}, reason)
@@ -267,7 +274,7 @@ def _parse_choice(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     return given
 
 
-def _heard_words(given: Any) -> str:
+def _join_words(given: Any) -> str:
     return " ".join(_to_texts(given)).strip()
 
 
@@ -276,7 +283,7 @@ def _to_texts(given: Any) -> list[str]:
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
         raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "words that are no text")
-    if sum(map(len, texts)) > _LONGEST_HEARD:
+    if sum(map(len, texts)) > _LONGEST_WORDS:
         raise InvalidAnswer(AnswerFault.TOO_LARGE, "more words than can be said")
     return texts
 

@@ -86,9 +86,9 @@ def make_recogniser(
         return hearer(place, form, catalogue, spoken, **expected_phrases, converses=converses, awaited=awaited)
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
-        heard = catalogue.with_known_ways(vosk_knows(weights))
-        expected = load_sentences(settings.cache / "grammars", form, heard, called, works)
-        beside = (*sorted(surrounding_phrases(ENGLISH)), *sentences_with_further_words(form, heard))
+        known_catalogue = catalogue.with_known_ways(vosk_knows(weights))
+        expected = load_sentences(settings.cache / "grammars", form, known_catalogue, called, works)
+        beside = (*sorted(surrounding_phrases(ENGLISH)), *sentences_with_further_words(form, known_catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(
             converses=converses, awaited=awaited, curves=calibration_curves(weights.name, wanted.calibration)

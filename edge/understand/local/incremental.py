@@ -112,7 +112,7 @@ class SpeculativeListener:
         self._cpu_seconds = cpu_seconds
         self._foresight_s = 0.0
         self._recogniser = begin()
-        self._heard = bytearray()
+        self._pcm = bytearray()
         self._taken = 0
         self._foreseen: Reading | None = None
 
@@ -121,12 +121,12 @@ class SpeculativeListener:
         began = self._cpu_seconds()
         if self._foreseen is not None:
             self._begin_anew()
-            self._accept_pieces(self._heard)
+            self._accept_pieces(self._pcm)
             self._speculation.again_s += self._cpu_seconds() - began
-        self._heard += pcm
-        self._accept_pieces(self._heard)
+        self._pcm += pcm
+        self._accept_pieces(self._pcm)
         if self._voice is not None:
-            self._voice.hear(self._heard)
+            self._voice.hear(self._pcm)
         self._speculation.ahead_s += self._cpu_seconds() - began
 
     def judge_pause(self) -> TurnExpectation:
@@ -135,19 +135,19 @@ class SpeculativeListener:
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += self._cpu_seconds() - began
             return TurnExpectation.MORE
-        self._foreseen = self._read(bytes(self._heard))
+        self._foreseen = self._read(bytes(self._pcm))
         self._foresight_s = self._cpu_seconds() - began
         self._speculation.made += 1
         self._speculation.made_s += self._foresight_s
         self._speculation.ahead_s += self._foresight_s
         if self._letters is not None and self._second is None:
-            self._second = self._letters.begin(self._foreseen, bytes(self._heard))
+            self._second = self._letters.begin(self._foreseen, bytes(self._pcm))
         return self._judge(self._foreseen)
 
     async def finish(self, utterance: Utterance) -> Reading:
         """The reading of the whole utterance; sound that was not passed to `hear` is decoded now."""
         pcm = utterance.segment.pcm
-        if self._foreseen is not None and self._heard == pcm:
+        if self._foreseen is not None and self._pcm == pcm:
             self._speculation.used += 1
             self._speculation.used_s += self._foresight_s
             reading = self._foreseen
@@ -163,7 +163,7 @@ class SpeculativeListener:
         return reading
 
     def _read(self, pcm: bytes) -> Reading:
-        if self._foreseen is not None or self._heard[: self._taken] != pcm[: self._taken]:
+        if self._foreseen is not None or self._pcm[: self._taken] != pcm[: self._taken]:
             self._begin_anew()
         self._accept_pieces(pcm)
         if rest := pcm[self._taken :]:

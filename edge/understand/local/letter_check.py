@@ -69,13 +69,13 @@ class LetterCheck:
         if answer is None:
             return reading
         try:
-            heard = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
+            transcript = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
         except TimeoutError:
             return self._left_alone(reading, f"no answer within {_LONGEST_S:g} s")
         except Unavailable as fault:
             return self._left_alone(reading, str(fault))
         self._failures = 0
-        return await asyncio.to_thread(check_letters, reading, heard, self._form, self._catalogue)
+        return await asyncio.to_thread(check_letters, reading, transcript, self._form, self._catalogue)
 
     def _left_alone(self, reading: Reading, why: str) -> Reading:
         self._failures += 1

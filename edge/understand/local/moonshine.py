@@ -71,8 +71,8 @@ class MoonshineInterpreter(Interpreter):
 
 def transcribe(model: Any, pcm: bytes) -> str:
     """The model's transcript of the sound. Raises whatever its library does."""
-    heard = model.transcribe_without_streaming(pad_with_silence(to_floats(pcm)).tolist(), SAMPLE_RATE)
-    return " ".join(line.text.strip() for line in heard.lines)
+    transcript = model.transcribe_without_streaming(pad_with_silence(to_floats(pcm)).tolist(), SAMPLE_RATE)
+    return " ".join(line.text.strip() for line in transcript.lines)
 
 
 def pad_with_silence(samples: Samples) -> Samples:

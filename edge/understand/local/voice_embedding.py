@@ -72,8 +72,8 @@ def load_embedder(weights: Path) -> Embed:
     def embed(windows: npt.NDArray[np.float32]) -> Vectors:
         frames = np.lib.stride_tricks.sliding_window_view(windows, _FFT, axis=1)[:, ::_STEP]
         powers = np.abs(np.fft.rfft(frames * window)) ** 2
-        heard = np.log10(powers @ bands.T + _SILENCE).astype(np.float32)
-        vectors: Vectors = session.run(None, {"mel_window": heard})[0]
+        log_mel = np.log10(powers @ bands.T + _SILENCE).astype(np.float32)
+        vectors: Vectors = session.run(None, {"mel_window": log_mel})[0]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
 

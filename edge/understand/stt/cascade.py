@@ -79,7 +79,7 @@ class Cascade(Interpreter):
         except Unavailable as fault:
             if parsed.not_understood is not None:
                 raise
-            # What was heard need not wait for what the model would have made of it: the rest is asked for.
+            # The transcript need not wait for what the model would have made of it: the rest is asked for.
             logger.warning("%s: the text model did not answer, the parser's reading stands (%s)", self.name, fault)
             return parsed
         return self._drop_values_not_in_transcript(read, parsed, transcript)

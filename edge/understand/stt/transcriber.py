@@ -135,7 +135,7 @@ def spread_words(texts: Sequence[str], confidences: Sequence[float], seconds: fl
 class _Part:
     """One piece of the utterance, transcribed."""
 
-    heard: PieceTranscript
+    transcript: PieceTranscript
     start: float  # Seconds from the first sample of the utterance.
     seconds: float
     request_id: str | None
@@ -162,7 +162,7 @@ class CloudTranscriber(Transcriber):
         for piece in split_at_pauses(pcm, self._settings.max_seconds):
             parts.append(await self._transcribe_piece(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
             at += len(piece)
-        return self._join_parts([part for part in parts if part.heard.text], parts)
+        return self._join_parts([part for part in parts if part.transcript.text], parts)
 
     async def _transcribe_piece(self, pcm: bytes, start: float, within_s: float) -> _Part:
         if within_s <= 0:
@@ -179,7 +179,7 @@ class CloudTranscriber(Transcriber):
 
     def _parse(self, answer: ServiceAnswer, seconds: float) -> PieceTranscript:
         try:
-            heard = self._wire.parse(answer.json(), seconds)
+            transcript = self._wire.parse(answer.json(), seconds)
         except ValidationError as fault:
             # Where it is wrong and not what stands there: that may be what the operator said.
             where = "; ".join(
@@ -189,35 +189,35 @@ class CloudTranscriber(Transcriber):
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
             garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
-        disbelief = heard.hallucination or detect_hallucination(heard.text, self._wire.expected.prompt)
-        return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
+        disbelief = transcript.hallucination or detect_hallucination(transcript.text, self._wire.expected.prompt)
+        return transcript if disbelief is None else replace(transcript, text="", words=(), hallucination=disbelief)
 
     def _join_parts(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
         """Join the pieces, with the lowest confidence, and with words only if all pieces have them."""
-        known = [part.heard.confidence for part in said]
-        answered = next((part.heard.model for part in reversed(parts) if part.heard.model), None)
-        timed = all(part.heard.words for part in said)
+        known = [part.transcript.confidence for part in said]
+        answered = next((part.transcript.model for part in reversed(parts) if part.transcript.model), None)
+        timed = all(part.transcript.words for part in said)
         return Transcript(
             self._answerer.name(answered),
-            " ".join(part.heard.text for part in said),
+            " ".join(part.transcript.text for part in said),
             min((sure for sure in known if sure is not None), default=None) if None not in known else None,
             tuple(
                 replace(word, start=word.start + part.start, end=word.end + part.start)
                 for part in said
-                for word in part.heard.words
+                for word in part.transcript.words
                 if timed
             ),
             self._sum_usage(parts, answered),
-            next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
+            next((part.transcript.hallucination for part in parts if part.transcript.hallucination and not said), None),
         )
 
     def _sum_usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
         taken = Usage(
             client=self._client.name,
             model=self._answerer.model(answered),
-            text_tokens_in=sum(part.heard.text_tokens_in for part in parts),
-            audio_tokens_in=sum(part.heard.audio_tokens_in for part in parts),
-            tokens_out=sum(part.heard.tokens_out for part in parts),
+            text_tokens_in=sum(part.transcript.text_tokens_in for part in parts),
+            audio_tokens_in=sum(part.transcript.audio_tokens_in for part in parts),
+            tokens_out=sum(part.transcript.tokens_out for part in parts),
             audio_seconds=sum(part.seconds for part in parts),
             request_id=parts[-1].request_id if parts else None,
         )

@@ -89,10 +89,10 @@ def _sounds_like(word: str, label: str) -> bool:
 
 
 def _matches_consonants_and_spelling(word: str, label: str) -> bool:
-    heard, meant, alike = _consonant_key(word), _consonant_key(label), _similarity(word, label)
+    spoken, meant, alike = _consonant_key(word), _consonant_key(label), _similarity(word, label)
     if len(meant) < _TELLING:
-        return heard == meant and alike >= _ALIKE_SHORT
-    return (heard == meant and alike >= _ALIKE) or (heard == meant[1:] and alike >= _ALIKE_BUT_FIRST)
+        return spoken == meant and alike >= _ALIKE_SHORT
+    return (spoken == meant and alike >= _ALIKE) or (spoken == meant[1:] and alike >= _ALIKE_BUT_FIRST)
 
 
 def _similarity(word: str, label: str) -> float:
