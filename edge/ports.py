@@ -39,7 +39,7 @@ class SpeechScorer(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget all that was heard, before another source."""
+        """Forget all sound so far, before another source."""
         ...
 
 
@@ -51,7 +51,7 @@ class UtteranceListener(Protocol):
         ...
 
     def judge_pause(self) -> TurnExpectation:
-        """Read what was heard as if it were all, now that the operator pauses, and judge whether more follows.
+        """Read the sound so far as if it were all, now that the operator pauses, and judge whether more follows.
 
         May take as long as a reading does. If nothing follows, `finish` has its reading at once. An interpreter that
         takes utterances only as a whole has nothing to tell.

@@ -118,17 +118,17 @@ class NoiseFloor:
 
     def __init__(self) -> None:
         self._span = _FLOOR_S * SAMPLE_RATE
-        self._heard = 0
+        self._sample_count = 0
         self._candidates: deque[tuple[int, float]] = deque()
 
     def update(self, piece: SoundLevel) -> float:
         """Add the next piece; return the floor in dBFS."""
-        self._heard += piece.samples
+        self._sample_count += piece.samples
         # Monotonic queue: a candidate as loud as the newest piece can never be the minimum again.
         while self._candidates and self._candidates[-1][1] >= piece.power:
             self._candidates.pop()
-        self._candidates.append((self._heard, piece.power))
-        while self._candidates[0][0] <= self._heard - self._span:
+        self._candidates.append((self._sample_count, piece.power))
+        while self._candidates[0][0] <= self._sample_count - self._span:
             self._candidates.popleft()
         return power_to_dbfs(self._candidates[0][1])
 

@@ -127,16 +127,16 @@ _OTHERS = 0.3  # The share of another pitch that makes a second speaker likely.
 
 def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
     """Measure an utterance's acoustics, and word advice to the operator where it is hard to hear."""
-    heard = measure_acoustics(segment)
+    acoustics = measure_acoustics(segment)
     judged = (
-        (heard.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),
-        (heard.level_db > LOUD_DB, "very loud: turn the gain down a little"),
-        (heard.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
-        (heard.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
-        (heard.second_voice > _OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
+        (acoustics.clipped >= _CLIPPED, "overdriven: turn the gain down, or move the microphone away from the mouth"),
+        (acoustics.level_db > LOUD_DB, "very loud: turn the gain down a little"),
+        (acoustics.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
+        (acoustics.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
+        (acoustics.second_voice > _OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
         (
             is_telephone_band(segment.pcm),
             "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle",
         ),
     )
-    return heard, [sentence for holds, sentence in judged if holds]
+    return acoustics, [sentence for holds, sentence in judged if holds]

@@ -295,10 +295,10 @@ class Gate:
         """The frames that pass now: with those just before when the gate opens; `GateShut` when it closes."""
         self._detect_stuck_key(frame)
         if self._update_state_and_is_open(frame):
-            heard = [*self._recent, frame]
+            frames = [*self._recent, frame]
             self._recent.clear()
             self._open = True
-            return list(heard)
+            return list(frames)
         was_open, self._open = self._open, False
         self._keep_recent(frame)
         return [GateShut()] if was_open else []

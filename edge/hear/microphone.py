@@ -177,18 +177,18 @@ class Microphone:
     def stream_frames(self, stream: Stream) -> Iterator[Frame]:
         """Yield a stream's sound as frames until it must be closed; lost or unusable sound leaves a gap."""
         framing, watch, expected = FrameCutter(stream.rate, start=self._position), LossWatch(stream.rate), 0
-        unheard = 0
+        unusable = 0
         self._health.note_opened(stream.rate)
         for piece in self._pieces(stream):
             missing = piece.start - expected + watch.count_lost_samples(piece)
             expected = piece.end
             lost = bool(missing) or piece.overflowed
             if not self._report_and_is_usable(piece, stream, lost=lost):
-                unheard += missing + piece.samples
+                unusable += missing + piece.samples
                 continue
-            if lost or unheard:
+            if lost or unusable:
                 yield from framing.end()
-                missing, unheard = missing + unheard, 0
+                missing, unusable = missing + unusable, 0
                 gap = max(1, math.ceil(missing / stream.rate * SAMPLE_RATE / FRAME_SAMPLES)) * FRAME_SAMPLES
                 self.dropped += gap
                 framing = FrameCutter(stream.rate, start=framing.position + gap)
@@ -220,7 +220,7 @@ class Microphone:
                 self._report_stop()
             self._closing.wait(_REOPEN_EVERY_S)
             if self._came:
-                self._count_unheard_or_give_up(_REOPEN_EVERY_S)
+                self._count_deaf_time_or_give_up(_REOPEN_EVERY_S)
             else:
                 self._rescan_if_due(time.monotonic())
 
@@ -287,7 +287,7 @@ class Microphone:
                 piece = stream.hand_off.get(_SLICE_S)
             except queue.Empty:
                 self._report_all(self._health.note_wait(_SLICE_S))
-                self._count_unheard_or_give_up(_SLICE_S)
+                self._count_deaf_time_or_give_up(_SLICE_S)
                 continue
             if piece is None:
                 if self._must_close(stream):
@@ -307,7 +307,7 @@ class Microphone:
         """Report faults in this piece; False while it comes from another source or at a wrong rate."""
         self._report_all(self._health.note_sound(measure_sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.is_hearing:
-            self._count_unheard_or_give_up(piece.samples / stream.rate)
+            self._count_deaf_time_or_give_up(piece.samples / stream.rate)
             return False
         self._deaf_s = 0.0
         return True
@@ -347,7 +347,7 @@ class Microphone:
         if found.source != wanted and wanted in found.sources and found.stream is not None:
             self._server.move(found.stream, wanted)
 
-    def _count_unheard_or_give_up(self, seconds: float) -> None:
+    def _count_deaf_time_or_give_up(self, seconds: float) -> None:
         """Add a time without usable sound. Raises Unavailable when it reaches `stall_s`."""
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:

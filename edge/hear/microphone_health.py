@@ -212,7 +212,7 @@ class MicrophoneHealth:
         self._suspended = self._muted = False
         self.zeros.note_opened(rate)
         self._faint = self._loud = 0
-        self._heard = 0
+        self._sample_count = 0
         self._clipped = 0.0
         self._losses: deque[int] = deque()
         self._rate_watch = _RateWatch(rate)
@@ -220,7 +220,7 @@ class MicrophoneHealth:
     def note_sound(self, piece: SoundLevel, end: int, arrived: float, *, lost: bool) -> list[MicrophoneEvent]:
         """Process a piece of sound: its level, the sample count after it, its arrival, and whether sound was lost."""
         self._came, self._waited = True, 0.0
-        self._heard = end
+        self._sample_count = end
         self._rate_watch.update(end, arrived)
         over = [event for fault in (*_STOPPED, *self._rate_fault_if_over()) for event in self._end_fault(fault)]
         if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
@@ -312,8 +312,8 @@ class MicrophoneHealth:
 
     def _check_losses(self, lost: bool) -> list[MicrophoneEvent]:
         if lost:
-            self._losses.append(self._heard)
-        while self._losses and self._losses[0] <= self._heard - _LOSING_S * self._rate:
+            self._losses.append(self._sample_count)
+        while self._losses and self._losses[0] <= self._sample_count - _LOSING_S * self._rate:
             self._losses.popleft()
         if len(self._losses) >= _LOSSES:
             return self._begin_fault(

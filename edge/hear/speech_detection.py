@@ -222,7 +222,7 @@ class SampleClock:
 
 
 class EchoDetector:
-    """Stores what is played, and detects it in what is heard.
+    """Stores what is played, and detects it in the sound of the microphone.
 
     `note_played` may be called from one thread and `learn_and_is_own_voice` from another: only one writes, and the step
     that is being written is not among those that the other reads.
@@ -233,7 +233,7 @@ class EchoDetector:
         """How strong the speaker is in the microphone, as far as is known: their samples compared, in dB."""
         self._played: _Powers = np.zeros(_STORED_STEPS)
         self._newest = 0
-        self._heard: deque[float] = deque(maxlen=_COMPARED_STEPS)
+        self._captured: deque[float] = deque(maxlen=_COMPARED_STEPS)
         self._delay: int | None = None
 
     def note_played(self, at: float, pcm: bytes) -> None:
@@ -245,7 +245,7 @@ class EchoDetector:
     def learn_and_is_own_voice(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, is only the device's own voice; learns the leakage from it."""
         powers = _step_powers(frame.pcm)
-        self._heard.extend(powers)
+        self._captured.extend(powers)
         reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
         if reference.max() < _PLAYED_RMS**2:
             return False
@@ -272,7 +272,7 @@ class EchoDetector:
         return np.where(known, self._played[wanted % _STORED_STEPS], 0.0)
 
     def _expected_leakage_power(self, reference: _Powers, steps: int) -> float:
-        """The maximum power of leakage in what was just heard: at the known delay, else at any."""
+        """The maximum power of leakage in the latest sound of the microphone: at the known delay, else at any."""
         if self._delay is None:
             near = reference[-(_MAX_DELAY_STEPS + _EARLY_STEPS + steps) :]
         else:
@@ -282,36 +282,36 @@ class EchoDetector:
 
     def _match_and_learn(self, reference: _Powers) -> bool:
         """Whether the last half second matches what was played; learns delay and strength, or lowers the strength."""
-        if len(self._heard) < _COMPARED_STEPS:
+        if len(self._captured) < _COMPARED_STEPS:
             return False
-        heard = np.sqrt(np.array(self._heard))
+        captured = np.sqrt(np.array(self._captured))
         windows = np.sqrt(sliding_window_view(reference, _COMPARED_STEPS))[
             ::-1
         ]  # from the latest played to the earliest
         if self._delay is not None:
             windows = windows[max(0, self._delay - _EARLY_STEPS) : self._delay + _EARLY_STEPS + 1]
-        likeness = _correlations(windows, heard)
+        likeness = _correlations(windows, captured)
         best = int(likeness.argmax())
-        if likeness[best] >= _LEAKAGE_CORRELATION and self._is_loud_enough_to_leak(heard, windows[best]):
-            self._move_leakage_to(_swing_db(heard, windows[best]))
+        if likeness[best] >= _LEAKAGE_CORRELATION and self._is_loud_enough_to_leak(captured, windows[best]):
+            self._move_leakage_to(_swing_db(captured, windows[best]))
             self._delay = best if self._delay is None else max(0, self._delay - _EARLY_STEPS) + best
             return True
-        self._lower_leakage(heard, windows)
+        self._lower_leakage(captured, windows)
         return False
 
-    def _is_loud_enough_to_leak(self, heard: _Powers, played: _Powers) -> bool:
+    def _is_loud_enough_to_leak(self, captured: _Powers, played: _Powers) -> bool:
         """Whether the strength allows leakage: similar levels prove nothing, since any syllable swells and fades."""
         return (
             bool((played > _PLAYED_RMS).mean() >= _PLAYED_SHARE)
-            or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
+            or _swing_db(captured, played) <= self.leakage_db + _MARGIN_DB
         )
 
-    def _lower_leakage(self, heard: _Powers, windows: _Powers) -> None:
+    def _lower_leakage(self, captured: _Powers, windows: _Powers) -> None:
         """Lower the leakage to its upper bound, the level heard while much was played."""
         least = float(windows.mean(axis=1).min())
         if least < _PLAYED_RMS:
             return
-        bound = 20 * np.log10(max(float(heard.mean()), 1.0) / least)
+        bound = 20 * np.log10(max(float(captured.mean()), 1.0) / least)
         if bound < self.leakage_db:
             self._move_leakage_to(bound)
 
@@ -367,16 +367,16 @@ def _step_powers(pcm: bytes) -> _Powers:
     return powers
 
 
-def _swing_db(heard: _Powers, played: _Powers) -> float:
+def _swing_db(captured: _Powers, played: _Powers) -> float:
     """The leakage in dB, from how far both levels swing: noise raises a level, but hardly its swing."""
-    swing = float(np.std(heard) / np.std(played))
+    swing = float(np.std(captured) / np.std(played))
     return 20 * float(np.log10(max(swing, 1e-6)))
 
 
-def _correlations(windows: _Powers, heard: _Powers) -> _Powers:
-    """Pearson's correlation of `heard` with each window; 0 where one of them is constant."""
+def _correlations(windows: _Powers, captured: _Powers) -> _Powers:
+    """Pearson's correlation of `captured` with each window; 0 where one of them is constant."""
     aside = windows - windows.mean(axis=1, keepdims=True)
-    mine = heard - heard.mean()
+    mine = captured - captured.mean()
     lengths = np.sqrt((aside**2).sum(axis=1) * (mine**2).sum())
     found: _Powers = np.divide(aside @ mine, lengths, out=np.zeros(len(windows)), where=lengths > 0)
     return found
