@@ -211,13 +211,13 @@ def review_event(
 
     `account_of` returns what each word of a reading stands for.
     """
-    heard = {} if change.reading is None else change.reading.fields
+    field_readings = {} if change.reading is None else change.reading.fields
     waits: dict[str, Any] = {}
     if change.why is not None:
         waits = {
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
-            "heard": {name: blank_unsafe(" ".join(said.words)) for name, said in heard.items()},
+            "heard": {name: blank_unsafe(" ".join(said.words)) for name, said in field_readings.items()},
             **(
                 {}
                 if change.reading is None

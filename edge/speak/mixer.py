@@ -230,23 +230,23 @@ class Mixer:
             self._phrases.remove(phrase)
 
     def _render_earcons(self, count: int) -> NDArray[np.float64]:
-        heard = np.zeros(count)
+        samples = np.zeros(count)
         filled = 0
         while self._earcons and filled < count:
             number, sound = self._earcons[0]
             if number > 0:
                 self._began.append(_Began(number, self.position + filled))
             taken = sound[: count - filled]
-            heard[filled : filled + len(taken)] = taken
+            samples[filled : filled + len(taken)] = taken
             filled += len(taken)
             if len(taken) == len(sound):
                 self._earcons.popleft()
             else:
                 self._earcons[0] = (0, sound[len(taken) :])
-        return heard
+        return samples
 
     def _render_phrases(self, count: int) -> NDArray[np.float64]:
-        heard = np.zeros(count)
+        samples = np.zeros(count)
         under_way = bool(self._phrases) and self._phrases[0].began
         filled = 0 if under_way else min(max(self._voice_from - self.position, 0), count)
         for phrase in list(self._phrases):
@@ -254,12 +254,12 @@ class Mixer:
                 if not phrase.began:
                     phrase.began = True
                     self._began.append(_Began(phrase.number, self.position + filled))
-                heard[filled : filled + len(piece)] = piece
+                samples[filled : filled + len(piece)] = piece
                 filled += len(piece)
             if phrase.waiting or not phrase.whole:
                 break  # the room is filled, or the rest of it is still being made: later phrases wait
             self._dequeue(phrase)
-        return heard
+        return samples
 
     @staticmethod
     def _take_pieces(phrase: Phrase, room: int) -> Iterator[Samples]:

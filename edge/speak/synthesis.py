@@ -122,8 +122,8 @@ def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
     loudest = np.abs(samples).max(initial=0)
     if loudest == 0:
         return np.zeros(0, dtype=np.int16)
-    heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (_SILENCE_DB / 20))
-    words = samples[max(heard[0] - _KEPT, 0) : heard[-1] + 1 + _KEPT]
+    audible = np.flatnonzero(np.abs(samples) > loudest * 10 ** (_SILENCE_DB / 20))
+    words = samples[max(audible[0] - _KEPT, 0) : audible[-1] + 1 + _KEPT]
     full = np.iinfo(np.int16).max
     wanted = 10 ** (_LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
     words = words * min(wanted, 10 ** (_PEAK_DB / 20) * full / loudest)

@@ -334,7 +334,7 @@ _BRIEF = frozenset(
         *(Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.READBACK_STANDING, Prompt.READBACK_ALONE),
         *(Prompt.CONFIRM_UNUSUAL, Prompt.CONFIRM_NOT_EXPECTED),
     }
-)  # What is heard with every entry, or says first what is the matter with what follows.
+)  # What is spoken with every entry, or says first what is the matter with what follows.
 _ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 
 _LONG_NUMBER = 8
