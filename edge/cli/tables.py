@@ -249,15 +249,15 @@ def _model_answer_line(answer: Mapping[str, Any]) -> str:
     heading = f"{answer['interpreter']}, {answer['came']}"
     if answer["reading"] is None:
         return heading
-    heard = " ".join(word["text"] for word in answer["reading"]["words"])
+    transcript = " ".join(word["text"] for word in answer["reading"]["words"])
     fields = {name: field["value"] for name, field in answer["reading"]["fields"].items() if field["value"] is not None}
-    return f"{heading}: {heard or 'no words'}" + (f" ({_fields_text(fields)})" if fields else "")
+    return f"{heading}: {transcript or 'no words'}" + (f" ({_fields_text(fields)})" if fields else "")
 
 
 def counts_line(counts: Counts) -> str:
     """The journal's counts in one line."""
     return (
-        f"heard {counts.heard}: recorded {counts.accepted}, asked {counts.asked}, repeat {counts.repeat}, "
+        f"heard {counts.utterances}: recorded {counts.accepted}, asked {counts.asked}, repeat {counts.repeat}, "
         f"ignored {counts.ignored}, deferred {counts.deferred}. "
         f"Of the recorded: applied {counts.applied}, duplicate {counts.duplicate}, "
         f"refused {counts.refused}, not confirmed yet {counts.unsettled}."

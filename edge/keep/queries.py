@@ -82,7 +82,7 @@ class KeptEntry:
 class Counts:
     """Counts of the journal's utterances and events by state."""
 
-    heard: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
+    utterances: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
     accepted: int
     asked: int
     repeat: int
@@ -240,7 +240,7 @@ class Queries:
         """Count utterances and events by state, from the tally; one page is read."""
         tally = Counter({row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")})
         return Counts(
-            heard=sum(n for what, n in tally.items() if what.startswith("utterance ")),
+            utterances=sum(n for what, n in tally.items() if what.startswith("utterance ")),
             accepted=tally[f"utterance {Outcome.ACCEPT}"],
             asked=tally[f"utterance {Outcome.ASK}"],
             repeat=tally[f"utterance {Outcome.REPEAT}"],

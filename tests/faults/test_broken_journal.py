@@ -140,7 +140,7 @@ def test_every_entry_keeps_its_event_and_its_number_and_nothing_is_read_as_if_it
 
         assert list(journal.queries.unread_utterances()) == []
         counts = journal.queries.counts()
-        assert (counts.heard, counts.accepted) == (ENTRIES + len(device.asked), ENTRIES)
+        assert (counts.utterances, counts.accepted) == (ENTRIES + len(device.asked), ENTRIES)
         assert counts.asked + len(journal.review.list_under_review()) == len(device.asked)
         assert {one.utterance_id for one in journal.review.list_under_review()} <= device.asked
 
@@ -303,7 +303,7 @@ def test_a_kill_within_the_rebuilding_is_made_good_by_the_next_start(
         ]
         assert audit.verify(journal.trail).broken is None
         assert list(journal.queries.unread_utterances()) == []
-        assert journal.queries.counts().heard == ENTRIES + len(device.asked)
+        assert journal.queries.counts().utterances == ENTRIES + len(device.asked)
     assert [name for name in device.aside() if name.endswith(".db")], "the broken file is not kept"
 
 

@@ -60,7 +60,7 @@ def test_what_was_acknowledged_is_there_once_and_in_order(call: str, every: int,
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert [row.body for row in due if row.body in set(bodies)] == bodies
         assert audit.verify(journal.trail).broken is None
-        assert journal.queries.counts().heard == len(evidence.list_recordings(tmp_path))
+        assert journal.queries.counts().utterances == len(evidence.list_recordings(tmp_path))
         assert len((tmp_path / ENTRIES).read_bytes().splitlines()) == len(due)
     assert not list(tmp_path.glob("journal.broken*")), "a refusal is no damage"
     print(f"{call} {error}: {len(refusals)} refusals, {len(bodies)} acknowledged; lost 0, doubled 0")

@@ -197,7 +197,7 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
             assert said.segment.pcm == sound(said.utterance_id)
         counts = journal.queries.counts()
         assert (
-            counts.heard
+            counts.utterances
             == len(list(tmp_path.rglob("*.flac")))
             == counts.accepted + len(list(journal.queries.unread_utterances()))
         )
@@ -215,7 +215,7 @@ def test_a_recording_the_disk_has_no_room_for_is_refused_and_its_space_given_bac
     assert begun.startswith("begun ")
     assert [path.stem for path in (tmp_path / "evidence").glob("*/*")] == [begun.removeprefix("begun ")]
     with Journal.open(tmp_path) as journal:
-        assert journal.queries.counts().heard == 1
+        assert journal.queries.counts().utterances == 1
 
 
 if __name__ == "__main__":

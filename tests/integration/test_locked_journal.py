@@ -93,7 +93,7 @@ def test_a_start_that_has_something_to_write_waits_too(
     with ThreadPoolExecutor(1) as somebody:
         somebody.submit(_let_go, lock, caplog)
         with JournalThread(tmp_path) as executor:
-            assert executor.run(lambda journal: journal.queries.counts()).heard == 1
+            assert executor.run(lambda journal: journal.queries.counts()).utterances == 1
 
 
 def test_it_is_told_once_and_that_it_goes_on(tmp_path: Path, lock: sqlite3.Connection) -> None:

@@ -74,7 +74,7 @@ def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch
     assert isinstance(refused.exception, Misconfigured)
     assert "the settings name /sites/site/devices/another" in str(refused.exception)
     with Journal.inspect(tmp_path) as journal:
-        assert (journal.queries.counts().heard, journal.outbox.count_unsettled()) == (2, 1)
+        assert (journal.queries.counts().utterances, journal.outbox.count_unsettled()) == (2, 1)
 
 
 def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
         assert dict(review.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
         assert (
             list(journal.queries.unread_utterances()),
-            journal.queries.counts().heard,
+            journal.queries.counts().utterances,
             journal.outbox.count_unsettled(),
         ) == ([], 2, 0)
 

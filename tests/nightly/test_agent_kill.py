@@ -80,7 +80,7 @@ class Device:
         if not (self.state / "journal.db").exists():
             return 0  # killed before it could hear anything
         with Journal.inspect(self.state) as journal:
-            return journal.queries.counts().heard
+            return journal.queries.counts().utterances
 
     def applied(self) -> Said:
         return said([row for row in self.inventory.rows() if row["device"] == self.name])

@@ -120,7 +120,7 @@ class JournalMachine(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         counts = self.journal.queries.counts()
         outcomes = [verdict.outcome for verdict in self.verdicts.values()]
-        assert counts.heard == len(self.heard)
+        assert counts.utterances == len(self.heard)
         assert counts.accepted == outcomes.count(Outcome.ACCEPT) == len(self.events)
         assert (counts.asked, counts.repeat, counts.ignored) == tuple(
             outcomes.count(outcome) for outcome in (Outcome.ASK, Outcome.REPEAT, Outcome.IGNORE)

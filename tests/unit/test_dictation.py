@@ -228,7 +228,7 @@ def test_a_microphone_that_dies_in_mid_speech_ends_the_agent_and_keeps_what_it_h
     # The fault may fall between its verdict and the word of it; where it had none yet, a person has it now.
     with Journal.inspect(bench.directory) as journal:
         assert (
-            journal.queries.counts().heard,
+            journal.queries.counts().utterances,
             journal.queries.counts().repeat + journal.review.count_under_review(),
         ) == (1, 1)
 

@@ -137,7 +137,7 @@ class TestHearing:
         evidence.write(tmp_path, said)
         with Journal.open(tmp_path) as journal:
             assert list(journal.queries.unread_utterances()) == [said]
-            assert journal.queries.counts().heard == 1
+            assert journal.queries.counts().utterances == 1
 
     def test_what_a_full_disk_refuses_leaves_nothing_since_it_will_be_said_again(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal, full(journal):
@@ -160,7 +160,7 @@ class TestHearing:
             kept = journal.store_utterance(utterance())
         (tmp_path / "evidence" / "new" / "copy of it.flac").write_bytes(kept.path.read_bytes())
         with Journal.open(tmp_path) as journal:
-            assert journal.queries.counts().heard == 1
+            assert journal.queries.counts().utterances == 1
 
     def test_a_recording_that_cannot_be_adopted_is_named_and_stops_nobody(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -196,13 +196,13 @@ class TestHearing:
         leftover = tmp_path / "evidence" / "new" / "half.flac.partial"
         leftover.write_bytes(b"fLaC")
         with Journal.open(tmp_path) as journal:
-            assert journal.queries.counts().heard == 1
+            assert journal.queries.counts().utterances == 1
         assert not leftover.exists()
 
     def test_beginning_twice_changes_nothing(self, journal: Journal) -> None:
         said = utterance()
         assert journal.store_utterance(said) == journal.store_utterance(said)
-        assert journal.queries.counts().heard == 1
+        assert journal.queries.counts().utterances == 1
 
     def test_unread_comes_with_its_sound_and_first_begun_first_whatever_the_clock_said(self, journal: Journal) -> None:
         first, second = utterance(5), utterance(3)  # between the two, the clock was set back
@@ -255,7 +255,7 @@ class TestKnowing:
         for row, outcome in zip(rows, [*ReceiptOutcome, None], strict=False):
             journal.outbox.settle(row.event_id, outcome and Receipt(row.event_id, outcome))
         assert journal.queries.counts() == Counts(
-            heard=10, accepted=5, asked=2, repeat=1, ignored=1, unsettled=1, applied=1, duplicate=1, refused=1
+            utterances=10, accepted=5, asked=2, repeat=1, ignored=1, unsettled=1, applied=1, duplicate=1, refused=1
         )
 
 

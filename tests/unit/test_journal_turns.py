@@ -84,7 +84,7 @@ def test_what_is_held_is_there_after_a_restart_and_is_not_read_again(journal: Jo
         assert again.dialogue.load_state().draft == pending
         assert again.dialogue.load_state().operator == "op-17"
         assert list(again.queries.unread_utterances()) == []
-        assert again.queries.counts().heard == 2
+        assert again.queries.counts().utterances == 2
         assert (again.queries.counts().accepted, again.outbox.count_unsettled()) == (0, 0)
 
 

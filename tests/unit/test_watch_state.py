@@ -178,7 +178,7 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
         replace(entry(1, OutboxState.SETTLED), act=Act.AMEND, replaces="long-ago"),
     ]
     counts = Counts(
-        heard=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1, held=1
+        utterances=9, accepted=5, asked=1, repeat=1, ignored=1, unsettled=2, applied=2, duplicate=0, refused=1, held=1
     )
     desk.keep(JournalState(counts, sent=1, in_review=3, latest=latest))
     seen = desk.sees()
