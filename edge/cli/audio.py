@@ -243,7 +243,7 @@ class _TestResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as an object for JSON."""
-        heard, todo = measure_and_advise(self.segment)
+        acoustics, todo = measure_and_advise(self.segment)
         return {
             "transcript": self.reading.transcript,
             "interpreter": self.reading.interpreter,
@@ -253,16 +253,16 @@ class _TestResult:
                 name: {"value": one.value, "confidence": round(one.confidence, 3), "runner_up": one.runner_up}
                 for name, one in self.reading.fields.items()
             },
-            "level_db": round(heard.level_db, 1),
-            "snr_db": round(heard.snr_db, 1),
-            "clipped": round(heard.clipped, 5),
+            "level_db": round(acoustics.level_db, 1),
+            "snr_db": round(acoustics.snr_db, 1),
+            "clipped": round(acoustics.clipped, 5),
             "advice": todo,
             "faults": self.faults,
         }
 
     def print_report(self, parts: Parts) -> None:
         """Print what was heard, the verdict, the sound's levels and advice."""
-        heard, todo = measure_and_advise(self.segment)
+        acoustics, todo = measure_and_advise(self.segment)
         print_lines(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
         table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)
         for asked in parts.form.fields:
@@ -271,7 +271,9 @@ class _TestResult:
                 table.add_row(asked.name, value, f"{one.confidence:.2f}", other)
         print_tables(table)
         print_lines(f"verdict     {self.verdict.outcome} ({', '.join(map(str, self.verdict.reasons))})")
-        print_lines(f"sound       voice {heard.level_db:.0f} dBFS, {heard.snr_db:.0f} dB above what surrounds it")
+        print_lines(
+            f"sound       voice {acoustics.level_db:.0f} dBFS, {acoustics.snr_db:.0f} dB above what surrounds it"
+        )
         for sentence in [*todo, *(f"the microphone {what}" for what in self.faults)] or ["nothing to be done"]:
             print_lines(f"advice      {sentence}")
 
@@ -329,8 +331,8 @@ def _make_microphone(settings: Settings, publish: Callable[[MicrophoneEvent], No
 
 def _record_first_utterance(parts: Parts, microphone: Microphone, seconds: float) -> Segment | None:
     hear = parts.settings.hear
-    heard = listen(_TimedSource(microphone, seconds), make_speech_scorer(hear.vad), Endpointer(hear.endpoint))
-    return next((event.segment for event in heard if isinstance(event, UtteranceClosed)), None)
+    events = listen(_TimedSource(microphone, seconds), make_speech_scorer(hear.vad), Endpointer(hear.endpoint))
+    return next((event.segment for event in events if isinstance(event, UtteranceClosed)), None)
 
 
 def _play_back(pcm: bytes) -> str | None:

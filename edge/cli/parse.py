@@ -116,15 +116,15 @@ class _Parse:
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """Parse a sentence into its likely interpretations."""
     found = parse_meaning(words, form, catalogue, language)
-    heard, lexicon = found.tokens, cached_lexicon(form, catalogue, language)
+    tokens, lexicon = found.tokens, cached_lexicon(form, catalogue, language)
     explanations: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
-        alone = merge_explanations([path], heard, form, language)
+        alone = merge_explanations([path], tokens, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
         if key not in explanations:
             fields = {**alone.unrecorded, **alone.fields}
             explanations[key] = _Explanation(
-                path.cost, account_of(path, heard, fields, lexicon, language), alone.fields
+                path.cost, account_of(path, tokens, fields, lexicon, language), alone.fields
             )
     return _Parse(found.fields, found.mood, tuple(explanations.values()))
 

@@ -150,7 +150,7 @@ class _LiveView:
         self._meter = Meter()
         self._keyboard = Keyboard()
         self._pressed: asyncio.Queue[KeyAction] = asyncio.Queue()
-        self._heard = NO_SOUND
+        self._last_level = NO_SOUND
         self._silent_looks = 0
         self._paused = False
         self._viewer: Viewer | None = None
@@ -227,8 +227,8 @@ class _LiveView:
         sound = self._meter.read()
         self._silent_looks = 0 if sound.samples else self._silent_looks + 1
         if sound.samples or self._silent_looks > _LOOKS_WITHOUT_SOUND:
-            self._heard = sound
-        return self._heard
+            self._last_level = sound
+        return self._last_level
 
     async def _carry_out_keys(self, agent: Agent, viewer: Viewer) -> None:
         while True:

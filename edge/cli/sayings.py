@@ -247,11 +247,11 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
 
 def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
     """The words of token spans; adjacent ones joined."""
-    heard = tokenize(words, rules.language)
+    tokens = tokenize(words, rules.language)
     texts: list[str] = []
     last = None
     for start, end in spans:
-        text = " ".join(dict.fromkeys(token.heard for token in heard[start:end]))
+        text = " ".join(dict.fromkeys(token.heard for token in tokens[start:end]))
         texts = [*texts[:-1], f"{texts[-1]} {text}"] if start == last else [*texts, text]
         last = end
     return texts

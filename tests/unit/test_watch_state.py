@@ -145,8 +145,8 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
     desk.say("pallet 742 12 units dock b")
     seen = desk.sees(left_s=2.44)
     assert (seen.badge.name, seen.badge.detail) == ("held", "2.4 s to object")
-    assert seen.heard is not None
-    assert seen.heard.result.words == "held: complete and sure"
+    assert seen.utterance is not None
+    assert seen.utterance.result.words == "held: complete and sure"
     desk.happen(TimerExpired())
     assert desk.sees().badge.name == "idle"
     assert {row.value for row in desk.sees().entry} == {None}

@@ -69,7 +69,7 @@ class Badge:
 class LastUtterance:
     """What the screen shows of the last utterance: its words, how it came, and its result."""
 
-    words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
+    words: tuple[tuple[str, bool], ...]  # Each with whether it was recognised surely.
     how: str  # "heard", "typed" or "scanned".
     result: ToneText
 
@@ -80,7 +80,7 @@ class FieldRow:
 
     name: str
     value: str | None = None
-    words: str = ""  # What was heard for it.
+    words: str = ""  # The words spoken for it.
     doubt: str | None = None  # Why it does not stand, in words.
 
 
@@ -100,12 +100,12 @@ class Picture:
     who: tuple[str, ...] = ()  # The device and its site, the form, the operator, the context.
     broker: str = ""  # Its address.
     up: bool | None = None  # Whether the broker can be reached; None before it was tried.
-    microphone: str = ""  # When it is heard, and its name.
+    microphone: str = ""  # When it is listened to, and its name.
     sound: MeterReading = NO_SOUND
     hears: bool = True  # Whether what comes may be heard: neither muted, nor the talk key up.
     badge: Badge = Badge("waiting")
     said: str | None = None  # What the device said last.
-    heard: LastUtterance | None = None
+    utterance: LastUtterance | None = None
     entry: tuple[FieldRow, ...] = ()
     counts: tuple[ToneText, ...] = ()  # What the journal holds.
     queue: tuple[QueueRow, ...] = ()  # Newest first.
@@ -215,14 +215,14 @@ def _state_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _last_utterance_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
-    heard = picture.heard or LastUtterance((), "heard", ToneText(""))
-    text = _heading(heard.how, width)
-    if not heard.words:
-        text.append("nothing yet" if picture.heard is None else "no words", style="dim")
-    for number, (word, sure) in enumerate(heard.words):
+    utterance = picture.utterance or LastUtterance((), "heard", ToneText(""))
+    text = _heading(utterance.how, width)
+    if not utterance.words:
+        text.append("nothing yet" if picture.utterance is None else "no words", style="dim")
+    for number, (word, sure) in enumerate(utterance.words):
         text.append(" " if number else "").append(word if sure else f"{word}?", style="bold" if sure else "yellow")
     yield _ScreenLine(text, _Importance.HEARD)
-    became = _heading("", width).append(heard.result.words, style=STYLES[heard.result.meaning])
+    became = _heading("", width).append(utterance.result.words, style=STYLES[utterance.result.meaning])
     yield _ScreenLine(became, _Importance.RESULT)
 
 

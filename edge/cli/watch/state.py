@@ -143,7 +143,7 @@ class View:
             hears=not (self._muted or self._is_gate_shut),
             badge=self._badge(),
             said=self._said,
-            heard=self._last_utterance(),
+            utterance=self._last_utterance(),
             entry=tuple(self._entry_rows()),
             counts=self._count_texts(),
             queue=tuple(self._queue_rows()),
@@ -233,27 +233,27 @@ class View:
         return Badge("listening", "", Tone.GOOD)
 
     def _last_utterance(self) -> LastUtterance | None:
-        heard = self._last.get("words")
-        if heard is None:
+        utterance = self._last.get("words")
+        if utterance is None:
             return None
-        words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._utterance_result(heard))
+        words = tuple((word["text"], word["sure"]) for word in utterance["words"])
+        return LastUtterance(words, _HOW.get(utterance["source"], "heard"), self._utterance_result(utterance))
 
-    def _utterance_result(self, heard: _JsonObject) -> ToneText:
-        outcome = Outcome(heard["verdict"])
-        if heard["parked"]:
+    def _utterance_result(self, utterance: _JsonObject) -> ToneText:
+        outcome = Outcome(utterance["verdict"])
+        if utterance["parked"]:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
             return ToneText(f"recorded as number {self._number}", Tone.GOOD)
-        return result_text(outcome, heard["reasons"], self._labels)
+        return result_text(outcome, utterance["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
         """The rows of the open entry: the dialogue's draft, or the fields missing in an utterance to be repeated."""
-        heard = self._latest("words")
+        utterance = self._latest("words")
         if (stands := self._open_question()) is not None:
             return self._field_rows(stands["read"], stands["doubts"])
-        if heard.get("verdict") in {Outcome.ASK, Outcome.ACCEPT}:
-            return self._field_rows(heard["read"], heard["reasons"])
+        if utterance.get("verdict") in {Outcome.ASK, Outcome.ACCEPT}:
+            return self._field_rows(utterance["read"], utterance["reasons"])
         return self._field_rows({}, ())
 
     def _field_rows(self, read: _JsonObject, doubts: Iterable[str]) -> Iterator[FieldRow]:
