@@ -129,7 +129,7 @@ async def evaluate(
 ) -> tuple[ScoredClip, ...]:
     """Recognise all clips in order; with `habits`, a simulated operator answers after each clip that dictates an entry.
 
-    With `floor`, such clips run through the baseline as well. `enrol` are heard before those of each form, for the
+    With `floor`, such clips run through the baseline as well. `enrol` run before those of each form, for the
     voices of their speakers only. `tick` is called after each clip and each conversation.
     Raises UnreadableInput for a clip that is not audio, or is in the manifest twice.
     """
@@ -193,7 +193,7 @@ class _ResultCollector:
         self._waiting = iter(sounds)
         self._sounds = sounds
         self._tick = tick
-        self._heard: list[UtteranceDecided] = []
+        self._decisions: list[UtteranceDecided] = []
 
     def sources(self) -> Iterator[Source]:
         """Yield the sounds in order, each after all utterances of the one before are concluded."""
@@ -226,7 +226,7 @@ class _ResultCollector:
     def on_event(self, event: DictationEvent) -> None:
         match event:
             case UtteranceDecided():
-                self._heard.append(event)
+                self._decisions.append(event)
                 self._note_accepted(event)
             case UtteranceAlreadyStored():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {event.source}); remove one of them")
@@ -243,8 +243,10 @@ class _ResultCollector:
 
     def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
-        heard, self._heard = tuple(self._heard), []
-        result = ClipResult(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        decisions, self._decisions = tuple(self._decisions), []
+        result = ClipResult(
+            clip, score_clip(clip.fields, decisions), decisions, ended.samples / SAMPLE_RATE, ended.wall_s
+        )
         self.results.append(result)
         self._tick()
 

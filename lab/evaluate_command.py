@@ -266,7 +266,7 @@ def _clip_audio(result: ClipResult) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setparams((1, SAMPLE_BYTES, SAMPLE_RATE, 0, "NONE", ""))
-        for one in result.heard:
+        for one in result.decisions:
             sound.writeframes(one.utterance.segment.pcm)
     return file.getvalue()
 

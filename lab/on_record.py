@@ -35,7 +35,7 @@ _TAKEN_FOR_DICTATION = frozenset({Outcome.ASK, Outcome.REPEAT, Outcome.CANCEL})
 class SettledRecording:
     """An utterance of the record that a set can use, with its truth as far as the record has it."""
 
-    heard: PastUtterance
+    past: PastUtterance
     condition: str
     """Why it is of use: corrected, asked in vain, nothing said, or in parts."""
     fields: Mapping[str, FieldValue] | None
@@ -73,20 +73,20 @@ def settled_recordings(journal: JournalReader, since: datetime, rules: Rules) ->
     entries = list(journal.queries.histories())
     answers = {answer for one in entries for answer in one.support}
     final = final_entries_by_utterance(one for one in entries if one.form == rules.form.name)
-    for heard in journal.readings.utterances_since(since, rules.form.name):
-        utterance = heard.utterance
+    for past in journal.readings.utterances_since(since, rules.form.name):
+        utterance = past.utterance
         if utterance.source in SILENT_SOURCES or utterance.language is not None:
             continue
         entry, history = final.get(utterance.utterance_id), journal.queries.history(utterance.utterance_id)
-        read = _read_alone(heard, rules)
+        read = _read_alone(past, rules)
         if entry is not None and entry.utterance_id != utterance.utterance_id:
-            yield SettledRecording(heard, "corrected", entry.fields, read, entry.operator)
+            yield SettledRecording(past, "corrected", entry.fields, read, entry.operator)
         elif entry is not None and entry.support:
-            yield _settled_by_answers(heard, entry, read)
+            yield _settled_by_answers(past, entry, read)
         elif entry is None and (history.act is Act.RECORD or _is_discarded(history)):
-            yield SettledRecording(heard, "nothing said", None, read, history.operator)
+            yield SettledRecording(past, "nothing said", None, read, history.operator)
         elif _led_to_nothing(history) and utterance.utterance_id not in answers:
-            yield SettledRecording(heard, "nothing said", None, read, agreed=False)
+            yield SettledRecording(past, "nothing said", None, read, agreed=False)
 
 
 def _settled_by_answers(
@@ -120,8 +120,8 @@ def recognise_recorded_utterances(
     journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, UtteranceHistory]
 ) -> Iterator[KeptClip]:
     """Recognise again the utterances since `since` that opened an entry, with its values as truth."""
-    for heard in journal.readings.utterances_since(since, rules.form.name):
-        utterance = heard.utterance
+    for past in journal.readings.utterances_since(since, rules.form.name):
+        utterance = past.utterance
         entry = entries.get(utterance.utterance_id)
         if entry is None or utterance.source in SILENT_SOURCES or utterance.language is not None:
             continue

@@ -106,7 +106,7 @@ def embed_in_clip_noise(said: Sound, clip: Sound, result: ClipResult) -> Sound:
 
 def _split_speech_and_noise(sound: Sound, result: ClipResult) -> tuple[Sound, Sound]:
     """The clip's speech, and the sound before and after it."""
-    starts = [one.utterance.segment.speech_start for one in result.heard]
+    starts = [one.utterance.segment.speech_start for one in result.decisions]
     margin = round(_NOISE_MARGIN_S * SAMPLE_RATE)
     begin = max(0, min(starts, default=0) - margin)
     end = len(sound) if result.clip.speech_end is None else round(result.clip.speech_end * SAMPLE_RATE) + margin

@@ -123,7 +123,7 @@ def _copy_settled(truth_set: TruthSet, settings: Settings, rules: Rules, since: 
                 truth_set.settle(line["audio"], None)
                 copied["removed"] += 1
         for one in settled_recordings(journal, since, rules):
-            utterance = one.heard.utterance
+            utterance = one.past.utterance
             stored = truth_set.store_settled(
                 utterance.utterance_id,
                 utterance.segment.pcm,

@@ -163,8 +163,8 @@ async def _read_again(
         else:
             reads = make_interpreter(name, InterpreterArguments(settings, form, catalogue, clients))
         prices = None if name == _ON_DEVICE else _interpreter_settings(settings, name)
-        for heard in readings.utterances_since(since, form.name):
-            tell(await _compare_reading(heard, reads, prices, decided_by))
+        for past in readings.utterances_since(since, form.name):
+            tell(await _compare_reading(past, reads, prices, decided_by))
 
 
 async def _compare_reading(

@@ -150,8 +150,8 @@ def retune(
 def _evaluate_set(settings: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a set with the shipped thresholds. Raises UnreadableInput if the set is too small."""
     clips = read_manifest(manifest)
-    unheard = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
-    if (missing := describe_missing_recordings(unheard)) is not None:
+    dictated = [KeptClip(clip, manifest.parent.name, None, ()) for clip in clips if clip.fields is not None]
+    if (missing := describe_missing_recordings(dictated)) is not None:
         raise UnreadableInput(f"{manifest}: {missing} (dockvoice record-truth DIR --speaker NAME)")
     return _evaluate(settings, manifest, clips)
 

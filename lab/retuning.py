@@ -87,7 +87,7 @@ Marks = Sequence[tuple[KeptClip, Mark]]
 def drop_audio(scored: ScoredClip, set_name: str) -> KeptClip:
     """The clip's recognition results without the audio, for the cache."""
     decided = []
-    for one in scored.result.heard:
+    for one in scored.result.decisions:
         segment = one.utterance.segment
         quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
         decided.append((replace(one, utterance=quiet), measure_acoustics(segment)))

@@ -133,7 +133,7 @@ class ClipResult:
 
     clip: Clip
     mark: Mark
-    heard: tuple[UtteranceDecided, ...]
+    decisions: tuple[UtteranceDecided, ...]
     audio_s: float
     """Seconds of sound in the clip."""
     wall_s: float
@@ -147,26 +147,26 @@ class ClipResult:
 
         None if the clip has no speech, or nothing was decided.
         """
-        if self.clip.speech_end is None or not self.heard:
+        if self.clip.speech_end is None or not self.decisions:
             return None
-        last = self.heard[-1]
+        last = self.decisions[-1]
         waited_s = last.utterance.segment.closed / SAMPLE_RATE - self.clip.speech_end
         return (waited_s + last.compute_s) * 1000
 
 
-def score_clip(truth: Mapping[str, FieldValue] | None, heard: Sequence[UtteranceDecided]) -> Mark:
+def score_clip(truth: Mapping[str, FieldValue] | None, decisions: Sequence[UtteranceDecided]) -> Mark:
     """Mark a clip: compare all decisions made while it played with its `truth`."""
-    corrected = {one.replaces for one in heard if one.replaces is not None}
+    corrected = {one.replaces for one in decisions if one.replaces is not None}
     accepted = [
         one.verdict.fields
-        for one in heard
+        for one in decisions
         if one.verdict.outcome is Outcome.ACCEPT and (one.row is None or one.row.event_id not in corrected)
     ]
     if truth is None and accepted:
         return Mark.INVENTED
     if accepted:
         return Mark.RIGHT if len(accepted) == 1 and are_fields_equal(accepted[0], truth or {}) else Mark.WRONG
-    if any(one.verdict.outcome is not Outcome.IGNORE for one in heard):
+    if any(one.verdict.outcome is not Outcome.IGNORE for one in decisions):
         return Mark.ASKED
     return Mark.MISSED if truth is not None else Mark.SILENT
 
@@ -199,7 +199,7 @@ class ClipTally:
             self.decisions_ms.append(result.decision_ms)
         for name, value in (result.clip.fields or {}).items():
             self.fields_said[name] += 1
-            self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
+            self.fields_right[name] += any(_decided_value(one, name) == value for one in result.decisions)
 
     def _percentile_ms(self, percent: int) -> float | None:
         """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""

@@ -63,7 +63,7 @@ class _DeviceConversation:
         self.read_back: Mapping[str, FieldValue] = {}
         """The entry as last read back."""
         self.device_speech_s = 0.0
-        """How long the device was heard, in seconds."""
+        """How long the device has spoken, in seconds."""
 
     @property
     def question(self) -> Question | None:
@@ -75,12 +75,14 @@ class _DeviceConversation:
         """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
-    def handle_decided(self, heard: UtteranceDecided) -> None:
+    def handle_decided(self, decided: UtteranceDecided) -> None:
         """Pass a decided utterance to the dialogue and carry out its orders."""
-        segment = heard.utterance.segment
+        segment = decided.utterance.segment
         known = Circumstances(measure_acoustics(segment))
-        self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
-        self._handle_and_execute(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
+        self.parked = self.parked or decided.verdict.outcome is Outcome.DEFER
+        self._handle_and_execute(
+            UtteranceHeard(decided.utterance.utterance_id, decided.reading, segment.closing, known)
+        )
 
     def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
@@ -121,7 +123,7 @@ _MOST_TURNS = 5
 REACTION_S = 0.7
 """Seconds from the end of the prompt to the answer's first word (estimate): chat has 0.2 s, reading a label more."""
 
-_UNHEARD_S = 2.0
+_NO_RESPONSE_S = 2.0
 """Seconds before the operator speaks again if the device stays silent (estimate)."""
 
 
@@ -155,8 +157,8 @@ class SimulatedOperator:
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
         words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
         exchange = _DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
-        for heard in result.heard:
-            exchange.handle_decided(heard)
+        for decided in result.decisions:
+            exchange.handle_decided(decided)
         turns: list[Turn] = []
         while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < _MOST_TURNS:
             turns.append(await self._answer_device(exchange, says, result, clip, len(turns)))
@@ -193,16 +195,16 @@ class SimulatedOperator:
         number: int,
     ) -> Turn:
         source = await self._synthesise(says, result, clip, number)
-        heard = await self._recognise(source)
-        for one in heard:
+        decisions = await self._recognise(source)
+        for one in decisions:
             exchange.handle_decided(one)
-        transcript = " / ".join(one.reading.transcript for one in heard)
+        transcript = " / ".join(one.reading.transcript for one in decisions)
         return Turn(
             why=says.why,
             about=says.about,
             text=says.text,
             transcript=transcript,
-            seconds=_answer_turn_seconds(source, heard),
+            seconds=_answer_turn_seconds(source, decisions),
         )
 
     async def _synthesise(
@@ -216,14 +218,14 @@ class SimulatedOperator:
         return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), identity)
 
     async def _recognise(self, source: Source) -> list[UtteranceDecided]:
-        heard: list[UtteranceDecided] = []
+        decisions: list[UtteranceDecided] = []
 
         def collect(event: DictationEvent) -> None:
             if isinstance(event, UtteranceDecided):
-                heard.append(event)
+                decisions.append(event)
 
         await dictate_sources(make_dictation(self._parts, self._executor, collect), [source])
-        return heard
+        return decisions
 
 
 def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[str, FieldValue]) -> str:
@@ -234,17 +236,17 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
 
 def _clip_turn_seconds(result: ClipResult) -> float:
     """Seconds from the first word of the clip to the device's first prompt."""
-    if not result.heard:
-        return result.audio_s + _UNHEARD_S
-    first, last = result.heard[0].utterance.segment, result.heard[-1]
+    if not result.decisions:
+        return result.audio_s + _NO_RESPONSE_S
+    first, last = result.decisions[0].utterance.segment, result.decisions[-1]
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
-def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[UtteranceDecided]) -> float:
+def _answer_turn_seconds(source: SyntheticSpeech, decisions: Sequence[UtteranceDecided]) -> float:
     """Seconds from the end of one device prompt to the next: the operator's reaction and speech, and computing."""
-    if not heard:
-        return REACTION_S + source.seconds - BEFORE_S + _UNHEARD_S
-    last = heard[-1]
+    if not decisions:
+        return REACTION_S + source.seconds - BEFORE_S + _NO_RESPONSE_S
+    last = decisions[-1]
     return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
 
 

@@ -115,13 +115,13 @@ class TypedConversation:
         """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.store_utterance(utterance)
-        return self._handle_heard(utterance, self._read(utterance, self.rules))
+        return self._handle_utterance(utterance, self._read(utterance, self.rules))
 
     def scan(self, scan: str) -> StepResult:
         """Store the scanned characters as an utterance, then handle them."""
         utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
         self._journal.store_utterance(utterance)
-        return self._handle_heard(utterance, self._read(utterance, self.rules))
+        return self._handle_utterance(utterance, self._read(utterance, self.rules))
 
     def _read(self, utterance: Utterance, rules: Rules) -> Reading:
         if utterance.source == SCANNER:
@@ -134,9 +134,11 @@ class TypedConversation:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.store_utterance(utterance)
-        return self._handle_heard(utterance, reading, acoustics)
+        return self._handle_utterance(utterance, reading, acoustics)
 
-    def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> StepResult:
+    def _handle_utterance(
+        self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None
+    ) -> StepResult:
         since = utterance.heard_at - timedelta(minutes=self.rules.site_policy.double_count_minutes)
         recent = self._journal.queries.standing_entry_fields(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())

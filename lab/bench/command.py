@@ -1,4 +1,4 @@
-"""What the benchmarks' commands share: their options, their clips heard by the product, and what they print."""
+"""What the benchmarks' commands share: their options, the product's results for their clips, and what they print."""
 
 from __future__ import annotations
 

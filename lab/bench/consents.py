@@ -60,8 +60,8 @@ def main() -> None:
     said = len(chosen) * len(_VOICES)
     print(f"{len(taken)} of {said} words that are no answer were taken for one: {format_share(len(taken), said)} %")
     for answer, act in _ANSWERS.items():
-        heard = [voice for voice in _VOICES if ear.recognise_answer(answer, voice) is act]
-        print(f"{answer!r} was understood of {len(heard)} of {len(_VOICES)} voices: {', '.join(heard) or 'none'}")
+        voices = [voice for voice in _VOICES if ear.recognise_answer(answer, voice) is act]
+        print(f"{answer!r} was understood of {len(voices)} of {len(_VOICES)} voices: {', '.join(voices) or 'none'}")
 
 
 def _sample_common_words(number: int, seed: int) -> Sequence[str]:

@@ -107,7 +107,7 @@ def _invented_identifiers(honest: Sequence[_Ids], result: ClipResult) -> list[tu
 
 
 def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: ClipResult) -> bool:
-    entries = [one.verdict.fields for one in result.heard if one.verdict.outcome is Outcome.ACCEPT]
+    entries = [one.verdict.fields for one in result.decisions if one.verdict.outcome is Outcome.ACCEPT]
     return any(entry.get(name) == value for name, value in lies for entry in entries)
 
 
@@ -115,7 +115,7 @@ def _read_identifiers(result: ClipResult) -> list[_Ids]:
     """The identifiers that the model read, for each utterance of the clip and each answer."""
     return [
         {name: field.value for name, field in reading.fields.items() if isinstance(field.value, str)}
-        for one in result.heard
+        for one in result.decisions
         for reading in (one.reading, *one.reading.opinions)
         if reading.interpreter.startswith("standin/")
     ]

@@ -51,7 +51,7 @@ _CLIPS = REPOSITORY / "tests/data/speech/set/manifest.jsonl"
 """Speech that the repository has."""
 
 _NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
-"""Heard one after the other as "noise"."""
+"""Played one after the other as "noise"."""
 
 _LEAST_PAUSE_MS = 500
 """Pause of the simplest endpointing compared, a common value."""
@@ -173,7 +173,7 @@ def main() -> None:
     made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, options.seconds, seed=0))) for kind in _NOISES]
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * options.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
+    costs = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
     memory = _Memory(started, loaded, max(memory_mb))
     speculation = (
         parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else SpeculationCounters()
@@ -182,12 +182,12 @@ def main() -> None:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})})
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
-        heard += [
+        costs += [
             asyncio.run(_measure_other_pipeline(pipeline, baseline, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
-    _print_figures(parts, memory, heard, speculation)
+    _print_figures(parts, memory, costs, speculation)
 
 
 def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> RecognitionCost:
@@ -235,18 +235,18 @@ async def _measure_other_pipeline(
 
 
 def _print_figures(
-    parts: Parts, memory: _Memory, heard: Sequence[RecognitionCost], speculation: SpeculationCounters
+    parts: Parts, memory: _Memory, costs: Sequence[RecognitionCost], speculation: SpeculationCounters
 ) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
-    for one in heard:
+    for one in costs:
         by_part = ", ".join(f"{part} {share * _HOUR_S:.1f}" for part, share in one.parts.items())
         print(
             f"{one.sound:>8}: {one.hourly_cpu:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
             f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({by_part})' if by_part else ''}"
         )
-    speech = next(one for one in heard if one.sound == "speech")
+    speech = next(one for one in costs if one.sound == "speech")
     print(
         f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.hourly_cpu <= SPEECH_BAR else 'missed'}; at most "
         f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"

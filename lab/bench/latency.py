@@ -81,7 +81,7 @@ def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[_Decision
     """Evaluate the clips once; return the wait of each utterance."""
     return [
         _DecisionWait(one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
-        for one in itertools.chain.from_iterable(result.heard for result in evaluate_clips_with(settings, clips))
+        for one in itertools.chain.from_iterable(result.decisions for result in evaluate_clips_with(settings, clips))
     ]
 
 

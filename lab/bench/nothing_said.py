@@ -146,7 +146,7 @@ def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> 
     began = time.process_time()
     with show_progress(kind, len(some)) as tick:
         results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]
-    outcomes = [one.verdict.outcome for result in results for one in result.heard]
+    outcomes = [one.verdict.outcome for result in results for one in result.decisions]
     recorded = outcomes.count(Outcome.ACCEPT)
     asked = len(outcomes) - recorded - outcomes.count(Outcome.IGNORE)
     hours = sum(one.audio_s for one in results) / 3600
@@ -201,7 +201,7 @@ def main() -> None:
         came, results = _measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
-            for one in result.heard:
+            for one in result.decisions:
                 if one.verdict.outcome is Outcome.ACCEPT:
                     print(f"RECORDED in {result.clip.audio}: {one.reading.transcript!r} as {dict(one.verdict.fields)}")
     print(to_markdown(tabulate_kinds(found)))

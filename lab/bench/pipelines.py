@@ -61,8 +61,8 @@ class FixedPause:
 
     async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source."""
-        heard = listen(source, make_speech_scorer(self._settings.vad), Endpointer(self._settings.endpoint))
-        segments = [event.segment for event in heard if isinstance(event, UtteranceClosed)]
+        events = listen(source, make_speech_scorer(self._settings.vad), Endpointer(self._settings.endpoint))
+        segments = [event.segment for event in events if isinstance(event, UtteranceClosed)]
         return [DetectedTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 
 

@@ -143,9 +143,9 @@ async def recognise_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedRe
     began = time.perf_counter()
     for at in range(0, len(pcm), _FRAME):
         attention.hear(pcm[at : at + _FRAME])
-    heard = time.perf_counter()
+    last_frame_at = time.perf_counter()
     reading = await attention.finish(utterance)
-    return _TimedReading(reading, time.perf_counter() - heard, time.perf_counter() - began)
+    return _TimedReading(reading, time.perf_counter() - last_frame_at, time.perf_counter() - began)
 
 
 def _add_clip(tally: _ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:

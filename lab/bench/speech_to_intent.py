@@ -221,7 +221,7 @@ def _row(name: str, lines: Sequence[ClipLine], published: Sequence[float]) -> tu
 
 
 def evaluate_set(settings: Settings, manifest: Path) -> tuple[ClipLine, ...]:
-    """The line of each clip of a manifest, heard with the form of the benchmark."""
+    """The line of each clip of a manifest, evaluated with the form of the benchmark."""
     of_forms = settings.model_copy(update={"forms": settings.forms.model_copy(update={"directory": FORMS})})
     return evaluate_sources(of_forms, load_clip_sources(read_manifest(manifest)))
 

@@ -118,18 +118,18 @@ def _use_processor_time() -> Iterator[None]:
 async def _measure_product(settings: Settings, clips: Sequence[Clip]) -> list[_TurnEnd]:
     """How the product's endpointing ended the turn of each clip, and when."""
     with _use_processor_time(), show_progress(_OURS, len(clips)) as tick:
-        heard = await evaluate(
+        scored = await evaluate(
             settings, [ClipSource(clip, partial(source_with_trailing_silence, clip)) for clip in clips], tick
         )
-    return [_product_turn_end(one.result) for one in heard]
+    return [_product_turn_end(one.result) for one in scored]
 
 
 def _product_turn_end(result: ClipResult) -> _TurnEnd:
     said_s = result.clip.speech_end or 0.0
-    cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
+    cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.decisions)
     if result.decision_ms is None:
         return _TurnEnd(_OURS, None, cut=cut, mark=result.mark)
-    last = result.heard[-1]
+    last = result.decisions[-1]
     computed = last.compute_s * 1000
     return _TurnEnd(_OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
@@ -144,21 +144,21 @@ async def _measure_pipeline(
         for clip in clips:
             turns = await pipeline.detect_turns(source_with_trailing_silence(clip))
             frames = list(source_with_trailing_silence(clip).frames())
-            heard = [(turn, recogniser.recognise_turn(frames, turn)) for turn in turns]
-            found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
+            transcribed_turns = [(turn, recogniser.recognise_turn(frames, turn)) for turn in turns]
+            found.append(pipeline_turn_end(pipeline.name, clip, transcribed_turns, rules))
             tick()
     return found
 
 
 def pipeline_turn_end(
-    name: str, clip: Clip, heard: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
+    name: str, clip: Clip, transcribed_turns: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
 ) -> _TurnEnd:
     """The result of a clip with these turns, whose words are parsed as one sentence."""
-    words = [word for _, one in heard for word in one.words]
+    words = [word for _, one in transcribed_turns for word in one.words]
     outcome = _mark_entry(_accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
-    cut = any(turn.closed < said for turn, _ in heard)
-    behind = next((both for both in heard if both[0].closed >= said), None)
+    cut = any(turn.closed < said for turn, _ in transcribed_turns)
+    behind = next((both for both in transcribed_turns if both[0].closed >= said), None)
     if behind is None:
         return _TurnEnd(name, None, cut=cut, mark=outcome)
     turn, one = behind

@@ -56,13 +56,13 @@ async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) 
             plain = parse_words([word.text for word in words], parts.form, parts.catalogue)
             taken = [("floor", words, plain, sound)] if plain is not None else []
             taken += [
-                ("product", heard.reading.words, heard.verdict.fields, heard.utterance.segment.pcm)
-                for heard in one.result.heard
-                if heard.verdict.outcome is Outcome.ACCEPT
+                ("product", decided.reading.words, decided.verdict.fields, decided.utterance.segment.pcm)
+                for decided in one.result.decisions
+                if decided.verdict.outcome is Outcome.ACCEPT
             ]
             for whose, said, fields, pcm in taken:
-                heard_otherwise = find_contradictions(said, await witness.recognise(pcm), parts.form, parts.catalogue)
-                found.append(_judge_entry(whose, clip, fields, heard_otherwise))
+                contradictions = find_contradictions(said, await witness.recognise(pcm), parts.form, parts.catalogue)
+                found.append(_judge_entry(whose, clip, fields, contradictions))
             tick()
     memory = _peak_mb(witness.pid)
     await witness.end()

@@ -131,9 +131,10 @@ class _Demo:
             given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": _HALF_SURE}
             self._settings = load_settings(Settings, None, **given)
-        if (heard := recogniser_language(self._settings).code) != language:
+        if (recognised_language := recogniser_language(self._settings).code) != language:
             raise Misconfigured(
-                f"demo: the recogniser hears {heard!r}, and --language is {language.value!r}; leave --engine out"
+                f"demo: the recogniser hears {recognised_language!r}, and --language is {language.value!r}; "
+                "leave --engine out"
             )
         self._story = load_recorded_story(short=self._stands_in) if self._is_english else load_story(language)
         self._voice = OperatorVoice(language, scratch / "said")

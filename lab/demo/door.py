@@ -29,7 +29,7 @@ from edge.records import SAMPLE_RATE, Frame
 _SILENCE_FRAME = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 _REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
 _CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
-_UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
+_RECOGNITION_TIMEOUT_S = 2.0  # Far more than reading takes on a busy machine; then it counts as not recognised.
 _LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
@@ -179,7 +179,7 @@ class DemoDevice:
     def _silence_needed_s(self, before: int) -> float:
         """Seconds of silence to wait until all recognised speech is surely recorded."""
         if self._noted == before:
-            return _UNHEARD_S
+            return _RECOGNITION_TIMEOUT_S
         return _CALM_S if self._dialogue.question is None else _REACTION_S
 
     async def wait_until_announced(self) -> None:

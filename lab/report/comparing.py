@@ -98,7 +98,7 @@ def compare_runs(first: Sequence[ClipLine], second: Sequence[ClipLine]) -> Compa
 
 def first_recorded_fields(one: ClipLine) -> dict[str, Any] | None:
     """The fields of the first entry recorded from a clip; None if none was."""
-    return next((dict(heard.fields) for heard in one.heard if heard.verdict == "accept"), None)
+    return next((dict(utterance.fields) for utterance in one.heard if utterance.verdict == "accept"), None)
 
 
 def _folder_and_name(one: ClipLine) -> tuple[str, ...]:

@@ -72,10 +72,10 @@ def _tabulate_fields(lines: Sequence[ClipLine]) -> Table:
     return Table("By kind of field", columns, tuple(rows), "Before any question, and before the decision.")
 
 
-def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
-    right, missing = sum(one.is_right for one in heard), sum(one.heard is None for one in heard)
-    counts = (right, len(heard) - right - missing, missing)
-    return str(len(heard)), *(format_share(count, len(heard)) for count in counts)
+def _field_row(results: Sequence[FieldResult]) -> tuple[str, ...]:
+    right, missing = sum(one.is_right for one in results), sum(one.recognised is None for one in results)
+    counts = (right, len(results) - right - missing, missing)
+    return str(len(results)), *(format_share(count, len(results)) for count in counts)
 
 
 def _tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
@@ -86,23 +86,23 @@ def _tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
     wrong = sorted(((pair, count) for pair, count in counts.items() if pair[0] != pair[1]), key=lambda one: -one[1])
     rows = tuple(
         (
-            f"{truth or 'nothing'} as {heard or 'nothing'}",
+            f"{truth or 'nothing'} as {recognised or 'nothing'}",
             str(count),
             NONE if truth == NOTHING else format_share(count, said[truth]),
         )
-        for (truth, heard), count in wrong
+        for (truth, recognised), count in wrong
     )
-    same = sum(count for (truth, heard), count in counts.items() if truth == heard)
+    same = sum(count for (truth, recognised), count in counts.items() if truth == recognised)
     return Table(title, ("said, heard", "times", "% of those said"), rows, f"Heard as said: {same}.")
 
 
 def _tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
     """Mean confidence against the share right, by field."""
-    heard = list(field_results(lines))
+    results = list(field_results(lines))
     rows = tuple(
         (name, f"{one.confidence:.3f}", format_percent(one.right), str(one.count))
-        for name in dict.fromkeys(one.name for one in heard)
-        for one in bin_by_confidence([field for field in heard if field.name == name])
+        for name in dict.fromkeys(one.name for one in results)
+        for one in bin_by_confidence([field for field in results if field.name == name])
     )
     return Table("Reliability", ("field", "mean confidence", "right %", "n"), rows)
 

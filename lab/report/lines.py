@@ -40,7 +40,7 @@ class _AlternativeReading(_LenientModel):
     readings: dict[str, ReadField]
 
 
-class HeardUtterance(_LenientModel):
+class RecognisedUtterance(_LenientModel):
     """One utterance of the clip."""
 
     interpreter: str
@@ -127,7 +127,7 @@ class ClipLine(_LenientModel):
     """For a clip that leaves a field out: the fields it gives."""
     speech_end_s: float | None = None
     utterances: int
-    heard: tuple[HeardUtterance, ...]
+    heard: tuple[RecognisedUtterance, ...]
     decision_ms: float | None
     audio_s: float
     wall_s: float
@@ -144,7 +144,7 @@ class ClipLine(_LenientModel):
         return end is not None and sum(one.speech_start_s < end for one in self.heard) > 1
 
     @property
-    def fullest_utterance(self) -> HeardUtterance | None:
+    def fullest_utterance(self) -> RecognisedUtterance | None:
         """The utterance with the most recognised fields."""
         known = [one for one in self.heard if one.readings]
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
@@ -192,8 +192,8 @@ def build_line(
         truth=clip.fields,
         said=clip.heard,
         speech_end_s=clip.speech_end,
-        utterances=len(result.heard),
-        heard=tuple(_build_utterance(one) for one in result.heard),
+        utterances=len(result.decisions),
+        heard=tuple(_build_utterance(one) for one in result.decisions),
         decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
         audio_s=round(result.audio_s, 3),
         wall_s=round(result.wall_s, 3),
@@ -205,9 +205,9 @@ def build_line(
     )
 
 
-def _build_utterance(one: UtteranceDecided) -> HeardUtterance:
+def _build_utterance(one: UtteranceDecided) -> RecognisedUtterance:
     segment = one.utterance.segment
-    return HeardUtterance(
+    return RecognisedUtterance(
         interpreter=one.reading.interpreter,
         transcript=one.reading.transcript,
         act=one.reading.act,

@@ -50,7 +50,7 @@ def _processor_name() -> str:
 
 def describe_settings(used: Settings, lines: Sequence[ClipLine]) -> Mapping[str, str]:
     """The settings that affect recognition, and the interpreters used, as flat keys."""
-    readers = sorted({heard.interpreter for one in lines for heard in one.heard})
+    readers = sorted({utterance.interpreter for one in lines for utterance in one.heard})
     tables = used.model_dump(mode="json", include={*_TABLES, "understand"})
     understand = {name: tables["understand"][name] for name in _UNDERSTAND}
     every = {**{name: tables[name] for name in _TABLES}, "understand": understand}

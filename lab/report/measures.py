@@ -19,34 +19,34 @@ Pair = tuple[str, str]
 """A character of the truth, and the character recognised for it."""
 
 
-def align_characters(truth: str, heard: str) -> tuple[Pair, ...]:
+def align_characters(truth: str, recognised: str) -> tuple[Pair, ...]:
     """Align the recognised value with the true one by minimum edit distance; replacements are preferred among equals.
 
     Levenshtein distance by the Wagner-Fischer table, read backwards.
     """
-    costs = _edit_distances(truth, heard)
+    costs = _edit_distances(truth, recognised)
     pairs: list[Pair] = []
-    row, column = len(truth), len(heard)
+    row, column = len(truth), len(recognised)
     while row or column:
         here = costs[row][column]
-        if row and column and here == costs[row - 1][column - 1] + (truth[row - 1] != heard[column - 1]):
+        if row and column and here == costs[row - 1][column - 1] + (truth[row - 1] != recognised[column - 1]):
             row, column = row - 1, column - 1
-            pairs.append((truth[row], heard[column]))
+            pairs.append((truth[row], recognised[column]))
         elif row and here == costs[row - 1][column] + 1:
             row -= 1
             pairs.append((truth[row], NOTHING))
         else:
             column -= 1
-            pairs.append((NOTHING, heard[column]))
+            pairs.append((NOTHING, recognised[column]))
     return tuple(reversed(pairs))
 
 
-def _edit_distances(truth: str, heard: str) -> list[list[int]]:
-    table = [list(range(len(heard) + 1))]
+def _edit_distances(truth: str, recognised: str) -> list[list[int]]:
+    table = [list(range(len(recognised) + 1))]
     for row, wanted in enumerate(truth, 1):
         above = table[-1]
         line = [row]
-        for column, found in enumerate(heard, 1):
+        for column, found in enumerate(recognised, 1):
             line.append(min(above[column - 1] + (wanted != found), above[column] + 1, line[-1] + 1))
         table.append(line)
     return table
@@ -64,8 +64,8 @@ def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pai
 
 
 def _aligned_pairs(values: Iterable[Pair]) -> Iterator[Pair]:
-    for truth, heard in values:
-        yield from align_characters(truth, heard)
+    for truth, recognised in values:
+        yield from align_characters(truth, recognised)
 
 
 _Item = TypeVar("_Item")
@@ -110,13 +110,13 @@ class FieldResult:
 
     name: str
     truth: str
-    heard: str | None
+    recognised: str | None
     confidence: float
 
     @property
     def is_right(self) -> bool:
         """Whether the recognised value is the true one."""
-        return self.heard == self.truth
+        return self.recognised == self.truth
 
 
 def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
@@ -131,7 +131,7 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
 
 def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over the fields of all clips."""
-    return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
+    return count_confusions((one.truth, one.recognised) for one in field_results(lines) if one.recognised is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,11 @@ _BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
-def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[_ConfidenceBin, ...]:
+def bin_by_confidence(results: Sequence[FieldResult]) -> tuple[_ConfidenceBin, ...]:
     """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
     for least, beyond in zip(_BINS, (*_BINS[1:], 2.0), strict=True):
-        inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
+        inside = [one for one in results if one.recognised is not None and least <= one.confidence < beyond]
         right = wilson_interval(sum(one.is_right for one in inside), len(inside))
         if right is not None:
             bins.append(_ConfidenceBin(fmean(one.confidence for one in inside), right, len(inside)))
@@ -205,5 +205,5 @@ def measure_silence(lines: Iterable[ClipLine]) -> _SilenceResult | None:
     silent = [one for one in lines if one.truth is None and one.speech_end_s is None]
     if not silent:
         return None
-    invented = sum(heard.verdict == "accept" for one in silent for heard in one.heard)
+    invented = sum(utterance.verdict == "accept" for one in silent for utterance in one.heard)
     return _SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)

@@ -174,18 +174,21 @@ def _clip_facts(one: ClipLine) -> Iterable[tuple[str, str]]:
     if one.text:
         yield "said", one.text
     yield "truth", _format_values(one.truth) if one.truth is not None else "nothing may be recorded"
-    for heard in one.heard:
-        yield "heard", heard.transcript or "no words"
+    for utterance in one.heard:
+        yield "heard", utterance.transcript or "no words"
         yield (
             "read",
             ", ".join(
                 f"{name} {'unclear' if read.value is None else read.value} ({read.confidence:.2f}"
                 f"{f', else {read.runner_up}' if read.runner_up is not None else ''})"
-                for name, read in heard.readings.items()
+                for name, read in utterance.readings.items()
             )
             or "no field",
         )
-        yield heard.verdict, f"{_format_values(heard.fields)} ({', '.join(heard.reasons)}; closed by {heard.closing})"
+        yield (
+            utterance.verdict,
+            f"{_format_values(utterance.fields)} ({', '.join(utterance.reasons)}; closed by {utterance.closing})",
+        )
     if one.conversation is not None:
         yield from _conversation_facts(one.conversation)
 

@@ -222,10 +222,10 @@ def _matrix_plot(
         append(plot, _label(_HEAD + _CELL * (index + 0.5), _HEAD - 6, name or "-", "", "middle"))
     for down, said in enumerate(rows):
         append(plot, _label(_HEAD - 8, _HEAD + _CELL * down + 16, said or "-", "", "end"))
-        total = sum(counts.get((said, heard), 0) for heard in columns)
-        for right, heard in enumerate(columns):
-            count = counts.get((said, heard), 0)
-            append(plot, _cell(_HEAD + _CELL * right, _HEAD + _CELL * down, count, total, said == heard))
+        total = sum(counts.get((said, recognised), 0) for recognised in columns)
+        for right, recognised in enumerate(columns):
+            count = counts.get((said, recognised), 0)
+            append(plot, _cell(_HEAD + _CELL * right, _HEAD + _CELL * down, count, total, said == recognised))
             if count:
                 append(
                     plot,
@@ -338,7 +338,7 @@ def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
     """Confusion matrices of digits and letters."""
     for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
         if counts:
-            differing = sum(count for (said, heard), count in counts.items() if said != heard)
+            differing = sum(count for (said, recognised), count in counts.items() if said != recognised)
             of = f"{differing} of {counts.total()}"
             caption = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
             yield _matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), caption
@@ -346,8 +346,8 @@ def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
 
 def _sorted_characters(counts: Counter[Pair]) -> tuple[list[str], list[str]]:
     # "Nothing" comes last on both sides.
-    said, heard = ({pair[side] for pair in counts} for side in (0, 1))
-    return sorted(said, key=_empty_last_key), sorted(heard, key=_empty_last_key)
+    said, recognised = ({pair[side] for pair in counts} for side in (0, 1))
+    return sorted(said, key=_empty_last_key), sorted(recognised, key=_empty_last_key)
 
 
 def _empty_last_key(character: str) -> tuple[bool, str]:

@@ -99,11 +99,11 @@ def main(
 def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
     """Simulate trailers with recorded speech, one after the other: each takes minutes."""
     total, of = Outcomes(), select_recordings(read_manifest(manifest))
-    with open_hearing(Settings()) as heard:
+    with open_hearing(Settings()) as hearing:
         for name in [show] if show else (f"{seed}/{number}" for number in count()):
             with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
                 chance = Random(name)  # noqa: S311 - chance, not secrecy
-                trailer = TrailerUnloading(heard.rules(), Path(kept), chance, SpeakingOperator(heard, of, chance))
+                trailer = TrailerUnloading(hearing.rules(), Path(kept), chance, SpeakingOperator(hearing, of, chance))
                 ledger = trailer.unload(min(PALLETS, entries - total.meant))
             if show or ledger.wrong or ledger.lost:
                 typer.echo("\n".join((name, *trailer.device.said, str(ledger))))

@@ -26,9 +26,9 @@ SURE, IN_DOUBT = 1.0, 0.3
 class NumberErrorRates:
     """Error rates of a number."""
 
-    doubted: float = 0.0  # Heard right, and in doubt.
-    misheard: float = 0.0  # Heard as another one, and in doubt.
-    mistaken: float = 0.0  # Heard as another one, surely.
+    doubted: float = 0.0  # Recognised right, but in doubt.
+    misheard: float = 0.0  # Recognised as another one, and in doubt.
+    mistaken: float = 0.0  # Recognised as another one, surely.
 
 
 _NUMBERS = 3
@@ -45,7 +45,7 @@ _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 
 @dataclass(frozen=True, slots=True)
-class _HeardLine:
+class _RecognisedLine:
     """A line as recognised, with the words in doubt."""
 
     words: tuple[str, ...]  # With the commas at which the speaker took breath.
@@ -57,7 +57,7 @@ class _HeardLine:
         return " ".join(self.words)
 
 
-def simulate_recognition(line: str, noise: NumberErrorRates, random: Random) -> _HeardLine:
+def simulate_recognition(line: str, noise: NumberErrorRates, random: Random) -> _RecognisedLine:
     """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
     for number in list(_number_positions(words)) if noise != NumberErrorRates() else ():
@@ -67,7 +67,7 @@ def simulate_recognition(line: str, noise: NumberErrorRates, random: Random) -> 
             words[at] = _mishear_number(words[at], random)
         if chance < noise.doubted + noise.misheard:
             doubted.update(number)
-    return _HeardLine(tuple(words), frozenset(doubted))
+    return _RecognisedLine(tuple(words), frozenset(doubted))
 
 
 def _number_positions(words: Sequence[str]) -> Iterator[list[int]]:
@@ -121,7 +121,7 @@ class NoisyChannel:
         """Always False: a misheard number may be another pallet's."""
         return False
 
-    def _reading(self, taken: _HeardLine) -> Reading:
+    def _reading(self, taken: _RecognisedLine) -> Reading:
         rules = self._rules
         plain = make_timed_words(taken.text, rules.form, rules.catalogue, rules.language)
         words = tuple(

@@ -86,7 +86,7 @@ class _DeviceHearing:
         self._parts = parts
         self._executor = executor
         self._runner = runner
-        self._heard: list[UtteranceDecided] = []
+        self._decisions: list[UtteranceDecided] = []
 
     def rules(self) -> Rules:
         """The pipeline's rules."""
@@ -98,15 +98,15 @@ class _DeviceHearing:
 
     def recognise(self, sound: Sound, message: str) -> list[UtteranceDecided]:
         """Recognise a sound; return the decisions. `message` distinguishes it from the same sound at another time."""
-        self._heard = []
+        self._decisions = []
         self._runner.run(
             dictate_sources(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, message)])
         )
-        return self._heard
+        return self._decisions
 
     def _add(self, event: DictationEvent) -> None:
         if isinstance(event, UtteranceDecided):
-            self._heard.append(event)
+            self._decisions.append(event)
 
 
 @contextmanager
@@ -149,12 +149,12 @@ class SpeakingOperator:
     ) -> Iterator[StepResult]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
-        for heard in self._hearing.recognise(
+        for decided in self._hearing.recognise(
             self._utterance_sound(line, kind, about, note), f"{self._name} {self._number}"
         ):
-            segment = heard.utterance.segment
-            note(f"    heard: {heard.reading.transcript}")
-            yield talk.handle_reading(heard.reading, segment.closing, measure_acoustics(segment))
+            segment = decided.utterance.segment
+            note(f"    heard: {decided.reading.transcript}")
+            yield talk.handle_reading(decided.reading, segment.closing, measure_acoustics(segment))
 
     def is_nonexistent_pallet(self, pallet: str) -> bool:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""

@@ -107,16 +107,16 @@ def _build_candidate(answer: Answer) -> dict[str, Any]:
 
 
 def _count_usage(asking: _GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
-    heard = round(sum(sound.seconds for sound in asking.sounds) * _SOUND_TOKENS_PER_S)
+    audio_tokens = round(sum(sound.seconds for sound in asking.sounds) * _SOUND_TOKENS_PER_S)
     read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(body.get("tools") or ""))
     wrote = estimate_tokens(answer.text or "") + sum(
         estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls
     )
-    details = [{"modality": "TEXT", "tokenCount": read}, {"modality": "AUDIO", "tokenCount": heard}]
+    details = [{"modality": "TEXT", "tokenCount": read}, {"modality": "AUDIO", "tokenCount": audio_tokens}]
     return {
-        "promptTokenCount": heard + read,
+        "promptTokenCount": audio_tokens + read,
         "candidatesTokenCount": wrote,
-        "totalTokenCount": heard + read + wrote,
+        "totalTokenCount": audio_tokens + read + wrote,
         "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
     }
 

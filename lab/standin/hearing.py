@@ -70,19 +70,21 @@ class MoonshineRecogniser:
         """Load the weights (half a second). Raises Misconfigured if the package cannot be loaded."""
         self._transcriber = _load_transcriber()
         self._one_at_a_time = threading.Lock()  # the library's object is not made for two threads at a time
-        self._heard: dict[str, str] = {}
+        self._transcripts: dict[str, str] = {}
 
     async def hear(self, sound: DecodedSound) -> str:
         """Transcribe the sound, with the recogniser's punctuation; empty if it recognises no words."""
-        known = self._heard.get(sound.sha256)
+        known = self._transcripts.get(sound.sha256)
         return known if known is not None else await run_in_threadpool(self._listen, sound)
 
     def _listen(self, sound: DecodedSound) -> str:
         with self._one_at_a_time:
-            if sound.sha256 not in self._heard:
-                heard = self._transcriber.transcribe_without_streaming(pad_with_silence(sound.samples).tolist(), RATE)
-                self._heard[sound.sha256] = " ".join(line.text.strip() for line in heard.lines)
-        return self._heard[sound.sha256]
+            if sound.sha256 not in self._transcripts:
+                transcript = self._transcriber.transcribe_without_streaming(
+                    pad_with_silence(sound.samples).tolist(), RATE
+                )
+                self._transcripts[sound.sha256] = " ".join(line.text.strip() for line in transcript.lines)
+        return self._transcripts[sound.sha256]
 
 
 def _load_transcriber() -> Any:

@@ -209,13 +209,13 @@ async def _read_upload(form: FormData) -> DecodedSound:
 def _count_usage(text: str, sound: DecodedSound, form: FormData, *, by_token: bool) -> dict[str, Any]:
     if not by_token:
         return {"type": "duration", "seconds": round(sound.seconds)}
-    heard, read = round(sound.seconds * SOUND_TOKENS_PER_S), estimate_tokens(str(form.get("prompt") or ""))
+    audio_tokens, read = round(sound.seconds * SOUND_TOKENS_PER_S), estimate_tokens(str(form.get("prompt") or ""))
     return {
         "type": "tokens",
-        "input_tokens": heard + read,
+        "input_tokens": audio_tokens + read,
         "output_tokens": estimate_tokens(text),
-        "total_tokens": heard + read + estimate_tokens(text),
-        "input_token_details": {"audio_tokens": heard, "text_tokens": read},
+        "total_tokens": audio_tokens + read + estimate_tokens(text),
+        "input_token_details": {"audio_tokens": audio_tokens, "text_tokens": read},
     }
 
 

@@ -324,17 +324,17 @@ async def _speak_answer(state: StandinState, answer: Answer, container: str) -> 
 
 
 def _count_usage(asking: _ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
-    heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
+    audio_tokens = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
     read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(asking.body.get("tools") or ""))
     wrote = estimate_tokens(answer.text or "") + sum(
         estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls
     )
     spoke = estimate_tokens(message["audio"]["transcript"]) * _SPEECH_TOKENS if "audio" in message else 0
     return {
-        "prompt_tokens": heard + read,
+        "prompt_tokens": audio_tokens + read,
         "completion_tokens": wrote + spoke,
-        "total_tokens": heard + read + wrote + spoke,
-        "prompt_tokens_details": {"audio_tokens": heard, "text_tokens": read, "cached_tokens": 0},
+        "total_tokens": audio_tokens + read + wrote + spoke,
+        "prompt_tokens_details": {"audio_tokens": audio_tokens, "text_tokens": read, "cached_tokens": 0},
         "completion_tokens_details": {"audio_tokens": spoke, "text_tokens": wrote, "reasoning_tokens": 0},
     }
 

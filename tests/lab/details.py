@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dockvoice_protocol.records import FieldValue
 from edge.records import Outcome
-from lab.report.lines import BaselineResult, ClipLine, Conversation, HeardUtterance, ReadField
+from lab.report.lines import BaselineResult, ClipLine, Conversation, ReadField, RecognisedUtterance
 from lab.scoring import Mark
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 
 
-def heard(confidence: float = 1.0, verdict: Outcome = Outcome.ACCEPT, **values: FieldValue | None) -> HeardUtterance:
+def heard(
+    confidence: float = 1.0, verdict: Outcome = Outcome.ACCEPT, **values: FieldValue | None
+) -> RecognisedUtterance:
     """An utterance that gives `values`, on top of the truth's, with one confidence."""
     fields = {**TRUTH, **values}
-    return HeardUtterance(
+    return RecognisedUtterance(
         interpreter="scripted",
         transcript="some words",
         act="record",
@@ -31,7 +33,7 @@ def heard(confidence: float = 1.0, verdict: Outcome = Outcome.ACCEPT, **values: 
 
 def line(
     mark: Mark = Mark.RIGHT,
-    *utterances: HeardUtterance,
+    *utterances: RecognisedUtterance,
     audio: str = "set/001.flac",
     condition: str = "clean",
     truth: dict[str, FieldValue] | None = TRUTH,

@@ -29,7 +29,7 @@ from lab.report.lines import (
     BaselineResult,
     ClipLine,
     Conversation,
-    HeardUtterance,
+    RecognisedUtterance,
     SpeculationTimes,
     read_lines,
     write_lines,
@@ -50,7 +50,7 @@ from tests.lab.details import TRUTH, heard, line
 from tests.rows import each_of
 
 
-def still(mark: Mark, *utterances: HeardUtterance, audio: str = "set/900.flac", audio_s: float = 4.0) -> ClipLine:
+def still(mark: Mark, *utterances: RecognisedUtterance, audio: str = "set/900.flac", audio_s: float = 4.0) -> ClipLine:
     """Sound in which nobody speaks."""
     return line(mark, *utterances, truth=None, speaker=None, condition="noise only", audio=audio, audio_s=audio_s)
 

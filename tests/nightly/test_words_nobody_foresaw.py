@@ -94,4 +94,6 @@ def test_no_other_value_is_recorded(voice: str, place: str) -> None:
         text = random.choice(VOICES[voice])
         texts.append((with_word(text, word, place, random), SENTENCES[text]))
     found = [one for one in heard(texts, voice) if one.mark in {Mark.WRONG, Mark.INVENTED}]
-    assert not found, "\n".join(f"{one.clip.text}: {[said.reading.transcript for said in one.heard]}" for one in found)
+    assert not found, "\n".join(
+        f"{one.clip.text}: {[said.reading.transcript for said in one.decisions]}" for one in found
+    )
