@@ -267,7 +267,7 @@ def _catalogue_devices(
                 for kind, of in one.declined.items()
             }
             report = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
-            lacks = {"lacks": one.kinds_not_run(wanted), "unheard": one.unheard}
+            lacks = {"lacks": one.kinds_not_run(wanted), "unheard": one.unknown_words}
             echo(json.dumps({**report, **lacks}, ensure_ascii=False))
         return
     behind = [one for one in found if one.kinds_not_run(wanted)]
@@ -286,7 +286,7 @@ def _catalogue_devices(
             "\n".join(runs),
             "\n".join(one.kinds_not_run(wanted)),
             "\n".join(refused),
-            ", ".join(one.unheard),
+            ", ".join(one.unknown_words),
         )
     print_tables(table)
 

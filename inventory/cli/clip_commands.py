@@ -104,10 +104,10 @@ def clips_save(
 
     settings = given_settings(context, config, database=database)
     with open_store(context, config, database) as store:
-        heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
+        sound = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
     try:
         with plain_file.open_owner_only(file, "w") as made:
-            made.write(heard)
+            made.write(sound)
     except OSError as fault:
         raise StorageFailed(f"{file}: {describe_os_error(fault)}; name a file that can be written") from None
 

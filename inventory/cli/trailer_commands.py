@@ -214,7 +214,7 @@ def dossier(
 
     A visit lasts from its first notice, or its first entry behind the closing before, to the entry that closes the
     trailer; until then it is still open. Recordings are people's voices: they go in only from the bundles that you name
-    (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.pyz.
+    (`dockvoice audit export --trailer` on a device). The recipient checks it with verify_dossier.pyz.
     """
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.dossier.dossier import read_clips  # noqa: PLC0415

@@ -139,7 +139,7 @@ class _Reading:
     """One interpreter's reading of the utterance."""
 
     interpreter: str
-    heard: tuple[_Word, ...]
+    words: tuple[_Word, ...]
     fields: Mapping[str, tuple[str, ...]]  # By field every value, the likeliest first.
     account: tuple[_AccountedWords, ...]  # Empty where the device sent none.
 
@@ -151,7 +151,7 @@ class _ComparedField:
     name: str
     known: str  # The review's value; empty where it has none.
     why: str | None  # Why it is in doubt, as a code.
-    heard: str  # The words for it.
+    words: str  # Those for this field.
     others: tuple[str, ...]  # Other values that readings have.
 
 
@@ -181,11 +181,11 @@ def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> t
 
 def compare_readings(review: Review, readings: Sequence[_Reading]) -> list[_ComparedField]:
     """Compare the readings field by field, for all fields that any of them has."""
-    heard: Mapping[str, Any] = event_data_or_empty(review.body).get("heard", {})
+    words: Mapping[str, Any] = event_data_or_empty(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
     found = []
-    for name in dict.fromkeys((*review.fields, *review.doubtful, *heard, *read)):
+    for name in dict.fromkeys((*review.fields, *review.doubtful, *words, *read)):
         known = input_text(review.fields.get(name))
         others = dict.fromkeys(value for one in readings for value in one.fields.get(name, ()) if value != known)
-        found.append(_ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
+        found.append(_ComparedField(name, known, review.doubtful.get(name), str(words.get(name, "")), tuple(others)))
     return found

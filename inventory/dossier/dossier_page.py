@@ -170,7 +170,7 @@ class _Page:
     def _entry(self, one: DeviceEvent) -> str:
         number, data, fault = self._numbers[one.id], one.data, self._seals[one.id]
         who = escape(data.get("operator") or self._words["nobody"])
-        heard = "; ".join(dict.fromkeys(filter(None, data.get("reading", {}).get("heard", {}).values())))
+        words = "; ".join(dict.fromkeys(filter(None, data.get("reading", {}).get("heard", {}).values())))
         clips = "".join(self._clip(clip, one.id) for clip in one.recordings)
         time = self._time(one.event["time"])
         if "clock" in one.event:
@@ -181,7 +181,7 @@ class _Page:
         return (
             f'<tr id="no{number}"><th scope="row">{number}</th><td>{time}</td>'
             f"<td>{who}<br><small>{escape(one.source.rsplit('/', 1)[-1])} {one.number}</small></td>"
-            f"<td>{self._record(one)}</td><td>{escape(heard)}</td><td>{clips}</td><td>{self._state(one)}</td>"
+            f"<td>{self._record(one)}</td><td>{escape(words)}</td><td>{clips}</td><td>{self._state(one)}</td>"
             f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:_SHORT])}</code></td></tr>"
         )
 

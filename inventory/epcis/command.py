@@ -124,7 +124,7 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what is wrong with EPCIS 2.0 documents, whoever made them: each thing with its place and its rule.
+    """Tell what is wrong with EPCIS 2.0 documents of any origin: each thing with its place and its rule.
 
     Stricter than GS1's JSON Schema: check digits, CBV's words, units that measure, offsets of time zones, and error
     declarations that name an event of these files or of --known. With --json one object a line: file, at, rule, told.

@@ -163,13 +163,13 @@ def _to_device(
     at: tuple[str, str], said: Status | None, came: Any, keys: int, wanted: Mapping[str, int], odd: Collection[str]
 ) -> Device:
     times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
-    heard: list[datetime] = [one for one in times if one is not None]
+    contacts: list[datetime] = [one for one in times if one is not None]
     return Device(
         site=at[0],
         name=at[1],
         linked=said is not None and said.state == "online",
         since=None if said is None else said.since,
-        heard_at=max(heard, default=None),
+        heard_at=max(contacts, default=None),
         handled=0 if came is None else came.handled,
         highest=0 if came is None else came.highest,
         said={} if said is None else said.said,

@@ -37,7 +37,7 @@ class ReportedVersions:
     online: bool
     versions: Mapping[str, int]  # By kind.
     declined: Mapping[str, DeclinedVersion]  # By kind.
-    unheard: tuple[str, ...] = ()  # The site's words that its recogniser does not know.
+    unknown_words: tuple[str, ...] = ()  # The site's words that its recogniser does not know.
 
     def kinds_not_run(self, wanted: Iterable[Version]) -> list[str]:
         """The kinds of which it does not run these versions."""

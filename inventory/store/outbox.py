@@ -176,7 +176,7 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
 def delete_or_await_confirmation(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms.
 
-    What nobody confirms stays until its device is heard of, a week at most (`handle_devices_online`).
+    What nobody confirms stays until its device comes online, a week at most (`handle_devices_online`).
     """
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
