@@ -99,7 +99,7 @@ class _Attempt:
     silent: bool = False  # Whether the deadline passed.
     welcome: SessionConnected | None = None  # Reported once the subscriptions are accepted.
     early: list[MQTTMessage] = field(default_factory=list)  # Messages of a kept session that arrive before that.
-    heard_at: float = 0.0  # When the last of them, or CONNACK, arrived, on the monotonic clock.
+    last_received_at: float = 0.0  # When the last of them, or CONNACK, arrived, on the monotonic clock.
     refusal: str | None = None  # Why the broker refused.
     largest: int = _LARGEST  # The broker's limit on packets, in bytes.
     over: bool = False  # paho can report one disconnect twice.
@@ -291,7 +291,7 @@ class Session:
         if due is not None and now >= due:
             self._try.silent = True
             close_abruptly(client)
-        elif self._connected is None and self.is_accepted and now - self._try.heard_at >= _ANSWER_S:
+        elif self._connected is None and self.is_accepted and now - self._try.last_received_at >= _ANSWER_S:
             self._try.refusal = (
                 f"{self._broker_name}: lives, but answers no subscription; restart it if that comes again"
             )
@@ -320,7 +320,7 @@ class Session:
         limit = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._try.largest = getattr(properties, "MaximumPacketSize", _LARGEST)
         self._try.welcome = SessionConnected(self._version.now.value, limit, flags.session_present)
-        self._try.heard_at = time.monotonic()
+        self._try.last_received_at = time.monotonic()
         if self._wanted:
             client.subscribe(self._wanted)
         else:
@@ -350,7 +350,7 @@ class Session:
             return
         if self._connected is None:
             self._try.early.append(message)
-            self._try.heard_at = time.monotonic()
+            self._try.last_received_at = time.monotonic()
             return
         token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
         taken = self._call_receive_or_end_session(

@@ -139,7 +139,7 @@ class Notifier:
         self.period_s = period_s
         """Interval of `alive`, seconds: half the watchdog's timeout. None: no watchdog."""
         self._address = "\0" + address[1:] if address and address.startswith("@") else address
-        self._unheard = False
+        self._has_failed = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -173,15 +173,15 @@ class Notifier:
         except OSError as fault:
             self._log_once(fault)
         else:
-            self._unheard = False
+            self._has_failed = False
 
     def _log_once(self, fault: OSError) -> None:
         """Log the first of several failures in a row."""
-        if not self._unheard:
+        if not self._has_failed:
             _logger.warning(
                 "systemd cannot be reached at $NOTIFY_SOCKET (%s) and may restart this service", fault.strerror or fault
             )
-        self._unheard = True
+        self._has_failed = True
 
 
 def _status_line(text: str) -> str:

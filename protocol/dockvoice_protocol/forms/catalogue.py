@@ -122,11 +122,11 @@ class Catalogue:
 
     def with_known_ways(self, knows: Callable[[str], bool]) -> Catalogue:
         """A copy for a recogniser: of values with several ways to say them, the ways that it knows, if there is one."""
-        heard = {
+        recognisable = {
             name: {value: tuple(filter(knows, ways)) or ways for value, ways in of.items()}
             for name, of in self.entries.items()
         }
-        return replace(self, entries=heard)
+        return replace(self, entries=recognisable)
 
     def check_words(self, name: str, value: str) -> tuple[str, ...]:
         """The check words or digits of a value, in the order of its sign; empty where it has none."""

@@ -132,8 +132,8 @@ def parse_exception(words: Sequence[Word], form: Form, language: Language = ENGL
         times = len(said) // len(one)
         if times in {1, _TWICE} and said == one * times:
             sure = min(word.confidence for word in words)
-            heard = tuple(word.text for word in words)
-            return {name: FieldReading(choice, heard, sure, confirmed=times == _TWICE)}
+            texts = tuple(word.text for word in words)
+            return {name: FieldReading(choice, texts, sure, confirmed=times == _TWICE)}
     return {}
 
 

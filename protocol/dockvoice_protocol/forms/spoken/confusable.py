@@ -55,7 +55,7 @@ _UNLISTED = {"A": "E"}
 """By letter as it was heard, one that was said for it and is not among the recogniser's alternatives: of one of the ten
 voices, a British one, 21 of 24 E were heard as A, at 0.67 to 0.9999."""
 
-_HEARD_BY_BOTH = {"B": frozenset("PV"), "D": frozenset("T"), "G": frozenset("BV"), "V": frozenset("B")}
+_MISHEARD_BY_BOTH = {"B": frozenset("PV"), "D": frozenset("T"), "G": frozenset("BV"), "V": frozenset("B")}
 """By letter as both recognisers heard it, those that were said for it: 9 of 136 among the same docks."""
 
 
@@ -115,7 +115,7 @@ def find_unlisted_rival(value: FieldValue | None) -> str | None:
 
 def misheard_by_both(value: FieldValue | None) -> frozenset[str]:
     """The letters that may have been said for `value` where a second recogniser heard it, too."""
-    return _HEARD_BY_BOTH.get(str(value), frozenset())
+    return _MISHEARD_BY_BOTH.get(str(value), frozenset())
 
 
 def _are_e_set_letters(value: FieldValue, rival: FieldValue) -> bool:

@@ -69,20 +69,20 @@ def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue,
     None of an utterance that mentions no field: that is talk.
     """
     meant = parse_meaning(words, form, catalogue, language)
-    heard, events = meant.tokens, meant.paths[0].events if meant.paths else ()
+    tokens, events = meant.tokens, meant.paths[0].events if meant.paths else ()
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
     strange = {at for one in events if one.happens is Happens.UNMATCHED for at in range(one.start, one.end)}
-    figures = {at for at, token in enumerate(heard) if is_figure(token.text, language)}
+    figures = {at for at, token in enumerate(tokens) if is_figure(token.text, language)}
     found: set[str] = set()
     run: list[int] = []
-    for at in range(len(heard) + 1):
+    for at in range(len(tokens) + 1):
         if at in strange - figures:
             run.append(at)
             continue
         if 0 < len(run) <= _LONGEST:
             before, behind = run[0] - 1 in figures, at in figures
-            said = [FIGURE] * before + [heard[one].text for one in run] + [FIGURE] * behind
+            said = [FIGURE] * before + [tokens[one].text for one in run] + [FIGURE] * behind
             found |= {" ".join(said)} if before or behind else set()
         run = []
     return frozenset(found)
@@ -106,16 +106,16 @@ def parse_meaning(
 ) -> Meaning:
     """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read_fields`."""
     spoken = language or language_named("en")
-    heard = tokenize(words, spoken)
+    tokens = tokenize(words, spoken)
     today = datetime.now().astimezone().date() if form.depends_on_today else None
     entry = None if held is None else tuple((name, value, type(value)) for name, value in held.items())
-    paths, asks = _explain(heard, form, catalogue, spoken, today, asked, entry, correcting)
-    return merge_explanations(paths, heard, form, spoken, asks=asks)
+    paths, asks = _explain(tokens, form, catalogue, spoken, today, asked, entry, correcting)
+    return merge_explanations(paths, tokens, form, spoken, asks=asks)
 
 
 @lru_cache(maxsize=_EXPLAINED)
 def _explain(
-    heard: tuple[Token, ...],
+    tokens: tuple[Token, ...],
     form: Form,
     catalogue: Catalogue,
     language: Language,
@@ -128,7 +128,7 @@ def _explain(
 
     `held`: with the type of each value, since 1 equals true.
     """
-    spans = Spans(heard, form, catalogue, language, cached_lexicon(form, catalogue, language), today)
+    spans = Spans(tokens, form, catalogue, language, cached_lexicon(form, catalogue, language), today)
     entry = None if held is None else {name: value for name, value, _ in held}
     return tuple(explanations(spans, asked, entry, correcting=correcting)), spans.has_question_mark()
 

@@ -109,9 +109,9 @@ class _Day(FieldKind):
             "year": "<group>+ | <count>",
         }
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
-        label = DateLabelFormat(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
-        return date_readings(heard.words, at, heard.language.numerals, heard.language.table, label)
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Sequence[Read]:
+        label = DateLabelFormat(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, utterance.today)
+        return date_readings(utterance.words, at, utterance.language.numerals, utterance.language.table, label)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         day = _SOME_DAY + timedelta(days=random.randrange(_SOME_DAYS))

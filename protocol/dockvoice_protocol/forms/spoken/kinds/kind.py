@@ -105,11 +105,11 @@ class FieldKind(FieldKindTraits, ABC):
         """The JSGF rules that its `grammar` uses, without those of every form."""
         return {}
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterable[Read]:
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Iterable[Read]:
         """The values that begin at a word, behind the field's label or as an answer; empty for spelt kinds."""
         return ()
 
-    def readings_without_label(self, field: FormField, at: int, heard: UtteranceContext) -> Iterable[Read]:
+    def readings_without_label(self, field: FormField, at: int, utterance: UtteranceContext) -> Iterable[Read]:
         """The values that begin at a word and are valid without the field's label; for yes-or-no kinds."""
         return ()
 

@@ -97,8 +97,8 @@ class _Measure(FieldKind):
         said = ENGLISH.table[self.section]
         return {"minus": jsgf_alternatives(said["minus"]), "point": jsgf_alternatives(said["points"])}
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
-        return heard.numbers.decimals(at)
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Sequence[Read]:
+        return utterance.numbers.decimals(at)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A decimal near the usual minimum; half of them whole."""
@@ -139,9 +139,9 @@ class _Cardinal(FieldKind):
     of_numbers = True
     grammar = ("<count>",)
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterator[Read]:
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Iterator[Read]:
         """Whole numbers, except those said digit by digit, which need their unit."""
-        return (count for count in heard.numbers.cardinals[at] if count[2] < DIGITWISE)
+        return (count for count in utterance.numbers.cardinals[at] if count[2] < DIGITWISE)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A count that fits on a pallet, or sometimes whole hundreds."""

@@ -108,12 +108,12 @@ class _Letter(_Text):
     characters = ascii_uppercase
     grammar = ("<{field}_letter>",)
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterator[Read]:
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Iterator[Read]:
         """A letter, said once, or twice in different wordings: "b, bravo"."""
-        alphabet = heard.language.alphabet
-        for end, said, cost in letters_at(heard.words, at, alphabet, names=True):
+        alphabet = utterance.language.alphabet
+        for end, said, cost in letters_at(utterance.words, at, alphabet, names=True):
             yield end, said, cost
-            for further, other, more in letters_at(heard.words, end, alphabet, names=False):
+            for further, other, more in letters_at(utterance.words, end, alphabet, names=False):
                 if other == said:
                     yield further, said, min(cost, more)
 

@@ -37,20 +37,20 @@ class _YesNo(FieldKind):
     section = "yes_no"
     grammar = ("yes", "no")
 
-    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
-        return self._readings(field, at, heard, labelled=True)
+    def readings(self, field: FormField, at: int, utterance: UtteranceContext) -> Sequence[Read]:
+        return self._readings(field, at, utterance, labelled=True)
 
-    def readings_without_label(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
-        return self._readings(field, at, heard, labelled=False)
+    def readings_without_label(self, field: FormField, at: int, utterance: UtteranceContext) -> Sequence[Read]:
+        return self._readings(field, at, utterance, labelled=False)
 
-    def _readings(self, field: FormField, at: int, heard: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
-        wording = field.wording(heard.language.code)
-        begins = not _first_words((*wording.true, *wording.false)).isdisjoint(heard.words[at : at + 1])
+    def _readings(self, field: FormField, at: int, utterance: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
+        wording = field.wording(utterance.language.code)
+        begins = not _first_words((*wording.true, *wording.false)).isdisjoint(utterance.words[at : at + 1])
         if not labelled and not begins:
             return []  # As at most words.
         own = {True: wording.true, False: wording.false}
-        table, paused = heard.language.table[self.section], heard.follows_pause
-        return yes_no_readings(heard.words, at, table, own, labelled=labelled, follows_pause=paused)
+        table, paused = utterance.language.table[self.section], utterance.follows_pause
+        return yes_no_readings(utterance.words, at, table, own, labelled=labelled, follows_pause=paused)
 
     def sample_value(self, field: FormField, random: Random) -> FieldValue:
         return random.random() < _YES
