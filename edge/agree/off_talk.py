@@ -80,7 +80,7 @@ def _find_field_words(reading: Reading, rules: Rules) -> tuple[set[int], Sequenc
     for start, match in matches:
         for at in range(start, match.end):
             roles[at].add(match.role)
-    return {at for at, token in enumerate(tokens) if fold(token.heard) in field_words}, tokens, roles
+    return {at for at, token in enumerate(tokens) if fold(token.surface) in field_words}, tokens, roles
 
 
 def find_fields_worded_as_talk(

@@ -251,7 +251,7 @@ def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple
     texts: list[str] = []
     last = None
     for start, end in spans:
-        text = " ".join(dict.fromkeys(token.heard for token in tokens[start:end]))
+        text = " ".join(dict.fromkeys(token.surface for token in tokens[start:end]))
         texts = [*texts[:-1], f"{texts[-1]} {text}"] if start == last else [*texts, text]
         last = end
     return texts

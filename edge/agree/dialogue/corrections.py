@@ -253,7 +253,7 @@ def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:
 def _was_identified_later(session: DialogueSession) -> bool:
     """Whether an identifier of the open entry came in a later utterance than its first."""
     reading = session.open_draft.reading
-    began = {fold(token.heard) for token in tokenize(reading.words, session.rules.language)}
+    began = {fold(token.surface) for token in tokenize(reading.words, session.rules.language)}
     names = [reading.fields[name] for name in session.rules.identifying_fields if name in reading.fields]
     return any(fold(word) not in began for one in names for word in one.words)
 

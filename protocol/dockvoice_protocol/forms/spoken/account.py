@@ -193,7 +193,7 @@ class _Account:
 
     def _words(self, start: int, end: int) -> tuple[str, ...]:
         """The words as they were said; a compound number is one of them."""
-        return tuple(token.heard for token in self._tokens[start:end] if not token.inner)
+        return tuple(token.surface for token in self._tokens[start:end] if not token.inner)
 
 
 def _roles_before(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:

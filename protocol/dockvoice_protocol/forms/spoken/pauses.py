@@ -135,7 +135,7 @@ def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool
 
 
 def _last_field(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:
-    last_word = (said[-1].heard,)
+    last_word = (said[-1].surface,)
     ending = (field for field in form.fields if field.name in fields and fields[field.name].words[-1:] == last_word)
     return next(ending, None)
 

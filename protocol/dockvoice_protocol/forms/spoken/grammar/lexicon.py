@@ -312,7 +312,7 @@ class Lexicon:
 
     def _is_order(self, token: Token) -> bool:
         """Whether a phrase that begins here is an order, as no accent makes it a deed: "deje" for "dejé"."""
-        return token.heard.endswith(("e", "es")) and token.text in self._language.accented_deeds
+        return token.surface.endswith(("e", "es")) and token.text in self._language.accented_deeds
 
     @staticmethod
     def _longest_of_several_words(found: Sequence[Match], tokens: Sequence[Token], at: int) -> int | None:

@@ -572,7 +572,7 @@ def _field_reading(meanings: Sequence[_FieldMeaning | None], tokens: Sequence[To
     denied = tuple(value for value in dict.fromkeys(not_so) if value is not None and value not in values)
     missing = any(said is None or not said.values for said in meanings)
     events = [event for said in saying for event in (*said.events, *said.beside)]
-    words = tuple(tokens[at].heard for at in _one_token_per_word(tokens, _event_tokens(events)))
+    words = tuple(tokens[at].surface for at in _one_token_per_word(tokens, _event_tokens(events)))
     basis = _value_tokens(saying) or _event_tokens(events) or set(range(len(tokens)))
     sure = min((tokens[at].confidence for at in basis), default=0.0)
     if not {part for said in saying for part in said.parts} <= set(values):
@@ -581,7 +581,7 @@ def _field_reading(meanings: Sequence[_FieldMeaning | None], tokens: Sequence[To
         return FieldReading(None, words, sure, denied=denied)
     if len(values) == 1 and (unsure or missing):
         strange = next((said.unexplained for said in saying if said.unexplained), ())
-        unexplained = tuple(tokens[at].heard for at in _one_token_per_word(tokens, _event_tokens(strange)))
+        unexplained = tuple(tokens[at].surface for at in _one_token_per_word(tokens, _event_tokens(strange)))
         return FieldReading(None, words, sure, runner_up=values[0], denied=denied, unexplained=unexplained)
     return FieldReading(values[0], words, sure, rivals=tuple(values[1:]), denied=denied)
 

@@ -43,8 +43,8 @@ class Token:
     """
 
     text: str = dataclasses.field(repr=False)
-    heard: str = dataclasses.field(repr=False)
-    """As recorded: lower case, without punctuation. Its accents tell "cargué" from the order "cargue"."""
+    surface: str = dataclasses.field(repr=False)
+    """The surface form: lower case, without punctuation. Its accents tell "cargué" from the order "cargue"."""
     start: float = dataclasses.field(compare=False)  # Seconds; the parts of one word share its times.
     end: float = dataclasses.field(compare=False)
     confidence: float = dataclasses.field(compare=False)
