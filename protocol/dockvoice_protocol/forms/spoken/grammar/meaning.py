@@ -144,6 +144,9 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     return tuple(at for event in astray for at in range(event.start, event.end))
 
 
+_WITHOUT_MEANING = frozenset({Happens.UNMATCHED, Happens.NUMBER})
+
+
 @dataclass(slots=True)
 class _FieldMeaning:
     """The state of one field in one explanation."""
@@ -221,7 +224,7 @@ class _FieldMeaning:
 
     def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
         """Whether an event is no doubt of a replaced value alone: words between it and its correction may say more."""
-        between = beside.happens is Happens.UNMATCHED and beside.start >= self.withdrawn > 0
+        between = beside.happens in _WITHOUT_MEANING and beside.start >= self.withdrawn > 0
         return beside.end > self.replaced or between
 
     def _is_part(self, beside: ExplanationEvent) -> bool:

@@ -26,11 +26,12 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     SpanReader,
     Spans,
     ids_before_correction,
+    is_article,
     leads_to_place,
     letters_in_one_word,
     named_letters,
 )
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at, may_name_letter
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at, may_be_letters
 from dockvoice_protocol.forms.spoken.language import LETTERS
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
@@ -401,7 +402,7 @@ class Mentions(SpanReader):
         """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
         token = self._tokens[at]
         figures = token.text.isdigit() and len(token.text) > _PAIR
-        named = may_name_letter(token.hesitated) and token.pause <= weights.SHORT
+        named = may_be_letters(token.hesitated) and token.pause <= weights.SHORT
         return figures and named and self._fields[name].spoken.is_code
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
@@ -497,7 +498,8 @@ class Mentions(SpanReader):
     def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
         expected = path.pending or path.field is not None or self._asked is not None
-        if expected and at not in self._spans.pointer_ends:
+        article = "c" in path.pending and is_article(self._spans, at)
+        if expected and at not in self._spans.pointer_ends and not article:
             for name, cost, marks in self._possible_bare_fields(path, at):
                 self.step_over_value(path, name, at, cost, marks)
         for name, end, value, cost in self._yes_or_no[at]:

@@ -544,6 +544,13 @@ def _is_code_letter(spans: Spans, at: int) -> bool:
     return any(spans.letters(at)) and (written or spans.words[at] not in spans.language.common)
 
 
+def is_article(spans: Spans, at: int) -> bool:
+    """Whether a number is an article before words of the form: "plutôt, c'est un recomptage"."""
+    if spans.words[at] not in spans.language.common or not spans.goes_straight_on(at + 1):
+        return False
+    return bool(spans.role_ends(at + 1, Role.LABEL, Role.VALUE)) or spans.begins_unlabelled_value(at + 1)
+
+
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:
     """Whether a phrase before a count corrects a thing."""
     end = match.end

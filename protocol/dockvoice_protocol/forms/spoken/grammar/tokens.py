@@ -151,9 +151,9 @@ def _tokens_of_word(
             pause, dash, hesitated = 0, False, ""
 
 
-def may_name_letter(hesitation: str) -> bool:
-    """Whether a hesitation may be the name of a letter: "em", "er"; an "eh" or an "ähm" is none."""
-    return len(hesitation) == _INITIALS and hesitation[0] in _VOWELS and hesitation[1] not in _VOWELS | {"h"}
+def may_be_letters(hesitation: str) -> bool:
+    """Whether a hesitation may be two letters or the name of one: "eh", "em"; an "ehm" or an "äh" is none."""
+    return len(hesitation) == _INITIALS and hesitation.isascii()
 
 
 def _are_initials(word: str) -> bool:
