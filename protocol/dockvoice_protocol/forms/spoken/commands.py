@@ -320,10 +320,12 @@ def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, listed = token_texts(words, language), language.words
+    numbers = [at for at, word in enumerate(said) if word.isdigit() or language.numerals.is_part(word)]
     roles = ("sets", "sets_changed") if listed["changes"].ends(said, 0) else ("sets",)
-    ends = {end for role in roles for at in range(1, len(said)) for end in listed[role].ends(said, at)}
+    named = range(numbers[0] + 1, len(said)) if numbers else ()
+    ends = {end for role in roles for at in named for end in listed[role].ends(said, at)}
     ends |= {end for at in ends for end in listed["sets_again"].ends(said, at)}
-    return any(said[end].isdigit() or language.numerals.is_part(said[end]) for end in ends if end < len(said))
+    return not ends.isdisjoint(numbers)
 
 
 def leading_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:

@@ -88,7 +88,8 @@ class _Links(SpanReader):
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
             return not goes_on and self._spans.is_letter(at, match.end)
-        if goes_on and (self._leads_to_value(match.end) or self._said(at, match.end) in self._language.words["joins"]):
+        joins = self._said(at, match.end) in self._language.words["joins"]
+        if goes_on and (self._leads_to_value(match.end) or (joins and not self._spans.role_ends(match.end, Role.CUE))):
             return False
         single = self._fields[path.field].spoken.is_single_letter
         return single and self._spans.may_be_letter(path.field, match.end - 1, match.end)

@@ -369,11 +369,17 @@ class Spans:
         return [*((one.end, one.value, 0.0) for one in listed), *other]
 
     def _place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
+        begins = {
+            name: [at] for name in self.lexicon.codes if name not in self.lexicon.goods or _is_code_letter(self, at)
+        }
+        begins |= {
+            name: _begins_of_goods(self, at) for name in self.lexicon.goods & self.lexicon.codes.keys() - begins.keys()
+        }
         return [
             (end, name, code, cost)
-            for name in self.lexicon.codes
-            if name not in self.lexicon.goods or _follows_unit(self, at) or _is_code_letter(self, at)
-            for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
+            for name, starts in begins.items()
+            for start in starts
+            for end, code, cost in (*_spelt_codes(self, name, start), *_codes_by_parts(self, name, start))
         ]
 
     def _signed(self, at: int) -> list[tuple[int, float, float]]:
@@ -531,11 +537,13 @@ def may_choose(spans: Spans, at: int, end: int) -> bool:
     return not spans.tokens[at].pause and bool(spans.language.words["choices"].ends(spans.words[:end], at))
 
 
-def _follows_unit(spans: Spans, at: int) -> bool:
-    """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
+def _begins_of_goods(spans: Spans, at: int) -> list[int]:
+    """Where the code of goods may begin that a unit and a word such as "of" lead to: "four cartons | of E407"."""
     small = spans.language.words["between_counts"]
-    begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one)]
-    return any(not spans.role_ends(one, Role.UNIT).isdisjoint(begins) for one in range(at))
+    units = {match.end for matches in spans.matches[: at + 1] for match in matches if match.role is Role.UNIT}
+    behind = [end for end in small.ends(spans.words, at) if at in units and end <= at + _LONGEST_OF]
+    before = (one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one))
+    return [*behind, *([at] if any(one in units for one in before) else [])]
 
 
 def _is_code_letter(spans: Spans, at: int) -> bool:
