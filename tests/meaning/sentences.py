@@ -167,7 +167,9 @@ class _Speaker:
         frame, around = self._frame, self._words["around"]
         if frame.device:
             body = f"{self._one(around['device'])}{self._rng.choice((',', ',', ':'))} {body}"
-        if frame.opening and frame.mood != "question":  # Without marks it is a statement: "die Nächste ist Palette 742".
+        if (
+            frame.opening and frame.mood != "question"
+        ):  # Without marks it is a statement: "die Nächste ist Palette 742".
             body = f"{self._one(around['opening'])}{self._rng.choice((',', ',', '.'))} {body}"
         if frame.remark:
             remark = self._one(around["remark"])
