@@ -369,11 +369,10 @@ class Spans:
         return [*((one.end, one.value, 0.0) for one in listed), *other]
 
     def _place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
+        codes, goods = self.lexicon.codes, self.lexicon.goods
         begins = {
-            name: [at] for name in self.lexicon.codes if name not in self.lexicon.goods or _is_code_letter(self, at)
-        }
-        begins |= {
-            name: _begins_of_goods(self, at) for name in self.lexicon.goods & self.lexicon.codes.keys() - begins.keys()
+            name: [at] if name not in goods or _is_code_letter(self, at) else _begins_of_goods(self, at)
+            for name in codes
         }
         return [
             (end, name, code, cost)
