@@ -107,7 +107,7 @@ class _Sums(SpanReader):
         if any(end > at for one in begun for end, _, _ in self._numbers.cardinals[one]):
             return False  # It is the end of one: "cincuenta y | siete".
         labelled = any(at in self._spans.role_ends(one, Role.LABEL) for one in range(at))
-        return not self._numbers.is_digit(at - 1) and not labelled
+        return not labelled and all(at not in self._numbers.ends[one] for one in begun)
 
     def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
         """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
@@ -297,8 +297,9 @@ class UnitCounts(SpanReader):
             again = 2 * end - at
             paused = end < len(self._tokens) and self._tokens[end].pause > 0
             if cost < weights.ODD and paused and self._words[at:end] == self._words[end:again]:
+                longer = {whole for stop, whole, _ in self._numbers.cardinals[end] if stop > again}
                 for count in self.counts_at[end]:
-                    if count.end > again and count.values[-1] != value:
+                    if count.values[-1] in longer - {value}:
                         yield count._replace(cost=count.cost + weights.RESTART)
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
