@@ -72,6 +72,12 @@ class _Links(SpanReader):
         named = any(one.name in path.story.said for one in form.fields if one.identifier or one.is_place)
         return form.deed in _MOVED_TO and named and self._said(at, match.end) in self._language.words["purposes"]
 
+    def may_be_letters(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a small word behind the label of a code may be its letters: "trailer at 5501" may be AT5501."""
+        if path.state is not Place.LABELLED or match.end != at + 1:
+            return False
+        return self._fields[str(path.field)].spoken.is_code and self._numbers.begins(match.end)
+
     def sounds_like_digit(self, path: Path, at: int) -> bool:
         """Whether a word behind a value that is not spelt may be a misheard number."""
         if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
@@ -344,9 +350,7 @@ class SmallWords(SpanReader):
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
         cost = weights.MISPLACED if labelled else weights.LINK
-        # "Trailer at 5501" may be AT5501.
-        coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
-        coded &= self._numbers.begins(match.end)
+        coded = self._links.may_be_letters(path, match, at)
         coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
         if coded or self._links.ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
@@ -368,7 +372,8 @@ class SmallWords(SpanReader):
         labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
-        if answers and not self._spans.may_be_letter(str(expected), at, match.end):
+        coded = match.end in self._spans.role_ends(at, Role.LINK) and self._links.may_be_letters(path, match, at)
+        if answers and not coded and not self._spans.may_be_letter(str(expected), at, match.end):
             self._queue.continue_at(path, match.end, weights.WITHIN)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
