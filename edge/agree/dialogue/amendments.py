@@ -68,6 +68,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
         last == session.recorded.last
         and reference.is_named_last(session, last.fields)
         and not session.recorded.left_since
+        and not session.spoken.named_more
     )
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken import cancels_after_no, is_courtesy, is_listed_command, number_head, without_cue
+from dockvoice_protocol.forms.spoken import (
+    begins_with_no,
+    cancels_after_no,
+    is_courtesy,
+    is_listed_command,
+    number_head,
+    without_cue,
+)
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works
 from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
@@ -10,6 +17,7 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import AGREEING, Event, State
 from edge.agree.off_talk import is_off_talk, mentions_entry
+from edge.agree.readings import has_no_values
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
 """Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
@@ -18,6 +26,10 @@ noise."""
 
 _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
 """The events of "nothing" and "it's right" while the question is not what is wrong."""
+
+
+_UNDOING = frozenset({Topic.CANCEL, Topic.CLOSE, Topic.REOPEN})
+"""The questions at which a sentence that begins with "no" is a no."""
 
 
 _LISTED = {State.IDLE: ("waits", Event.NOISE), State.PAUSED: ("returns", Event.RESUME)}
@@ -40,13 +52,27 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     event = _classify_named_drop(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
-        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
+        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO, State.CONFIRMING: Event.NO}.get(session.state, event)
+    if event in _LITTLE and _refuses(session, happening):
+        event = Event.NO
     if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
+
+
+def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether an utterance is a no, in more words: "no, don't cancel it", "keep it".
+
+    Only where a no changes nothing: after a readback, "no, not you" may be talk to a colleague.
+    """
+    words, language = utterance.reading.words, session.rules.language
+    if session.topic not in _UNDOING:
+        return False
+    refuses = begins_with_no(words, language) and has_no_values(utterance.reading) and not is_courtesy(words, language)
+    return refuses or is_listed_command("keeps", words, language)
 
 
 def _names_another(session: DialogueSession, reading: Reading) -> bool:

@@ -73,6 +73,15 @@ def find_thing_named_last(
     return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
 
 
+def names_more_than_thing(session: DialogueSession, orders: Sequence[Order]) -> bool:
+    """Whether the device, since it named a thing, has told of a place, a sum or what holds from now on."""
+    says, more = [order for order in orders if isinstance(order, Say)], session.spoken.named_more
+    for at, say in enumerate(says, start=1):
+        asks = session.question is not None and at == len(says)  # The question is of the open thing.
+        more = not _identifiers_in(session, say) and (more or (bool(say.fields) and not asks))
+    return more
+
+
 def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
     """The entry that is meant without a name: the last one, unless the device has named another one since."""
     last = session.recorded.last
@@ -83,22 +92,25 @@ def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
 
 def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) -> bool:
     """Whether the device named no other thing since it named the one with these values."""
-    own = session.identifiers_of(values)
-    return not own or all(own.get(name, value) == value for name, value in session.spoken.named.items())
+    own, named = session.identifiers_of(values), session.spoken.named
+    if not (own and named):
+        return True
+    # An entry of another form has other identifiers.
+    return not own.keys().isdisjoint(named) and all(own.get(name, value) == value for name, value in named.items())
 
 
 def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool, answers: bool = False) -> bool:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
-    They say of a value what it never was; they take something back directly behind another thing; or they give what a
-    thing that was put aside lacks, and do not answer the question.
+    They say of a value what it never was; they take something back directly behind another thing, a place or a sum; or
+    they give what a thing that was put aside lacks, and do not answer the question.
     """
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
     if takes_back:
-        return session.spoken.named_two
+        return session.spoken.named_two or session.spoken.named_more
     return not (answers or session.recorded.unanswered.isdisjoint(reading.fields))
 
 

@@ -202,12 +202,15 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
     draft, last = session.draft, reference.find_entry_at_hand(session)
     at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
     named = without_inherited(reading).fields.keys() & {*session.rules.identifying_fields}
-    read_back = draft is None or (session.state is State.HELD and draft.act is not Act.CONTEXT)
+    is_asked = session.topic is Topic.FIELD  # What was not said of the open thing yet has no value before.
+    read_back = draft is None or ((session.state is State.HELD or is_asked) and draft.act is not Act.CONTEXT)
     if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     if (of_it := _read_with_old_values(session, at_hand, reading)) is not None:
         return of_it
-    if not find_fields_with_another_old_value(at_hand.reading, reading):
+    unknown = [one for name, one in reading.fields.items() if name not in at_hand.reading.fields]
+    changes = reading.act is Act.AMEND and any(one.rivals for one in unknown)
+    if not (changes if is_asked else find_fields_with_another_old_value(at_hand.reading, reading)):
         return reading
     own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
     read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]

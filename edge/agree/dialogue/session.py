@@ -184,6 +184,7 @@ class _DeviceSpeech:
     latest: Say | None = None  # The last prompt.
     named: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The identifiers of the thing that a prompt was about last; empty: none was since the start."""
+    named_more: bool = False  # Since it named that, prompts told of a place, a sum or what holds from now on.
     named_two: bool = False  # The last prompts named another thing before the open one: a "no" may be of either.
     put: tuple[Question | SignOnQuestion | None, Draft | None] = (None, None)  # The last question or readback.
     put_at: float | None = None  # When it began, in seconds of the driver's clock; None: unknown.

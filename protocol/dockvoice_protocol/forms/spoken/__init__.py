@@ -6,6 +6,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     TODAY,
     begins_with_cancellation,
     begins_with_last_one,
+    begins_with_no,
     cancels_after_no,
     cancels_open_entry,
     chosen_position,

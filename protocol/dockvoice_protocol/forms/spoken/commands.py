@@ -104,6 +104,11 @@ def is_listed_command(name: str, words: Sequence[Word], language: Language = ENG
     return _plain_phrase(words, language) in _listed_phrases(name, language)
 
 
+def begins_with_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Whether the first word is a "no" by itself: "no, don't cancel it"."""
+    return bool(words) and _plain_phrase(words[:1], language) in _listed_phrases("no", language)
+
+
 def parse_break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
     """The code of the reason for a pause; None where the utterance gives none."""
     return _phrases_to_break_reasons(language).get(_plain_phrase(words, language))
