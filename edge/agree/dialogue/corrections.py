@@ -143,12 +143,17 @@ def may_rename_open_claim_unasked(
     """Whether a correction may rename the open claim without a question; True without a claim.
 
     Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
-    may if its identifier sounds like the one that was read back.
+    may if its identifier sounds like the one that was read back, and it says no other value of it anew: the next pallet
+    on a trailer has the next number.
     """
     draft = session.draft
     if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(reading):
         return draft is None
-    alike = complete_sentence and next_or_instead.may_correct_identifier(session, reading)
+    known, said = values_of(draft.reading), values_of(reading)
+    same = all(
+        known.get(name, value) == value for name, value in said.items() if name not in session.identifiers_of(said)
+    )
+    alike = complete_sentence and same and next_or_instead.may_correct_identifier(session, reading)
     return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
 
 
