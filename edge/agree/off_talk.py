@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields
+from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse_meaning, read_fields
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
@@ -139,6 +139,15 @@ def has_correcting_word(reading: Reading, rules: Rules) -> bool:
     """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
     denies = any(match.role in _TAKING_BACK for _, match in _matches(reading, rules)[1])
     return not is_off_talk(reading, rules) and (denies or is_correction(reading.words, rules.language))
+
+
+def may_object(reading: Reading, rules: Rules) -> bool:
+    """Whether it begins with "no", or has a word that denies or objects: "the count is wrong"; not a mere "hold on"."""
+    tokens, matches = _matches(reading, rules)
+    rejections = rules.language.words["rejections"]
+    objects = any(_begins_a_phrase(tokens, at, rejections) for at in range(len(tokens)))
+    denies = any(match.role in _TAKING_BACK for _, match in matches)
+    return objects or denies or begins_with_no(reading.words, rules.language)
 
 
 def mentions_entry(reading: Reading, rules: Rules) -> bool:

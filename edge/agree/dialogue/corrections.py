@@ -150,10 +150,11 @@ def may_rename_open_claim_unasked(
     if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(reading):
         return draft is None
     known, said = values_of(draft.reading), values_of(reading)
-    same = all(
-        known.get(name, value) == value for name, value in said.items() if name not in session.identifiers_of(said)
-    )
-    alike = complete_sentence and same and next_or_instead.may_correct_identifier(session, reading)
+    other = said.keys() - session.identifiers_of(said).keys()
+    same = all(known.get(name, said[name]) == said[name] for name in other)
+    texts = [token.text for token in tokenize(reading.words, session.rules.language)]
+    dropped = bool(session.rules.language.words["drops"].ends(texts, 0))  # "Scratch that, pallet 743, ..."
+    alike = complete_sentence and (same or dropped) and next_or_instead.may_correct_identifier(session, reading)
     return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
 
 

@@ -18,7 +18,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import find_fields_with_another_old_value, with_fields, with_support
-from edge.agree.off_talk import begins_with_foreign_words, has_only_fields
+from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
 
@@ -69,6 +69,8 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
         ]
     if not reading.fields or begins_with_foreign_words(reading, session.rules):
+        # "The count is wrong": the held entry is asked about behind the next.
+        session.doubted = session.doubted or may_object(reading, session.rules)
         return drafting.reject_answer(session, utterance)
     return _take_following_values(session, utterance, reading, other)
 

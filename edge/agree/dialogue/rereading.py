@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
     is_correction,
     last_entry_cue,
@@ -48,9 +49,10 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
         session.breath.words = ()
-    reading = session.breath.doubt_continued_count(
-        mark_partial_recount(utterance.reading, session.rules), session.rules
-    )
+    reading = mark_partial_recount(utterance.reading, session.rules)
+    if reading is not utterance.reading:
+        reading = _as_part_of_counted(session, reading)
+    reading = session.breath.doubt_continued_count(reading, session.rules)
     for reread in _REREADINGS:
         reading = reread(session, reading)
     asked = None if session.question is None else session.question.field
@@ -117,6 +119,17 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
+
+
+def _as_part_of_counted(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of "two of those", as a correction of the entry before where the open one has no count: asked."""
+    last, draft, rules = session.recorded.last, session.draft, session.rules
+    counted = rules.form.roles.get(FieldRole.QUANTITY)
+    open_without = draft is not None and draft.act is Act.RECORD and counted not in draft.reading.fields
+    if last is None or not open_without or counted not in last.fields:
+        return reading
+    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(last.fields).items()}
+    return with_unconfirmed(replace(reading, fields={**of, **reading.fields}), reading.fields)
 
 
 def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Reading:
