@@ -141,13 +141,16 @@ def has_correcting_word(reading: Reading, rules: Rules) -> bool:
     return not is_off_talk(reading, rules) and (denies or is_correction(reading.words, rules.language))
 
 
+def rejects_value(reading: Reading, rules: Rules) -> bool:
+    """Whether it has a word that rejects a value: "the count is wrong"."""
+    tokens, rejections = _matches(reading, rules)[0], rules.language.words["rejections"]
+    return any(_begins_a_phrase(tokens, at, rejections) for at in range(len(tokens)))
+
+
 def may_object(reading: Reading, rules: Rules) -> bool:
-    """Whether it begins with "no", or has a word that denies or objects: "the count is wrong"; not a mere "hold on"."""
-    tokens, matches = _matches(reading, rules)
-    rejections = rules.language.words["rejections"]
-    objects = any(_begins_a_phrase(tokens, at, rejections) for at in range(len(tokens)))
-    denies = any(match.role in _TAKING_BACK for _, match in matches)
-    return objects or denies or begins_with_no(reading.words, rules.language)
+    """Whether it begins with "no", or has a word that denies or rejects; not a mere "hold on"."""
+    denies = any(match.role in _TAKING_BACK for _, match in _matches(reading, rules)[1])
+    return denies or rejects_value(reading, rules) or begins_with_no(reading.words, rules.language)
 
 
 def mentions_entry(reading: Reading, rules: Rules) -> bool:

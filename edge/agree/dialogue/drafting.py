@@ -18,7 +18,7 @@ from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_o
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
-from edge.agree.off_talk import has_correcting_word
+from edge.agree.off_talk import has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, split_two_things, split_two_things_sharing_values
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
@@ -568,7 +568,8 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
     named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
-    if named or is_known or is_command or not (said.fields or _may_count(identifier_words, rules)):
+    objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
+    if named or is_known or is_command or not (said.fields or objects or _may_count(identifier_words, rules)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
