@@ -334,7 +334,7 @@ class Dialogue:
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         session.spoken.named = reference.find_thing_named_last(session, happening, orders) or session.spoken.named
-        session.spoken.named_more = reference.names_more_than_thing(session, orders)
+        session.spoken.named_more = reference.names_more_than_thing(session, happening, orders)
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)

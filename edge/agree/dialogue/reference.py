@@ -73,9 +73,13 @@ def find_thing_named_last(
     return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
 
 
-def names_more_than_thing(session: DialogueSession, orders: Sequence[Order]) -> bool:
-    """Whether the device, since it named a thing, has told of a place, a sum or what holds from now on."""
-    says, more = [order for order in orders if isinstance(order, Say)], session.spoken.named_more
+def names_more_than_thing(session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]) -> bool:
+    """Whether the device, since a thing was named, has told of a place, a sum or what holds from now on."""
+    draft, says = session.draft, [order for order in orders if isinstance(order, Say)]
+    begins = (
+        isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id
+    )
+    more = session.spoken.named_more and not begins
     for at, say in enumerate(says, start=1):
         asks = session.question is not None and at == len(says)  # The question is of the open thing.
         more = not _identifiers_in(session, say) and (more or (bool(say.fields) and not asks))
@@ -117,7 +121,8 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask about the open thing by name, where a drop without a name may be of another; empty for any other drop."""
     of_another = session.topic in {Topic.CANCEL, Topic.CLOSE}
-    if utterance.reading.fields or not session.spoken.named_two or of_another:
+    more = session.spoken.named_more and bool(session.open_identifiers) and session.open_draft.act is not Act.CONTEXT
+    if utterance.reading.fields or of_another or not (session.spoken.named_two or more):
         return []
     noted, question = utterance.note_as_heeded(), session.question
     if question is None:
