@@ -75,8 +75,8 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
   correction with nothing else or all of it again, by the answer to a question for that field, or by a yes to a question
   that named both.
 - **Conservation**: a claim ends recorded, put aside, taken back by the operator, or given up aloud.
-- **Reference**: words that name nothing are of the thing that the device named last. Behind another one, the open
-  question says whose it is: "pallet 743: Which dock?"
+- **Reference**: words that name nothing are of what the device named last. Behind another thing, the open question says
+  whose it is ("pallet 743: Which dock?"); behind a trailer or a sum, a correction and a drop are asked by name.
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
