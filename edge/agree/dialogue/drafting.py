@@ -322,11 +322,16 @@ def park_draft(session: DialogueSession) -> list[Order]:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.unset_named_identifiers(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
-    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
-    session.recorded.unanswered |= lacks | ({asked} if asked is not None else set())
+    _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     return [kept, *announce_parked(session, draft.reading), *unset, *besides]
+
+
+def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
+    """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
+    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
+    session.recorded.unanswered |= lacks | ({asked} if asked is not None else set())
 
 
 def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
@@ -364,6 +369,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     besides = [*_tell_next_parked(session), *announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)
+    _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
     session.close_draft()
     session.queued_draft, session.queued_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
