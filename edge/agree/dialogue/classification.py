@@ -8,6 +8,7 @@ from dockvoice_protocol.forms.spoken import (
     is_courtesy,
     is_listed_command,
     number_head,
+    parse_command,
     without_cue,
 )
 from dockvoice_protocol.records import Act, Reading
@@ -52,7 +53,8 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     event = _classify_named_drop(session, happening, event)
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
-        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO, State.CONFIRMING: Event.NO}.get(session.state, event)
+        event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
+        event = Event.NO if session.topic is Topic.ENTRY_RIGHT else event
     if event in _LITTLE and _refuses(session, happening):
         event = Event.NO
     if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
@@ -69,7 +71,8 @@ def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     Only where a no changes nothing: after a readback, "no, not you" may be talk to a colleague.
     """
     words, language = utterance.reading.words, session.rules.language
-    if session.topic not in _UNDOING:
+    behind = parse_command(words[1:], language)
+    if session.topic not in _UNDOING or (behind and behind.act is Act.CANCEL):  # "No, delete it" may be a yes.
         return False
     refuses = begins_with_no(words, language) and has_no_values(utterance.reading) and not is_courtesy(words, language)
     return refuses or is_listed_command("keeps", words, language)
