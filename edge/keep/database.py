@@ -114,6 +114,11 @@ class JournalDatabase:
         """Run one statement. Changes belong inside `writing`, which translates disk errors."""
         return self._db.execute(sql, values)
 
+    def write(self, sql: str, values: Sequence[object] | dict[str, object] = ()) -> int:
+        """Run one statement in a transaction of its own, or in the one that is open; the number of changed rows."""
+        with self.writing():
+            return self._db.execute(sql, values).rowcount
+
     def insert(self, table: str, row: Mapping[str, object], on_conflict: str = "") -> None:
         """Insert a row, with an ON CONFLICT clause of SQLite."""
         names = ", ".join(f'"{name}"' for name in row)

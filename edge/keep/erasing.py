@@ -81,8 +81,7 @@ class Erasing:
 
     def erase_operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
         """Erase all entries of the operator, and the name wherever it occurs."""
-        with self._db.writing():  # the standing context would keep its recording
-            self._db.execute(_STANDS_NO_MORE, [name])
+        self._db.write(_STANDS_NO_MORE, [name])  # the standing context would keep its recording
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
     def erase_entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:

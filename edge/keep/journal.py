@@ -113,8 +113,7 @@ class _OvertakingDetector:
     def review_unread(self) -> None:
         """Put unread utterances of an overtaken journal under review: no agent will read them."""
         if self._path.exists():
-            with self._db.writing():
-                self._db.execute("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
+            self._db.write("UPDATE utterances SET review = 'superseded' WHERE outcome IS NULL AND review IS NULL")
 
     def _misconfigured(self, why: str) -> Misconfigured:
         directory, owed = self._path.parent, self._outbox.count_unsettled()
@@ -255,11 +254,10 @@ class Journal(JournalReader):
 
     def set_work(self, utterance_id: str, work: StoreFormOrLanguageChange) -> None:
         """Move an utterance without a verdict to the form and language that became active while it was queued."""
-        with self._db.writing():
-            self._db.execute(
-                "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
-                [work.form, work.language, utterance_id],
-            )
+        self._db.write(
+            "UPDATE utterances SET form = ?, language = ? WHERE utterance_id = ? AND outcome IS NULL",
+            [work.form, work.language, utterance_id],
+        )
 
     def conclude(self, utterance_id: str, reading: Reading | None, verdict: Verdict) -> None:
         """Store a verdict that makes no entry: ask, repeat, ignore, defer. The last one counts; a commit may follow.

@@ -104,11 +104,8 @@ class Outbox:
 
     def mark_sent(self, event_id: str) -> bool:
         """Count a PUBACK. The event stays pending. False for an unknown event."""
-        with self._db.writing():
-            changed = self._db.execute(
-                "UPDATE outbox SET attempts = attempts + 1, sent_at = ? WHERE event_id = ?", [now(), event_id]
-            )
-            return bool(changed.rowcount)
+        sent = "UPDATE outbox SET attempts = attempts + 1, sent_at = ? WHERE event_id = ?"
+        return bool(self._db.write(sent, [now(), event_id]))
 
     def settle(self, event_id: str, receipt: Receipt | None) -> bool:
         """Settle the event by a receipt, or (None) by the PUBACK.
@@ -126,13 +123,11 @@ class Outbox:
 
     def reopen(self, first: int, last: int = sys.maxsize) -> int:
         """Make the events of these numbers pending again, since the inventory lost them; how many were settled."""
-        with self._db.writing():
-            changed = self._db.execute(
-                "UPDATE outbox SET state = iif(state IN ('settled', 'refused'), 'waiting', state), "
-                "settled_at = NULL, receipt = NULL WHERE sequence BETWEEN ? AND ? AND settled_at IS NOT NULL",
-                [first, last],
-            )
-            return changed.rowcount
+        return self._db.write(
+            "UPDATE outbox SET state = iif(state IN ('settled', 'refused'), 'waiting', state), "
+            "settled_at = NULL, receipt = NULL WHERE sequence BETWEEN ? AND ? AND settled_at IS NOT NULL",
+            [first, last],
+        )
 
     def dead_letter(self, event_id: str, reason: str, withhold: Withhold) -> bool:
         """Set a pending event aside, and make its tombstone pending; false where nothing changed."""

@@ -251,8 +251,7 @@ class ModelReadings:
 
     def flag_entry(self, utterance_id: str, why: str) -> None:
         """Flag an entry for review by a person. Entry and event stay as they are."""
-        with self._db.writing():
-            self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
+        self._db.write("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
     def take_oldest_readable_deferred(self, forms: Iterable[str]) -> Utterance | None:
         """The utterance of these forms that is deferred longest, with its sound; None without any.
@@ -280,12 +279,8 @@ class ModelReadings:
             change, values = "outcome = 'ignore', reasons = ?", [reasons_json(verdict)]
         else:
             change, values = "review = ?, fields = ?", [why, to_json({} if verdict is None else dict(verdict.fields))]
-        with self._db.writing():
-            changed = self._db.execute(
-                f"UPDATE utterances SET {change} WHERE utterance_id = ? AND {_WAITS}",  # noqa: S608 - our own
-                [*values, utterance_id],
-            )
-            return bool(changed.rowcount)
+        sent = f"UPDATE utterances SET {change} WHERE utterance_id = ? AND {_WAITS}"  # noqa: S608 - our own
+        return bool(self._db.write(sent, [*values, utterance_id]))
 
 
 def keep_reply_for_diagnosis(state: Path, utterance_id: str, wav: bytes) -> None:

@@ -229,12 +229,11 @@ class Retention:
     def _date_utterances(self, at: str) -> None:
         """Date the undated utterances: by their own time, if the clock was synchronised then."""
         if undated := [row["rowid"] for row in self._db.rows(_UNDATED, _DATED_AT_ONCE)]:
-            with self._db.writing():
-                self._db.execute(
-                    "UPDATE utterances SET dated_at = iif(heard_at BETWEEN :since AND :at, heard_at, :at) "
-                    "WHERE rowid IN (SELECT value FROM json_each(:undated))",
-                    {"since": self._believed_since, "at": at, "undated": to_json(undated)},
-                )
+            self._db.write(
+                "UPDATE utterances SET dated_at = iif(heard_at BETWEEN :since AND :at, heard_at, :at) "
+                "WHERE rowid IN (SELECT value FROM json_each(:undated))",
+                {"since": self._believed_since, "at": at, "undated": to_json(undated)},
+            )
 
     def _remove_outlived(self, excess: float, kept_from: str) -> None:
         """Remove spare recordings of `excess` bytes, and those from before `kept_from`."""
@@ -249,8 +248,7 @@ class Retention:
     def _delete_shifts(self, kept_from: str) -> None:
         """Delete shifts from before `kept_from`, as recordings are."""
         if self._db.rows("SELECT 1 FROM shifts WHERE at < ? LIMIT 1", kept_from):
-            with self._db.writing():
-                self._db.execute("DELETE FROM shifts WHERE at < ?", [kept_from])
+            self._db.write("DELETE FROM shifts WHERE at < ?", [kept_from])
 
     def _record_removals(self, outlived: Sequence[_Spare]) -> None:
         """Record the removals durably before the files are deleted."""
@@ -285,8 +283,7 @@ class Retention:
         for path in paths:
             evidence.remove(path)
         evidence.sync_removed(self._directory, paths)
-        with self._db.writing():
-            self._db.execute("UPDATE removals SET unlinked = 1 WHERE unlinked = 0")
+        self._db.write("UPDATE removals SET unlinked = 1 WHERE unlinked = 0")
 
     def _removable_range(self, at_most: int) -> tuple[int, int]:
         """The first and the last removable number; last < first where there is none."""

@@ -226,8 +226,7 @@ class Review:
 
     def mark_announced(self, utterance_id: str) -> None:
         """Mark the decisions as announced."""
-        with self._db.writing():
-            self._db.execute("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
+        self._db.write("UPDATE decisions SET untold = NULL WHERE subject = ?", [utterance_id])
 
     def unannounced_decisions(self) -> list[_Unannounced]:
         """The decisions that are not announced, the oldest first."""
@@ -310,17 +309,15 @@ class ReviewLog:
 
     def settle(self, event_ids: Iterable[str]) -> None:
         """Mark these review events as confirmed."""
-        with self._db.writing():
-            self._db.execute(
-                "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
-                "AND event_id IN (SELECT value FROM json_each(?))",
-                [now(), to_json(list(event_ids))],
-            )
+        self._db.write(
+            "UPDATE reviews SET settled_at = ? WHERE settled_at IS NULL "
+            "AND event_id IN (SELECT value FROM json_each(?))",
+            [now(), to_json(list(event_ids))],
+        )
 
     def mark_open_reviews_pending(self) -> None:
         """Make the open reviews pending again: the inventory may have been restored from a backup."""
-        with self._db.writing():
-            self._db.execute("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
+        self._db.write("UPDATE reviews SET settled_at = NULL WHERE latest AND state = 'open'")
 
     def write(self, render: Callable[[ReviewChange, EventIds], dict[str, Any]], instance: str, signer: Signer) -> int:
         """Number, chain and store the changes of reviews since the last pass; return how many."""

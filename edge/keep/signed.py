@@ -254,8 +254,7 @@ class Clips:
 
     def store_result(self, utterance_id: str, became: str) -> None:
         """Store a clip's result; it is no longer pending."""
-        with self._db.writing():
-            self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
+        self._db.write("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
     def read_whole(self, utterance_id: str) -> RecordingBytes | str:
         """The whole recording, verified by its hash; else why there is none."""
