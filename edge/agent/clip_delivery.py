@@ -198,19 +198,15 @@ class ClipDelivery:
                 utterance_id, ClipUnsentReason.NEVER if self._keeps_sound else ClipUnsentReason.NO_AUDIO
             )
         if isinstance(step, OfferClip):
-            found, number = journal.clips.read_whole(utterance_id), None
+            found = journal.clips.read(utterance_id)
         else:
-            found, number = (
-                journal.clips.read_part(utterance_id, (step.number - 1) * CLIP_CHUNK_BYTES, CLIP_CHUNK_BYTES),
-                step.number,
-            )
-        match found:
-            case RecordingBytes(sha256, size) if number is None:
-                return ClipOffered(utterance_id, sha256, size, count_chunks(size))
-            case RecordingBytes(sha256, size, data) if number is not None:
-                return ClipChunk(utterance_id, sha256, count_chunks(size), number, data)
-            case why:
-                return ClipUnavailable(utterance_id, ClipUnsentReason(str(why)))
+            found = journal.clips.read(utterance_id, (step.number - 1) * CLIP_CHUNK_BYTES, CLIP_CHUNK_BYTES)
+        if not isinstance(found, RecordingBytes):
+            return ClipUnavailable(utterance_id, ClipUnsentReason(found))
+        chunks = count_chunks(found.size)
+        if isinstance(step, OfferClip):
+            return ClipOffered(utterance_id, found.audio_sha256, found.size, chunks)
+        return ClipChunk(utterance_id, found.audio_sha256, chunks, step.number, found.data)
 
     async def _store_results_and_load_due_clips(self, now: float) -> None:
         """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dockvoice_protocol import hash_chain
+from dockvoice_protocol import hash_chain, plain_file
 from dockvoice_protocol.errors import DockvoiceError, StorageFailed
 from dockvoice_protocol.hash_chain import (
     Acknowledgement,
@@ -187,9 +187,8 @@ class AuditTrail:
         """Append the acknowledgement durably. Raises StorageFailed."""
         path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(hash_chain.format_fault_acknowledgement(one))
+            with plain_file.open_owner_only(path, "a") as file:
+                file.write(hash_chain.format_fault_acknowledgement(one).encode())
                 file.flush()
                 os.fsync(file.fileno())
             sync_directory(self.directory)

@@ -55,6 +55,15 @@ _CHOSEN = """
     LEFT JOIN entries e USING (utterance_id) ORDER BY u.rowid
 """
 
+_EMPTIED = (
+    "UPDATE utterances SET fields = '{}', ask = NULL, reasons = '[]', reading = NULL, flag = NULL",
+    "UPDATE reviews SET fields = NULL, body = '{}', settled_at = coalesce(settled_at, :at)",
+    "UPDATE answers SET reading = NULL, request_id = NULL",
+    "DELETE FROM clips",
+    "DELETE FROM clip_requests",
+)
+"""What is done with all rows of an erased utterance."""
+
 _ERASED_EVENTS = "SELECT sequence, tombstone FROM outbox WHERE json_extract(body, '$.erased') IS NOT NULL"
 _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence"
 
@@ -106,9 +115,8 @@ class Erasing:
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
             line = lines[row["sequence"]] = entry_rows(self._db, row["sequence"])
-            line["outbox"]["tombstone"] = row[
-                "tombstone"
-            ]  # for a journal that is rebuilt: it goes in the event's place
+            # For a journal that is rebuilt: it goes in the event's place.
+            line["outbox"]["tombstone"] = row["tombstone"]
         self._entries.replace(lines)
         self._db.compact()
         with translated_errors(self._marker_path):
@@ -176,27 +184,10 @@ class Erasing:
 
     def _erase_utterances(self, utterances: Iterable[str]) -> None:
         those = to_json(list(utterances))
-        self._db.execute(
-            "UPDATE utterances SET fields = '{}', ask = NULL, reasons = '[]', reading = NULL, flag = NULL "
-            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
-            [those],
-        )
         sign_review_removals(self._db, those, self._signer)
-        self._db.execute(
-            "UPDATE reviews SET fields = NULL, body = '{}', settled_at = coalesce(settled_at, ?) "
-            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
-            [now(), those],
-        )
-        self._db.execute(
-            "UPDATE answers SET reading = NULL, request_id = NULL "
-            "WHERE utterance_id IN (SELECT value FROM json_each(?))",
-            [those],
-        )
-        for table in ("clips", "clip_requests"):
-            self._db.execute(
-                f"DELETE FROM {table} WHERE utterance_id IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own
-                [those],
-            )
+        for change in _EMPTIED:
+            whole = f"{change} WHERE utterance_id IN (SELECT value FROM json_each(:those))"  # noqa: S608 - our own
+            self._db.execute(whole, {"those": those, "at": now()})
         self._db.execute(
             "UPDATE decisions SET who = ?, reason = NULL WHERE subject IN (SELECT value FROM json_each(?))",
             [_NOBODY, those],

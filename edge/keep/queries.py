@@ -239,6 +239,8 @@ class Queries:
     def counts(self) -> Counts:
         """Count utterances and events by state, from the tally; one page is read."""
         tally = Counter({row["what"]: int(row["n"]) for row in self._db.rows("SELECT what, n FROM tally")})
+        # The entries that wait for a person: refused ones and dead letters.
+        (held,) = self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")
         return Counts(
             utterances=sum(n for what, n in tally.items() if what.startswith("utterance ")),
             accepted=tally[f"utterance {Outcome.ACCEPT}"],
@@ -250,12 +252,8 @@ class Queries:
             duplicate=tally[f"event {ReceiptOutcome.DUPLICATE}"],
             refused=tally[f"event {ReceiptOutcome.REFUSED}"],
             deferred=tally[f"utterance {Outcome.DEFER}"],
-            held=self._count_held(),
+            held=held["n"],
         )
-
-    def _count_held(self) -> int:
-        """The number of entries that wait for a person: refused ones and dead letters."""
-        return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 
     def entries(self, limit: int) -> list[KeptEntry]:
         """The last `limit` entries, newest first."""

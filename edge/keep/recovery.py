@@ -158,11 +158,8 @@ def _rows_until_damaged(source: sqlite3.Connection, sql: str) -> Iterator[Row]:
         names = [name for name, *_ in found.description]
         for values in found:
             with suppress(UnicodeDecodeError):
-                yield {name: _to_text(value) for name, value in zip(names, values, strict=True)}
-
-
-def _to_text(value: object) -> object:
-    return value.decode() if isinstance(value, bytes) else value
+                texts = (value.decode() if isinstance(value, bytes) else value for value in values)
+                yield dict(zip(names, texts, strict=True))
 
 
 def _set_aside(path: Path) -> Path:

@@ -256,15 +256,10 @@ class Clips:
         """Store a clip's result; it is no longer pending."""
         self._db.write("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])
 
-    def read_whole(self, utterance_id: str) -> RecordingBytes | str:
-        """The whole recording, verified by its hash; else why there is none."""
+    def read(self, utterance_id: str, offset: int = 0, size: int | None = None) -> RecordingBytes | str:
+        """The recording, or a part of it; else why there is none. Only the whole one is verified by its hash."""
         row = self._recording_row(utterance_id)
-        return row if isinstance(row, str) else self._read_bytes(row, 0, -1, check=True)
-
-    def read_part(self, utterance_id: str, offset: int, size: int) -> RecordingBytes | str:
-        """A part of the recording; else why there is none. `read_whole` has verified the file."""
-        row = self._recording_row(utterance_id)
-        return row if isinstance(row, str) else self._read_bytes(row, offset, size, check=False)
+        return row if isinstance(row, str) else self._read_bytes(row, offset, size)
 
     def latest_listener(self, operator: str | None) -> _Listened | None:
         """Who listened last to this operator, and how often; to any operator, where `operator` is None."""
@@ -289,7 +284,7 @@ class Clips:
             return row
         return _UNKNOWN
 
-    def _read_bytes(self, row: Row, offset: int, size: int, *, check: bool) -> RecordingBytes | str:
+    def _read_bytes(self, row: Row, offset: int, size: int | None) -> RecordingBytes | str:
         path: Path = self._directory / row["audio_path"]
         try:
             with path.open("rb") as file:
@@ -299,7 +294,7 @@ class Clips:
         except OSError as fault:
             _log.warning("%s: cannot be sent: %s", path, describe_os_error(fault))
             return _DAMAGED
-        if check and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
+        if size is None and hashlib.sha256(data).hexdigest() != row["audio_sha256"]:
             _log.warning("%s: cannot be sent: is not the recording that was written", path)
             return _DAMAGED
         return RecordingBytes(row["audio_sha256"], whole, data)

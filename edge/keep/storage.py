@@ -97,15 +97,6 @@ def damaged_error(path: Path, found: str) -> Damaged:
     return Damaged(f"{path}: is damaged ({found}); {_RESTORE}")
 
 
-def _sync_file(path: Path) -> None:
-    """Make the content of the file durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def free_bytes(path: Path) -> int:
     """The free bytes of the disk that holds `path`."""
     with translated_errors(path):
@@ -115,7 +106,11 @@ def free_bytes(path: Path) -> int:
 
 def sync_directory(path: Path) -> None:
     """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2))."""
-    _sync_file(path)  # fsync works on directories too
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
