@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
@@ -33,13 +32,6 @@ from edge.understand.witness import find_contradictions
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Concluded:
-    """An utterance whose verdict or entry is stored."""
-
-    which: str  # The id of the utterance, or of the entry's event.
-
-
 class LateReadings:
     """Stores late answers and reads deferred utterances, while `store_answers` and `read_deferred` run."""
 
@@ -51,7 +43,8 @@ class LateReadings:
         self._workplaces = workplaces
         self._executor = executor
         self._pacing = RetryPacing(per_minute)
-        self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
+        self._news: asyncio.Queue[PanelAnswer | str] = asyncio.Queue()
+        """Answers, and what is stored since: an utterance with its verdict, or an entry, by the id of its event."""
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -64,13 +57,13 @@ class LateReadings:
 
     def queue_decided_utterance(self, utterance_id: str, outcome: Outcome) -> None:
         """Queue an utterance whose verdict is stored. Call it in the loop."""
-        self._news.put_nowait(_Concluded(utterance_id))
+        self._news.put_nowait(utterance_id)
         if outcome is Outcome.DEFER:
             self._wake.set()
 
     def queue_committed_entry(self, row: OutboxRow) -> None:
         """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
-        self._news.put_nowait(_Concluded(row.event_id))
+        self._news.put_nowait(row.event_id)
 
     async def wait_until_stored(self) -> None:
         """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
@@ -87,9 +80,9 @@ class LateReadings:
             finally:
                 self._news.task_done()
 
-    async def _store_or_compare(self, news: PanelAnswer | _Concluded) -> None:
-        if isinstance(news, _Concluded):
-            for late in await self._executor(lambda journal: journal.readings.late_readings(news.which)):
+    async def _store_or_compare(self, news: PanelAnswer | str) -> None:
+        if isinstance(news, str):
+            for late in await self._executor(lambda journal: journal.readings.late_readings(news)):
                 await self._send_to_review_or_flag(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)

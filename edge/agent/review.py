@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import CLOCK
@@ -207,26 +207,19 @@ def _find_act_and_target(
     return (Act.RECORD, None) if replaces is None else (history.act, replaces)
 
 
-class _CurrentEvent(NamedTuple):
-    """The event now in the place of another; `event_id` is None where there is none."""
-
-    event_id: str | None
-    is_reentered: bool
-
-
-def _find_current_event(origin: Journal, which: str, replaces: str) -> _CurrentEvent:
-    """The event now in the place of `replaces`. Raises UnreadableInput where that is held."""
+def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
+    """The event now in the place of `replaces`, and whether it was entered again. Raises UnreadableInput if held."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
         if target.state in HELD:
             raise UnreadableInput(f"{which}: changes entry {target.sequence}, which waits too; decide about that first")
         if target.state is not OutboxState.DISCARDED:
-            return _CurrentEvent(named, is_reentered=False)
+            return named, False
         if target.reentered is not None:
-            return _CurrentEvent(target.reentered, is_reentered=True)
+            return target.reentered, True
         named = target.replaces  # discarded, so its own target is still current
-    return _CurrentEvent(None, is_reentered=False)
+    return None, False
 
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
@@ -293,7 +286,9 @@ def _to_field_type(value: str, field: FormField) -> FieldValue:
         case "integer":
             return int(value)
         case "number":
-            return _parse_number(value)
+            if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value) is None:
+                raise ValueError(value)
+            return float(value)
         case "boolean":
             if value not in {"true", "false"}:
                 raise ValueError(value)
@@ -302,12 +297,6 @@ def _to_field_type(value: str, field: FormField) -> FieldValue:
             return tuple(one.strip() for one in value.split(",") if one.strip())
         case "string":
             return value
-
-
-def _parse_number(value: str) -> float:
-    if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value) is None:
-        raise ValueError(value)
-    return float(value)
 
 
 def _refuse_correction(which: str, latest: Reading | None) -> None:

@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -278,7 +278,9 @@ async def _run_signed_decision(
 
 async def serve_decision_socket(directory: Path, decide: Callable[[DecisionRequest], Awaitable[str]]) -> None:
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
-    with _bound_socket_path(directory) as path:
+    with ExitStack() as opened:
+        path = opened.enter_context(_short_socket_path(directory))
+        opened.callback(Path(path).unlink, missing_ok=True)
         try:
             server = await asyncio.start_unix_server(partial(_answer_request, decide), path)
         except OSError as fault:
@@ -337,16 +339,6 @@ def send_to_agent(directory: Path, request: DecisionRequest, running: AlreadyRun
     if "fault" in answer:
         raise _FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
     return str(answer["done"])
-
-
-@contextmanager
-def _bound_socket_path(directory: Path) -> Iterator[str]:
-    """The socket's path for the agent; removes the socket on exit."""
-    with _short_socket_path(directory) as path:
-        try:
-            yield path
-        finally:
-            Path(path).unlink(missing_ok=True)
 
 
 @contextmanager

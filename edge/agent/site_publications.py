@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
@@ -48,19 +49,7 @@ _DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
 """Topic levels between a device's name and the last level of its topics."""
 
 
-class _Versioned(Protocol):
-    """A publication whose newer version replaces the older."""
-
-    @property
-    def version(self) -> int:
-        """Higher with each publication."""
-
-    @property
-    def is_withdrawn(self) -> bool:
-        """Whether it withdraws the publication."""
-
-
-_Publication = TypeVar("_Publication", bound=_Versioned)
+_Publication = TypeVar("_Publication", bound=ExpectedList | Roster | MasterData)
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,21 +441,16 @@ def load_published_master_data(settings: Settings) -> tuple[MasterData, ...]:
             bodies = journal.catalogue.bodies(settings.site)
     except UnreadableInput:  # no journal, or an older one
         return ()
-    read = partial(_parse_stored, settings.site, key)
-    found = (read(kind, body) for kind, body in bodies)
-    return tuple(one for one in found if one is not None and one.version >= _lowest_version(settings, one.kind))
+    found = []
+    for kind, body in bodies:
+        with suppress(MalformedMessage):  # signed with a former key; the inbox logs it
+            found.append(verify_master_data(body.encode(), settings.site, kind, key))
+    return tuple(one for one in found if one.version >= _lowest_version(settings, one.kind))
 
 
 def _lowest_version(settings: Settings, kind: str) -> int:
     """The lowest accepted version of a kind."""
     return settings.deliver.lowest_version(f"catalogue/{kind}")
-
-
-def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
-    try:
-        return verify_master_data(body.encode(), site, kind, key)
-    except MalformedMessage:  # signed with a former key; the inbox logs it
-        return None
 
 
 def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catalogue:
