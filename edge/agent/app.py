@@ -105,16 +105,13 @@ class _Announcements:
         self._executor = executor
         self._dialogue = dialogue
         self._voice = voice
-        self._refusals: asyncio.Queue[Receipt] = asyncio.Queue()
-
-    def queue_refusal(self, receipt: Receipt) -> None:
-        """Queue the receipt of an entry that the inventory rejected."""
-        self._refusals.put_nowait(receipt)
+        self.refusals: asyncio.Queue[Receipt] = asyncio.Queue()
+        """The receipts of entries that the inventory rejected."""
 
     async def tell_refusals(self) -> None:
         """Announce rejected entries until cancelled."""
         while True:
-            self.announce(await self._executor(partial(to_inventory_answer, receipt=await self._refusals.get())))
+            self.announce(await self._executor(partial(to_inventory_answer, receipt=await self.refusals.get())))
 
     def post_roster(self, operators: tuple[Operator, ...] | None) -> None:
         """Post the new roster to the dialogue, if there is one."""
@@ -544,7 +541,7 @@ class Agent:
                 if self._live:
                     self.headset.carry_out(HeadsetOrder(order))
             case EntryRefused(receipt):
-                self._announcements.queue_refusal(receipt)
+                self._announcements.refusals.put_nowait(receipt)
             case DecisionStored():
                 self._decision_stored.set()
             case CrewChanged(operators):

@@ -71,12 +71,7 @@ class Breaths:
 
     def __init__(self) -> None:
         self._said: list[Breath] = []
-        self._recorded: _OnRecord | None = None
-
-    @property
-    def committed_entry(self) -> _OnRecord | None:
-        """The entry that they made; None for none."""
-        return self._recorded
+        self.committed_entry: _OnRecord | None = None  # The entry that they made.
 
     def earlier_breaths_to_join(self, breath: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
         """The earlier utterances to join with this one, in order; empty where it must be read alone.
@@ -86,11 +81,11 @@ class Breaths:
         """
         if not self._continues_last(breath.utterance) or not _is_unfinished(breath, verdict):
             return ()
-        if self._recorded is not None:
-            behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], breath)]
+        if self.committed_entry is not None:
+            behind = [one.reading.words for one in (*self._said[self.committed_entry.breaths :], breath)]
             if not is_correction(_join_words(behind), rules.language):
-                del self._said[: self._recorded.breaths]
-                self._recorded = None
+                del self._said[: self.committed_entry.breaths]
+                self.committed_entry = None
         named = {name for one in (*self._said, breath) for name in one.reading.fields}
         whole = all(field.name in named for field in rules.form.fields if field.required)
         counts = bool(number_head(breath.reading.words, rules.language))
@@ -98,8 +93,8 @@ class Breaths:
 
     def remember_if_unfinished(self, breath: Breath, verdict: Verdict, rules: Rules) -> None:
         """Remember an utterance without an entry if others may complete it; else forget all, unless it is noise."""
-        if _is_noise(verdict):
-            return
+        if any(because.reason is Reason.NO_SPEECH for because in verdict.reasons):
+            return  # without words it does not separate the breaths before and after it
         if not self._continues_last(breath.utterance) or self._names_another(breath.reading, rules):
             self.forget()
         if _is_unfinished(breath, verdict):
@@ -110,12 +105,12 @@ class Breaths:
     def remember_entry(self, breath: Breath, event_id: str, verdict: Verdict, before: int) -> None:
         """Remember an utterance that made an entry together with the `before` utterances preceding it."""
         said = [*self._said[len(self._said) - before :], breath]
-        self._said, self._recorded = said, _OnRecord(event_id, dict(verdict.fields), len(said))
+        self._said, self.committed_entry = said, _OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
         """Drop all breaths, so that the next utterance is read alone."""
         self._said.clear()
-        self._recorded = None
+        self.committed_entry = None
 
     def _continues_last(self, utterance: Utterance) -> bool:
         if not self._said or self._said[-1].utterance.source != utterance.source:
@@ -136,11 +131,6 @@ def _is_unfinished(breath: Breath, verdict: Verdict) -> bool:
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = breath.reading.not_understood is NotUnderstoodReason.TALK
     return breath.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
-
-
-def _is_noise(verdict: Verdict) -> bool:
-    """Whether it has no words, so that it does not separate the breaths before and after it."""
-    return any(because.reason is Reason.NO_SPEECH for because in verdict.reasons)
 
 
 def _join_words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class ClockWatch:
         if abs(step) > _STEP_S:
             self._doubted_at = now.steady
             return step
-        if self._doubted_at is not None and self._is_checked_again(before, now, self._doubted_at):
+        doubted_s = math.inf if self._doubted_at is None else now.steady - self._doubted_at
+        if now.vouched and (not before.vouched or doubted_s >= _VOUCHED_S):  # a daemon has checked it again
             self._doubted_at = None
         return 0.0
 
@@ -69,10 +71,6 @@ class ClockWatch:
     def is_believed(self) -> bool:
         """Whether the wall clock is synchronised, has not stepped, and is not before the release."""
         return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
-
-    @staticmethod
-    def _is_checked_again(before: ClockReading, now: ClockReading, doubted_at: float) -> bool:
-        return now.vouched and (not before.vouched or now.steady - doubted_at >= _VOUCHED_S)
 
 
 def read_clocks() -> ClockReading:

@@ -226,7 +226,7 @@ class Delivery:
         self._status.expected = self.expected.highest_version
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
         self.publish_roster_and_catalogue_versions()
-        self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
+        self.broker_refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
         self._reviews = (
             None
             if review is None
@@ -267,11 +267,6 @@ class Delivery:
     def connection_error(self) -> str | None:
         """Why there is no connection to the broker; None while connected."""
         return self._session.trouble
-
-    @property
-    def broker_refusal(self) -> str | None:
-        """Why the broker refuses events; None once it has accepted one since."""
-        return self._refusal
 
     def notify_pending(self) -> None:
         """Signal that the journal has a new pending event."""
@@ -531,15 +526,15 @@ class Delivery:
                         self._relay.mark_unsent(row.event_id, self._now)
                 case CountPuback() | SettleRow() | ReopenRows() | DeadLetterRow():
                     await self._notes.store_outcome(command)
-                    self._refusal = None if isinstance(command, CountPuback | SettleRow) else self._refusal
+                    self.broker_refusal = None if isinstance(command, CountPuback | SettleRow) else self.broker_refusal
                 case MessageReceived(topic):
                     published = (inbox for inbox in self._inboxes if inbox.accepts(topic))
                     await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
                     self.publish_roster_and_catalogue_versions()
                 case RaiseAlarm(reason_code, meaning):
-                    self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
-                    logger.error("%s", self._refusal)
+                    self.broker_refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
+                    logger.error("%s", self.broker_refusal)
 
     async def _load_rows(self, wanted: ReadPendingRows | ReadLastRow) -> list[Command]:
         match wanted:

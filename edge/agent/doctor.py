@@ -376,14 +376,17 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_disk(settings: Settings) -> Iterable[Finding]:
-    there = next(path for path in (settings.state.absolute(), *settings.state.absolute().parents) if path.exists())
+    state, keep = settings.state.absolute(), settings.keep
+    there = next(path for path in (state, *state.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    keep = settings.keep
-    return [disk_finding(str(Path(there)), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
+    return [disk_finding(str(there), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
 
 
 async def _check_clock() -> Iterable[Finding]:
-    return [_clock_finding(believed=Clock().is_believed())]
+    if Clock().is_believed():
+        return [Finding("clock", Severity.WELL, "synchronised")]
+    found = "nothing vouches for it: events say that their time is doubtful, no recording is removed for its age"
+    return [Finding("clock", Severity.WARNING, found, "set up systemd-timesyncd or chrony")]
 
 
 async def _check_broker(settings: Settings) -> Iterable[Finding]:
@@ -420,7 +423,7 @@ def reachable_broker_finding(where: str, exposed: str | None) -> Finding:
 def sqlite_finding(version: str) -> Finding:
     """The finding for this version of SQLite: a warning where its WAL-reset bug can damage the file."""
     first, last = _WAL_RESET_BUG
-    if first <= _parse_version(version) <= last:
+    if first <= tuple(map(int, version.split("."))) <= last:
         todo = (
             "nothing while the agent alone writes the journal, as it does; open a copy of it where other programs "
             "want to write, and take a newer SQLite with the next system"
@@ -441,14 +444,6 @@ def disk_finding(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Fi
             "disk", Severity.WARNING, f"{found}: recordings are removed below {alarm_mb:g}", "free space there"
         )
     return Finding("disk", Severity.WELL, found)
-
-
-def _clock_finding(*, believed: bool) -> Finding:
-    """The finding for this machine's clock."""
-    if believed:
-        return Finding("clock", Severity.WELL, "synchronised")
-    found = "nothing vouches for it: events say that their time is doubtful, no recording is removed for its age"
-    return Finding("clock", Severity.WARNING, found, "set up systemd-timesyncd or chrony")
 
 
 def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
@@ -529,7 +524,3 @@ def _lifetime_finding(what: str, seen: ModelCheckResult, today: date) -> Finding
         )
     until = f" until {seen.ends}" if seen.ends is not None else ""
     return Finding(what, Severity.WELL, f"{seen.model} is there{until}, {seen.seconds * 1000:.0f} ms")
-
-
-def _parse_version(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from typing import Any
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
+from dockvoice_protocol.forms.model import OWN_LANGUAGE
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import unexplained_phrases
 from dockvoice_protocol.forms.taught import add_word
@@ -126,10 +126,11 @@ def _group_phrases(past: Iterable[_Found]) -> list[_UnknownPhrase]:
     utterances: dict[tuple[str, str, str], list[ReadUtterance]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for one, rules, found in past:
+        required = [field.name for field in rules.form.fields if field.required]
         for phrase in found:
             key = phrase, rules.form.name, rules.language.code
             utterances[key].append(one)
-            lacking[key].update(name for name in _required_names(rules.form) if name not in one.readings[0].fields)
+            lacking[key].update(name for name in required if name not in one.readings[0].fields)
     return sorted(
         (_summarise_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
@@ -145,10 +146,6 @@ def _summarise_phrase(
     days = (to_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
     return _UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
-
-
-def _required_names(form: Form) -> Iterator[str]:
-    return (one.name for one in form.fields if one.required)
 
 
 def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, language: str, means: str = "") -> str:

@@ -139,17 +139,15 @@ class VoiceOutput:
                 await self._until_open(lookout)
 
     async def _until_open(self, lookout: ReopenSchedule) -> None:
-        """Try to open a speaker until one is open."""
+        """Try to open a speaker until one is open; where that fails and is due, rescan the sound cards before."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(SPEAKER_POLL_S)
-            if lookout.note_outputs_and_check_due(await asyncio.to_thread(snapshot_playback_devices), time.monotonic()):
-                await self._open_or_rescan(lookout)
-
-    async def _open_or_rescan(self, lookout: ReopenSchedule) -> None:
-        """Try to open a speaker; where that fails and is due, rescan the sound cards and try again."""
-        if not await self._try_to_open() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
-            lookout.note_rescan(time.monotonic())
-            await self._try_to_open()
+            outputs = await asyncio.to_thread(snapshot_playback_devices)
+            if not lookout.note_outputs_and_check_due(outputs, time.monotonic()) or await self._try_to_open():
+                continue
+            if lookout.is_rescan_due(time.monotonic()) and await self._blink():
+                lookout.note_rescan(time.monotonic())
+                await self._try_to_open()
 
     async def _try_to_open(self) -> bool:
         try:

@@ -80,18 +80,13 @@ class Workplaces:
         self, start: Workplace, make: Callable[[Form, str | None], Workplace] | None = None, forms: Iterable[Form] = ()
     ) -> None:
         """`start` is the first one; `make` makes one for another form of `forms`, or language; None: no other."""
-        self._present = start
+        self.current = start  # The current workplace.
         self._make = make
         own = start.rules.form
         self.forms: Mapping[str, Form] = {form.name: form for form in (*forms, own)}
         """The loaded forms, by name."""
         self._made = {start.work: start}
         self._making = Lock()
-
-    @property
-    def current(self) -> Workplace:
-        """The current workplace."""
-        return self._present
 
     def get(self, form: str, language: str | None = None) -> Workplace:
         """The workplace of a loaded form in a language; None: the device's own. Raises LookupError for another form."""
@@ -121,8 +116,8 @@ class Workplaces:
 
     def make_current(self, work: StoreFormOrLanguageChange) -> Workplace:
         """Make this the current workplace; without a form in `work`, the current form stays."""
-        self._present = self.get(work.form or self._present.rules.form.name, work.language)
-        return self._present
+        self.current = self.get(work.form or self.current.rules.form.name, work.language)
+        return self.current
 
     def prepare_same_workplaces(self, other: Workplaces) -> Workplaces:
         """Create in `other` the recognisers of all workplaces that exist here, and return it. Thread-safe.
@@ -138,10 +133,10 @@ class Workplaces:
 
     def replace_with(self, other: Workplaces) -> None:
         """Take over the other's workplaces, between two utterances."""
-        work = self._present.work
+        work = self.current.work
         with self._making:
             self._made, self._make, self.forms = other._made, other._make, other.forms
-        self._present = self.get(work.form or self._present.rules.form.name, work.language)
+        self.current = self.get(work.form or self.current.rules.form.name, work.language)
 
     async def prepare_recognisers(self) -> None:
         """Create the missing recognisers of the loaded forms in the background, one after the other.
