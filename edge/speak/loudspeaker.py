@@ -38,9 +38,6 @@ _LOST_S = 10.0
 
 _OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
 
-_Left = Callable[[int, float], None]
-"""Called with the number of an earcon or phrase, and when its first sample leaves, in monotonic seconds."""
-
 
 class Loudspeaker:
     """Plays a `Mixer`. All but `keep_open` may be called from any thread, and never block."""
@@ -51,7 +48,6 @@ class Loudspeaker:
         volume_db: float = 0.0,
         *,
         taken: Callable[[float, bytes], None] = lambda _at, _pcm: None,
-        left: _Left = lambda _number, _at: None,
         library: Callable[[], Any] = import_sounddevice,
     ) -> None:
         """`taken` is called on PortAudio's thread with every block and its time, for echo suppression.
@@ -62,7 +58,6 @@ class Loudspeaker:
         self._playing = Mixer(volume_db)
         self._lock = Lock()
         self._taken = taken
-        self._left = left
         self._library = library
         self._stream: _Stream | None = None
         self._sink = PlaybackSink()
@@ -82,10 +77,11 @@ class Loudspeaker:
         with self._lock:
             return self._playing.is_quiet
 
-    def play_earcon(self, sound: Samples) -> int:
-        """Play an earcon at once; return its number, 0 without a device."""
+    def play_earcon(self, sound: Samples) -> None:
+        """Play an earcon at once; without a device, do nothing."""
         with self._lock:
-            return self._playing.play_earcon(sound) if self.is_open else 0
+            if self.is_open:
+                self._playing.play_earcon(sound)
 
     def queue_phrase(self, rank: PhrasePriority) -> Phrase | None:
         """Queue a phrase; None without a device."""
@@ -162,14 +158,10 @@ class Loudspeaker:
             _logger.warning("speaker %s: takes sound again", _device_label(self._device))
 
     def _render_block(self, count: int, leaves_at: float) -> Samples:
-        """Mix the next block, on PortAudio's thread, and report which phrases and earcons begin in it."""
+        """Mix the next block, on PortAudio's thread."""
         with self._lock:
-            at = self._playing.position
             sound = self._playing.render(count)
-            began = self._playing.pop_started()
         self._taken(leaves_at, sound.tobytes())
-        for one in began:
-            self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)
         return sound
 
 

@@ -114,18 +114,9 @@ class Phrase:
     """A queued phrase of the mixer, whose sound arrives clause by clause."""
 
     rank: PhrasePriority
-    number: int
     waiting: deque[Samples] = field(default_factory=deque, repr=False)
     whole: bool = False  # No more sound follows.
     began: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Began:
-    """The first sample of a phrase or an earcon."""
-
-    number: int
-    at: int  # By the count of samples rendered.
 
 
 class Mixer:
@@ -137,11 +128,9 @@ class Mixer:
         """Rendered samples."""
         self.volume_db = min(max(volume_db, _SOFTEST_DB), _LOUDEST_DB)
         self._gain = self._volume_factor
-        self._numbers = 0
-        self._earcons: deque[tuple[int, Samples]] = deque()
+        self._earcons: deque[Samples] = deque()
         self._phrases: list[Phrase] = []
         self._voice_from = 0
-        self._began: list[_Began] = []
         self._tail: NDArray[np.float64] = np.zeros(0)
 
     @property
@@ -149,19 +138,18 @@ class Mixer:
         """Whether nothing is played or queued."""
         return not (self._earcons or self._phrases)
 
-    def play_earcon(self, sound: Samples) -> int:
-        """Queue an earcon behind the current ones; return its number."""
+    def play_earcon(self, sound: Samples) -> None:
+        """Queue an earcon behind the current ones."""
         if not self._earcons:
             self._voice_from = self.position + _LEAD
-        self._earcons.append((self._next_number(), sound))
-        return self._numbers
+        self._earcons.append(sound)
 
     def queue_phrase(self, rank: PhrasePriority) -> Phrase:
         """Queue a phrase before those of lower rank; its sound is passed to `append_sound`.
 
         A PRIORITY phrase drops all of lower rank. Beyond `MOST_WAITING` the oldest of the lowest rank is dropped.
         """
-        phrase = Phrase(rank, self._next_number())
+        phrase = Phrase(rank)
         if rank is PhrasePriority.PRIORITY:
             self.stop_speaking()
         behind = sum(other.rank >= rank or other.began for other in self._phrases)
@@ -212,18 +200,9 @@ class Mixer:
         limits = np.iinfo(np.int16)
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
-    def pop_started(self) -> list[_Began]:
-        """The phrases and earcons that began since the last call, each with its first sample's position."""
-        began, self._began = self._began, []
-        return began
-
     @property
     def _volume_factor(self) -> float:
         return float(10 ** (self.volume_db / 20))
-
-    def _next_number(self) -> int:
-        self._numbers += 1
-        return self._numbers
 
     def _dequeue(self, phrase: Phrase) -> None:
         if phrase in self._phrases:
@@ -233,16 +212,14 @@ class Mixer:
         samples = np.zeros(count)
         filled = 0
         while self._earcons and filled < count:
-            number, sound = self._earcons[0]
-            if number > 0:
-                self._began.append(_Began(number, self.position + filled))
+            sound = self._earcons[0]
             taken = sound[: count - filled]
             samples[filled : filled + len(taken)] = taken
             filled += len(taken)
             if len(taken) == len(sound):
                 self._earcons.popleft()
             else:
-                self._earcons[0] = (0, sound[len(taken) :])
+                self._earcons[0] = sound[len(taken) :]
         return samples
 
     def _render_phrases(self, count: int) -> NDArray[np.float64]:
@@ -251,9 +228,7 @@ class Mixer:
         filled = 0 if under_way else min(max(self._voice_from - self.position, 0), count)
         for phrase in list(self._phrases):
             for piece in self._take_pieces(phrase, count - filled):
-                if not phrase.began:
-                    phrase.began = True
-                    self._began.append(_Began(phrase.number, self.position + filled))
+                phrase.began = True
                 samples[filled : filled + len(piece)] = piece
                 filled += len(piece)
             if phrase.waiting or not phrase.whole:

@@ -2,8 +2,7 @@
 
 Entries are told as an agent tells them: the earcon, then the readback. A null sink of a sound server of our own takes
 the sound, and its monitor is recorded: the earcon is found there, taken away sample by sample, and what is left begins
-with the first word. The player's own figures, by which it tells when a sample leaves, stand beside. Needs Debian's
-pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2.
+with the first word. Needs Debian's pulseaudio, pulseaudio-utils, libasound2-plugins and libportaudio2.
 """
 
 from __future__ import annotations
@@ -52,17 +51,13 @@ class Replies:
 
     earcons: list[float] = field(default_factory=list)
     words: list[float] = field(default_factory=list)
-    told_earcons: list[float] = field(default_factory=list)
-    """By the player's own clock."""
-    told_words: list[float] = field(default_factory=list)
 
 
 async def measure(listening: Earpiece, language: str, count: int, seed: int) -> Replies:
     """Tell so many entries and listen to each."""
     form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
     catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
-    left: list[float] = []
-    loudspeaker = Loudspeaker(DEVICE, left=lambda _number, at: left.append(at))
+    loudspeaker = Loudspeaker(DEVICE)
     await loudspeaker.open()
     speaker = Speaker(loudspeaker, ClauseCache(EspeakVoice, language), Phrasing(form, language))
     replies, random = Replies(), Random(seed)
@@ -70,8 +65,7 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
         beside = [group.create_task(work) for work in (loudspeaker.keep_open(), speaker.run())]
         await asyncio.sleep(2)  # as in an agent: labels and prompts are made before the first utterance
         for _ in range(count):
-            left.clear()
-            await _reply(speaker, loudspeaker, listening, _entry(form, catalogue, random), left, replies)
+            await _reply(speaker, loudspeaker, listening, _entry(form, catalogue, random), replies)
         for task in beside:
             task.cancel()
     return replies
@@ -86,7 +80,6 @@ async def _reply(
     loudspeaker: Loudspeaker,
     listening: Earpiece,
     entry: Mapping[str, FieldValue],
-    left: list[float],
     replies: Replies,
 ) -> None:
     ordered = time.monotonic()
@@ -102,8 +95,6 @@ async def _reply(
     word = int(np.flatnonzero(np.abs(heard) > AUDIBLE)[0])
     replies.earcons.append(_ms(listening, ordered, first))
     replies.words.append(_ms(listening, ordered, word))
-    replies.told_earcons.append((left[0] - ordered) * 1000)
-    replies.told_words.append((left[1] - ordered) * 1000)
 
 
 def _ms(listening: Earpiece, ordered: float, sample: int) -> float:
@@ -121,12 +112,7 @@ def main() -> None:
         os.environ.update(worn.environment)  # read when PortAudio is loaded
         replies = asyncio.run(measure(listening, options.language, options.entries, options.seed))
     print(f"{'ms after the verdict':<34} {'median':>7} {'p95':>7} {'longest':>8}")
-    for name, ms in (
-        ("earcon, at the sink", replies.earcons),
-        ("first word, at the sink", replies.words),
-        ("earcon, by the player's clock", replies.told_earcons),
-        ("first word, by the player's clock", replies.told_words),
-    ):
+    for name, ms in (("earcon, at the sink", replies.earcons), ("first word, at the sink", replies.words)):
         p95 = quantiles(ms, n=20, method="inclusive")[-1]
         print(f"{name:<34} {median(ms):>7.0f} {p95:>7.0f} {max(ms):>8.0f}")
     kept = median(replies.earcons) <= EARCON_MS and median(replies.words) <= WORD_MS
