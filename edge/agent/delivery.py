@@ -27,7 +27,7 @@ from dockvoice_protocol.mqtt import (
     SessionEvent,
 )
 from dockvoice_protocol.mqtt_client import Will
-from dockvoice_protocol.outbox import FAILURE, LATEST, Backoff, Outbox, Pending
+from dockvoice_protocol.outbox import FAILURE, Backoff, Outbox, Pending, Policy
 from dockvoice_protocol.records import Operator, Receipt
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.clip_delivery import ClipDelivery
@@ -127,7 +127,7 @@ class _Status:
         self._conditions = conditions
         self._session_kept = None if settings.deliver.keep_session else False
         self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
-        self._outbox: Outbox[Pending] = Outbox(LATEST, _STATUS_BACKOFF)
+        self._outbox: Outbox[Pending] = Outbox(Policy.LATEST, _STATUS_BACKOFF)
         self._changes = 0
         self._topic = events.Topics(settings.deliver.prefix, settings.site, settings.device).status
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockvoice_protocol.events import FINAL_CLIP_ANSWERS, ClipAnswer, ClipReceipt
-from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
+from dockvoice_protocol.outbox import FAILURE, Backoff, Outbox, Pending, Policy
 
 _AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.
 
@@ -54,7 +54,7 @@ class ClipRelay:
     def __init__(self, patience_s: float) -> None:
         """`patience_s` is the first wait for an answer before a clip is offered again."""
         self._backoff = Backoff(patience_s, _MOST_DOUBLINGS)
-        self._open: Outbox[_PendingClip] = Outbox(CHUNKS, self._backoff)
+        self._open: Outbox[_PendingClip] = Outbox(Policy.CHUNKS, self._backoff)
         self._busy: str | None = None
         self._offering: str | None = None  # The utterance of the offer in flight.
 

@@ -24,10 +24,10 @@ from typing import Self
 from dockvoice_protocol.events import EarlyAnswer
 from dockvoice_protocol.outbox import (
     FAILURE,
-    IN_ORDER,
     Backoff,
     Outbox,
     Pending,
+    Policy,
     PubackEffect,
     PubackMeaning,
     puback_meaning,
@@ -206,7 +206,7 @@ class PendingRow(Pending):
 
 def make_row_schedule(receipt_timeout_s: float) -> Outbox[PendingRow]:
     """Make the schedule of rows that a receipt settles."""
-    return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
+    return Outbox(Policy.IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
 
 class _Refusals:
@@ -246,7 +246,7 @@ class Relay:
         self._settle_by = settings.settle
         self._limit = 0  # Rows in flight at most: 0 without a connection.
         self._pending = make_row_schedule(settings.receipt_timeout_s)
-        self._probe: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
+        self._probe: Outbox[PendingRow] = Outbox(Policy.IN_ORDER, Backoff(math.inf, 0))
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
         self._drained = False  # Whether the journal has offered all of its rows.

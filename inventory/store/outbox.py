@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.outbox import IN_ORDER, Backoff, Outbox, Pending
+from dockvoice_protocol.outbox import Backoff, Outbox, Pending, Policy
 from inventory.store.database import begin
 from inventory.store.many import insert_new_rows
 from inventory.store.request_database import take_advisory_lock
@@ -279,7 +279,7 @@ class OutboxTable:
         now = self._now()
         wanted = select(outbox).where(outbox.c.kind.in_(kinds), outbox.c.due_at <= now)
         wanted = wanted.order_by(outbox.c.id).limit(_AT_ONCE)
-        schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
+        schedule: Outbox[DueRow] = Outbox(Policy.IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
                 schedule.add(_to_due_row(row))

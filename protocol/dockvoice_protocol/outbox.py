@@ -11,10 +11,9 @@ every answer is 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 ROOM_S = 1.0
 """A message for which the broker had no room is tried again after so many seconds: PUBACKs, which make room, take
@@ -49,48 +48,16 @@ class Pending:
 _P = TypeVar("_P", bound=Pending)
 
 
-class Policy(Protocol):
+class Policy(Enum):
     """The order in which an outbox publishes its messages, and which replace others."""
 
-    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """The messages that `new` makes obsolete, which are not published any more."""
-        ...
-
-    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
-        """The messages to publish now, in their order."""
-        ...
-
-
-class _InOrder:
+    IN_ORDER = auto()
     """Every message must arrive: published in order, lost ones again behind later ones.
 
     Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
     """
-
-    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """An empty list: no message makes another obsolete."""
-        return []
-
-    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
-        """All messages that are due, in order."""
-        return sorted((one for one in pending if one.due <= now), key=lambda one: one.order)
-
-
-class _Latest(_InOrder):
-    """Only the latest message of a topic is published; earlier ones are dropped."""
-
-    def select_superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
-        """The earlier messages on its topic; `new` itself where a later one is pending."""
-        same = [one for one in pending if one.topic == new.topic]
-        return [new] if any(one.order > new.order for one in same) else same
-
-
-class _Chunks(_InOrder):
-    """One message at a time, so that those of other outboxes can go between."""
-
-    def select_due(self, pending: Iterable[_P], now: float) -> list[_P]:
-        """The first message that is due."""
-        return super().select_due(pending, now)[:1]
+    LATEST = auto()  # Only the latest message of a topic is published; earlier ones are dropped.
+    CHUNKS = auto()  # One message at a time, so that those of other outboxes can go between.
 
 
 class Outbox(Generic[_P]):
@@ -118,11 +85,12 @@ class Outbox(Generic[_P]):
         """Schedule a pending message. A known one keeps its attempts."""
         if new.key in self._pending:
             return
-        outdated = self._policy.select_superseded(self._pending.values(), new)
-        if new in outdated:
-            return
-        for one in outdated:
-            del self._pending[one.key]
+        if self._policy is Policy.LATEST:
+            same = [one for one in self._pending.values() if one.topic == new.topic]
+            if any(one.order > new.order for one in same):
+                return
+            for one in same:
+                del self._pending[one.key]
         self._pending[new.key] = new
 
     def start_due_attempts(self, now: float) -> list[_P]:
@@ -130,7 +98,9 @@ class Outbox(Generic[_P]):
 
         Those that the broker refused go last: some brokers disconnect over what they refuse.
         """
-        due = self._policy.select_due(self._pending.values(), now)
+        due = [one for one in self.pending if one.due <= now]
+        if self._policy is Policy.CHUNKS:
+            del due[1:]
         for one in due:
             one.due = now + self._backoff.wait_s(one.attempts)
             one.attempts += 1
@@ -158,11 +128,6 @@ class Outbox(Generic[_P]):
         """Seconds until `take_due` returns something; None while nothing is pending."""
         due = min((one.due for one in self._pending.values()), default=math.inf)
         return None if due == math.inf else max(0.0, due - now)
-
-
-IN_ORDER = _InOrder()
-LATEST = _Latest()
-CHUNKS = _Chunks()
 
 
 class UnansweredCause(Enum):

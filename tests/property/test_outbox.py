@@ -6,10 +6,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dockvoice_protocol.outbox import CHUNKS, IN_ORDER, LATEST, Backoff, Outbox, Pending, Policy
+from dockvoice_protocol.outbox import Backoff, Outbox, Pending, Policy
 
 TOPICS = ("one", "two")
-POLICIES: dict[str, Policy] = {"in order": IN_ORDER, "the latest wins": LATEST, "in chunks": CHUNKS}
+POLICIES: dict[str, Policy] = {
+    "in order": Policy.IN_ORDER,
+    "the latest wins": Policy.LATEST,
+    "in chunks": Policy.CHUNKS,
+}
 
 
 class Line(RuleBasedStateMachine):
