@@ -36,7 +36,7 @@ from edge.ports import Interpreter
 from edge.records import Outcome, Verdict
 from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.local.factory import make_recogniser
-from edge.understand.prices import cost_usd
+from edge.understand.prices import cost_usd, with_cost
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AccessDenied
 from edge.understand.weighing import is_same_value
@@ -182,17 +182,13 @@ async def _compare_reading(
     else:
         verdict = decide(reading, past.utterance.segment.closing, by)
         after = _InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
-        differing, cost = _differing_fields(before, after), _usage_cost_usd(reading.usage, prices)
+        differing = _differing_fields(before, after)
+        # Without both, no paid service was used.
+        cost = with_cost(reading.usage, prices).cost_usd if reading.usage and prices else 0.0
     utterance = past.utterance
     return _ReadingComparison(
         utterance.utterance_id, utterance.heard_at, past.kept.event_id, before, after, differing, trouble, cost
     )
-
-
-def _usage_cost_usd(usage: Usage | None, prices: InterpreterSettings | None) -> float | None:
-    if usage is None or prices is None:
-        return 0.0  # no paid service was used
-    return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
 def _recorded_result(past: PastUtterance) -> _InterpreterResult:

@@ -23,18 +23,18 @@ from rich.text import Text
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import rfc3339, to_zone
-from dockvoice_protocol.records import Reading, Usage, as_text
+from dockvoice_protocol.records import Reading, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import EscapingConsole, make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
 from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.cli.reports import Since, parse_moment
-from edge.config import InterpreterSettings, Settings
+from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, StandingRecord, SupportingUtterance
 from edge.ports import Interpreter
 from edge.understand.factory import InterpreterArguments, make_interpreter
-from edge.understand.prices import cost_usd
+from edge.understand.prices import with_cost
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AccessDenied
 from edge.understand.weighing import Doubt, EntryUtterance, measure_doubt
@@ -153,7 +153,8 @@ async def read_again_and_rank(
                     reading = await _read_utterance(readings, saying.utterance_id, readers[form])
                 found.read_again += reading is not None
                 found.unread += reading is None
-                found.spent_usd += _cost_usd(None if reading is None else reading.usage, prices)
+                if reading is not None and reading.usage is not None:
+                    found.spent_usd += with_cost(reading.usage, prices).cost_usd or 0.0
                 said.append(saying if reading is None else saying.with_reading(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
@@ -182,13 +183,6 @@ async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Int
     except (Unavailable, StorageFailed) as fault:
         _logger.warning("%s: is not read again: %s", utterance_id, fault)
         return None
-
-
-def _cost_usd(usage: Usage | None, prices: InterpreterSettings) -> float:
-    if usage is None:
-        return 0.0  # free of charge
-    cost = cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
-    return cost or 0.0
 
 
 def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:

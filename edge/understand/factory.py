@@ -136,17 +136,13 @@ def make_panel(surroundings: InterpreterArguments, on_device: Interpreter, sure_
     asked = [] if wanted.first is None else [wanted.first, *wanted.fallback]
     second = None if wanted.second is None else member(wanted.second)
     first = [member(name) for name in asked]
-    same = (
-        second is not None
-        and wanted.second is not None
-        and _find_hearing_model_name(wanted, wanted.second)
-        in {_find_hearing_model_name(wanted, name) for name in asked}
-    )
-    if second is not None and (same or second.interpreter.name == on_device.name):
-        raise Misconfigured(
-            f"understand.second = {wanted.second!r}: is {second.interpreter.name}, which reads already; name another "
-            "model: two readings of one model are one opinion"
-        )
+    if wanted.second is not None and second is not None:
+        models = [_find_hearing_model_name(wanted, name) for name in (wanted.second, *asked)]
+        if models[0] in models[1:] or second.interpreter.name == on_device.name:
+            raise Misconfigured(
+                f"understand.second = {wanted.second!r}: is {second.interpreter.name}, which reads already; name "
+                "another model: two readings of one model are one opinion"
+            )
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / 1000
     terms = PanelSettings(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
     return Panel(on_device, first, second, terms, surroundings.form)

@@ -106,7 +106,11 @@ def build_reading(
     if not fields or begins_with_cancellation(words, language) or (astray and not meant.begins_astray):
         return _read_fieldless(said, form, catalogue, meant, language)
     if astray:
-        return replace(said, fields=_with_unconfirmed(fields, form.identifies or fields))
+        doubted = form.identifies or fields
+        unconfirmed = {
+            name: replace(one, confirmed=one.confirmed and name not in doubted) for name, one in fields.items()
+        }
+        return replace(said, fields=unconfirmed)
     begins = is_correction(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
     correction = correction or corrects_named_thing(words, language)
@@ -115,10 +119,6 @@ def build_reading(
         return _read_fieldless(said, form, catalogue, meant, language)
     # A whole sentence stands for itself, however it begins.
     return replace(said, fields=fields, act=Act.AMEND if correction else Act.RECORD)
-
-
-def _with_unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]) -> dict[str, FieldReading]:
-    return {name: replace(one, confirmed=one.confirmed and name not in names) for name, one in fields.items()}
 
 
 def _cue_is_value(
@@ -202,18 +202,20 @@ def _read_fieldless(said: Reading, form: Form, catalogue: Catalogue, meant: Mean
 
 
 def _make_not_dictation(said: Reading, form: Form, meant: Meaning) -> Reading:
-    """The reading of an utterance that is no entry, with its sure fields; a denial keeps identifiers only."""
+    """The reading of an utterance that is no entry, with its fields of one candidate value, be it doubtful.
+
+    A denial keeps identifiers only.
+    """
     named = {
-        name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_clear(one)
+        name: one
+        for name in form.identifies
+        if (one := meant.unrecorded.get(name)) is not None
+        and not one.rivals
+        and not (one.value is None and one.runner_up is None)
     }
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
     known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
     return replace(said, not_understood=NotUnderstoodReason.NOT_DICTATION, unrecorded=known)
-
-
-def _is_clear(said: FieldReading) -> bool:
-    """Whether a field has one candidate value, be it doubtful."""
-    return not said.rivals and not (said.value is None and said.runner_up is None)
 
 
 def refuse_unknown_words(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:

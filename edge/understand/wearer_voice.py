@@ -96,7 +96,7 @@ class WearerVoice:
         if whose is None:
             return
         judged, self._latest = self._latest, None
-        track = judged if judged is not None and judged.is_of(pcm) else VoiceTrack(self)
+        track = judged if judged is not None and judged.judged_pcm == pcm else VoiceTrack(self)
         strange = track.is_another_voice(pcm)
         mean = track.mean_vector(pcm) if accepted and not strange else None
         with self._lock:
@@ -152,7 +152,7 @@ class WearerVoice:
 class VoiceTrack:
     """The voice in one utterance, embedded while it is spoken."""
 
-    __slots__ = ("__weakref__", "_judged", "_vectors", "_voice")
+    __slots__ = ("__weakref__", "_vectors", "_voice", "judged_pcm")
 
     def __init__(self, voice: WearerVoice) -> None:
         self._voice = voice
@@ -162,7 +162,7 @@ class VoiceTrack:
     def forget(self) -> None:
         """Forget what was embedded; it would be embedded again from the first sample."""
         self._vectors: list[Vectors] = []
-        self._judged = b""
+        self.judged_pcm = b""
 
     @property
     def _taken(self) -> int:
@@ -175,18 +175,17 @@ class VoiceTrack:
             while len(pcm) // SAMPLE_BYTES >= self._taken + (BATCH - 1) * HOP + WINDOW:
                 self._embed(pcm, BATCH)
 
-    def is_of(self, pcm: bytes) -> bool:
-        """Whether this sound was judged last."""
-        return self._judged == pcm
-
     def is_another_voice(self, pcm: bytes) -> bool:
         """Whether the whole utterance is probably in another voice than the wearer's."""
         if not self._voice.is_known or (mean := self.mean_vector(pcm)) is None:
             return False
-        self._judged = pcm
+        self.judged_pcm = pcm
         self._voice.keep_latest(self)
         cosine = self._voice.similarity(mean[0])
-        return cosine is not None and _log_likelihood_ratio(cosine, _snr_db(to_floats(pcm))) < _DOUBT
+        if cosine is None:
+            return False
+        snr_db = min(_snr_db(to_floats(pcm)), _CLEAR_DB)
+        return _BY_COSINE * cosine + _BY_SNR_DB * snr_db + _OFFSET < _DOUBT
 
     def mean_vector(self, pcm: bytes) -> tuple[Vectors, int] | None:
         """The mean of the loud windows' vectors, and how many; None for too few.
@@ -217,10 +216,6 @@ class VoiceTrack:
 
 def _refuse_copy() -> NoReturn:
     raise TypeError("a voice is kept in memory only")
-
-
-def _log_likelihood_ratio(cosine: float, snr_db: float) -> float:
-    return _BY_COSINE * cosine + _BY_SNR_DB * min(snr_db, _CLEAR_DB) + _OFFSET
 
 
 def _snr_db(samples: npt.NDArray[np.float32]) -> float:

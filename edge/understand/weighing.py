@@ -324,11 +324,9 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[EntryUtteranc
         other_readings = [*_other_readings(name, where)]
         right *= 1.0 - _probability_wrong(sure, fields.get(name), other_readings)
         for reader, other in other_readings:
-            if other.value is not None and not _is_recorded_value(other.value, fields.get(name)):
-                known_as = _DoubtedField(
-                    *(name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
-                )
-                otherwise.append(known_as)
+            if other.value is not None and not _are_same(other.value, fields.get(name)):
+                known_as = (name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
+                otherwise.append(_DoubtedField(*known_as))
     return Doubt(1.0 - right, tuple(otherwise))
 
 
@@ -336,7 +334,7 @@ def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[Ent
     """The last utterance that gave the value on record, by correction or answer; else the first one."""
     for one in reversed(said[1:]):
         known = _recorded_fields(one).get(name)
-        if known is not None and known.value is not None and _is_recorded_value(known.value, value):
+        if known is not None and _are_same(known.value, value):
             return one
     return said[0]
 
@@ -359,7 +357,7 @@ def _probability_wrong(
     odds = _log_odds(sure)
     for _, other in other_readings:
         says = _log_odds(other.confidence)
-        odds += says if other.value is not None and _is_recorded_value(other.value, value) else -says
+        odds += says if _are_same(other.value, value) else -says
     return 1.0 / (1.0 + math.exp(odds))
 
 
@@ -367,7 +365,3 @@ def _log_odds(sure: float) -> float:
     """The log of the odds; a confidence below one half counts as one half."""
     bounded = min(max(sure, 0.5), _SUREST)
     return math.log(bounded / (1.0 - bounded))
-
-
-def _is_recorded_value(value: FieldValue, recorded: FieldValue | None) -> bool:
-    return recorded is not None and is_same_value(value, recorded)

@@ -39,15 +39,10 @@ _REASONS = {
 }
 
 
-def _tool_name(form: Form) -> str:
-    """The name of the form's tool; function names allow only letters, digits, `_` and `-`."""
-    return f"record_{form.name.replace('-', '_')}"
-
-
 def tool_definition(form: Form) -> dict[str, Any]:
     """The form as a function tool: each field has a nullable value, and the words heard for it."""
     return _function_tool(
-        _tool_name(form),
+        f"record_{form.name.replace('-', '_')}",  # function names allow only letters, digits, `_` and `-`
         f"Write down what the operator dictated for the form '{form.title}'. {form.description} Give only what was "
         "said: a field that was not said, or not clearly, has the value null. Never guess, complete or correct.",
         {field.name: _field_schema(field) for field in form.fields},

@@ -168,8 +168,6 @@ class ServiceAnswer:
             raise Garbled(self.client, AnswerFault.from_not_strict(fault), str(fault), self.request_id) from None
 
 
-__all__ = ["Client", "Clients", "ServiceAnswer"]
-
 logger = logging.getLogger(__name__)
 
 _PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)

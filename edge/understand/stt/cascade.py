@@ -14,7 +14,7 @@ from typing import Protocol
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import FieldReading, Reading, Transcript, Usage
+from dockvoice_protocol.records import Reading, Transcript, Usage
 from edge.config import InterpreterSettings, ParserUse
 from edge.ports import Interpreter, Transcriber, UtteranceListener, WholeUtteranceListener
 from edge.records import Utterance
@@ -107,14 +107,13 @@ class Cascade(Interpreter):
             interpreter=f"{transcript.transcriber} + {read.interpreter}",
             words=parsed.words,
             preface=parsed.preface,
-            fields={name: _limit_confidence(field, transcript, sure) for name, field in borne.fields.items()},
+            # The transcriber's confidence, which a reader of its text cannot exceed.
+            fields={
+                name: cap_confidence_by_words(replace(field, confidence=sure), transcript.words)
+                for name, field in borne.fields.items()
+            },
             usage=_sum_usage(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
         )
-
-
-def _limit_confidence(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
-    """The field with the transcriber's confidence, which a reader of its text cannot exceed."""
-    return cap_confidence_by_words(replace(field, confidence=sure), transcript.words)
 
 
 def _sum_usage(transcribed: Usage | None, read: Usage | None) -> Usage | None:

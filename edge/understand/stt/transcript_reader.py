@@ -192,7 +192,12 @@ def drop_values_not_in_transcript(
 
 
 def _is_in_any(words: Sequence[str], spellings: Sequence[Sequence[str]]) -> bool:
-    return any(_contains(said, words) for said in spellings)
+    """Whether the words are in a row in one of the spellings of the transcript."""
+    wanted = [part for word in words for part in bare_words(word)]
+    size = len(wanted)
+    return size > 0 and any(
+        list(said[at : at + size]) == wanted for said in spellings for at in range(len(said) - size + 1)
+    )
 
 
 def _add_parsed_rivals(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
@@ -200,9 +205,3 @@ def _add_parsed_rivals(field: FieldReading, parsed: FieldReading | None) -> Fiel
         return field
     others = (*field.rivals, parsed.value, *parsed.rivals)
     return replace(field, rivals=tuple(dict.fromkeys(other for other in others if other != field.value)))
-
-
-def _contains(said: Sequence[str], words: Sequence[str]) -> bool:
-    wanted = [part for word in words for part in bare_words(word)]
-    size = len(wanted)
-    return size > 0 and any(list(said[at : at + size]) == wanted for at in range(len(said) - size + 1))
