@@ -9,14 +9,15 @@ import wave
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
+from dockvoice_protocol.terminal.progress import show_progress as show_progress_bar
 from dockvoice_protocol.terminal.tables import EscapingConsole, print_tables
 from edge.cli import AsJson, Config, load_settings_with_options
 from edge.config import PolicyName, Settings, UnderstandingMode
@@ -287,10 +288,9 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     if not console.is_terminal:
         yield _ProgressLines(console, doing, total).advance
         return
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(doing, total=total)
-        yield lambda: progress.advance(task)
+    with show_progress_bar(doing, total) as tell:
+        done = count(1)
+        yield lambda: tell(next(done))
 
 
 class _ProgressLines:

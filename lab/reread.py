@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.progress import show_progress
 from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize, print_tables
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
@@ -109,13 +109,11 @@ def reread(
     with Journal.inspect(settings.state) as journal:
         plan = _estimate_cost(settings, interpreter, began, journal.readings)
         _confirm_cost(plan, ask_above, yes=yes)
-        columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=EscapingConsole(stderr=True), transient=True) as progress:
-            task = progress.add_task("reading", total=plan.utterances)
+        with show_progress("reading", plan.utterances) as tell:
 
             def add_comparison(one: _ReadingComparison) -> None:
                 compared.append(one)
-                progress.advance(task)
+                tell(len(compared))
 
             asyncio.run(_read_again(settings, interpreter, began, journal.readings, add_comparison))
     if as_json:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, DefectKind, PublicKey
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
-from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize
+from dockvoice_protocol.terminal.progress import show_progress
+from dockvoice_protocol.terminal.tables import pluralize
 from edge.cli import AsJson, Config, State, load_settings_with_options, login_name
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
@@ -50,7 +49,7 @@ def _audit_verify(
     keys = {one.keyid: one for one in map(_read_public_key, key)} if key else None
     with (
         Journal.inspect(load_settings_with_options(config, state=state).state) as journal,
-        _progress_bar("checking", journal.trail.last_sequence()) as tell,
+        show_progress("checking", journal.trail.last_sequence()) as tell,
     ):
         report = verify(journal.trail, tell, keys=keys)
     if as_json:
@@ -178,7 +177,7 @@ def _audit_export(
             if not wanted:
                 raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
             events = (one for one in trail.events() if one.event_id in wanted)
-        with _progress_bar("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
+        with show_progress("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
             bundled = export(trail, events, file, tell)
     print_lines(f"{file}: {bundled.events} exported")
     if bundled.silent:
@@ -194,16 +193,6 @@ def _find_unerased_event(trail: AuditTrail, event_id: str) -> TrailEvent:
     if found.event_sha256 is not None:
         raise UnreadableInput(f"{event_id}: was erased; what it said is gone")
     return found
-
-
-@contextmanager
-def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar, on a terminal only; the yielded function sets the number of events done."""
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = EscapingConsole(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 def _read_public_key(path: Path) -> PublicKey:

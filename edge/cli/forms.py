@@ -57,12 +57,14 @@ from edge.ports import Interpreter
 from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
 from edge.understand.local.factory import find_weights, make_recogniser
-from edge.understand.local.respelling import Respelling, find_respellings, known_pronunciations, parse_phonemes
+from edge.understand.local.respelling import find_respellings, known_pronunciations, parse_phonemes
 from edge.understand.local.vosk import make_vocabulary_test
 
 _NO_VALUE = "no value"
 _PROPOSED = 8  # Respellings that are shown.
 _MOST = 1000  # Unknown words, or changes: more than anybody looks at.
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")]
 
 commands = typer.Typer(help="The forms that can be dictated.", no_args_is_help=True)
 
@@ -230,17 +232,14 @@ def _propose_respellings(word: str, sounds: Sequence[str], usable: Callable[[str
     ways = [parse_phonemes(word, one) for one in sounds] or known_pronunciations(word)
     if not ways:
         raise Misconfigured(f"{word!r}: no dictionary here has its sounds; give them by --sounds, or words by --as")
-    found = sorted((one for way in ways for one in find_respellings(way, usable)), key=_closeness)
+    respellings = (one for way in ways for one in find_respellings(way, usable))
+    found = sorted(respellings, key=lambda one: (one.cost, one.words))
     if not found:
         raise Misconfigured(f"{word!r}: no known words sound like it; choose another name")
     table = Table("write beside it", "differs by", box=SIMPLE_HEAD)
     for one in found[:_PROPOSED]:
         table.add_row(f"{word}|{one.words}", f"{one.cost:g}")
     print_tables(table)
-
-
-def _closeness(one: Respelling) -> tuple[float, str]:
-    return one.cost, one.words
 
 
 @commands.command("check", epilog=EXIT_CODES)
@@ -269,7 +268,7 @@ def _forms_check(
 
 @commands.command("tool", epilog=EXIT_CODES)
 def _forms_tool(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    name: _Name,
     config: Config = None,
 ) -> None:
     """The form as the tool definition that a language model is given."""
@@ -278,7 +277,7 @@ def _forms_tool(
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
 def _forms_schema(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    name: _Name,
     config: Config = None,
 ) -> None:
     """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
@@ -376,7 +375,7 @@ def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
 
 @commands.command("examples", epilog=EXIT_CODES)
 def _forms_examples(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `dockvoice forms list`.")],
+    name: _Name,
     count: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many.")] = 10,
     seed: Annotated[int, typer.Option(metavar="N", help="Another number, other sentences.")] = 1,
     config: Config = None,

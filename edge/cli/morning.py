@@ -10,14 +10,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
@@ -25,7 +23,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import rfc3339, to_zone
 from dockvoice_protocol.records import Reading, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
-from dockvoice_protocol.terminal.tables import EscapingConsole, make_folding_table, pluralize, print_tables
+from dockvoice_protocol.terminal.progress import show_progress
+from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
 from edge.cli import AsJson, Config, State, load_settings_with_options
 from edge.cli.reports import Since, parse_moment
@@ -71,23 +70,13 @@ def morning(
     with Journal.inspect(settings.state) as journal:
         found = rank_entries(journal.readings, began)
         if name is not None:
-            with _progress_bar() as progress:
-                task = progress.add_task("reading", total=len(found.entries))
-                reading = read_again_and_rank(
-                    settings, name, journal.readings, found, most_usd, lambda: progress.advance(task)
-                )
-                asyncio.run(reading)
+            with show_progress("reading", len(found.entries)) as tell:
+                asyncio.run(read_again_and_rank(settings, name, journal.readings, found, most_usd, tell))
     if as_json:
         for one in found.entries[:limit]:
             print_lines(json.dumps(_to_json(one), ensure_ascii=False))
     else:
         print_tables(_entry_table(found, limit, name))
-
-
-def _progress_bar() -> AbstractContextManager[Progress]:
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = EscapingConsole(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +118,11 @@ async def read_again_and_rank(
     readings: ModelReadings,
     found: MorningList,
     most_usd: float,
-    tell: Callable[[], None] = lambda: None,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Let the interpreter `name` read the utterances of `found` again, until `most_usd` is spent; rank them anew there.
 
-    `tell` is called after each entry.
+    `tell` is called after each entry with their number.
     """
     prices = settings.understand.interpreters.get(name)
     if prices is None:
@@ -157,7 +146,7 @@ async def read_again_and_rank(
                     found.spent_usd += with_cost(reading.usage, prices).cost_usd or 0.0
                 said.append(saying if reading is None else saying.with_reading(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
-            tell()
+            tell(at + 1)
     found.sort_by_doubt()
 
 

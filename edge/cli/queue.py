@@ -29,6 +29,10 @@ _MOST = 9_999_999_999  # Entries of a device: their numbers have ten digits at m
 
 _Which = Annotated[str, typer.Argument(metavar="ID", help="An entry's number or event id, or an utterance's id.")]
 
+_Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
+]
+
 _REASON = typer.Option(metavar="TEXT", help="Why, in your words; it is kept with your login name.")
 
 
@@ -91,9 +95,7 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
 def _queue_retry(
     which: _Which,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
-    ] = False,
+    anyway: _Anyway = False,
     config: Config = None,
     state: State = None,
 ) -> None:
@@ -133,9 +135,7 @@ def _queue_accept(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="What was said, over what was read; repeatable.")
     ] = None,
     reason: Annotated[str | None, _REASON] = None,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Also where the same thing was recorded since: both are meant.")
-    ] = False,
+    anyway: _Anyway = False,
     origin: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="The state directory it waits in: of this device's former name."),
@@ -170,7 +170,10 @@ def _resolve_here_or_by_agent(settings: Settings, asked: DecisionRequest, origin
             if origin is not None:
                 raise
             return send_to_agent(settings.state, asked, running)
-        former = None if origin is None else opened.enter_context(Journal.open(_demand_journal(origin)))
+        former = None
+        if origin is not None:
+            Journal.inspect(origin).close()  # there must be one: a mistyped directory must not be created
+            former = opened.enter_context(Journal.open(origin))
         done = carry_out_decision(journal, settings, asked, origin=former)
     return str(done) if done.row is None else f"{done}, sent at the agent's next start"
 
@@ -260,9 +263,3 @@ def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson
     with Journal.inspect(load_settings_with_options(config, state=state).state) as journal:
         owed = journal.outbox.count_unsettled()
     print_lines(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
-
-
-def _demand_journal(directory: Path) -> Path:
-    """The directory, if it holds a journal: a mistyped one must not be created. Raises UnreadableInput."""
-    Journal.inspect(directory).close()
-    return directory

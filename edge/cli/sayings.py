@@ -33,6 +33,7 @@ _JsonLine = dict[str, Any]
 _ORDERS = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # What is said to the device, and not for the form.
 
 _KEYS = ("text", "form", "language", "asked", "held")
+_ALLOWED = 'allowed: one object such as {"text": "dock B"}'
 
 _SHORTENED = 60  # Characters of what was found that a message shows.
 
@@ -234,15 +235,10 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
         yield MOODS.get(meaning.mood, meaning.mood)
     if not meaning.paths:
         return
-    events = meaning.paths[0].events
-    if strange := _words_of_spans(
-        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.UNMATCHED]
-    ):
-        yield f"nothing explains: {', '.join(strange)}"
-    if loose := _words_of_spans(
-        reading.words, rules, [(one.start, one.end) for one in events if one.happens is Happens.NUMBER]
-    ):
-        yield f"belongs to nothing: {', '.join(loose)}"
+    for happens, what in ((Happens.UNMATCHED, "nothing explains"), (Happens.NUMBER, "belongs to nothing")):
+        spans = [(one.start, one.end) for one in meaning.paths[0].events if one.happens is happens]
+        if texts := _words_of_spans(reading.words, rules, spans):
+            yield f"{what}: {', '.join(texts)}"
 
 
 def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
@@ -263,14 +259,11 @@ def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple
 def _parse_saying(line: bytes, usual: Rules, forms: Mapping[str, Form]) -> _Saying:
     try:
         found = parse_strict(line)
-    except NotJson as fault:
-        raise _WrongSaying(
-            f'{fault}: {fault.what}, column {fault.column}; allowed: one object such as {{"text": "dock B"}}'
-        ) from None
     except NotStrict as fault:
-        raise _WrongSaying(f'{fault}; allowed: one object such as {{"text": "dock B"}}') from None
+        where = f": {fault.what}, column {fault.column}" if isinstance(fault, NotJson) else ""
+        raise _WrongSaying(f"{fault}{where}; {_ALLOWED}") from None
     if not isinstance(found, dict):
-        raise _WrongSaying(f'found {_shortened(found)}, allowed: one object such as {{"text": "dock B"}}')
+        raise _WrongSaying(f"found {_shortened(found)}, {_ALLOWED}")
     if strange := [key for key in found if key not in _KEYS]:
         raise _WrongSaying(f"found the key {_shortened(strange[0])}, allowed: {', '.join(_KEYS)}")
     text = found.get("text")
