@@ -111,7 +111,7 @@ def test_a_value_that_breaks_a_rule_is_a_fault_of_its_field(field: str, value: o
 )
 def test_the_form_and_a_json_schema_validator_agree(entry: Mapping[str, object], valid: bool, form: Form) -> None:
     assert jsonschema.Draft202012Validator(dict(form.schema)).is_valid(entry) is valid
-    assert (form.faults(entry) == {}) is valid
+    assert (form.faults(entry) == []) is valid
 
 
 def test_a_form_says_which_thing_an_entry_is_about(schema: dict[str, Any], tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_a_wrong_check_digit_breaks_the_form(schema: dict[str, Any], tmp_path: P
     schema["properties"]["pallet_id"]["x-voice"]["check_digit"] = "sscc"
     form = load_form(written(schema, tmp_path))
     fields = {"pallet_id": "376130321109103421", "quantity": 12, "dock": "B"}
-    assert "check digit" in form.faults(fields)["pallet_id"]
+    assert form.faults(fields) == ["pallet_id"]
     assert not form["pallet_id"].allows("376130321109103421")
-    assert form.faults(fields | {"pallet_id": "376130321109103420"}) == {}
+    assert form.faults(fields | {"pallet_id": "376130321109103420"}) == []
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_same_form_loaded_again_is_the_same(catalogue: Catalogue, tmp_path: 
     (again := tmp_path / "forms").mkdir()
     shutil.copy(shipped_directory("schemas") / "forms" / "pallet-move.schema.json", again)
     for form in (load_forms(directory)["pallet-move"] for directory in (shipped_directory("schemas") / "forms", again)):
-        _ = form.model  # what is made of it later does not count
+        _ = form.standing_form  # what is made of it later does not count
         load_sentences(tmp_path / "kept", form, catalogue, None)
     assert len(sampled) == 1
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from random import Random
 from string import Formatter, ascii_uppercase
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from typing import Any, ClassVar, Literal
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
@@ -140,12 +138,6 @@ class Gs1(StrEnum):
         """Whether the value has a valid length and check digit."""
         digits = value.isascii() and value.isdigit()
         return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
-
-    def require_valid(self, value: str) -> str:
-        """Return the value itself. Raises ValueError where it is invalid."""
-        if not self.is_valid(value):
-            raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
-        return value
 
     def sample(self, random: Random) -> str:
         """A random key with its check digit."""
@@ -293,27 +285,37 @@ class FormField:
         return -math.inf if least is None else least, math.inf if most is None else most
 
     def has_type(self, value: object) -> bool:
-        """Whether the value has the field's type; a bool is no number."""
+        """Whether the value has the field's type; a bool is no number, nor is infinity."""
         match self.kind:
             case "string":
                 return isinstance(value, str)
             case "integer":
                 return isinstance(value, int) and not isinstance(value, bool)
             case "number":
-                return isinstance(value, int | float) and not isinstance(value, bool)
+                finite = isinstance(value, int | float) and -math.inf < value < math.inf
+                return finite and not isinstance(value, bool)
             case "boolean":
                 return isinstance(value, bool)
             case "array":
                 return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
 
     def allows(self, value: FieldValue) -> bool:
+        """Whether a value keeps the form's rules, and, where `usual` is set, a container has its check digit."""
+        if not self.keeps_rules(value):
+            return False
+        if self.usual is None or self.check_digit is not None:
+            return True
+        values = value if isinstance(value, tuple) else (value,)
+        return not any(isinstance(one, str) and is_valid_container(one) is False for one in values)
+
+    def keeps_rules(self, value: object) -> bool:
         """Whether a value has the field's type and satisfies the form's rules."""
         if not self.has_type(value):
             return False
         if isinstance(value, tuple):
             so_many = self.many is not None and len(value) in self.many
             alone = not self.distinct or len(set(value)) == len(value)
-            return so_many and alone and all(self.item_field.allows(one) for one in value)
+            return so_many and alone and all(self.item_field.keeps_rules(one) for one in value)
         return not any(fault(value) for fault in self._broken_rule_predicates())
 
     def _broken_rule_predicates(self) -> Iterator[Callable[[Any], bool]]:
@@ -324,20 +326,14 @@ class FormField:
             yield lambda value: _size_of(value) > most
         if (pattern := self.pattern) is not None:
             yield lambda value: _compiled(pattern).fullmatch(value) is None
-        if self.kind == "string":
-            yield self._has_wrong_check_digit
+        if (check_digit := self.check_digit) is not None:
+            yield lambda value: not check_digit.is_valid(value)
         if (step := self.step) is not None:
             yield lambda value: to_decimal(value) % step != 0
         if self.spoken.format is not None:
             yield lambda value: self.spoken.format_fault(value) is not None
         if self.choices:
             yield lambda value: value not in self.choices
-
-    def _has_wrong_check_digit(self, value: str) -> bool:
-        """By the field's GS1 key; without one, where `usual` is set, by a container's check digit."""
-        if self.check_digit is not None:
-            return not self.check_digit.is_valid(value)
-        return self.usual is not None and is_valid_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
         """Whether a value is usual: by its size, or as a GS1 key, a container or a trailer's number.
@@ -458,20 +454,14 @@ class Form:
         """The form's names in one language; English ones where it has none."""
         return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
-    @cached_property
-    def model(self) -> type[BaseModel]:
-        """The pydantic model that validates an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
-        fields: dict[str, Any] = {field.name: _pydantic_annotation(field) for field in self.fields}
-        config = ConfigDict(strict=True, extra="forbid", frozen=True)
-        return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
-
-    def faults(self, fields: Mapping[str, object]) -> Mapping[str, str]:
-        """Faults by field name; empty for a valid entry of this form."""
-        try:
-            self.model.model_validate(dict(fields))
-        except ValidationError as fault:
-            return {str(error["loc"][0]): error["msg"] for error in fault.errors(include_url=False)}
-        return {}
+    def faults(self, fields: Mapping[str, object]) -> list[str]:
+        """The fields that are missing, break a rule, or are none of the form's; empty for a valid entry."""
+        wrong = [
+            one.name
+            for one in self.fields
+            if (not one.keeps_rules(fields[one.name]) if one.name in fields else one.required)
+        ]
+        return [*wrong, *(name for name in fields if name not in self._by_name)]
 
     def unit_field(self, name: str) -> FormField | None:
         """The field that holds the unit of field `name`."""
@@ -535,53 +525,3 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _size_of(value: float | str) -> float:
     return len(value) if isinstance(value, str) else value
-
-
-def _pydantic_annotation(field: FormField) -> tuple[Any, Any]:
-    kind: Any = _pydantic_value_type(field.item_field)
-    if field.many is not None:
-        many = Field(min_length=field.many.start, max_length=field.many.stop - 1)
-        kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_check_distinct, field))]
-    return kind, Field() if field.required else Field(None)
-
-
-def _pydantic_value_type(field: FormField) -> Any:
-    """The type of one value, with the rules of the field."""
-    types = {"string": str, "integer": int, "number": float, "boolean": bool}
-    kind: Any = Literal[field.choices] if field.choices else types[field.kind]
-    lower, upper = ("min_length", "max_length") if field.kind == "string" else ("ge", "le")
-    limits: dict[str, Any] = {lower: field.least, upper: field.most, "pattern": field.pattern}
-    limits |= {"allow_inf_nan": False} if field.kind == "number" else {}
-    given = {keyword: limit for keyword, limit in limits.items() if limit is not None}
-    kind = Annotated[kind, Field(**given)] if given else kind
-    for rule in _validators(field):
-        kind = Annotated[kind, AfterValidator(rule)]
-    return kind
-
-
-def _validators(field: FormField) -> Iterator[Callable[[Any], Any]]:
-    """Validators of rules without a pydantic keyword: each returns the value or raises ValueError."""
-    if field.check_digit is not None:
-        yield field.check_digit.require_valid
-    if field.step is not None:
-        yield partial(_check_step, field.step)
-    if field.spoken.format is not None:
-        yield partial(_check_format, field.spoken)
-
-
-def _check_step(step: Decimal, value: float) -> float:
-    if to_decimal(value) % step:
-        raise ValueError(f"is no multiple of {step}")
-    return value
-
-
-def _check_format(kind: FieldKindTraits, value: str) -> str:
-    if (fault := kind.format_fault(value)) is not None:
-        raise ValueError(fault)
-    return value
-
-
-def _check_distinct(field: FormField, values: tuple[str, ...]) -> tuple[str, ...]:
-    if field.distinct and len(set(values)) < len(values):
-        raise ValueError("holds a value twice")
-    return values

@@ -2,8 +2,7 @@
 
 A pattern is `^`, parts, `$`. A part is one character (`A`), or a class of characters (`[A-F]`, `[A-Z0-9]`), with or
 without a count: `{3}`, `{2,18}` or `?`. A character may be a separator, which need not be said: `^[A-Z]-[0-9]{2}$`.
-Python, JSON Schema and pydantic's Rust engine agree on such patterns, unlike on all others, and matching strings can be
-sampled from them.
+Python and JSON Schema agree on such patterns, unlike on all others, and matching strings can be sampled from them.
 """
 
 from __future__ import annotations
