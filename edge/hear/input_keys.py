@@ -79,12 +79,9 @@ class KeyDevice:
         """Open it for reading. Raises OSError where it has vanished, or is not permitted."""
         self._file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            name_bytes = fcntl.ioctl(
-                self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES)
-            )  # EVIOCGNAME
-            self._has = fcntl.ioctl(
-                self._file, _read_ioctl_number(0x20 + _EV_KEY, _CODES // 8), bytes(_CODES // 8)
-            )  # EVIOCGBIT
+            name_bytes = fcntl.ioctl(self._file, _ioctl_number(2, 0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
+            key_bits = _ioctl_number(2, 0x20 + _EV_KEY, _CODES // 8)  # EVIOCGBIT
+            self._has = fcntl.ioctl(self._file, key_bits, bytes(_CODES // 8))
         except OSError:
             os.close(self._file)
             raise
@@ -116,8 +113,9 @@ class KeyDevice:
     async def presses(self, code: int) -> AsyncIterator[bool]:
         """Yield down (True) and up (False) of one key; raises OSError when the device is gone."""
         while True:
-            for is_down in _parse_presses(await self.read(), code):
-                yield is_down
+            for _, _, kind, key, value in _EVENT.iter_unpack(await self.read()):
+                if kind == _EV_KEY and key == code and value in {_UP, _DOWN}:
+                    yield value == _DOWN
 
     def close(self) -> None:
         """Close the input device, which releases its grab."""
@@ -130,21 +128,9 @@ class KeyDevice:
         self.close()
 
 
-def _parse_presses(records: bytes, code: int) -> Iterator[bool]:
-    """The presses and releases of one key among events in the kernel's format."""
-    for _, _, kind, key, value in _EVENT.iter_unpack(records):
-        if kind == _EV_KEY and key == code and value in {_UP, _DOWN}:
-            yield value == _DOWN
-
-
 def _ioctl_number(direction: int, number: int, size: int) -> int:
-    """The number of an ioctl of input devices: direction, size, type and number (asm-generic/ioctl.h)."""
+    """An ioctl of input devices: direction (1 writes, 2 reads), size, type and number (asm-generic/ioctl.h)."""
     return direction << 30 | size << 16 | ord("E") << 8 | number
-
-
-def _read_ioctl_number(number: int, size: int) -> int:
-    """The number of the ioctl that reads `size` bytes about an input device."""
-    return _ioctl_number(2, number, size)
 
 
 GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB

@@ -148,16 +148,13 @@ _QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 class Speaker:
     """Executes orders to speak: words them, synthesises the sound, and passes it to the loudspeaker."""
 
-    def __init__(
-        self, loudspeaker: Loudspeaker, phrases: ClauseCache | None, phrasing: Phrasing, pace: float = 1.0
-    ) -> None:
-        """Without `phrases` there is no voice, only earcons."""
+    def __init__(self, loudspeaker: Loudspeaker, phrases: ClauseCache, phrasing: Phrasing, pace: float = 1.0) -> None:
         self._loudspeaker = loudspeaker
         self._phrases = phrases
         self._phrasing = phrasing
         self._pace = min(max(pace, _SLOWEST), _FASTEST)
         self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
-        self._news: deque[tuple[Say, PlayEarcon | None]] = deque(maxlen=MOST_WAITING)
+        self._news: deque[tuple[Say, PlayEarcon]] = deque(maxlen=MOST_WAITING)
         self._silence_logged = False
         self._unprepared = asyncio.Event()
 
@@ -173,12 +170,12 @@ class Speaker:
             case AdjustVoice(what):
                 self._adjust_voice(what)
 
-    def set_voice(self, clauses: ClauseCache | None, wording: Phrasing) -> None:
+    def set_voice(self, clauses: ClauseCache, wording: Phrasing) -> None:
         """Use another voice and wording for later orders."""
         self._phrases, self._phrasing = clauses, wording
         self._unprepared.set()
 
-    def queue_news(self, say: Say, sound: PlayEarcon | None = None) -> None:
+    def queue_news(self, say: Say, sound: PlayEarcon) -> None:
         """Queue an announcement, after its earcon, for the next quiet moment. The oldest of too many are dropped."""
         self._news.append((say, sound))
 
@@ -191,7 +188,7 @@ class Speaker:
                 await self._synthesise(*await self._orders.get())
 
     def _queue_phrase(self, say: Say, rank: PhrasePriority) -> None:
-        if self._phrases is None or (phrase := self._loudspeaker.queue_phrase(rank)) is None:
+        if (phrase := self._loudspeaker.queue_phrase(rank)) is None:
             return
         clauses = self._phrasing.clauses(say)
         while clauses and (ready := self._phrases.cached(clauses[0], self._pace)) is not None:
@@ -225,12 +222,11 @@ class Speaker:
             self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], _SLOWEST), _FASTEST)
 
     async def _cache_earcons_and_constant_clauses(self) -> None:
-        for which in Earcon if self._phrases is not None else ():
+        for which in Earcon:
             earcon_samples(which)
         while True:
             self._unprepared.clear()
-            if self._phrases is not None:
-                await self._phrases.cache_in_advance(self._phrasing.constant_clauses(), self._pace)
+            await self._phrases.cache_in_advance(self._phrasing.constant_clauses(), self._pace)
             await self._unprepared.wait()
 
     async def _speak_news_when_quiet(self) -> None:
@@ -238,6 +234,5 @@ class Speaker:
             await asyncio.sleep(_QUIET_LOOK_S)
             if self._news and self._loudspeaker.is_open and self._loudspeaker.is_quiet:
                 say, sound = self._news.popleft()
-                if sound is not None:
-                    self.carry_out(sound)
+                self.carry_out(sound)
                 self._queue_phrase(say, PhrasePriority.NEWS)

@@ -172,10 +172,6 @@ def _check_ref(target: str, root: Mapping[str, Any]) -> FastCheck:
     return _compile_node(known[name], root) if target.startswith(_LOCAL) and name in known else _always_false
 
 
-def _check_all_of(schemas: list[Any], root: Mapping[str, Any]) -> FastCheck:
-    return _all_of([_compile_node(schema, root) for schema in schemas])
-
-
 def _check_any_of(schemas: list[Any], root: Mapping[str, Any]) -> FastCheck:
     choices = [_compile_node(schema, root) for schema in schemas]
 
@@ -234,7 +230,7 @@ _MAKERS: Mapping[str, Callable[[Any, Mapping[str, Any]], FastCheck]] = {
     "required": _check_required,
     "properties": _check_properties,
     "items": _check_items,
-    "allOf": _check_all_of,
+    "allOf": lambda schemas, root: _all_of([_compile_node(schema, root) for schema in schemas]),
     "anyOf": _check_any_of,
     "oneOf": _check_one_of,
     "$ref": _check_ref,

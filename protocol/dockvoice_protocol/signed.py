@@ -87,17 +87,7 @@ class ReviewDecision:
 
 def sign_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> dict[str, Any]:
     """Make the signed message of a decision."""
-    said = {
-        "source": decision.source,
-        "review": decision.review,
-        "utterance_id": decision.utterance_id,
-        "decision": decision.decision,
-        "values": dict(decision.values),
-        "who": decision.who,
-        "reason": decision.reason,
-        "time": rfc3339(time),
-    }
-    return _sign_message(said, _DECISION, signer)
+    return _sign_message({**asdict(decision), "time": rfc3339(time)}, _DECISION, signer)
 
 
 def verify_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:

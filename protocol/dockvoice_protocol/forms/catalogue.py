@@ -81,9 +81,13 @@ class Catalogue:
         lists = {name: tuple(rows[name]) for name in rows if not name.endswith(OF_UNITS)}
         units = {name.removesuffix(OF_UNITS): tuple(rows[name]) for name in rows if name.endswith(OF_UNITS)}
         entries = {
-            name: MappingProxyType({one["value"]: _spoken_ways(one) for one in of}) for name, of in lists.items()
+            name: MappingProxyType({one["value"]: split_alternatives(one.get("spoken", "")) for one in of})
+            for name, of in lists.items()
         }
-        checks = {name: MappingProxyType(_parse_checks(of)) for name, of in lists.items()}
+        checks = {
+            name: MappingProxyType({one["value"]: tuple(one["check"].split("|")) for one in of if one.get("check")})
+            for name, of in lists.items()
+        }
         factors = {name: MappingProxyType(_parse_factors(of)) for name, of in units.items()}
         return cls(MappingProxyType(entries), MappingProxyType(checks), MappingProxyType(factors))
 
@@ -170,14 +174,6 @@ def _parse_rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
     odd = [(line, row) for line, row in lines[1:] if row and len(row) != len(header)]
     faults = [f"{path}:{line}: has {len(row)} columns, the header {len(header)}" for line, row in odd]
     return [(f"line {line}", dict(zip(header, row, strict=True))) for line, row in whole], faults
-
-
-def _spoken_ways(cells: Cells) -> tuple[str, ...]:
-    return split_alternatives(cells.get("spoken", ""))
-
-
-def _parse_checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
-    return {one["value"]: tuple(one["check"].split("|")) for one in rows if one.get("check")}
 
 
 def _parse_factors(rows: Iterable[Cells]) -> dict[tuple[str, str], UnitFactor]:

@@ -189,7 +189,7 @@ def _value_fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault | Non
     if not re.fullmatch(known.pattern, known.ai + value):
         return _format_fault(known, value)
     digits = value[: _CHECKED.get(known.ai, 0)]
-    return ScanFault.CHECK_DIGIT if digits and not _has_check_digit(digits) else None
+    return ScanFault.CHECK_DIGIT if digits and not has_check_digit(digits) else None
 
 
 def _format_fault(known: GS1ApplicationIdentifier, value: str) -> ScanFault:
@@ -220,10 +220,16 @@ def _date_parts(value: str) -> tuple[int, int, int]:
     return int(value[:2]), int(value[2:4]), int(value[4:_DATE_DIGITS])
 
 
-def _has_check_digit(digits: str) -> bool:
+def has_check_digit(digits: str) -> bool:
+    """Whether the last digit is the check digit of the others."""
+    return int(digits[-1]) == gs1_check_digit(digits[:-1])
+
+
+def gs1_check_digit(payload: str) -> int:
+    """The check digit of a GS1 key without it."""
     from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
 
-    return int(digits[-1]) == gs1_standard_check_digit(digits[:-1])
+    return gs1_standard_check_digit(payload)
 
 
 def _combination_fault(found: Sequence[Element]) -> ScanFault | None:

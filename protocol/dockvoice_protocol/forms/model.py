@@ -15,7 +15,7 @@ from string import Formatter, ascii_uppercase
 from typing import Any, ClassVar, Literal
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.element_strings import Element
+from dockvoice_protocol.forms.element_strings import Element, gs1_check_digit, has_check_digit
 from dockvoice_protocol.forms.pattern import PatternShape
 from dockvoice_protocol.records import FieldValue, format_number, to_decimal
 
@@ -137,18 +137,12 @@ class Gs1(StrEnum):
     def is_valid(self, value: str) -> bool:
         """Whether the value has a valid length and check digit."""
         digits = value.isascii() and value.isdigit()
-        return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
+        return digits and len(value) in self.lengths and has_check_digit(value)
 
     def sample(self, random: Random) -> str:
         """A random key with its check digit."""
         payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
-        return f"{payload}{_gs1_check_digit(payload)}"
-
-
-def _gs1_check_digit(payload: str) -> int:
-    from biip.checksums import gs1_standard_check_digit  # noqa: PLC0415 - with it comes a table of all GS1 prefixes
-
-    return gs1_standard_check_digit(payload)
+        return f"{payload}{gs1_check_digit(payload)}"
 
 
 _OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 11), strict=True))
