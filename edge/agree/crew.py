@@ -63,7 +63,11 @@ def _match_operator(
 ) -> SignOnCandidate | None:
     """The operator, if the words are his name, his number, or one after the other; else None."""
     parts = [part for part in (first, rest) if part]
-    names = [name for part in parts if (name := _match_spoken_name(part, one)) is not None]
+    names = [
+        name
+        for part in parts
+        if (name := next((own for own in _spoken_names(one) if phrase(own) == phrase(part)), None)) is not None
+    ]
     numbers = [number for part in parts if (number := _match_spoken_number(part, one, language)) is not None]
     if not parts or len(names) + len(numbers) != len(parts) or len(names) > 1 or len(numbers) > 1:
         return None
@@ -74,7 +78,7 @@ def _match_operator(
             for number in numbers
             for other in map(_spoken_numbers, others)
         )
-        and not any(_sounds_like_any(name, other) for name in names for other in map(_spoken_names, others))
+        and not any(confusable_pairs((name, other)) for name in names for one in others for other in _spoken_names(one))
     )
     called = next(iter((*names, *_spoken_names(one))), None) or _space_digits(next(iter(numbers)))
     return SignOnCandidate(one, sure, called)
@@ -92,10 +96,6 @@ def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal()
 
 
-def _match_spoken_name(text: str, one: Operator) -> str | None:
-    return next((name for name in _spoken_names(one) if phrase(name) == phrase(text)), None)
-
-
 def _match_spoken_number(text: str, one: Operator, language: Language) -> str | None:
     spelt = possible_digit_strings(text, language)
     return next((number for number in _spoken_numbers(one) if number in spelt), None)
@@ -111,7 +111,3 @@ def _may_be_other_number_cut_or_misheard(number: str, others: Sequence[str]) -> 
 
 def _collapse_doubled_digits(number: str) -> str:
     return re.sub(r"(.)\1+", r"\1", number)
-
-
-def _sounds_like_any(name: str, others: Sequence[str]) -> bool:
-    return any(confusable_pairs((name, other)) for other in others)

@@ -147,14 +147,12 @@ def _judge_reading(reading: Reading, closing: ClosedBy, rules: Rules, known: Cir
     }
     if doubts:
         return _ask_first_doubt(doubts, stands, reading.fields, rules)
-    safe = all(_needs_no_readback(reading.fields[name], demand, policy) for name, demand in demands.items())
+    safe = all(
+        demand.reason is Reason.FIELD_UNSURE and reading.fields[name].confidence >= policy.earcon
+        for name, demand in demands.items()
+    )
     confirm = ConfirmationKind.EARCON if safe else ConfirmationKind.READBACK
     return Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), stands, confirm=confirm)
-
-
-def _needs_no_readback(reading: FieldReading, demand: Demand, policy: Policy) -> bool:
-    """Whether a field that meets its demand need not be read back."""
-    return demand.reason is Reason.FIELD_UNSURE and reading.confidence >= policy.earcon
 
 
 def _find_unusable_reason(

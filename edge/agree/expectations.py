@@ -182,7 +182,8 @@ def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: Receiv
 def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> EntryTotals:
     """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
-    stand = [fields for fields in standing if not _is_turned_away(fields, form)]
+    conditions = _condition_fields(form)
+    stand = [fields for fields in standing if not any(fields.get(one.name) == REFUSED for one in conditions)]
     items = [_find_item(fields, form, expected) for fields in stand]
     by_item = len(set(items)) <= _MOST_ITEMS and None not in items
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
@@ -192,10 +193,6 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
     return EntryTotals(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
-
-
-def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
-    return any(fields.get(one.name) == REFUSED for one in _condition_fields(form))
 
 
 def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectations) -> FieldValue | None:
@@ -213,7 +210,11 @@ def _total_by_unit(
     """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""
     quantity = form.expects.get(FieldRole.QUANTITY)
     # Measurements, such as temperatures, do not add up.
-    counted = [one for one in form.fields if one.many is None and _is_summable(one, quantity)]
+    counted = [
+        one
+        for one in form.fields
+        if one.many is None and (one.spoken.counts or (one.spoken.measures and one.name == quantity))
+    ]
     main = next((one for one in counted if one.name == quantity), next(iter(counted), None))
     if main is None:
         return
@@ -233,10 +234,6 @@ def _total_by_unit(
         counts = {name: to_json_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
         if counts:
             yield {**named, **counts, **({} if unit is None or not code else {unit.name: code})}
-
-
-def _is_summable(field: FormField, quantity: str | None) -> bool:
-    return field.spoken.counts or (field.spoken.measures and field.name == quantity)
 
 
 def _count_conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:

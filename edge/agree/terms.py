@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dockvoice_protocol.forms.model import FormField, Gs1
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.records import FieldReading, FieldValue, Reading
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.records import Draft
 from edge.records.speech import Terms
@@ -47,7 +47,8 @@ def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mappi
         )
         known = ((one[field.name].value, unit) for one, unit in read if field.name in one)
         return {value: unit for value, unit in known if value is not None}
-    return {value: unit for value in _candidates(said) for _, unit in chunks}
+    values = [value for value in (said.value, said.runner_up, *said.rivals) if value is not None]
+    return {value: unit for value in values for _, unit in chunks}
 
 
 def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[_Counted]:
@@ -67,10 +68,6 @@ def _words_of_no_other_field(field: FormField, reading: Reading) -> Sequence[str
 
 def _plural(field: FormField, unit: str) -> str:
     return next((many for many, one in field.units.items() if fold(one) == unit), unit)
-
-
-def _candidates(reading: FieldReading) -> Sequence[FieldValue]:
-    return [value for value in (reading.value, reading.runner_up, *reading.rivals) if value is not None]
 
 
 def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldValue]], rules: Rules) -> Iterator[str]:

@@ -19,6 +19,8 @@ from edge.records import Draft
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
+_NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS))
+
 _COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
@@ -148,16 +150,12 @@ def _belongs_to_understood_field(reading: Reading, words: Sequence[Word], value:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     digits = {word.text for word in words}
     return any(
-        (as_text(value) in _strip_separators(one) if isinstance(one, str) else as_text(value) == as_text(one))
+        # The separators of a value are not spoken: "A0102" of A-01-02.
+        (as_text(value) in one.translate(_NO_SEPARATORS) if isinstance(one, str) else as_text(value) == as_text(one))
         and digits <= {*field.words}
         for field in without_inherited(reading).fields.values()
         for one in possible_values(field)
     )
-
-
-def _strip_separators(value: str) -> str:
-    """A value without its separators, which are not spoken: "A0102" of A-01-02."""
-    return "".join(character for character in value if character not in SEPARATORS)
 
 
 BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin it anew.

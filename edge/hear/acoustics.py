@@ -51,7 +51,7 @@ def measure_acoustics(segment: Segment) -> Acoustics:
     return Acoustics(
         snr_db=float(10 * np.log10(max(loud - quiet, _QUIETEST) / max(quiet, _QUIETEST))),
         level_db=float(10 * np.log10(max(loud, _QUIETEST))),
-        clipped=_clipped_share(speech),
+        clipped=float(np.mean(np.abs(speech) >= _OVERRUN)) if len(speech) else 0.0,
         speech_seconds=len(speech) / SAMPLE_RATE,
         second_voice=_second_voice_share(speech),
     )
@@ -78,10 +78,6 @@ def _background_power(around: _Floats, speech: _Floats) -> float:
     inside = _frame_powers(speech)
     pauses = float(np.quantile(inside, 0.05)) if len(inside) else 0.0
     return pauses if outside is None else outside
-
-
-def _clipped_share(speech: _Floats) -> float:
-    return float(np.mean(np.abs(speech) >= _OVERRUN)) if len(speech) else 0.0
 
 
 def _second_voice_share(speech: _Floats) -> float:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from threading import Event, Lock
-from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
 from edge.audio.pcm import FRAME_SAMPLES, FrameCutter, measure_sound_level, to_floats
@@ -53,30 +52,6 @@ _GATED_S = 300.0
 """The same with a headset that sends zeros between words: dictation has pauses."""
 
 
-class _Server(Protocol):
-    """Port to the sound server; `SoundServer` implements it."""
-
-    def poll(self, now: float) -> Routing | ServerState | None:
-        """The routing of the recording, if a new answer has come. Never blocks."""
-        ...
-
-    def query_and_wait(self) -> Routing | ServerState | None:
-        """Query the routing and wait; None without an answer."""
-        ...
-
-    def move(self, stream: int, source: str) -> None:
-        """Move a recording to another source."""
-        ...
-
-    def resume(self, source: str) -> None:
-        """Wake a source."""
-        ...
-
-    def kill_query(self) -> None:
-        """Kill a running query; others may be started afterwards."""
-        ...
-
-
 class Microphone:
     """A sound device as a source, until it is closed, or gives no sound for too long. Used once."""
 
@@ -94,7 +69,7 @@ class Microphone:
         zeros_s: float = _ZEROS_S,
         gated_s: float = _GATED_S,
         source: str | None = None,
-        server: _Server | None = None,
+        server: SoundServer | None = None,
     ) -> None:
         """`device` is PortAudio's name or number, None its default; `source` the sound server's name for it.
 
@@ -112,7 +87,7 @@ class Microphone:
         self._publish = publish
         self._heartbeat = heartbeat
         self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
-        self._server: _Server = server or SoundServer()
+        self._server = server or SoundServer()
         self._locks = ExitStack()
         self._claimed = False
         self._closing = Event()

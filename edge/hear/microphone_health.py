@@ -222,7 +222,9 @@ class MicrophoneHealth:
         self._came, self._waited = True, 0.0
         self._sample_count = end
         self._rate_watch.update(end, arrived)
-        over = [event for fault in (*_STOPPED, *self._rate_fault_if_over()) for event in self._end_fault(fault)]
+        rate_is_right = self._rate_watch.is_known and not self._rate_watch.is_wrong
+        ended = (*_STOPPED, FaultKind.WRONG_RATE) if rate_is_right else _STOPPED
+        over = [event for fault in ended for event in self._end_fault(fault)]
         if FaultKind.REROUTED in self.faults:  # it is another microphone: its level says nothing about this one
             return over
         return [
@@ -271,9 +273,6 @@ class MicrophoneHealth:
         return self._begin_fault(
             FaultKind.UNPLUGGED, "stopped: it was unplugged, or its sound server ended; connect it again"
         )
-
-    def _rate_fault_if_over(self) -> tuple[FaultKind, ...]:
-        return (FaultKind.WRONG_RATE,) if self._rate_watch.is_known and not self._rate_watch.is_wrong else ()
 
     def _check_rate(self) -> list[MicrophoneEvent]:
         if not self._rate_watch.is_wrong:
