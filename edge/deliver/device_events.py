@@ -74,21 +74,8 @@ def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Itera
             yield unit.unit_of, converted
 
 
-_RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
-"""CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
-
-
-_AMENDED_DATA = "urn:dockvoice:event:entry-amended:1#data"
-
-
-_CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of one that amends or cancels another.
-
-
 REVIEW_DATA = "urn:dockvoice:event:review:1#data"
-
-
-_WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
-
+"""CloudEvents' `dataschema` of a review: the schema's own id, at the anchor of `data`."""
 
 _NONE_BESIDE = DerivedFields()
 
@@ -133,9 +120,9 @@ def _event_envelope(
 
 
 _KINDS = {
-    Act.RECORD: (RECORDED, _RECORDED_DATA),
-    Act.AMEND: (AMENDED, _AMENDED_DATA),
-    Act.CANCEL: (CANCELLED, _CANCELLED_DATA),
+    Act.RECORD: (RECORDED, "urn:dockvoice:event:entry-recorded:1#data"),
+    Act.AMEND: (AMENDED, "urn:dockvoice:event:entry-amended:1#data"),
+    Act.CANCEL: (CANCELLED, "urn:dockvoice:event:entry-cancelled:1#data"),
 }
 """Type and `dataschema` of the event of an entry, by its act."""
 
@@ -195,7 +182,7 @@ def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """
     data = event["data"]
     said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
-    return {**event, "type": WITHHELD, "dataschema": _WITHHELD_DATA, "data": said}
+    return {**event, "type": WITHHELD, "dataschema": "urn:dockvoice:event:entry-withheld:1#data", "data": said}
 
 
 def review_event(
@@ -218,12 +205,10 @@ def review_event(
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
             "heard": {name: blank_unsafe(" ".join(said.words)) for name, said in field_readings.items()},
-            **(
-                {}
-                if change.reading is None
-                else {"readings": [_reading_members(one, account_of(one)) for one in _all_opinions(change.reading)]}
-            ),
         }
+        if change.reading is not None:
+            opinions = change.reading.opinions or (change.reading,)
+            waits["readings"] = [_reading_members(one, account_of(one)) for one in opinions]
     else:
         waits = {"by": "office" if change.by_office else "operator"}
     return {
@@ -238,10 +223,6 @@ def review_event(
             **({} if change.event_id is None else {"event_id": change.event_id}),
         },
     }
-
-
-def _all_opinions(reading: Reading) -> tuple[Reading, ...]:
-    return reading.opinions or (reading,)
 
 
 def _reading_members(reading: Reading, account: Iterable[AccountedWords]) -> dict[str, Any]:

@@ -122,19 +122,17 @@ class AuditTrail:
 
     def last_sequence(self) -> int:
         """The newest event's number in any of the tables; 0 before the first."""
-        newest = (
-            "SELECT max(sequence) AS n FROM entries UNION SELECT max(sequence) FROM outbox "
-            "UNION SELECT max(sequence) FROM audit"
-        )
-        return max(row["n"] or 0 for row in self._db.rows(newest))
+        return max(self._extremes("max"), default=0)
 
     def first_sequence(self) -> int:
         """The lowest number in any of the tables; 1 where there is none."""
-        lowest = (
-            "SELECT min(sequence) AS n FROM entries UNION SELECT min(sequence) FROM outbox "
-            "UNION SELECT min(sequence) FROM audit"
-        )
-        return min((row["n"] for row in self._db.rows(lowest) if row["n"] is not None), default=1)
+        return min(self._extremes("min"), default=1)
+
+    def _extremes(self, which: str) -> list[int]:
+        """The extreme number of each table that has one."""
+        tables = ("entries", "outbox", "audit")
+        of_each = (f"SELECT {which}(sequence) AS n FROM {table}" for table in tables)  # noqa: S608 - our own tables
+        return [row["n"] for row in self._db.rows(" UNION ".join(of_each)) if row["n"] is not None]
 
     def keys(self) -> dict[str, PublicKey]:
         """The public keys this device signed with, by key id; an invalid key has signed nothing."""

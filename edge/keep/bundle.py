@@ -12,13 +12,13 @@ docs/verify_bundle.py checks one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput
 from edge.keep.audit import AuditTrail, TrailEvent
 from edge.keep.storage import translated_errors
@@ -45,7 +45,7 @@ def export(
     StorageFailed.
     """
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with plain_file.open_owner_only(path) as file:
             return _bundle(trail, events, file, tell)
     except FileExistsError:
         raise UnreadableInput(f"{path}: exists already; name another file") from None

@@ -19,6 +19,7 @@ from typing import Any
 
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.instants import to_utc
+from edge.keep.codec import format_time
 from edge.keep.storage import PARTIAL, atomic_write, make_directory, sync_directory, translated_errors
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
 
@@ -45,7 +46,7 @@ def _columns(utterance: Utterance) -> dict[str, str | int]:
         "utterance_id": utterance.utterance_id,
         "form": utterance.form,
         "source": utterance.source,
-        "heard_at": to_utc(utterance.heard_at).isoformat(timespec="microseconds"),
+        "heard_at": format_time(utterance.heard_at),
         "start": segment.start,
         "speech_start": segment.speech_start,
         "speech_end": segment.speech_end,
