@@ -141,12 +141,9 @@ class Dictation:
                 "kept and not read yet: utterances for the form %r; run with --form %s to read them", form, form
             )
         for utterance in ours:
-            # Idempotent: `begin` returns the recording of a known utterance.
-            evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
             began = time.perf_counter()
-            await self._decide_or_put_under_review(
-                ListenedUtterance(utterance, evidence, self._workplaces.make_attention(utterance), began, live=False)
-            )
+            attention = self._workplaces.make_attention(utterance)
+            await self._decide_or_put_under_review(ListenedUtterance(utterance, attention, began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -192,13 +189,12 @@ class Dictation:
         self._typed.add(utterance.utterance_id)  # before it is stored, so that `decide_unread` skips it
         began = time.perf_counter()
         try:
-            evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
+            await self._executor(partial(Journal.store_utterance, utterance=utterance))
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(
-                ListenedUtterance(utterance, evidence, self._workplaces.make_attention(utterance), began, live=True)
-            )
+            attention = self._workplaces.make_attention(utterance)
+            self._handed.put_nowait(ListenedUtterance(utterance, attention, began, live=True))
 
     async def process_queue(self) -> None:
         """Read, decide and store the queued utterances in order, until the last source has ended."""

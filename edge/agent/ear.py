@@ -28,7 +28,6 @@ from edge.hear.endpointing import (
     UtteranceOpened,
     UtterancePaused,
 )
-from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Source, SpeechScorer, UtteranceListener
@@ -81,7 +80,6 @@ class ListenedUtterance:
     """A stored utterance, with the interpreter's attention that has read along."""
 
     utterance: Utterance
-    evidence: Evidence
     attention: UtteranceListener
     closed_at: float  # When the frame that closed it arrived, on the clock of `time.perf_counter`.
     live: bool  # Live speech cannot be replayed as a recording can, so it waits for disk space.
@@ -246,13 +244,13 @@ class Ear:
         which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
         utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
         try:
-            evidence = self._executor.store_utterance(utterance)
+            self._executor.store_utterance(utterance)
         except DiskFull as fault:
             if not source.live:
                 raise
             hand_over(CaptureStopped(str(fault)))
             return
-        attended = ListenedUtterance(utterance, evidence, said.attention, said.closed_at, source.live)
+        attended = ListenedUtterance(utterance, said.attention, said.closed_at, source.live)
         hand_over(attended)
         if not source.live:
             self._wait_for(attended.concluded)
