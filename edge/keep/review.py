@@ -207,7 +207,7 @@ class Review:
             [reentered, tombstone, history.event_id],
         )
 
-    def clear_flag(self, which: str, who: str, reason: str | None) -> UtteranceHistory:
+    def clear_flag(self, which: str, who: str, reason: str | None) -> None:
         """Clear the flag of an entry. Raises UnreadableInput for an entry without one."""
         history = self._queries.history(which)
         if history.flag is None:
@@ -215,7 +215,6 @@ class Review:
         with self._db.writing():
             self.store_decision(history, "stand", who, reason)
             self._db.execute("UPDATE utterances SET flag = NULL WHERE utterance_id = ?", [history.utterance_id])
-        return history
 
     def mark_unannounced(self, utterance_id: str, of: str) -> None:
         """Mark the latest decision as not yet announced. Call inside its transaction."""
