@@ -61,7 +61,6 @@ class _UnmatchedWords(SpanReader):
         self._queue = queue
         self._nots = spans.language.words["nots"]
         self._number_events = [self._make_number_events(ends, at) for at, ends in enumerate(self._numbers.ends)]
-        self._prepositions = frozenset(at for at in range(spans.size) if self._may_be_preposition(at))
         self._unmatched_event = remembering(self._make_unmatched_event)
         self._known = [
             numbers or any(one.role in _KNOWN_WORDS for one in found)
@@ -72,8 +71,6 @@ class _UnmatchedWords(SpanReader):
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
         self._step_over_slip(path, at)
-        if at in self._prepositions:
-            self._queue.continue_at(self._queue.with_label_closed(path), at + 1, weights.HOMOPHONE, **path.between)
         for end in self._remarks.ends[at]:
             self._step_over_remark(path, at, end)
         self._step_over_number(path, at)
@@ -111,16 +108,6 @@ class _UnmatchedWords(SpanReader):
             return False
         slowly = any(token.pause for token in self._tokens[(last.basis or last.start) + 1 : at])
         return slowly and self._numbers.is_digit(at - 1) and self._numbers.is_digit(at)
-
-    def _may_be_preposition(self, at: int) -> bool:
-        """Whether a number word may be the preposition before a label: "742 two dock b"."""
-        if self._words[at] not in self._spans.lexicon.sounding_like or at + 2 >= len(self._tokens):
-            return False
-        labels = [self._fields[one.field] for one in self._spans.matches[at + 1] if one.role is Role.LABEL]
-        places = any(not field.identifier and not field.spoken.counts for field in labels)
-        # Behind "742" a model writes a further digit in figures; among number words it is hardly ever a "to".
-        written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
-        return places and written and not self._tokens[at + 1].pause
 
     def _step_over_remark(self, path: Path, at: int, end: int) -> None:
         path = self._queue.with_label_closed(path)
@@ -209,14 +196,13 @@ class _AnswerCheck(SpanReader):
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
         leads = follows is not None and follows.happens is Happens.MENTION and "b" not in follows.marks
         leading = _LEADING if leads and clause == end and "c" in event.marks else ()
-        behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()), *leading)
+        behind = (*_CORRECTING, *_BEHIND, *leading)
         # "Twelve each" answers how many there are of one; a phrase may end with the label: "I count twelve".
         again |= counts and answers and (self._tokens[event.end - 1].text,) in self._language.words["each"]
-        begins = (event.start, event.start if event.basis is None else event.basis)
         return (
             again
             or (answers and not self._are_all_phrases_before_slip(events[:at], before, event.cue))
-            or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
+            or not self._are_all_cues_or_phrases(start, event.start, before, event.cue)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
 
@@ -256,7 +242,6 @@ def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> PhraseList:
 
 
 _KNOWN = ("between_counts", "each")
-_ANSWERING = ("before_answers", "behind_answers")
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.REPEAT})
@@ -297,14 +282,13 @@ def _announcing_roles(marks: str) -> frozenset[Role]:
 class _ExplanationCheck(SpanReader):
     """Finds the words of one utterance that an explanation lets go, though they are not harmless where they stand."""
 
-    def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str], *, answers: bool) -> None:
+    def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str]) -> None:
         """Prepare to judge which words of an utterance nothing explains.
 
         Args:
             spans: The words.
             remarks: Their remarks.
             held: The fields that a correction may refer to without a mention.
-            answers: Whether the utterance answers a question or corrects a held entry.
         """
         super().__init__(spans)
         self._remarks = remarks
@@ -314,23 +298,18 @@ class _ExplanationCheck(SpanReader):
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._conclusions = words["conclusions"]
-        self._known_phrases = _phrases_of_roles(spans.language, _KNOWN + (_ANSWERING if answers else ()))
+        self._known_phrases = _phrases_of_roles(spans.language, _KNOWN)
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        events = path.events
-        if corrects := any("c" in one.marks for one in events):
-            of_templates = {(one.start, one.end) for one in events if one.happens is Happens.TEMPLATE}
-            events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in events)
+        events = tuple(map(self._mark_drop, path.events))
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
             ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         ]
-        doubts = [*self._doubts_about_earlier_values(events)]
-        if corrects:
-            doubts += self._doubts_before_cues(events, strange)
+        doubts = (*self._doubts_about_earlier_values(events), *self._doubts_before_cues(events, strange))
         for more in (*strange, *self._unexplained_in_mentions(events), *doubts):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
@@ -489,7 +468,7 @@ class _ExplanationCheck(SpanReader):
             yield follows and follows.field
         denied = any("n" in one.marks for one in behind[:1])
         joined = "n" in event.marks and any(self._may_hold_denied(one, event) for one in before)
-        if joined or self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
+        if joined or (denied and self._is_bare_no(event)):
             yield event.field
         yield from self._fields_of_lettered(event, before)
 
@@ -560,13 +539,6 @@ class _ExplanationCheck(SpanReader):
                 return True
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
         return sized and self._spans.may_be_value(field, value)
-
-    def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
-        """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
-        word, end = self._words[mention.end - 1], mention.end
-        spelt = self._fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
-        joins = spelt and self._language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
-        return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
         """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount"."""
@@ -653,7 +625,7 @@ class _Growth:
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
-        self._unexplained = _ExplanationCheck(spans, self._remarks, held, answers=answers)
+        self._unexplained = _ExplanationCheck(spans, self._remarks, held)
         self._ended: list[Path] = []
         """The complete explanations beyond the budget, their unexplained words still to be found."""
         self._within: list[Path] = []

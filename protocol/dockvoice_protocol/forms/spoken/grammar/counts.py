@@ -104,16 +104,12 @@ class _Sums(SpanReader):
         if at == 0 or self._tokens[at].pause >= weights.COMMA:
             return True
         begun = range(max(0, at - _LONGEST_NUMBER), at)
-        if any(end > at for one in begun for end, _, _ in self._numbers.cardinals[one]):
-            return False  # It is the end of one: "cincuenta y | siete".
         labelled = any(at in self._spans.role_ends(one, Role.LABEL) for one in range(at))
         return not labelled and all(at not in self._numbers.ends[one] for one in begun)
 
     def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
         """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
-        for end, value, cost in self._numbers.cardinals[at]:
-            if cost >= weights.DIGITWISE:
-                continue
+        for end, value, _ in self._numbers.cardinals[at]:
             if value in _totals_of(parts) and self._is_total(begin, at, end):
                 return at, end
             straight_on = end < len(self._tokens) and not self._tokens[end].pause
@@ -130,8 +126,6 @@ class _Sums(SpanReader):
     def _may_stand_in_sum(self, at: int) -> bool:
         """Whether the words at a token say nothing of the numbers of a sum, or not by themselves: French "plus"."""
         found = self._spans.matches[at]
-        if any(match.role is Role.UNIT and match.field != self._summed for match in found):
-            return False
         return not any(match.role in _UNSUMMED for match in found) or any(match.role in _JOINING for match in found)
 
     def _is_total(self, begin: int, at: int, end: int) -> bool:
@@ -211,8 +205,7 @@ class UnitCounts(SpanReader):
                     yield _UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
                 case Role.VAGUE:
                     for count in self._counts_with_unit(match.end, (0,), weights.HEDGE, ""):
-                        if self._spans.fields[count.field].spoken.counts:
-                            yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
+                        yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
                 case Role.RANGE:
                     yield from self._counts_after_between(match.end)
                 case _:
@@ -434,7 +427,7 @@ class CountMentions(SpanReader):
         pause = self._tokens[at].pause
         if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
-        return weights.CROWDED if pause < weights.SHORT else weights.DIGITWISE
+        return weights.CROWDED
 
     def _joining_words_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of words between two values that may join them into one number: "seven hundred and | twelve"."""
@@ -447,13 +440,8 @@ class CountMentions(SpanReader):
         return weights.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
-        """Whether the words before a count may be its beginning: "two [unk] hundred units", "one | oh one units"."""
+        """Whether the words before a count may be its beginning: "one | oh one units"."""
         last = path.last
-        if last is not None and last.happens in {Happens.SLIP, Happens.UNMATCHED, Happens.NUMBER}:
-            if self._numbers.is_headless(at):
-                return True
-            if last.happens is Happens.NUMBER and self._numbers.are_one(last.start, at):
-                return True
         if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
             return True
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups[at])

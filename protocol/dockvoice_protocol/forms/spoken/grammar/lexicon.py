@@ -222,10 +222,6 @@ class Lexicon:
         """Whether a field, given by name, allows a string, and it is a usual one."""
         self._uses_in_language = lru_cache(_REMEMBERED)(self._find_uses_in_language)
         """What a phrase of the language means beside the words of the form."""
-        self.sounding_like = {
-            meant for said, meant in language.homophones.items() if (said,) in language.words["links"]
-        }
-        """Number words that sound like a link, which may precede a label: "742 two dock b"."""
         self.asides, self.slotted = _index_asides(form, language, self._units, self._meant)
 
     def _language_uses(self, words: Iterable[str]) -> Iterator[tuple[int, _Use]]:
