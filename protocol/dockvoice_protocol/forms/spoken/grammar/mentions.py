@@ -98,16 +98,10 @@ class Speller(SpanReader):
             # Behind a hesitation it is equally likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
-            if self._tokens[at + 1].pause >= weights.COMMA or self._is_digit_of_value(at + 1):
-                # Between two pauses, or before a digit, it may be the zero that a slow speaker goes on with.
+            if self._tokens[at + 1].pause >= weights.COMMA:
+                # Between two pauses it may be the zero that a slow speaker goes on with.
                 path = path._replace(spelling=spelling._replace(marks=marked(spelling.marks, "s")))
             self._queue.continue_at(path, at + 1, weights.RESTART + surprise)
-
-    def _is_digit_of_value(self, at: int) -> bool:
-        """Whether a digit is said here, behind which comes a pause or another one, and so no unit."""
-        behind = at + 1
-        ends = behind == self._spans.size or self._tokens[behind].pause > 0 or self._numbers.is_digit(behind)
-        return ends and self._numbers.is_digit(at)
 
     def _with_group(
         self, field: FormField, spelling: Spelling, at: int, group: DigitGroup, pause: int
@@ -427,8 +421,6 @@ class Mentions(SpanReader):
     ) -> float:
         if "a" in marks and before is not None:
             return self._unannounced_value_cost(before, value, at)
-        if "a" in marks:
-            return weights.AGAIN if value is None else weights.OTHER
         # An announced repetition with another value.
         return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
@@ -445,8 +437,7 @@ class Mentions(SpanReader):
             return weights.OTHER
         if value.startswith(earlier) and (set(earlier) != {"0"} or self._tokens[at].hesitated):
             # The broken-off part need not be a plausible value.
-            written = before.basis is not None and self._words[before.basis].isdigit()
-            again = weights.RESTART + max(anew, weights.RESTART if written else 0.0)
+            again = weights.RESTART + anew
             again += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
@@ -458,7 +449,6 @@ class Mentions(SpanReader):
         if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
         corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
-        corrected = corrected[-1] if isinstance(corrected, tuple) and corrected else corrected  # of a list, the last
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned_field_cost(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
@@ -520,8 +510,6 @@ class Mentions(SpanReader):
         codes = self._spans.place_codes(at)
         if codes and not path.pending.strip("hnxr"):
             for end, name, code, cost in codes:
-                if "r" in path.pending and name not in path.story.said:
-                    continue  # What was never said is not said once more.
                 self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
@@ -588,8 +576,6 @@ class Mentions(SpanReader):
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.happens is not Happens.MENTION:
             return False
-        if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
-            return True  # "Not ten, twelve."
         figures = self._words[at - 1]
         listed = token.dash and len(figures) > 1 and figures.isdigit()  # "742-743" may be two values; "7-4-2" is one.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
