@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
-from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of, user_name
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize
+from inventory.cli.options import (
+    BrokerAt,
+    Config,
+    Database,
+    GroupOptions,
+    echo,
+    given_settings,
+    print_table,
+    settings_of,
+    user_name,
+)
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -59,9 +69,7 @@ def describe(context: typer.Context) -> None:
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
     from inventory.api.document import build_document  # noqa: PLC0415
 
-    given = context.find_object(GroupOptions) or GroupOptions()
-    address = settings_of(given.config, database=given.database).api.address
-    echo(json.dumps(build_document(ENDPOINTS, address), indent=2))
+    echo(json.dumps(build_document(ENDPOINTS, given_settings(context, None).api.address), indent=2))
 
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
@@ -103,14 +111,13 @@ def _token_list(context: typer.Context) -> None:
 
     with open_transaction(context, _database, reads=True) as transaction:
         found = load_tokens(transaction)
-    table = narrow_table(pluralize(len(found), "token"))
-    for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
-        table.add_column(heading)
+    rows = []
     for one in found:
         grants = ", ".join(f"{scope} {site}" for site, scope in sorted(one.grants.items()))
         moments = [f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one.made_at, one.ends_at, one.used_at)]
-        table.add_row(one.name, grants, one.made_by, *moments)
-    print_tables(table)
+        rows.append((one.name, grants, one.made_by, *moments))
+    headings = ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC")
+    print_table(pluralize(len(found), "token"), headings, rows)
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import verify_roster
-from dockvoice_protocol.terminal.tables import pluralize, print_tables
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -28,8 +27,9 @@ from inventory.cli.options import (
     check_site,
     echo,
     given_settings,
-    narrow_table,
     open_store,
+    print_json_lines,
+    print_table,
     read_or_print_faults,
     require_signer,
     user_name,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
     from inventory.settings import InventorySettings
     from inventory.site.catalogue import SiteCatalogue, Version
+    from inventory.site.catalogue_publishing import ReportedVersions
 
 catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 
@@ -144,7 +145,7 @@ def _catalogue_print_versions(
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
-        echo(json.dumps({**_to_json(found[0]), "rows": found[0].rows}, ensure_ascii=False))
+        print_json_lines([{**_to_json(found[0]), "rows": found[0].rows}])
     else:
         _print_rows(found[0])
 
@@ -261,62 +262,52 @@ def _catalogue_devices(
         ]
         found = read_reported_versions(opened.settings, opened.catalogue.site)
     if json_lines:
-        for one in found:
-            declined = {
-                kind: {"reason": of.reason, "version": of.version, "told": of.detail}
-                for kind, of in one.declined.items()
-            }
-            report = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
-            lacks = {"lacks": one.kinds_not_run(wanted), "unheard": one.unknown_words}
-            echo(json.dumps({**report, **lacks}, ensure_ascii=False))
+        print_json_lines(_report_to_json(one, wanted) for one in found)
         return
     behind = [one for one in found if one.kinds_not_run(wanted)]
-    table = narrow_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind")
-    for heading in ("device", "state", "runs", "lacks", "refused", "cannot hear"):
-        table.add_column(heading)
-    for one in found:
-        refused = (
-            f"{kind}: {of.reason}" + (f", {of.detail}" if of.detail else "") for kind, of in one.declined.items()
-        )
-        runs = (f"{kind} {version}" for kind, version in one.versions.items())
-        state = "online" if one.online else "offline"
-        table.add_row(
-            one.device,
-            state,
-            "\n".join(runs),
-            "\n".join(one.kinds_not_run(wanted)),
-            "\n".join(refused),
-            ", ".join(one.unknown_words),
-        )
-    print_tables(table)
+    headings = ("device", "state", "runs", "lacks", "refused", "cannot hear")
+    rows = (_report_cells(one, wanted) for one in found)
+    print_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind", headings, rows)
+
+
+def _report_to_json(one: ReportedVersions, wanted: Sequence[Version]) -> dict[str, Any]:
+    declined = {
+        kind: {"reason": of.reason, "version": of.version, "told": of.detail} for kind, of in one.declined.items()
+    }
+    report = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
+    return {**report, "lacks": one.kinds_not_run(wanted), "unheard": one.unknown_words}
+
+
+def _report_cells(one: ReportedVersions, wanted: Sequence[Version]) -> Iterator[str]:
+    yield one.device
+    yield "online" if one.online else "offline"
+    yield "\n".join(f"{kind} {version}" for kind, version in one.versions.items())
+    yield "\n".join(one.kinds_not_run(wanted))
+    yield "\n".join(
+        f"{kind}: {of.reason}" + (f", {of.detail}" if of.detail else "") for kind, of in one.declined.items()
+    )
+    yield ", ".join(one.unknown_words)
 
 
 def _print_versions(found: list[Version], *, json_lines: bool) -> None:
     if json_lines:
-        for one in found:
-            echo(json.dumps(_to_json(one), ensure_ascii=False))
+        print_json_lines(map(_to_json, found))
         return
-    table = narrow_table(pluralize(len(found), "version"))
-    for heading in ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published"):
-        table.add_column(heading)
-    for one in found:
-        made = (one.who, f"{one.made_at:%Y-%m-%d %H:%M}", one.what, one.reason)
-        table.add_row(
-            one.kind, str(one.version), str(len(one.rows)), *made, "no" if one.published_at is None else "yes"
-        )
-    print_tables(table)
+    headings = ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published")
+    print_table(pluralize(len(found), "version"), headings, map(_version_cells, found))
+
+
+def _version_cells(one: Version) -> tuple[str, ...]:
+    made, published = f"{one.made_at:%Y-%m-%d %H:%M}", "no" if one.published_at is None else "yes"
+    return one.kind, str(one.version), str(len(one.rows)), one.who, made, one.what, one.reason, published
 
 
 def _print_rows(one: Version) -> None:
     from inventory.site.master_kinds import find_kind  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    table = narrow_table(f"{one.kind}: version {one.version}, {_row_count(one)}")
     columns = find_kind(one.kind).columns
-    for column in columns:
-        table.add_column(column)
-    for row in one.rows:
-        table.add_row(*(row.get(column, "") for column in columns))
-    print_tables(table)
+    rows = ([row.get(column, "") for column in columns] for row in one.rows)
+    print_table(f"{one.kind}: version {one.version}, {_row_count(one)}", columns, rows)
 
 
 def _row_count(one: Version) -> str:
@@ -406,12 +397,11 @@ def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None,
             f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
         ) from None
     if json_lines:
-        echo(json.dumps(asdict(found), ensure_ascii=False))
+        print_json_lines([asdict(found)])
         return
-    table = narrow_table(f"{site}: version {found.version}, {pluralize(len(found.operators), 'operator')}")
-    for heading in ("name", "number", "spoken", "language", "forms"):
-        table.add_column(heading)
+    title = f"{site}: version {found.version}, {pluralize(len(found.operators), 'operator')}"
+    rows = []
     for one in found.operators:
         forms = "all" if one.forms is None else ", ".join(one.forms)
-        table.add_row(one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms)
-    print_tables(table)
+        rows.append((one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms))
+    print_table(title, ("name", "number", "spoken", "language", "forms"), rows)

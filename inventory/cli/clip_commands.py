@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import rfc3339
-from dockvoice_protocol.terminal.tables import pluralize, print_tables
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -21,13 +20,14 @@ from inventory.cli.options import (
     Json,
     echo,
     given_settings,
-    narrow_table,
     open_store,
+    print_json_lines,
+    print_table,
     user_name,
 )
 
 if TYPE_CHECKING:
-    from inventory.clips.clips import SignedSound
+    from inventory.clips.clips import Clip, SignedSound
     from inventory.repository import Store
 
 clip_commands = typer.Typer(help="Listen to what was said at the devices.", no_args_is_help=True)
@@ -77,17 +77,16 @@ def _clips_list(
     with open_store(context, config, database) as store:
         found = store.clips.load_clips()
     if json_lines:
-        for one in found:
-            echo(json.dumps({**asdict(one), "changed_at": rfc3339(one.changed_at)}))
+        print_json_lines({**asdict(one), "changed_at": rfc3339(one.changed_at)} for one in found)
         return
-    table = narrow_table(pluralize(len(found), "recording"))
-    for heading in ("device", "since, UTC", "state", "chunks", "utterance"):
-        table.add_column(heading)
-    for one in found:
-        state = one.state if one.why is None else f"{one.state}: {one.why}"
-        of = f"{one.have}/{one.chunks}" if one.chunks else ""
-        table.add_row(f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, of, one.utterance_id)
-    print_tables(table)
+    headings = ("device", "since, UTC", "state", "chunks", "utterance")
+    print_table(pluralize(len(found), "recording"), headings, map(_clip_cells, found))
+
+
+def _clip_cells(one: Clip) -> tuple[str, ...]:
+    state = one.state if one.why is None else f"{one.state}: {one.why}"
+    chunks = f"{one.have}/{one.chunks}" if one.chunks else ""
+    return f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, chunks, one.utterance_id
 
 
 @clip_commands.command("save", short_help="Put the sound of what was said into a file.")
@@ -123,15 +122,13 @@ def _clips_who(
         for sound, one in found:
             noted = None if one.noted_at is None else rfc3339(one.noted_at)
             shown = {"who": one.who, "reason": one.reason, "asked_at": rfc3339(one.asked_at), "noted_at": noted}
-            echo(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **shown}, ensure_ascii=False))
+            print_json_lines([{"utterance_id": sound.utterance_id, "request": one.request, **shown}])
         return
-    table = narrow_table(pluralize(len(found), "time", "times"))
-    for heading in ("who", "asked, UTC", "the device knows", "reason"):
-        table.add_column(heading)
+    rows = []
     for _, one in found:
         noted = "not yet" if one.noted_at is None else f"since {one.noted_at:%H:%M:%S}"
-        table.add_row(one.who, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", noted, one.reason)
-    print_tables(table)
+        rows.append((one.who, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", noted, one.reason))
+    print_table(pluralize(len(found), "time"), ("who", "asked, UTC", "the device knows", "reason"), rows)
 
 
 def _find_recordings(store: Store, which: str) -> list[SignedSound]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress as Bar
-from rich.table import Table
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
@@ -26,7 +25,7 @@ from dockvoice_protocol.hash_chain import (
     format_fault_acknowledgement,
 )
 from dockvoice_protocol.instants import rfc3339
-from dockvoice_protocol.terminal.tables import EscapingConsole, configure_logging, pluralize, print_tables
+from dockvoice_protocol.terminal.tables import EscapingConsole, configure_logging, pluralize
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
@@ -38,9 +37,10 @@ from inventory.cli.options import (
     Json,
     echo,
     given_settings,
-    narrow_table,
     open_store,
     parse_device_argument,
+    print_json_lines,
+    print_table,
     settings_of,
     user_name,
 )
@@ -121,10 +121,9 @@ def rows(
     with open_store(context, config, database) as store:
         found = store.rows(limit)
     if json_lines:
-        for row in found:
-            echo(json.dumps(_to_json(row), ensure_ascii=False))
+        print_json_lines(map(_to_json, found))
     else:
-        print_tables(_entries_table(found))
+        _print_entries(found)
 
 
 @commands.command()
@@ -372,19 +371,14 @@ def _keys_list(
     if json_lines:
         for one in found:
             shown = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
-            echo(json.dumps({**shown, "public_key": one.key.pem.decode("ascii")}))
+            print_json_lines([{**shown, "public_key": one.key.pem.decode("ascii")}])
         return
-    table = narrow_table(pluralize(len(found), "key"))
-    for heading in ("device", "key", "state"):
-        table.add_column(heading)
-    for one in found:
-        table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
-    print_tables(table)
+    rows = ((f"{one.site}/{one.device}", one.keyid, one.state) for one in found)
+    print_table(pluralize(len(found), "key"), ("device", "key", "state"), rows)
 
 
 def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
-    given = context.find_object(GroupOptions) or GroupOptions()
-    return KeyDirectory(directory or settings_of(config or given.config).keys)
+    return KeyDirectory(directory or given_settings(context, config).keys)
 
 
 @commands.command(short_help="How far each device has come, and what is missing.")
@@ -402,9 +396,9 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
         for progress in found:
             waits = held.get((progress.site, progress.device))
             shown = {**asdict(progress), "missing": progress.missing, "heard_at": rfc3339(progress.heard_at)}
-            echo(json.dumps({**shown, "held": waits and {**asdict(waits), "since": rfc3339(waits.since)}}))
+            print_json_lines([{**shown, "held": waits and {**asdict(waits), "since": rfc3339(waits.since)}}])
     else:
-        print_tables(_gaps_table(found, held))
+        _print_gaps(found, held)
 
 
 @commands.command(short_help="What is to be published or posted, and not confirmed.")
@@ -433,16 +427,14 @@ def pending(
             return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
-        for one in found:
-            echo(json.dumps({**asdict(one), "oldest": rfc3339(one.oldest), "stuck": one in stuck}, ensure_ascii=False))
+        print_json_lines({**asdict(one), "oldest": rfc3339(one.oldest), "stuck": one in stuck} for one in found)
     else:
-        table = narrow_table(f"{sum(one.number for one in found):,} pending")
-        for heading in ("kind", "number", "since, UTC", "attempts", "error"):
-            table.add_column(heading)
+        rows = []
         for one in found:
             since = f"{one.oldest:%Y-%m-%d %H:%M:%S}{' STUCK' if one in stuck else ''}"
-            table.add_row(one.kind, str(one.number), since, str(one.attempts), one.error or "")
-        print_tables(table)
+            rows.append((one.kind, str(one.number), since, str(one.attempts), one.error or ""))
+        title = f"{sum(one.number for one in found):,} pending"
+        print_table(title, ("kind", "number", "since, UTC", "attempts", "error"), rows)
     if stuck:
         raise typer.Exit(1)
 
@@ -466,38 +458,31 @@ def _to_json(row: Row) -> dict[str, object]:
     return {**asdict(row), **moments}
 
 
-def _entries_table(found: list[Row]) -> Table:
-    table = narrow_table(pluralize(len(found), "entry", "entries"))
+def _print_entries(found: list[Row]) -> None:
     signed = any(row.operator for row in found)  # without signed-on operators the column is left out
-    for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
-        table.add_column(heading)
-    for row in found:
-        values = " ".join(f"{name}={value}" for name, value in row.fields.items())
-        table.add_row(
+    headings = ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state")
+    rows = (
+        (
             f"{row.site}/{row.device}",
             str(row.sequence),
             f"{row.recorded_at:%Y-%m-%d %H:%M:%S}",
-            f"{row.form} {values}",
+            f"{row.form} {' '.join(f'{name}={value}' for name, value in row.fields.items())}",
             *([row.operator or ""] if signed else []),
             row.state,
         )
-    return table
+        for row in found
+    )
+    print_table(pluralize(len(found), "entry", "entries"), headings, rows)
 
 
-def _gaps_table(found: list[DeviceProgress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
+def _print_gaps(found: list[DeviceProgress], held: Mapping[tuple[str, str], DeviceBuffer]) -> None:
     lacking = sum(progress.missing is not None for progress in found)
-    table = narrow_table(f"{pluralize(len(found), 'device')}, {lacking} with a gap")
-    for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):
-        table.add_column(heading)
+    headings = ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC")
+    rows = []
     for progress in found:
         missing = "" if progress.missing is None else "{} to {}".format(*progress.missing)
         waits = held.get((progress.site, progress.device))
         shown = "" if waits is None else f"{waits.events}, from {waits.first} on, since {waits.since:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            f"{progress.site}/{progress.device}",
-            str(progress.handled),
-            missing,
-            *([shown] if held else []),
-            f"{progress.heard_at:%Y-%m-%d %H:%M:%S}",
-        )
-    return table
+        name, heard = f"{progress.site}/{progress.device}", f"{progress.heard_at:%Y-%m-%d %H:%M:%S}"
+        rows.append((name, str(progress.handled), missing, *([shown] if held else []), heard))
+    print_table(f"{pluralize(len(found), 'device')}, {lacking} with a gap", headings, rows)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.table import Table
 from dockvoice_protocol.config import LEVEL, load_settings, parse_broker_address
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.terminal.plain_text import escape_lines
+from dockvoice_protocol.terminal.tables import print_tables
 from inventory.settings import InventorySettings
 from inventory.site.table_file import FaultyFile
 from inventory.store.keys import parse_device
@@ -94,11 +96,19 @@ def echo(text: str) -> None:
     typer.echo(escape_lines(text))
 
 
-def narrow_table(title: str) -> Table:
-    """A compact table, without edges and with one blank between columns, for terminals of 60 or 80 columns."""
-    return Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+def print_json_lines(found: Iterable[Mapping[str, Any]]) -> None:
+    """Print each as one line of JSON."""
+    for one in found:
+        echo(json.dumps(one, ensure_ascii=False))
+
+
+def print_table(title: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a compact table, without edges and with one blank between columns, for terminals of 60 or 80 columns."""
+    table = Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.padding = (0, 1, 0, 0)
+    for cells in rows:
+        table.add_row(*cells)
+    print_tables(table)
 
 
 def user_name() -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import rfc3339
-from dockvoice_protocol.terminal.tables import pluralize, print_tables
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit import audit
 from inventory.cli.options import (
     BrokerAt,
@@ -21,8 +21,9 @@ from inventory.cli.options import (
     Json,
     echo,
     given_settings,
-    narrow_table,
     open_store,
+    print_json_lines,
+    print_table,
     user_name,
 )
 
@@ -47,14 +48,10 @@ def _review_list(
     with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
-        for one in found:
-            echo(json.dumps(review_to_json(one), ensure_ascii=False))
+        print_json_lines(map(review_to_json, found))
         return
-    table = narrow_table(pluralize(len(found), "review"))
-    for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
-        table.add_column(heading)
-    for one in found:
-        table.add_row(
+    rows = (
+        (
             f"{one.site}/{one.device}",
             f"{one.told_at:%Y-%m-%d %H:%M:%S}",
             one.state if one.decided_by is None else f"{one.state} by {one.decided_by}",
@@ -62,7 +59,10 @@ def _review_list(
             " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
             one.utterance_id,
         )
-    print_tables(table)
+        for one in found
+    )
+    headings = ("device", "told, UTC", "state", "known", "doubtful", "utterance")
+    print_table(pluralize(len(found), "review"), headings, rows)
 
 
 _Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
@@ -165,19 +165,14 @@ def _flags_list(
         found = store.flags.all(every=every)
     if json_lines:
         for one in found:
-            shown: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
-            moments = {name: shown[name] and rfc3339(shown[name]) for name in ("flagged_at", "decided_at")}
-            echo(json.dumps({**shown, **moments}, ensure_ascii=False))
+            moments = {"flagged_at": rfc3339(one.flagged_at), "decided_at": one.decided_at and rfc3339(one.decided_at)}
+            print_json_lines([{**asdict(one), **moments}])
         return
-    table = narrow_table(pluralize(len(found), "flag"))
-    for heading in ("device", "flagged, UTC", "reason", "state", "event"):
-        table.add_column(heading)
+    rows = []
     for one in found:
-        state = one.state if one.who is None else f"{one.state}, {one.who}: {one.why}"
-        table.add_row(
-            f"{one.site}/{one.device}", f"{one.flagged_at:%Y-%m-%d %H:%M:%S}", one.reason, state, one.event_id
-        )
-    print_tables(table)
+        flagged, state = one.flagged_at, one.state if one.who is None else f"{one.state}, {one.who}: {one.why}"
+        rows.append((f"{one.site}/{one.device}", f"{flagged:%Y-%m-%d %H:%M:%S}", one.reason, state, one.event_id))
+    print_table(pluralize(len(found), "flag"), ("device", "flagged, UTC", "reason", "state", "event"), rows)
 
 
 @flag_commands.command("keep", short_help="The entry stands.")

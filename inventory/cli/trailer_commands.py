@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
-from dockvoice_protocol.terminal.tables import pluralize, print_tables
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit import audit
 from inventory.cli.options import (
     BrokerAt,
@@ -27,8 +26,9 @@ from inventory.cli.options import (
     check_site,
     echo,
     given_settings,
-    narrow_table,
     open_store,
+    print_json_lines,
+    print_table,
     read_or_print_faults,
     require_signer,
 )
@@ -151,28 +151,16 @@ def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace
 def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
-            shown = {
-                **asdict(one.expected),
-                "place": str(one.expected.place),
-                "sent": one.sent,
-                "by": dict(one.sources),
-            }
-            echo(json.dumps(shown, ensure_ascii=False))
+            changed = {"place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
+            print_json_lines([{**asdict(one.expected), **changed}])
         return
-    table = narrow_table(pluralize(len(found), "place"))
-    for heading in ("site", "place", "version", "lines", "sent", "by"):
-        table.add_column(heading)
-    for one in found:
-        of = one.expected
-        table.add_row(
-            of.site,
-            str(of.place),
-            str(of.version),
-            _summary(of),
-            "yes" if one.sent else "no",
-            ", ".join(sorted({*one.sources.values()})),
-        )
-    print_tables(table)
+    headings = ("site", "place", "version", "lines", "sent", "by")
+    print_table(pluralize(len(found), "place"), headings, map(_list_cells, found))
+
+
+def _list_cells(one: StoredList) -> tuple[str, ...]:
+    of, sources = one.expected, ", ".join(sorted({*one.sources.values()}))
+    return of.site, str(of.place), str(of.version), _summary(of), "yes" if one.sent else "no", sources
 
 
 _Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]
@@ -246,7 +234,7 @@ def dossier(
         _write_private(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
-        echo(json.dumps({**content, **made}, ensure_ascii=False))
+        print_json_lines([{**content, **made}])
         return
     for line in summary_lines(content):
         echo(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import tomllib
@@ -21,8 +20,8 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
-from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
-from inventory.cli.options import Config, Database, Json, echo, narrow_table, settings_of
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize
+from inventory.cli.options import Config, Database, Json, echo, print_json_lines, print_table, settings_of
 from inventory.connect.ports import (
     TEST_REFERENCE_PREFIX,
     Away,
@@ -217,18 +216,17 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
             {**{key: getattr(row, key) for key in shown}, "next_at": row.due_at and row.due_at.isoformat()}
             for row in found
         ]
-        echo(json.dumps({"connector": name, **counts, "open": rows}, ensure_ascii=False))
+        print_json_lines([{"connector": name, **counts, "open": rows}])
         return
     echo(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
     if not found:
         return
-    table = narrow_table(pluralize(len(found), "posting") + " open")
-    for heading in ("device", "number", "pallet", "state", "tries", "what was said"):
-        table.add_column(heading)
-    for row in found:
-        device = f"{row.site}/{row.device}"
-        table.add_row(device, str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
-    print_tables(table)
+    headings = ("device", "number", "pallet", "state", "tries", "what was said")
+    cells = (
+        (f"{row.site}/{row.device}", str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
+        for row in found
+    )
+    print_table(pluralize(len(found), "posting") + " open", headings, cells)
 
 
 def _print_pulled(pulled: PulledData) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
-from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize
+from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, print_table, settings_of
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -98,12 +98,8 @@ def _user_list(context: typer.Context) -> None:
 
     with open_transaction(context, _database) as transaction:
         found = accounts.load_users(transaction)
-    table = narrow_table(pluralize(len(found), "person", "people"))
-    for heading in ("name", "role", "signs in"):
-        table.add_column(heading)
-    for one in found:
-        table.add_row(one.name, str(one.role), "with a password" if one.by_password else "by the proxy")
-    print_tables(table)
+    rows = ((one.name, str(one.role), "with a password" if one.by_password else "by the proxy") for one in found)
+    print_table(pluralize(len(found), "person", "people"), ("name", "role", "signs in"), rows)
 
 
 @users.command("role", short_help="Change a user's role.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.cli.options import GroupOptions, settings_of, user_name
+from inventory.cli.options import given_settings, user_name
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ def demand_extra() -> None:
 @contextmanager
 def open_transaction(context: typer.Context, opener: _Opener, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
-    given = context.find_object(GroupOptions) or GroupOptions()
     with (
-        opener(settings_of(given.config, database=given.database)) as opened,
+        opener(given_settings(context, None)) as opened,
         opened.read() if reads else opened.open() as transaction,
     ):
         yield transaction
@@ -48,8 +47,7 @@ def audited(context: typer.Context, opener: _Opener, deed: str, about: str, **de
     from inventory.audit import audit_log  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
-    given = context.find_object(GroupOptions) or GroupOptions()
-    signer = load_console_signer(settings_of(given.config, database=given.database))
+    signer = load_console_signer(given_settings(context, None))
     with open_transaction(context, opener) as transaction:
         yield transaction
         done = audit_log.UserAction(user_name(), "terminal", deed, about, details)
