@@ -64,16 +64,12 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Models, dict[str, Any]]:
             wanted.append((one.body, "validation"))
     found, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template="#/components/schemas/{model}")
     models = {model: str(schema["$ref"]) for (model, _), schema in found.items()}
-    names = {name: _schema_name(name) for name in definitions["$defs"]}
+    names = {name: name.removesuffix("Out").removesuffix("Details") for name in definitions["$defs"]}
     schemas = {
         names[name]: _rename_references(_allow_new_members(name, schema), names)
         for name, schema in definitions["$defs"].items()
     }
     return {model: _rename_reference(place, names) for model, place in models.items()}, dict(sorted(schemas.items()))
-
-
-def _schema_name(name: str) -> str:
-    return name.removesuffix("Out").removesuffix("Details")
 
 
 def _rename_reference(reference: str, names: dict[str, str]) -> str:

@@ -110,11 +110,8 @@ def _to_field_error(where: str, error: Any) -> Wrong:
         detail = "is not known; leave it out"
     if where == "parameter":
         return Wrong(detail=detail, parameter=str(error["loc"][0]) if error["loc"] else None)
-    return Wrong(detail=detail, pointer="".join(f"/{_escape_pointer(step)}" for step in error["loc"]))
-
-
-def _escape_pointer(step: object) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error["loc"])
+    return Wrong(detail=detail, pointer="".join(f"/{step}" for step in steps))
 
 
 _CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.*)", re.DOTALL)

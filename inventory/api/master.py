@@ -232,12 +232,9 @@ def _store_and_publish(
 
 def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
-    if not context.token.names_site(context.parameters.site) and context.parameters.site not in fleet.load_sites(
-        transaction
-    ):
-        raise Problem(
-            "unknown", f"{context.parameters.site}: no device of such a site was ever heard; name it in the token"
-        )
+    site = context.parameters.site
+    if site not in context.token.grants and site not in fleet.load_sites(transaction):
+        raise Problem("unknown", f"{site}: no device of such a site was ever heard; name it in the token")
 
 
 def _latest(versions: SiteCatalogue, name: str) -> Version | None:

@@ -85,10 +85,6 @@ class Token:
         """Whether the token has the scope at the site."""
         return max(self.grants.get(site, 0), self.grants.get(_EVERY, 0)) >= scope
 
-    def names_site(self, site: str) -> bool:
-        """Whether it was granted this site by name."""
-        return site in self.grants
-
 
 def add_token(
     transaction: Connection,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -182,7 +182,7 @@ def _catalogue_diff(
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
-        echo(f"{sign} {_cells_text(cells)}")
+        echo(" ".join((sign, *(f"{column}={cell}" for column, cell in cells.items()))))
     echo(found.summary)
 
 
@@ -312,10 +312,6 @@ def _print_rows(one: Version) -> None:
 
 def _row_count(one: Version) -> str:
     return pluralize(len(one.rows), "row") if one.rows else "withdrawn"
-
-
-def _cells_text(cells: Mapping[str, str]) -> str:
-    return " ".join(f"{column}={cell}" for column, cell in cells.items())
 
 
 def _to_json(one: Version) -> dict[str, Any]:

@@ -49,9 +49,8 @@ def serve(settings: InventorySettings) -> None:
     aside = RejectedLimits(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
     keys, every = KeyDirectory(settings.keys), Topics.all_devices_filters(settings.prefix)
     # Retained messages, and recordings in several messages, go to every consumer: not shared.
-    entries, reviews = (
-        _shared_subscription(topic, settings.consumer.share) for topic in (every.entries, every.reviews)
-    )
+    group = "" if settings.consumer.share is None else f"$share/{settings.consumer.share}/"
+    entries, reviews = f"{group}{every.entries}", f"{group}{every.reviews}"
     feeds_kafka = settings.kafka.servers is not None and settings.kafka.applied is not None
     with closing(Store.open(settings.database_url, aside=aside, feeds_kafka=feeds_kafka)) as store:
         inbox: Inbox = Inbox()
@@ -120,10 +119,6 @@ def _broker_settings(settings: InventorySettings) -> Mqtt:
     """The broker's settings, with MQTT 5 where consumers share: one of 3.1.1 may take `$share` for any other topic."""
     mqtt = settings.mqtt
     return mqtt if settings.consumer.share is None else mqtt.model_copy(update={"version": MqttVersion.V5})
-
-
-def _shared_subscription(topic: str, name: str | None) -> str:
-    return topic if name is None else f"$share/{name}/{topic}"
 
 
 def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:

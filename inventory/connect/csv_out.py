@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.terminal.plain_text import is_plain_text
-from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, fields_by_role, format_time
+from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, fields_by_role
 from inventory.connect.ports import Away, Declined, DeclineReason, Posting
 from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
 
@@ -85,7 +86,7 @@ class FileWriter:
         with self._batch_or_away() as batch:
             if any(row["reference"] == reference for row in batch):
                 return _BATCH
-            return self._files_by_reference(format_time(posting.recorded_at)[:10]).get(reference)
+            return self._files_by_reference(rfc3339(posting.recorded_at)[:10]).get(reference)
 
     def append(self, notice: Notice) -> None:
         """Append a line durably, and close the batch if it is full. Raises Away, Declined."""
@@ -197,12 +198,12 @@ def _to_row(notice: Notice) -> _Row:
         "deed": notice.deed,
         "of": notice.of,
         "why": notice.why,
-        "at": format_time(notice.at),
+        "at": rfc3339(notice.at),
         "site": posting.site,
         "device": posting.device,
         "number": posting.sequence,
         "operator": notice.operator,
-        "recorded_at": format_time(posting.recorded_at),
+        "recorded_at": rfc3339(posting.recorded_at),
         "form": posting.form,
         **fields_by_role(posting),
         "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dockvoice_protocol.instants import to_utc
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import as_text
 from inventory.connect.ports import NoticeType, Posting, ReversalReason
 
@@ -62,20 +62,11 @@ def reversal_notice(posting: Posting, why: ReversalReason) -> Notice:
     return Notice(reversal_reference(posting), NoticeType.REVERSAL, *given)
 
 
-def format_time(at: datetime) -> str:
-    """Format a time as UTC with milliseconds, for files and messages."""
-    return to_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _format_number(value: Decimal) -> str:
-    """Format a number with all digits and no exponent: 2.50 stays 2.50."""
-    return format(value, "f")
-
-
 def fields_by_role(posting: Posting) -> dict[str, Any]:
     """The posting's fields by role; numbers as text, so that no reader rounds them."""
     found = {name: getattr(posting, name) for name in POSTING_FIELDS}
-    return {name: _format_number(value) if isinstance(value, Decimal) else value for name, value in found.items()}
+    # With all digits and no exponent: 2.50 stays 2.50.
+    return {name: format(value, "f") if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
 def format_posting(posting: Posting) -> str:
@@ -84,7 +75,7 @@ def format_posting(posting: Posting) -> str:
     others = [name for name in posting.fields if name not in POSTING_FIELDS]
     said += [f"{name} {_to_text(posting.fields[name])}" for name in others]
     who = posting.operator or "nobody signed on"
-    return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {format_time(posting.recorded_at)}"
+    return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {rfc3339(posting.recorded_at)}"
 
 
 def _to_text(value: Any) -> str:

@@ -306,7 +306,9 @@ class Odoo(Connector):
             self._validate(picking)
         except _OdooRefused as refused:
             self._release(picking)
-            raise Declined(_reason_code(str(refused)), str(refused)) from None
+            # Odoo's messages are translated: only a few are recognised.
+            why = DeclineReason.LOT_MISSING if "Lot/Serial" in str(refused) else DeclineReason.OTHER
+            raise Declined(why, str(refused)) from None
         return self._to_document(self._load_transfer(picking))
 
     def _write_into_transfer(self, posting: Posting) -> int:
@@ -493,8 +495,3 @@ def _unit_root(uom: _Record, uoms: Mapping[int, _Record]) -> Any:
 
 def _unit_factor(uom: _Record) -> Decimal:
     return Decimal(str(uom["factor_inv"] if "factor_inv" in uom else uom["factor"]))
-
-
-def _reason_code(message: str) -> DeclineReason:
-    """The reason code. Odoo's messages are translated: only a few are recognised."""
-    return DeclineReason.LOT_MISSING if "Lot/Serial" in message else DeclineReason.OTHER

@@ -75,8 +75,9 @@ def plan_lists(
         by = dict(there[place].sources) if place in there else {}
         ours = {line.notice for line in before if by[line.notice] == source}
         others = [line for line in before if line.notice not in ours]
-        own = [line for line in before if line.notice in ours and line.received and not _is_in(line, lines)]
-        own = own if place in pulled else []
+        named = {(line.pallet, line.item) for line in lines}
+        kept = [line for line in before if line.notice in ours and line.received] if place in pulled else []
+        own = [line for line in kept if (line.pallet, line.item) not in named]
         fitting = [*others, *_valid_lines(place, [*own, *_not_announced(place, lines, others, by, omitted)], omitted)]
         if len(fitting) > MOST_LINES or max_expected_list_bytes(fitting) > LARGEST:
             omitted.append(Omission(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
@@ -227,10 +228,6 @@ def _changed_rows(history: Sequence[Version], kind: str, rows: Sequence[Cells]) 
     """The rows by their kind; empty if there are none or the latest version has the same."""
     cells: list[Cells] = [{name: cell for name, cell in row.items() if cell} for row in rows]
     return {} if not cells or (history and [dict(row) for row in history[0].rows] == cells) else {kind: cells}
-
-
-def _is_in(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:
-    return any((line.pallet, line.item) == (one.pallet, one.item) for one in lines)
 
 
 def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omission]) -> list[ExpectedLine]:

@@ -21,7 +21,8 @@ from standardwebhooks import Webhook as Signer
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
+from dockvoice_protocol.instants import rfc3339
+from inventory.connect.notices import Notice, fields_by_role, receipt_notice, reversal_notice
 from inventory.connect.ports import (
     Away,
     Connector,
@@ -161,12 +162,12 @@ def _message(notice: Notice) -> dict[str, Any]:
         "device": posting.device,
         "number": posting.sequence,
         "operator": notice.operator,
-        "recorded_at": format_time(posting.recorded_at),
+        "recorded_at": rfc3339(posting.recorded_at),
         "form": posting.form,
         **fields_by_role(posting),
         "fields": dict(posting.fields),
     }
-    return {"type": f"dockvoice.{notice.deed}", "timestamp": format_time(notice.at), "data": data}
+    return {"type": f"dockvoice.{notice.deed}", "timestamp": rfc3339(notice.at), "data": data}
 
 
 def _signer(name: str, which: str, secret: str) -> Signer:

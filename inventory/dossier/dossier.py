@@ -102,7 +102,8 @@ def collect_content(
     visit: Visit, of: TrailerRows, enrolled: Iterable[EnrolledKey], language: str, clips: DossierClips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Collect the members of dossier.json, except the hashes, and the files of evidence by name."""
-    before = [] if visit.after is None else [one for one in of.story.said if _is_same_entry(of, one, visit.after)]
+    root = None if visit.after is None else of.story.root(visit.after)
+    before = [] if root is None else [one for one in of.story.said if of.story.root(one) is root]
     said = [*before, *visit.said]
     files: dict[str, bytes] = {}
     for one in said:
@@ -159,10 +160,6 @@ def collect_content(
 def _in_language(form: Mapping[str, Any], language: str) -> dict[str, Any]:
     """A form with the titles of its fields in this language, else in English."""
     return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
-
-
-def _is_same_entry(of: TrailerRows, one: DeviceEvent, closing: DeviceEvent) -> bool:
-    return of.story.root(one) is of.story.root(closing)
 
 
 def _file_name(folder: str, said: DeviceEvent) -> str:

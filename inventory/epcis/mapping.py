@@ -37,26 +37,10 @@ _SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
 WHOLE_SITE = "site"  # In `location`: the whole site.
 
 
-def _gtin(digits: str) -> str:
-    return to_gtin14(digits)
-
-
-def _gln(digits: str) -> str:
-    return check_key_digits(digits, GLN, "GLN")
-
-
-def _extension(text: str) -> str:
-    return check_lot_or_extension(text, "extension of a GLN")
-
-
 def _prefix(digits: str) -> str:
     if not COMPANY_PREFIX.fullmatch(digits):
         raise ValueError("6 to 12 digits are allowed, in quotes")
     return digits
-
-
-def _zone(name: str) -> str:
-    return find_zone(name).key
 
 
 def _word_validator(words: frozenset[str], standard: str) -> AfterValidator:
@@ -68,16 +52,13 @@ def _word_validator(words: frozenset[str], standard: str) -> AfterValidator:
     return AfterValidator(known)
 
 
-def _only_gln(given: Any) -> Any:
-    return {"gln": given} if isinstance(given, str) else given
+def _text_is(member: str) -> BeforeValidator:
+    return BeforeValidator(lambda given: {member: given} if isinstance(given, str) else given)
 
 
-def _only_disposition(given: Any) -> Any:
-    return {"disposition": given} if isinstance(given, str) else given
-
-
-_Gtin = Annotated[str, AfterValidator(_gtin)]
-_Gln = Annotated[str, AfterValidator(_gln)]
+_Gtin = Annotated[str, AfterValidator(to_gtin14)]
+_Gln = Annotated[str, AfterValidator(lambda digits: check_key_digits(digits, GLN, "GLN"))]
+_Extension = Annotated[str, AfterValidator(lambda text: check_lot_or_extension(text, "extension of a GLN"))]
 _Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
 _Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
@@ -86,7 +67,7 @@ class _PlaceNamed(Section):
     """A door or a location: a GLN, and the part of it."""
 
     gln: _Gln
-    extension: Annotated[str, AfterValidator(_extension)] | None = None
+    extension: _Extension | None = None
 
     @property
     def key(self) -> Key:
@@ -97,9 +78,9 @@ class _PlaceNamed(Section):
 class SiteMapping(Section):
     """`[sites.NAME]`: the places of a site."""
 
-    zone: Annotated[str, AfterValidator(_zone)]
+    zone: Annotated[str, AfterValidator(lambda name: find_zone(name).key)]
     gln: _Gln | None = None
-    places: dict[str, dict[str, Annotated[_PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
+    places: dict[str, dict[str, Annotated[_PlaceNamed, _text_is("gln")]]] = Field({})
 
     def offset(self, moment: datetime) -> timedelta | None:
         """The UTC offset at this moment, by the time zone database; None within hours of the years 1 and 9999."""
@@ -133,7 +114,7 @@ class FormMapping(Section):
     read_point: str | None = None
     location: str | None = None
     unit: str | None = Field(None, min_length=1)
-    exceptions: dict[str, dict[str, Annotated[_Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
+    exceptions: dict[str, dict[str, Annotated[_Exceptional, _text_is("disposition")]]] = Field({})
 
 
 class EpcisMapping(Section):

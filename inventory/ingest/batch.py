@@ -186,7 +186,9 @@ class _Batch:
         self._applied, self._refused = _load_outcomes(transaction, self.every)
         self._named = _load_named_entries(transaction, self.every)
         self._load_last_links()
-        self._ruled = {site for site in _sites_of_events(self.every) if flags.has_active_rule(transaction, site)}
+        self._ruled = {
+            site for site in {one.event.site for one in self.every} if flags.has_active_rule(transaction, site)
+        }
         self._written = _PendingWrites()
         self._proofs: list[tuple[_BatchEvent, int]] = []
 
@@ -455,10 +457,6 @@ def _load_named_entries(transaction: Connection, every: Iterable[_BatchEvent]) -
         for row in transaction.execute(moves).mappings()
     }
     return {row.event_id: _NamedEntry(row.state, (row.site, row.device), added.get(row.event_id)) for row in found}
-
-
-def _sites_of_events(every: Iterable[_BatchEvent]) -> set[str]:
-    return {one.event.site for one in every}
 
 
 def _draw_arrivals(transaction: Connection, number: int) -> list[int]:

@@ -151,7 +151,7 @@ def _broken_rules(
     receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
     its = _latest_entry_with(event, pallet)
     if (rule := on.get(DUPLICATE)) is not None and rule.on and event.form in receive:
-        others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), _match_trailer(trailer))
+        others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), pallets.c.trailer == trailer)
         if (other := _find_since(transaction, others, rule.since(now))) is not None:
             yield DUPLICATE, f"already_received:{other.device}", other.event_id
     if (rule := on.get(STOCK)) is not None and rule.on and event.form in (rule.forms or MOVE):
@@ -202,10 +202,6 @@ def _latest_entry_with(event: Event, pallet: str) -> Select[Any]:
 
 def _find_since(transaction: Connection, wanted: Select[Any], since: datetime) -> Row[Any] | None:
     return transaction.execute(wanted.where(pallets.c.came_at >= since)).one_or_none()
-
-
-def _match_trailer(trailer: str | None) -> ColumnElement[bool]:
-    return pallets.c.trailer.is_(None) if trailer is None else pallets.c.trailer == trailer
 
 
 def _first_text(event: Event, names: Collection[str]) -> str | None:

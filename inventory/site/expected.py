@@ -49,7 +49,8 @@ def replace_list(
 
     `sources`: the source of each notice, or one source of all.
     """
-    before = _load_row(transaction, site, place)
+    wanted = select(expected).where(*_match_place(site, place)).with_for_update()
+    before = transaction.execute(wanted).one_or_none()
     notices = {line.notice for line in ([] if before is None else _to_lines(before))}
     goes_on = before is not None and any(line.notice in notices for line in lines)
     since = before.since if before is not None and goes_on else now
@@ -138,10 +139,6 @@ def _store_list(transaction: Connection, one: ExpectedList, since: datetime) -> 
     if not transaction.execute(update(expected).where(*_match_place(one.site, one.place)).values(values)).rowcount:
         transaction.execute(insert(expected).values(site=one.site, place=str(one.place), sources={}, **values))
     return one
-
-
-def _load_row(transaction: Connection, site: str, place: ReceivingPlace) -> Row[Any] | None:
-    return transaction.execute(select(expected).where(*_match_place(site, place)).with_for_update()).one_or_none()
 
 
 def _to_list(row: Row[Any]) -> ExpectedList:

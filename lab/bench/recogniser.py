@@ -156,11 +156,8 @@ def _add_clip(tally: _ConditionTally, form: Form, clip: Mapping[str, Any], readi
     if not form.faults(fields):
         tally.sure.append((min(one.confidence for one in reading.fields.values()), exact))
     if details and not exact:
-        print(f"  {clip['audio']}: said {clip['text']!r}\n    heard {_words_with_confidence(reading)}, so {fields}")
-
-
-def _words_with_confidence(reading: Reading) -> str:
-    return " ".join(f"{word.text}:{word.confidence:.2f}" for word in reading.words)
+        heard = " ".join(f"{word.text}:{word.confidence:.2f}" for word in reading.words)
+        print(f"  {clip['audio']}: said {clip['text']!r}\n    heard {heard}, so {fields}")
 
 
 def _time_call(make: Any) -> tuple[Any, float]:
