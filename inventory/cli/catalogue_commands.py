@@ -19,19 +19,16 @@ from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import verify_roster
 from dockvoice_protocol.terminal.tables import pluralize
 from inventory.cli.options import (
-    BrokerAt,
-    Config,
-    Database,
+    Given,
     Json,
     Sign,
     check_site,
     echo,
-    given_settings,
-    open_store,
     print_json_lines,
     print_table,
     read_or_print_faults,
     require_signer,
+    subcommand,
     user_name,
 )
 from inventory.forms import load_forms
@@ -79,32 +76,21 @@ class _CataloguePublisher:
 
 
 @contextmanager
-def _open_catalogue(
-    context: typer.Context,
-    site: str | None,
-    config: Path | None,
-    database: str | None,
-    broker: str | None = None,
-    sign: Path | None = None,
-) -> Iterator[_CataloguePublisher]:
+def _open_catalogue(given: Given, site: str | None, sign: Path | None = None) -> Iterator[_CataloguePublisher]:
     if sign is not None:
         require_signer(sign)  # an invalid key is reported before anything is changed
-    settings = given_settings(context, config, broker=broker, database=database)
-    with open_store(context, config, database) as store:
-        yield _CataloguePublisher(settings, store.catalogue(check_site(site), settings.forms))
+    with given.open_store() as store:
+        yield _CataloguePublisher(given.settings, store.catalogue(check_site(site), given.settings.forms))
 
 
-@catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
+@subcommand(catalogue_commands, "import", short_help="Take a file in the place of what there was.", broker=True)
 def _catalogue_import(
-    context: typer.Context,
+    given: Given,
     kind: _Kind,
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
     reason: _Why,
     site: _Site = None,
     sign: Sign = None,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Make a version of what FILE says, in the place of what there was of this kind; with --sign, publish it.
 
@@ -119,7 +105,7 @@ def _catalogue_import(
 
     try:
         rows = read_kind(find_kind(kind), file)
-        with _open_catalogue(context, site, config, database, broker, sign) as opened:
+        with _open_catalogue(given, site, sign) as opened:
             made = opened.catalogue.put(kind, rows, user_name(), reason, file.name)
             opened.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
@@ -128,19 +114,17 @@ def _catalogue_import(
         raise UnreadableInput(f"{file}: {pluralize(len(found.faults), 'fault')}; nothing was changed") from None
 
 
-@catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
+@subcommand(catalogue_commands, "show", short_help="What there is, or the rows of one kind.")
 def _catalogue_print_versions(
-    context: typer.Context,
+    given: Given,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
     ] = None,
     site: _Site = None,
-    config: Config = None,
-    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Show the current versions, or the rows of one."""
-    with _open_catalogue(context, site, config, database) as opened:
+    with _open_catalogue(given, site) as opened:
         found = opened.catalogue.current_versions() if kind is None else [opened.catalogue.current(kind)]
     if kind is None:
         _print_versions(found, json_lines=json_lines)
@@ -150,34 +134,30 @@ def _catalogue_print_versions(
         _print_rows(found[0])
 
 
-@catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
+@subcommand(catalogue_commands, "history", short_help="Every version of a kind: who, when, why, what.")
 def _catalogue_history(
-    context: typer.Context,
+    given: Given,
     kind: _Kind,
     site: _Site = None,
-    config: Config = None,
-    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
-    with _open_catalogue(context, site, config, database) as opened:
+    with _open_catalogue(given, site) as opened:
         opened.catalogue.current(kind)
         found = opened.catalogue.history(kind)
     _print_versions(found, json_lines=json_lines)
 
 
-@catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
+@subcommand(catalogue_commands, "diff", short_help="What one version says otherwise than another.")
 def _catalogue_diff(
-    context: typer.Context,
+    given: Given,
     kind: _Kind,
     before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
     after: Annotated[int, typer.Argument(metavar="B", min=1, help="The other.")],
     site: _Site = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
-    with _open_catalogue(context, site, config, database) as opened:
+    with _open_catalogue(given, site) as opened:
         found = opened.catalogue.compare_versions(kind, before, after)
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
@@ -186,65 +166,53 @@ def _catalogue_diff(
     echo(found.summary)
 
 
-@catalogue_commands.command("publish", short_help="Send the devices what was changed.")
+@subcommand(catalogue_commands, "publish", short_help="Send the devices what was changed.", broker=True)
 def _catalogue_publish(
-    context: typer.Context,
+    given: Given,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
     ] = None,
     site: _Site = None,
     sign: Sign = None,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
-    with _open_catalogue(context, site, config, database, broker, sign) as opened:
+    with _open_catalogue(given, site, sign) as opened:
         if kind is not None:
             opened.catalogue.current(kind)
         opened.publish_pending([] if kind is None else [kind], sign)
 
 
-@catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
+@subcommand(catalogue_commands, "rollback", short_help="Go back to what an older version said.", broker=True)
 def _catalogue_rollback(
-    context: typer.Context,
+    given: Given,
     kind: _Kind,
     version: _Number,
     reason: _Why,
     site: _Site = None,
     sign: Sign = None,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
-    with _open_catalogue(context, site, config, database, broker, sign) as opened:
+    with _open_catalogue(given, site, sign) as opened:
         opened.publish_if_signed(opened.catalogue.rollback(kind, version, user_name(), reason), sign)
 
 
-@catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
+@subcommand(catalogue_commands, "withdraw", short_help="Let devices go by their own files again.", broker=True)
 def _catalogue_withdraw(
-    context: typer.Context,
+    given: Given,
     kind: _Kind,
     reason: _Why,
     site: _Site = None,
     sign: Sign = None,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
-    with _open_catalogue(context, site, config, database, broker, sign) as opened:
+    with _open_catalogue(given, site, sign) as opened:
         opened.publish_if_signed(opened.catalogue.withdraw(kind, user_name(), reason), sign)
 
 
-@catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
+@subcommand(catalogue_commands, "devices", short_help="Which version each device runs, or why it refused.", broker=True)
 def _catalogue_devices(
-    context: typer.Context,
+    given: Given,
     site: _Site = None,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Show which version of each kind every device of the site runs, as it has said last, and what it refused.
@@ -254,7 +222,7 @@ def _catalogue_devices(
     """
     from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
-    with _open_catalogue(context, site, config, database, broker) as opened:
+    with _open_catalogue(given, site) as opened:
         wanted = [
             one
             for one in map(opened.catalogue.published, (of.kind for of in opened.catalogue.current_versions()))
@@ -328,14 +296,11 @@ _Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by t
 
 
 def roster(
-    context: typer.Context,
+    given: Given,
     file: _File = None,
     site: _RosterSite = None,
     sign: Sign = None,
     withdraw: _Withdraw = False,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Publish who may sign on at a site: devices take it at once, keep it, and let nobody else work.
@@ -347,7 +312,7 @@ def roster(
     broker has for that site. Keep the file: once the broker has the roster, the inventory's database has the version
     alone, and no name.
     """
-    settings = given_settings(context, config, broker=broker, database=database)
+    settings = given.settings
     where = check_site(site)
     if file is None and not withdraw:
         _print_roster(settings, where, None if sign is None else require_signer(sign).public, json_lines=json_lines)
@@ -364,7 +329,7 @@ def roster(
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         before = parse_signed_roster(
             read_retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public
         )

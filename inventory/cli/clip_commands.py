@@ -13,18 +13,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.terminal.tables import pluralize
-from inventory.cli.options import (
-    BrokerAt,
-    Config,
-    Database,
-    Json,
-    echo,
-    given_settings,
-    open_store,
-    print_json_lines,
-    print_table,
-    user_name,
-)
+from inventory.cli.options import Given, Json, echo, print_json_lines, print_table, subcommand, user_name
 
 if TYPE_CHECKING:
     from inventory.clips.clips import Clip, SignedSound
@@ -37,15 +26,12 @@ _Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, h
 _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; the operator may hear it.")]
 
 
-@clip_commands.command("ask", short_help="Ask a device for the sound of what was said.")
+@subcommand(clip_commands, "ask", short_help="Ask a device for the sound of what was said.", broker=True)
 def _clips_ask(
-    context: typer.Context,
+    given: Given,
     which: _Which,
     sign: _Sign,
     reason: _Why,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Let the device send what was said for an entry, or one utterance, to the inventory that runs.
 
@@ -56,25 +42,23 @@ def _clips_ask(
     from inventory.clips.listening import request_clip  # noqa: PLC0415 - likewise
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - likewise
 
-    settings, signer = given_settings(context, config, broker=broker, database=database), load_signer(sign)
+    settings, signer = given.settings, load_signer(sign)
     who = user_name()
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         for sound in _find_recordings(store, which):
             publish = partial(publish_rows, settings, "clips", store.transaction)
             clip = request_clip(store.clips, publish, signer, settings.prefix, sound, who, reason)
             echo(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 
-@clip_commands.command("list", short_help="Which recordings came, or are to come.")
-def _clips_list(
-    context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False
-) -> None:
+@subcommand(clip_commands, "list", short_help="Which recordings came, or are to come.")
+def _clips_list(given: Given, json_lines: Json = False) -> None:
     """Show the recordings that were asked for, or came by themselves, the newest first, and how far each has come.
 
     asked, arriving, here; gone: the device has none, or sends none, and says why; rejected: what came is not what it
     had signed; removed: it was here. With --json one object a line.
     """
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = store.clips.load_clips()
     if json_lines:
         print_json_lines({**asdict(one), "changed_at": rfc3339(one.changed_at)} for one in found)
@@ -89,20 +73,18 @@ def _clip_cells(one: Clip) -> tuple[str, ...]:
     return f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, chunks, one.utterance_id
 
 
-@clip_commands.command("save", short_help="Put the sound of what was said into a file.")
+@subcommand(clip_commands, "save", short_help="Put the sound of what was said into a file.")
 def clips_save(
-    context: typer.Context,
+    given: Given,
     which: _Which,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What is to be made: a FLAC file.")],
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Put the sound of an utterance that is here into a file, if it still is what its device signed."""
     from inventory.clips.clips import ClipFolder  # noqa: PLC0415 - as above
     from inventory.clips.listening import load_sound  # noqa: PLC0415 - as above
 
-    settings = given_settings(context, config, database=database)
-    with open_store(context, config, database) as store:
+    settings = given.settings
+    with given.open_store() as store:
         sound = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
     try:
         with plain_file.open_owner_only(file, "w") as made:
@@ -111,12 +93,10 @@ def clips_save(
         raise StorageFailed(f"{file}: {describe_os_error(fault)}; name a file that can be written") from None
 
 
-@clip_commands.command("who", short_help="Who asked to hear it, when and why.")
-def _clips_who(
-    context: typer.Context, which: _Which, config: Config = None, database: Database = None, json_lines: Json = False
-) -> None:
+@subcommand(clip_commands, "who", short_help="Who asked to hear it, when and why.")
+def _clips_who(given: Given, which: _Which, json_lines: Json = False) -> None:
     """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = [(sound, one) for sound in _find_recordings(store, which) for one in store.clips.load_requests(sound)]
     if json_lines:
         for sound, one in found:

@@ -9,7 +9,7 @@ import typer
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import pluralize
-from inventory.cli.options import BrokerAt, Config, Database, echo, given_settings, open_store, parse_device_argument
+from inventory.cli.options import Given, echo, parse_device_argument, subcommand
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
@@ -24,17 +24,14 @@ _Which = Annotated[
 ]
 
 
-@device_commands.command("retire", short_help="Forget how a device is: it is gone for good.")
+@subcommand(device_commands, "retire", short_help="Forget how a device is: it is gone for good.", broker=True)
 def _devices_retire(
-    context: typer.Context,
+    given: Given,
     device: _Which = None,
     unknown: Annotated[
         bool, typer.Option("--unknown", help="All that have no key and sent no event: who has no key is none of ours.")
     ] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Also where something of it has not come.")] = False,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Take a device out of the console and the API, revoke its keys, and take its status from the broker.
 
@@ -43,9 +40,9 @@ def _devices_retire(
     """
     if bool(device) == unknown:
         raise typer.BadParameter("give SITE/DEVICE or --unknown")
-    settings = given_settings(context, config, broker=broker, database=database)
+    settings = given.settings
     keys = KeyDirectory(settings.keys)
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = _find_unknown(store, keys) if unknown else [parse_device_argument(one) for one in device or ()]
         _require_known(store, keys, found)
         if not anyway:

@@ -33,15 +33,15 @@ from inventory.cli.device_commands import device_commands
 from inventory.cli.options import (
     Config,
     Database,
+    Given,
     GroupOptions,
     Json,
     echo,
-    given_settings,
-    open_store,
     parse_device_argument,
     print_json_lines,
     print_table,
     settings_of,
+    subcommand,
     user_name,
 )
 from inventory.cli.review_commands import flag_commands, review_commands
@@ -64,10 +64,9 @@ commands.add_typer(review_commands, name="review")
 commands.add_typer(catalogue_commands, name="catalogue")
 commands.add_typer(flag_commands, name="flags")
 commands.add_typer(clip_commands, name="clips")
-commands.command("expect", short_help="What is expected at trailers and doors, for the devices.")(expect)
-commands.command("roster", short_help="Who may sign on at a site, for its devices.")(roster)
-
-commands.command("dossier", short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
+subcommand(commands, short_help="What is expected at trailers and doors, for the devices.", broker=True)(expect)
+subcommand(commands, short_help="Who may sign on at a site, for its devices.", broker=True)(roster)
+subcommand(commands, short_help="What a trailer was to bring and brought, in one signed file.")(dossier)
 
 
 class _Work(StrEnum):
@@ -103,11 +102,9 @@ def inventory(
         _consume(settings_of(config, broker=broker, database=database))
 
 
-@commands.command(short_help="Show the entries in the order in which they came.")
+@subcommand(commands, short_help="Show the entries in the order in which they came.")
 def rows(
-    context: typer.Context,
-    config: Config = None,
-    database: Database = None,
+    given: Given,
     json_lines: Json = False,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, max=_MAX_EVENT_NUMBER, metavar="N", help="Only the latest N.")
@@ -118,7 +115,7 @@ def rows(
     With --json one object a line: event_id, site, device, sequence, form, fields, operator, recorded_at, received_at,
     state (current, amended or cancelled) and replaces.
     """
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = store.rows(limit)
     if json_lines:
         print_json_lines(map(_to_json, found))
@@ -126,8 +123,8 @@ def rows(
         _print_entries(found)
 
 
-@commands.command()
-def count(context: typer.Context, config: Config = None, database: Database = None, as_json: Json = False) -> None:
+@subcommand(commands)
+def count(given: Given, as_json: Json = False) -> None:
     """Count what is in the tables.
 
     rows: entries that stand. amended, cancelled: entries that no longer do. events: events applied. repeated: entries
@@ -135,7 +132,7 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     rejected: messages kept aside because they are not events, or used a number or an id that was had before. waiting:
     events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
     """
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
         since = None if waiting.since is None else rfc3339(waiting.since)
@@ -157,9 +154,9 @@ _Keys = Annotated[
 ]
 
 
-@_audits.command("verify", short_help="Is what each device sent still as it was signed?")
+@subcommand(_audits, "verify", short_help="Is what each device sent still as it was signed?")
 def _audit_verify(
-    context: typer.Context,
+    given: Given,
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
     ] = None,
@@ -172,8 +169,6 @@ def _audit_verify(
         list[Path] | None,
         typer.Option("--by", metavar="FILE", help="The public key of who may acknowledge; may be given repeatedly."),
     ] = None,
-    config: Config = None,
-    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Follow the events of each device as they came: links, signatures, gaps, and the entries made of them.
@@ -184,12 +179,12 @@ def _audit_verify(
     own device, and every event must be signed. Where no key is there at all, nothing is checked but links, and that is
     1 too. `dockvoice audit key` on a device prints its public key.
     """
-    known = _load_trusted_keys(context, config, key, keys)
+    known = audit.load_trusted_keys(key or (), keys, given.settings.keys)
     words, trusted = (
         audit.read_acknowledgements(acknowledged),
         {one.keyid: one for one in map(audit.read_public_key, by or ())},
     )
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         reports = [
             _audit_with_progress(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
             for of in audit.find_devices(store, device)
@@ -208,9 +203,9 @@ def _audit_verify(
         raise typer.Exit(1)
 
 
-@_audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
+@subcommand(_audits, "acknowledge", short_help="What is wrong there is known: go on behind it.")
 def audit_acknowledge(
-    context: typer.Context,
+    given: Given,
     sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` finds something wrong.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What is known to be wrong; a line is added to it.")],
     *,
@@ -219,8 +214,6 @@ def audit_acknowledge(
     sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
     key: _Key = None,
     keys: _Keys = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Say that what `verify` finds wrong at this event is known, and why: from then on it goes on behind it.
 
@@ -232,9 +225,9 @@ def audit_acknowledge(
     signer = audit.load_signer(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         (of,) = audit.find_devices(store, device)
-        report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
+        report = _audit_with_progress(store, of, audit.load_trusted_keys(key or (), keys, given.settings.keys), known)
     wrong = report.broken or next((BadEvent(number, DefectKind.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
@@ -247,12 +240,6 @@ def audit_acknowledge(
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
     typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.message}")
-
-
-def _load_trusted_keys(
-    context: typer.Context, config: Path | None, key: list[Path] | None, keys: Path | None
-) -> audit.TrustedKeys | None:
-    return audit.load_trusted_keys(key or (), keys, given_settings(context, config).keys)
 
 
 def _audit_with_progress(
@@ -276,26 +263,24 @@ _KeyFile = Annotated[
 ]
 
 
-@_keys_commands.command("enrol", short_help="Let a device enter.")
-def _keys_enrol(
-    context: typer.Context, device: _Which, file: _KeyFile, config: Config = None, directory: _Directory = None
-) -> None:
+@subcommand(_keys_commands, "enrol", short_help="Let a device enter.", database=False)
+def _keys_enrol(given: Given, device: _Which, file: _KeyFile, directory: _Directory = None) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one printed here.
     """
     key = audit.read_public_key(file)
-    enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
+    enrolled = _key_directory(given, directory).enrol(*parse_device_argument(device), key)
     echo(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
-    if floors := _load_published_versions(context, config, enrolled.site):
+    if floors := _load_published_versions(given, enrolled.site):
         named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
         echo(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
 
 
-def _load_published_versions(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
+def _load_published_versions(given: Given, site: str) -> dict[str, int]:
     """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
-        with open_store(context, config, None) as store:
+        with given.open_store() as store:
             from inventory.site.numbering import last_published_versions  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
@@ -311,9 +296,9 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
     return named | ({"expected": min(lists)} if lists else {})
 
 
-@_keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
+@subcommand(_keys_commands, "rotate", short_help="Take a new key in the place of a device's others.")
 def _keys_rotate(
-    context: typer.Context,
+    given: Given,
     device: _Which,
     file: _KeyFile,
     upto: Annotated[
@@ -326,8 +311,6 @@ def _keys_rotate(
             help="The last number that the old key signed; unset: as handled here.",
         ),
     ] = None,
-    config: Config = None,
-    database: Database = None,
     directory: _Directory = None,
 ) -> None:
     """Take a new key in the place of a device's others, which count for what they signed before and for nothing later.
@@ -337,37 +320,34 @@ def _keys_rotate(
     key = audit.read_public_key(file)
     site, name = parse_device_argument(device)
     if upto is None:
-        with open_store(context, config, database) as store:
+        with given.open_store() as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
         upto = found[0] if found else 0
-    keys = _key_directory(context, config, directory)
+    keys = _key_directory(given, directory)
     enrolled = keys.rotate(site, name, key, upto)
     upto = max((one.last for one in keys.keys_of(site, name).values() if one.last is not None), default=upto)
     echo(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 
-@_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
+@subcommand(_keys_commands, "revoke", short_help="Let a device, or one of its keys, enter no more.", database=False)
 def _keys_revoke(
-    context: typer.Context,
+    given: Given,
     device: _Which,
     keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
-    config: Config = None,
     directory: _Directory = None,
 ) -> None:
     """Let nothing more enter that is signed with the key: it was stolen, or the device is gone. Takes effect at once.
 
     What was applied before stays, and its signatures can still be checked.
     """
-    gone = _key_directory(context, config, directory).revoke(*parse_device_argument(device), keyid)
+    gone = _key_directory(given, directory).revoke(*parse_device_argument(device), keyid)
     echo(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
-@_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
-def _keys_list(
-    context: typer.Context, config: Config = None, directory: _Directory = None, json_lines: Json = False
-) -> None:
+@subcommand(_keys_commands, "list", short_help="Which devices may enter, and with which keys.", database=False)
+def _keys_list(given: Given, directory: _Directory = None, json_lines: Json = False) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
-    found = _key_directory(context, config, directory).all()
+    found = _key_directory(given, directory).all()
     if json_lines:
         for one in found:
             shown = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
@@ -377,12 +357,12 @@ def _keys_list(
     print_table(pluralize(len(found), "key"), ("device", "key", "state"), rows)
 
 
-def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
-    return KeyDirectory(directory or given_settings(context, config).keys)
+def _key_directory(given: Given, directory: Path | None) -> KeyDirectory:
+    return KeyDirectory(directory or given.settings.keys)
 
 
-@commands.command(short_help="How far each device has come, and what is missing.")
-def gaps(context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False) -> None:
+@subcommand(commands, short_help="How far each device has come, and what is missing.")
+def gaps(given: Given, json_lines: Json = False) -> None:
     """Show how far the events of each device have come, and which are missing.
 
     A device sends again what is missing, by itself, as soon as it can reach the broker. With --json one object a line:
@@ -390,7 +370,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     heard_at and held: how many events of those are here and wait for the ones before them, the number of the first, and
     since when; or null.
     """
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found, held = store.progress(), store.batches.count_waiting_by_device()
     if json_lines:
         for progress in found:
@@ -401,11 +381,9 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
         _print_gaps(found, held)
 
 
-@commands.command(short_help="What is to be published or posted, and not confirmed.")
+@subcommand(commands, short_help="What is to be published or posted, and not confirmed.")
 def pending(
-    context: typer.Context,
-    config: Config = None,
-    database: Database = None,
+    given: Given,
     json_lines: Json = False,
     drop: Annotated[
         _Work | None,
@@ -420,7 +398,7 @@ def pending(
     one, and the last error. Exit code 1 where one waits for more than ten minutes, of which the service and the console
     warn too. With --json one object a line.
     """
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = store.outbox.count_pending_by_kind()
         if drop is not None:
             _confirm_and_drop_work(store, drop, found)

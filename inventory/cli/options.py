@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -63,22 +65,64 @@ class GroupOptions:
     database: str | None = None
 
 
-@contextmanager
-def open_store(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
-    """Open the tables named by the settings."""
-    settings = given_settings(context, config, database=database)
-    from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
-
-    with closing(Store.open(settings.database_url, create=False)) as store:
-        yield store
-
-
 def given_settings(
     context: typer.Context, config: Path | None, *, broker: str | None = None, database: str | None = None
 ) -> InventorySettings:
     """The settings by the options before and after the subcommand."""
     given = context.find_object(GroupOptions) or GroupOptions()
     return settings_of(config or given.config, broker=broker, database=database or given.database)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a subcommand was given by the options that all have."""
+
+    context: typer.Context
+    config: Path | None = None
+    database: str | None = None
+    broker: str | None = None
+
+    @cached_property
+    def settings(self) -> InventorySettings:
+        """The settings by the options before and after the subcommand, read at first use."""
+        return given_settings(self.context, self.config, broker=self.broker, database=self.database)
+
+    @contextmanager
+    def open_store(self) -> Iterator[Store]:
+        """Open the tables named by the settings."""
+        database = self.settings.database_url
+        from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+
+        with closing(Store.open(database, create=False)) as store:
+            yield store
+
+
+def subcommand(
+    of: typer.Typer, name: str | None = None, *, database: bool = True, broker: bool = False, **texts: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make the decorated function a command with the options --config, and --database and --broker unless left out.
+
+    Its first argument is `Given`, which has what these say. `texts` are those of `Typer.command`.
+    """
+    kinds = {"broker": BrokerAt} if broker else {}
+    kinds |= {"config": Config} | ({"database": Database} if database else {})
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        def run(context: typer.Context, **options: Any) -> None:
+            function(Given(context, **{name: options.pop(name) for name in kinds}), **options)
+
+        signature = inspect.signature(function, eval_str=True)
+        own = [one.replace(kind=one.KEYWORD_ONLY) for one in [*signature.parameters.values()][1:]]
+        own += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in kinds.items()
+        ]
+        at = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        run.__signature__ = signature.replace(parameters=[at, *own])  # type: ignore[attr-defined] # typer asks for it
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        return of.command(name, **texts)(run)
+
+    return add
 
 
 def settings_of(config: Path | None, *, broker: str | None = None, database: str | None = None) -> InventorySettings:

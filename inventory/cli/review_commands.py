@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,27 +14,14 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit import audit
-from inventory.cli.options import (
-    BrokerAt,
-    Config,
-    Database,
-    Json,
-    echo,
-    given_settings,
-    open_store,
-    print_json_lines,
-    print_table,
-    user_name,
-)
+from inventory.cli.options import Given, Json, echo, print_json_lines, print_table, subcommand, user_name
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
 
-@review_commands.command("list", short_help="What waits for a person on the devices.")
+@subcommand(review_commands, "list", short_help="What waits for a person on the devices.")
 def _review_list(
-    context: typer.Context,
-    config: Config = None,
-    database: Database = None,
+    given: Given,
     json_lines: Json = False,
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
 ) -> None:
@@ -45,7 +32,7 @@ def _review_list(
     """
     from inventory.reviews.reviews import review_to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = store.reviews(every=every)
     if json_lines:
         print_json_lines(map(review_to_json, found))
@@ -73,17 +60,9 @@ _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in you
 def _add_decision_command(decision: str, short_help: str, help_text: str) -> None:
     """Add a command that decides without values: accept and discard differ only in texts."""
 
-    @review_commands.command(decision, short_help=short_help, help=help_text)
-    def decide(
-        context: typer.Context,
-        utterance: _Utterance,
-        sign: _Sign,
-        reason: _Why,
-        broker: BrokerAt = None,
-        config: Config = None,
-        database: Database = None,
-    ) -> None:
-        _send_decision(context, decision, utterance, (), sign, reason, broker, config, database)
+    @subcommand(review_commands, decision, short_help=short_help, help=help_text, broker=True)
+    def decide(given: Given, utterance: _Utterance, sign: _Sign, reason: _Why) -> None:
+        _send_decision(given, decision, utterance, (), sign, reason)
 
 
 _add_decision_command(
@@ -97,35 +76,22 @@ _add_decision_command(
 )
 
 
-@review_commands.command("correct", short_help="It is with these values.")
+@subcommand(review_commands, "correct", short_help="It is with these values.", broker=True)
 def _review_correct(
-    context: typer.Context,
+    given: Given,
     utterance: _Utterance,
     field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
     sign: _Sign,
     reason: _Why,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
 ) -> None:
     """Let the device record it with these values over what was understood; else as `accept`."""
-    _send_decision(context, "correct", utterance, field, sign, reason, broker, config, database)
+    _send_decision(given, "correct", utterance, field, sign, reason)
 
 
 _add_decision_command("discard", "It is given up.", "Let the device give it up; else as `accept`.")
 
 
-def _send_decision(
-    context: typer.Context,
-    decision: str,
-    utterance: str,
-    fields: Sequence[str],
-    sign: Path,
-    reason: str,
-    broker: str | None,
-    config: Path | None,
-    database: str | None,
-) -> None:
+def _send_decision(given: Given, decision: str, utterance: str, fields: Sequence[str], sign: Path, reason: str) -> None:
     from inventory.reviews.reviews import build_decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
@@ -134,8 +100,8 @@ def _send_decision(
     values = dict(one.partition("=")[::2] for one in fields)
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
-    settings, now = given_settings(context, config, broker=broker, database=database), datetime.now(UTC)
-    with open_store(context, config, database) as store:
+    settings, now = given.settings, datetime.now(UTC)
+    with given.open_store() as store:
         found = [one for one in store.reviews() if one.utterance_id == utterance]
         if not found:
             raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
@@ -152,16 +118,14 @@ flag_commands = typer.Typer(help="Entries that a rule of the site's speaks again
 _Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags list` shows it.")]
 
 
-@flag_commands.command("list", short_help="What nobody has decided about yet.")
+@subcommand(flag_commands, "list", short_help="What nobody has decided about yet.")
 def _flags_list(
-    context: typer.Context,
-    config: Config = None,
-    database: Database = None,
+    given: Given,
     json_lines: Json = False,
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
 ) -> None:
     """Show the entries that a rule speaks against, the oldest first. They are recorded, and count until struck."""
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         found = store.flags.all(every=every)
     if json_lines:
         for one in found:
@@ -175,27 +139,21 @@ def _flags_list(
     print_table(pluralize(len(found), "flag"), ("device", "flagged, UTC", "reason", "state", "event"), rows)
 
 
-@flag_commands.command("keep", short_help="The entry stands.")
-def _flags_keep(
-    context: typer.Context, event: _Event, reason: _Why, config: Config = None, database: Database = None
-) -> None:
+@subcommand(flag_commands, "keep", short_help="The entry stands.")
+def _flags_keep(given: Given, event: _Event, reason: _Why) -> None:
     """Say that the entry is right."""
-    _decide_flag(context, event, "stands", reason, config, database)
+    _decide_flag(given, event, "stands", reason)
 
 
-@flag_commands.command("strike", short_help="The entry does not count.")
-def _flags_strike(
-    context: typer.Context, event: _Event, reason: _Why, config: Config = None, database: Database = None
-) -> None:
+@subcommand(flag_commands, "strike", short_help="The entry does not count.")
+def _flags_strike(given: Given, event: _Event, reason: _Why) -> None:
     """Say that the entry is not to be counted. It stays where it is, with your word beside it."""
-    _decide_flag(context, event, "struck", reason, config, database)
+    _decide_flag(given, event, "struck", reason)
 
 
-def _decide_flag(
-    context: typer.Context, event: str, state: str, reason: str, config: Any, database: str | None
-) -> None:
+def _decide_flag(given: Given, event: str, state: str, reason: str) -> None:
     from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         for one in store.flags.decide(event, FlagState(state), user_name(), reason):
             echo(f"{one.event_id}: {one.reason}: {one.state}")

@@ -18,15 +18,11 @@ from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlac
 from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit import audit
 from inventory.cli.options import (
-    BrokerAt,
-    Config,
-    Database,
+    Given,
     Json,
     Sign,
     check_site,
     echo,
-    given_settings,
-    open_store,
     print_json_lines,
     print_table,
     read_or_print_faults,
@@ -58,15 +54,12 @@ _Received = Annotated[bool, typer.Option("--received", help="Publish what was re
 
 
 def expect(
-    context: typer.Context,
+    given: Given,
     file: _File = None,
     site: _Site = None,
     sign: Sign = None,
     withdraw: _Withdraw = None,
     received: _Received = False,
-    broker: BrokerAt = None,
-    config: Config = None,
-    database: Database = None,
     json_lines: Json = False,
 ) -> None:
     """Publish what a notice or an order announces, for each trailer or door, so that devices know it without a network.
@@ -76,10 +69,10 @@ def expect(
     published for its trailers and doors, and of no others. Devices take it where deliver.decisions_key names the public
     half of your key. Without FILE and options: what is published.
     """
-    settings = given_settings(context, config, broker=broker, database=database)
+    settings = given.settings
     if [file is not None, withdraw is not None, received].count(True) > 1:
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         if file is not None:
             announced = read_or_print_faults(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
@@ -186,7 +179,7 @@ _Language = Annotated[str | None, typer.Option("--language", metavar="CODE", hel
 
 
 def dossier(
-    context: typer.Context,
+    given: Given,
     trailer: _Trailer,
     out: _Out = None,
     bundle: _Bundles = None,
@@ -194,8 +187,6 @@ def dossier(
     site: _VisitSite = None,
     sign: _DossierKey = None,
     language: _Language = None,
-    config: Config = None,
-    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a trailer was to bring and what it brought; with --out, write all of it into one signed file.
@@ -210,7 +201,7 @@ def dossier(
     from inventory.forms import load_roles  # noqa: PLC0415
     from inventory.verify_dossier import summary_lines  # noqa: PLC0415
 
-    settings = given_settings(context, config, database=database)
+    settings = given.settings
     wording = language or settings.dossier.language
     if wording not in LANGUAGES:
         raise typer.BadParameter(f"found {wording!r}, allowed are {', '.join(LANGUAGES)}", param_hint="--language")
@@ -218,7 +209,7 @@ def dossier(
     if out is not None and key is None:
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
     of = load_roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
-    with open_store(context, config, database) as store:
+    with given.open_store() as store:
         gathered = store.issues.gather(_find_site(store, trailer, of, site), trailer, of)
     chosen = _find_visit(gathered, visit)
     enrolled = KeyDirectory(settings.keys).all()
@@ -228,7 +219,7 @@ def dossier(
     made: dict[str, str] = {}
     if out is not None and key is not None:
         signer = audit.load_signer(key)
-        with open_store(context, config, database) as store:
+        with given.open_store() as store:
             content["issue"] = store.issues.store(gathered.site, trailer, chosen, content, files)
         file = dossiers.build(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
         _write_private(out, file)
