@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
+from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.events import ClipAnswer, ClipChunk, ClipOffered, ClipReceipt, ClipUnavailable
 from dockvoice_protocol.signed import ClipRequest
@@ -131,11 +132,7 @@ class ClipFolder:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            directory = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            plain_file.sync_directory(self.folder)
         return True
 
     def is_as_signed(self, sound: SignedSound) -> bool:

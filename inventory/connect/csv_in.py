@@ -122,7 +122,7 @@ class FileImporter:
             ]
             moved = self._move(file, "refused")
             report = moved.with_name(f"{moved.name}.faults.txt")
-            _write_durably(report, "".join(f"{one}\n" for one in faults))
+            plain_file.write_durably(report, "".join(f"{one}\n" for one in faults).encode())
             share_with_group(report)
             more = f"; and {len(faults) - 1} more, in {mark_unprintable(report.name)}" if len(faults) > 1 else ""
             yield Omission(f"file {mark_unprintable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
@@ -133,7 +133,7 @@ class FileImporter:
         """Validate and store the data of a private copy of the file, which cannot be exchanged meanwhile."""
         copy = self._own / f"{_COPY}{file.suffix.lower()}"
         try:
-            _write_durably(copy, read_text(file, "utf-8-sig"))
+            plain_file.write_durably(copy, read_text(file, "utf-8-sig").encode())
             _demand_known_columns(copy, _LAYOUTS[kind])
             self._kinds[kind](copy)
         except (OSError, UnicodeDecodeError) as fault:
@@ -159,7 +159,7 @@ class FileImporter:
         """Validate the file with `read`, then store it in place of the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
-        _write_durably(self._own / f"{kind}{suffix}", read_text(file))
+        plain_file.write_durably(self._own / f"{kind}{suffix}", read_text(file).encode())
         for other in _SUFFIXES:
             if other != suffix:
                 (self._own / f"{kind}{other}").unlink(missing_ok=True)
@@ -193,7 +193,7 @@ class FileImporter:
                 rows.append({**cells, place.kind.value: place.name})
         path = self._own / "expected.json"
         part = path.with_name("expected.part.json")
-        _write_durably(part, json.dumps(rows, ensure_ascii=False))
+        plain_file.write_durably(part, json.dumps(rows, ensure_ascii=False).encode())
         if rows:
             try:
                 read_expected(part)  # Finds contradictions between two files about one pallet.
@@ -314,14 +314,3 @@ def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Ite
         yield f"{where}, column unit: {unit!r} is the base unit itself; leave it and its factor empty"
     if unit in others:
         yield f"{where}, column unit: {unit!r} of this item stands here a second time; remove one of them"
-
-
-def _write_durably(path: Path, written: str) -> None:
-    """Write the file atomically and durably, readable by this user alone."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with plain_file.open_owner_only(part) as file:
-        file.write(written.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.terminal.plain_text import is_plain_text
-from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, fields_by_role
+from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, notice_members
 from inventory.connect.ports import Away, Declined, DeclineReason, Posting
 from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
 
@@ -180,34 +181,20 @@ class FileWriter:
             _write_xlsx(part, batch)
             part.rename(self._outbox_path / name)
             self._batch_path.unlink()
-        _fsync_folder(self._outbox_path)
-        _fsync_folder(self._own)
+        plain_file.sync_directory(self._outbox_path)
+        plain_file.sync_directory(self._own)
 
     def _move_files_to_out(self) -> None:
         for file in sorted(self._outbox_path.iterdir()):
             share_with_group(file)
             file.rename(self._out / file.name)
-            _fsync_folder(self._out)
+            plain_file.sync_directory(self._out)
 
 
 def _to_row(notice: Notice) -> _Row:
     """The cells of a line. Raises Declined for control characters."""
-    posting = notice.posting
-    found: dict[str, Any] = {
-        "reference": notice.reference,
-        "deed": notice.deed,
-        "of": notice.of,
-        "why": notice.why,
-        "at": rfc3339(notice.at),
-        "site": posting.site,
-        "device": posting.device,
-        "number": posting.sequence,
-        "operator": notice.operator,
-        "recorded_at": rfc3339(posting.recorded_at),
-        "form": posting.form,
-        **fields_by_role(posting),
-        "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
-    }
+    fields = json.dumps(dict(notice.posting.fields), ensure_ascii=False, sort_keys=True)
+    found = {**notice_members(notice), "deed": notice.deed, "at": rfc3339(notice.at), "fields": fields}
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
     if odd := [name for name, cell in row.items() if not is_plain_text(cell)]:
         raise Declined(DeclineReason.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
@@ -238,7 +225,7 @@ def _append_rows(path: Path, rows: Sequence[_Row]) -> None:
             file.truncate(before)
             raise
     if not before:
-        _fsync_folder(path.parent)
+        plain_file.sync_directory(path.parent)
 
 
 def _missing_line_break(file: BinaryIO, length: int) -> bytes:
@@ -271,12 +258,3 @@ def _write_xlsx(path: Path, batch: Sequence[_Row]) -> None:
     book.save(path)
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _fsync_folder(folder: Path) -> None:
-    """Fsync a folder, which makes its names durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

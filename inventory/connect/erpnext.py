@@ -19,7 +19,14 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
+from inventory.connect.mapping import (
+    OrderName,
+    format_order_names,
+    place_of,
+    require_damaged_place,
+    require_item_and_quantities,
+    unit_of,
+)
 from inventory.connect.notices import format_posting
 from inventory.connect.ports import (
     Away,
@@ -188,7 +195,7 @@ class ErpNext(Connector):
         if (place := place_of(posting, self._settings.places)) is not None:
             line["warehouse"] = place
         if damaged:
-            line["rejected_warehouse"] = self._damaged_warehouse()
+            line["rejected_warehouse"] = require_damaged_place(self._settings.damaged, "ERPNext")
         return {**made, "items": [line], self._ref: posting.reference, "remarks": format_posting(posting)}
 
     def _find_order(self, called: Sequence[str]) -> str:
@@ -220,8 +227,6 @@ class ErpNext(Connector):
     def _unit_factor(self, posting: Posting, item: _Record, line: _Record) -> Decimal:
         """The factor from the spoken unit to the order's, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
-        if said is None:
-            raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         if said == ordered:
             return Decimal(1)
         factors = {str(item.get("stock_uom")): Decimal(1), **_factors(item)}
@@ -243,13 +248,6 @@ class ErpNext(Connector):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
             self._request("POST", _path(_BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
         return {"batch_no": posting.lot, "use_serial_batch_fields": 1}
-
-    def _damaged_warehouse(self) -> str:
-        if self._settings.damaged is None:
-            raise SettingMissing(
-                DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in ERPNext"
-            )
-        return self._settings.damaged
 
     # Reversing
 

@@ -28,10 +28,10 @@ def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal
     return posting.item, posting.quantity, damaged
 
 
-def unit_of(posting: Posting, units: Mapping[str, str]) -> str | None:
-    """The other system's name of the unit, looked up for this item first; None: no unit. Raises SettingMissing."""
+def unit_of(posting: Posting, units: Mapping[str, str]) -> str:
+    """The other system's name of the unit, looked up for this item first. Raises Declined, SettingMissing."""
     if posting.unit is None:
-        return None
+        raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
     for name in (f"{posting.item} {posting.unit}", posting.unit):
         if name in units:
             return units[name]
@@ -50,6 +50,14 @@ def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
             DeclineReason.PLACE_UNKNOWN, f"{posting.place}: places does not say what it is called there"
         )
     return places[posting.place]
+
+
+def require_damaged_place(name: str | None, system: str) -> str:
+    """The settings' place for damaged goods in the other system. Raises SettingMissing without one."""
+    if name is None:
+        message = f"some came damaged, and damaged does not say where they go in {system}"
+        raise SettingMissing(DeclineReason.OTHER, message)
+    return name
 
 
 def _check_order_name(given: str) -> str:

@@ -69,6 +69,23 @@ def fields_by_role(posting: Posting) -> dict[str, Any]:
     return {name: format(value, "f") if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
+def notice_members(notice: Notice) -> dict[str, Any]:
+    """The members that files and messages share: what the notice is about, and the posting's fields by role."""
+    posting = notice.posting
+    return {
+        "reference": notice.reference,
+        "of": notice.of,
+        "why": notice.why,
+        "site": posting.site,
+        "device": posting.device,
+        "number": posting.sequence,
+        "operator": notice.operator,
+        "recorded_at": rfc3339(posting.recorded_at),
+        "form": posting.form,
+        **fields_by_role(posting),
+    }
+
+
 def format_posting(posting: Posting) -> str:
     """The posting's fields as one line of text, for systems without fields for them."""
     said = [f"{name} {value}" for name, value in fields_by_role(posting).items() if value is not None]

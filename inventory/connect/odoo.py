@@ -21,7 +21,14 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
+from inventory.connect.mapping import (
+    OrderName,
+    format_order_names,
+    place_of,
+    require_damaged_place,
+    require_item_and_quantities,
+    unit_of,
+)
 from inventory.connect.notices import format_posting, reversal_reference
 from inventory.connect.ports import (
     Away,
@@ -199,8 +206,6 @@ class _OdooNames:
     def find_unit(self, posting: Posting) -> int:
         """The id of the spoken unit. Raises Declined."""
         unit = unit_of(posting, self._settings.units)
-        if unit is None:
-            raise Declined(DeclineReason.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         none = lambda message: SettingMissing(  # noqa: E731
             DeclineReason.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}"
         )
@@ -213,11 +218,7 @@ class _OdooNames:
 
     def find_damaged_location(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
-        if self._settings.damaged is None:
-            raise SettingMissing(
-                DeclineReason.OTHER, "some came damaged, and damaged does not say where they go in Odoo"
-            )
-        return self._find_location(self._settings.damaged)
+        return self._find_location(require_damaged_place(self._settings.damaged, "Odoo"))
 
     def _find_location(self, name: str) -> int:
         said = f"the location {name!r}, which the settings name, "

@@ -22,7 +22,7 @@ from standardwebhooks import Webhook as Signer
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.instants import rfc3339
-from inventory.connect.notices import Notice, fields_by_role, receipt_notice, reversal_notice
+from inventory.connect.notices import Notice, notice_members, receipt_notice, reversal_notice
 from inventory.connect.ports import (
     Away,
     Connector,
@@ -153,20 +153,7 @@ class Webhook(Connector):
 
 def _message(notice: Notice) -> dict[str, Any]:
     """The JSON of a message."""
-    posting = notice.posting
-    data = {
-        "reference": notice.reference,
-        "of": notice.of,
-        "why": notice.why,
-        "site": posting.site,
-        "device": posting.device,
-        "number": posting.sequence,
-        "operator": notice.operator,
-        "recorded_at": rfc3339(posting.recorded_at),
-        "form": posting.form,
-        **fields_by_role(posting),
-        "fields": dict(posting.fields),
-    }
+    data = {**notice_members(notice), "fields": dict(notice.posting.fields)}
     return {"type": f"dockvoice.{notice.deed}", "timestamp": rfc3339(notice.at), "data": data}
 
 

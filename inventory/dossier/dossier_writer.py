@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import build, collect_content
@@ -100,30 +100,11 @@ class DossierStore:
         version = int(dossier.content["issue"]["version"])
         later = "" if version == 1 else f".v{version}"
         path = self.folder / f"{site}.{quote(trailer, safe='')[:_SHOWN]}.{visit.number}.{closing}{later}.zip"
-        _write_atomically(path, dossier.file)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        plain_file.write_durably(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
         self.issues.mark_written(closing, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write the file atomically and durably, readable by its owner only."""
-    partial = path.with_name(f".{path.name}.partial")  # no *.zip, so a partial file is never read
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 class DossierWriter:

@@ -70,6 +70,31 @@ def open_owner_only(path: Path, how: str = "x") -> BinaryIO:
         raise
 
 
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file atomically and durably, readable by its owner only; until then it is `.NAME.part`."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with open_owner_only(part) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2))."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def shipped_directory(name: str) -> Path:
     """The directory `name` (`schemas` or `config`) that came with the program.
 
