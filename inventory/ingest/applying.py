@@ -131,8 +131,7 @@ def _apply_in_savepoint(
             filled = update(events).where(*_match_event(events, event))
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))
         _write_entry_and_stock_moves(transaction, event, now)
-        if transaction.dialect.name == "postgresql":
-            transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's can be deferred
+        check_deferred_constraints(transaction)
     except DBAPIError as fault:
         if not is_caused_by_event(fault):
             raise
@@ -143,6 +142,12 @@ def _apply_in_savepoint(
         return Refused((_refusal_reason(fault),))
     savepoint.commit()
     return Applied()
+
+
+def check_deferred_constraints(transaction: Connection) -> None:
+    """Run the site's deferred constraints now."""
+    if transaction.dialect.name == "postgresql":
+        transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 def _refusal_reason(fault: Exception) -> str:

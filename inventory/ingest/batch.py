@@ -15,12 +15,20 @@ from operator import attrgetter
 from typing import Any
 
 from pydantic_core import PydanticSerializationError
-from sqlalchemy import Connection, Engine, Table, func, select, text
+from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.exc import DataError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.ingest import reorder_buffer
-from inventory.ingest.applying import UNSTORABLE_ERRORS, entry_row, event_row, handle_event, refused_row, text_rows
+from inventory.ingest.applying import (
+    UNSTORABLE_ERRORS,
+    check_deferred_constraints,
+    entry_row,
+    event_row,
+    handle_event,
+    refused_row,
+    text_rows,
+)
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
 from inventory.ingest.rule import (
     AcceptedWrite,
@@ -123,7 +131,9 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        handled = _try_apply_all(transaction, given, self._now, hold=hold)
+                        # An error means that one of them cannot be applied in a batch.
+                        came = [_BatchEvent(event, place) for place, event in enumerate(given)]
+                        handled = _Batch(transaction, came, self._now, hold=hold).run()
                         self._enter_outbox(transaction, handled)
                         return handled
                 except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE_ERRORS):
@@ -149,26 +159,6 @@ class BatchApplier:
             return reorder_buffer.count_buffered_by_device(transaction)
 
 
-def _try_apply_all(
-    transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
-) -> list[HandledEvent]:
-    """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
-
-    An error means that one of them cannot be applied in a batch: the transaction rolls back, and the caller applies
-    them one by one.
-    """
-    came = [_BatchEvent(event, place) for place, event in enumerate(given)]
-    return _run_batch(_Batch(transaction, came, clock, hold=hold))
-
-
-def _run_batch(batch: _Batch) -> list[HandledEvent]:
-    batch.decide_outcomes()
-    batch.write()
-    batch.apply_undecided_singly()
-    batch.check_constraints()
-    return [(one.event, one.became) for one in batch.every if one.became is not None]
-
-
 class _Batch:
     def __init__(
         self, transaction: Connection, given: list[_BatchEvent], clock: Callable[[], datetime], *, hold: bool
@@ -192,6 +182,14 @@ class _Batch:
         self._written = _PendingWrites()
         self._proofs: list[tuple[_BatchEvent, int]] = []
 
+    def run(self) -> list[HandledEvent]:
+        """Handle the events: the outcomes of those given in order, then those of buffered ones that became due."""
+        self._decide_outcomes()
+        self._write()
+        self._apply_undecided_singly()
+        check_deferred_constraints(self._transaction)
+        return [(one.event, one.became) for one in self.every if one.became is not None]
+
     def _load_last_links(self) -> None:
         """Load the link that each device's next event continues, if that event is in the batch."""
         turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
@@ -205,7 +203,7 @@ class _Batch:
         runs = {at: count(device.handled + 1) for at, device in self._devices.items()}
         return {at: next(number for number in run if (*at, number) not in there) for at, run in runs.items()}
 
-    def decide_outcomes(self) -> None:
+    def _decide_outcomes(self) -> None:
         """Decide the outcome of each event, those of a device in the order of their numbers."""
         queues: dict[At, list[_BatchEvent]] = defaultdict(list)
         for one in self.every:
@@ -305,7 +303,7 @@ class _Batch:
             self._named[event.event_id] = _NamedEntry("current", one.at, stock.make_added_move(event, self._now, None))
         return None
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """Write all rows, each table in one statement."""
         transaction, written = self._transaction, self._written
         applied = sorted(written.applied, key=attrgetter("place"))
@@ -360,7 +358,7 @@ class _Batch:
             if isinstance(one.became, Duplicate | Refused):
                 one.became = replace(one.became, latest=latest)
 
-    def apply_undecided_singly(self) -> None:
+    def _apply_undecided_singly(self) -> None:
         """Handle the events that the batch could not decide."""
         for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
             if one.became is None and not (one.was_held and self._must_wait(one)):
@@ -370,11 +368,6 @@ class _Batch:
 
     def _must_wait(self, one: _BatchEvent) -> bool:
         return one.event.sequence > _load_handled(self._transaction, one.event) + 1
-
-    def check_constraints(self) -> None:
-        """Run the site's deferred constraints now."""
-        if self._transaction.dialect.name == "postgresql":
-            self._transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 @dataclass(slots=True)
@@ -478,7 +471,7 @@ def _drop_expired_and_apply_due(
     reorder_buffer.delete_buffered(transaction, gone)
     handled: list[HandledEvent] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
     turn = [_BatchEvent(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
-    return handled + _run_batch(_Batch(transaction, turn, clock, hold=True)) if turn else handled
+    return handled + _Batch(transaction, turn, clock, hold=True).run() if turn else handled
 
 
 def _load_handled(transaction: Connection, event: Event | InvalidEvent) -> int:

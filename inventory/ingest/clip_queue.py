@@ -10,31 +10,14 @@ from inventory.ingest.ports import ClipMessageHandler
 from inventory.ingest.receipts import CLIP_TAG_PREFIX
 
 
-class ClipMessageQueue:
-    """Queue of messages about recordings; without a clip receiver none are subscribed."""
+class ClipMessageQueue(deque[MessageReceived]):
+    """Queue of unsettled messages about recordings; without a clip receiver none are subscribed."""
 
     def __init__(self, handler: ClipMessageHandler | None, prefix: str, largest: int) -> None:
+        super().__init__()
         self._handler = handler
         self._prefix = prefix
         self._largest = largest
-        self._messages = deque[MessageReceived]()
-
-    @property
-    def first(self) -> MessageReceived | None:
-        """The oldest unsettled message."""
-        return self._messages[0] if self._messages else None
-
-    def add(self, message: MessageReceived) -> None:
-        """Append a device's message."""
-        self._messages.append(message)
-
-    def remove_first(self) -> None:
-        """Remove the first message, once it is settled."""
-        self._messages.popleft()
-
-    def clear(self) -> None:
-        """Clear the queue: after a lost connection the broker sends all of it again."""
-        self._messages.clear()
 
     def expire_due_clips(self) -> None:
         """Remove expired recordings, where their interval is over. Raises Unavailable."""

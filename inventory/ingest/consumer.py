@@ -187,7 +187,7 @@ class Consumer:
         if len(self._unsent) > self._room:
             return _TURN_S
         due = self._postponed.retry_times
-        due += [self._retry_at] if self._waiting or self._clip_messages.first or self._statuses.has_messages else []
+        due += [self._retry_at] if self._waiting or self._clip_messages or self._statuses.has_messages else []
         return min([_TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _receive(self, news: SessionEvent | Wake) -> None:
@@ -195,7 +195,7 @@ class Consumer:
             case MessageReceived(topic) if topic.endswith("/status"):
                 self._statuses.add(news)
             case MessageReceived(topic) if topic.endswith("/clips/chunks"):
-                self._clip_messages.add(news)
+                self._clip_messages.append(news)
             case MessageReceived():
                 self._waiting.append(news)
             case SessionConnected():
@@ -318,8 +318,9 @@ class Consumer:
     def _handle_clip_message(self) -> None:
         """Settle one message about a recording. Called when no other message waits. Raises Unavailable."""
         self._clip_messages.expire_due_clips()
-        if (message := self._clip_messages.first) is None:
+        if not self._clip_messages:
             return
+        message = self._clip_messages[0]
         answer: tuple[str, bytes, str] | None = None
         try:
             answer = self._clip_messages.store_and_answer(message)
@@ -331,7 +332,7 @@ class Consumer:
             self._broker.acknowledge(message)
         else:
             self._unsent.append(_Receipt(message, *answer))
-        self._clip_messages.remove_first()
+        self._clip_messages.popleft()
         self._send_receipts()
 
     def _settle_or_postpone(self, message: MessageReceived) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import local
 
 from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
@@ -45,20 +45,16 @@ class RequestDatabase:
         self._reads = read_only_engine(engine)
         self._mine = local()  # of each thread
 
-    @contextmanager
-    def open(self) -> Iterator[Connection]:
+    def open(self) -> AbstractContextManager[Connection]:
         """One transaction, all or nothing. Raises Unavailable.
 
         Must not be nested: SQLite has one connection, so the inner one would wait for the outer one for ever.
         """
-        with self._begin_unnested(self.engine) as transaction:
-            yield transaction
+        return self._begin_unnested(self.engine)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A read-only transaction, which blocks no writer. Raises Unavailable."""
-        with self._begin_unnested(self._reads) as transaction:
-            yield transaction
+        return self._begin_unnested(self._reads)
 
     @contextmanager
     def _begin_unnested(self, engine: Engine) -> Iterator[Connection]:
