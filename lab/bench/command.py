@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.config import Settings
 from lab.evaluate import ClipSource, evaluate
 from lab.report.comparing import Table, to_markdown
-from lab.report.lines import ClipLine, build_line
+from lab.report.lines import ClipLine, build_line, write_lines
 from lab.scoring import Mark
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,8 +34,11 @@ def print_tables(*tables: Table) -> None:
     print("\n".join(map(to_markdown, tables)), flush=True)
 
 
-def print_failures(lines: Sequence[ClipLine]) -> None:
-    """Print each clip that was not right on standard error."""
+def print_results(lines: Sequence[ClipLine], details: Path | None, *tables: Table) -> None:
+    """Print the tables, and on standard error each clip that was not right; with `details`, write a line of each."""
+    if details is not None:
+        write_lines(details, lines)
+    print_tables(*tables)
     print("\n".join(describe_failures(lines)), file=sys.stderr, flush=True)
 
 

@@ -21,13 +21,13 @@ from num2words import num2words
 
 from dockvoice_protocol.config import load_settings
 from edge.config import RecogniserKind, Settings
-from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_results
 from lab.bench.language_voices import FITTED, VOICES, synthesise
 from lab.bench.voices import keep_recording
 from lab.evaluate import load_clip_sources, mix_clips_with_noise
 from lab.report.comparing import Table, format_share
 from lab.report.goals import tabulate_causes_of_not_right
-from lab.report.lines import ClipLine, write_lines
+from lab.report.lines import ClipLine
 from lab.report.measures import count_marks, group_by
 from lab.scoring import Clip, Mark
 
@@ -166,10 +166,8 @@ def main() -> None:
         sounds = [*load_clip_sources(clips), *mix_clips_with_noise(clips, options.in_noise)]
         sounds.sort(key=lambda one: one.clip.form)
         lines = evaluate_sources(settings, sounds)
-        if options.details is not None:
-            write_lines(options.details / f"{language}.jsonl", lines)
-        print_tables(*tabulate(lines, language), tabulate_causes_of_not_right(lines))
-        print_failures(lines)
+        details = options.details and options.details / f"{language}.jsonl"
+        print_results(lines, details, *tabulate(lines, language), tabulate_causes_of_not_right(lines))
 
 
 if __name__ == "__main__":

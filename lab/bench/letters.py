@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.config import load_settings
 from edge.config import Settings
-from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_results
 from lab.bench.language_voices import synthesise
 from lab.bench.library import cached_recording, tabulate_groups
 from lab.bench.voices import keep_recording
 from lab.evaluate import load_clip_sources
-from lab.report.lines import ClipLine, write_lines
+from lab.report.lines import ClipLine
 from lab.scoring import Clip
 
 _CACHE = REPOSITORY / ".cache" / "languages"
@@ -117,13 +117,11 @@ def main() -> None:
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     options = parser.parse_args()
     lines = [*evaluate_letters(load_settings(Settings, None), options.voice or [*HALVES], options.count)]
-    if options.details is not None:
-        write_lines(options.details, lines)
-    print_tables(
+    print_results(
+        *(lines, options.details),
         tabulate_groups("Letters by half", lines, lambda one: f"{HALVES[one.speaker or '']} voices"),
         tabulate_groups("Letters by voice", lines, lambda one: f"{one.speaker}: {one.condition}"),
     )
-    print_failures(lines)
 
 
 if __name__ == "__main__":

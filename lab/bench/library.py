@@ -20,12 +20,12 @@ from random import Random
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
-from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_results, print_tables
 from lab.bench.voices import keep_recording, make_synthesisers
 from lab.evaluate import load_clip_sources, mix_clips_with_noise
 from lab.report.comparing import Table, format_share
 from lab.report.goals import GOALS, tabulate_causes_of_not_right
-from lab.report.lines import ClipLine, write_lines
+from lab.report.lines import ClipLine
 from lab.report.measures import count_marks, group_by, group_by_condition
 from lab.scoring import Clip, Mark
 
@@ -170,10 +170,8 @@ def main() -> None:
         )
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
-    if options.details is not None:
-        write_lines(options.details, lines)
-    print_tables(tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines))
-    print_failures(lines)
+    tables = tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines)
+    print_results(lines, options.details, *tables)
 
 
 if __name__ == "__main__":

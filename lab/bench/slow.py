@@ -24,13 +24,12 @@ from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_results
 from lab.bench.library import tabulate_by_voice
 from lab.bench.voices import Synthesiser, make_synthesisers, trim
 from lab.evaluate import load_clip_sources
 from lab.noises import Sound
 from lab.operator_speech import AFTER_S, BEFORE_S
-from lab.report.lines import write_lines
 from lab.scoring import read_manifest
 
 _KEPT_AT = REPOSITORY / ".cache" / "slow"
@@ -270,10 +269,7 @@ def main() -> None:
         return
     sounds = load_clip_sources(read_manifest(manifest))
     lines = evaluate_sources(load_settings(Settings, None), sounds)
-    if options.details is not None:
-        write_lines(options.details, lines)
-    print_tables(tabulate_by_voice(lines))
-    print_failures(lines)
+    print_results(lines, options.details, tabulate_by_voice(lines))
 
 
 if __name__ == "__main__":

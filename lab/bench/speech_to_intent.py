@@ -27,7 +27,7 @@ import soundfile
 from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_failures, print_tables
+from lab.bench.command import REPOSITORY, evaluate_sources, make_parser, print_results
 from lab.evaluate import load_clip_sources
 from lab.noises import Sound
 from lab.report.comparing import NONE, Table, format_share
@@ -261,8 +261,7 @@ def main() -> None:
         print(f"{noise}: right of {len(names)}: {right}", file=sys.stderr, flush=True)
         if options.details is not None:
             write_lines(options.details, lines)
-    print_tables(tabulate(lines), tabulate_causes_of_not_right(lines))
-    print_failures(lines)
+    print_results(lines, None, tabulate(lines), tabulate_causes_of_not_right(lines))
 
 
 if __name__ == "__main__":
