@@ -57,22 +57,18 @@ def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     for condition, goal in GOALS.items():
         some = [one for one in lines if one.condition == condition and one.truth is not None]
         if some:
-            yield _minimum_share_row(f"{condition}: right %", goal.right, some, lambda one: one.mark is Mark.RIGHT)
-            yield _maximum_share_row(f"{condition}: wrong %", goal.wrong, some, lambda one: one.mark is Mark.WRONG)
+            yield _share_row(f"{condition}: right %", "at least", goal.right, some, _WAYS["right"])
+            yield _share_row(f"{condition}: wrong %", "at most", goal.wrong, some, _WAYS["wrong"])
 
 
-def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
-    count = sum(map(hit, lines))
-    short = math.ceil(wanted / 100 * len(lines)) - count
-    outcome = _MET if short <= 0 else f"missed by {short} of {len(lines)}"
-    return name, f"at least {wanted:g}", format_share(count, len(lines)), outcome
-
-
-def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
-    count = sum(map(hit, lines))
-    over = count - math.floor(wanted / 100 * len(lines))
-    outcome = _MET if over <= 0 else f"missed by {over} of {len(lines)}"
-    return name, f"at most {wanted:g}", format_share(count, len(lines)), outcome
+def _share_row(
+    name: str, bound: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]
+) -> _Row:
+    """The goal that `hit` holds for `wanted` % of the clips, `at least` or `at most`."""
+    count, goal = sum(map(hit, lines)), wanted / 100 * len(lines)
+    lacking = math.ceil(goal) - count if bound == "at least" else count - math.floor(goal)
+    outcome = _MET if lacking <= 0 else f"missed by {lacking} of {len(lines)}"
+    return name, f"{bound} {wanted:g}", format_share(count, len(lines)), outcome
 
 
 def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
@@ -97,7 +93,7 @@ def _conversation_end_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
         kept = [one for one in some if one.conversation is not None and one.conversation.end != "parked"]
         if condition in GOALS and kept:
             name = f"{condition}: wrong in the end, with an operator, %"
-            yield _maximum_share_row(name, _IN_THE_END, kept, _ended_wrong)
+            yield _share_row(name, "at most", _IN_THE_END, kept, _ended_wrong)
 
 
 def _ended_wrong(one: ClipLine) -> bool:
