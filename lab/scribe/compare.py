@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -25,7 +25,7 @@ from edge.agree.dialogue.session import DialogueSettings
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson_interval
-from lab.scribe.arrivals import USUAL, generate_arrival
+from lab.scribe.arrivals import USUAL, Arrival, generate_arrival
 from lab.scribe.clock import RATE, DeviceTurn, OperatorTurn, TimeSpent, Turn, TurnClock
 from lab.scribe.device import PALLETS, OperatorLine, Outcomes, TypedDevice
 from lab.scribe.keyed import HUNG, WORN, HandheldTerminal, KeyedReceiving
@@ -56,23 +56,6 @@ class _Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class _MethodFigures:
-    """Mean seconds, words and outcomes of one method, per pallet or in all."""
-
-    name: str
-    seconds: float
-    reach: float  # Half of the 95 % interval of the mean, by trailer.
-    to_last_word: float
-    words: float
-    meant: int
-    right: int
-    wrong: int
-    lost: int
-    aside: int
-    needless: float
-
-
-@dataclass(frozen=True, slots=True)
 class _MethodResult:
     """Ledger and times of one method over all trailers."""
 
@@ -82,22 +65,20 @@ class _MethodResult:
     """For each trailer the seconds per pallet, and the words in all."""
 
     @property
-    def figures(self) -> _MethodFigures:
-        """Means and intervals of seconds, words and outcomes, to print."""
-        ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
-        return _MethodFigures(
-            name=self.name,
-            seconds=mean(seconds),
-            reach=Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0,
-            to_last_word=mean(one.seconds - one.last_speech for one in self.trailers),
-            words=sum(one.words for one in self.trailers) / ledger.meant,
-            meant=ledger.meant,
-            right=ledger.right,
-            wrong=len(ledger.wrong),
-            lost=len(ledger.lost),
-            aside=ledger.aside,
-            needless=sum(ledger.needless.values()) / ledger.meant,
-        )
+    def seconds(self) -> float:
+        """The mean seconds per pallet."""
+        return mean(one.seconds for one in self.trailers)
+
+    @property
+    def reach(self) -> float:
+        """Half of the 95 % interval of that mean, by trailer."""
+        seconds = [one.seconds for one in self.trailers]
+        return Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0
+
+    @property
+    def to_last_word(self) -> float:
+        """The mean seconds per pallet without what the device says after the operator's last words."""
+        return mean(one.seconds - one.last_speech for one in self.trailers)
 
 
 def _seeded_random(seed: str) -> Random:
@@ -134,26 +115,36 @@ def _per_pallet(spent: TimeSpent, day: _Conditions) -> TimeSpent:
     return TimeSpent(spent.seconds / day.pallets, spent.last_speech / day.pallets, spent.words)
 
 
-def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
-    """Receive all trailers with one prompt for each value."""
+def _measure_model(
+    name: str, day: _Conditions, receive: Callable[[str, Arrival], tuple[Outcomes, TimeSpent]]
+) -> _MethodResult:
+    """Receive all trailers by a model of another method, which takes the seed and what arrives."""
     total, trailers = Outcomes(), []
     for seed in day.seeds():
-        coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
-        other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
-        total.add(other.unload())
-        trailers.append(_per_pallet(clock.time_turns(other.turns), day))
+        ledger, spent = receive(seed, generate_arrival(day.pallets, _seeded_random(seed), day.exceptions))
+        total.add(ledger)
+        trailers.append(_per_pallet(spent, day))
     return _MethodResult(name, total, tuple(trailers))
+
+
+def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
+    """Receive all trailers with one prompt for each value."""
+
+    def receive(seed: str, coming: Arrival) -> tuple[Outcomes, TimeSpent]:
+        other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
+        return other.unload(), clock.time_turns(other.turns)
+
+    return _measure_model(name, day, receive)
 
 
 def _measure_keyed(name: str, terminal: HandheldTerminal, day: _Conditions) -> _MethodResult:
     """Receive all trailers by scanning and keying, which noise does not affect."""
-    total, trailers = Outcomes(), []
-    for seed in day.seeds():
-        coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
+
+    def receive(seed: str, coming: Arrival) -> tuple[Outcomes, TimeSpent]:
         other = KeyedReceiving(coming, terminal, _seeded_random(f"{seed} keyed"))
-        total.add(other.unload())
-        trailers.append(_per_pallet(TimeSpent(other.seconds), day))
-    return _MethodResult(name, total, tuple(trailers))
+        return other.unload(), TimeSpent(other.seconds)
+
+    return _measure_model(name, day, receive)
 
 
 def _measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_MethodResult]:
@@ -178,18 +169,19 @@ _COLUMNS = (
 def _to_markdown_rows(tried: Iterable[_MethodResult]) -> Iterator[str]:
     """The methods' figures as a Markdown table."""
     yield f"| {' | '.join(_COLUMNS)} |\n|---|{'--:|' * (len(_COLUMNS) - 1)}"
-    for one in (each.figures for each in tried):
-        most = wilson_interval(one.wrong, one.meant)
+    for one in tried:
+        ledger = one.ledger
+        most = wilson_interval(len(ledger.wrong), ledger.meant)
         cells = (
             one.name,
             f"{one.seconds:.1f} ± {one.reach:.1f}",
             f"{one.to_last_word:.1f}",
-            f"{one.words:.1f}",
-            f"{one.right} of {one.meant}",
-            f"{one.wrong}" + (f" (to {most.most:.2%})" if most else ""),
-            str(one.lost),
-            str(one.aside),
-            f"{one.needless:.2f}",
+            f"{sum(spent.words for spent in one.trailers) / ledger.meant:.1f}",
+            f"{ledger.right} of {ledger.meant}",
+            f"{len(ledger.wrong)}" + (f" (to {most.most:.2%})" if most else ""),
+            str(len(ledger.lost)),
+            str(ledger.aside),
+            f"{sum(ledger.needless.values()) / ledger.meant:.2f}",
         )
         yield f"| {' | '.join(cells)} |"
 
@@ -207,12 +199,12 @@ def _tabulate_sensitivity(day: _Conditions, with_: Rules, runner: asyncio.Runner
         found = _measure_all(of, with_, TurnClock(runner, rate))
         if number == 0:
             yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
-        figures = (one.figures for one in found)
-        cells = (f"{one.seconds:.1f} ({one.wrong + one.lost} of {one.meant})" for one in figures)
+        amiss = [(one, len(one.ledger.wrong) + len(one.ledger.lost)) for one in found]
+        cells = (f"{one.seconds:.1f} ({number} of {one.ledger.meant})" for one, number in amiss)
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def _bar_chart_svg(tried: Sequence[_MethodFigures]) -> str:
+def _bar_chart_svg(tried: Sequence[_MethodResult]) -> str:
     """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech; with intervals."""
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
@@ -255,7 +247,7 @@ def main(
     with asyncio.Runner() as runner:
         tried = _measure_all(day, with_, TurnClock(runner, RATE))
         if plot is not None:
-            plot.write_text(_bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
+            plot.write_text(_bar_chart_svg(tried), encoding="utf-8")
         typer.echo("\n".join(_to_markdown_rows(tried)))
         if sensitive:
             typer.echo("\n" + "\n".join(_tabulate_sensitivity(day, with_, runner)))

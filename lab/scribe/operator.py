@@ -150,6 +150,23 @@ class ScriptedOperator(Generic[L]):
                 return
             self._say(self._answer(question, load), "answer")
 
+    def _play_event(self, event: str, load: L) -> None:
+        """Simulate what both kinds of shifts have between two pallets: chat, a power cut, a pause; else nothing."""
+        match event:
+            case "talk":
+                self.device.expire_timeouts()
+                self._say(self._words.chat(load), "talk")
+                self._answer_after_chat(load)
+            case "power cut":
+                self.device.restart()
+                self._answer_until_settled(load)
+            case "pause":
+                self.device.expire_timeouts()
+                self._say("pause", "command")
+                self._say("resume", "command")
+            case _:
+                pass
+
     def _draw(self, shares: Mapping[str, int]) -> str:
         return self._random.choices(list(shares), list(shares.values()))[0]
 

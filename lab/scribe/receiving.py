@@ -96,17 +96,9 @@ class _ReceivingWords(Wording[Pallet]):
         """Word a remark to a colleague."""
         return self._random.choice(wording.TALK)
 
-    def same_again(self, load: Pallet) -> str:
-        """Word "same again" with the pallet's number."""
-        return f"same again, {self.labelled('pallet_id', load)}"
-
     def standing_values(self, load: Pallet) -> str:
         """Word the standing values of the trailer."""
         return f"{self.labelled('trailer', load)}, {self.labelled('door', load)}"
-
-    def door_change(self, load: Pallet) -> str:
-        """Word the change to another door."""
-        return f"{self.labelled('door', load)} from now on"
 
     def self_correction(self, slip: Pallet, load: Pallet) -> str:
         """Word an entry with a slip in the count, corrected at once."""
@@ -227,7 +219,7 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
         if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < _SAME_AGAIN:
-            self._say(self._words.same_again(load), "plain")
+            self._say(f"same again, {self._words.labelled('pallet_id', load)}", "plain")
             return self._answer_until_settled(load)
         match "misread" if load.first_count is not None else self._draw(SAID):
             case "whole":
@@ -252,7 +244,9 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         for _ in range(PATIENCE):
             _resume_if_paused(self._say, self.device)
             self.device.held = {}
-            self._say(self._words.standing_values(load) if len(names) > 1 else self._words.door_change(load), "context")
+            change = len(names) == 1
+            said = f"{self._words.labelled('door', load)} from now on" if change else self._words.standing_values(load)
+            self._say(said, "context")
             if self.device.held == meant:
                 break
 
@@ -285,29 +279,17 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
     def _play_random_event(self, load: Pallet) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause, a broker failure."""
         match self._draw(_BETWEEN):
-            case "talk":
-                self.device.expire_timeouts()
-                self._say(self._words.chat(load), "talk")
-                self._answer_after_chat(load)
             case "talk of pallets":
                 self.device.expire_timeouts()
                 other = replace(load, door=str(self._random.randint(1, 24)))
                 self._say(wording.word_chat_about_pallet(other, self._random), "talk of pallets")
                 self.device.expire_timeouts()
-            case "power cut":
+            case "power cut" if load.case in MISTAKES:
                 self.device.restart()
-                if load.case not in MISTAKES:
-                    self._answer_until_settled(load)
-            case "pause":
-                self.device.expire_timeouts()
-                self._say("pause", "command")
-                self._say("resume", "command")
-            case "broker gone":
-                self._tables.online = False
-            case "broker back":
-                self._tables.online = True
-            case _:
-                pass
+            case "broker gone" | "broker back" as event:
+                self._tables.online = event == "broker back"
+            case event:
+                self._play_event(event, load)
 
     def recorded_entries(self) -> Sequence[Mapping[str, FieldValue]]:
         """The inventory's rows of the device."""

@@ -151,21 +151,10 @@ class TrailerUnloading(ScriptedOperator[Load]):
     def _play_random_event(self, load: Load) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause."""
         match self._draw(_BETWEEN):
-            case "talk":
-                self.device.expire_timeouts()
-                self._say(self._words.chat(load), "talk")
-                self._answer_after_chat(load)
             case "talk of places":
                 self.device.expire_timeouts()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
                 self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
                 self.device.expire_timeouts()
-            case "power cut":
-                self.device.restart()
-                self._answer_until_settled(load)
-            case "pause":
-                self.device.expire_timeouts()
-                self._say("pause", "command")
-                self._say("resume", "command")
-            case _:
-                pass
+            case event:
+                self._play_event(event, load)
