@@ -143,15 +143,6 @@ class RecognitionCost:
         return self.processor * _HOUR_S
 
 
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """Resident memory before loading, after, and at most, MB."""
-
-    started: float
-    loaded: float
-    most: float
-
-
 def main() -> None:
     """Measure and print memory and CPU time."""
     parser = make_parser("lab.bench.footprint", __doc__)
@@ -174,7 +165,6 @@ def main() -> None:
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * options.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     costs = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
-    memory = _Memory(started, loaded, max(memory_mb))
     speculation = (
         parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else SpeculationCounters()
     )
@@ -187,7 +177,7 @@ def main() -> None:
             for pipeline in others
             for name, sources in kinds.items()
         ]
-    _print_figures(parts, memory, costs, speculation)
+    _print_figures(parts, (started, loaded, max(memory_mb)), costs, speculation)
 
 
 def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> RecognitionCost:
@@ -235,11 +225,15 @@ async def _measure_other_pipeline(
 
 
 def _print_figures(
-    parts: Parts, memory: _Memory, costs: Sequence[RecognitionCost], speculation: SpeculationCounters
+    parts: Parts,
+    memory_mb: tuple[float, float, float],
+    costs: Sequence[RecognitionCost],
+    speculation: SpeculationCounters,
 ) -> None:
-    """Print the figures as text."""
-    print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
-    print(f"({memory.started:.0f} MB before the recogniser)")
+    """Print the figures as text; `memory_mb` before the recogniser, when it was ready, and at most."""
+    started, loaded, most = memory_mb
+    print(f"{parts.interpreter.name}: {loaded:.0f} MB when ready, {most:.0f} MB at most", end=" ")
+    print(f"({started:.0f} MB before the recogniser)")
     for one in costs:
         by_part = ", ".join(f"{part} {share * _HOUR_S:.1f}" for part, share in one.parts.items())
         print(
@@ -249,7 +243,7 @@ def _print_figures(
     speech = next(one for one in costs if one.sound == "speech")
     print(
         f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.hourly_cpu <= SPEECH_BAR else 'missed'}; at most "
-        f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
+        f"{MEMORY_BAR} MB: {'met' if most <= MEMORY_BAR else 'missed'}"
     )
     print(
         f"readings at pauses: {speculation.made}, of which thrown away {speculation.discarded}; they and hearing "

@@ -55,18 +55,11 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
         set_behaviour(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         settings = settings_with_standin(url, mode)
         limited = settings.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _measure_waits_in_mode(mode, settings.model_copy(update={"understand": limited}), clips, least)
-
-
-def _measure_waits_in_mode(
-    mode: UnderstandingMode, settings: Settings, clips: Sequence[Clip], least: int
-) -> _WaitTimes:
-    """Evaluate the clips again and again until at least `least` utterances were decided."""
-    waits: list[_DecisionWait] = []
-    while len(waits) < least:
-        waits += _decision_waits(settings, clips)
-    alone, accepted = sum(one.alone for one in waits), sum(one.accepted for one in waits)
-    return _WaitTimes(mode, sorted(one.ms for one in waits), alone, accepted)
+        waits: list[_DecisionWait] = []
+        while len(waits) < least:
+            waits += _decision_waits(settings.model_copy(update={"understand": limited}), clips)
+        alone, accepted = sum(one.alone for one in waits), sum(one.accepted for one in waits)
+        yield _WaitTimes(mode, sorted(one.ms for one in waits), alone, accepted)
 
 
 class _DecisionWait(NamedTuple):

@@ -45,14 +45,6 @@ def _tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[C
     return Table(title, columns, tuple(rows), note)
 
 
-def _tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
-    """The outcomes by noise, by wording and by speaker: three tables."""
-    return tuple(
-        _tabulate_outcomes(f"By {name}", name, dict(sorted(group_by(lines, BY[name]).items())))
-        for name in ("noise", "wording", "speaker")
-    )
-
-
 def _tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
     """The outcomes by half of the speakers and condition."""
     groups = group_by(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
@@ -181,6 +173,9 @@ def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = No
         _tabulate_confusions("Digits confused", digits),
         _tabulate_confusions("Letters confused", letters),
         _tabulate_calibration(lines),
-        *_tabulate_outcomes_by_group(lines),
+        *(
+            _tabulate_outcomes(f"By {name}", name, dict(sorted(group_by(lines, BY[name]).items())))
+            for name in ("noise", "wording", "speaker")
+        ),
     )
     return tuple(table for table in every if table.rows)

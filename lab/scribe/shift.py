@@ -93,7 +93,7 @@ class _ShiftWording(Wording[Load]):
 
     def chat(self, load: Load) -> str:
         """Word a remark to a colleague."""
-        return wording.word_chat(load, self._random)
+        return wording.word_sentence(load, self._random, wording.TALK)
 
 
 class TrailerUnloading(ScriptedOperator[Load]):
@@ -154,7 +154,7 @@ class TrailerUnloading(ScriptedOperator[Load]):
             case "talk of places":
                 self.device.expire_timeouts()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
-                self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
+                self._say(wording.word_sentence(other, self._random, wording.TALK_OF_PLACES), "talk of places")
                 self.device.expire_timeouts()
             case event:
                 self._play_event(event, load)

@@ -5,6 +5,7 @@ The words are as by perfect recognition, with commas where the speaker takes bre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -52,7 +53,7 @@ TALK = (
 )  # fmt: skip
 """Remarks to colleagues, none of them about a pallet."""
 
-_TALK_OF_PLACES = (
+TALK_OF_PLACES = (
     "take it to dock {dock} mike", "dock {dock} is full", "that one is {count}", "is that pallet {id}",
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
@@ -109,9 +110,13 @@ def _word_dock(dock: str, random: Random) -> str:
     return random.choice((dock, word, word, f"{dock} as in {word}"))
 
 
-def word_sentence(load: Load, random: Random) -> str:
-    """Word a whole entry."""
-    return _fill_template(random.choice(_SENTENCES), load, random)
+def word_sentence(load: Load, random: Random, sentences: Sequence[str] = _SENTENCES) -> str:
+    """Word a whole entry, or one of other sentences, such as `TALK`, with values of the load where it needs some."""
+    return random.choice(sentences).format(
+        id=_word_identifier(load.pallet, random),
+        count=_word_quantity(load.quantity, random),
+        dock=_word_dock(load.dock, random),
+    )
 
 
 def word_field(field: str, load: Load, random: Random) -> str:
@@ -132,16 +137,6 @@ def word_value(field: str, load: Load, random: Random) -> str:
     }[field]()
 
 
-def word_chat(load: Load, random: Random) -> str:
-    """Word a remark to a colleague; `load` lends it values where it needs some."""
-    return _fill_template(random.choice(TALK), load, random)
-
-
-def word_chat_about_docks(load: Load, random: Random) -> str:
-    """Word a remark to a colleague with words of the form."""
-    return _fill_template(random.choice(_TALK_OF_PLACES), load, random)
-
-
 def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> str:
     """Word an entry with a slip of the tongue in one field, corrected at once."""
     cue = random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
@@ -150,14 +145,6 @@ def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> 
         wrong = "" if name != field else f"{word_field(name, slip, random)}, {cue}, "
         parts.append(wrong + word_field(name, load, random))
     return ", ".join(parts)
-
-
-def _fill_template(template: str, load: Load, random: Random) -> str:
-    return template.format(
-        id=_word_identifier(load.pallet, random),
-        count=_word_quantity(load.quantity, random),
-        dock=_word_dock(load.dock, random),
-    )
 
 
 def word_received_pallet(pallet: Pallet, random: Random) -> str:
