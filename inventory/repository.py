@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, insert, select
+from sqlalchemy import Connection, Engine, delete, distinct, func, insert, select
 
 from dockvoice_protocol.events import SHOWN
 from inventory.clips.clips import ClipStore
@@ -176,7 +176,7 @@ class Store:
         )
         with begin(self._reads) as transaction:
             found = transaction.execute(latest).mappings().all()
-        return [_to_row(mapping) for mapping in reversed(found)]
+        return [Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in reversed(found)]
 
     def progress(self) -> list[DeviceProgress]:
         """How far each device's events are handled, by site and name."""
@@ -212,10 +212,6 @@ class Store:
                 refused=_scalar(transaction, select(func.count()).select_from(refused)),
                 rejected=_scalar(transaction, select(func.count()).select_from(rejected)),
             )
-
-
-def _to_row(found: RowMapping) -> Row:
-    return Row(**{name: found[name] for name in Row.__dataclass_fields__})
 
 
 def _scalar(transaction: Connection, statement: Any) -> int:

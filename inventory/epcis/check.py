@@ -244,7 +244,7 @@ class Checker:
             yield _Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
             yield _Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
-        elif self._known[name] != _fingerprint(_without_declaration(event)):
+        elif self._known[name] != _fingerprint(event, "errorDeclaration"):
             message = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield _Breach(at, Rule.DECLARATION, message)
 
@@ -592,14 +592,9 @@ def _parse_time(found: object) -> datetime | None:
     return parse_iso(found)
 
 
-def _without_declaration(declared: _Json) -> _Json:
-    """The event that an error declaration repeats."""
-    return {name: value for name, value in declared.items() if name != "errorDeclaration"}
-
-
-def _fingerprint(event: _Json) -> str:
-    """Hash of an event's content, without the time at which a repository recorded it."""
-    content = {name: value for name, value in event.items() if name not in {"recordTime", "@context"}}
+def _fingerprint(event: _Json, *without: str) -> str:
+    """Hash of an event's content, without the time at which a repository recorded it, and without these members."""
+    content = {name: value for name, value in event.items() if name not in {"recordTime", "@context", *without}}
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
