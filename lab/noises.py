@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from edge.audio.pcm import FULL_SCALE, FrameCutter, to_floats
+from edge.audio.pcm import FrameCutter, to_floats
 from edge.ports import Source
 from edge.records import Frame
 
@@ -252,11 +252,6 @@ SILENCE = "silence"
 
 _LEAST_BIT_DB = -90.3
 """RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale."""
-
-
-def to_pcm16(sound: Sound) -> bytes:
-    """Convert samples to 16-bit PCM bytes."""
-    return np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
 
 
 def parse_snrs_db(text: str | None, option: str) -> list[int]:

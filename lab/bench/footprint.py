@@ -22,20 +22,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from vosk import KaldiRecognizer
 
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import DictationEvent, SourceEnded, UtteranceDecided
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
-from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
 from edge.hear.speech_detection import GatedSilero
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import SAMPLE_RATE, Frame
+from edge.records import SAMPLE_RATE
 from edge.understand.local import vosk
 from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
@@ -44,7 +44,8 @@ from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.pipelines import FixedPause, SinglePassTurnRecogniser, TurnPipeline, installed_pipelines
 from lab.bench.recogniser import resident_mb
 from lab.floor import BaselineRecogniser
-from lab.noises import generate_noise, to_pcm16
+from lab.noises import generate_noise
+from lab.operator_speech import SyntheticSpeech
 from lab.scoring import read_manifest
 
 _CLIPS = REPOSITORY / "tests/data/speech/set/manifest.jsonl"
@@ -109,21 +110,6 @@ class PartTimer:
         return timed
 
 
-class _NoiseSource(Source):
-    """Generated noise as a source."""
-
-    live = False
-
-    def __init__(self, name: str, sound: bytes) -> None:
-        self.name = name
-        self._sound = sound
-
-    def frames(self) -> Iterator[Frame]:
-        """The noise in frames of 20 ms."""
-        for number in range(len(self._sound) // FRAME_BYTES):
-            yield Frame(number * FRAME_SAMPLES, self._sound[number * FRAME_BYTES : (number + 1) * FRAME_BYTES])
-
-
 @dataclass(frozen=True, slots=True)
 class RecognitionCost:
     """The cost of recognising one kind of sound."""
@@ -161,8 +147,8 @@ def main() -> None:
     loaded = resident_mb()
     memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(options.manifest)[:: options.every]]
-    made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, options.seconds, seed=0))) for kind in _NOISES]
-    silence = _NoiseSource("silence", bytes(int(len(_NOISES) * options.seconds * SAMPLE_RATE) * 2))
+    made = [SyntheticSpeech(generate_noise(kind, options.seconds, seed=0), kind) for kind in _NOISES]
+    silence = SyntheticSpeech(np.zeros(int(len(_NOISES) * options.seconds * SAMPLE_RATE)), "silence")
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     costs = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
     speculation = (
