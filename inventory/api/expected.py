@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
+from dockvoice_protocol.records.master import CODE
 from inventory.api.endpoint import (
     Answer,
     ApiContext,
@@ -27,7 +28,7 @@ from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
-from inventory.site.expected_file import UNIT_CODE, parse_expected_rows
+from inventory.site.expected_file import parse_expected_rows
 from inventory.site.sending import publish_rows
 from inventory.site.table_file import MAX_LEN
 
@@ -56,7 +57,7 @@ class ExpectedLineIn(Body):
     item: _Code = Field(examples=["A100"])
     quantity: float = Field(ge=0.000001, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
     uom: str = Field(
-        pattern=f"^{UNIT_CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
+        pattern=f"^{CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
     )
     lot_needed: bool = Field(description="Whether the operator is asked for the lot.")
 

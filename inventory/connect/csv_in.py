@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -33,10 +33,13 @@ from inventory.site.roster import read_operators
 from inventory.site.table_file import (
     MAX_LEN,
     NAMING,
+    YES_NO,
+    Allowed,
     Cells,
     FaultyFile,
     Layout,
     find_column_and_type_faults,
+    find_value_faults,
     is_valid_name,
     read_rows,
 )
@@ -50,10 +53,8 @@ _ITEMS = Layout(
     ("item", "title", "base", "lot_needed"),
     " once",
     "one for each item, and one more for each further unit of it",
-    lambda _, value: "" if value is None else value,
 )
-_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", _ITEMS.cell)
-_YES_NO = {"yes": True, "no": False}
+_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door")
 _LAYOUTS = {"expected": EXPECTED, "withdrawn": _WITHDRAWN, "items": _ITEMS, "operators": OPERATORS}
 _LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
 _COPY = "dropped"  # Name of a file's copy while it is read.
@@ -262,36 +263,26 @@ def _read_items(path: Path) -> Sequence[PulledItem]:
             cells["title"],
             cells["base"],
             tuple(PulledUnit(code, factor) for code, factor in units[item].items()),
-            _YES_NO[cells["lot_needed"]],
+            YES_NO[cells["lot_needed"]],
         )
         for item, (_, cells) in first.items()
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Allowed:
-    """The allowed values of a column, and the message for others."""
-
-    is_allowed: Callable[[str], object]
-    message: str
-
-
-_CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
-_NAME = _Allowed(is_valid_name, NAMING)
-_ALLOWED = {
+_NAME = is_valid_name, NAMING
+_CODE = CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS"
+_ALLOWED: Allowed = {
     "item": _NAME,
     "title": _NAME,
     "base": _CODE,
-    "lot_needed": _Allowed(_YES_NO.__contains__, "allowed are yes and no"),
+    "lot_needed": (YES_NO.__contains__, "allowed are yes and no"),
 }
 
 
 def _item_faults(
     where: str, cells: Cells, first: Mapping[str, tuple[str, Cells]], units: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[str]:
-    for column, one in _ALLOWED.items():
-        if not one.is_allowed(found := cells.get(column, "")):
-            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {one.message}"
+    yield from find_value_faults(where, cells, _ALLOWED)
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
     before, known = first.get(cells.get("item", ""), ("", cells))
     yield from (
@@ -303,8 +294,8 @@ def _item_faults(
 
 def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Iterator[str]:
     unit, factor = cells.get("unit", ""), cells.get("factor", "")
-    if unit and not CODE.fullmatch(unit):
-        yield f"{where}, column unit: found {unit[:MAX_LEN]!r}; {_CODE.message}"
+    if unit:
+        yield from find_value_faults(where, cells, {"unit": _CODE})
     if bool(unit) != bool(factor) or (factor and not FACTOR.fullmatch(factor)):
         yield (
             f"{where}, column factor: found {factor[:MAX_LEN]!r}; allowed is a number above 0 with 9 digits and 6 "

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, format_number
+from dockvoice_protocol.records.master import CODE
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from dockvoice_protocol.terminal.tables import pluralize
 from inventory.connect.ports import Omission, PulledData, PulledItem
@@ -21,7 +22,6 @@ from inventory.settings import InventorySettings
 from inventory.site.catalogue import RosterVersions, SiteCatalogue, Version, compare_rows
 from inventory.site.catalogue_publishing import publish
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
-from inventory.site.expected_file import UNIT_CODE
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER
 from inventory.site.sending import publish_rows
@@ -235,7 +235,7 @@ def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: 
     found: dict[tuple[str, str], ExpectedLine] = {}
     for line in lines:
         key, what = (line.pallet, line.item), f"{place}, pallet {line.pallet}, item {line.item}"
-        if not UNIT_CODE.fullmatch(line.uom) or not line.quantity > 0:
+        if not CODE.fullmatch(line.uom) or not line.quantity > 0:
             omitted.append(Omission(what, f"{line.quantity} {line.uom}: is no count in a unit of Recommendation 20"))
         elif key in found:
             omitted.append(Omission(what, "stands there twice"))

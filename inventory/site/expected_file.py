@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -11,25 +11,28 @@ from typing import Any
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
+from dockvoice_protocol.records.master import CODE
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from inventory.site.table_file import (
     MAX_LEN,
     NAMING,
+    YES_NO,
+    Allowed,
     Cells,
     FaultyFile,
     Layout,
     Row,
     find_column_and_type_faults,
+    find_value_faults,
     is_valid_name,
     read_rows,
+    to_cell,
 )
 
 _COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
 _MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
 
-UNIT_CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
 _COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
-_YES_NO = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def _json_to_csv_cell(name: str, value: Any) -> Any:
         return "yes" if value else "no"
     if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
         return format_number(value)
-    return "" if value is None else value
+    return to_cell(name, value)
 
 
 EXPECTED_LAYOUT = Layout(
@@ -89,7 +92,7 @@ def _parse_valid_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_
         item=cells["item"],
         quantity=int(quantity) if quantity == quantity.to_integral_value() else float(quantity),
         uom=cells["uom"],
-        lot_needed=_YES_NO[cells["lot_needed"]],
+        lot_needed=YES_NO[cells["lot_needed"]],
     )
     yield _ValidLine(where, ReceivingPlace(kind, cells[kind]), line)
 
@@ -98,10 +101,7 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
     yield from find_column_and_type_faults(where, cells, EXPECTED_LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
-    for column in _MUST_HAVE:
-        found = cells.get(column, "")
-        if not _ALLOWED[column](found):
-            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {_REMEDIES[column]}"
+    yield from find_value_faults(where, cells, _ALLOWED)
     places = {kind: cells.get(kind, "") for kind in PlaceKind}
     if sum(map(bool, places.values())) != 1:
         yield f"{where}, columns trailer and door: one of the two must be given, and not both; empty the other one"
@@ -112,26 +112,18 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
         )
 
 
-_NAME_REMEDY = f"{NAMING}; give the number or code of the label"
-_ALLOWED: Mapping[str, Callable[[str], object]] = {
-    "notice": is_valid_name,
-    "pallet": is_valid_name,
-    "item": is_valid_name,
-    "quantity": lambda found: _COUNT.fullmatch(found) and Decimal(found),
-    "uom": UNIT_CODE.fullmatch,
-    "lot_needed": _YES_NO.__contains__,
-}
-_REMEDIES = {
-    "notice": _NAME_REMEDY,
-    "pallet": _NAME_REMEDY,
-    "item": _NAME_REMEDY,
+_NAME = is_valid_name, f"{NAMING}; give the number or code of the label"
+_ALLOWED: Allowed = {
+    "notice": _NAME,
+    "pallet": _NAME,
+    "item": _NAME,
     "quantity": (
-        "allowed is a number above 0 with 9 digits and 6 places at most; leave out the line where nothing is expected"
+        lambda found: _COUNT.fullmatch(found) and Decimal(found),
+        "allowed is a number above 0 with 9 digits and 6 places at most; leave out the line where nothing is expected",
     ),
-    "uom": "allowed is a code of one to three capitals and digits, as the form lists them: CS",
-    "lot_needed": "allowed are yes and no; say which",
+    "uom": (CODE.fullmatch, "allowed is a code of one to three capitals and digits, as the form lists them: CS"),
+    "lot_needed": (YES_NO.__contains__, "allowed are yes and no; say which"),
 }
-"""The validator of each column, and the remedy for an invalid value."""
 
 
 def _find_contradictions(lines: list[_ValidLine]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, max_master_data_bytes
-from inventory.site.table_file import MAX_LEN, FaultyFile, Layout, find_column_and_type_faults, read_rows
+from inventory.site.table_file import MAX_LEN, YES_NO, FaultyFile, Layout, find_column_and_type_faults, read_rows
 
 RESERVED_KINDS = frozenset({"roster", "roster.sent"})
 """Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
@@ -36,7 +36,6 @@ DUPLICATE, STOCK = "duplicate", "stock"
 """Rules that a site may turn on: the same pallet twice on a trailer, more moved than in stock."""
 
 _HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
-_YES_NO = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def find_kind(name: str) -> Kind:
 
 def read_kind(kind: Kind, path: Path) -> list[Row]:
     """Read the rows of a file, validating only the columns. Raises FaultyFile, UnreadableInput."""
-    layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
+    layout = Layout(kind.columns, kind.must_have, " once", kind.each)
     rows = read_rows(path, layout)
     if odd := [fault for where, cells in rows for fault in find_column_and_type_faults(where, cells, layout)]:
         raise FaultyFile(path, odd)
@@ -128,7 +127,7 @@ def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Row
             yield where, "rule", f"found {rule[:MAX_LEN]!r}; allowed are {DUPLICATE} and {STOCK}"
         if seen.setdefault(rule, where) != where:
             yield where, "rule", f"{rule[:MAX_LEN]!r} stands in {seen[rule]} too; remove one of them"
-        if on not in _YES_NO:
+        if on not in YES_NO:
             yield where, "on", f"found {on[:MAX_LEN]!r}; allowed are yes and no"
         if not _HOURS.fullmatch(hours):
             yield where, "hours", f"found {hours[:MAX_LEN]!r}; allowed is a whole number above 0, with 5 digits at most"

@@ -27,6 +27,7 @@ from inventory.site.table_file import (
     find_column_and_type_faults,
     is_valid_name,
     read_rows,
+    to_cell,
 )
 
 ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED`).
@@ -40,7 +41,7 @@ _MOST_SPOKEN = 5
 def _format_cell(name: str, value: Any) -> Any:
     if name in {"spoken", "forms"} and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return SEPARATOR.join(value)
-    return "" if value is None else value
+    return to_cell(name, value)
 
 
 ROSTER_LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)

@@ -22,7 +22,10 @@ MAX_LEN = 64  # Most characters of a number or a code; an SSCC has 18, GS1 allow
 Cells = Mapping[str, Any]  # By column; a JSON value that is no text stays as it is, and is a fault.
 Row = tuple[str, Cells]  # Its place in the file, and its cells.
 
+Allowed = Mapping[str, tuple[Callable[[str], object], str]]  # By column: the check of a cell, and the remedy.
+
 NAMING = f"allowed are 1 to {MAX_LEN} characters, none of them a control or an invisible character"
+YES_NO = {"yes": True, "no": False}
 
 
 class FaultyFile(UnreadableInput):
@@ -35,6 +38,11 @@ class FaultyFile(UnreadableInput):
         self.faults = tuple(f"{path}: {fault}" for fault in shown)
 
 
+def to_cell(_: str, value: Any) -> Any:
+    """Convert a JSON value to its form in CSV: null is an empty cell."""
+    return "" if value is None else value
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The layout of files of one kind."""
@@ -43,7 +51,7 @@ class Layout:
     must_have: tuple[str, ...]
     besides: str  # What the header must name as well: " once, and trailer or door".
     each: str  # What a line stands for: "one for each item on each pallet".
-    cell: Callable[[str, Any], Any]  # Converts a JSON value, by its column, to its form in CSV.
+    cell: Callable[[str, Any], Any] = to_cell  # Converts a JSON value, by its column, to its form in CSV.
 
 
 def read_rows(path: Path, layout: Layout) -> list[Row]:
@@ -58,6 +66,13 @@ def find_column_and_type_faults(where: str, cells: Cells, layout: Layout) -> Ite
     if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:
         found = json.dumps(cells[odd[0]])[:MAX_LEN]
         yield f"{where}, column {odd[0]}: found {found}; allowed is text, in quotes, so that 007 stays 007"
+
+
+def find_value_faults(where: str, cells: Cells, allowed: Allowed) -> Iterator[str]:
+    """Faults for cells whose value is not allowed."""
+    for column, (is_allowed, remedy) in allowed.items():
+        if not is_allowed(found := cells.get(column, "")):
+            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {remedy}"
 
 
 def is_valid_name(found: str) -> bool:
