@@ -286,21 +286,15 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show progress over `total` steps; yield a function that counts one step."""
     console = EscapingConsole(stderr=True)
     if not console.is_terminal:
-        yield _ProgressLines(console, doing, total).advance
+        steps = count(1)
+
+        def count_step() -> None:
+            done = next(steps)
+            if (done - 1) * _TENTHS // total != done * _TENTHS // total:
+                console.print(f"{doing}: {done} of {total}", highlight=False)
+
+        yield count_step
         return
     with show_progress_bar(doing, total) as tell:
-        done = count(1)
-        yield lambda: tell(next(done))
-
-
-class _ProgressLines:
-    def __init__(self, console: EscapingConsole, doing: str, total: int) -> None:
-        self._console = console
-        self._doing = doing
-        self._total = total
-        self._done = 0
-
-    def advance(self) -> None:
-        before, self._done = self._done, self._done + 1
-        if before * _TENTHS // self._total != self._done * _TENTHS // self._total:
-            self._console.print(f"{self._doing}: {self._done} of {self._total}", highlight=False)
+        steps = count(1)
+        yield lambda: tell(next(steps))
