@@ -43,10 +43,8 @@ def _devices_retire(
     settings = given.settings
     keys = KeyDirectory(settings.keys)
     with given.open_store() as store:
-        found = _find_unknown(store, keys) if unknown else [parse_device_argument(one) for one in device or ()]
-        _require_known(store, keys, found)
-        if not anyway:
-            _require_nothing_unsent(store, found)
+        named = None if unknown else [parse_device_argument(one) for one in device or ()]
+        found = _find_retirable(store, keys, named, anyway=anyway)
         for at in found:
             _retire_and_revoke_keys(store, keys, at)
     echo(
@@ -60,33 +58,28 @@ def _devices_retire(
 _SHOWN = 20  # Most devices named in a message.
 
 
-def _find_unknown(store: Store, keys: KeyDirectory) -> list[At]:
+def _find_retirable(store: Store, keys: KeyDirectory, named: list[At] | None, *, anyway: bool) -> list[At]:
+    """These devices, or without `named` those that have no key and sent no event.
+
+    Raises UnreadableInput for an unknown one and, unless `anyway`, Unfinished for one that has not sent everything.
+    """
     from inventory.site import retiring  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with store.transaction() as transaction:
-        return [at for at in retiring.find_devices_without_events(transaction) if not keys.keys_of(*at)]
-
-
-def _require_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
-    from inventory.site import retiring  # noqa: PLC0415 - see above
-
-    with store.transaction() as transaction:
-        lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known_device(transaction, at))]
+        if named is None:
+            named = [at for at in retiring.find_devices_without_events(transaction) if not keys.keys_of(*at)]
+        lacking = ["/".join(at) for at in named if not (keys.keys_of(*at) or retiring.is_known_device(transaction, at))]
+        owing = () if anyway else named
+        lost = [("/".join(at), owed) for at in owing if (owed := retiring.count_data_lost_with(transaction, at))]
     if lacking:
         message = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
         raise UnreadableInput(f"{message}, and nobody is retired; `/v1/devices` and the console list them")
-
-
-def _require_nothing_unsent(store: Store, found: list[At]) -> None:
-    from inventory.site import retiring  # noqa: PLC0415 - see above
-
-    with store.transaction() as transaction:
-        lost = [("/".join(at), owed) for at in found if (owed := retiring.count_data_lost_with(transaction, at))]
     if lost:
         message = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
         raise Unfinished(
             f"{message}: let it send them first, or say --anyway, and they are lost here; nobody is retired"
         )
+    return named
 
 
 def _retire_and_revoke_keys(store: Store, keys: KeyDirectory, at: At) -> None:

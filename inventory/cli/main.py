@@ -46,7 +46,6 @@ from inventory.cli.options import (
 )
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.cli.trailer_commands import dossier, expect
-from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
@@ -99,7 +98,9 @@ def inventory(
     context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
         configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
-        _consume(settings_of(config, broker=broker, database=database))
+        from inventory.cli.service import serve  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+
+        serve(settings_of(config, broker=broker, database=database))
 
 
 @subcommand(commands, short_help="Show the entries in the order in which they came.")
@@ -423,12 +424,6 @@ def _confirm_and_drop_work(store: Store, kind: _Work, found: list[PendingKind]) 
             echo(f"{kind}: {one.number:,}, the oldest since {rfc3339(one.oldest)}; {one.error or 'no error'}")
     typer.confirm("Delete these rows? What is still to be done is found again when its program next runs", abort=True)
     echo(f"dropped: {store.outbox.drop(kind):,}")
-
-
-def _consume(settings: InventorySettings) -> None:
-    from inventory.cli.service import serve  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-
-    serve(settings)
 
 
 def _to_json(row: Row) -> dict[str, object]:

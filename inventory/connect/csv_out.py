@@ -109,7 +109,10 @@ class FileWriter:
                 self._record_files(name, batch)
                 self._store_batch(name, batch)
                 batch.clear()
-            self._move_files_to_out()
+            for file in sorted(self._outbox_path.iterdir()):
+                share_with_group(file)
+                file.rename(self._out / file.name)
+                plain_file.sync_directory(self._out)
 
     @property
     def _batch_path(self) -> Path:
@@ -183,12 +186,6 @@ class FileWriter:
             self._batch_path.unlink()
         plain_file.sync_directory(self._outbox_path)
         plain_file.sync_directory(self._own)
-
-    def _move_files_to_out(self) -> None:
-        for file in sorted(self._outbox_path.iterdir()):
-            share_with_group(file)
-            file.rename(self._out / file.name)
-            plain_file.sync_directory(self._out)
 
 
 def _to_row(notice: Notice) -> _Row:

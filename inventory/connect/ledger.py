@@ -122,7 +122,8 @@ class Ledger:
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
-            lowest = 0 if every else _highest_arrival(transaction) - RECENT_ENTRIES
+            newest = select(func.max(events.c.arrival))
+            lowest = 0 if every else (transaction.execute(newest).scalar() or 0) - RECENT_ENTRIES
             changed = self._insert_new(transaction, lowest, now) + self._reopen_changed(transaction, lowest, now)
             changed += self._enter_due_in_outbox(transaction, now)
         if every and changed < _MOST_AT_ONCE:
@@ -345,10 +346,6 @@ def _schedule(transaction: Connection, owed: DuePosting, **values: Any) -> None:
 
 def _as_due(now: datetime) -> dict[str, Any]:
     return {"state": PostingState.DUE.value, "changed_at": now}
-
-
-def _highest_arrival(transaction: Connection) -> int:
-    return int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
 
 
 def _recently_ended(transaction: Connection, lowest: int) -> list[str]:

@@ -183,7 +183,8 @@ class Checker:
             return
         prefixes = {*prefixes, *_declared_prefixes(event)}
         yield from _check_members(event, at, _COMMON | _MEMBERS.get(kind, frozenset()), prefixes)
-        yield from _check_times(event, at, created)
+        yield from _check_time(event, at, "eventTime", created, needed=True)
+        yield from _check_time(event, at, "recordTime", None, needed=False)
         yield from self._check_offset_against_zone(event, at)
         yield from _check_event_id(event, at)
         yield from _check_action_step_disposition(event, at, kind)
@@ -293,11 +294,6 @@ def _check_members(found: _Json, at: str, allowed: Collection[str], prefixes: Co
             yield _Breach(here, Rule.UNKNOWN, message)
         elif compact and compact[1] not in {*prefixes, "urn"}:
             yield _Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
-
-
-def _check_times(event: _Json, at: str, created: datetime | None) -> _Breaches:
-    yield from _check_time(event, at, "eventTime", created, needed=True)
-    yield from _check_time(event, at, "recordTime", None, needed=False)
 
 
 def _check_time(found: _Json, at: str, member: str, created: datetime | None, *, needed: bool) -> _Breaches:

@@ -361,13 +361,13 @@ class _Batch:
     def _apply_undecided_singly(self) -> None:
         """Handle the events that the batch could not decide."""
         for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
-            if one.became is None and not (one.was_held and self._must_wait(one)):
-                one.became = handle_event(self._transaction, one.event, self._clock)
-                if one.was_held:
-                    reorder_buffer.delete_buffered(self._transaction, [one.event])
-
-    def _must_wait(self, one: _BatchEvent) -> bool:
-        return one.event.sequence > _load_handled(self._transaction, one.event) + 1
+            if one.became is not None:
+                continue
+            if one.was_held and one.event.sequence > _load_handled(self._transaction, one.event) + 1:
+                continue  # an event before it is missing
+            one.became = handle_event(self._transaction, one.event, self._clock)
+            if one.was_held:
+                reorder_buffer.delete_buffered(self._transaction, [one.event])
 
 
 @dataclass(slots=True)

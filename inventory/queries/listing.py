@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from dockvoice_protocol.records import FieldValue
 from inventory.forms import Roles, field_names_with_role
@@ -85,7 +84,8 @@ def load_entries(
     named = {"trailer": entry_filter.trailer, "pallet": entry_filter.pallet}
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
-        query = query.where(entries.c.event_id.in_(_select_entries_with(value, field_names_with_role(roles, role))))
+        its = (said.c.value == value, said.c.field.in_(field_names_with_role(roles, role)))
+        query = query.where(entries.c.event_id.in_(select(said.c.event_id).where(*its)))
     # Few entries name a pallet or trailer: look them up and sort, instead of following the index of all entries.
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()
@@ -95,10 +95,6 @@ def load_entries(
         ListedEntry(**row, replaced_by=after.get(row["event_id"]), flags=against.get(row["event_id"], ()))
         for row in rows
     ]
-
-
-def _select_entries_with(value: str, fields: list[str]) -> Select[Any]:
-    return select(said.c.event_id).where(said.c.value == value, said.c.field.in_(fields))
 
 
 def _conditions(transaction: Connection, wanted: EntryFilter) -> list[ColumnElement[bool]]:

@@ -216,7 +216,8 @@ class SiteCatalogue:
                 check_not_older_than_on_devices(transaction, self.site, one.kind, one.version)
                 message = signed(one, now)
                 said = {"body": message.body.decode(), "public_key": message.signed_by.raw.hex(), "published_at": now}
-                transaction.execute(update(catalogue).where(*_match_version(one)).values(said))
+                its = (catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version)
+                transaction.execute(update(catalogue).where(*its).values(said))
                 messages.append(message)
             entered = insert_messages(transaction, messages, now, held=held)
         return [replace(one, published_at=now) for one in versions], entered
@@ -318,10 +319,6 @@ def _replace_row(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping
     if not key:
         return [*rows.items(), (kind.key_text(one), one)]
     return [(kind.key_text(one), one) if name == key else (name, row) for name, row in rows.items()]
-
-
-def _match_version(one: Version) -> tuple[Any, ...]:
-    return catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version
 
 
 def _to_version(row: Found[Any]) -> Version:

@@ -51,8 +51,7 @@ def count_data_lost_with(transaction: Connection, device: At) -> UnsentData:
 
 def is_known_device(transaction: Connection, device: At) -> bool:
     """Whether any row names the device."""
-    every = (exists().where(*_match_device(table, device)) for table in (statuses, devices, events, refused))
-    return any(transaction.execute(select(one)).scalar_one() for one in every)
+    return _is_named_in(transaction, device, statuses, devices, events, refused)
 
 
 def delete_and_mark_retired(transaction: Connection, device: At, now: object, *, enrolled: bool) -> None:
@@ -60,10 +59,7 @@ def delete_and_mark_retired(transaction: Connection, device: At, now: object, *,
 
     If it was `enrolled`, or sent events, a row records that it was retired.
     """
-    came = any(
-        transaction.execute(select(exists().where(*_match_device(table, device)))).scalar_one()
-        for table in (devices, events, refused)
-    )
+    came = _is_named_in(transaction, device, devices, events, refused)
     for table, more in ((statuses, ()), (waiting, ()), (outbox, ()), (reviews, (reviews.c.state == "open",))):
         transaction.execute(delete(table).where(*_match_device(table, device), *more))
     if came or enrolled:
@@ -75,6 +71,11 @@ def find_devices_without_events(transaction: Connection) -> list[At]:
     there = exists().where(devices.c.site == statuses.c.site, devices.c.device == statuses.c.device)
     wanted = select(statuses.c.site, statuses.c.device).where(~there, statuses.c.state != RETIRED)
     return [(row.site, row.device) for row in transaction.execute(wanted.order_by(statuses.c.site, statuses.c.device))]
+
+
+def _is_named_in(transaction: Connection, device: At, *tables: Table) -> bool:
+    every = (exists().where(*_match_device(table, device)) for table in tables)
+    return any(transaction.execute(select(one)).scalar_one() for one in every)
 
 
 def _match_device(table: Table, at: At) -> tuple[ColumnElement[bool], ...]:

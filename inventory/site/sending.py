@@ -38,7 +38,9 @@ def publish_messages(
             match news.get(timeout=max(0.0, until - time.monotonic())):
                 case SessionConnected() | PubackReceived() as said:
                     if isinstance(said, PubackReceived):
-                        _check_accepted(said)
+                        if said.reason_code >= FAILURE:
+                            denied = f"{said.tag}: denied by the broker ({said.reason_code})"
+                            raise Misconfigured(f"{denied}; allow this user to publish it")
                         waiting.pop(said.tag, None)
                         until = time.monotonic() + PUBLISH_TIMEOUT_S
                     # One at a time: a broker may accept no more.
@@ -107,8 +109,3 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
     finally:
         session.stop()
     return found
-
-
-def _check_accepted(said: PubackReceived) -> None:
-    if said.reason_code >= FAILURE:
-        raise Misconfigured(f"{said.tag}: denied by the broker ({said.reason_code}); allow this user to publish it")

@@ -76,7 +76,11 @@ def _page(context: RequestContext) -> Response:
     return context.render(
         "figures.html",
         of=found,
-        charts=_build_charts(found),
+        charts=[
+            _build_chart("entries", found, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
+            _build_chart("asked", found, lambda one: one.answers_per_entry, "{:.4g}"),
+            _build_chart("wrong", found, lambda one: one.corrected_percent, "{:.3g} %"),
+        ],
         asked=context.request.query_params,
         odd=context.invalid_instants("day"),
         day=day.isoformat(),
@@ -93,14 +97,6 @@ def _page(context: RequestContext) -> Response:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return to_utc(datetime.combine(day, time(), zone))
-
-
-def _build_charts(of: Figures) -> list[_Chart]:
-    return [
-        _build_chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
-        _build_chart("asked", of, lambda one: one.answers_per_entry, "{:.4g}"),
-        _build_chart("wrong", of, lambda one: one.corrected_percent, "{:.3g} %"),
-    ]
 
 
 def _build_chart(

@@ -137,13 +137,6 @@ def _open_reviews(transaction: Connection, site: str, form: str | None = None) -
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
-def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
-    """The sentences of open reviews, with the page of each."""
-    for review in _open_reviews(transaction, site, form):
-        for sentence in _transcripts_of(review):
-            yield Transcript(_review_path(review), sentence, review.fields)
-
-
 def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
     """The words of each field of standing entries, which carry no whole sentence, with the page of each."""
     its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
@@ -244,7 +237,11 @@ def _try_word_on_stored_sentences(context: RequestContext, given: dict[str, str]
         wrong = [] if row is None else _find_faults(forms, row)
         stored: list[Transcript] = []
         if row is not None and not wrong:
-            stored += _review_sentences(transaction, site, form)
+            stored += [
+                Transcript(_review_path(review), sentence, review.fields)
+                for review in _open_reviews(transaction, site, form)
+                for sentence in _transcripts_of(review)
+            ]
             stored += _entry_phrases(transaction, site, form)
     # Reading takes time, and holds no transaction open.
     return _Proposal(forms, version, row, wrong, forms.try_word(row, stored) if row is not None and not wrong else None)
