@@ -148,7 +148,7 @@ def evaluate(
     plain = find_vosk_weights(settings) is not None if floor is None else floor
     known = () if enrol is None else load_clip_sources(read_manifest(enrol))
     habits = OperatorHabits(attentive, read_back) if operator else None
-    scored = _evaluate(settings, sounds, habits, floor=plain, enrol=known)
+    scored = evaluate_with_progress(settings, sounds, habits, floor=plain, enrol=known)
     print_to_stderr(f"heard by {find_recogniser_name(settings)}; whose reading counts: {settings.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _evaluate_fixed_pause(settings, sounds, beside_fixed)
@@ -177,19 +177,20 @@ def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
 
 def _evaluate_fixed_pause(settings: Settings, sounds: Sequence[ClipSource], pause_ms: int) -> FixedPauseRun:
     dictated = [sound for sound in sounds if sound.clip.fields is not None]
-    again = _evaluate(with_fixed_pause(settings, pause_ms), dictated, None, "with a fixed pause")
+    again = evaluate_with_progress(with_fixed_pause(settings, pause_ms), dictated, None, "with a fixed pause")
     return FixedPauseRun(pause_ms, tuple(as_line(one.result) for one in again))
 
 
-def _evaluate(
+def evaluate_with_progress(
     settings: Settings,
     sounds: Sequence[ClipSource],
-    habits: OperatorHabits | None,
+    habits: OperatorHabits | None = None,
     doing: str = "hearing",
     *,
     floor: bool = False,
     enrol: Sequence[ClipSource] = (),
 ) -> tuple[ScoredClip, ...]:
+    """Evaluate as `lab.evaluate.evaluate` does, and show the progress on the terminal."""
     dictated = sum(sound.clip.fields is not None for sound in sounds)
     with show_progress(doing, len(enrol) + len(sounds) + (0 if habits is None else dictated)) as advance:
         return asyncio.run(evaluated(settings, sounds, advance, habits, floor=floor, enrol=enrol))

@@ -44,10 +44,7 @@ def _ask(truth_set: TruthSet, line: Mapping[str, Any], rules: Rules, speaker: Sp
     while True:
         if key == "p":
             _play(truth_set, line, speaker)
-        sys.stdout.write(f"   {_KEYS} > ")
-        sys.stdout.flush()
-        answer = sys.stdin.readline()
-        key = answer.strip().lower() if answer else "q"  # end of input: no answer can follow
+        key = read_answer(_KEYS)
         if key in {"q", "d"}:
             if key == "d":
                 truth_set.settle(line["audio"], None)
@@ -58,6 +55,14 @@ def _ask(truth_set: TruthSet, line: Mapping[str, Any], rules: Rules, speaker: Sp
         if truth is not None:
             truth_set.settle(line["audio"], {**truth, "truth": Truth.LISTENED, "by": who})
             return True
+
+
+def read_answer(question: str) -> str:
+    """Ask on the terminal; the answer in small letters, `q` at the end of the input, where none can follow."""
+    sys.stdout.write(f"   {question} > ")
+    sys.stdout.flush()
+    answer = sys.stdin.readline()
+    return answer.strip().lower() if answer else "q"
 
 
 def _play(truth_set: TruthSet, line: Mapping[str, Any], speaker: Speak) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from edge.config import Settings
 from edge.hear.microphone import Microphone
 from edge.keep.journal import Journal, JournalReader
 from edge.records import SAMPLE_RATE
-from lab.listening import listen_to_set
+from lab.listening import listen_to_set, read_answer
 from lab.noises import parse_snrs_db
 from lab.on_record import settled_recordings
 from lab.scoring import Truth
@@ -98,7 +98,9 @@ def record_truth(
     asked = load_settings_with_options(config, form=form)
     chosen = load_named_form(asked, asked.forms.active)
     made = TruthSet(folder, chosen.name)
-    _record_noise(made, asked, noise_minutes)
+    while made.noise_minutes < noise_minutes:
+        print_lines(f"Noise, minute {made.noise_minutes + 1} of {noise_minutes}: let the place sound, and say nothing.")
+        made.store_noise(record_noise(_open_microphone(asked), MINUTE_S, _print_quarters))
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
     _record_prompts(made, wanted, asked, speaker, condition, hands_free=hands_free)
     for file in made.mix_noise(snrs_db) if snrs_db else ():
@@ -170,18 +172,9 @@ def _open_microphone(settings: Settings) -> Microphone:
     return Microphone(settings.hear.device, settings.watch.stall_s)
 
 
-def _record_noise(truth_set: TruthSet, settings: Settings, minutes: int) -> None:
-    while truth_set.noise_minutes < minutes:
-        print_lines(f"Noise, minute {truth_set.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
-        truth_set.store_noise(record_noise(_open_microphone(settings), MINUTE_S, _seconds_printer(15)))
-
-
-def _seconds_printer(every_s: int) -> Callable[[float], None]:
-    def print_seconds(seconds: float) -> None:
-        if round(seconds) % every_s == 0:
-            print_lines(f"  {seconds:.0f} s")
-
-    return print_seconds
+def _print_quarters(seconds: float) -> None:
+    if round(seconds) % 15 == 0:
+        print_lines(f"  {seconds:.0f} s")
 
 
 def _record_take(prompt: Prompt, of: int, settings: Settings, *, hands_free: bool) -> RecordedTake | str:
@@ -206,9 +199,6 @@ def _ask_key(taken: RecordedTake, *, hands_free: bool) -> str:
     if hands_free:
         return "r" if trouble else ""
     while True:
-        sys.stdout.write("   Enter: keep, r: again, s: skip, q: end > ")
-        sys.stdout.flush()
-        answer = sys.stdin.readline()
-        key = answer.strip().lower() if answer else "q"  # end of input: no key can follow
+        key = read_answer("Enter: keep, r: again, s: skip, q: end")
         if key in {"", "r", "s", "q"}:
             return key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,10 +13,9 @@ import typer
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
-from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import print_tables
-from edge.agent.parts import assemble_interpretation, load_current_rules, make_rules
+from edge.agent.parts import load_current_rules
 from edge.agree.decide import Rules
 from edge.cli import Config, State, load_settings_with_options
 from edge.cli.reports import parse_moment
@@ -25,8 +23,8 @@ from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.local.factory import make_recogniser
 from lab import printed
-from lab.evaluate import evaluate, load_clip_sources
-from lab.evaluate_command import show_progress
+from lab.evaluate import load_clip_sources
+from lab.evaluate_command import evaluate_with_progress
 from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
 from lab.report.comparing import Table, format_percent
 from lab.retuning import (
@@ -38,6 +36,7 @@ from lab.retuning import (
     cross_validate,
     describe_missing_recordings,
     drop_audio,
+    load_rules_by_form,
     mark_all,
     mark_nothing,
 )
@@ -119,11 +118,7 @@ def retune(
         else _recognise_recorded(shipped, parse_moment(str(since)))
     )
     other = () if beside is None else _evaluate(shipped, beside, clips_beside)
-    forms = load_forms(shipped.forms_directory)
-    names = sorted({one.clip.form for one in (*every, *other)})
-    standing = {
-        name: make_rules(shipped, forms[name], assemble_interpretation(shipped, name).catalogue) for name in names
-    }
+    standing = load_rules_by_form(shipped, (*every, *other))
     print_tables(printed.render_figures(_tabulate_thresholds(every, standing)))
     ways = cross_validate(every, standing)
     print_tables(printed.render_figures(_tabulate_tried(ways)))
@@ -156,17 +151,16 @@ def _evaluate_set(settings: Settings, manifest: Path) -> tuple[KeptClip, ...]:
     return _evaluate(settings, manifest, clips)
 
 
+def _evaluate(settings: Settings, manifest: Path, clips: Sequence[Clip]) -> tuple[KeptClip, ...]:
+    scored = evaluate_with_progress(settings, load_clip_sources(clips))
+    return tuple(drop_audio(one, manifest.parent.name) for one in scored)
+
+
 def _read_beside(manifest: Path) -> tuple[Clip, ...]:
     clips = read_manifest(manifest)
     if all(clip.fields is None for clip in clips):
         raise UnreadableInput(f"{manifest}: no clip of it dictates an entry; name another set")
     return clips
-
-
-def _evaluate(settings: Settings, manifest: Path, clips: Sequence[Clip]) -> tuple[KeptClip, ...]:
-    with show_progress("hearing", len(clips)) as tick:
-        scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
-    return tuple(drop_audio(one, manifest.parent.name) for one in scored)
 
 
 def _recognise_recorded(settings: Settings, since: datetime) -> tuple[KeptClip, ...]:

@@ -7,17 +7,20 @@ and scored on that one, each in turn (cross-validation): every figure is of spea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.records import Reading
 from edge.agent.events import UtteranceDecided
+from edge.agent.parts import assemble_interpretation, make_rules
 from edge.agree.decide import Circumstances, Rules, decide
+from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Calibration, log_odds
@@ -79,6 +82,15 @@ class KeptClip:
     set: str
     wording: str | None
     decided: tuple[tuple[UtteranceDecided, Acoustics], ...]
+
+
+def load_rules_by_form(settings: Settings, every: Iterable[KeptClip]) -> dict[str, Rules]:
+    """The rules of each form of these clips."""
+    forms = load_forms(settings.forms_directory)
+    names = sorted({one.clip.form for one in every})
+    return {
+        name: make_rules(settings, forms[name], assemble_interpretation(settings, name).catalogue) for name in names
+    }
 
 
 Marks = Sequence[tuple[KeptClip, Mark]]

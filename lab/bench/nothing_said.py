@@ -29,8 +29,8 @@ from edge.ports import Source
 from edge.records import Outcome
 from edge.speak.voices import EspeakVoice
 from lab.bench.command import REPOSITORY, make_parser
-from lab.evaluate import MADE_S, VOICES, ClipSource, evaluate
-from lab.evaluate_command import show_progress
+from lab.evaluate import MADE_S, VOICES, ClipSource
+from lab.evaluate_command import evaluate_with_progress
 from lab.noises import (
     BABBLE,
     LEVEL,
@@ -144,8 +144,7 @@ def _generate_source(kind: str, number: int, voices: Sequence[Sound]) -> Source:
 def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[ClipResult]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
-    with show_progress(kind, len(some)) as tick:
-        results = [one.result for one in asyncio.run(evaluate(settings, some, tick))]
+    results = [one.result for one in evaluate_with_progress(settings, some, doing=kind)]
     outcomes = [one.verdict.outcome for result in results for one in result.decisions]
     recorded = outcomes.count(Outcome.ACCEPT)
     asked = len(outcomes) - recorded - outcomes.count(Outcome.IGNORE)

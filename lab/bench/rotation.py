@@ -11,7 +11,6 @@ temperature of the shares, the limits of poor sound. The cache is keyed by the c
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,15 +19,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from dockvoice_protocol.config import load_settings
-from dockvoice_protocol.forms.loader import load_forms
-from edge.agent.parts import assemble_interpretation, make_rules
 from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK
 from lab.bench.command import REPOSITORY, make_parser
-from lab.evaluate import evaluate, load_clip_sources
-from lab.evaluate_command import show_progress
+from lab.evaluate import load_clip_sources
+from lab.evaluate_command import evaluate_with_progress
 from lab.report.breakdown import LEAST, lower_quartile
 from lab.report.comparing import NONE, Table, format_percent, format_share, to_markdown
 from lab.report.goals import GOALS
@@ -42,6 +39,7 @@ from lab.retuning import (
     find_lowest_threshold,
     fit_curves,
     is_within_wrong_limit,
+    load_rules_by_form,
     mark_with_curves,
 )
 from lab.scoring import Mark, read_manifest
@@ -69,8 +67,7 @@ def _evaluate_clips_cached(settings: Settings, manifest: Path, cache: Path) -> t
         found: tuple[KeptClip, ...] = pickle.loads(file.read_bytes())  # noqa: S301 - written below, by this very code
         return found
     clips = [clip for clip in read_manifest(manifest) if clip.speech_end is not None]
-    with show_progress(f"hearing {manifest}", len(clips)) as tick:
-        scored = asyncio.run(evaluate(settings, load_clip_sources(clips), tick))
+    scored = evaluate_with_progress(settings, load_clip_sources(clips), doing=f"hearing {manifest}")
     found = tuple(drop_audio(one, manifest.parent.name) for one in scored)
     cache.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(found))
@@ -184,12 +181,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings(Settings, None)
     every = [one for manifest in options.manifests for one in _evaluate_clips_cached(settings, manifest, options.kept)]
-    forms = load_forms(settings.forms_directory)
-    names = sorted({one.clip.form for one in every})
-    standing = {
-        name: make_rules(settings, forms[name], assemble_interpretation(settings, name).catalogue) for name in names
-    }
-    readings = [read for _, read in extract_field_samples(every, forms)]
+    standing = load_rules_by_form(settings, every)
+    readings = [read for _, read in extract_field_samples(every, {name: one.form for name, one in standing.items()})]
     all_in = fit_curves(readings)
     ways: dict[str, Marks] = {
         "in use": [(one, mark_with_curves(one, VOSK, standing[one.clip.form])) for one in every],

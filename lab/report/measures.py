@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, starmap
 from statistics import fmean, quantiles
 from typing import TypeVar
 
@@ -55,17 +56,12 @@ def _edit_distances(truth: str, recognised: str) -> list[list[int]]:
 def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
-    for pair in _aligned_pairs(values):
+    for pair in chain.from_iterable(starmap(align_characters, values)):
         if any(character.isdigit() for character in pair):
             digits[pair] += 1
         else:
             letters[pair] += 1
     return digits, letters
-
-
-def _aligned_pairs(values: Iterable[Pair]) -> Iterator[Pair]:
-    for truth, recognised in values:
-        yield from align_characters(truth, recognised)
 
 
 _Item = TypeVar("_Item")

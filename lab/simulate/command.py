@@ -111,7 +111,9 @@ def simulate(
     window and waits are those of a device's settings file. Exit code 1 if anything was lost, doubled or altered.
     """
     log_warnings_to_stderr()
-    _require_extra_packages()
+    for name in _EXTRA:
+        if find_spec(name) is None:
+            raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")
     if rate is not None and per_hour is not None:
         raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")
     if rate is None:
@@ -238,9 +240,3 @@ def _parse_watched(given: Sequence[str]) -> dict[str, int]:
             raise typer.BadParameter(f"--watch: found {one!r}, allowed is NAME=PID, for example broker=4711")
         watched[name] = int(number)
     return watched
-
-
-def _require_extra_packages() -> None:
-    for name in _EXTRA:
-        if find_spec(name) is None:
-            raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")

@@ -154,7 +154,7 @@ class MqttLink:
         if self._version.now is MqttVersion.V5 or not self.keeps_session:
             return
         client = self._make_client(self._version.now, will=None, keep_session=False)
-        client.on_connect = _disconnect
+        client.on_connect = lambda connected, *_news: connected.disconnect()
         deadline = time.monotonic() + ANSWER_S
         client.reconnect()
         while client.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < deadline:
@@ -245,7 +245,3 @@ class MqttLink:
             self._loop.remove_reader(connection)
             self._loop.remove_writer(connection)
         self._loop, self._writing = None, False
-
-
-def _disconnect(client: Client, *_news: object) -> None:
-    client.disconnect()

@@ -122,7 +122,9 @@ def _check_parameters(model: Model, form: FormData) -> None:
     """Refuse parameters that this model refuses."""
     by_token, own = model.name.startswith("gpt-"), _has_own_fields(model)
     shape = str(form.get("response_format") or "json")
-    _check_response_format(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])
+    if shape not in (allowed := ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"]):
+        message = f"response_format '{shape}' is not compatible with this model. Use one of {allowed} instead."
+        raise Refusal(400, message, "unsupported_value", "response_format")
     for name in ("languages", "keywords"):
         if form.getlist(f"{name}[]") and not own:
             raise _unsupported_refusal(name)
@@ -191,12 +193,6 @@ async def synthesise_speech(request: Request) -> Response:
             400, f"Here 'response_format' is one of {list(_MEDIA_TYPES)}.", "invalid_value", "response_format"
         )
     return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=_MEDIA_TYPES[container])
-
-
-def _check_response_format(shape: str, allowed: list[str]) -> None:
-    if shape not in allowed:
-        message = f"response_format '{shape}' is not compatible with this model. Use one of {allowed} instead."
-        raise Refusal(400, message, "unsupported_value", "response_format")
 
 
 async def _read_upload(form: FormData) -> DecodedSound:

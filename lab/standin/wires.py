@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -77,22 +78,11 @@ class BehaviourMiddleware:
             await _sleep_until(due)
             _reset_connection(scope)
             return
-        await self._respond_as_ordered(
-            request,
-            _replay_body(body),
-            _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut),
-            behaviours,
-        )
-
-    async def _respond_as_ordered(
-        self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]
-    ) -> None:
-        try:
-            responses = (_ordered_response(behaviour, request) for behaviour in behaviours)
-            ordered = next((response for response in responses if response), None)
-            await (ordered or self._inner)(request.scope, receive, send)
-        except _ConnectionCutError:
-            return
+        responses = (_ordered_response(behaviour, request) for behaviour in behaviours)
+        answer = next((response for response in responses if response), self._inner)
+        cutting = _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut)
+        with suppress(_ConnectionCutError):
+            await answer(scope, _replay_body(body), cutting)
 
 
 def _log_request(request: Request, body: bytes) -> LoggedRequest:
