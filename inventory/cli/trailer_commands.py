@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,8 +32,6 @@ from inventory.site.expected_file import read_expected
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from dockvoice_protocol.hash_chain import Signer
     from inventory.dossier.visits import TrailerRows, Visit
     from inventory.forms import Roles
@@ -76,48 +73,38 @@ def expect(
         if file is not None:
             announced = read_or_print_faults(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
-            _store_and_publish_lists(settings, store, signer, partial(_replace_lists, where, announced))
+            _store_and_publish_lists(settings, store, signer, where, announced)
         elif withdraw is not None:
             where, signer = check_site(site), require_signer(sign)
-            _store_and_publish_lists(
-                settings,
-                store,
-                signer,
-                partial(_replace_lists, where, {_find_published_place(store, where, withdraw): ()}),
-            )
+            withdrawn = _find_published_place(store, where, withdraw)
+            _store_and_publish_lists(settings, store, signer, where, {withdrawn: ()})
         elif received:
-            _store_and_publish_lists(
-                settings, store, require_signer(sign), partial(_mark_received, compared_pallet_fields(settings.forms))
-            )
+            _store_and_publish_lists(settings, store, require_signer(sign))
         else:
             _print_lists(store.expected_lists(), json_lines=json_lines)
 
 
-_Making = Callable[["Connection", datetime], list[ExpectedList]]
-
-
-def _replace_lists(
-    site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]], transaction: Connection, now: datetime
-) -> list[ExpectedList]:
-    from inventory.site.expected import replace_list  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-
-    return [replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
-
-
-def _mark_received(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
-    from inventory.site.expected import mark_received_lines  # noqa: PLC0415 - as above
-
-    return mark_received_lines(transaction, fields, now)
-
-
-def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: Signer, make: _Making) -> None:
-    """Store the lists and insert their messages in one transaction, then publish them."""
-    from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
+def _store_and_publish_lists(
+    settings: InventorySettings,
+    store: Store,
+    signer: Signer,
+    site: str = "",
+    announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]] | None = None,
+) -> None:
+    """Store what is announced, or without it mark what is received; insert the messages; then publish them."""
+    from inventory.site.expected import (  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+        enter_in_outbox,
+        mark_received_lines,
+        replace_list,
+    )
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
-        lists = make(transaction, now)
+        if announced is None:
+            lists = mark_received_lines(transaction, compared_pallet_fields(settings.forms), now)
+        else:
+            lists = [replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
         entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
     publish_rows(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
