@@ -162,21 +162,17 @@ class Accounts:
 _NO_KEY = "Method doesn't allow unregistered callers (callers without established identity)."
 
 _HEADERS = {
-    Vendor.OPENAI: (),
     Vendor.AZURE: ("api-key",),
     Vendor.GEMINI: ("x-goog-api-key",),
     Vendor.GOOGLE_SPEECH: ("x-goog-api-key",),
     Vendor.AZURE_SPEECH: ("ocp-apim-subscription-key",),
     Vendor.ELEVENLABS: ("xi-api-key",),
-    Vendor.MISTRAL: (),
-    Vendor.DEEPGRAM: (),
-    Vendor.WHISPER_CPP: (),
 }
 """The header with the key, where it is not `authorization`."""
 
 
 def _sent_key(headers: Headers, query: QueryParams, vendor: Vendor) -> str | None:
-    own = next((headers[name] for name in _HEADERS[vendor] if name in headers), None)
+    own = next((headers[name] for name in _HEADERS.get(vendor, ()) if name in headers), None)
     if own is None and vendor is Vendor.GEMINI:
         own = query.get("key")
     scheme, _, token = headers.get("authorization", "").partition(" ")

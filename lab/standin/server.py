@@ -7,7 +7,7 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,14 +44,7 @@ class LoggedRequest:
 
     def as_json(self) -> dict[str, Any]:
         """The request as JSON for the control endpoint, its body in base64."""
-        body = base64.b64encode(self.body).decode()
-        return {
-            "method": self.method,
-            "path": self.path,
-            "query": dict(self.query),
-            "headers": dict(self.headers),
-            "body": body,
-        }
+        return {**asdict(self), "body": base64.b64encode(self.body).decode()}
 
 
 @dataclass(slots=True)
