@@ -21,7 +21,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.terminal.tables import configure_logging, pluralize
-from inventory.cli.options import Config, Database, Json, echo, print_json_lines, print_table, settings_of
+from inventory.cli.options import Given, Json, echo, print_json_lines, print_table, subcommand
 from inventory.connect.ports import (
     TEST_REFERENCE_PREFIX,
     Away,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
     from inventory.connect.service import ConnectorService
     from inventory.connect.settings import ConnectionSettings
-    from inventory.settings import InventorySettings
 
 _DIRECTORY = Path("/etc/dockvoice/connect")
 _UNIT = "EA"  # Unit of a test item if the other system reports no items.
@@ -90,28 +89,27 @@ def connect() -> None:
     """  # noqa: D301 - "\\b" tells click to leave the lines below it as they are
 
 
-@commands.command(short_help="Post, until it is stopped.")
-def run(name: _Name, file: _File = None, config: Config = None, database: Database = None) -> None:
+@subcommand(commands, "run", short_help="Post, until it is stopped.")
+def _run(given: Given, name: _Name, file: _File = None) -> None:
     """Post what is owed, and what comes, until it is told to stop (Ctrl-C, or SIGTERM). It can be killed at any moment.
 
     Before anything is posted it is looked whether it is there already, under the id of its event; afterwards whether it
     is there now. What the other system does not take is flagged (`dockvoice inventory flags`), and the operator who
     said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
-    settings, inventory, _ = _load_settings(name, file, config, database)
+    settings, _ = _load_settings(name, file, given)
     configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
     from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    serve(name, settings, inventory)
+    serve(name, settings, given.settings)
 
 
-@commands.command("try", short_help="Who answers there; one test receipt, taken back.")
+@subcommand(commands, "try", short_help="Who answers there; one test receipt, taken back.")
 def _try_out(
+    given: Given,
     name: _Name,
     file: _File = None,
-    config: Config = None,
-    database: Database = None,
     item: Annotated[str | None, typer.Option("--item", metavar="CODE", help="Of what the test receipt is.")] = None,
     lot: Annotated[str | None, typer.Option("--lot", metavar="LOT", help="Its lot, where it needs one.")] = None,
     place: Annotated[str | None, typer.Option("--place", metavar="DOOR", help="Where it is received.")] = None,
@@ -125,7 +123,7 @@ def _try_out(
     Both stay in the other system's books, as any receipt that was taken back does. Without --item it is the first item
     that needs no lot.
     """
-    with _open_service(name, file, config, database) as service:
+    with _open_service(name, file, given) as service:
         connector = service.connector
         echo(connector.describe_system())
         pulled = connector.pull()
@@ -149,12 +147,11 @@ def _try_out(
         _require_state_and_print(there, DocumentState.REVERSED, f"{back.number} is taken back")
 
 
-@commands.command(short_help="What is there: open orders, items, operators.")
-def pull(
+@subcommand(commands, "pull", short_help="What is there: open orders, items, operators.")
+def _pull(
+    given: Given,
     name: _Name,
     file: _File = None,
-    config: Config = None,
-    database: Database = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish to the devices what the settings name under pull.")
     ] = False,
@@ -165,7 +162,7 @@ def pull(
     operators: only such as this connector itself has published are taken out. With --publish the devices get it now,
     as they do every pull_minutes while the connector runs.
     """
-    with _open_service(name, file, config, database) as service:
+    with _open_service(name, file, given) as service:
         if not publish:
             pulled = service.connector.pull()
             _print_pulled(pulled)
@@ -177,11 +174,10 @@ def pull(
                 echo(message)
 
 
-@commands.command(short_help="What is posted, what waits, what was refused.")
-def status(
+@subcommand(commands, "status", short_help="What is posted, what waits, what was refused.")
+def _status(
+    given: Given,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this connector.")] = None,
-    config: Config = None,
-    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Count the postings of each connector, and show what waits or was refused, the oldest first.
@@ -190,11 +186,8 @@ def status(
     needed to be posted. With --json one object for each connector, with what is open under "open".
     """
     from inventory.connect.ledger import Ledger, load_connector_names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
-    from inventory.repository import Store  # noqa: PLC0415 - see above
 
-    inventory = settings_of(config, database=database)
-    store = Store.open(inventory.database_url, create=False)
-    try:
+    with given.open_store() as store:
         with store.transaction() as transaction:
             there = load_connector_names(transaction)
         if name is not None and name not in there:
@@ -204,8 +197,6 @@ def status(
             _print_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
         if not there and not as_json:
             echo("no connector has posted anything yet")
-    finally:
-        store.close()
 
 
 def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
@@ -299,14 +290,13 @@ def _require_state_and_print(found: Any, state: DocumentState, message: str) -> 
     echo(message)
 
 
-def _load_settings(
-    name: str, file: Path | None, config: Path | None, database: str | None
-) -> tuple[ConnectionSettings, InventorySettings, Path]:
+def _load_settings(name: str, file: Path | None, given: Given) -> tuple[ConnectionSettings, Path]:
+    """The connector's settings and their file, found beside the inventory's, which are read before."""
     from inventory.connect.settings import settings_class_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
-    inventory = settings_of(config, database=database)
-    path = file or _find_settings_file(name, config)
-    return load_settings(settings_class_of_kind(_read_kind(path) or name, path), path), inventory, path
+    _ = given.settings
+    path = file or _find_settings_file(name, given.config)
+    return load_settings(settings_class_of_kind(_read_kind(path) or name, path), path), path
 
 
 def _find_settings_file(name: str, config: Path | None) -> Path:
@@ -330,13 +320,11 @@ def _read_kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _open_service(
-    name: str, file: Path | None, config: Path | None, database: str | None
-) -> Iterator[ConnectorService]:
-    settings, inventory, path = _load_settings(name, file, config, database)
+def _open_service(name: str, file: Path | None, given: Given) -> Iterator[ConnectorService]:
+    settings, path = _load_settings(name, file, given)
     from inventory.connect.service import open_service  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    with open_service(name, settings, inventory) as service:
+    with open_service(name, settings, given.settings) as service:
         try:
             yield service
         except Misconfigured as fault:

@@ -21,7 +21,7 @@ from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.terminal.tables import pluralize
-from inventory.cli.options import Config, Database, GroupOptions, Json, given_settings
+from inventory.cli.options import Config, Database, Given, GroupOptions, Json, subcommand
 
 if TYPE_CHECKING:
     from inventory.epcis.export import StoredEvent, Tally
@@ -50,9 +50,9 @@ def epcis(context: typer.Context, config: Config = None, database: Database = No
     context.obj = GroupOptions(config, database)
 
 
-@commands.command(short_help="Write one document of all that can be named.")
-def export(
-    context: typer.Context,
+@subcommand(commands, "export", short_help="Write one document of all that can be named.")
+def _export(
+    given: Given,
     mapping: _MappingFile,
     out: Annotated[
         Path | None,
@@ -60,8 +60,6 @@ def export(
     ] = None,
     known: _Known = None,
     site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="Only what was recorded there.")] = None,
-    config: Config = None,
-    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Write one EPCIS 2.0 document (JSON-LD) of all that was recorded and can be named. The database stays as it is.
@@ -80,7 +78,7 @@ def export(
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.forms import form_field_names, load_forms, load_roles  # noqa: PLC0415
 
-    names, settings = load_mapping(mapping), given_settings(context, config, database=database)
+    names, settings = load_mapping(mapping), given.settings
     forms = load_forms(settings.forms)
     known_fields = {name: form_field_names(form) for name, form in forms.items()}
     if faults := [f"{mapping}: {fault}" for fault in names.unknown_fields(known_fields)]:
