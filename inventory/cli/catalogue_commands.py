@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -48,39 +48,33 @@ _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in you
 _Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
 
 
-@dataclass(frozen=True, slots=True)
-class _CataloguePublisher:
-    """One site's catalogue, and the settings by which it is published."""
+def _publish_if_signed(given: Given, catalogue: SiteCatalogue, made: Version, sign: Path | None) -> None:
+    """Publish the new version, if a key is given, and print the result."""
+    echo(f"{made.site} {made.kind}: version {made.version}, {made.what}")
+    if sign is None:
+        then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
+        echo(f"no device has it yet: {then}")
+    else:
+        _publish_pending(given, catalogue, [made.kind], sign)
 
-    settings: InventorySettings
-    catalogue: SiteCatalogue
 
-    def publish_if_signed(self, made: Version, sign: Path | None) -> None:
-        """Publish the new version, if a key is given, and print the result."""
-        echo(f"{made.site} {made.kind}: version {made.version}, {made.what}")
-        if sign is None:
-            then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
-            echo(f"no device has it yet: {then}")
-        else:
-            self.publish_pending([made.kind], sign)
+def _publish_pending(given: Given, catalogue: SiteCatalogue, kinds: list[str], sign: Path | None) -> None:
+    """Publish the current versions of these kinds that are not published, of all kinds if empty, and print them."""
+    from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
-    def publish_pending(self, kinds: list[str], sign: Path | None) -> None:
-        """Publish the current versions of these kinds that are not published, of all kinds if empty, and print them."""
-        from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
-
-        sent = publish(self.settings, self.catalogue, require_signer(sign), kinds)
-        for one in sent:
-            echo(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
-        if not sent:
-            echo("nothing is to be published: the broker has taken every current version")
+    sent = publish(given.settings, catalogue, require_signer(sign), kinds)
+    for one in sent:
+        echo(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
+    if not sent:
+        echo("nothing is to be published: the broker has taken every current version")
 
 
 @contextmanager
-def _open_catalogue(given: Given, site: str | None, sign: Path | None = None) -> Iterator[_CataloguePublisher]:
+def _open_catalogue(given: Given, site: str | None, sign: Path | None = None) -> Iterator[SiteCatalogue]:
     if sign is not None:
         require_signer(sign)  # an invalid key is reported before anything is changed
     with given.open_store() as store:
-        yield _CataloguePublisher(given.settings, store.catalogue(check_site(site), given.settings.forms))
+        yield store.catalogue(check_site(site), given.settings.forms)
 
 
 @subcommand(catalogue_commands, "import", short_help="Take a file in the place of what there was.", broker=True)
@@ -105,9 +99,9 @@ def _catalogue_import(
 
     try:
         rows = read_kind(find_kind(kind), file)
-        with _open_catalogue(given, site, sign) as opened:
-            made = opened.catalogue.put(kind, rows, user_name(), reason, file.name)
-            opened.publish_if_signed(made, sign)
+        with _open_catalogue(given, site, sign) as catalogue:
+            made = catalogue.put(kind, rows, user_name(), reason, file.name)
+            _publish_if_signed(given, catalogue, made, sign)
     except (FaultyRows, FaultyFile) as found:
         for fault in found.faults:
             echo(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
@@ -124,8 +118,8 @@ def _catalogue_print_versions(
     json_lines: Json = False,
 ) -> None:
     """Show the current versions, or the rows of one."""
-    with _open_catalogue(given, site) as opened:
-        found = opened.catalogue.current_versions() if kind is None else [opened.catalogue.current(kind)]
+    with _open_catalogue(given, site) as catalogue:
+        found = catalogue.current_versions() if kind is None else [catalogue.current(kind)]
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
@@ -142,9 +136,9 @@ def _catalogue_history(
     json_lines: Json = False,
 ) -> None:
     """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
-    with _open_catalogue(given, site) as opened:
-        opened.catalogue.current(kind)
-        found = opened.catalogue.history(kind)
+    with _open_catalogue(given, site) as catalogue:
+        catalogue.current(kind)
+        found = catalogue.history(kind)
     _print_versions(found, json_lines=json_lines)
 
 
@@ -157,8 +151,8 @@ def _catalogue_diff(
     site: _Site = None,
 ) -> None:
     """Show what version B says otherwise than version A: + for what is new in it, - for what is gone."""
-    with _open_catalogue(given, site) as opened:
-        found = opened.catalogue.compare_versions(kind, before, after)
+    with _open_catalogue(given, site) as catalogue:
+        found = catalogue.compare_versions(kind, before, after)
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
@@ -176,10 +170,10 @@ def _catalogue_publish(
     sign: Sign = None,
 ) -> None:
     """Sign the current versions that no broker took yet, and hand them to it: devices take them as they come by."""
-    with _open_catalogue(given, site, sign) as opened:
+    with _open_catalogue(given, site, sign) as catalogue:
         if kind is not None:
-            opened.catalogue.current(kind)
-        opened.publish_pending([] if kind is None else [kind], sign)
+            catalogue.current(kind)
+        _publish_pending(given, catalogue, [] if kind is None else [kind], sign)
 
 
 @subcommand(catalogue_commands, "rollback", short_help="Go back to what an older version said.", broker=True)
@@ -192,8 +186,8 @@ def _catalogue_rollback(
     sign: Sign = None,
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
-    with _open_catalogue(given, site, sign) as opened:
-        opened.publish_if_signed(opened.catalogue.rollback(kind, version, user_name(), reason), sign)
+    with _open_catalogue(given, site, sign) as catalogue:
+        _publish_if_signed(given, catalogue, catalogue.rollback(kind, version, user_name(), reason), sign)
 
 
 @subcommand(catalogue_commands, "withdraw", short_help="Let devices go by their own files again.", broker=True)
@@ -205,8 +199,8 @@ def _catalogue_withdraw(
     sign: Sign = None,
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
-    with _open_catalogue(given, site, sign) as opened:
-        opened.publish_if_signed(opened.catalogue.withdraw(kind, user_name(), reason), sign)
+    with _open_catalogue(given, site, sign) as catalogue:
+        _publish_if_signed(given, catalogue, catalogue.withdraw(kind, user_name(), reason), sign)
 
 
 @subcommand(catalogue_commands, "devices", short_help="Which version each device runs, or why it refused.", broker=True)
@@ -222,13 +216,9 @@ def _catalogue_devices(
     """
     from inventory.site.catalogue_publishing import read_reported_versions  # noqa: PLC0415 - `--help` must not import MQTT
 
-    with _open_catalogue(given, site) as opened:
-        wanted = [
-            one
-            for one in map(opened.catalogue.published, (of.kind for of in opened.catalogue.current_versions()))
-            if one
-        ]
-        found = read_reported_versions(opened.settings, opened.catalogue.site)
+    with _open_catalogue(given, site) as catalogue:
+        wanted = [one for of in catalogue.current_versions() if (one := catalogue.published(of.kind)) is not None]
+        found = read_reported_versions(given.settings, catalogue.site)
     if json_lines:
         print_json_lines(_report_to_json(one, wanted) for one in found)
         return
