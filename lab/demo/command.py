@@ -36,7 +36,7 @@ from lab.demo.door import DemoDevice
 from lab.demo.office import DemoConsole
 from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
 from lab.demo.story import AnsweringOperator, Sentence, StoryLanguage, gives, load_recorded_story, load_story
-from lab.demo.voice import OperatorVoice
+from lab.demo.voice import record_saying
 
 _SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 
@@ -137,7 +137,7 @@ class _Demo:
                 "leave --engine out"
             )
         self._story = load_recorded_story(short=self._stands_in) if self._is_english else load_story(language)
-        self._voice = OperatorVoice(language, scratch / "said")
+        self._said = scratch / "said"  # Recordings of the synthetic voice.
         self._console = EscapingConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
 
@@ -212,7 +212,9 @@ class _Demo:
         """Play a recording; without one, what the voice makes of the text."""
         who = "colleague" if by_colleague else "operator"
         self._console.print(f"{who:>9}  {text}", style="dim" if by_colleague else "bold")
-        await door.play_until_handled(audio or self._voice.record(text, by_colleague=by_colleague))
+        await door.play_until_handled(
+            audio or record_saying(self._said, self._language, text, by_colleague=by_colleague)
+        )
 
     async def _answer_about(self, sentence: Sentence, door: DemoDevice) -> None:
         """Answer what the device asks, until what the sentence means is held or recorded."""

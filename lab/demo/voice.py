@@ -33,21 +33,13 @@ def synthesise_pico(text: str, language: str, pace: float = 1.0, pitch: float = 
     return to_floats(said).astype(np.float64)
 
 
-class OperatorVoice:
-    """Makes recordings of what is said, in one language."""
-
-    def __init__(self, language: str, folder: Path) -> None:
-        """Recordings are kept in `folder`."""
-        self._language = language
-        self._folder = folder
-
-    def record(self, text: str, *, by_colleague: bool = False) -> Path:
-        """A recording of the text by the operator, or by a colleague in another voice."""
-        manner = _COLLEAGUE if by_colleague else (1.0, 1.0)
-        audio = self._folder / f"{hashlib.sha256(f'{manner} {text}'.encode()).hexdigest()[:16]}.flac"
-        if not audio.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            silence = tuple(round(seconds * SAMPLE_RATE) for seconds in (_BEFORE_S, _AFTER_S))
-            said = np.pad(synthesise_pico(text, self._language, *manner), silence)
-            soundfile.write(audio, said, SAMPLE_RATE, "PCM_16")
-        return audio
+def record_saying(folder: Path, language: str, text: str, *, by_colleague: bool = False) -> Path:
+    """A recording of the text by the operator, or by a colleague in another voice; it is kept in `folder`."""
+    manner = _COLLEAGUE if by_colleague else (1.0, 1.0)
+    audio = folder / f"{hashlib.sha256(f'{manner} {text}'.encode()).hexdigest()[:16]}.flac"
+    if not audio.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        silence = tuple(round(seconds * SAMPLE_RATE) for seconds in (_BEFORE_S, _AFTER_S))
+        said = np.pad(synthesise_pico(text, language, *manner), silence)
+        soundfile.write(audio, said, SAMPLE_RATE, "PCM_16")
+    return audio
