@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
+from dockvoice_protocol.records.master import to_number
 from inventory.api.endpoint import Answer, ApiContext, Problem, Wrong, endpoint
 from inventory.api.models import StockOut, SumOut
 from inventory.api.parameters import Forms, Limit, Query, Site, Text, Until, cursor_type, decode_cursor
@@ -58,11 +57,7 @@ def _list_stock(context: ApiContext) -> Answer:
 
 def _sum_out(one: StockSum) -> SumOut:
     said = {name: getattr(one, name) for name in STOCK_COLUMNS}
-    return SumOut(**said, quantity=_to_number(one.quantity))
-
-
-def _to_number(exactly: Decimal) -> int | float:
-    return int(exactly) if exactly == exactly.to_integral_value() else float(exactly)
+    return SumOut(**said, quantity=to_number(one.quantity))
 
 
 ENDPOINTS = (_list_stock,)

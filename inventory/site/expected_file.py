@@ -11,7 +11,7 @@ from typing import Any
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
-from dockvoice_protocol.records.master import CODE
+from dockvoice_protocol.records.master import CODE, to_number
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from inventory.site.table_file import (
     MAX_LEN,
@@ -85,12 +85,11 @@ def _parse_valid_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_
     if found:
         return
     kind = PlaceKind.TRAILER if cells.get("trailer") else PlaceKind.DOOR
-    quantity = Decimal(cells["quantity"])
     line = ExpectedLine(
         notice=cells["notice"],
         pallet=cells["pallet"],
         item=cells["item"],
-        quantity=int(quantity) if quantity == quantity.to_integral_value() else float(quantity),
+        quantity=to_number(Decimal(cells["quantity"])),
         uom=cells["uom"],
         lot_needed=YES_NO[cells["lot_needed"]],
     )

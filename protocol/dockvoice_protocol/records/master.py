@@ -73,7 +73,7 @@ class UnitFactor:
         product = to_decimal(quantity) * self.factor
         if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
             return None
-        return ConvertedQuantity(_to_number(product), self.base, _to_number(self.factor))
+        return ConvertedQuantity(to_number(product), self.base, to_number(self.factor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ class ConvertedQuantity:
     factor: int | float  # Multiplies the dictated quantity.
 
 
-def _to_number(value: Decimal) -> int | float:
+def to_number(value: Decimal) -> int | float:
+    """The number as JSON has it: whole without a fraction, else as a double."""
     return int(value) if value == value.to_integral_value() else float(value)
 
 
