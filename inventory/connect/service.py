@@ -52,26 +52,12 @@ _CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
 
 
-class _Hold:
-    """The lock on a connector's ledger."""
-
-    def __init__(self, message: str, connection: Connection | None) -> None:
-        self._message = message
-        self._connection = connection
-
-    def demand_held(self) -> None:
-        """Raise Unavailable where the database session with the lock is gone."""
-        if self._connection is None:
-            return
-        with translated_errors(self._connection.engine.url):
-            self._connection.execute(text("SELECT 1"))
-        if self._connection.invalidated:
-            raise Unavailable(f"{self._message}: the database let go of this session; begin again")
-
-
 @contextmanager
-def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
-    """Hold the lock on a connector's ledger. Raises AlreadyRunning, Unavailable."""
+def hold_lock(engine: Engine, name: str) -> Iterator[Callable[[], None]]:
+    """Hold the lock on a connector's ledger. Raises AlreadyRunning, Unavailable.
+
+    Yields a function that raises Unavailable where the database session with the lock is gone.
+    """
     message = f"connector {name}"
     busy = AlreadyRunning(
         f"{message}: another process works on it, with the tables in {format_url(engine.url)}; stop that one"
@@ -82,7 +68,7 @@ def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise busy from None
-            yield _Hold(message, None)
+            yield lambda: None
         return
     with translated_errors(engine.url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -92,10 +78,17 @@ def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
             raise busy
-        yield _Hold(message, connection)
+        yield partial(_demand_session, connection, message)
     finally:
         connection.invalidate()  # otherwise the pool would keep the session, and the lock with it
         connection.close()
+
+
+def _demand_session(connection: Connection, message: str) -> None:
+    with translated_errors(connection.engine.url):
+        connection.execute(text("SELECT 1"))
+    if connection.invalidated:
+        raise Unavailable(f"{message}: the database let go of this session; begin again")
 
 
 @contextmanager
@@ -255,11 +248,11 @@ class _Work:
         engine = at.posting_loop(ledger, self._now)
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
-        with hold_lock(at.store.engine, at.name) as hold:
+        with hold_lock(at.store.engine, at.name) as demand_held:
             notifier.notify_ready(f"posts entries of {at.settings.site}")
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
-                hold.demand_held()
+                demand_held()
                 wait = self._run_round(engine, notifier)
                 self._sleep_with_keep_alives(wait, notifier)
             notifier.notify_stopping()

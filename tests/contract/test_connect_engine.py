@@ -364,8 +364,8 @@ def test_of_two_processes_one_works(url: str, store: Store) -> None:
             pass
         with hold_lock(second.engine, "another"):
             pass
-    with closing(Store.open(url)) as second, hold_lock(second.engine, "other") as hold:
-        hold.demand_held()
+    with closing(Store.open(url)) as second, hold_lock(second.engine, "other") as demand_held:
+        demand_held()
 
 
 SEEDS = range(sized(test=2, nightly=6))
