@@ -207,7 +207,7 @@ def test_a_disk_that_is_full_half_way_leaves_nothing_and_costs_nothing_though_it
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("inventory.dossier.dossier_writer.os.fsync", full)
+        patched.setattr("os.fsync", full)
         dossiers.write_pending()
     assert "No space left on device" in caplog.text
     assert list(dossiers.folder.iterdir()) == []
