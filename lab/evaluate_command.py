@@ -286,8 +286,8 @@ def understand_overrides(
 def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show progress over `total` steps; yield a function that counts one step."""
     console = EscapingConsole(stderr=True)
+    steps = count(1)
     if not console.is_terminal:
-        steps = count(1)
 
         def count_step() -> None:
             done = next(steps)
@@ -297,5 +297,4 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
         yield count_step
         return
     with show_progress_bar(doing, total) as tell:
-        steps = count(1)
         yield lambda: tell(next(steps))

@@ -302,7 +302,8 @@ class _ExplanationCheck(SpanReader):
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        events = tuple(map(self._mark_drop, path.events))
+        of_templates = {(one.start, one.end) for one in path.events if one.happens is Happens.TEMPLATE}
+        events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in path.events)
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
@@ -468,7 +469,7 @@ class _ExplanationCheck(SpanReader):
             yield follows and follows.field
         denied = any("n" in one.marks for one in behind[:1])
         joined = "n" in event.marks and any(self._may_hold_denied(one, event) for one in before)
-        if joined or (denied and self._is_bare_no(event)):
+        if joined or self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
             yield event.field
         yield from self._fields_of_lettered(event, before)
 
@@ -539,6 +540,13 @@ class _ExplanationCheck(SpanReader):
                 return True
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
         return sized and self._spans.may_be_value(field, value)
+
+    def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
+        """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
+        word, end = self._words[mention.end - 1], mention.end
+        spelt = self._fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
+        joins = spelt and self._language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
+        return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
         """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount"."""

@@ -576,6 +576,8 @@ class Mentions(SpanReader):
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.happens is not Happens.MENTION:
             return False
+        if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
+            return True  # "Not ten, twelve."
         figures = self._words[at - 1]
         listed = token.dash and len(figures) > 1 and figures.isdigit()  # "742-743" may be two values; "7-4-2" is one.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
