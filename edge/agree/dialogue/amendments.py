@@ -14,12 +14,7 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import (
-    find_differing_identifiers,
-    likely_values,
-    values_of,
-    without_inherited,
-)
+from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
 
@@ -64,12 +59,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
     if own_entry is not None and own_entry != session.recorded.last and alone:
         return ask_what_is_wrong_with_last(session, utterance, own_entry)  # it only names an entry
-    is_last = (
-        last == session.recorded.last
-        and reference.is_named_last(session, last.fields)
-        and not session.recorded.left_since
-        and not session.spoken.named_more
-    )
+    is_last = reference.is_surely_at_hand(session, last)
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
         return drafting.ask_to_repeat(session, utterance)

@@ -542,7 +542,7 @@ def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | No
         return LastEntry("", draft, session.values)
     is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
     is_open = asked is None and is_entry
-    return None if is_open or session.recorded.left_since else session.recorded.last
+    return None if is_open or session.named.left else session.recorded.last
 
 
 def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:

@@ -104,7 +104,6 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
         left = commit_or_queue_held(session, named.reading)
     else:
         left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
-    session.recorded.left_since = True  # a correction without identifier may apply to it
     parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
     return [*left, parked, *drafting.announce_parked(session, named.reading)]
 
@@ -401,7 +400,6 @@ def reject_or_park_unclear_identifier(
 def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(reading))
-    session.recorded.left_since = True
     return [parked, *drafting.announce_parked(session, reading), *drafting.repeat_question(session)]
 
 

@@ -160,7 +160,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     if not several or (verdict.ask in rules.identifiers and split_two_things(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
-    session.recorded.left_since = True
+    session.named = replace(session.named, left=True)
     prompts = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *prompts]
 
@@ -169,7 +169,7 @@ def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
     """The draft, without an identifier from the context if another thing was named since; it then needs a yes."""
     fields = draft.reading.fields
     taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_inherited}
-    if not (taken and session.recorded.left_since):
+    if not (taken and session.named.left):
         return draft
     session.needs_yes.add(draft.utterance_id)
     left = {name: one for name, one in fields.items() if name not in taken}
@@ -178,7 +178,7 @@ def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
 
 def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
-    session.recorded.left_since = False
+    session.named = replace(session.named, left=False)
     return [
         utterance.note_utterance(hold_if_accepted(verdict)),
         *ask_or_read_back_or_commit(session, draft, verdict, utterance),
@@ -269,8 +269,8 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     for one in settled:
         draft = with_support(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
-    session.recorded.left_since |= draft.utterance_id in session.needs_yes
-    session.recorded.unanswered = frozenset()
+    left = session.named.left or draft.utterance_id in session.needs_yes
+    session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
     session.breath.words = ()
@@ -321,7 +321,6 @@ def park_draft(session: DialogueSession) -> list[Order]:
     if draft.act is Act.CANCEL:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.unset_named_identifiers(session, draft.reading)
-    session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
@@ -331,7 +330,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
     """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
     lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
-    session.recorded.unanswered |= lacks | ({asked} if asked is not None else set())
+    session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
 
 
 def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
@@ -406,6 +405,7 @@ def queue_entry(
 
 def announce_parked(session: DialogueSession, reading: Reading) -> list[Order]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
+    session.named = replace(session.named, left=True)  # the next values may belong to it
     known = session.identifiers_of(likely_values(reading))
     rivals = any(reading.fields[name].rivals for name in known)
     two = (
@@ -537,18 +537,19 @@ def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, ru
 def ask_to_repeat(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Record the utterance as not understood and ask to repeat it."""
     context.unset_named_identifiers(session, utterance.reading)
-    session.recorded.left_since |= _may_name(session, utterance.reading)
+    _remember_if_named(session, utterance.reading)
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
 
-def _may_name(session: DialogueSession, reading: Reading) -> bool:
-    """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
+def _remember_if_named(session: DialogueSession, reading: Reading) -> None:
+    """Remember that it may name a thing that is not on record: by an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
     digits = sum(
         len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text)
         for word in reading.words
     )
-    return digits >= SHORTEST_NAME or any(name in reading.fields for name in rules.identifying_fields)
+    if digits >= SHORTEST_NAME or any(name in reading.fields for name in rules.identifying_fields):
+        session.named = replace(session.named, left=True)
 
 
 def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -577,7 +578,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
     if named or is_known or is_command or not (said.fields or objects or _may_count(identifier_words, rules)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
-    session.recorded.left_since |= _may_name(session, said)
+    _remember_if_named(session, said)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 

@@ -17,9 +17,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-)
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, Operator, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
@@ -330,11 +328,10 @@ class Dialogue:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = reference.name_open_thing_again(session, [*arrived, *orders, *_carry_out_queued(session, orders)])
+        orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
+        orders = reference.name_open_thing_again(session, happening, orders)
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
-        session.spoken.named = reference.find_thing_named_last(session, happening, orders) or session.spoken.named
-        session.spoken.named_more = reference.names_more_than_thing(session, happening, orders)
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)

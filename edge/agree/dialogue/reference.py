@@ -8,6 +8,7 @@ last; where that is not the last one on record, a correction of it needs a yes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting
@@ -22,15 +23,15 @@ from edge.records import LastEntry
 from edge.records.speech import Prompt, Say
 
 
-def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list[Order]:
+def name_open_thing_again(session: DialogueSession, happening: DialogueInput, orders: list[Order]) -> list[Order]:
     """The orders, with the open thing named behind another one that they name.
 
     So an answer, a correction, a yes or a drop without a name is always of the thing that the device named last. The
     standing context and the closing of a trailer name no thing.
     """
+    _remember_named_things(session, happening, orders)
     draft, question = session.draft, session.question
     says = [order for order in orders if isinstance(order, Say)]
-    session.spoken.named_two = session.spoken.named_two and not says
     named = [one for one in says if _identifiers_in(session, one)]
     if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
         return orders
@@ -41,7 +42,7 @@ def name_open_thing_again(session: DialogueSession, orders: list[Order]) -> list
     asked, last = None if question is None else session.say_question(question), says[-1]
     if asked is not None and last.prompt is asked.prompt and last is named[-1]:
         return orders  # it names both
-    session.spoken.named_two = True
+    session.named = replace(session.named, things=(last_named, own or last_named))
     if asked is None:
         return [*orders, *drafting.hold_draft(session)]
     at = orders.index(last) if last.prompt is asked.prompt else len(orders)
@@ -61,29 +62,29 @@ def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldVal
     return session.identifiers_of({**offered, **say.fields}, say.form)
 
 
-def find_thing_named_last(
-    session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]
-) -> Mapping[str, FieldValue]:
-    """The identifiers of the thing that the last prompt with any is about, else of one just begun; empty: neither."""
-    says = (order for order in reversed(orders) if isinstance(order, Say))
-    said = (_identifiers_in(session, one) for one in says)
-    draft = session.draft
-    if draft is None or not isinstance(happening, UtteranceHeard) or draft.utterance_id != happening.utterance_id:
-        return next(filter(None, said), {})
-    return next(filter(None, said), session.identifiers_of(values_of(draft.reading)))
+def _remember_named_things(session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]) -> None:
+    """Remember which thing the prompts named, or an utterance began, and whether they told of more since."""
+    draft, says, things = session.draft, [order for order in orders if isinstance(order, Say)], session.named.things
+    if isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id:
+        things = tuple(filter(None, [session.identifiers_of(values_of(draft.reading)) or _thing_named_last(session)]))
+    for say in says:
+        asks = session.question is not None and say is says[-1]  # The question is of the open thing.
+        things = things[-1:] if all(things) else things
+        if named := _identifiers_in(session, say):
+            things = (named,)
+        elif say.fields and not asks:
+            things = (*filter(None, things), {})
+    session.named = replace(session.named, things=things)
 
 
-def names_more_than_thing(session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]) -> bool:
-    """Whether the device, since a thing was named, has told of a place, a sum or what holds from now on."""
-    draft, says = session.draft, [order for order in orders if isinstance(order, Say)]
-    begins = (
-        isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id
-    )
-    more = session.spoken.named_more and not begins
-    for at, say in enumerate(says, start=1):
-        asks = session.question is not None and at == len(says)  # The question is of the open thing.
-        more = not _identifiers_in(session, say) and (more or (bool(say.fields) and not asks))
-    return more
+def _thing_named_last(session: DialogueSession) -> Mapping[str, FieldValue]:
+    """The identifiers of the thing that was named last; empty: none was since the start."""
+    return next(filter(None, reversed(session.named.things)), {})
+
+
+def _is_behind_another(session: DialogueSession) -> bool:
+    """Whether the device named another thing before the one named last, or has told of more behind it."""
+    return len(session.named.things) > 1 or not all(session.named.things)
 
 
 def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
@@ -91,12 +92,18 @@ def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
     last = session.recorded.last
     if last is not None and is_named_last(session, last.fields):
         return last
-    return session.find_own_entry(session.spoken.named) or last
+    return session.find_own_entry(_thing_named_last(session)) or last
+
+
+def is_surely_at_hand(session: DialogueSession, entry: LastEntry) -> bool:
+    """Whether the entry is surely meant without a name: nothing else was named or told of since the last one."""
+    alone = not session.named.left and all(session.named.things)
+    return alone and entry == session.recorded.last and is_named_last(session, entry.fields)
 
 
 def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) -> bool:
     """Whether the device named no other thing since it named the one with these values."""
-    own, named = session.identifiers_of(values), session.spoken.named
+    own, named = session.identifiers_of(values), _thing_named_last(session)
     if not (own and named):
         return True
     # An entry of another form has other identifiers.
@@ -114,15 +121,15 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
     if takes_back:
-        return session.spoken.named_two or session.spoken.named_more
-    return not (answers or session.recorded.unanswered.isdisjoint(reading.fields))
+        return _is_behind_another(session)
+    return not (answers or session.named.lacks.isdisjoint(reading.fields))
 
 
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask about the open thing by name, where a drop without a name may be of another; empty for any other drop."""
     of_another = session.topic in {Topic.CANCEL, Topic.CLOSE}
-    more = session.spoken.named_more and bool(session.open_identifiers) and session.open_draft.act is not Act.CONTEXT
-    if utterance.reading.fields or of_another or not (session.spoken.named_two or more):
+    is_named = all(session.named.things) or (session.open_identifiers and session.open_draft.act is not Act.CONTEXT)
+    if utterance.reading.fields or of_another or not (is_named and _is_behind_another(session)):
         return []
     noted, question = utterance.note_as_heeded(), session.question
     if question is None:

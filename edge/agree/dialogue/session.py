@@ -104,9 +104,6 @@ class History:
     """By form, its last entry when another form was chosen."""
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """The committed entries, oldest first, including cancellations: for look-ups by identifier."""
-    left_since: bool = False  # Since the last entry an unrecorded thing was named, which the next values may belong to.
-    unanswered: frozenset[str] = field(default=frozenset(), repr=False)
-    """Since the last entry, the fields that a parked one was asked for or lacks: values without a name may be its."""
     owed: int = 0  # How many events have no receipt yet.
     aside: InReview = field(default_factory=InReview)
     asked_again: set[str] = field(default_factory=set, repr=False)
@@ -182,12 +179,19 @@ class _DeviceSpeech:
 
     again: tuple[Say, ...] = ()  # What "say again" repeats.
     latest: Say | None = None  # The last prompt.
-    named: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """The identifiers of the thing that a prompt was about last; empty: none was since the start."""
-    named_more: bool = False  # Since it named that, prompts told of a place, a sum or what holds from now on.
-    named_two: bool = False  # The last prompts named another thing before the open one: a "no" may be of either.
     put: tuple[Question | SignOnQuestion | None, Draft | None] = (None, None)  # The last question or readback.
     put_at: float | None = None  # When it began, in seconds of the driver's clock; None: unknown.
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What was named: words that name nothing may be of it, as `reference` tells."""
+
+    things: tuple[Mapping[str, FieldValue], ...] = field(default=(), repr=False)
+    """The identifiers of the thing that prompts named last; before it another one, if it was named again behind that;
+    behind it an empty one, if prompts have told of a place, a sum or what holds from now on since."""
+    left: bool = False  # Since the last entry an unrecorded thing was named, which the next values may belong to.
+    lacks: frozenset[str] = field(default=frozenset(), repr=False)  # Since the last commit, by what was put aside.
 
 
 @dataclass(slots=True)
@@ -272,6 +276,7 @@ class DialogueSession:
     breath: PreviousUtterance = field(default_factory=PreviousUtterance)
     recorded: History = field(default_factory=History)
     spoken: _DeviceSpeech = field(default_factory=_DeviceSpeech)
+    named: Named = Named()
     news: _News = field(default_factory=_News)
     timer: _Timer = field(default_factory=_Timer)
 

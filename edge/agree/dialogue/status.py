@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
-from edge.agree.dialogue.session import DialogueSession, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
 from edge.records import Cause, ConfirmationKind, Draft, Outcome, Park, Reason, StoreDropped, Verdict
@@ -253,7 +253,7 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         ]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
-    recorded.left_since = bool(recorded.aside.drafts) or any(one != known[0] for one in known)
+    session.named = Named(left=bool(recorded.aside.drafts) or any(one != known[0] for one in known))
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*announcements, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
@@ -272,7 +272,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     if amendments.correction_names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
-    session.recorded.left_since = True
+    session.named = replace(session.named, left=True)
     context.unset_named_identifiers(session, draft.reading)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:
