@@ -18,6 +18,7 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
     words_behind_pointer,
 )
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.dialogue import claims, context, reference, trailers
 from edge.agree.dialogue.claims import Relation
@@ -115,6 +116,18 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
     if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
         return reading  # On another trailer the same number may be another pallet.
     return replace(reading, act=Act.AMEND) if only_adds_fields(reading, last.fields, session.rules) else reading
+
+
+def _as_correction_behind_drop(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it drops what was said and names another: "scratch that, I meant 742"."""
+    language, at_hand = session.rules.language, reference.find_entry_at_hand(session)
+    # "Scratch pallet 742" is of 742.
+    drops = any(end > 1 for end in language.words["drops"].ends(token_texts(reading.words, language), 0))
+    if reading.act is not Act.CANCEL or not reading.fields or not drops:
+        return reading
+    claim = session.draft or (None if at_hand is None else at_hand.draft)
+    another = claim is not None and session.relate_to_claim(reading, claim) is Relation.NAME
+    return replace(reading, act=Act.AMEND) if another else reading
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
@@ -278,6 +291,7 @@ def _read_against(
 
 
 _REREADINGS = (
+    _as_correction_behind_drop,
     _as_correction_of_known,
     _as_addition_to_recorded,
     _as_correction_of_last,
