@@ -355,7 +355,7 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
         case Topic.FIELD_RIGHT:
             agreed = with_agreed_value(draft, str(question.field), question.candidates[0], utterance.utterance_id)
             agreed = _agree_to_unit(agreed, str(question.field), utterance.utterance_id, session.rules)
-            if question.field in session.rules.identifying_fields:
+            if question.field in session.rules.identifying_fields and not session.tries:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if question.other is not None:

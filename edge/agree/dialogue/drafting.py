@@ -579,6 +579,11 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     if named or is_known or is_command or not (said.fields or objects or _may_count(identifier_words, rules)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
+    if session.topic in {
+        Topic.FIELD_RIGHT,
+        Topic.INSTEAD,
+    }:  # A yes does not say that the entry's other values are right.
+        session.needs_yes.add(draft.utterance_id)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 

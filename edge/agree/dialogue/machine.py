@@ -329,7 +329,7 @@ class Dialogue:
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
-        orders = reference.name_open_thing_again(session, happening, orders)
+        orders = reference.end_with_open_thing(session, happening, orders)
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))

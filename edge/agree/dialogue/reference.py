@@ -1,7 +1,7 @@
 """Reference: which thing is meant by words that name none: always the one that the device named last.
 
 While a thing is open, that is the open one: behind another thing that the device names, its question says whose it is,
-and its readback is spoken again (`name_open_thing_again`). With nothing open it is the entry that the device named
+and its readback is spoken again (`end_with_open_thing`). With nothing open it is the entry that the device named
 last; where that is not the last one on record, a correction of it needs a yes.
 """
 
@@ -14,39 +14,47 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.questions import Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
 from edge.agree.readings import values_of
-from edge.records import LastEntry
+from edge.records import Draft, LastEntry
 from edge.records.speech import Prompt, Say
 
 
-def name_open_thing_again(session: DialogueSession, happening: DialogueInput, orders: list[Order]) -> list[Order]:
-    """The orders, with the open thing named behind another one that they name.
+def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orders: list[Order]) -> list[Order]:
+    """The orders, with the open question put again behind all else that they say, by name behind another thing.
 
-    So an answer, a correction, a yes or a drop without a name is always of the thing that the device named last. The
-    standing context and the closing of a trailer name no thing.
+    So an answer, a correction, a yes or a drop without a name is always of what the device said last. A held entry is
+    read back again behind another thing. The standing context and the closing of a trailer name no thing.
     """
     _remember_named_things(session, happening, orders)
     draft, question = session.draft, session.question
     says = [order for order in orders if isinstance(order, Say)]
-    named = [one for one in says if _identifiers_in(session, one)]
-    if not named or draft is None or draft.act is Act.CONTEXT or session.settings.is_closing(draft):
+    if not says or draft is None or session.state not in {State.HELD, *QUESTIONS} or (question and question.unspoken):
         return orders
-    last_named, own = _identifiers_in(session, named[-1]), session.open_identifiers
-    is_same = bool(own) and all(own.get(name, value) == value for name, value in last_named.items())
-    if is_same or session.state not in {State.HELD, *QUESTIONS} or (question is not None and question.unspoken):
+    another, last = _names_another(session, draft, says), says[-1]
+    is_asked = question is not None and last.prompt is render_question(question).prompt
+    if is_asked and (not another or _identifiers_in(session, last)):
         return orders
-    asked, last = None if question is None else session.say_question(question), says[-1]
-    if asked is not None and last.prompt is asked.prompt and last is named[-1]:
-        return orders  # it names both
-    session.named = replace(session.named, things=(last_named, own or last_named))
-    if asked is None:
-        return [*orders, *drafting.hold_draft(session)]
-    at = orders.index(last) if last.prompt is asked.prompt else len(orders)
-    return [*orders[:at], *_say_question_by_name(session, asked), *orders[at + 1 :]]
+    if another:
+        session.named = replace(session.named, things=(another, session.open_identifiers or another))
+    if question is None:
+        return [*orders, *(drafting.hold_draft(session) if another else [])]
+    at = orders.index(last) if is_asked else len(orders)
+    again = session.spoken.again if session.spoken.again == tuple(says) and not another else ()
+    asked = session.say_question(question)
+    session.make_repeatable_together([*again, asked])
+    return [*orders[:at], *(_say_question_by_name(session, asked) if another else [asked]), *orders[at + 1 :]]
+
+
+def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) -> Mapping[str, FieldValue]:
+    """The identifiers of the thing that the prompts name last, where it is not the open one; else empty."""
+    named = next(filter(None, (_identifiers_in(session, one) for one in reversed(says))), {})
+    own = session.open_identifiers
+    is_same = bool(own) and all(own.get(name, value) == value for name, value in named.items())
+    return {} if is_same or draft.act is Act.CONTEXT or session.settings.is_closing(draft) else named
 
 
 def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:

@@ -172,9 +172,6 @@ def ask_what_is_wrong_with_context_or_last(session: DialogueSession, utterance: 
 
 @status.answers_command(Command.WHERE_AM_I)
 def _describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say the context that applies to all entries; then repeat the open question, if any."""
+    """Say the context that applies to all entries."""
     values = context.context_values(session)
-    return [
-        Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE),
-        *status.repeat_after_query(session),
-    ]
+    return [Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE)]

@@ -12,7 +12,7 @@ from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import State
 from edge.agree.readings import values_of
 from edge.records import Cause, ConfirmationKind, Draft, Outcome, Park, Reason, StoreDropped, Verdict
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
@@ -118,11 +118,11 @@ def _describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 @answers_command(Command.WHO_AM_I)
 def _say_who_is_signed_on(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say who is signed on; then repeat the open question, if any."""
+    """Say who is signed on."""
     if session.operator is None:
-        return [Say(Prompt.NOBODY_SIGNED_ON), *repeat_after_query(session)]
+        return [Say(Prompt.NOBODY_SIGNED_ON)]
     called = session.called or session.settings.spoken_name_of(session.operator)
-    return [Say(Prompt.WHO_IS_SIGNED_ON, slots={"operator": called}), *repeat_after_query(session)]
+    return [Say(Prompt.WHO_IS_SIGNED_ON, slots={"operator": called})]
 
 
 @answers_command(Command.WHO_LISTENED)
@@ -133,16 +133,10 @@ def _say_who_listened(*_: object) -> list[Say]:
 
 @answers_command(Command.HELP)
 def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say help for the current state; then repeat the open question."""
+    """Say help for the current state."""
     if session.state is State.CHOOSING_WORK:
         return [works.ask_which_form(session)]
-    return [Say(drafting.HELP_PROMPTS[session.state]), *repeat_after_query(session)]
-
-
-def repeat_after_query(session: DialogueSession) -> list[Say]:
-    """Repeat the open question after a query; empty if none is open."""
-    is_open = session.question is not None and session.state in QUESTIONS
-    return [session.say_question(session.current_question)] if is_open else []
+    return [Say(drafting.HELP_PROMPTS[session.state])]
 
 
 def adjust_voice(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -176,11 +170,9 @@ def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFaultChange
 
 
 @answers_command(Command.RESUME)
-def _say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Say that the device listens; then the open question, which a yes answers."""
-    question = session.question
-    asked = [] if question is None or question.unspoken else [session.say_question(question)]
-    return [Say(Prompt.LISTENING), *asked]
+def _say_listening(*_: object) -> list[Say]:
+    """Say that the device listens."""
+    return [Say(Prompt.LISTENING)]
 
 
 def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -122,7 +122,7 @@ def _say_missing_pallets(session: DialogueSession, utterance: UtteranceHeard) ->
     """Say which announced pallets were not received; or what the open entry still lacks."""
     form = _find_receiving_form(session)
     if session.question is not None and is_listed_command(LACKING, utterance.reading.words, session.rules.language):
-        return status.repeat_after_query(session)
+        return [session.say_question(session.question)]
     if not form.trailer_and_door_fields:
         return status.say_pending_counts(session, utterance)
     if (place := _find_queried_place(session, utterance)) is None:
