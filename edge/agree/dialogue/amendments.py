@@ -108,11 +108,16 @@ def ask_what_is_wrong_with_last(
 
 
 def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel the entry at hand, or the named one; one that the inventory refused is given up at once."""
+    """Ask whether to cancel the named entry, else that at hand, or what was put aside since; a refused one is given up.
+
+    Without a question only where it is named, or the last one.
+    """
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
     last = session.find_own_entry(values_of(utterance.reading)) if named else reference.find_entry_at_hand(session)
-    if last is not None and last.refused and not named:
-        last = recorded.last  # a refused one is given up without a question
+    if not named and (aside := reference.find_draft_put_aside_last(session)) is not None:
+        return _ask_to_cancel(
+            session, utterance, Question(Topic.CANCEL, fields=likely_values(aside.reading), other=aside)
+        )
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]
@@ -120,23 +125,31 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
         return [utterance.note_as_heeded(), announcement]
     standing = recorded.find_applied_event(last.event_id)
     if standing is None:
+        asks = not named and recorded.last is not None and recorded.last.event_id != last.event_id
         recorded.last = last
-        return [utterance.note_as_heeded(), *give_up_refused_last(session)]
+        if not asks:
+            return [utterance.note_as_heeded(), *give_up_refused_last(session)]
     if last.refused:
         recorded.mending = utterance.utterance_id, last.event_id
+    question = build_cancel_question(session, last)
+    return _ask_to_cancel(session, utterance, question, last.draft.form, standing or last.event_id)
+
+
+def _ask_to_cancel(
+    session: DialogueSession,
+    utterance: UtteranceHeard,
+    question: Question,
+    form: str | None = None,
+    replaces: str | None = None,
+) -> list[Order]:
+    """Ask whether to cancel an event's entry, or the question's other draft."""
     session.draft = Draft(
-        utterance.utterance_id,
-        last.draft.form,
-        utterance.reading,
-        session.recording_operator,
+        *(utterance.utterance_id, form or session.rules.form.name, utterance.reading, session.recording_operator),
         act=Act.CANCEL,
-        replaces=standing,
+        replaces=replaces,
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [
-        utterance.note_utterance(hold_if_accepted(session.verdict)),
-        *session.ask(build_cancel_question(session, last)),
-    ]
+    return [utterance.note_utterance(hold_if_accepted(session.verdict)), *session.ask(question)]
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:

@@ -380,7 +380,10 @@ def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) 
 
 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    draft, fields = session.open_draft, session.current_question.fields
+    draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
+    if aside is not None:
+        session.close_draft()
+        return [utterance.note_as_heeded(), StoreDropped(aside), session.say(Prompt.DROPPED)]
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [utterance.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)

@@ -18,7 +18,7 @@ from edge.agree.dialogue.questions import Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
-from edge.agree.readings import values_of
+from edge.agree.readings import likely_values, values_of
 from edge.records import Draft, LastEntry
 from edge.records.speech import Prompt, Say
 
@@ -101,6 +101,15 @@ def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
     if last is not None and is_named_last(session, last.fields):
         return last
     return session.find_own_entry(_thing_named_last(session)) or last
+
+
+def find_draft_put_aside_last(session: DialogueSession) -> Draft | None:
+    """The operator's draft in review that the device named last, if no entry has that name; else None."""
+    named, last = _thing_named_last(session), session.recorded.last
+    if not named or session.find_own_entry(named) is not None or (last and is_named_last(session, last.fields)):
+        return None
+    own = (one for one in session.recorded.aside.drafts if one.operator in {None, session.recording_operator})
+    return next((one for one in own if named.items() <= likely_values(one.reading).items()), None)
 
 
 def is_surely_at_hand(session: DialogueSession, entry: LastEntry) -> bool:

@@ -146,6 +146,9 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         return besides
     if draft is None or question is None or question.other is None or question.other.utterance_id != utterance_id:
         return []
+    if question.about is Topic.CANCEL:
+        session.question = None
+        return drafting.drop_draft(session)
     if state is State.PAUSED:
         session.question = session.entry_question
         return []

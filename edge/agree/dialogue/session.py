@@ -438,9 +438,9 @@ class DialogueSession:
 def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
     """The terms of the values that the question reads out."""
     match question.about:
-        case Topic.CANCEL:
+        case Topic.CANCEL if question.other is None:
             return terms_on_record(session, session.open_draft.replaces)
-        case Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
+        case Topic.INSTEAD | Topic.NEXT_OR_INSTEAD | Topic.CANCEL:
             other = {} if question.other is None else find_spoken_units(question.other.reading, session.rules)
             units = find_spoken_units(session.open_draft.reading, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
