@@ -206,7 +206,8 @@ def ask_or_read_back_or_commit(
     question = question or _build_reopen_question(session, draft, verdict)
     if question is not None:
         return session.ask(question)
-    if draft.utterance_id in session.needs_yes:
+    newcomer = session.deferred_action is not None and session.deferred_action.newcomer  # These may be his words.
+    if draft.utterance_id in session.needs_yes or newcomer:
         return session.ask(session.entry_question)
     sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
     needs_readback = (
@@ -449,12 +450,12 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
 
     The prompts keep the form that they were made for.
     """
-    session.queued_draft = None  # it stays in review, and is counted there
+    waited, session.queued_draft = _tell_next_parked(session), None
     if session.draft is None:
-        return []
+        return waited
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
     closed = commit_draft(session) if sure else park_draft(session)
-    return [replace(one, form=form) if isinstance(one, Say) else one for one in closed]
+    return [replace(one, form=form) if isinstance(one, Say) else one for one in (*waited, *closed)]
 
 
 def drop_draft(session: DialogueSession) -> list[Order]:
