@@ -349,7 +349,7 @@ def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
 
 
-def announce_other_draft_in_review(session: DialogueSession) -> list[Order]:
+def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
     """Tell that the other draft of the open question stays in review."""
     question, draft = session.question, session.open_draft
     if question is None or question.other is None or question.other.utterance_id == draft.utterance_id:
@@ -385,7 +385,7 @@ def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading
     ]
 
 
-def _tell_next_parked(session: DialogueSession) -> list[Order]:
+def _tell_next_parked(session: DialogueSession) -> Sequence[Say]:
     """Tell that the queued draft stays in review, since another takes its place."""
     return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
@@ -404,7 +404,7 @@ def queue_entry(
     return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
 
 
-def announce_parked(session: DialogueSession, reading: Reading) -> list[Order]:
+def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
     session.named = replace(session.named, left=True)  # the next values may belong to it
     known = session.identifiers_of(likely_values(reading))
@@ -452,7 +452,7 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
     """
     waited, session.queued_draft = _tell_next_parked(session), None
     if session.draft is None:
-        return waited
+        return [*waited]
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
     closed = commit_draft(session) if sure else park_draft(session)
     return [replace(one, form=form) if isinstance(one, Say) else one for one in (*waited, *closed)]

@@ -13,7 +13,8 @@ from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
-from edge.records import ConfirmationKind, Draft
+from edge.agree.readings import values_of
+from edge.records import ConfirmationKind, Draft, Park
 from edge.records.speech import Prompt, Say, Terms
 
 
@@ -116,7 +117,30 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
         recorded.entries.append(decided.entry)
     recorded.resolve_refusals(decided.held)
     session.news.queued.append(_decision_announcement(session, decided))
-    return _close_decided(session, decided.utterance_id)
+    return [*_park_what_was_changed(session, decided), *_close_decided(session, decided.utterance_id)]
+
+
+def _park_what_was_changed(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
+    """Park what the operator has changed of the draft since it was put aside, as a correction of the entry."""
+    draft, entry = session.draft, decided.entry
+    aside = next((one for one in session.recorded.aside.drafts if one.utterance_id == decided.utterance_id), None)
+    if draft is None or entry is None or aside is None or draft.utterance_id != aside.utterance_id:
+        return []
+    before, now = values_of(aside.reading), values_of(draft.reading)
+    changed = {name for name, value in now.items() if value not in {before.get(name), entry.fields.get(name)}}
+    if not changed or not draft.support:
+        return []
+    fields = {**entry.draft.reading.fields, **{name: draft.reading.fields[name] for name in changed}}
+    correction = replace(
+        entry.draft,
+        utterance_id=draft.support[-1],
+        reading=replace(entry.draft.reading, fields=fields),
+        operator=draft.operator,
+        act=Act.AMEND,
+        replaces=entry.event_id,
+    )
+    session.news.queued.extend(drafting.announce_parked(session, correction.reading))
+    return [Park(correction.utterance_id, drafting.UNANSWERED, {}, correction)]
 
 
 def render_declined(identifiers: Mapping[str, FieldValue], decided: OfficeDecided) -> Say:
@@ -143,7 +167,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         session.close_draft()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state
-        return besides
+        return [*besides]
     if draft is None or question is None or question.other is None or question.other.utterance_id != utterance_id:
         return []
     if question.about is Topic.CANCEL:
