@@ -206,8 +206,7 @@ def ask_or_read_back_or_commit(
     question = question or _build_reopen_question(session, draft, verdict)
     if question is not None:
         return session.ask(question)
-    newcomer = session.deferred_action is not None and session.deferred_action.newcomer  # These may be his words.
-    if draft.utterance_id in session.needs_yes or newcomer:
+    if draft.utterance_id in session.needs_yes or _awaits_newcomer(session):  # These may be his words.
         return session.ask(session.entry_question)
     sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
     needs_readback = (
@@ -218,6 +217,11 @@ def ask_or_read_back_or_commit(
     if sure and not needs_readback:
         return commit_draft(session)
     return hold_draft(session)
+
+
+def _awaits_newcomer(session: DialogueSession) -> bool:
+    """Whether another operator has said that he signs on."""
+    return session.deferred_action is not None and session.deferred_action.newcomer
 
 
 def hold_draft(session: DialogueSession) -> list[Order]:
@@ -432,6 +436,7 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list
         or draft.act is Act.CANCEL
         or session.settings.is_closing(draft)
         or session.leaving
+        or (_awaits_newcomer(session) and behind.newcomer)
     ):
         return []
     session.leaving, session.deferred_action = True, behind
