@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.forms.spoken import (
-    begins_with_last_one,
-    is_correction,
-    split_at_listed,
-    split_at_same_place,
-)
+from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_listed, split_at_same_place
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules

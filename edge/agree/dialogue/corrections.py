@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-    leading_cue,
-    without_cue,
-)
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, Reading
@@ -18,12 +14,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import (
-    read_correction_of_number,
-    with_fields,
-    with_reading,
-    with_support,
-)
+from edge.agree.merging import read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
     begins_with_foreign_words,
     find_field_named_without_value,
