@@ -515,8 +515,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     if not named or _is_about_open(session, named):
         return []
     if session.find_own_entry(values_of(said)) is None:
-        question = session.current_question
-        asked = session.ask(question) if session.question is None else [session.say_question(question)]
+        asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
     if context.is_between_entries(session):
         left = corrections.drop_open_question(session)

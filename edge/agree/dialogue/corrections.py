@@ -154,10 +154,8 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
-    another, named = (
-        session.relate_to_claim(utterance.reading) is Relation.ANOTHER,
-        session.find_own_entry(values_of(utterance.reading)),
-    )
+    another = session.relate_to_claim(utterance.reading) is Relation.ANOTHER
+    named = session.find_own_entry(values_of(utterance.reading))
     if not (another and drafting.is_sure_correction(session, utterance)) or named is None:
         return []
     correction = replace(utterance, reading=without_inherited(utterance.reading))
@@ -190,11 +188,8 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
 def _ask_if_renamed(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
     differs = session.relate_to_claim(reading) in {Relation.ANOTHER, Relation.NAME}
-    return (
-        ask_if_replaces_open(session, utterance)
-        if differs and not may_rename_open_claim_unasked(session, reading)
-        else []
-    )
+    asks = differs and not may_rename_open_claim_unasked(session, reading)
+    return ask_if_replaces_open(session, utterance) if asks else []
 
 
 def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
@@ -381,11 +376,9 @@ def reject_or_park_unclear_identifier(
     session: DialogueSession, utterance: UtteranceHeard, reading: Reading
 ) -> list[Order]:
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
-    return (
-        drafting.reject_answer(session, utterance)
-        if len(reading.fields) == 1
-        else park_and_repeat_question(session, utterance, reading)
-    )
+    if len(reading.fields) == 1:
+        return drafting.reject_answer(session, utterance)
+    return park_and_repeat_question(session, utterance, reading)
 
 
 def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
@@ -403,19 +396,13 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
     reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None or not reading.fields or begins_with_foreign_words(reading, session.rules):
         return drafting.reject_answer(session, utterance)
-    if (
-        session.relate_to_claim(reading) is Relation.ANOTHER
-        and session.relate_to_claim(reading, other) is Relation.ANOTHER
-    ):
+    to_open, to_other = session.relate_to_claim(reading), session.relate_to_claim(reading, other)
+    if to_open is to_other is Relation.ANOTHER:
         return begin_next_instead_of_answer(session, utterance)
-    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(reading) is Relation.SAME:
+    if utterance.verdict.outcome is Outcome.ACCEPT and to_open is Relation.SAME:
         return _replace_open_draft(session, utterance)
     beside = other.utterance_id != session.open_draft.utterance_id
-    if (
-        not beside
-        or drafting.is_sure_correction(session, utterance)
-        or session.relate_to_claim(reading, other) is not Relation.NONE
-    ):
+    if not beside or drafting.is_sure_correction(session, utterance) or to_other is not Relation.NONE:
         return drafting.reject_answer(session, utterance)
     more = with_fields(other, reading.fields, utterance.utterance_id)
     question = replace(session.current_question, other=more, fields=values_of(more.reading))
@@ -437,23 +424,18 @@ def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceH
 
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
-    return (
-        drafting.queue_or_park_open_draft(session)
-        if session.current_question.is_about_implausible_value
-        else drafting.park_draft(session)
-    )
+    if session.current_question.is_about_implausible_value:
+        return drafting.queue_or_park_open_draft(session)
+    return drafting.park_draft(session)
 
 
 def continue_without_cancelling_or_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
     said, dictated = utterance.reading, utterance.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
-        entry = _find_entry_at_end(session, said)
-        return (
-            drafting.reject_answer(session, utterance)
-            if entry is None
-            else park_and_repeat_question(session, utterance, entry)
-        )
+        if (entry := _find_entry_at_end(session, said)) is None:
+            return drafting.reject_answer(session, utterance)
+        return park_and_repeat_question(session, utterance, entry)
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:

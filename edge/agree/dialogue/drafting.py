@@ -476,10 +476,7 @@ def drop_draft(session: DialogueSession) -> list[Order]:
 
 def commit_on_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
-    return [
-        utterance.note_as_heeded(),
-        *(session.ask(session.entry_question) if session.doubted else commit_draft(session)),
-    ]
+    return [utterance.note_as_heeded(), *end_undo_window(session, utterance)]
 
 
 def end_undo_window(session: DialogueSession, _: object) -> list[Order]:

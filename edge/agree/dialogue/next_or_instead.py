@@ -143,7 +143,7 @@ def _take_following_values(
         repeats = not session.current_question.unspoken and all(
             known.get(name) == one.value for name, one in fields.items()
         )
-        session.doubted = session.doubted or repeats
+        session.doubted |= repeats
         return [utterance.note_as_heeded(), *begin_as_next(session, utterance, goes_on)]
     if (
         session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields

@@ -75,12 +75,12 @@ def _remember_named_things(session: DialogueSession, happening: DialogueInput, o
     draft, says, things = session.draft, [order for order in orders if isinstance(order, Say)], session.named.things
     if isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id:
         things = tuple(filter(None, [session.identifiers_of(values_of(draft.reading)) or _thing_named_last(session)]))
+    asked = None if session.question is None else render_question(session.question).prompt
     for say in says:
-        asks = session.question is not None and say is says[-1]  # The question is of the open thing.
         things = things[-1:] if all(things) else things
         if named := _identifiers_in(session, say):
             things = (named,)
-        elif say.fields and not asks:
+        elif say.fields and say.prompt is not asked:  # The question is of the open thing.
             things = (*filter(None, things), {})
     session.named = replace(session.named, things=things)
 

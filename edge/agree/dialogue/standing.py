@@ -81,11 +81,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     draft = _build_context_draft(session, utterance)
     verdict = judge_draft(draft, session.rules, NO_CIRCUMSTANCES)
     sure = utterance.verdict.outcome is Outcome.ACCEPT and verdict.outcome is Outcome.ACCEPT
-    asks = (
-        [session.say_question(session.current_question)]
-        if session.state is not State.HELD
-        else session.ask(session.entry_question)
-    )
+    asks = session.ask(session.entry_question) if session.state is State.HELD else []
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(utterance.utterance_id,)) for name, one in draft.reading.fields.items()}
@@ -126,11 +122,8 @@ def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if utterance.reading.act is not Act.RECORD:
-        return (
-            drafting.ask_to_repeat_possible_no(session, utterance)
-            if is_held
-            else drafting.reject_answer(session, utterance)
-        )
+        not_taken = drafting.ask_to_repeat_possible_no if is_held else drafting.reject_answer
+        return not_taken(session, utterance)
     if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
     waits = drafting.queue_utterance(session, utterance, utterance.reading)
