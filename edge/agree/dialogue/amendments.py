@@ -217,10 +217,7 @@ def _draft_replacement_of_last(
     if last.refused:
         session.recorded.mending = utterance.utterance_id, last.event_id
     return Draft(
-        utterance_id=utterance.utterance_id,
-        form=session.rules.form.name,
-        reading=reading,
-        operator=session.recording_operator,
+        *(utterance.utterance_id, session.rules.form.name, reading, session.recording_operator),
         act=Act.RECORD if standing is None else Act.AMEND,
         replaces=standing,
         agreed=last.draft.agreed,

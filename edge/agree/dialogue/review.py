@@ -131,14 +131,9 @@ def _park_what_was_changed(session: DialogueSession, decided: OfficeDecided) -> 
     if not changed or not draft.support:
         return []
     fields = {**entry.draft.reading.fields, **{name: draft.reading.fields[name] for name in changed}}
-    correction = replace(
-        entry.draft,
-        utterance_id=draft.support[-1],
-        reading=replace(entry.draft.reading, fields=fields),
-        operator=draft.operator,
-        act=Act.AMEND,
-        replaces=entry.event_id,
-    )
+    reading = replace(entry.draft.reading, fields=fields)
+    by, form = draft.support[-1], entry.draft.form
+    correction = Draft(by, form, reading, draft.operator, act=Act.AMEND, replaces=entry.event_id)
     session.news.queued.extend(drafting.announce_parked(session, correction.reading))
     return [Park(correction.utterance_id, drafting.UNANSWERED, {}, correction)]
 

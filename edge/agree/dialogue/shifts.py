@@ -50,13 +50,10 @@ def _sign_on_by_roster(session: DialogueSession, text: str) -> list[Order]:
     candidates, form = _find_candidates_and_form(session, text)
     if not candidates:
         return []
+    back, closed = session.state if session.draft is None else State.IDLE, drafting.commit_or_park_open(session)
     if len(candidates) == 1 and candidates[0].sure:
-        return [*drafting.commit_or_park_open(session), *_begin_operator_shift(session, candidates[0], form)]
-    back = session.state if session.draft is None else State.IDLE
-    return [
-        *drafting.commit_or_park_open(session),
-        *_ask_about_candidates(session, SignOnQuestion(candidates, form, back)),
-    ]
+        return [*closed, *_begin_operator_shift(session, candidates[0], form)]
+    return [*closed, *_ask_about_candidates(session, SignOnQuestion(candidates, form, back))]
 
 
 def _name_in_sign_on(session: DialogueSession, utterance: UtteranceHeard) -> str:
@@ -243,10 +240,8 @@ def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
 
 def sign_off(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Sign off; with an unfinished entry ask to finish that first, and sign off behind it."""
-    noted, behind = (
-        utterance.note_as_heeded(Reason.COMMAND),
-        DeferredAction(lambda: _close_and_sign_off(session), leaves=True),
-    )
+    behind = DeferredAction(lambda: _close_and_sign_off(session), leaves=True)
+    noted = utterance.note_as_heeded(Reason.COMMAND)
     return [noted, *(drafting.ask_to_finish_open(session, behind) or _close_and_sign_off(session))]
 
 
@@ -267,11 +262,8 @@ def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Ord
 
 def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
     """Sign off; `put` are orders of the same step, whose parked utterances are counted."""
-    name, called, ended = (
-        session.operator,
-        session.called or _operator_spoken_name(session),
-        context.end_context(session),
-    )
+    name, called = session.operator, session.called or _operator_spoken_name(session)
+    ended = context.end_context(session)
     session.operator = session.called = session.identifying = session.on_break = session.deferred_action = None
     session.state = State.SIGNED_OFF
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
@@ -284,11 +276,9 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
 def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
-    return (
-        works.set_form_and_language(session, StoreFormOrLanguageChange(session.rules.form.name))
-        if session.works.language is not None
-        else []
-    )
+    if session.works.language is None:
+        return []
+    return works.set_form_and_language(session, StoreFormOrLanguageChange(session.rules.form.name))
 
 
 def _operator_spoken_name(session: DialogueSession) -> str | None:
@@ -299,11 +289,8 @@ def _operator_spoken_name(session: DialogueSession) -> str | None:
 def end_break(session: DialogueSession) -> list[Order]:
     """End the operator's break, if there is one."""
     away, session.on_break = session.on_break, None
-    return (
-        []
-        if away is None or session.recording_operator is None
-        else [ShiftEvent(session.recording_operator, ShiftChange.BACK)]
-    )
+    back = None if away is None else session.recording_operator
+    return [] if back is None else [ShiftEvent(back, ShiftChange.BACK)]
 
 
 def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:

@@ -237,12 +237,8 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         besides = [say for one in others[-MOST_READ_OUT:] for say in drafting.announce_parked(session, one.reading)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [
-            *announcements,
-            *besides,
-            *shifts.end_break(session),
-            *_ask_about_restored_draft(session, started.draft),
-        ]
+        asked = [*shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
+        return [*announcements, *besides, *asked]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
     session.named = Named(left=bool(recorded.aside.drafts) or any(one != known[0] for one in known))

@@ -207,11 +207,9 @@ def _say_where_pallet_is(session: DialogueSession, utterance: UtteranceHeard) ->
 def say_named_or_last_entry(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Read out the named entry, else the last one."""
     named = session.identifiers_of(values_of(utterance.reading))
-    return (
-        [_say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)]
-        if named
-        else status.say_last_entries(session, utterance)
-    )
+    if not named:
+        return status.say_last_entries(session, utterance)
+    return [_say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)]
 
 
 def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
