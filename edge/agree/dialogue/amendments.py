@@ -74,10 +74,8 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     differs = len(reading.fields) > 1 or any(name in old for name in of)
     if named is None and differs and find_differing_identifiers(before, reading, of):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
-        return [
-            utterance.note_utterance(hold_if_accepted(verdict)),
-            *ask_if_replaces_last(session, draft, verdict, reading),
-        ]
+        noted = utterance.note_utterance(hold_if_accepted(verdict))
+        return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
     return drafting.begin_draft(session, utterance, draft, verdict)
 
 
@@ -155,11 +153,8 @@ def _ask_to_cancel(
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
     """The question whether to cancel an entry; cancelling a closing reopens the trailer."""
     if session.settings.is_closing(last.draft):
-        return Question(
-            Topic.CANCEL,
-            fields=session.settings.to_trailer_field(last.fields, session.rules.form),
-            prompt=Prompt.CONFIRM_REOPEN,
-        )
+        trailer = session.settings.to_trailer_field(last.fields, session.rules.form)
+        return Question(Topic.CANCEL, fields=trailer, prompt=Prompt.CONFIRM_REOPEN)
     return Question(Topic.CANCEL, fields=last.fields)
 
 

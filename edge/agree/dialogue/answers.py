@@ -299,10 +299,8 @@ def _choose_of_two_by_answer(session: DialogueSession, utterance: UtteranceHeard
 
 def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    question, bare = (
-        session.current_question,
-        has_no_values(utterance.reading) and not drafting.is_sure_correction(session, utterance),
-    )
+    question = session.current_question
+    bare = has_no_values(utterance.reading) and not drafting.is_sure_correction(session, utterance)
     if question.candidates:
         return value not in question.candidates and (question.about is Topic.CHOICE or bare)
     return bare and question.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
@@ -405,10 +403,8 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
         case Topic.CLOSE:
             return [utterance.note_as_heeded(), *drafting.drop_trailer_closing(session)]
         case Topic.INSTEAD if question.other is not None:
-            return [
-                utterance.note_as_heeded(),
-                *corrections.record_as_separate_entry(session, question.other, utterance),
-            ]
+            separate = corrections.record_as_separate_entry(session, question.other, utterance)
+            return [utterance.note_as_heeded(), *separate]
         case Topic.CANCEL:
             return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:

@@ -441,10 +441,8 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
     if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
-        return [
-            *drop_open_question(session),
-            *amendments.ask_to_cancel_named_or_last(session, utterance),
-        ]  # cancel the one that it names
+        # Cancel the one that it names.
+        return [*drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
     orders = drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
     if said.act is not Act.AMEND:

@@ -229,11 +229,8 @@ def hold_draft(session: DialogueSession) -> list[Order]:
     others = _list_differing_reviews(session)
     session.question, session.state = None, State.HELD
     session.read_back = session.open_draft
-    return [
-        *session.make_repeatable_together(
-            [replace(context.build_readback(session), terms=terms_of_open_draft(session)), *others]
-        )
-    ]
+    readback = replace(context.build_readback(session), terms=terms_of_open_draft(session))
+    return [*session.make_repeatable_together([readback, *others])]
 
 
 def _list_differing_reviews(session: DialogueSession) -> list[Say]:

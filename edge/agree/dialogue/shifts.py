@@ -211,12 +211,10 @@ def sign_on_candidate(session: DialogueSession, utterance: UtteranceHeard) -> li
 def ask_about_next_candidate(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask about the next candidate, after a no."""
     asked = _open_sign_on_question(session)
-    if asked.candidates[1:]:
-        return [
-            utterance.note_as_heeded(),
-            *_ask_about_candidates(session, replace(asked, candidates=asked.candidates[1:])),
-        ]
-    return [utterance.note_as_heeded(), *abandon_sign_on(session, utterance)]
+    if not asked.candidates[1:]:
+        return [utterance.note_as_heeded(), *abandon_sign_on(session, utterance)]
+    others = replace(asked, candidates=asked.candidates[1:])
+    return [utterance.note_as_heeded(), *_ask_about_candidates(session, others)]
 
 
 def ask_who_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

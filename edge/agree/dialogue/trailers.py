@@ -305,15 +305,11 @@ def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: Re
     if (form := _find_closing_form(session)) is None or form.closes is None:
         return drafting.ask_to_repeat(session, utterance)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return [
-            *status.record_utterance(session, utterance),
-            *session.make_repeatable_together(_ask_which_place(session)),
-        ]
+        which = session.make_repeatable_together(_ask_which_place(session))
+        return [*status.record_utterance(session, utterance), *which]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
-        return [
-            *status.record_utterance(session, utterance),
-            session.say(Prompt.CLOSED, _as_place_field(session, place)),
-        ]
+        closed = session.say(Prompt.CLOSED, _as_place_field(session, place))
+        return [*status.record_utterance(session, utterance), closed]
     said = utterance.reading
     sure = min(word.confidence for word in said.words)
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)

@@ -108,10 +108,8 @@ def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
-        return [
-            *set_form_and_language(session, StoreFormOrLanguageChange(None, session.works.language)),
-            ask_which_form(session),
-        ]
+        taken = set_form_and_language(session, StoreFormOrLanguageChange(None, session.works.language))
+        return [*taken, ask_which_form(session)]
     if only is not None and session.rules.form.name == only and session.works.chosen:
         return []
     return [
