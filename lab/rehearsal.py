@@ -109,7 +109,11 @@ class Rehearsal:
     def _open_conversation(self) -> StepResult:
         self._journal = Journal.open(self.directory)
         self._talk = TypedConversation(
-            *(self.play.rules, self._journal, self.render, time.monotonic, self.settings),
+            self.play.rules,
+            self._journal,
+            self.render,
+            time.monotonic,
+            self.settings,
             sending=self.play.sending or AS_DELIVERED,
             forms=self.play.at_hand,
             expected=lambda: Expectations(self._lists.values()),

@@ -113,7 +113,14 @@ def talk(
         traced = screen.print_trace if trace else lambda _: None
         way = make_dialogue_settings(chosen, closes)
         talking = TypedConversation(
-            *(typed_in, journal, render, time.monotonic, way, traced, scanner_format(chosen.scan), at_hand),
+            typed_in,
+            journal,
+            render,
+            time.monotonic,
+            way,
+            traced,
+            scanner_format(chosen.scan),
+            at_hand,
             shift=make_shift_lookup(chosen),
         )
         print_to_stderr("typed: no recogniser hears it, and no voice says it")

@@ -119,15 +119,26 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     agrees = uses_dialogue(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
     making = _Making(
-        *(settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing),
-        *(make_wearer_voice(settings), make_witness(settings)),
+        settings,
+        catalogue,
+        in_files,
+        at_hand,
+        clients,
+        DialogueHistory(),
+        names,
+        closing,
+        make_wearer_voice(settings),
+        make_witness(settings),
         uses_dialogue=agrees,
     )
     made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(RecogniserKind.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
-            *(name, settings.understand.model, settings.models, settings.understand.model),
+            name,
+            settings.understand.model,
+            settings.models,
+            settings.understand.model,
         )
     return made
 

@@ -124,7 +124,8 @@ class Settlement:
             logger.error(
                 "the inventory lacks number %d, but up to %d all was removed here to make room (keep.entries_mb): it "
                 "can take nothing from this device until it is restored from a newer copy",
-                *(first, forgotten),
+                first,
+                forgotten,
             )
         newest = await self._executor(lambda journal: journal.outbox.last_event())
         reopened = 0
@@ -136,7 +137,8 @@ class Settlement:
         logger.warning(
             "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
             "%d events are sent again",
-            *(first, reopened),
+            first,
+            reopened,
         )
 
     async def _set_aside_dead_letter(self, event_id: str, reason: str) -> None:
@@ -146,7 +148,8 @@ class Settlement:
         if await self._executor(withhold):
             logger.error(
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
-                *(event_id, reason),
+                event_id,
+                reason,
             )
             self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (_UNDELIVERABLE,)))
 

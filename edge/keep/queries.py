@@ -290,7 +290,11 @@ class Queries:
         gone = {one.replaces for one in taken} | {one.event_id for one in latest if one.act is Act.CANCEL}
         return tuple(
             StandingEntry(
-                *(one.event_id, one.form, one.fields, one.operator, one.recorded_at),
+                one.event_id,
+                one.form,
+                one.fields,
+                one.operator,
+                one.recorded_at,
                 refused=one.state in HELD,
                 owed=one.state is OutboxState.WAITING,
             )

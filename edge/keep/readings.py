@@ -140,7 +140,8 @@ class ModelReadings:
         found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
-            *(utterance_or_event_id, utterance_or_event_id),
+            utterance_or_event_id,
+            utterance_or_event_id,
         )
         return [LateReading(**{**row, "reading": parse_reading(json.loads(row["reading"]))}) for row in found]
 

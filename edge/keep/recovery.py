@@ -216,7 +216,11 @@ def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: Entry
         reviewed = _review_undecided(directory, db)
     _log.error(
         "%s: is older than %s; it was brought up from %d to %d entries. %s",
-        *(db.path, entries.path.name, last, entries.last_sequence, _loss_summary(reviewed)),
+        db.path,
+        entries.path.name,
+        last,
+        entries.last_sequence,
+        _loss_summary(reviewed),
     )
 
 

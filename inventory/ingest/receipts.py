@@ -23,17 +23,22 @@ def log_denied_publication(prefix: str, client_id: str, tag: str, reason_code: i
         log.warning(
             "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
             "wait out their receipts after an outage",
-            *(reason_code, Topics.consumer(prefix, client_id)),
+            reason_code,
+            Topics.consumer(prefix, client_id),
         )
     elif tag.startswith(CLIP_TAG_PREFIX):
         log.warning(
             "the broker passes on nothing about recordings (0x%02x): allow this user to publish %s and %s",
-            *(reason_code, every.clip_requests, every.clip_receipts),
+            reason_code,
+            every.clip_requests,
+            every.clip_receipts,
         )
     else:
         log.error(
             "receipt for %s denied by the broker (0x%02x): allow this user to publish %s",
-            *(tag, reason_code, every.receipts),
+            tag,
+            reason_code,
+            every.receipts,
         )
 
 

@@ -87,7 +87,11 @@ def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, last
     log.warning(
         "%s, number %d of %s/%s: does not continue number %d that is here: another one signs with the device's key, or "
         "its journal was copied; compare with `dockvoice audit verify` on the device, then `dockvoice inventory flags`",
-        *(event.event_id, event.sequence, event.site, event.device, last_handled),
+        event.event_id,
+        event.sequence,
+        event.site,
+        event.device,
+        last_handled,
     )
     _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
@@ -107,7 +111,11 @@ def insert_jump_flag_unless_open(
     log.warning(
         "%s of %s/%s: its number is %d, and %d is the next one: the device miscounts, or another signs with its key; "
         "nothing is made of it, and `dockvoice inventory flags` shows it",
-        *(event.event_id, event.site, event.device, event.sequence, last_handled + 1),
+        event.event_id,
+        event.site,
+        event.device,
+        event.sequence,
+        last_handled + 1,
     )
     _insert_flag(transaction, event, NUMBER_JUMPS, f"number_jumps:{event.sequence}", None, now)
 

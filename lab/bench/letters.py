@@ -118,7 +118,8 @@ def main() -> None:
     options = parser.parse_args()
     lines = [*evaluate_letters(load_settings(Settings, None), options.voice or [*HALVES], options.count)]
     print_results(
-        *(lines, options.details),
+        lines,
+        options.details,
         tabulate_groups("Letters by half", lines, lambda one: f"{HALVES[one.speaker or '']} voices"),
         tabulate_groups("Letters by voice", lines, lambda one: f"{one.speaker}: {one.condition}"),
     )

@@ -121,7 +121,9 @@ class DemoDevice:
             cut_off=lambda: False,
         )
         self._dictation = make_dictation(
-            *(parts, executor, lambda _: None),
+            parts,
+            executor,
+            lambda _: None,
             dialogue_driver=self._dialogue_driver,
             expected=self._delivery.expected.current,
             workplaces=workplaces,

@@ -142,7 +142,10 @@ def _ask_to_cancel(
 ) -> list[Order]:
     """Ask whether to cancel an event's entry, or the question's other draft."""
     session.draft = Draft(
-        *(utterance.utterance_id, form or session.rules.form.name, utterance.reading, session.recording_operator),
+        utterance.utterance_id,
+        form or session.rules.form.name,
+        utterance.reading,
+        session.recording_operator,
         act=Act.CANCEL,
         replaces=replaces,
     )
@@ -212,7 +215,10 @@ def _draft_replacement_of_last(
     if last.refused:
         session.recorded.mending = utterance.utterance_id, last.event_id
     return Draft(
-        *(utterance.utterance_id, session.rules.form.name, reading, session.recording_operator),
+        utterance.utterance_id,
+        session.rules.form.name,
+        reading,
+        session.recording_operator,
         act=Act.RECORD if standing is None else Act.AMEND,
         replaces=standing,
         agreed=last.draft.agreed,

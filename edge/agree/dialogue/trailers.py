@@ -400,7 +400,10 @@ def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[
     if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise_draft(session, utterance, draft)
     cancelled = Draft(
-        *(utterance.utterance_id, last.draft.form, utterance.reading, session.recording_operator),
+        utterance.utterance_id,
+        last.draft.form,
+        utterance.reading,
+        session.recording_operator,
         act=Act.CANCEL,
         replaces=session.recorded.find_applied_event(last.event_id),
     )
