@@ -323,8 +323,9 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
     if not uses_dialogue(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
-    if make_witness(settings) is not None:
-        return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
+    if (witness := make_witness(settings)) is not None:
+        scores = ", and whisper scores letters" if witness.scores else ""
+        return [Finding("witness", Severity.WELL, f"moonshine hears again what is held{scores}")]
     found = "none: it takes moonshine, English and two cores"
     return [Finding("witness", Severity.WELL, found, "pip install 'dockvoice[second-reader]'")]
 

@@ -48,6 +48,7 @@ from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
 from edge.understand.local.factory import (
     find_recogniser_name_of,
+    find_scoring_weights,
     locate_vosk_weights,
     make_recogniser,
     recogniser_language,
@@ -305,7 +306,8 @@ def make_witness(settings: Settings) -> WitnessProcess | None:
     if wanted is True and not language.startswith(moonshine.LANGUAGE):
         raise Misconfigured(f"understand.witness = true: the witness hears English only, and {language!r} is spoken")
     can = moonshine.is_installed() and language.startswith(moonshine.LANGUAGE) and (os.cpu_count() or 1) > 1
-    return WitnessProcess() if wanted is True or (wanted == "auto" and can) else None
+    scoring = find_scoring_weights(settings)
+    return WitnessProcess(scoring) if wanted is True or (wanted == "auto" and can) else None
 
 
 def make_rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:

@@ -9,7 +9,7 @@ substitution that gives no value is ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -27,8 +27,8 @@ _LONGEST = 3
 _MOSTLY = 0.5
 """The part of the first reader's words that the witness must have heard alike to be believed on the others."""
 
-_SECONDED = 0.9
-"""How likely a letter that it writes as a word of its own is the one that was said."""
+SECONDED = 0.9
+"""How likely a letter that it writes as a word of its own, or scores best by far, is the one that was said."""
 
 _HOMOPHONES: Mapping[str, str] = {
     "too": "two",
@@ -73,12 +73,15 @@ def find_contradictions(
     return found
 
 
-def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
+def check_letters(
+    reading: Reading, transcript: str, form: Form, catalogue: Catalogue, fitting: Collection[str] = ()
+) -> Reading:
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter. An A where E is allowed is the reverse: of one voice
-    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E.
+    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E. Of the fields
+    `fitting` an "a" suffices, since an E was found to fit far worse.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = (
@@ -94,11 +97,11 @@ def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Cata
         letter = str(one.value).casefold()
         places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
         others = {aligned.get(at) for at in places}
-        if one.runner_up == find_unlisted_rival(one.value):
+        if one.runner_up == find_unlisted_rival(one.value) and not (name in fitting and others == {letter}):
             if places and all(_is_joined_to_label(at, ours, aligned) for at in places):
                 fields[name] = replace(one, seconded=True)
         elif others == {letter}:
-            sure = 1 - (1 - one.confidence) * (1 - _SECONDED)
+            sure = 1 - (1 - one.confidence) * (1 - SECONDED)
             fields[name] = replace(one, seconded=True, confidence=sure)
         elif len(others) == 1 and is_weak_letter(one.value, other := str(others.pop()).upper()):
             fields[name] = replace(one, runner_up=other)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Reading
 from edge.understand.local import letter_check
 from edge.understand.local.letter_check import LetterCheck
+from edge.understand.local.weights import find_model, locate
+from edge.understand.local.whisper import is_installed
 from edge.understand.local.witness_process import WitnessProcess
 from tests.sayings import recorded
 from tests.unit.test_witness import spoken
@@ -49,3 +52,22 @@ def test_a_letter_stays_in_doubt_where_the_process_is_killed_and_the_next_one_is
             await second.end()
 
     assert asyncio.run(run()) == [False, True, True]
+
+
+WEIGHTS = locate(find_model("whisper-base"), Path(os.environ.get("DOCKVOICE_TEST_MODELS", "")))
+
+
+@pytest.mark.skipif(WEIGHTS is None or not is_installed(), reason="weights or packages of whisper are not here")
+def test_the_process_scores_how_well_each_letter_fits_and_hears_the_sound_as_before() -> None:
+    texts, pcm = [TEXT.removesuffix("a") + letter for letter in "ABCDEFGH"], recorded(CLIP)
+
+    async def run() -> tuple[list[float], str]:
+        second = WitnessProcess(WEIGHTS)
+        try:
+            return await second.score(pcm, texts), await second.recognise(pcm)
+        finally:
+            await second.end()
+
+    scores, words = asyncio.run(run())
+    assert max(zip(scores, texts, strict=True))[1] == texts[0]
+    assert "units" in words.casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,9 +12,11 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
-from dockvoice_protocol.records import Reading
+from dockvoice_protocol.records import FieldReading, Reading
+from edge.understand.letter_scores import list_letter_texts
 from edge.understand.local import letter_check
 from edge.understand.local.letter_check import LetterCheck
+from tests.rows import each_of
 from tests.unit.test_second_hearing import Scripted
 from tests.unit.test_witness import spoken
 
@@ -24,9 +26,7 @@ PCM = b"\x01\x00" * 1600
 
 @pytest.fixture
 def doubtful(form: Form, catalogue: Catalogue) -> Reading:
-    words = spoken("pallet seven four two, twelve units, dock b")
-    fields = dict(read_fields(words, form, catalogue))
-    return Reading("first", form.name, words, {**fields, "dock": replace(fields["dock"], runner_up="D")})
+    return in_doubt("pallet seven four two, twelve units, dock b", "D", form, catalogue)
 
 
 def check(second: Scripted, form: Form, catalogue: Catalogue, readings: Sequence[Reading]) -> list[bool]:
@@ -61,3 +61,84 @@ def test_a_letter_stays_in_doubt_where_no_answer_comes_in_time_and_after_three_f
     second = Scripted(None, HEARD, None, Unavailable("it ended"), None, HEARD)
     assert check(second, form, catalogue, [doubtful] * 6) == [False, True, False, False, False, False]
     assert (second.asked, second.cancelled) == (5, 3)
+
+
+@each_of(
+    ("letters", "sure", "heard", "seconded", "rival"),
+    [
+        # It fits better than any other by far: nothing more is asked.
+        ({"E": -1.0, "G": -6.0, "D": -5.0}, 0.8, [], True, "G"),
+        # Not by far, or the first recogniser is unsure itself: what is heard decides, as where nothing is scored.
+        ({"E": -1.0, "G": -2.0}, 0.8, ["Pallet 742, twelve units, dock E."], True, "G"),
+        ({"E": -1.0, "G": -2.0}, 0.8, ["Pallet 742, twelve units, docky."], False, "G"),
+        ({"E": -1.0, "G": -6.0, "D": -5.0}, 0.7, ["Pallet 742, twelve units, docky."], False, "G"),
+        # Another one fits better: that is what is offered, and what is heard counts no more.
+        ({"E": -6.0, "D": -1.0}, 0.8, [], False, "D"),
+    ],
+)
+def test_a_letter_is_seconded_where_it_fits_the_sound_better_than_any_other_by_far(
+    form: Form,
+    catalogue: Catalogue,
+    letters: Mapping[str, float],
+    sure: float,
+    heard: list[str],
+    seconded: bool,
+    rival: str,
+) -> None:
+    doubtful = in_doubt("pallet seven four two, twelve units, dock e", "G", form, catalogue, sure)
+
+    async def run() -> FieldReading:
+        second = Scripted(*heard, letters=letters)
+        second.open()
+        return (await LetterCheck(second, form, catalogue).check(doubtful, PCM, None)).fields["dock"]
+
+    dock = asyncio.run(run())
+    assert (dock.value, dock.seconded, dock.runner_up) == ("E", seconded, rival)
+
+
+@each_of(
+    ("letters", "heard", "seconded"),
+    [
+        ({"A": -1.0, "E": -6.0}, "Pallet 742, twelve units, dock A.", True),
+        ({"A": -1.0, "E": -6.0}, "Pallet 742, twelve units, docky.", False),
+        ({"A": -1.0, "E": -2.0}, "Pallet 742, twelve units, dock A.", False),
+    ],
+)
+def test_an_a_that_may_hide_an_e_is_to_fit_and_to_be_heard(
+    form: Form, catalogue: Catalogue, letters: Mapping[str, float], heard: str, seconded: bool
+) -> None:
+    doubtful = in_doubt("pallet seven four two, twelve units, dock a", "E", form, catalogue)
+
+    async def run() -> bool:
+        second = Scripted(heard, letters=letters)
+        second.open()
+        return (await LetterCheck(second, form, catalogue).check(doubtful, PCM, None)).fields["dock"].seconded
+
+    assert asyncio.run(run()) is seconded
+
+
+@each_of(
+    ("said", "rival", "scored"),
+    [
+        ("pallet seven four two, twelve units, dock e", "G", "abcdefgh"),
+        ("dock e, as in echo, pallet seven four two, twelve units", "G", "abcdefgh"),
+        # By its code word alone; and letters whose fit does not tell them from others.
+        ("pallet seven four two, twelve units, dock echo", "G", ""),
+        ("pallet seven four two, twelve units, dock g", "D", ""),
+        ("pallet seven four two, twelve units, dock b", "E", ""),
+    ],
+)
+def test_a_letter_is_scored_beside_all_that_the_field_may_have(
+    form: Form, catalogue: Catalogue, said: str, rival: str, scored: str
+) -> None:
+    texts = list_letter_texts(in_doubt(said, rival, form, catalogue), form, catalogue)
+    before, _, behind = said.replace(",", "").partition(" e") if scored else ("", "", "")
+    assert [one.text for one in texts] == [f"{before} {letter.upper()}{behind}" for letter in scored]
+
+
+def in_doubt(said: str, rival: str, form: Form, catalogue: Catalogue, sure: float = 0.8) -> Reading:
+    """The reading of these words, with another dock beside the one that was said, and how sure that one is."""
+    words = spoken(said)
+    fields = dict(read_fields(words, form, catalogue))
+    dock = replace(fields["dock"], runner_up=rival, confidence=sure)
+    return Reading("first", form.name, words, {**fields, "dock": dock})

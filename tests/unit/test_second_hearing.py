@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -28,8 +28,11 @@ HEARD = "pallet 474 for dock F, 12 units"
 class Scripted:
     """Answers as it is told to, and remembers that it was ended."""
 
-    def __init__(self, *answers: str | Exception | None) -> None:
+    def __init__(self, *answers: str | Exception | None, letters: Mapping[str, float] | None = None) -> None:
+        """`letters`: how well each one at the end of a text fits; None: it scores nothing."""
         self._answers = list(answers)
+        self._letters = letters or {}
+        self.scores = letters is not None
         self.asked = 0
         self.cancelled = 0
         self.ended = False
@@ -50,6 +53,9 @@ class Scripted:
                 self.cancelled += 1
                 raise
         return str(answer)
+
+    async def score(self, pcm: bytes, texts: Sequence[str]) -> list[float]:
+        return [self._letters.get(text[-1], -9.0) for text in texts]
 
     async def end(self) -> None:
         self.ended = True
@@ -158,14 +164,16 @@ def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, capl
 ECHO = (
     "import sys, json\n"
     "while n := sys.stdin.buffer.read(4):\n"
+    "    of_texts = int.from_bytes(sys.stdin.buffer.read(4))\n"
     "    pcm = sys.stdin.buffer.read(int.from_bytes(n))\n"
+    "    sys.stdin.buffer.read(of_texts)\n"
     "    print(json.dumps({'words': f'{len(pcm)} bytes'}), flush=True)\n"
 )
 
 
 def asked(program: str, *sounds: bytes) -> list[str]:
     async def whole() -> list[str]:
-        witness = WitnessProcess((sys.executable, "-c", program))
+        witness = WitnessProcess(command=(sys.executable, "-c", program))
         try:
             return [await witness.recognise(pcm) for pcm in sounds]
         finally:
@@ -189,7 +197,7 @@ def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_
     late = ECHO.replace("    print(", "    import time; time.sleep(60 if len(pcm) == 2 else 0)\n    print(")
 
     async def whole() -> str:
-        witness = WitnessProcess((sys.executable, "-c", late))
+        witness = WitnessProcess(command=(sys.executable, "-c", late))
         try:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(witness.recognise(b"ab"), 0.5)

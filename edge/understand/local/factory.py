@@ -172,6 +172,14 @@ def find_whisper_weights(settings: Settings, language: Language) -> Path | None:
     return next((place for model in listed if (place := locate(model, settings.models)) is not None), None)
 
 
+def find_scoring_weights(settings: Settings) -> Path | None:
+    """Whisper's installed weights, which score how well a letter fits; None without any, or without its packages."""
+    if not whisper.is_installed():
+        return None
+    listed = [model for model in known_models() if model.engine is RecogniserKind.WHISPER]
+    return next((place for model in listed if (place := locate(model, settings.models)) is not None), None)
+
+
 def _models_of(engine: RecogniserKind, language: Language) -> list[Model]:
     return [model for model in known_models() if model.engine is engine and model.supports_language(language.code)]
 

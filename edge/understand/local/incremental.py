@@ -103,7 +103,7 @@ class SpeculativeListener:
         checks letters that rhyme, None where no second recogniser is here.
         """
         self._letters = letters
-        self._second: Future[str] | None = None
+        self._second: Future[Reading] | None = None
         self._voice = voice
         self._doubt = doubt
         self._begin = begin

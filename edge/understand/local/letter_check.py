@@ -1,13 +1,15 @@
-"""Checks letters that rhyme by a second recogniser: one that both hear alike need not be asked about.
+"""Checks letters that rhyme by a second recogniser: one that bears the letter out need not be asked about.
 
-It begins at the pause at which the first recogniser has read the utterance, so that it has mostly answered when the
-utterance is closed. Whatever fails leaves the reading as it was, so that the letter is asked about.
+It tells how well each letter fits the sound, where it can, else what it hears. It begins at the pause at which the
+first recogniser has read the utterance, so that it has mostly answered when the utterance is closed. Whatever fails
+leaves the reading as it was, so that the letter is asked about.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -15,6 +17,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading
+from edge.understand.letter_scores import LetterText, ScoredLetters, list_letter_texts, second_by_scores
 from edge.understand.witness import check_letters, find_doubtful_letters
 
 logger = logging.getLogger(__name__)
@@ -31,12 +34,19 @@ class SecondRecogniser(Protocol):
     loop: asyncio.AbstractEventLoop | None
     """Where it may be asked, from `open` to `end`; else None."""
 
+    scores: bool
+    """Whether it tells how well texts fit."""
+
     def open(self) -> None:
         """Let it be asked in the running loop. It takes resources at the first question only."""
         ...
 
     async def recognise(self, pcm: bytes) -> str:
         """The words of 16-bit sound. Raises Unavailable."""
+        ...
+
+    async def score(self, pcm: bytes, texts: Sequence[str]) -> list[float]:
+        """How well each text fits the sound, as the logarithm of a probability. Raises Unavailable."""
         ...
 
     async def end(self) -> None:
@@ -53,29 +63,47 @@ class LetterCheck:
         self._catalogue = catalogue
         self._failures = 0
 
-    def begin(self, reading: Reading, pcm: bytes) -> Future[str] | None:
-        """Begin to recognise the sound, where the reading has such letters; from any thread."""
+    def begin(self, reading: Reading, pcm: bytes) -> Future[Reading] | None:
+        """Begin to check the reading, where it has such letters; from any thread."""
         loop = self._second.loop
         if loop is None or self._failures >= _MOST_FAILURES:
             return None
-        if not find_doubtful_letters(reading, self._form, self._catalogue):
+        known = reading, self._form, self._catalogue
+        texts = list_letter_texts(*known) if self._second.scores else ()
+        if not texts and not find_doubtful_letters(*known):
             return None
-        answer = self._second.recognise(pcm)
+        answer = self._hear(reading, pcm, texts)
         return asyncio.run_coroutine_threadsafe(answer, loop)  # noqa: TID251 - before the utterance is handed over
 
-    async def check(self, reading: Reading, pcm: bytes, begun: Future[str] | None) -> Reading:
-        """The reading with the letters seconded that the second recogniser heard too; `begun` is what `begin` gave."""
+    async def _hear(self, reading: Reading, pcm: bytes, texts: Sequence[LetterText]) -> Reading:
+        """The reading with letters seconded, first by how well they fit, and then by what is heard."""
+        scored = ScoredLetters(reading, frozenset(), frozenset())
+        if texts:
+            scores = await self._second.score(pcm, [one.text for one in texts])
+            scored = second_by_scores(reading, texts, scores)
+        if not find_doubtful_letters(scored.reading, self._form, self._catalogue).keys() - scored.contradicted:
+            return scored.reading
+        transcript = await self._second.recognise(pcm)
+        return await asyncio.to_thread(
+            check_letters, scored.reading, transcript, self._form, self._catalogue, scored.fitting
+        )
+
+    async def check(self, reading: Reading, pcm: bytes, begun: Future[Reading] | None) -> Reading:
+        """The reading with the letters seconded that the second recogniser bears out.
+
+        `begun` is what `begin` gave for the same reading.
+        """
         answer = begun or self.begin(reading, pcm)
         if answer is None:
             return reading
         try:
-            transcript = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
+            checked = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
         except TimeoutError:
             return self._left_alone(reading, f"no answer within {_LONGEST_S:g} s")
         except Unavailable as fault:
             return self._left_alone(reading, str(fault))
         self._failures = 0
-        return await asyncio.to_thread(check_letters, reading, transcript, self._form, self._catalogue)
+        return checked
 
     def _left_alone(self, reading: Reading, why: str) -> Reading:
         self._failures += 1

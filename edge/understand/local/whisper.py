@@ -10,6 +10,7 @@ The weights are CTranslate2's (`config/models.toml`).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -67,6 +68,9 @@ _UNITS = 3
 
 _STEM = 3
 """Letters by which two units are told apart: "unidades" and "unidad" are one."""
+
+_LEAST = 1e-9
+"""Below this a probability of a token counts as this one: its logarithm would outweigh all others."""
 
 _SPECIAL = ("<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
 _BEFORE = "<|startofprev|>"
@@ -244,6 +248,21 @@ class WhisperDecoder:
             (self._tokens.decode(tokens).strip(), score * (len(tokens) + 1))
             for tokens, score in zip(found.sequences_ids, found.scores, strict=True)
         ]
+
+    def score(self, samples: Samples, language: str, texts: Sequence[str]) -> list[float]:
+        """Of each text the logarithm of the probability that it is what was said, given that it was written at all.
+
+        Nothing is searched for: each text is held against the sound, so that none is made up.
+        """
+        begun = [self._number(_SPECIAL[0]), self._number(f"<|{language}|>"), *map(self._number, _SPECIAL[1:])]
+        mel = log_mel(samples)
+        with self._turn:
+            heard = self._model.encode(self._storage.from_array(mel[None]))
+            held = [
+                self._model.align(heard, begun, [self._encode(f" {text}")], mel.shape[1])[0].text_token_probs
+                for text in texts
+            ]
+        return [sum(math.log(max(one, _LEAST)) for one in probabilities) for probabilities in held]
 
     def _encode(self, text: str) -> list[int]:
         numbers: list[int] = self._tokens.encode(text, add_special_tokens=False).ids

@@ -1,8 +1,9 @@
 """The witness in a process of its own, which may crash or hang without affecting the agent.
 
-`python -m edge.understand.local.witness_process` reads utterances on standard input, each its length in four bytes and
-16-bit sound, and writes a line of JSON with the words of each. It runs at a lower priority than the agent, and the
-agent kills it when its words are no longer needed.
+`python -m edge.understand.local.witness_process [WEIGHTS]` reads utterances on standard input: two lengths of four
+bytes, 16-bit sound, and a list of texts in JSON, which may be empty. It writes a line of JSON for each: the words that
+Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory. It runs at
+a lower priority than the agent, and the agent kills it when its answer is no longer needed.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from dockvoice_protocol.errors import Unavailable
-from edge.understand.local.moonshine import load_model, transcribe
+from edge.audio.pcm import to_floats
+from edge.understand.local import moonshine, whisper
 from edge.understand.stt.hallucinations import detect_hallucination
 
 _COMMAND = (sys.executable, "-m", __name__)
@@ -24,14 +29,17 @@ _COMMAND = (sys.executable, "-m", __name__)
 _NICE = 10
 """Below the agent's own priority: hearing the next sentence comes before hearing the last one again."""
 
-_LENGTH = 4  # Bytes of the length before the sound.
+_LENGTH = 4  # Bytes of each length before the sound.
 
 
 class WitnessProcess:
     """Starts the process at the first request, and again after it ended."""
 
-    def __init__(self, command: Sequence[str] = _COMMAND) -> None:
-        self._command = command
+    def __init__(self, weights: Path | None = None, command: Sequence[str] = _COMMAND) -> None:
+        """`weights`: Whisper's; None: it scores nothing."""
+        self.scores = weights is not None
+        """Whether it may be asked how well texts fit."""
+        self._command = command if weights is None else (*command, str(weights))
         self._process: Process | None = None
         self._turn = asyncio.Lock()  # One sound at a time.
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -42,10 +50,17 @@ class WitnessProcess:
 
     async def recognise(self, pcm: bytes) -> str:
         """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
+        return str(await self._ask(pcm, (), "words"))
+
+    async def score(self, pcm: bytes, texts: Sequence[str]) -> list[float]:
+        """How well each text fits the sound, as the logarithm of a probability. Else as `recognise`."""
+        return [float(one) for one in await self._ask(pcm, texts, "scores")]
+
+    async def _ask(self, pcm: bytes, texts: Sequence[str], wanted: str) -> Any:
         async with self._turn:
             process = self._process or await self._ensure_started()
             try:
-                return str(json.loads(await _exchange(process, pcm))["words"])
+                return json.loads(await _exchange(process, pcm, json.dumps([*texts]).encode()))[wanted]
             except BaseException as fault:
                 await self.end()  # an answer to this may still be under way, and would be taken for one to the next
                 if isinstance(fault, OSError | ValueError | LookupError | EOFError):
@@ -75,23 +90,37 @@ class WitnessProcess:
             await process.wait()
 
 
-async def _exchange(process: Process, pcm: bytes) -> bytes:
+async def _exchange(process: Process, pcm: bytes, texts: bytes) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise EOFError
-    process.stdin.write(len(pcm).to_bytes(_LENGTH) + pcm)
+    process.stdin.write(len(pcm).to_bytes(_LENGTH) + len(texts).to_bytes(_LENGTH) + pcm + texts)
     await process.stdin.drain()
     if not (line := await process.stdout.readline()):
         raise EOFError
     return line
 
 
+@cache
+def _moonshine() -> Any:
+    return moonshine.load_model()
+
+
+def _answer(pcm: bytes, texts: Sequence[str], weights: Sequence[str]) -> dict[str, Any]:
+    if texts:
+        scores = whisper.load_decoder(Path(weights[0])).score(to_floats(pcm), moonshine.LANGUAGE, texts)
+        return {"scores": scores}
+    text = moonshine.transcribe(_moonshine(), pcm)
+    return {"words": "" if detect_hallucination(text) else text}
+
+
 def main() -> None:
-    """Recognise utterances one after the other, until the end of standard input."""
+    """Answer one request after the other, until the end of standard input. Each model is loaded at its first."""
     os.nice(_NICE)
-    model = load_model()
     while length := sys.stdin.buffer.read(_LENGTH):
-        text = transcribe(model, sys.stdin.buffer.read(int.from_bytes(length)))
-        sys.stdout.write(json.dumps({"words": "" if detect_hallucination(text) else text}) + "\n")
+        of_texts = int.from_bytes(sys.stdin.buffer.read(_LENGTH))
+        pcm = sys.stdin.buffer.read(int.from_bytes(length))
+        answer = _answer(pcm, json.loads(sys.stdin.buffer.read(of_texts)), sys.argv[1:])
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 
