@@ -72,8 +72,6 @@ class ScoredLetters:
     """A reading after its letters were scored."""
 
     reading: Reading
-    fitting: frozenset[str]
-    """Fields whose letter fits better than any other by the margin, and yet is to be heard, too."""
     contradicted: frozenset[str]
     """Fields of which another letter fits better: it is the runner-up now, and may be offered."""
 
@@ -81,9 +79,10 @@ class ScoredLetters:
 def second_by_scores(reading: Reading, texts: Sequence[LetterText], scores: Sequence[float]) -> ScoredLetters:
     """Second the letters that fit better than any other by the margin.
 
-    Not one that may hide another: a voice whose E both recognisers write as A was not there to be scored.
+    Not an A where E is allowed: of one voice, 2 of 19 E that the first recogniser had as A fitted an A by 4.3 and 7.2,
+    as its own A do (3.9 to 7.5). Of 2,000 docks by ten voices 135 other letters fit by the margin, none of them wrong.
     """
-    fields, fitting, contradicted = dict(reading.fields), set(), set()
+    fields, contradicted = dict(reading.fields), set()
     for name in dict.fromkeys(text.field for text in texts):
         one = fields[name]
         of = {text.letter: score for text, score in zip(texts, scores, strict=True) if text.field == name}
@@ -95,8 +94,6 @@ def second_by_scores(reading: Reading, texts: Sequence[LetterText], scores: Sequ
         if own < of[best] and is_weak_letter(one.value, best):
             fields[name] = replace(one, runner_up=best)
             contradicted.add(name)
-        elif fits and one.runner_up == find_unlisted_rival(one.value):
-            fitting.add(name)
-        elif fits:
+        elif fits and find_unlisted_rival(one.value) not in of:
             fields[name] = replace(one, seconded=True, confidence=1 - (1 - one.confidence) * (1 - SECONDED))
-    return ScoredLetters(replace(reading, fields=fields), frozenset(fitting), frozenset(contradicted))
+    return ScoredLetters(replace(reading, fields=fields), frozenset(contradicted))

@@ -9,7 +9,7 @@ substitution that gives no value is ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -73,15 +73,12 @@ def find_contradictions(
     return found
 
 
-def check_letters(
-    reading: Reading, transcript: str, form: Form, catalogue: Catalogue, fitting: Collection[str] = ()
-) -> Reading:
+def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter. An A where E is allowed is the reverse: of one voice
-    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E. Of the fields
-    `fitting` an "a" suffices, since an E was found to fit far worse.
+    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = (
@@ -97,7 +94,7 @@ def check_letters(
         letter = str(one.value).casefold()
         places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
         others = {aligned.get(at) for at in places}
-        if one.runner_up == find_unlisted_rival(one.value) and not (name in fitting and others == {letter}):
+        if one.runner_up == find_unlisted_rival(one.value):
             if places and all(_is_joined_to_label(at, ours, aligned) for at in places):
                 fields[name] = replace(one, seconded=True)
         elif others == {letter}:

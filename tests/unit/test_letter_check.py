@@ -96,25 +96,18 @@ def test_a_letter_is_seconded_where_it_fits_the_sound_better_than_any_other_by_f
     assert (dock.value, dock.seconded, dock.runner_up) == ("E", seconded, rival)
 
 
-@each_of(
-    ("letters", "heard", "seconded"),
-    [
-        ({"A": -1.0, "E": -6.0}, "Pallet 742, twelve units, dock A.", True),
-        ({"A": -1.0, "E": -6.0}, "Pallet 742, twelve units, docky.", False),
-        ({"A": -1.0, "E": -2.0}, "Pallet 742, twelve units, dock A.", False),
-    ],
-)
-def test_an_a_that_may_hide_an_e_is_to_fit_and_to_be_heard(
-    form: Form, catalogue: Catalogue, letters: Mapping[str, float], heard: str, seconded: bool
+@pytest.mark.parametrize("heard", ["Pallet 742, twelve units, dock A.", "Pallet 742, twelve units, docky."])
+def test_an_a_that_may_hide_an_e_is_not_seconded_however_well_it_fits(
+    form: Form, catalogue: Catalogue, heard: str
 ) -> None:
     doubtful = in_doubt("pallet seven four two, twelve units, dock a", "E", form, catalogue)
 
     async def run() -> bool:
-        second = Scripted(heard, letters=letters)
+        second = Scripted(heard, letters={"A": -1.0, "E": -9.0})
         second.open()
         return (await LetterCheck(second, form, catalogue).check(doubtful, PCM, None)).fields["dock"].seconded
 
-    assert asyncio.run(run()) is seconded
+    assert not asyncio.run(run())
 
 
 @each_of(

@@ -77,16 +77,14 @@ class LetterCheck:
 
     async def _hear(self, reading: Reading, pcm: bytes, texts: Sequence[LetterText]) -> Reading:
         """The reading with letters seconded, first by how well they fit, and then by what is heard."""
-        scored = ScoredLetters(reading, frozenset(), frozenset())
+        scored = ScoredLetters(reading, frozenset())
         if texts:
             scores = await self._second.score(pcm, [one.text for one in texts])
             scored = second_by_scores(reading, texts, scores)
         if not find_doubtful_letters(scored.reading, self._form, self._catalogue).keys() - scored.contradicted:
             return scored.reading
         transcript = await self._second.recognise(pcm)
-        return await asyncio.to_thread(
-            check_letters, scored.reading, transcript, self._form, self._catalogue, scored.fitting
-        )
+        return await asyncio.to_thread(check_letters, scored.reading, transcript, self._form, self._catalogue)
 
     async def check(self, reading: Reading, pcm: bytes, begun: Future[Reading] | None) -> Reading:
         """The reading with the letters seconded that the second recogniser bears out.
