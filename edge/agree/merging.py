@@ -19,6 +19,8 @@ _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
 
+MEANT = "meant"  # Prefix in `Draft.agreed` for an implausible value that the operator agreed to.
+
 
 # Utterances become readings to merge.
 
@@ -207,13 +209,19 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
 
 
-def with_agreed_value(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
-    """The draft with a value that the operator confirmed or gave by a yes or a no, marked as agreed."""
+def with_agreed_value(
+    draft: Draft, name: str, value: FieldValue, utterance_id: str, *, as_meant: bool = False
+) -> Draft:
+    """The draft with a value that the operator confirmed or gave by a yes or a no, marked as agreed.
+
+    `as_meant`: he was asked whether an implausible value is meant; which one was said does not tell that.
+    """
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
     sure = replace(
         said, value=value, rivals=(), unexplained=(), confirmed=True, scanned=said.scanned and value == said.value
     )
-    agreed = (*draft.agreed, agreement_mark(name, value))
+    meant = (agreement_mark(f"{MEANT} {name}", value),) if as_meant else ()
+    agreed = (*draft.agreed, agreement_mark(name, value), *meant)
     return replace(with_fields(draft, {name: sure}, utterance_id), agreed=agreed)
 
 

@@ -351,9 +351,10 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
         case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, utterance, yes=True)
         case Topic.FIELD_RIGHT:
-            agreed = with_agreed_value(draft, str(question.field), question.candidates[0], utterance.utterance_id)
-            agreed = _agree_to_unit(agreed, str(question.field), utterance.utterance_id, session.rules)
-            if question.field in session.rules.identifying_fields and not session.tries:
+            name, value, meant = str(question.field), question.candidates[0], question.is_about_implausible_value
+            agreed = with_agreed_value(draft, name, value, utterance.utterance_id, as_meant=meant)
+            agreed = _agree_to_unit(agreed, name, utterance.utterance_id, session.rules)
+            if name in session.rules.identifying_fields and not session.tries:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if question.other is not None:

@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken import contains_check
 from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
-from edge.agree.merging import agreement_mark
+from edge.agree.merging import MEANT, agreement_mark
 from edge.agree.one_breath import split_two_things, split_two_things_sharing_values
 from edge.agree.readings import values_of
 from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reason, Verdict
@@ -225,7 +225,9 @@ def _is_agreed(draft: Draft, doubt: Cause) -> bool:
     if doubt.field is None or doubt.reason in _UNSETTLED_BY_YES:
         return False
     said = draft.reading.fields.get(doubt.field)
-    return said is not None and said.value is not None and agreement_mark(doubt.field, said.value) in draft.agreed
+    # Which value was said does not tell whether a pallet that is recorded, or on no list, is meant.
+    name = f"{MEANT} {doubt.field}" if doubt.reason in AS_MEANT - {Reason.UNUSUAL} else doubt.field
+    return said is not None and said.value is not None and agreement_mark(name, said.value) in draft.agreed
 
 
 def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Question:
