@@ -445,8 +445,12 @@ def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> li
 
 
 def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open, but not for the name of another thing; over the question whether to cancel it is a yes."""
-    if other := _take_back_another(session, utterance) or reference.ask_whose_is_dropped(session, utterance):
+    """Drop what is open, but not for the name of another thing; over the question whether to cancel it is a yes.
+
+    Over a question about an entry on record, which stands whatever is dropped, ask whether to cancel that.
+    """
+    other = _take_back_another(session, utterance) or _take_back_entry_asked_about(session, utterance)
+    if other := other or reference.ask_whose_is_dropped(session, utterance):
         return other
     if session.topic is Topic.CANCEL:
         unclear = is_correction(utterance.reading.words, session.rules.language)  # "no, delete pallet 742"
@@ -471,12 +475,19 @@ def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other:
     return [*orders, StoreDropped(other), *session.ask(session.entry_question)]
 
 
-def handle_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open; over the question what is wrong with the last entry, ask whether to cancel that."""
-    if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
-        return handle_cancel_over_open(session, utterance)
-    if taken := _take_back_another(session, utterance):
-        return taken
+def _is_about_entry_on_record(session: DialogueSession) -> bool:
+    """Whether the open question is about an entry on record: what is wrong with it, which value is, or if it is right.
+
+    Whether another thing takes its place is not: that other thing was said.
+    """
+    corrects = session.question is not None and session.open_draft.act is Act.AMEND
+    return corrects and session.topic is not Topic.INSTEAD
+
+
+def _take_back_entry_asked_about(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Ask whether to cancel the entry on record that the open question is about; empty for any other question."""
+    if not _is_about_entry_on_record(session):
+        return []
     return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
@@ -487,16 +498,16 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
     """
     named = bool(utterance.reading.fields)
     if named and session.topic is not Topic.CANCEL:
-        return handle_cancel(session, utterance)
+        return handle_cancel_over_open(session, utterance)
     match session.topic:
         case Topic.CANCEL if named:
             return _take_back_another(session, utterance) or drafting.reject_answer(session, utterance)
-        case Topic.CANCEL:
-            return reject_open_question(session, utterance)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
             return [utterance.note_as_heeded(), *drafting.park_draft(session)]
+        case _ if session.topic is Topic.CANCEL or _is_about_entry_on_record(session):
+            return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return handle_cancel_over_open(session, utterance)
 

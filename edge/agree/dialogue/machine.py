@@ -86,7 +86,6 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.NOT_HEARD: drafting.reject_indistinct,
     Step.DROP: answers.handle_cancel_over_open,
     Step.FORGET: answers.drop_open_or_park_again,
-    Step.GIVE_UP: answers.handle_cancel,
     Step.OBJECT: standing.ask_what_is_wrong_with_context_or_last,
     Step.TAKE_BACK: amendments.ask_to_cancel_named_or_last,
     Step.DEFER: drafting.defer_until_model_answers,

@@ -97,10 +97,11 @@ class Step(StrEnum):
     ASK_AGAIN = "ask again"
     NOT_HEARD = "ask again, for that was not heard well"
     LAPSE = "ask again; a second time, park it in review"
-    DROP = "drop it, on record as cancelled; of another thing that is named, ask whether to cancel its entry"
+    DROP = (
+        "drop it, on record as cancelled; of an entry on record that is asked about, or named, ask whether to cancel it"
+    )
     FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong, or meant instead, ask again"
     OBJECT = "ask what is wrong with the last entry"
-    GIVE_UP = "drop it; if it says what is wrong with the last entry, ask whether to cancel that"
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
     TURN_AWAY = "park its values in review, tell why"
@@ -176,7 +177,6 @@ FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.LAPSE: _STAYS | _IDLE,
         Step.DROP: _STAYS | AGREEING | _IDLE,
         Step.FORGET: _STAYS | AGREEING | _IDLE,
-        Step.GIVE_UP: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | _IDLE,
@@ -317,7 +317,6 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
         State.ASKING: {
             **_ALWAYS,
             **_ANSWERED,
-            Event.CANCEL: Step.GIVE_UP,
             Event.YES: Step.AGREE,
             Event.NO: Step.DISAGREE,
         },
