@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from string import ascii_uppercase
 
 from dockvoice_protocol.forms.catalogue import Catalogue
@@ -33,8 +34,8 @@ class LetterText:
     """The first recogniser's words with a letter in the place of the one that was read."""
 
     field: str
-    letter: str
-    text: str
+    letter: str = attribute(repr=False)
+    text: str = attribute(repr=False)
 
 
 def list_letter_texts(reading: Reading, form: Form, catalogue: Catalogue) -> tuple[LetterText, ...]:
@@ -44,11 +45,11 @@ def list_letter_texts(reading: Reading, form: Form, catalogue: Catalogue) -> tup
     for name, one in reading.fields.items():
         if one.rivals or one.seconded or not is_weak_letter(one.value, one.runner_up):
             continue
-        field = form[name]
+        of_form = form[name]
         letters = [
             letter
             for letter in ascii_uppercase
-            if field.allows(letter) and catalogue.has_values(field.catalogue, letter)
+            if of_form.allows(letter) and catalogue.has_values(of_form.catalogue, letter)
         ]
         undecided = misheard_by_both(one.value) | _FITS_AS_WELL.get(str(one.value), frozenset())
         if undecided.isdisjoint(letters) and (place := _find_letter(one, words)) is not None:
@@ -58,13 +59,13 @@ def list_letter_texts(reading: Reading, form: Form, catalogue: Catalogue) -> tup
     return tuple(found)
 
 
-def _find_letter(field: FieldReading, words: Sequence[str]) -> int | None:
+def _find_letter(one: FieldReading, words: Sequence[str]) -> int | None:
     """The index of the field's letter among the words; None where it was said by its code word alone."""
-    letter, of = str(field.value).casefold(), len(field.words)
-    if letter not in field.words:
+    letter, of = str(one.value).casefold(), len(one.words)
+    if letter not in one.words:
         return None
-    begun = [at for at in range(len(words) - of + 1) if tuple(words[at : at + of]) == field.words]
-    return begun[-1] + field.words.index(letter) if begun else None
+    begun = [at for at in range(len(words) - of + 1) if tuple(words[at : at + of]) == one.words]
+    return begun[-1] + one.words.index(letter) if begun else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class ScoredLetters:
     """A reading after its letters were scored."""
 
     reading: Reading
-    contradicted: frozenset[str]
+    contradicted: frozenset[str] = attribute(repr=False)
     """Fields of which another letter fits better: it is the runner-up now, and may be offered."""
 
 
