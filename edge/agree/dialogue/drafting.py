@@ -326,7 +326,11 @@ def park_draft(session: DialogueSession) -> list[Order]:
     _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    return [kept, *announce_parked(session, draft.reading), *unset, *besides]
+    told = announce_parked(session, draft.reading)
+    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
+    if own is not None and own.fields == values_of(draft.reading):  # Only the objection waits: the entry stands.
+        told = session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
+    return [kept, *told, *unset, *besides]
 
 
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
