@@ -52,7 +52,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight") is asked about.
-- **Two things in one breath** are named and taken one at a time. Without "each", a shared count is asked about.
+- **Several things in one breath** are taken one at a time. What may be of either, or of both without "each", is asked.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
 - **Others' word.** What a [scanner](scanners.md) or the [second recogniser](models.md#a-second-recogniser) has otherwise is

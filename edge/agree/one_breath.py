@@ -18,36 +18,34 @@ _MOST_WORDS = 60
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
-def split_two_things(reading: Reading, rules: Rules) -> _Two | None:
-    """The two readings that make up this one, if it names two things with values of their own; else None.
+def split_things(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
+    """The readings that make up this one, if it names several things with values of their own; else empty.
 
-    Of all places to split it, the one with the most values wins.
+    Of all places to split off the last one, that with the most values wins. What is said between two names, and may be
+    of either, is the first one's if that began with its name; else nobody's, and it is asked for again.
     """
-    return _choose_best_split(_split_in_sequence(reading, rules), rules) or split_two_things_sharing_values(
-        reading, rules
-    )
+    return _split_in_sequence(reading, rules) or split_two_things_sharing_values(reading, rules)
 
 
-def split_two_things_sharing_values(reading: Reading, rules: Rules) -> _Two | None:
-    """As `split_two_things`, for two things that share their values."""
-    return _choose_best_split(_split_at_and(reading, rules), rules)
+def split_two_things_sharing_values(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
+    """As `split_things`, for two things that share their values."""
+    two = _choose_best_splits(_split_at_and(reading, rules), rules)[:1]
+    return two[0] if two else ()
 
 
-def order_two_by_answer(both: Reading, reading: Reading, rules: Rules) -> _Two | None:
-    """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
-    two = split_two_things(both, rules)
-    if two is None or all(
-        name not in reading.fields or reading.fields[name].value is None for name in rules.identifying_fields
-    ):
+def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
+    """Of the things in one breath, the one that an answer names, and the others; None if it names none of them."""
+    parts = split_things(several, rules)
+    if all(name not in reading.fields or reading.fields[name].value is None for name in rules.identifying_fields):
         return None
-    return next(
-        (
-            pair
-            for pair in (two, two[::-1])
-            if not find_differing_identifiers(pair[0], reading, rules.identifying_fields)
-        ),
-        None,
+    meant = next(
+        (part for part in parts if not find_differing_identifiers(part, reading, rules.identifying_fields)), None
     )
+    if meant is None:
+        return None
+    others = [part for part in parts if part is not meant]
+    words = [word for part in others for word in part.words]
+    return meant, others[0] if len(others) == 1 else read_part(several, words, rules)
 
 
 def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue, ...]:
@@ -64,14 +62,21 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
     return ()
 
 
-def _choose_best_split(parted: Iterator[_Two], rules: Rules) -> _Two | None:
-    best: tuple[int, _Two | None] = (0, None)
-    for two in parted:
-        named = all(_surely_named(one, rules.identifying_fields) for one in two)
-        values = sum(one.value is not None for part in two for one in part.fields.values())
-        if named and values > best[0] and find_differing_identifiers(*two, rules.identifying_fields):
-            best = values, two
+def _choose_best_splits(splits: Iterator[_Two], rules: Rules) -> list[_Two]:
+    """Of the splits between different things, those with the most values."""
+    best: tuple[int, list[_Two]] = (0, [])
+    for two in splits:
+        values = sum(_count_values(part, rules) for part in two)
+        if values >= best[0] and find_differing_identifiers(*two, rules.identifying_fields):
+            best = values, [*(best[1] if values == best[0] else []), two]
     return best[1]
+
+
+def _count_values(part: Reading, rules: Rules) -> int:
+    """The number of its values; of a single thing those without a rival."""
+    single = _surely_named(part, rules.identifying_fields)
+    known = (one for one in part.fields.values() if one.value is not None)
+    return sum(not one.rivals if single else 1 + len(one.rivals) for one in known)
 
 
 def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
@@ -81,12 +86,62 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
-def _split_in_sequence(reading: Reading, rules: Rules) -> Iterator[_Two]:
+def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
+    """The last thing is split off, and what is before it is split again if it names several."""
+    splits = _choose_best_splits(_split_off_last(reading, rules), rules)
+    if not splits:
+        return ()
+    if not _begins_with_name(splits[-1][0], rules):
+        before, last = _without_disputed(splits)
+    else:
+        before, last = splits[-1]
+    earlier = (before,) if _surely_named(before, rules.identifying_fields) else _split_in_sequence(before, rules)
+    return (*earlier, last) if earlier else ()
+
+
+def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
+    identifies = rules.identifying_fields
     for at in range(1, len(reading.words)):
         last = read_part(reading, reading.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
-        if _surely_named(last, rules.identifying_fields):
-            yield read_part(reading, reading.words[:at], rules), last
+        if _surely_named(last, identifies):
+            before = read_part(reading, reading.words[:at], rules)
+            if _surely_named(before, identifies) or any(
+                name in before.fields and before.fields[name].rivals for name in identifies
+            ):
+                yield before, last
+
+
+def _begins_with_name(part: Reading, rules: Rules) -> bool:
+    """Whether its first value, besides what stands for several entries, is the name of the thing."""
+    texts, stands = [word.text for word in part.words], {*rules.form.context} - {*rules.identifying_fields}
+    begins = {
+        name: texts.index(one.words[0]) if one.words and one.words[0] in texts else 0
+        for name, one in part.fields.items()
+        if not one.is_inherited and name not in stands
+    }
+    return min(begins, key=lambda name: begins[name]) in rules.identifying_fields
+
+
+def _without_disputed(splits: Sequence[_Two]) -> _Two:
+    """The first split, without the values that another split has in its other part."""
+    values = [[{name: one.value for name, one in part.fields.items()} for part in two] for two in splits]
+    before, last = splits[0]
+    names = {
+        name
+        for two in splits
+        for part in two
+        for name in part.fields
+        if any(of[at].get(name) != values[0][at].get(name) for of in values for at in (0, 1))
+    }
+    unknown = {
+        name: replace(one, value=None, rivals=())
+        for two in splits
+        for part in two
+        for name, one in part.fields.items()
+        if name in names
+    }
+    return replace(before, fields={**before.fields, **unknown}), replace(last, fields={**last.fields, **unknown})
 
 
 def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Two]:
@@ -106,7 +161,8 @@ def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Two]:
                     read_part(reading, _with_singular_label(before, one, behind, rules, always=each), rules)
                     for one in (words[start:link], words[link + 1 : last + 1])
                 )
-                if _shared_values(first, rules) == _shared_values(second, rules):
+                named_surely = all(_surely_named(one, rules.identifying_fields) for one in (first, second))
+                if named_surely and _shared_values(first, rules) == _shared_values(second, rules):
                     counts = (
                         [] if each else [one.name for one in rules.form.fields if one.kind in {"integer", "number"}]
                     )

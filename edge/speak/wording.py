@@ -335,7 +335,10 @@ _BRIEF = frozenset(
         *(Prompt.CONFIRM_UNUSUAL, Prompt.CONFIRM_NOT_EXPECTED),
     }
 )  # What is spoken with every entry, or says first what is the matter with what follows.
-_ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
+_OFFERED = {
+    "first": slice(-1),
+    "second": slice(-1, None),
+}  # Which of the values offered a slot holds.
 
 _LONG_NUMBER = 8
 """Numbers of so many characters are shortened to their end where two are offered."""
@@ -429,11 +432,10 @@ class Phrasing:
                 return self.readback.entry_line(dict(_example_fields(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
                 return self._fill_slot_about_field(name, say)
-            case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
-                value, other = say.candidates[at], say.candidates[1 - at]
-                return self.readback.field_line(
-                    say.asked, self._distinguishing_end(say.asked, value, other), say.terms, say.known
-                )
+            case "first" | "second" if say.asked is not None and len(say.candidates) > 1:
+                ends = (self._distinguishing_end(say.asked, one, say.candidates) for one in say.candidates)
+                named = [self.readback.field_line(say.asked, end, say.terms, say.known) for end in ends]
+                return ", ".join(named[_OFFERED[name]])
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
                 return _code_words(say.slots[name], self._codes["mended" if healed else name])
@@ -473,16 +475,20 @@ class Phrasing:
         text = f"{', '.join(most)} {self._or} {last}" if most else last
         return text[:1].upper() + text[1:] if slot[0].isupper() else text
 
-    def _distinguishing_end(self, name: str, value: FieldValue, other: FieldValue) -> FieldValue:
-        """The end of a long number from where it differs from `other`; another value unchanged."""
-        if not (isinstance(value, str) and isinstance(other, str)) or not self._form[name].spoken.spelt:
+    def _distinguishing_end(self, name: str, value: FieldValue, offered: Sequence[FieldValue]) -> FieldValue:
+        """The end of a long number from where it differs from the others offered; another value unchanged."""
+        if not isinstance(value, str) or not self._form[name].spoken.spelt or len(value) < _LONG_NUMBER:
             return value
-        if len(value) < _LONG_NUMBER:
-            return value
-        if len(value) != len(other):
-            return value if other.endswith(value[-SHORTEN_FROM_DIGITS:]) else value[-SHORTEN_FROM_DIGITS:]
-        differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
-        return value[min(differing, len(value) - SHORTEN_FROM_DIGITS) :]
+        others = (other for other in offered if isinstance(other, str) and other != value)
+        return value[min((_differing_at(value, other) for other in others), default=0) :]
+
+
+def _differing_at(value: str, other: str) -> int:
+    """From where the end of a number is spoken, to tell it from the other."""
+    end = len(value) - SHORTEN_FROM_DIGITS
+    if len(value) != len(other):
+        return 0 if other.endswith(value[end:]) else end
+    return min(next(at for at in range(len(value)) if value[at] != other[at]), end)
 
 
 def _code_words(code: str, names: Mapping[str, str]) -> str:

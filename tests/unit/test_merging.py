@@ -96,5 +96,5 @@ def test_two_that_are_named_together_are_looked_for_in_one_breath_and_not_in_a_r
         return replace(reading(), words=words)
 
     sentence = "pallets seven four two and seven four three twelve units each dock b"
-    assert split_two_things_sharing_values(breath(sentence), rules) is not None
-    assert split_two_things_sharing_values(breath(f"{sentence} {'okay ' * 60}"), rules) is None
+    assert split_two_things_sharing_values(breath(sentence), rules)
+    assert not split_two_things_sharing_values(breath(f"{sentence} {'okay ' * 60}"), rules)

@@ -36,7 +36,7 @@ from edge.agree.merging import (
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
-from edge.agree.one_breath import order_two_by_answer
+from edge.agree.one_breath import pick_by_answer
 from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
 from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
 from edge.records import Draft, Outcome, Reason, StoreDropped
@@ -126,7 +126,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     if _has_no_answer(session, reading):
         return drafting.reject_answer(session, utterance)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_answer(session, utterance, reading)
+        return _choose_of_several_by_answer(session, utterance, reading)
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
         session, utterance, reading
     )
@@ -281,15 +281,16 @@ def _find_chosen_value(session: DialogueSession, utterance: UtteranceHeard) -> F
     return None if place is None else offered[place]
 
 
-def _choose_of_two_by_answer(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
+def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Take one of the things named in one breath, with what was said of it then and what is said of it now."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(reading))
-    meant, alone = order_two_by_answer(draft.reading, reading, rules), reading.fields.keys() == named.keys()
+    meant, alone = pick_by_answer(draft.reading, reading, rules), reading.fields.keys() == named.keys()
     if meant is not None and alone and any(has_digits_besides(reading.words, one, rules) for one in named.values()):
         return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
-        part, other = context.fill_unless_other_trailer(session, meant[0] if alone else reading), meant[1]
+        said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
+        part, other = context.fill_unless_other_trailer(session, said), meant[1]
         orders = drafting.revise_draft(session, utterance, with_reading(draft, part, utterance.utterance_id))
         return [*orders, drafting.queue_entry(session, utterance, other, (draft.utterance_id,))]
     if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:

@@ -19,7 +19,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word, rejects_value
-from edge.agree.one_breath import list_several_identifiers, split_two_things, split_two_things_sharing_values
+from edge.agree.one_breath import list_several_identifiers, split_things, split_two_things_sharing_values
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
@@ -132,7 +132,7 @@ def begin_entry(
     draft, verdict = build_draft(session, utterance), utterance.verdict
     draft = replace(draft, reading=take_stray_digits_as_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
-    if not understood and split_two_things_sharing_values(draft.reading, session.rules) is None:
+    if not understood and not split_two_things_sharing_values(draft.reading, session.rules):
         return ask_to_repeat(session, utterance)
     if apart := _park_several_things(session, draft, verdict):
         return apart
@@ -157,7 +157,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     """Park an utterance that names several things; empty where each can be asked about in turn."""
     rules, fields = session.rules, draft.reading.fields
     several = list_several_identifiers(draft.reading, rules)
-    if not several or (verdict.ask in rules.identifiers and split_two_things(draft.reading, rules)):
+    if not several or (verdict.ask in rules.identifying_fields and split_things(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
     session.named = replace(session.named, left=True)
@@ -410,16 +410,14 @@ def queue_entry(
 
 
 def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:
-    """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
+    """Tell that an utterance is in review, by its likely identifiers if it has any; of several in one breath, all."""
     session.named = replace(session.named, left=True)  # the next values may belong to it
     known = session.identifiers_of(likely_values(reading))
     rivals = any(reading.fields[name].rivals for name in known)
-    two = (
-        split_two_things(reading, session.rules) if rivals else split_two_things_sharing_values(reading, session.rules)
-    )
-    if not known and two is None:
+    parts = (split_things if rivals else split_two_things_sharing_values)(reading, session.rules)
+    if not known and not parts:
         return [session.say(Prompt.PARKED)]
-    each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
+    each = [session.identifiers_of(values_of(part)) for part in parts] or [known]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 

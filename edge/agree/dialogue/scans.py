@@ -12,7 +12,7 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields, with_reading
-from edge.agree.one_breath import order_two_by_answer
+from edge.agree.one_breath import pick_by_answer
 from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
 from edge.records.speech import Earcon, PlayEarcon, Prompt
@@ -61,10 +61,10 @@ def _is_repeated_scan(session: DialogueSession, utterance: UtteranceHeard) -> bo
     return utterance.began - at <= _SAME_S
 
 
-def _choose_of_two_by_label(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """The label selects one of two things that were named in one breath; any other label is parked."""
+def _choose_of_several_by_label(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """The label selects one of the things that were named in one breath; any other label is parked."""
     draft = session.open_draft
-    if (meant := order_two_by_answer(draft.reading, reading, session.rules)) is None:
+    if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
         return corrections.park_and_repeat_question(session, utterance, utterance.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, utterance.utterance_id), reading, utterance.utterance_id)
@@ -78,7 +78,7 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     """Join a label to the open entry, field by field; one of another thing begins the next entry, or is asked about."""
     reading, draft = drafting.read_with_acoustic_doubts(session, utterance), session.open_draft
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
-        return _choose_of_two_by_label(session, utterance, reading)
+        return _choose_of_several_by_label(session, utterance, reading)
     whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, reading, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
