@@ -83,9 +83,15 @@ def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) 
         case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case Topic.WRONG | Topic.ENTRY_RIGHT:
-            return corrections.handle_other_than_yes_or_no
+            return _begin_several_or_handle_other
         case _:
             return _answer_about_field
+
+
+def _begin_several_or_handle_other(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    return drafting.begin_several_instead(session, utterance) or corrections.handle_other_than_yes_or_no(
+        session, utterance
+    )
 
 
 def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:

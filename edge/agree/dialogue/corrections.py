@@ -112,7 +112,8 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
     if _may_be_talk(session, reading, takes_back=takes_back):
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    if named := correct_recorded_entry_if_named(session, utterance) or _ask_if_renamed(session, utterance, reading):
+    named = drafting.begin_several_instead(session, utterance) or correct_recorded_entry_if_named(session, utterance)
+    if named := named or _ask_if_renamed(session, utterance, reading):
         return named
     again = (
         reading.fields.keys() < {*session.rules.identifying_fields}

@@ -153,6 +153,14 @@ def begin_entry(
     return [said, *begin_draft(session, utterance, with_support(draft, waited.utterance_id), verdict)]
 
 
+def begin_several_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Park what is open and begin entries of their own: what names several things corrects none. Empty for others."""
+    named = (utterance.reading.fields.get(name) for name in session.rules.identifying_fields)
+    if not any(one is not None and one.rivals for one in named) or not split_things(utterance.reading, session.rules):
+        return []
+    return [*([] if session.draft is None else park_draft(session)), *begin_entry(session, utterance)]
+
+
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
     """Park an utterance that names several things; empty where each can be asked about in turn."""
     rules, fields = session.rules, draft.reading.fields
