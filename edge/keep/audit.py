@@ -30,6 +30,7 @@ from dockvoice_protocol.hash_chain import (
     PublicKey,
     StoredEvent,
 )
+from dockvoice_protocol.plain_file import sync_directory
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
@@ -37,7 +38,7 @@ from edge.keep.device_key import Anchor, erasure_digest, removal_digest
 from edge.keep.entry_log import ENTRIES, Rows, read_log, sequence_of
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
-from edge.keep.storage import sync_directory, translated_errors
+from edge.keep.storage import translated_errors
 
 _ACKNOWLEDGED = "journal.acknowledged"
 """The file in the state directory with acknowledged faults, a signed line each."""

@@ -43,7 +43,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unfinished, UnreadableInput
-from edge.keep.storage import Damaged, damaged_error, sync_directory, translated_errors
+from dockvoice_protocol.plain_file import sync_directory
+from edge.keep.storage import Damaged, damaged_error, translated_errors
 
 if TYPE_CHECKING:
     # Imported where tables are changed: with numpy, which it looks for, it takes longer than to list the queue.

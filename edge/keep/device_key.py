@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
 from dockvoice_protocol.hash_chain import GENESIS, DefectKind, PublicKey, Signer
+from dockvoice_protocol.plain_file import atomic_write
 from edge.keep.codec import now
-from edge.keep.storage import atomic_write, translated_errors
+from edge.keep.storage import translated_errors
 
 KEY = "device.key"  # The key's file in the state directory: PKCS#8 (RFC 5958) in PEM.
 

@@ -26,9 +26,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from dockvoice_protocol.plain_file import atomic_write, sync_directory
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.storage import atomic_write, sync_directory, translated_errors
+from edge.keep.storage import translated_errors
 
 ENTRIES = "entries.log"
 

@@ -21,6 +21,7 @@ from typing import Any
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.plain_file import sync_directory
 from edge.keep.audit import ERASED
 from edge.keep.codec import format_time, now, to_json
 from edge.keep.database import JournalDatabase
@@ -30,7 +31,7 @@ from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.retention import Retention
 from edge.keep.review import sign_review_removals
-from edge.keep.storage import DiskFull, sync_directory, translated_errors
+from edge.keep.storage import DiskFull, translated_errors
 
 _log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from typing import Any
 
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.instants import to_utc
+from dockvoice_protocol.plain_file import PARTIAL, atomic_write, sync_directory
 from edge.keep.codec import format_time
-from edge.keep.storage import PARTIAL, atomic_write, make_directory, sync_directory, translated_errors
+from edge.keep.storage import make_directory, translated_errors
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
 
 EVIDENCE = "evidence"  # The directory of recordings inside the state directory; in it, one directory per UTC day.

@@ -25,6 +25,7 @@ from typing import Any, Self
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
+from dockvoice_protocol.plain_file import atomic_write
 from dockvoice_protocol.records import Reading, ShiftEvent
 from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
@@ -43,7 +44,7 @@ from edge.keep.recovery import open_repaired
 from edge.keep.retention import Retention
 from edge.keep.review import Review, ReviewLog
 from edge.keep.signed import Clips, SignedDecisions, SignedLists
-from edge.keep.storage import DiskFull, Lock, atomic_write, make_directory, translated_errors
+from edge.keep.storage import DiskFull, Lock, make_directory, translated_errors
 from edge.records import (
     NOTHING_STANDS,
     SAMPLE_RATE,

@@ -23,11 +23,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dockvoice_protocol.errors import StorageFailed
+from dockvoice_protocol.plain_file import sync_directory
 from dockvoice_protocol.terminal.tables import pluralize
 from edge.keep import evidence
 from edge.keep.database import DAMAGE_MARKER, JOURNAL, JournalDatabase, Row, open_for_writing
 from edge.keep.entry_log import ENTRIES, EntryLog, entries_since, insert_missing
-from edge.keep.storage import Damaged, sync_directory, translated_errors
+from edge.keep.storage import Damaged, translated_errors
 
 _JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
 

@@ -27,6 +27,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.plain_file import sync_directory
 from edge.config import Keep
 from edge.keep import evidence
 from edge.keep.codec import format_time, now, to_json
@@ -34,7 +35,7 @@ from edge.keep.database import JournalDatabase
 from edge.keep.device_key import Anchor, removal_digest
 from edge.keep.entry_log import EntryLog
 from edge.keep.review import sign_review_removals
-from edge.keep.storage import DiskFull, free_bytes, sync_directory, translated_errors
+from edge.keep.storage import DiskFull, free_bytes, translated_errors
 
 MB = 1_000_000  # Bytes.
 _RESERVE = "journal.reserve"  # The file in the state directory.

@@ -9,11 +9,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed
-
-PARTIAL = ".partial"  # Suffix of a file that is being written, or that a crash left.
+from dockvoice_protocol.plain_file import sync_directory
 
 _FREE = "free space on its disk"
 _PERMIT = "give the user who runs this program the right to write there, or name another state_directory"
@@ -102,35 +100,6 @@ def free_bytes(path: Path) -> int:
     with translated_errors(path):
         disk = os.statvfs(path)
     return disk.f_bavail * disk.f_frsize
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2))."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a file durably and atomically, readable by its owner only.
-
-    A failure leaves the old file, and frees the space at once: on a full disk the journal needs it.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    partial.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
 
 
 def make_directory(path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +21,9 @@ _SETTINGS = 1_000_000
 
 LINES = 100_000_000
 """Bytes of a file of many records, one or more a line, as programs write them: a hundred thousand events with room."""
+
+PARTIAL = ".partial"
+"""Suffix of a file that is being written, or that a crash left."""
 
 _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
@@ -70,20 +75,30 @@ def open_owner_only(path: Path, how: str = "x") -> BinaryIO:
         raise
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably, readable by its owner only; until then it is `.NAME.part`."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Write a file durably and atomically, readable by its owner only; until then it is `NAME.partial`.
+
+    A failure leaves the old file, and frees the space at once: on a full disk others need it.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    partial.unlink(missing_ok=True)
     try:
-        with open_owner_only(part) as file:
-            file.write(content)
+        with open_owner_only(partial) as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file with this content by `atomic_write`."""
+    with atomic_write(path) as file:
+        file.write(content)
 
 
 def sync_directory(path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import cast
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.plain_file import PARTIAL
 from edge.agent.app import Agent
 from edge.agent.events import CaptureResumed, CaptureStopped, DictationEvent, UtteranceDecided
 from edge.agent.parts import Parts
@@ -24,7 +25,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.storage import PARTIAL, DiskFull, free_bytes
+from edge.keep.storage import DiskFull, free_bytes
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.sayings import ACCEPT, entry, render, utterance

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.plain_file import PARTIAL
 from dockvoice_protocol.signed import ReviewDecision, sign_decision, verify_decision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review_decisions import DecisionHandler, carry_out_signed_decisions
@@ -36,7 +37,6 @@ from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import SignedDecisions
-from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
 from tests.processes.starting import Started
 from tests.sayings import ACCEPT, ASK, NOON, READ, entry, render, sound, utterance

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
 from dockvoice_protocol.hash_chain import GENESIS, Signer
+from dockvoice_protocol.plain_file import PARTIAL
 from edge.keep import device_key
 from edge.keep.device_key import KEY
-from edge.keep.storage import PARTIAL
 
 PRIVATE = Ed25519PrivateKey.generate()
 
