@@ -294,7 +294,7 @@ def _load_settings(name: str, file: Path | None, given: Given) -> tuple[Connecti
     """The connector's settings and their file, found beside the inventory's, which are read before."""
     from inventory.connect.settings import settings_class_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
-    _ = given.settings
+    _ = given.settings  # a fault in the inventory's settings is told before one in the connector's
     path = file or _find_settings_file(name, given.config)
     return load_settings(settings_class_of_kind(_read_kind(path) or name, path), path), path
 

@@ -131,8 +131,8 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        # An error means that one of them cannot be applied in a batch.
                         came = [_BatchEvent(event, place) for place, event in enumerate(given)]
+                        # An error means that one of them cannot be applied in a batch.
                         handled = _Batch(transaction, came, self._now, hold=hold).run()
                         self._enter_outbox(transaction, handled)
                         return handled
