@@ -334,11 +334,11 @@ def park_draft(session: DialogueSession) -> list[Order]:
     _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    told = announce_parked(session, draft.reading)
+    announced = announce_parked(session, draft.reading)
     own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
     if own is not None and own.fields == values_of(draft.reading):  # Only the objection waits: the entry stands.
-        told = session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
-    return [kept, *told, *unset, *besides]
+        announced = session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
+    return [kept, *announced, *unset, *besides]
 
 
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
@@ -589,10 +589,8 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     if named or is_known or is_command or not (said.fields or objects or _may_count(identifier_words, rules)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
-    if session.topic in {
-        Topic.FIELD_RIGHT,
-        Topic.INSTEAD,
-    }:  # A yes does not say that the entry's other values are right.
+    if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
+        # A yes to it does not say that the entry's other values are right.
         session.needs_yes.add(draft.utterance_id)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
