@@ -29,7 +29,7 @@ from tests.processes.command import answer, dockvoice
 from tests.processes.starting import Started, run
 from tests.sound.earpiece import DEVICE, declare, earpiece, plug_in
 from tests.sound.pulseaudio import DEVICE as MICROPHONE
-from tests.sound.pulseaudio import Headset, headset
+from tests.sound.pulseaudio import HOWEVER_SURELY, Headset, headset
 from tests.sound.speaking_agent import CLIP, LOUD, after, at_work, is_read_back, ring_at
 from tests.tiers import sized
 from tests.waiting import until
@@ -212,7 +212,7 @@ def test_an_earpiece_that_appears_while_the_operator_speaks_is_used_from_then_on
     worn: Headset, tmp_path: Path, repository: Path
 ) -> None:
     declare(worn)
-    with at_work(worn, tmp_path) as agent:
+    with at_work(worn, tmp_path, **HOWEVER_SURELY) as agent:
         assert agent.tells("speaker") == {"speaker": "none"}
         with ThreadPoolExecutor(1) as mouth:
             saying = mouth.submit(worn.say, repository / ANOTHER)

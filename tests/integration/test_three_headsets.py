@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
-from tests.sound.pulseaudio import Shelf
+from tests.sound.pulseaudio import HOWEVER_SURELY, Shelf
 from tests.sound.worn import ENDED_IN_S, Worn
 from tests.waiting import until
 
@@ -39,7 +39,7 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
         held.enter_context(Mosquitto(tmp_path / "broker", port))
         inventory = held.enter_context(RunningInventory(port, tmp_path / "inventory"))
         worn = {
-            name: Worn(shelf, name, device, port, tmp_path, DOCKVOICE_DELIVER__CONTROL="true")
+            name: Worn(shelf, name, device, port, tmp_path, DOCKVOICE_DELIVER__CONTROL="true", **HOWEVER_SURELY)
             for name, (device, *_) in SAID.items()
         }
         for one in worn.values():
@@ -73,7 +73,7 @@ def test_two_devices_that_reach_one_sound_server_by_one_name_have_each_its_sourc
         worn = {}
         for source in ("middle", "right"):
             device, *_ = SAID[source]
-            worn[source] = Worn(shelf, name, device, port, tmp_path, DOCKVOICE_HEAR__SOURCE=source)
+            worn[source] = Worn(shelf, name, device, port, tmp_path, DOCKVOICE_HEAR__SOURCE=source, **HOWEVER_SURELY)
             held.callback(worn[source].end)
         for source, one in worn.items():
             one.notices.hear("READY=1", one.log.read_text)

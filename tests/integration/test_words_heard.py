@@ -16,7 +16,7 @@ from tests.processes.command import called, dockvoice
 from tests.rows import each_of
 from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
-from tests.sound.pulseaudio import Headset, headset
+from tests.sound.pulseaudio import HOWEVER_SURELY, Headset, headset
 from tests.sound.speaking_agent import Agent, at_work
 from tests.waiting import until
 
@@ -68,6 +68,7 @@ def test_a_name_is_heard_from_the_next_utterance_on_once_words_that_sound_like_i
         "DOCKVOICE_DELIVER__DECISIONS_KEY": str(tmp_path / "office.pem"),
         "DOCKVOICE_SPEAK__ENABLED": "false",
         "DOCKVOICE_UNDERSTAND__ENGINE": "vosk",
+        **HOWEVER_SURELY,
     }
     with RunningInventory(broker.port, tmp_path / "books"), at_work(worn, tmp_path, **settings) as agent:
         assert hears(agent) != "Z"

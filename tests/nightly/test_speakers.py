@@ -12,7 +12,7 @@ from edge.audio.sound_server import NULL_SINK
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
 from tests.sound.earpiece import DEVICE, earpiece, plug_in
-from tests.sound.pulseaudio import Headset, headset
+from tests.sound.pulseaudio import HOWEVER_SURELY, Headset, headset
 from tests.sound.speaking_agent import CLIP, LOUD, after, at_work, is_greeted, is_read_back, leak, ring_at
 
 
@@ -25,7 +25,7 @@ def worn(tmp_path: Path) -> Iterator[Headset]:
 def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path, repository: Path) -> None:
     with earpiece(worn) as listening:
         leak(worn, "-20dB")
-        with at_work(worn, tmp_path, DOCKVOICE_AGREE__CONVERSATION="false") as agent:
+        with at_work(worn, tmp_path, DOCKVOICE_AGREE__CONVERSATION="false", **HOWEVER_SURELY) as agent:
             for _ in range(2):
                 begins = len(listening.samples)
                 worn.say(repository / CLIP)
@@ -38,7 +38,7 @@ def test_an_agent_answers_and_does_not_hear_itself(worn: Headset, tmp_path: Path
 
 
 def test_an_earpiece_that_portaudio_has_never_seen_is_found(worn: Headset, tmp_path: Path, repository: Path) -> None:
-    with at_work(worn, tmp_path) as agent:
+    with at_work(worn, tmp_path, **HOWEVER_SURELY) as agent:
         assert agent.tells("speaker") == {"speaker": "none"}
         with earpiece(worn) as listening:
             assert agent.tells("speaker") == {"speaker": "heard"}

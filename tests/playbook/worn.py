@@ -36,6 +36,7 @@ class WornAgent:
             "DELIVER__MQTT__PORT": str(broker_port),
             "UNDERSTAND__ENGINE": "vosk",
             "UNDERSTAND__WITNESS": "false",  # made voices are strange to it: now and then it would ask in a play
+            "AGREE__MINIMUM_CONFIDENCE": "0",  # nor is it to ask where a busy machine hears it less surely
             **({} if models is None else {"UNDERSTAND__MODELS_DIRECTORY": models}),
         }
         self._environment = {**seat.environment, **{f"DOCKVOICE_{name}": value for name, value in settings.items()}}
