@@ -7,7 +7,7 @@ import errno
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import partial
@@ -39,7 +39,7 @@ from edge.keep.codec import format_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
-from edge.understand.local import pocketsphinx, vosk, weights
+from edge.understand.local import pocketsphinx, vosk, weights, whisper
 from edge.understand.local.factory import find_weights, find_whisper_weights, recogniser_language
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Retirement, Vendor, find_retirement, query_model
@@ -324,10 +324,25 @@ async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
     if not uses_dialogue(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
     if (witness := make_witness(settings)) is not None:
+        try:
+            await asyncio.to_thread(_load_scoring_weights, settings)
+        except Misconfigured as fault:
+            return [replace(error_finding("witness", fault), level=Severity.WARNING)]
         scores = ", and whisper scores letters" if witness.scores else ""
         return [Finding("witness", Severity.WELL, f"moonshine hears again what is held{scores}")]
     found = "none: it takes moonshine, English and two cores"
     return [Finding("witness", Severity.WELL, found, "pip install 'dockvoice[second-reader]'")]
+
+
+def _load_scoring_weights(settings: Settings) -> None:
+    """Raises Misconfigured where whisper's weights are here but damaged, so that no letter is scored."""
+    for model in weights.load_catalogue():
+        place = settings.models / model.name
+        if model.engine is RecogniserKind.WHISPER and place.is_dir() and whisper.is_installed():
+            if weights.locate(model, settings.models) is None:
+                why = "a file is missing or is not as long as it was"
+                raise Misconfigured(f"{place}: {why}; run `dockvoice models get {model.name}`")
+            whisper.WhisperDecoder(place)
 
 
 async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Iterable[Finding]:

@@ -71,3 +71,45 @@ def test_the_process_scores_how_well_each_letter_fits_and_hears_the_sound_as_bef
     scores, words = asyncio.run(run())
     assert max(zip(scores, texts, strict=True))[1] == texts[0]
     assert "units" in words.casefold()
+
+
+@pytest.mark.skipif(not is_installed(), reason="packages of whisper are not here")
+@pytest.mark.parametrize("damaged", ["tokenizer.json", "model.bin"])
+def test_damaged_weights_are_named_in_the_log_with_what_to_do_and_end_no_process(
+    damaged: str,
+    form: Form,
+    catalogue: Catalogue,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from tokenizers import Tokenizer, models
+
+    monkeypatch.setattr(letter_check, "_LONGEST_S", 60.0)
+    weights = tmp_path / "whisper-base"
+    weights.mkdir()
+    Tokenizer(models.BPE()).save(str(weights / "tokenizer.json"))
+    (weights / damaged).write_bytes(bytes(4096))
+    words = spoken(TEXT)
+    fields = dict(read_fields(words, form, catalogue))
+    doubtful = Reading("first", form.name, words, {**fields, "dock": replace(fields["dock"], runner_up="E")})
+
+    async def run() -> set[int | None]:
+        second = WitnessProcess(weights)
+        second.open()
+        checking = LetterCheck(second, form, catalogue)
+        pids = set()
+        try:
+            for _ in range(3):
+                assert await checking.check(doubtful, recorded(CLIP), None) is doubtful
+                pids.add(second.pid)
+        finally:
+            await second.end()
+        return pids
+
+    (pid,) = asyncio.run(run())
+    assert pid is not None
+    assert [record.getMessage().count(f"{weights / damaged}: cannot be loaded (") for record in caplog.records] == [
+        1
+    ] * 3
+    assert caplog.text.count(f"remove the directory and run `dockvoice models get {weights.name}`") == 3

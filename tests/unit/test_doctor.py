@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterable
 from datetime import date
@@ -27,9 +28,9 @@ from edge.agent.doctor import (
     reachable_broker_finding,
     run_checks,
 )
-from edge.config import Deliver, Settings
+from edge.config import Deliver, Settings, Understand
 from edge.keep.journal import Journal
-from edge.understand.local import factory
+from edge.understand.local import factory, moonshine, weights, whisper
 from tests.rows import each_of
 from tests.shipped import ROOT
 
@@ -235,3 +236,31 @@ def test_what_a_recogniser_of_another_language_cannot_hear_is_told(
     found = words_of(tmp_path, monkeypatch, IN_GERMAN - lacking, "small-de")
     assert found.level is level, found
     assert re.search(told, found.found), found.found
+
+
+@pytest.mark.skipif(not (whisper.is_installed() and moonshine.is_installed()), reason="a second recogniser is not here")
+@pytest.mark.parametrize(
+    ("length", "told", "todo"),
+    [
+        (
+            4096,
+            "tokenizer.json: cannot be loaded (",
+            "remove the directory and run `dockvoice models get whisper-base`",
+        ),
+        (4095, "whisper-base: a file is missing or is not as long", "run `dockvoice models get whisper-base`"),
+    ],
+)
+def test_damaged_weights_of_the_second_recogniser_are_found(length: int, told: str, todo: str, tmp_path: Path) -> None:
+    model = weights.find_model("whisper-base")
+    place = tmp_path / model.name
+    place.mkdir()
+    sizes = dict.fromkeys(model.files, 4096)
+    for file in sizes:
+        (place / file).write_bytes(bytes(length))
+    note = {"archive": model.sources[0].zip_sha256, "tuned": model.tuned, "files": sizes}
+    (place / weights.NOTE).write_text(json.dumps(note), encoding="utf-8")
+    settings = Settings(understand=Understand(witness=True, models_directory=tmp_path))
+    (found,) = asyncio.run(run_checks({"witness": make_checks(settings, TODAY)["witness"]}))
+    assert found.level is Severity.WARNING
+    assert told in found.found
+    assert found.todo == todo

@@ -210,11 +210,14 @@ class WhisperDecoder:
         except ImportError:
             raise Misconfigured("whisper: is not installed; pip install 'dockvoice[whisper]'") from None
         self._storage = ctranslate2.StorageView
+        file = weights / "tokenizer.json"
         try:
-            self._tokens = Tokenizer.from_file(str(weights / "tokenizer.json"))
+            self._tokens = Tokenizer.from_file(str(file))
+            file = weights / "model.bin"
             self._model = ctranslate2.models.Whisper(str(weights), device="cpu", compute_type="int8", intra_threads=1)
         except Exception as fault:  # noqa: BLE001 - both libraries raise nothing more special
-            raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
+            todo = f"remove the directory and run `dockvoice models get {weights.name}`"
+            raise Misconfigured(f"{file}: cannot be loaded ({fault}); {todo}") from None
         texts = range(self._number("<|endoftext|>"))
         self._texts = {number: self._tokens.decode([number]) for number in texts}
         self._turn = Lock()

@@ -2,8 +2,9 @@
 
 `python -m edge.understand.local.witness_process [WEIGHTS]` reads utterances on standard input: two lengths of four
 bytes, 16-bit sound, and a list of texts in JSON, which may be empty. It writes a line of JSON for each: the words that
-Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory. It runs at
-a lower priority than the agent, and the agent kills it when its answer is no longer needed.
+Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory; or the
+fault of weights that cannot be loaded. It runs at a lower priority than the agent, and the agent kills it when its
+answer is no longer needed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.audio.pcm import to_floats
 from edge.understand.local import moonshine, whisper
 from edge.understand.stt.hallucinations import detect_hallucination
@@ -60,12 +61,15 @@ class WitnessProcess:
         async with self._turn:
             process = self._process or await self._ensure_started()
             try:
-                return json.loads(await _exchange(process, pcm, json.dumps([*texts]).encode()))[wanted]
+                answer = json.loads(await _exchange(process, pcm, json.dumps([*texts]).encode()))
+                if "fault" not in answer:
+                    return answer[wanted]
             except BaseException as fault:
                 await self.end()  # an answer to this may still be under way, and would be taken for one to the next
                 if isinstance(fault, OSError | ValueError | LookupError | EOFError):
                     raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
                 raise
+            raise Unavailable(answer["fault"])
 
     @property
     def pid(self) -> int | None:
@@ -119,7 +123,11 @@ def main() -> None:
     while length := sys.stdin.buffer.read(_LENGTH):
         of_texts = int.from_bytes(sys.stdin.buffer.read(_LENGTH))
         pcm = sys.stdin.buffer.read(int.from_bytes(length))
-        answer = _answer(pcm, json.loads(sys.stdin.buffer.read(of_texts)), sys.argv[1:])
+        texts = json.loads(sys.stdin.buffer.read(of_texts))
+        try:
+            answer = _answer(pcm, texts, sys.argv[1:])
+        except Misconfigured as fault:
+            answer = {"fault": str(fault)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
