@@ -104,21 +104,22 @@ def subcommand(
 
     Its first argument is `Given`, which has what these say. `texts` are those of `Typer.command`.
     """
-    kinds = {"broker": BrokerAt} if broker else {}
-    kinds |= {"config": Config} | ({"database": Database} if database else {})
+    shared = {"context": typer.Context, "broker": BrokerAt, "config": Config, "database": Database}
+    left_out = {"broker": not broker, "database": not database}
+    added = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for option, kind in shared.items()
+        if not left_out.get(option)
+    ]
 
     def add(function: Callable[..., None]) -> Callable[..., None]:
-        def run(context: typer.Context, **options: Any) -> None:
-            function(Given(context, **{name: options.pop(name) for name in kinds}), **options)
+        def run(**options: Any) -> None:
+            given = Given(**{one.name: options.pop(one.name) for one in added})
+            function(given, **options)
 
-        signature = inspect.signature(function, eval_str=True)
-        own = [one.replace(kind=one.KEYWORD_ONLY) for one in [*signature.parameters.values()][1:]]
-        own += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in kinds.items()
-        ]
-        at = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-        run.__signature__ = signature.replace(parameters=[at, *own])  # type: ignore[attr-defined] # typer asks for it
+        # Typer reads the options from a signature: that of the function, with the shared ones in the place of `given`.
+        _given, *own = inspect.signature(function, eval_str=True).parameters.values()
+        run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         return of.command(name, **texts)(run)
 
