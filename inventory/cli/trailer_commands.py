@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,12 +32,17 @@ from inventory.site.expected_file import read_expected
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from dockvoice_protocol.hash_chain import Signer
     from inventory.dossier.visits import TrailerRows, Visit
     from inventory.forms import Roles
     from inventory.repository import Store
     from inventory.settings import InventorySettings
     from inventory.site.expected import StoredList
+
+    _Change = Callable[[Connection, datetime], list[ExpectedList]]
+    """Changes the stored lists of expected receipts in a transaction, and returns the changed ones."""
 
 _File = Annotated[
     Path | None,
@@ -73,38 +78,39 @@ def expect(
         if file is not None:
             announced = read_or_print_faults(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
-            _store_and_publish_lists(settings, store, signer, where, announced)
+            _publish_lists(settings, store, signer, _replace_lists(where, announced))
         elif withdraw is not None:
             where, signer = check_site(site), require_signer(sign)
             withdrawn = _find_published_place(store, where, withdraw)
-            _store_and_publish_lists(settings, store, signer, where, {withdrawn: ()})
+            _publish_lists(settings, store, signer, _replace_lists(where, {withdrawn: ()}))
         elif received:
-            _store_and_publish_lists(settings, store, require_signer(sign))
+            _publish_lists(settings, store, require_signer(sign), _mark_received(settings))
         else:
             _print_lists(store.expected_lists(), json_lines=json_lines)
 
 
-def _store_and_publish_lists(
-    settings: InventorySettings,
-    store: Store,
-    signer: Signer,
-    site: str = "",
-    announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]] | None = None,
-) -> None:
-    """Store what is announced, or without it mark what is received; insert the messages; then publish them."""
-    from inventory.site.expected import (  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-        enter_in_outbox,
-        mark_received_lines,
-        replace_list,
-    )
+def _replace_lists(site: str, announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]]) -> _Change:
+    from inventory.site.expected import replace_list  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+
+    return lambda transaction, now: [
+        replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()
+    ]
+
+
+def _mark_received(settings: InventorySettings) -> _Change:
+    from inventory.site.expected import mark_received_lines  # noqa: PLC0415 - as above
+
+    return lambda transaction, now: mark_received_lines(transaction, compared_pallet_fields(settings.forms), now)
+
+
+def _publish_lists(settings: InventorySettings, store: Store, signer: Signer, change: _Change) -> None:
+    """Change the stored lists, insert the messages about these changes, then publish them."""
+    from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
-        if announced is None:
-            lists = mark_received_lines(transaction, compared_pallet_fields(settings.forms), now)
-        else:
-            lists = [replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
+        lists = change(transaction, now)
         entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
     publish_rows(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
