@@ -1,8 +1,6 @@
-"""Queue of devices' messages about recordings, handled only while no other message waits."""
+"""Devices' messages about recordings, which are handled only while no other message waits."""
 
 from __future__ import annotations
-
-from collections import deque
 
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.mqtt import MessageReceived
@@ -10,11 +8,10 @@ from inventory.ingest.ports import ClipMessageHandler
 from inventory.ingest.receipts import CLIP_TAG_PREFIX
 
 
-class ClipMessageQueue(deque[MessageReceived]):
-    """Queue of unsettled messages about recordings; without a clip receiver none are subscribed."""
+class ClipMessages:
+    """Stores messages about recordings; without a clip receiver none are subscribed."""
 
     def __init__(self, handler: ClipMessageHandler | None, prefix: str, largest: int) -> None:
-        super().__init__()
         self._handler = handler
         self._prefix = prefix
         self._largest = largest

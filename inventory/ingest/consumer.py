@@ -31,7 +31,7 @@ from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
 from inventory.ingest.admission import DistrustReason, UntrustedEvent, find_distrust
 from inventory.ingest.checking import MessageChecker
-from inventory.ingest.clip_queue import ClipMessageQueue
+from inventory.ingest.clip_messages import ClipMessages
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.postponing import RETRY_S, PostponedMessages
 from inventory.ingest.publisher import Publisher
@@ -128,7 +128,7 @@ class Consumer:
         self._batching = batching
         self._room = 0 if batching is None else batching.most
         """Receipts that may remain unsent while more events are applied."""
-        self._clip_messages = ClipMessageQueue(clips, prefix, largest)
+        self._clips = ClipMessages(clips, prefix, largest)
         self._publisher = Publisher(broker, outbox, clock, partial(log_denied_publication, prefix, client_id))
         self._checker = MessageChecker(
             lambda message: validate(message.payload, message.topic, prefix, forms, largest),
@@ -139,6 +139,7 @@ class Consumer:
         self._clock = clock
         self._now = now
         self._waiting: deque[MessageReceived] = deque()
+        self._waiting_clips: deque[MessageReceived] = deque()  # Messages about recordings.
         self._unsent: deque[_Receipt] = deque()
         self._stopping = False
         self._was_connected = False
@@ -187,7 +188,7 @@ class Consumer:
         if len(self._unsent) > self._room:
             return _TURN_S
         due = self._postponed.retry_times
-        due += [self._retry_at] if self._waiting or self._clip_messages or self._statuses.has_messages else []
+        due += [self._retry_at] if self._waiting or self._waiting_clips or self._statuses.has_messages else []
         return min([_TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _receive(self, news: SessionEvent | Wake) -> None:
@@ -195,7 +196,7 @@ class Consumer:
             case MessageReceived(topic) if topic.endswith("/status"):
                 self._statuses.add(news)
             case MessageReceived(topic) if topic.endswith("/clips/chunks"):
-                self._clip_messages.append(news)
+                self._waiting_clips.append(news)
             case MessageReceived():
                 self._waiting.append(news)
             case SessionConnected():
@@ -213,7 +214,7 @@ class Consumer:
                 # The next connection redelivers them with new packet ids: these can no longer be acknowledged.
                 self._waiting.clear()
                 self._statuses.clear()
-                self._clip_messages.clear()
+                self._waiting_clips.clear()
                 self._unsent.clear()
                 # What is behind a postponed event was acknowledged, and its device is to send it again.
                 self._has_all_missed = not self._postponed.have_dropped
@@ -317,13 +318,13 @@ class Consumer:
 
     def _handle_clip_message(self) -> None:
         """Settle one message about a recording. Called when no other message waits. Raises Unavailable."""
-        self._clip_messages.expire_due_clips()
-        if not self._clip_messages:
+        self._clips.expire_due_clips()
+        if not self._waiting_clips:
             return
-        message = self._clip_messages[0]
+        message = self._waiting_clips[0]
         answer: tuple[str, bytes, str] | None = None
         try:
-            answer = self._clip_messages.store_and_answer(message)
+            answer = self._clips.store_and_answer(message)
         except MalformedMessage as fault:
             self._keep_rejected(message, str(fault))
         except SiteFault as fault:  # the device resends the recording
@@ -332,7 +333,7 @@ class Consumer:
             self._broker.acknowledge(message)
         else:
             self._unsent.append(_Receipt(message, *answer))
-        self._clip_messages.popleft()
+        self._waiting_clips.popleft()
         self._send_receipts()
 
     def _settle_or_postpone(self, message: MessageReceived) -> None:
