@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
@@ -43,8 +44,8 @@ class LateReadings:
         self._workplaces = workplaces
         self._executor = executor
         self._pacing = RetryPacing(per_minute)
-        self._news: asyncio.Queue[PanelAnswer | str] = asyncio.Queue()
-        """Answers, and what is stored since: an utterance with its verdict, or an entry, by the id of its event."""
+        self._steps: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        """What is to be done next: store an answer, or compare earlier answers with what is stored since."""
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -53,42 +54,43 @@ class LateReadings:
         if answer.reading is not None or answer.came is ArrivalTime.IN_TIME:
             self._pacing.record_success()
             self._wake.set()
-        self._news.put_nowait(answer)
+        self._steps.put_nowait(partial(self._store_answer, answer))
 
     def queue_decided_utterance(self, utterance_id: str, outcome: Outcome) -> None:
         """Queue an utterance whose verdict is stored. Call it in the loop."""
-        self._news.put_nowait(utterance_id)
+        self._steps.put_nowait(partial(self._compare_earlier_answers, utterance_id))
         if outcome is Outcome.DEFER:
             self._wake.set()
 
     def queue_committed_entry(self, row: OutboxRow) -> None:
         """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
-        self._news.put_nowait(row.event_id)
+        self._steps.put_nowait(partial(self._compare_earlier_answers, row.event_id))
 
     async def wait_until_stored(self) -> None:
         """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
-        await self._news.join()
+        await self._steps.join()
 
     async def store_answers(self) -> None:
         """Store the queued answers until cancelled."""
         while True:
-            news = await self._news.get()
+            take_step = await self._steps.get()
             try:
-                await self._store_or_compare(news)
+                await take_step()
             except DiskFull as fault:
                 logger.warning("an answer of a model is not kept: %s", fault)
             finally:
-                self._news.task_done()
+                self._steps.task_done()
 
-    async def _store_or_compare(self, news: PanelAnswer | str) -> None:
-        if isinstance(news, str):
-            for late in await self._executor(lambda journal: journal.readings.late_readings(news)):
-                await self._send_to_review_or_flag(late)
-            return
-        said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
+    async def _store_answer(self, answer: PanelAnswer) -> None:
+        said = (answer.utterance_id, answer.interpreter, str(answer.came), answer.reading, answer.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
-        if news.came is ArrivalTime.LATE and news.reading is not None:
-            await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
+        if answer.came is ArrivalTime.LATE and answer.reading is not None:
+            await self._send_to_review_or_flag(LateReading(answer.utterance_id, answer.interpreter, answer.reading))
+
+    async def _compare_earlier_answers(self, which: str) -> None:
+        """`which`: an utterance that has its verdict now, or the event of an entry."""
+        for late in await self._executor(lambda journal: journal.readings.late_readings(which)):
+            await self._send_to_review_or_flag(late)
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
         """Send a deferred utterance to review with a late answer, or flag an entry that it contradicts."""
