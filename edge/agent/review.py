@@ -196,30 +196,38 @@ def _find_act_and_target(
     """The act of a re-entered entry, and the current event that it replaces. Raises UnreadableInput."""
     if history.act is None or history.replaces is None:
         return Act.RECORD, None
-    replaces, is_reentered = _find_current_event(origin, which, history.replaces)
-    if replaces is None and history.act is Act.CANCEL:
+    current = _find_current_event(origin, which, history.replaces)
+    if current is None and history.act is Act.CANCEL:
         raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
-    if replaces is not None and not is_reentered and not is_here:
+    if current is not None and not current.is_reentered and not is_here:
         raise UnreadableInput(
             f"{which}: changes an entry that the inventory has under the former name; put that right in the inventory, "
             "then `dockvoice queue discard` this"
         )
-    return (Act.RECORD, None) if replaces is None else (history.act, replaces)
+    return (Act.RECORD, None) if current is None else (history.act, current.event_id)
 
 
-def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event now in the place of `replaces`, and whether it was entered again. Raises UnreadableInput if held."""
+@dataclass(frozen=True, slots=True)
+class _CurrentEvent:
+    """The event now in the place of another one."""
+
+    event_id: str
+    is_reentered: bool
+
+
+def _find_current_event(origin: Journal, which: str, replaces: str) -> _CurrentEvent | None:
+    """The event now in the place of `replaces`; None: the inventory has none. Raises UnreadableInput if held."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
         if target.state in HELD:
             raise UnreadableInput(f"{which}: changes entry {target.sequence}, which waits too; decide about that first")
         if target.state is not OutboxState.DISCARDED:
-            return named, False
+            return _CurrentEvent(named, is_reentered=False)
         if target.reentered is not None:
-            return target.reentered, True
+            return _CurrentEvent(target.reentered, is_reentered=True)
         named = target.replaces  # discarded, so its own target is still current
-    return None, False
+    return None
 
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
