@@ -25,6 +25,9 @@ LINES = 100_000_000
 PARTIAL = ".partial"
 """Suffix of a file that is being written, or that a crash left."""
 
+_NO_SUCH_OPERATION = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""What fsync answers for a directory of a file system that syncs files only."""
+
 _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
@@ -102,10 +105,16 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2))."""
+    """Make the names in a directory durable: without it, a rename may be lost in a power cut (fsync(2)).
+
+    Where the file system has no such operation, as some of SMB and FUSE, nothing is done.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as fault:
+        if fault.errno not in _NO_SUCH_OPERATION:
+            raise
     finally:
         os.close(descriptor)
 

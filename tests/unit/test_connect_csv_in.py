@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from datetime import timedelta
@@ -10,6 +11,7 @@ from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, Receiv
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.ports import Away, PulledItem, PulledUnit
 from tests.erp.postings import BEGAN, posting
+from tests.unit.test_plain_file import directories_answer
 
 EXPECTED = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
 ITEMS = "item,title,base,lot_needed,unit,factor\n"
@@ -204,6 +206,16 @@ def test_a_kill_before_a_file_is_archived_takes_it_once_more_and_changes_nothing
     assert pulled.expected == {TRAILER: (ExpectedLine("45", "742", "A100", 24, "CS", True),)}
     assert [*pulled.omitted] == []
     assert folder.names("archive") == ["expected-1.csv"]
+
+
+def test_a_share_whose_directories_cannot_be_synced_is_read_all_the_same(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directories_answer(errno.EINVAL, monkeypatch)
+    folder.drop("expected-1.csv", EXPECTED + "45,5501,,742,A100,24,CS,yes\n")
+    pulled = folder.files.pull()
+    assert pulled.expected == {TRAILER: (ExpectedLine("45", "742", "A100", 24, "CS", True),)}
+    assert ([*pulled.omitted], folder.names("archive")) == ([], ["expected-1.csv"])
 
 
 FOREIGN = "Sup3rS3cretPassword"

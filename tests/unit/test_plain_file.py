@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import stat
 from pathlib import Path
@@ -55,6 +56,33 @@ def test_what_is_written_is_for_its_owner_alone(tmp_path: Path, how: str) -> Non
     finally:
         os.umask(before)
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"1", 0o600)
+
+
+def directories_answer(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on no directory can be synced."""
+    sync = os.fsync
+
+    def refused(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refused)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_is_written_where_a_directory_cannot_be_synced(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directories_answer(number, monkeypatch)
+    plain_file.write_durably(tmp_path / "a", b"1")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a", b"1")]
+
+
+def test_a_directory_that_a_broken_disk_does_not_sync_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directories_answer(errno.EIO, monkeypatch)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        plain_file.write_durably(tmp_path / "a", b"1")
 
 
 EXPORTS = {
