@@ -139,7 +139,7 @@ def test_a_g_must_fit_better_than_other_letters_since_some_a_b_fitted_it(
 
 def test_a_letter_is_not_scored_beside_one_that_its_fit_does_not_tell_from_it(form: Form, catalogue: Catalogue) -> None:
     doubtful = in_doubt("pallet seven four two, twelve units, dock b", "D", form, catalogue)
-    listed = replace(catalogue, entries={**catalogue.entries, "docks": {letter: () for letter in "BDP"}})
+    listed = replace(catalogue, entries={**catalogue.entries, "docks": dict.fromkeys("BDP", ())})
     assert list_letter_texts(doubtful, form, catalogue)
     assert not list_letter_texts(doubtful, form, listed)
 
