@@ -297,8 +297,8 @@ def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceH
     if meant is not None:
         said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
         part, other = context.fill_unless_other_trailer(session, said), meant[1]
-        orders = drafting.revise_draft(session, utterance, with_reading(draft, part, utterance.utterance_id))
-        return [*orders, drafting.queue_entry(session, utterance, other, (draft.utterance_id,))]
+        chosen = with_reading(draft, part, utterance.utterance_id)
+        return drafting.take_one_of_several(session, utterance, chosen, other)
     if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:
         return corrections.begin_next_instead_of_answer(session, utterance)
     return drafting.reject_answer(session, utterance)

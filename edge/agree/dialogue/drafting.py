@@ -393,9 +393,17 @@ def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading
     before = _tell_next_parked(session)
     return [
         utterance.note_utterance(hold_if_accepted(utterance.verdict)),
-        queue_entry(session, utterance, reading),
+        _queue_entry(session, utterance, reading),
         *before,
     ]
+
+
+def take_one_of_several(
+    session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
+) -> list[Order]:
+    """Revise the open draft to the one of its things that was chosen, and queue the others behind it."""
+    told, support = _tell_next_parked(session), (session.open_draft.utterance_id,)
+    return [*told, *revise_draft(session, utterance, draft), _queue_entry(session, utterance, others, support)]
 
 
 def _tell_next_parked(session: DialogueSession) -> Sequence[Say]:
@@ -403,7 +411,7 @@ def _tell_next_parked(session: DialogueSession) -> Sequence[Say]:
     return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
 
-def queue_entry(
+def _queue_entry(
     session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
 ) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""

@@ -68,10 +68,7 @@ def _choose_of_several_by_label(session: DialogueSession, utterance: UtteranceHe
         return corrections.park_and_repeat_question(session, utterance, utterance.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, utterance.utterance_id), reading, utterance.utterance_id)
-    return [
-        *drafting.revise_draft(session, utterance, named),
-        drafting.queue_entry(session, utterance, other, (draft.utterance_id,)),
-    ]
+    return drafting.take_one_of_several(session, utterance, named, other)
 
 
 def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
