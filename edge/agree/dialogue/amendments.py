@@ -21,8 +21,9 @@ from edge.records.speech import Prompt
 
 def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
-    if not is_correction(utterance.reading.words, session.rules.language):
-        return drafting.begin_entry(session, utterance, may_commit_at_once=True)
+    several = drafting.begin_several_instead(session, utterance)
+    if several or not is_correction(utterance.reading.words, session.rules.language):
+        return several or drafting.begin_entry(session, utterance, may_commit_at_once=True)
     last, named = session.recorded.last, session.find_own_entry(values_of(utterance.reading))
     if named is None and session.is_recorded_or_in_review(utterance.reading):
         return _tell_not_recorded(session, utterance)
@@ -43,6 +44,10 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else that at hand, while nothing is open; a refused one is recorded anew."""
+    return drafting.begin_several_instead(session, utterance) or _correct_one(session, utterance)
+
+
+def _correct_one(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     reading = drafting.read_with_acoustic_doubts(session, utterance)
     of = session.rules.identifying_fields
     own_entry = session.find_own_entry(values_of(reading))
