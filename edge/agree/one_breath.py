@@ -1,36 +1,49 @@
-"""One breath, two entries: "pallet 742, ten cases, pallet 743, two cases", "pallets 742 and 743, twelve each". Pure."""
+"""One breath, several entries: "pallet 742, 10 cases, pallet 743, 2 cases", "pallets 742 and 743, ten each". Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
+from typing import TypeVar
 
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, with_unconfirmed
 
 _Two = tuple[Reading, Reading]
+_Parts = tuple[Reading, ...]
+_Split = TypeVar("_Split", bound=_Parts)
 
 _MOST_WORDS = 60
-"""The longest utterance that is searched for a shared pair: two SSCC digit by digit, and their values, are fifty words.
-Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
+"""The longest utterance that is searched for names with shared values: two SSCC digit by digit, and their values, are
+fifty words. Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
-def split_things(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
+def split_things(reading: Reading, rules: Rules) -> _Parts:
     """The readings that make up this one, if it names several things with values of their own; else empty.
 
     Of all places to split off the last one, that with the most values wins. What is said between two names, and may be
     of either, is the first one's if that began with its name; else nobody's, and it is asked for again.
     """
-    return _split_in_sequence(reading, rules) or split_two_things_sharing_values(reading, rules)
+    return _split_in_sequence(reading, rules) or split_things_sharing_values(reading, rules)
 
 
-def split_two_things_sharing_values(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
-    """As `split_things`, for two things that share their values."""
-    two = _choose_best_splits(_split_at_and(reading, rules), rules)[:1]
-    return two[0] if two else ()
+def split_if_several(reading: Reading, rules: Rules) -> _Parts:
+    """As `split_things`, where an identifier has rivals, or none was understood; empty where it names one thing."""
+    named = [reading.fields[name] for name in rules.identifying_fields if name in reading.fields]
+    if any(one.rivals for one in named):
+        return split_things(reading, rules)
+    return () if any(one.value is not None for one in named) else split_things_sharing_values(reading, rules)
+
+
+def split_things_sharing_values(reading: Reading, rules: Rules) -> _Parts:
+    """As `split_things`, for things that share their values."""
+    best = _choose_best_splits(_split_at_and(reading, rules), rules)
+    return best[0] if best else ()
 
 
 def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
@@ -44,8 +57,11 @@ def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | N
     if meant is None:
         return None
     others = [part for part in parts if part is not meant]
-    words = [word for part in others for word in part.words]
-    return meant, others[0] if len(others) == 1 else read_part(several, words, rules)
+    if len(others) == 1:
+        return meant, others[0]
+    rest = read_part(several, [word for part in others for word in part.words], rules)
+    doubted = {name for part in others for name, one in part.fields.items() if not one.confirmed}
+    return meant, with_unconfirmed(rest, doubted & rest.fields.keys())
 
 
 def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue, ...]:
@@ -62,13 +78,15 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
     return ()
 
 
-def _choose_best_splits(splits: Iterator[_Two], rules: Rules) -> list[_Two]:
+def _choose_best_splits(splits: Iterator[_Split], rules: Rules) -> list[_Split]:
     """Of the splits between different things, those with the most values."""
-    best: tuple[int, list[_Two]] = (0, [])
-    for two in splits:
-        values = sum(_count_values(part, rules) for part in two)
-        if values >= best[0] and find_differing_identifiers(*two, rules.identifying_fields):
-            best = values, [*(best[1] if values == best[0] else []), two]
+    best: tuple[int, list[_Split]] = (0, [])
+    for parts in splits:
+        values = sum(_count_values(part, rules) for part in parts)
+        if values >= best[0] and all(
+            find_differing_identifiers(*two, rules.identifying_fields) for two in combinations(parts, 2)
+        ):
+            best = values, [*(best[1] if values == best[0] else []), parts]
     return best[1]
 
 
@@ -144,29 +162,66 @@ def _without_disputed(splits: Sequence[_Two]) -> _Two:
     return replace(before, fields={**before.fields, **unknown}), replace(last, fields={**last.fields, **unknown})
 
 
-def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Two]:
-    """For each "and" between two numbers, both parts, each with the words around the pair.
+def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
+    """For each "and" between two numbers, the parts, each with one of the names and the words around all of them.
 
-    Only "each" gives a count to both; without it the count is in doubt.
+    Only "each" gives a count to all; without it the count is in doubt.
     """
     if len(reading.words) > _MOST_WORDS:
         return
     words, each = _remove_word_each(reading.words, rules)
+    joins = [(_normalized(word),) in rules.language.words["joins"] for word in words]
     named = [_is_number_or_label(word, rules) for word in words]
-    for link in (at for at, word in enumerate(words) if (_normalized(word),) in rules.language.words["joins"]):
-        for start in _positions_of_identifier(range(link - 1, -1, -1), named):
+    listed = [one or join for one, join in zip(named, joins, strict=True)]
+    for link in (at for at, join in enumerate(joins) if join):
+        for start in _positions_of_identifier(range(link - 1, -1, -1), listed):
+            earlier = _split_at_separators(words[start:link], joins[start:link])
             for last in _positions_of_identifier(range(link + 1, len(words)), named):
-                before, behind = words[:start], words[last + 1 :]
-                first, second = (
-                    read_part(reading, _with_singular_label(before, one, behind, rules, always=each), rules)
-                    for one in (words[start:link], words[link + 1 : last + 1])
-                )
-                named_surely = all(_surely_named(one, rules.identifying_fields) for one in (first, second))
-                if named_surely and _shared_values(first, rules) == _shared_values(second, rules):
-                    counts = (
-                        [] if each else [one.name for one in rules.form.fields if one.kind in {"integer", "number"}]
-                    )
-                    yield _with_doubtful(first, counts), _with_doubtful(second, counts)
+                for names in earlier:
+                    around = words[:start], (*names, words[link + 1 : last + 1]), words[last + 1 :]
+                    if parts := _read_each_name(reading, *around, rules, each=each):
+                        yield parts
+
+
+def _split_at_separators(words: Sequence[Word], joins: Sequence[bool]) -> list[list[Sequence[Word]]]:
+    """The names in a list: split at each "and", and also at each comma and pause, if that differs."""
+    ways: list[list[Sequence[Word]]] = []
+    for at_pauses in (False, True):
+        names: list[list[Word]] = [[]]
+        for at, (word, join) in enumerate(zip(words, joins, strict=True)):
+            if join or (at_pauses and at and _is_separated(words[at - 1], word)):
+                names.append([])
+            if not join:
+                names[-1].append(word)
+        if all(names) and names not in ways:
+            ways.append([*names])
+    return ways
+
+
+def _is_separated(before: Word, word: Word) -> bool:
+    return before.text.endswith(",") or word.start - before.end >= COMMA_S
+
+
+def _read_each_name(
+    reading: Reading,
+    before: Sequence[Word],
+    names: Sequence[Sequence[Word]],
+    behind: Sequence[Word],
+    rules: Rules,
+    *,
+    each: bool,
+) -> _Parts:
+    """The readings of all names, each with the words around them; empty where one is unclear, or differs otherwise."""
+    parts: list[Reading] = []
+    for one in names:
+        part = read_part(reading, _with_singular_label(before, one, behind, rules, always=each), rules)
+        if not _surely_named(part, rules.identifying_fields) or not _is_named_by(part, one, rules):
+            return ()
+        if parts and _shared_values(part, rules) != _shared_values(parts[0], rules):
+            return ()
+        parts.append(part)
+    counts = [] if each else [one.name for one in rules.form.fields if one.kind in {"integer", "number"}]
+    return tuple(_with_doubtful(part, counts) for part in parts)
 
 
 def _normalized(word: Word) -> str:
@@ -197,12 +252,29 @@ def _is_number_or_label(word: Word, rules: Rules) -> bool:
     return rules.language.may_be_in_identifier(text) or _find_label(text, rules) is not None
 
 
+def _is_named_by(part: Reading, name: Sequence[Word], rules: Rules) -> bool:
+    """Whether these words, and none around them, are one of its identifiers, which the form allows."""
+
+    def number(texts: Iterable[str]) -> list[str]:
+        return [text for text in texts if rules.language.may_be_in_identifier(text)]
+
+    own = number(map(_normalized, name))
+    fields = ((rules.form[name], part.fields.get(name)) for name in rules.identifying_fields)
+    return any(
+        one is not None
+        and one.value is not None
+        and rules.allows_value(field, one.value)
+        and number(map(fold, one.words)) == own
+        for field, one in fields
+    )
+
+
 def _with_singular_label(
     before: Sequence[Word], named: Sequence[Word], behind: Sequence[Word], rules: Rules, *, always: bool
 ) -> tuple[Word, ...]:
-    """The words around a pair with one of the two, and its label in the singular: "pallets" is "pallet".
+    """The words around several names with one of them, and its label in the singular: "pallets" is "pallet".
 
-    With `always`, a pair without a label gets the form's first one.
+    With `always`, a name without a label gets the form's first one.
     """
     labels = [_find_label(_normalized(word), rules) for word in (*before, *named)]
     lacking = always and not any(labels)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
 from edge.agree.readings import possible_values, read_part, with_unconfirmed, without_inherited
@@ -20,8 +20,6 @@ from edge.records import Draft
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
 _NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS))
-
-_COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
 def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) -> Reading:
@@ -132,7 +130,7 @@ def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int
     start = 0
     for at in range(len(words) + 1):
         goes_on = at < len(words) and _parse_digit(words[at].text, rules) != ""
-        if goes_on and (at == start or words[at].start - words[at - 1].end < _COMMA_S):
+        if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
             continue
         if at > start:
             yield start, at

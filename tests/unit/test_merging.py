@@ -11,7 +11,7 @@ from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstoodRe
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import with_answer
 from edge.agree.off_talk import is_off_talk
-from edge.agree.one_breath import split_two_things_sharing_values
+from edge.agree.one_breath import split_things_sharing_values
 from edge.records import ClosedBy, Outcome, Verdict
 from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
@@ -96,5 +96,5 @@ def test_two_that_are_named_together_are_looked_for_in_one_breath_and_not_in_a_r
         return replace(reading(), words=words)
 
     sentence = "pallets seven four two and seven four three twelve units each dock b"
-    assert split_two_things_sharing_values(breath(sentence), rules)
-    assert not split_two_things_sharing_values(breath(f"{sentence} {'okay ' * 60}"), rules)
+    assert split_things_sharing_values(breath(sentence), rules)
+    assert not split_things_sharing_values(breath(f"{sentence} {'okay ' * 60}"), rules)

@@ -19,7 +19,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word, rejects_value
-from edge.agree.one_breath import list_several_identifiers, split_things, split_two_things_sharing_values
+from edge.agree.one_breath import list_several_identifiers, split_if_several, split_things
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
@@ -132,7 +132,7 @@ def begin_entry(
     draft, verdict = build_draft(session, utterance), utterance.verdict
     draft = replace(draft, reading=take_stray_digits_as_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
-    if not understood and not split_two_things_sharing_values(draft.reading, session.rules):
+    if not understood and not split_if_several(draft.reading, session.rules):
         return ask_to_repeat(session, utterance)
     if apart := _park_several_things(session, draft, verdict):
         return apart
@@ -155,8 +155,8 @@ def begin_entry(
 
 def begin_several_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park what is open and begin entries of their own: what names several things corrects none. Empty for others."""
-    named = (utterance.reading.fields.get(name) for name in session.rules.identifying_fields)
-    if not any(one is not None and one.rivals for one in named) or not split_things(utterance.reading, session.rules):
+    said, rules = utterance.reading, session.rules
+    if said.fields.keys().isdisjoint(rules.identifying_fields) or not split_if_several(said, rules):
         return []
     return [*([] if session.draft is None else park_draft(session)), *begin_entry(session, utterance)]
 
@@ -429,8 +429,7 @@ def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]
     """Tell that an utterance is in review, by its likely identifiers if it has any; of several in one breath, all."""
     session.named = replace(session.named, left=True)  # the next values may belong to it
     known = session.identifiers_of(likely_values(reading))
-    rivals = any(reading.fields[name].rivals for name in known)
-    parts = (split_things if rivals else split_two_things_sharing_values)(reading, session.rules)
+    parts = split_if_several(reading, session.rules)
     if not known and not parts:
         return [session.say(Prompt.PARKED)]
     each = [session.identifiers_of(values_of(part)) for part in parts] or [known]

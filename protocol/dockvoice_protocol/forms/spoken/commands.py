@@ -52,7 +52,6 @@ _REMEMBERED = 128
 _LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
 _BIDS = 3
 """Number of phrases for a change of work, from the first, in a recogniser's grammar."""
-_COMMA_S = next(seconds for seconds, length in weights.PAUSE_S if length == weights.COMMA)
 _TWICE = 2
 """Repetitions in one utterance that confirm an exception without a question."""
 
@@ -262,7 +261,7 @@ def _phrases_before_object(language: Language) -> dict[Phrase, ParsedCommand]:
 
 def _is_after_pause(said: Sequence[Word], at: int) -> bool:
     """Whether a pause of a comma's length or more precedes a word."""
-    return said[at].start - said[at - 1].end >= _COMMA_S
+    return said[at].start - said[at - 1].end >= weights.COMMA_S
 
 
 @lru_cache

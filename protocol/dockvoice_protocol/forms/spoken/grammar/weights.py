@@ -26,6 +26,8 @@ SLIGHT, SHORT, COMMA, STOP = 1, 2, 3, 4
 PAUSE_S = ((0.5, STOP), (0.25, COMMA), (0.1, SHORT), (0.025, SLIGHT))
 """From how many seconds on a silence is which. Recognisers report 0 inside a phrase, and whole frames of 0.03 where the
 speaker set off; commas measured 0.03 to 0.27."""
+COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)
+"""A pause from here on separates two numbers, and two clauses."""
 DRAWN_OUT = 1.5
 """From this length on, in middle lengths of the words of numbers, one ends a phrase, which counts as a slight pause. On
 the dev sets 37 % of those were so long that ended one without a silence, and 2.5 % of the others."""
