@@ -116,6 +116,7 @@ QUESTIONS = {
     "field right": "whether the {field} is right",
     "entry right": "whether the entry is right",
     "cancel": "whether to cancel the last entry",
+    "drop": "whether to drop the open entry",
     "instead": "whether that corrects the entry, or begins the next",
     "next or instead": "whether that is the next, or the name of the entry",
     "proof": "for the check digits of the {field}",

@@ -126,7 +126,7 @@ class AnsweringOperator:
                 return self._word(asked.field)
             case Topic.WRONG:
                 return self._word(self._wrong)
-            case Topic.CLOSE | Topic.CANCEL:
+            case Topic.CLOSE | Topic.CANCEL | Topic.DROP:
                 return self._story.yes if asked.about is Topic.CLOSE else self._story.no
             case _:
                 return self._sentence.text

@@ -82,7 +82,7 @@ def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) 
             return _take_yes
         case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
             return corrections.withdraw_objection
-        case Topic.WRONG | Topic.ENTRY_RIGHT:
+        case Topic.WRONG | Topic.ENTRY_RIGHT | Topic.DROP:
             return _begin_several_or_handle_other
         case _:
             return _answer_about_field
@@ -366,7 +366,7 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
             return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if question.other is not None:
             return next_or_instead.rename_open_entry(session, utterance, question.other)
-        case Topic.CANCEL:
+        case Topic.CANCEL | Topic.DROP:
             return _agree_to_cancel(session, utterance)
         case _ if drafting.judge_after_utterance(session, draft, utterance).outcome is not Outcome.ACCEPT:
             # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
@@ -387,6 +387,8 @@ def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) 
 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
+    if session.topic is Topic.DROP:
+        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
     if aside is not None:
         session.close_draft()
         return [utterance.note_as_heeded(), StoreDropped(aside), session.say(Prompt.DROPPED)]
@@ -413,10 +415,19 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
         case Topic.INSTEAD if question.other is not None:
             separate = corrections.record_as_separate_entry(session, question.other, utterance)
             return [utterance.note_as_heeded(), *separate]
-        case Topic.CANCEL:
-            return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        case Topic.CANCEL | Topic.DROP:
+            return _keep_as_it_is(session, utterance)
         case _:
             return ask_what_is_wrong(session, utterance)
+
+
+def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
+    if session.topic is not Topic.DROP:
+        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+    if session.doubted:
+        return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
+    return drafting.revise_draft(session, utterance, session.open_draft)
 
 
 def _fill_yes_no(session: DialogueSession, utterance: UtteranceHeard, *, yes: bool) -> list[Order]:

@@ -29,7 +29,7 @@ _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
 """The events of "nothing" and "it's right" while the question is not what is wrong."""
 
 
-_UNDOING = frozenset({Topic.CANCEL, Topic.CLOSE, Topic.REOPEN})
+_UNDOING = frozenset({Topic.CANCEL, Topic.DROP, Topic.CLOSE, Topic.REOPEN})
 """The questions at which a sentence that begins with "no" is a no."""
 
 
@@ -61,7 +61,7 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
         return Event.UNCLEAR
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
-    agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
+    agrees = event is Event.YES or (event is Event.CANCEL and session.topic in {Topic.CANCEL, Topic.DROP})
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 

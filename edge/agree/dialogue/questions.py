@@ -33,6 +33,7 @@ class Topic(StrEnum):
     FIELD_RIGHT = "field right"
     ENTRY_RIGHT = "entry right"
     CANCEL = "cancel"  # Whether to cancel the last entry.
+    DROP = "drop"  # Whether to drop the open entry.
     INSTEAD = "instead"  # Whether another thing after a word of correction replaces the open entry.
     NEXT_OR_INSTEAD = "next or instead"  # Whether an identifier spoken alone is the next entry's or a correction.
     PROOF = "proof"
@@ -51,6 +52,7 @@ _STATES = {
     Topic.FIELD_RIGHT: State.CONFIRMING,
     Topic.ENTRY_RIGHT: State.CONFIRMING,
     Topic.CANCEL: State.CONFIRMING,
+    Topic.DROP: State.CONFIRMING,
     Topic.INSTEAD: State.CONFIRMING,
     Topic.NEXT_OR_INSTEAD: State.CHOOSING,
     Topic.CLOSE: State.CONFIRMING,
@@ -206,6 +208,7 @@ _UNCLEAR = frozenset({Reason.FIELD_AMBIGUOUS, Reason.FIELD_UNSURE})
 _PLAIN = {
     Topic.ENTRY_RIGHT: Prompt.CONFIRM_ENTRY,
     Topic.CANCEL: Prompt.CONFIRM_CANCEL,
+    Topic.DROP: Prompt.CONFIRM_CANCEL,
     Topic.INSTEAD: Prompt.CONFIRM_ENTRY,
     Topic.PROOF: Prompt.PROVE,
     Topic.WRONG: Prompt.WHAT_IS_WRONG,

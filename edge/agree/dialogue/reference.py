@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic, render_question
+from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
@@ -143,12 +143,16 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
 
 
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask about the open thing by name, where a drop without a name may be of another; empty for any other drop."""
-    of_another = session.topic in {Topic.CANCEL, Topic.CLOSE}
+    """Ask whether to drop the open thing, where a drop without a name may be of another; empty for any other drop.
+
+    Whether it is right is not asked: who means "yes, drop it" would record it.
+    """
+    of_another = session.topic in {Topic.CANCEL, Topic.CLOSE, Topic.DROP}
     is_named = all(session.named.things) or (session.open_identifiers and session.open_draft.act is not Act.CONTEXT)
     if utterance.reading.fields or of_another or not (is_named and _is_behind_another(session)):
         return []
     noted, question = utterance.note_as_heeded(), session.question
-    if question is None:
-        return [noted, *session.ask(session.entry_question)]
-    return [noted, *_say_question_by_name(session, session.say_question(question))]
+    if question is not None and question.other is not None:
+        return [noted, *_say_question_by_name(session, session.say_question(question))]
+    session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG}  # The missing yes survives the other question.
+    return [noted, *session.ask(Question(Topic.DROP, fields=likely_values(session.open_draft.reading)))]

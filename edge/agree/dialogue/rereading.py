@@ -189,7 +189,7 @@ def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Readin
     if session.topic in OF_VALUE:
         return _as_correction_while_asked(session, reading)
     wrong = session.topic is Topic.WRONG
-    read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
+    read_back = wrong or session.state is State.HELD or session.topic in {Topic.ENTRY_RIGHT, Topic.DROP}
     if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
         return reading
     if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
