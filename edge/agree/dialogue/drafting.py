@@ -233,12 +233,17 @@ def _awaits_newcomer(session: DialogueSession) -> bool:
 
 
 def hold_draft(session: DialogueSession) -> list[Order]:
-    """Read the open draft back and start its undo window; also read out what is in review for its thing."""
-    others = _list_differing_reviews(session)
+    """Read the open draft back and start its undo window."""
     session.question, session.state = None, State.HELD
+    return [*read_back_held(session)]
+
+
+def read_back_held(session: DialogueSession) -> Sequence[Say]:
+    """Read the held draft back; also read out what is in review for its thing."""
+    others = _list_differing_reviews(session)
     session.read_back = session.open_draft
     readback = replace(context.build_readback(session), terms=terms_of_open_draft(session))
-    return [*session.make_repeatable_together([readback, *others])]
+    return session.make_repeatable_together([readback, *others])
 
 
 def _list_differing_reviews(session: DialogueSession) -> list[Say]:

@@ -200,7 +200,7 @@ def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, 
 def _say_where_pallet_is(session: DialogueSession, utterance: UtteranceHeard) -> Sequence[Say]:
     """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(utterance.reading)) or _identifiers_at_hand(session)
-    return [_say_status_of_named_thing(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
+    return _say_status_of_named_thing(session, named, Prompt.NOTHING_KNOWN) if named else [Say(Prompt.NO_ENTRY)]
 
 
 @status.answers_command(Command.LAST_ENTRY)
@@ -209,7 +209,14 @@ def say_named_or_last_entry(session: DialogueSession, utterance: UtteranceHeard)
     named = session.identifiers_of(values_of(utterance.reading))
     if not named:
         return status.say_last_entries(session, utterance)
-    return [_say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)]
+    return _say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)
+
+
+def _find_open_entry(session: DialogueSession) -> Draft | None:
+    """The draft that is being agreed, if it is of an entry."""
+    draft = session.draft if session.state in AGREEING else None
+    is_entry = draft is not None and draft.act in {Act.RECORD, Act.AMEND} and not session.settings.is_closing(draft)
+    return draft if is_entry else None
 
 
 def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
@@ -219,23 +226,29 @@ def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
     return {} if last is None else session.identifiers_of(last.fields)
 
 
-def _say_status_of_named_thing(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """Say what this device knows of one thing: from its records, from review, or from the expected receipts."""
+def _say_status_of_named_thing(
+    session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt
+) -> Sequence[Say]:
+    """Say what this device knows of one thing: its record, that it is open or in review, or the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
         ways = find_by_last_digits(said, _list_known_numbers(session, name), _FEWEST_ASKED)
         if len(ways) > 1:
-            return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
+            return [Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])]
         meant[name] = ways[0]
     recorded = next(
         (one for one in session.lately.entries if one.form == form.name and _has_values(one.fields, meant)), None
     )
     if recorded is not None:
-        return _say_recorded(session, recorded)
+        return [_say_recorded(session, recorded)]
+    draft, expected = _find_open_entry(session), _say_expected_receipt(session, meant, unknown)
+    if draft is not None and _has_values(session.open_identifiers, meant):
+        known = [expected] if expected.prompt is not unknown else drafting.say_draft(session, draft)
+        return [*known, *([] if session.question else drafting.read_back_held(session))]
     if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
-        return Say(Prompt.PARKED_ENTRY, meant)
-    return _say_expected_receipt(session, meant, unknown)
+        return [Say(Prompt.PARKED_ENTRY, meant)]
+    return [expected]
 
 
 def _has_values(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue]) -> bool:
@@ -243,8 +256,10 @@ def _has_values(fields: Mapping[str, FieldValue], meant: Mapping[str, FieldValue
 
 
 def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
-    """The numbers that a query may mean: on record, in review, or expected where the operator works."""
+    """The numbers that a query may mean: open, on record, in review, or expected where the operator works."""
     form, place = session.rules.form, find_current_place(session)
+    if _find_open_entry(session) is not None and name in session.open_identifiers:
+        yield str(session.open_identifiers[name])
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
     yield from (
         str(values[name]) for one in session.recorded.aside.drafts if name in (values := values_of(one.reading))
