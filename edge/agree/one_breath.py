@@ -48,7 +48,7 @@ def split_things_sharing_values(reading: Reading, rules: Rules) -> _Parts:
 
 def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
     """Of the things in one breath, the one that an answer names, and the others; None if it names none of them."""
-    parts = split_things(several, rules)
+    parts = split_if_several(several, rules)
     if all(name not in reading.fields or reading.fields[name].value is None for name in rules.identifying_fields):
         return None
     meant = next(

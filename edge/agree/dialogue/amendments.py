@@ -10,10 +10,11 @@ from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, reference, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
-from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number
+from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words
+from edge.agree.one_breath import split_if_several
 from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt
@@ -25,8 +26,8 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
     if several or not is_correction(utterance.reading.words, session.rules.language):
         return several or drafting.begin_entry(session, utterance, may_commit_at_once=True)
     last, named = session.recorded.last, session.find_own_entry(values_of(utterance.reading))
-    if named is None and session.is_recorded_or_in_review(utterance.reading):
-        return _tell_not_recorded(session, utterance)
+    if named is None and (aside := _correct_put_aside(session, utterance)):
+        return aside
     if named is not None and drafting.is_sure_correction(session, utterance):
         # Values inherited from the current context do not apply to an earlier entry.
         return correct_named_or_last(session, replace(utterance, reading=without_inherited(utterance.reading)))
@@ -51,8 +52,8 @@ def _correct_one(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
     reading = drafting.read_with_acoustic_doubts(session, utterance)
     of = session.rules.identifying_fields
     own_entry = session.find_own_entry(values_of(reading))
-    if own_entry is None and session.is_recorded_or_in_review(reading):
-        return _tell_not_recorded(session, utterance)
+    if own_entry is None and (aside := _correct_put_aside(session, utterance)):
+        return aside
     # "Not pallet 740, pallet 750" is of 740.
     named = own_entry or session.find_own_entry(
         {name: reading.fields[name].denied[0] for name in of if _is_denied(reading, name)}
@@ -89,10 +90,23 @@ def _is_denied(reading: Reading, name: str) -> bool:
     return name in reading.fields and bool(reading.fields[name].denied)
 
 
-def _tell_not_recorded(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Tell that the entry to be corrected was cancelled, or is in review; no other one is corrected instead."""
-    named = session.identifiers_of(values_of(utterance.reading))
-    return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
+def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Take up the draft in review that is named, corrected: it needs a yes. Tell that a cancelled entry is none.
+
+    Empty for what names neither.
+    """
+    reading = without_inherited(drafting.read_with_acoustic_doubts(session, utterance))
+    named = session.identifiers_of(values_of(reading))
+    aside = reference.find_put_aside(session, named)
+    if aside is None or aside.act is not Act.RECORD:
+        is_known = session.is_recorded_or_in_review(reading)
+        return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)] if is_known else []
+    drafting.take_from_queue(session, aside.utterance_id)
+    session.open(aside, judge_draft(aside, session.rules))
+    session.needs_yes.add(aside.utterance_id)
+    return drafting.choose_of_several(session, utterance, reading) or drafting.revise_draft(
+        session, utterance, with_fields(aside, reading.fields, utterance.utterance_id)
+    )
 
 
 def ask_what_is_wrong_with_last(
@@ -117,10 +131,9 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
     """
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
     last = session.find_own_entry(values_of(utterance.reading)) if named else reference.find_entry_at_hand(session)
-    if not named and (aside := reference.find_draft_put_aside_last(session)) is not None:
-        return _ask_to_cancel(
-            session, utterance, Question(Topic.CANCEL, fields=likely_values(aside.reading), other=aside)
-        )
+    aside = reference.find_put_aside(session, named) if named else reference.find_draft_put_aside_last(session)
+    if aside is not None:
+        return _ask_to_drop_put_aside(session, utterance, aside)
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]
@@ -136,6 +149,16 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
         recorded.mending = utterance.utterance_id, last.event_id
     question = build_cancel_question(session, last)
     return _ask_to_cancel(session, utterance, question, last.draft.form, standing or last.event_id)
+
+
+def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:
+    """Ask whether to drop a draft in review; of several things in one breath, ask about one at a time again."""
+    drafting.take_from_queue(session, aside.utterance_id)
+    if not split_if_several(aside.reading, session.rules):
+        question = Question(Topic.CANCEL, fields=likely_values(aside.reading), other=aside)
+        return _ask_to_cancel(session, utterance, question)
+    verdict = judge_draft(aside, session.rules)
+    return [utterance.note_as_heeded(), *drafting.ask_or_read_back_or_commit(session, aside, verdict, None)]
 
 
 def _ask_to_cancel(

@@ -11,6 +11,7 @@ from dockvoice_protocol.forms.spoken import (
     is_check,
     is_correction,
     names_by_position,
+    names_last_one,
     number_head,
     says_all_is_well,
     without_cue,
@@ -32,7 +33,6 @@ from edge.agree.merging import (
     with_agreed_value,
     with_answer,
     with_fields,
-    with_reading,
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
@@ -289,16 +289,12 @@ def _find_chosen_value(session: DialogueSession, utterance: UtteranceHeard) -> F
 
 def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Take one of the things named in one breath, with what was said of it then and what is said of it now."""
-    draft, rules = session.open_draft, session.rules
-    named = session.identifiers_of(values_of(reading))
-    meant, alone = pick_by_answer(draft.reading, reading, rules), reading.fields.keys() == named.keys()
-    if meant is not None and alone and any(has_digits_besides(reading.words, one, rules) for one in named.values()):
-        return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
-    if meant is not None:
-        said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
-        part, other = context.fill_unless_other_trailer(session, said), meant[1]
-        chosen = with_reading(draft, part, utterance.utterance_id)
-        return drafting.take_one_of_several(session, utterance, chosen, other)
+    rules, named = session.rules, session.identifiers_of(values_of(reading))
+    if pick_by_answer(session.open_draft.reading, reading, rules) is not None:
+        more = (has_digits_besides(reading.words, one, rules) for one in named.values())
+        if reading.fields.keys() == named.keys() and any(more):
+            return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
+        return drafting.choose_of_several(session, utterance, reading)
     if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:
         return corrections.begin_next_instead_of_answer(session, utterance)
     return drafting.reject_answer(session, utterance)
@@ -474,8 +470,10 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
         unclear = is_correction(utterance.reading.words, session.rules.language)  # "no, delete pallet 742"
         return drafting.reject_answer(session, utterance) if unclear else _take_yes(session, utterance)
     question, named = session.current_question, bool(utterance.reading.fields)
-    if named and question.prompt is Prompt.ONE_BY_ONE:
-        return drafting.reject_answer(session, utterance)  # it is of one of the two, and both are open
+    if question.prompt is Prompt.ONE_BY_ONE and (
+        named or names_last_one(utterance.reading.words, session.rules.language)
+    ):
+        return drafting.reject_answer(session, utterance)  # it is of one of them, and all are open
     beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
     if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
         return _drop_one_of_two(session, utterance, question.other)
@@ -540,7 +538,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     named = session.identifiers_of(values_of(said))
     if not named or _is_about_open(session, named):
         return []
-    if session.find_own_entry(values_of(said)) is None:
+    if session.find_own_entry(values_of(said)) is None and reference.find_put_aside(session, named) is None:
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
     if context.is_between_entries(session):

@@ -17,9 +17,9 @@ from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_acc
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
+from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_reading, with_support
 from edge.agree.off_talk import has_correcting_word, rejects_value
-from edge.agree.one_breath import list_several_identifiers, split_if_several, split_things
+from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
@@ -251,11 +251,12 @@ def _list_differing_reviews(session: DialogueSession) -> list[Say]:
     verdict = session.verdict
     if verdict is None:
         return []
-    waiting = [
-        one for one in _reviews_of_same_thing(session, session.open_draft) if not _has_no_other_values(one, verdict)
+    said = (part for _, part, _ in _reviews_of_same_thing(session, session.open_draft))
+    differing = [part for part in said if not _has_no_other_values(part, verdict)]
+    units = (Terms(find_spoken_units(part, session.rules)) for part in differing)
+    return [
+        Say(Prompt.ASIDE_BEFORE, likely_values(part), terms=terms) for part, terms in zip(differing, units, strict=True)
     ]
-    differing = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
-    return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in differing]
 
 
 def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
@@ -280,34 +281,48 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     if session.open_draft.act is Act.CONTEXT:
         return context.set_agreed_context(session)
     draft = _replace_effective_event(session, session.open_draft)
-    settled = [one for one in _reviews_of_same_thing(session, draft) if _has_no_other_values(one, verdict)]
-    for one in settled:
-        draft = with_support(draft, one.utterance_id)
+    heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
+    settled: list[Order] = []
+    for one, part, others in _reviews_of_same_thing(session, draft):
+        if not _has_no_other_values(part, verdict):
+            continue
+        if others is None:
+            draft = with_support(draft, one.utterance_id)
+            settled.append(Note(one.utterance_id, one.reading, heeded))
+        else:  # The other things of that breath are still in review.
+            settled.append(Park(one.utterance_id, UNANSWERED, values_of(others), replace(one, reading=others)))
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     left = session.named.left or draft.utterance_id in session.needs_yes
     session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
     session.breath.words = ()
-    heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
-    return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
+    return [*settled, Commit(draft, verdict)]
 
 
-def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[Draft]:
-    """The other drafts in review of the same thing and form, which was dictated again since."""
+def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple[Draft, Reading, Reading | None]]:
+    """The other drafts in review of the same thing and form, which was dictated again since.
+
+    Each with what it says of that thing, and of others in the same breath; None: of no others.
+    """
     needed = {one for one in session.rules.identifying_fields if session.rules.form[one].required}
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
         return []
     waiting = (one for one in session.recorded.aside.drafts if one.act is Act.RECORD and one.form == draft.form)
     others = (one for one in waiting if one.utterance_id != draft.utterance_id)
-    known = ((one, session.identifiers_of(likely_values(one.reading))) for one in others)
-    return [one for one, of in known if needed <= of.keys() and {**of, **named} == {**named, **of}]
+    found: list[tuple[Draft, Reading, Reading | None]] = []
+    for one in others:
+        part, rest = pick_by_answer(one.reading, draft.reading, session.rules) or (one.reading, None)
+        of = session.identifiers_of(likely_values(part))
+        if needed <= of.keys() and {**of, **named} == {**named, **of}:
+            found.append((one, part, rest))
+    return found
 
 
-def _has_no_other_values(aside: Draft, verdict: Verdict) -> bool:
-    """Whether a draft in review has no values that differ from the entry, which then replaces it."""
-    said = [(name, one) for name, one in aside.reading.fields.items() if one.value is not None]
+def _has_no_other_values(aside: Reading, verdict: Verdict) -> bool:
+    """Whether what is in review of a thing has no values that differ from the entry, which then replaces it."""
+    said = [(name, one) for name, one in aside.fields.items() if one.value is not None]
     return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
 
 
@@ -403,6 +418,20 @@ def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading
     ]
 
 
+def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Take one of the things named in one breath, with what was said of it then and what `reading` says of it now.
+
+    Empty where it names none of them.
+    """
+    draft, named = session.open_draft, session.identifiers_of(values_of(reading))
+    if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
+        return []
+    alone = reading.fields.keys() == named.keys()
+    said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
+    chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
+    return take_one_of_several(session, utterance, chosen, meant[1])
+
+
 def take_one_of_several(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
 ) -> list[Order]:
@@ -428,6 +457,12 @@ def _queue_entry(
         utterance.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
     )
     return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
+
+
+def take_from_queue(session: DialogueSession, utterance_id: str) -> None:
+    """Remove a draft from the queue, if it is that: its turn has come, or it was decided."""
+    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
+        session.queued_draft = None
 
 
 def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:

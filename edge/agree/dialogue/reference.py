@@ -18,6 +18,7 @@ from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
+from edge.agree.one_breath import split_if_several
 from edge.agree.readings import likely_values, values_of
 from edge.records import Draft, LastEntry
 from edge.records.speech import Prompt, Say
@@ -103,13 +104,22 @@ def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
     return session.find_own_entry(_thing_named_last(session)) or last
 
 
-def find_draft_put_aside_last(session: DialogueSession) -> Draft | None:
-    """The operator's draft in review that the device named last, if no entry has that name; else None."""
-    named, last = _thing_named_last(session), session.recorded.last
-    if not named or session.find_own_entry(named) is not None or (last and is_named_last(session, last.fields)):
+def find_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) -> Draft | None:
+    """The operator's draft in review that has these identifiers, maybe beside others; None if an entry has them."""
+    if not named or session.find_own_entry(named) is not None:
         return None
     own = (one for one in session.recorded.aside.drafts if one.operator in {None, session.recording_operator})
-    return next((one for one in own if named.items() <= likely_values(one.reading).items()), None)
+    here = (one for one in own if one.form == session.rules.form.name)
+    parts = ((one, split_if_several(one.reading, session.rules) or (one.reading,)) for one in here)
+    return next((one for one, of in parts if any(named.items() <= likely_values(part).items() for part in of)), None)
+
+
+def find_draft_put_aside_last(session: DialogueSession) -> Draft | None:
+    """The operator's draft in review that the device named last, if no entry has that name; else None."""
+    last = session.recorded.last
+    if last is not None and is_named_last(session, last.fields):
+        return None
+    return find_put_aside(session, _thing_named_last(session))
 
 
 def is_surely_at_hand(session: DialogueSession, entry: LastEntry) -> bool:

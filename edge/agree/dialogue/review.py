@@ -155,8 +155,7 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
 def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, question, state = session.draft, session.question, session.state
-    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
-        session.queued_draft = None
+    drafting.take_from_queue(session, utterance_id)
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.announce_other_draft_in_review(session)
         session.close_draft()

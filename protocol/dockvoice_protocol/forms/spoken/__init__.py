@@ -22,6 +22,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     last_entry_cue,
     leading_cue,
     names_by_position,
+    names_last_one,
     parse_break_reason,
     parse_command,
     parse_command_with_object,

@@ -393,6 +393,12 @@ def begins_with_last_one(words: Sequence[Word], language: Language = ENGLISH) ->
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
+def names_last_one(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Whether the words have "the last one" or the like in them: "scratch the last one"."""
+    said = token_texts(words, language)
+    return any(_contains(said, one[:-1]) for one in language.words["last_one"])
+
+
 def contains_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
     """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
