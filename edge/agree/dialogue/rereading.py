@@ -224,6 +224,7 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
     """The reading of a correction that says the value before, too: "change dock A to dock D".
 
     Where the entry that it would correct has another value, it is of the one recent entry that has this, and is asked.
+    So is a correction of the entry at hand, where nothing is open and a recent one has that value, too.
     """
     draft, last = session.draft, reference.find_entry_at_hand(session)
     at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
@@ -232,15 +233,20 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
     read_back = draft is None or ((session.state is State.HELD or is_asked) and draft.act is not Act.CONTEXT)
     if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
-    if (of_it := _read_with_old_values(session, at_hand, reading)) is not None:
+    of_it = _read_with_old_values(session, at_hand, reading)
+    if of_it is not None and (draft is not None or last is None):
         return of_it
     unknown = [one for name, one in reading.fields.items() if name not in at_hand.reading.fields]
     changes = reading.act is Act.AMEND and any(one.rivals for one in unknown)
-    if not (changes if is_asked else find_fields_with_another_old_value(at_hand.reading, reading)):
+    if of_it is None and not (changes if is_asked else find_fields_with_another_old_value(at_hand.reading, reading)):
         return reading
     own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
     read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
     meant = [(one, right) for one, right in read if right is not None]
+    if of_it is not None and last is not None:
+        if all(one.event_id == last.event_id for one, _ in meant):
+            return of_it
+        meant = [(last, of_it)]
     if len(meant) != 1:
         return reading
     ((entry, right),) = meant
