@@ -354,11 +354,25 @@ def park_draft(session: DialogueSession) -> list[Order]:
     _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    announced = announce_parked(session, draft.reading)
-    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
-    if own is not None and own.fields == values_of(draft.reading):  # Only the objection waits: the entry stands.
-        announced = session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
+    announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
     return [kept, *announced, *unset, *besides]
+
+
+def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[Say]:
+    """Tell after a restart that a draft is in review: of an objection, that the entry which it names is kept."""
+    objection = _announce_objection(session, draft)
+    if not objection:
+        return announce_parked(session, draft.reading)
+    return session.make_repeatable_together([*say_draft(session, draft, Prompt.ABOUT), *objection])
+
+
+def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]:
+    """Tell that the entry stands, and only an objection is in review; empty for any other draft."""
+    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
+    if own is None or own.fields != values_of(draft.reading):
+        return []
+    session.named = replace(session.named, left=True)  # the next values may be what is wrong
+    return session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
 
 
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:

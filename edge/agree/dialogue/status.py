@@ -234,7 +234,7 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [say for one in others[-MOST_READ_OUT:] for say in drafting.announce_parked(session, one.reading)]
+        besides = [say for one in others[-MOST_READ_OUT:] for say in drafting.announce_parked_before(session, one)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         asked = [*shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
