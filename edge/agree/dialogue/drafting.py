@@ -20,7 +20,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_reading, with_support
 from edge.agree.off_talk import has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
-from edge.agree.readings import likely_values, possible_values, values_of
+from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
 from edge.records import (
@@ -145,12 +145,30 @@ def begin_entry(
     waited = session.queued_draft
     if waited is None or session.relate_to_claim(draft.reading, waited) is not Relation.SAME:
         return begin_draft(session, utterance, draft, verdict)
+    return _begin_what_waited(session, utterance, draft, verdict, waited)
+
+
+def _begin_what_waited(
+    session: DialogueSession, utterance: UtteranceHeard, draft: Draft, verdict: Verdict, waited: Draft
+) -> list[Order]:
+    """Begin an entry of the queued thing, with what was said of it then; what differs from that stays in review."""
     session.queued_draft = None  # the operator has repeated it: it leaves the queue
+    part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
-    if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
+    if any(known.get(name, value) != value for name, value in values_of(part).items()):
         return [*announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
-    said = Note(waited.utterance_id, waited.reading, utterance.note_as_heeded().verdict)
-    return [said, *begin_draft(session, utterance, with_support(draft, waited.utterance_id), verdict)]
+    draft = with_support(draft, waited.utterance_id)
+    if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
+        # What was said of it the first time is not lost when it is named again.
+        draft = replace(draft, reading=replace(draft.reading, fields={**more, **draft.reading.fields}))
+        verdict = judge_after_utterance(session, draft, utterance, aloud=True)
+    if others is None:
+        said = Note(waited.utterance_id, waited.reading, utterance.note_as_heeded().verdict)
+        return [said, *begin_draft(session, utterance, draft, verdict)]
+    # The other things of that breath stay in the queue.
+    session.queued_draft = replace(waited, reading=others)
+    left = Park(waited.utterance_id, UNANSWERED, values_of(others), session.queued_draft)
+    return [left, *begin_draft(session, utterance, draft, verdict)]
 
 
 def begin_several_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -79,11 +79,9 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, reading, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
-            if session.queued_draft is not None and not find_differing_identifiers(
-                session.queued_draft.reading, reading, session.rules.identifying_fields
-            ):
+            if (queued := _find_queued_alone(session, reading)) is not None:
                 # Its turn has come, with the label's fields.
-                session.queued_draft = _with_label_fields(session.queued_draft, reading, utterance.utterance_id)
+                session.queued_draft = _with_label_fields(queued, reading, utterance.utterance_id)
                 return [*drafting.commit_draft(session), utterance.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
         if whole or len(reading.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
@@ -92,6 +90,14 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if joined.reading.fields == draft.reading.fields:
         return [utterance.note_as_heeded()]
     return drafting.revise_draft(session, utterance, joined)
+
+
+def _find_queued_alone(session: DialogueSession, label: Reading) -> Draft | None:
+    """The queued draft, if it is of the label's thing, and of no other in the same breath."""
+    queued, rules = session.queued_draft, session.rules
+    if queued is None or find_differing_identifiers(queued.reading, label, rules.identifying_fields):
+        return None
+    return queued if pick_by_answer(queued.reading, label, rules) is None else None
 
 
 def _with_label_fields(draft: Draft, label: Reading, utterance_id: str) -> Draft:
