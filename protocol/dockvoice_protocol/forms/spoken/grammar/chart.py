@@ -589,20 +589,10 @@ def explanations(
         correcting: Whether the whole utterance corrects it, with or without a cue.
     """
     growth = _Growth(spans, asked, held or {}, correcting=correcting)
-    found = _cheapest(growth)
-    filled = bool(found) and any(event.happens is Happens.TEMPLATE for event in found[0].events)
-    if growth.may_fill_template and not filled:  # Words of a template mean nothing special without the rest.
-        found = _cheapest(_Growth(spans, asked, held or {}, correcting=correcting, templates=False))
-    return found
-
-
-def _cheapest(growth: _Growth) -> list[Path]:
-    """The explanations that are rivals of the cheapest."""
-    budget = weights.BUDGET
-    while not (found := growth.explanations_within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
-        budget += weights.RAISE
-    if found and (enough := found[0].cost + weights.RIVALRY) > budget:
-        found = growth.explanations_within(enough)
+    found = growth.find_explanations()
+    if growth.may_fill_template and not found:
+        growth.start(templates=False)
+        found = growth.find_explanations()
     return found
 
 
@@ -616,9 +606,7 @@ class _Growth:
         held: Mapping[str, FieldValue],
         *,
         correcting: bool,
-        templates: bool = True,
     ) -> None:
-        """`templates`: whether there may be any."""
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
         self._remarks = Remarks(spans)
@@ -628,35 +616,61 @@ class _Growth:
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
-        self._templates = SentenceTemplates(spans, self._queue, held, allowed=templates)
-        self.may_fill_template = self._templates.are_possible
+        self._templates = SentenceTemplates(spans, self._queue, held)
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
         self._unexplained = _ExplanationCheck(spans, self._remarks, held)
-        self._ended: list[Path] = []
-        """The complete explanations beyond the budget, their unexplained words still to be found."""
-        self._within: list[Path] = []
-        self.left = weights.MOST
-        """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
-        self._queue.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
+        self._pending = "c" if correcting else ""
+        self.start(templates=self._templates.are_possible)
 
-    def explanations_within(self, budget: float) -> list[Path]:
-        """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
+    def start(self, *, templates: bool) -> None:
+        """Forget all partial explanations. `templates`: whether there may be sentence templates."""
+        self.may_fill_template = templates
+        self._ended: list[Path] = []
+        """The complete explanations, their unexplained words still to be found."""
+        self._left = weights.MOST
+        """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
+        self._queue.clear()
+        self._queue.add(0, Path(0.0, Place.START, None, self._pending, None, (), Story(), 0))
+
+    def find_explanations(self) -> list[Path]:
+        """The cheapest complete explanation and its rivals; none where it fills no template though it might.
+
+        Then the words of a template mean nothing special.
+        """
+        budget = weights.BUDGET
+        while (least := self._grow_within(budget)) > budget and self._left >= 0 and budget < weights.LARGEST_BUDGET:
+            budget += weights.RAISE
+        if self.may_fill_template and not self._fills_template(least):
+            return []
+        if least + weights.RIVALRY > budget:
+            self._grow_within(least + weights.RIVALRY)
+        # Explanations found before the search failed may have unknown rivals.
+        return _without_lesser(self._cheapest(least + weights.RIVALRY)) if self._left >= 0 else []
+
+    def _fills_template(self, least: float) -> bool:
+        return any(event.happens is Happens.TEMPLATE for path in self._cheapest(least)[:1] for event in path.events)
+
+    def _cheapest(self, most: float) -> list[Path]:
+        """The complete explanations of at most this cost, the cheapest first."""
+        found = (path for path in self._ended if round(path.cost - most, _PLACES) <= 0)
+        return sorted(map(self._unexplained.add_unexplained, found), key=_by_cost)
+
+    def _grow_within(self, budget: float) -> float:
+        """Complete the explanations within the budget, which must never shrink; return the lowest cost of one."""
         self._queue.budget = budget
         for at in self._queue.tokens_within_budget():
             growing = self._paths_growing_at(at)
-            self.left -= len(growing)
-            if self.left < 0:
-                return []  # The explanations found so far may have unknown rivals.
+            self._left -= len(growing)
+            if self._left < 0:
+                break
             for path in growing:
                 if at < len(self._tokens):
                     self._take_steps(path, at)
                 elif (ended := self._complete(path)) is not None:
                     self._ended.append(ended)
-        self._within += (self._unexplained.add_unexplained(path) for path in self._ended if path.cost <= budget)
-        self._ended = [path for path in self._ended if path.cost > budget]
-        return _without_lesser(sorted(self._within, key=_by_cost))
+        return min((path.cost for path in self._ended), default=weights.LARGEST_BUDGET)
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""

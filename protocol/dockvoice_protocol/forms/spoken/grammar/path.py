@@ -256,7 +256,11 @@ class PathQueue:
         """`misheard`: words that count as a label only before a value."""
         self._words = words
         self._misheard = misheard
-        self._columns = [_Column() for _ in range(len(words) + 1)]
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove all paths."""
+        self._columns = [_Column() for _ in range(len(self._words) + 1)]
         self.budget = 0.0
 
     def add(self, at: int, path: Path) -> None:

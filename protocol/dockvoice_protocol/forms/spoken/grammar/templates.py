@@ -53,14 +53,14 @@ def _sentences(language: Language, deed: str) -> State[None]:
 class SentenceTemplates(SpanReader):
     """Parser steps over the words of sentence templates."""
 
-    def __init__(self, spans: Spans, queue: PathQueue, held: Mapping[str, FieldValue], *, allowed: bool) -> None:
-        """`held`: the entry that is corrected; `allowed`: whether there may be any."""
+    def __init__(self, spans: Spans, queue: PathQueue, held: Mapping[str, FieldValue]) -> None:
+        """`held`: the entry that is corrected."""
         super().__init__(spans)
         self._queue, self._held = queue, held
         self._parts: dict[int, set[_Part]] = {}
         first = _sentences(spans.language, str(spans.form.deed))
         begun = [(slot, state) for slot in ("", *_MARK) if (state := first.behind(slot) if slot else first) is not None]
-        for at in range(spans.size if allowed else 0):
+        for at in range(spans.size):
             for slot, state in begun:
                 if state.behind(spans.words[at]) is None:
                     continue
