@@ -118,14 +118,19 @@ _BETWEEN: _Changes = {"state": Place.BETWEEN}
 _NOTHING: _Changes = {}
 
 
+_BINDING = frozenset({Happens.MENTION, Happens.LABEL, Happens.SLIP, Happens.UNIT, Happens.TEMPLATE})
+"""Events on which the cost of later ones may depend, even where others are between."""
+
+
 class Story:
     """A sequence of events without their positions, interned: equal sequences are one object."""
 
-    __slots__ = ("_next", "said")
+    __slots__ = ("_next", "binding", "said")
 
-    def __init__(self, said: frozenset[str | None] = frozenset()) -> None:
-        """`said`: the mentioned fields."""
+    def __init__(self, said: frozenset[str | None] = frozenset(), binding: Story | None = None) -> None:
+        """`said`: the mentioned fields. `binding`: its events that the cost of later ones may depend on; None: all."""
         self.said = said
+        self.binding = binding or self
         self._next: dict[tuple[object, ...], Story] = {}
 
     def with_event(self, event: ExplanationEvent) -> Story:
@@ -133,7 +138,12 @@ class Story:
         key = event[:4]
         if (longer := self._next.get(key)) is None:
             mentions = event.happens is Happens.MENTION and event.field not in self.said
-            longer = self._next[key] = Story(self.said | {event.field} if mentions else self.said)
+            said = self.said | {event.field} if mentions else self.said
+            if event.happens not in _BINDING:
+                longer = Story(said, self.binding)
+            else:
+                longer = Story(said, None if self.binding is self else self.binding.with_event(event))
+            self._next[key] = longer
         return longer
 
 
@@ -218,6 +228,10 @@ def _by_kind_and_cost(path: Path) -> tuple[bool, float]:
     return path.spelling is None, path.cost
 
 
+_BEYOND = weights.RIVALRY + 0.001
+"""What a rival never costs more than another one; sums are rounded."""
+
+
 class _Later(NamedTuple):
     """A path's step that waits for a larger budget."""
 
@@ -233,10 +247,10 @@ class _Column:
     __slots__ = ("cheapest", "dearest", "known", "later", "waiting")
 
     def __init__(self) -> None:
-        self.known: dict[object, float] = {}
-        """By state, the lowest cost so far."""
+        self.known: dict[object, dict[Story | None, float]] = {}
+        """By state and by story, the lowest cost so far; under None that of all stories."""
         self.waiting: dict[object, Path] = {}
-        """By state, the unfinished paths."""
+        """By state and story, the unfinished paths."""
         self.later: list[_Later] = []
         """Steps beyond the budget, not taken yet."""
         self.cheapest = math.inf
@@ -264,17 +278,24 @@ class PathQueue:
         self.budget = 0.0
 
     def add(self, at: int, path: Path) -> None:
-        """Insert a path at the token `at`, unless a known one in the same state costs no more."""
+        """Insert a path at the token `at`, unless a known one in the same state costs no more.
+
+        Nor where it is no rival of one to whose end the same can be added at the same cost.
+        """
         column, cost = self._columns[at], path.cost
         if cost > column.dearest:
             return
         _, state, field, pending, spelling, events, story, _, _ = path
-        beside = bool(events) and events[-1].end == at and events[-1].happens is Happens.UNMATCHED
-        key = (state, field, pending, story, beside, spelling and spelling[2:])
-        if column.known.get(key, math.inf) <= cost:
+        last = (events[-1].happens, events[-1].end) if events else None
+        key = (state, field, pending, story.binding, last, spelling and spelling[2:])
+        if (known := column.known.get(key)) is None:
+            known = column.known[key] = {None: cost}
+        elif known.get(story, math.inf) <= cost or cost > known[None] + _BEYOND:
             return
-        column.known[key] = cost
-        column.waiting[key] = path
+        elif cost < known[None]:
+            known[None] = cost
+        known[story] = cost
+        column.waiting[key, story] = path
         column.cheapest = min(column.cheapest, cost)
         column.dearest = min(column.dearest, cost + weights.HORIZON)
 
