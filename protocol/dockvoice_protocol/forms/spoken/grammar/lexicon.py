@@ -351,9 +351,12 @@ class Lexicon:
 
     def _own_matches(self, tokens: Sequence[Token], at: int) -> Iterator[Match]:
         """The form's phrases that begin with the token `at`; those of a field may hold a pause."""
+        second = tokens[at + 1].text if at + 1 < len(tokens) else None
         for rest, use in self._own.get(tokens[at].text, ()):
+            if rest and rest[0] != second:  # As in most, hundreds behind some words.
+                continue
             behind = tokens[at + 1 : at + 1 + len(rest)]
-            if rest and tuple(token.text for token in behind) != rest:
+            if tuple(token.text for token in behind) != rest:
                 continue
             if use.role in OF_FIELDS or all(token.pause < weights.COMMA for token in behind):
                 yield Match(at + 1 + len(rest), *use)
