@@ -243,7 +243,7 @@ class Spans:
         Only complete codes of the catalogue, and all that a code without leading zeros may mean.
         """
         for at, found in enumerate(self.matches):
-            if found:
+            if found and lexicon.codes:
                 self.matches[at] = self._without_words_of_codes(at, found)
         self.withdrawn_values = [self._withdrawn_values(at) for at in range(len(tokens))]
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
@@ -370,6 +370,8 @@ class Spans:
 
     def _place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
         codes, goods = self.lexicon.codes, self.lexicon.goods
+        if not codes:
+            return []
         begins = {
             name: [at] if name not in goods or _is_code_letter(self, at) else _begins_of_goods(self, at)
             for name in codes
