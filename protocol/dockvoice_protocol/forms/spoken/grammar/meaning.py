@@ -251,13 +251,14 @@ class _FieldMeaning:
             self.values = [f"{self.values[0]}{slip.value}"]
 
     def _replace_values(self, event: ExplanationEvent) -> None:
-        sure = True
+        sure = event.value not in self.taken_back  # "Dock C, wrong, it is A, not C" may deny it.
         if "c" in event.marks:
             self.taken_back += self.values
         if self.of.many is not None:
             self.values = self._correct_list(event)
         elif self.values and "c" in event.marks:
-            self.values, sure = self._correct_values(event)
+            self.values, certain = self._correct_values(event)
+            sure &= certain
         else:
             self.values = [event.value]
         self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
@@ -286,7 +287,9 @@ class _FieldMeaning:
             # A repetition with its label decides for the last value: "dock b ... d, dock d".
             self.values = [event.value]
         if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
-            self.replaced, self.withdrawn = event.start, 0  # events between the two no longer cause doubt
+            # Words before it no longer cause doubt. A number between may: "742, 12 cases, and 743, 12 cases" are two.
+            first = self.standing[0].start if self.standing else event.start
+            self.beside = [one for one in self.beside if one.happens is Happens.NUMBER and one.start > first]
         if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number or a repetition.
         self.standing.append(event)

@@ -191,9 +191,9 @@ class _Links(SpanReader):
                 yield one.end
 
     def _leads_to_value(self, at: int) -> bool:
-        """Whether a number, label, unit or value begins at a token, or behind a link there: "el 743"."""
-        links = filter(self._spans.goes_straight_on, self._spans.role_ends(at, Role.LINK))
-        return any(map(self._spans.begins_value, (at, *links)))
+        """Whether a number, label, unit or value begins at a token, or behind an article there: "el 743"."""
+        article = self._spans.words[at] in self._language.articles and self._spans.goes_straight_on(at + 1)
+        return self._spans.begins_value(at) or (article and self._spans.begins_value(at + 1))
 
     def ends_unfinished(self, path: Path, match: Match, at: int) -> bool:
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
