@@ -498,7 +498,9 @@ class _MeaningBuilder:
         open_ended = spoken.spelt or (spoken.is_number and unended)
         counts = self._form[str(after.field)].spoken.is_number
         number = self._holds_number(start, end)
-        if not paused_after and counts and (number or (open_ended and not paused_before)):
+        # Behind a count it may name another thing, of which the value behind it is: "12 cases, and 743 is wet".
+        named = number and not spoken.spelt
+        if not paused_after and (named or (counts and (number or (open_ended and not paused_before)))):
             return [str(before.field), str(after.field)]
         return [str(after.field if paused_before and not paused_after else before.field)]
 
