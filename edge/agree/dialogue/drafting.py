@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
@@ -17,10 +17,23 @@ from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_acc
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_reading, with_support
+from edge.agree.merging import (
+    agreement_mark,
+    has_number_word,
+    rivals_are_mishearings,
+    unconfirm_doubtful_fields,
+    with_reading,
+    with_support,
+)
 from edge.agree.off_talk import has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
-from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
+from edge.agree.readings import (
+    find_differing_identifiers,
+    likely_values,
+    possible_values,
+    values_of,
+    without_inherited,
+)
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
 from edge.records import (
@@ -177,6 +190,45 @@ def begin_several_instead(session: DialogueSession, utterance: UtteranceHeard) -
     if said.fields.keys().isdisjoint(rules.identifying_fields) or not split_if_several(said, rules):
         return []
     return [*([] if session.draft is None else park_draft(session)), *begin_entry(session, utterance)]
+
+
+def queue_besides_open(
+    step: Callable[[DialogueSession, UtteranceHeard], list[Order]],
+) -> Callable[[DialogueSession, UtteranceHeard], list[Order]]:
+    """Wrap a step: of several things in one breath, one of them the open one, it takes that, and the others wait.
+
+    Where they share what was said, "742 or 743, trailer 5501", it is of neither yet: what is open is put aside, and it
+    is asked which one is meant.
+    """
+
+    def split_or_step(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+        draft, rules, identifies = session.draft, session.rules, session.rules.identifying_fields
+        if draft is None or draft.act not in {Act.RECORD, Act.AMEND}:
+            return step(session, utterance)
+        said = read_with_acoustic_doubts(session, utterance)
+        known = {name: possible_values(draft.reading.fields.get(name)) for name in identifies}
+        single = all(len(values) <= 1 for values in known.values())
+        parts = pick_by_answer(said, draft.reading, rules) if single else None
+        if parts is not None and find_differing_identifiers(draft.reading, parts[1], identifies):
+            told, others = _tell_next_parked(session), context.fill_unless_other_trailer(session, parts[1])
+            taken = step(session, replace(utterance, reading=parts[0]).with_verdict(rules))
+            return [*told, *taken, _queue_entry(session, utterance, others)]
+        either = single and any(
+            _names_another_besides(name, values[0], said, rules) for name, values in known.items() if values
+        )
+        if either and (session.question is None or session.question.field not in identifies):
+            return [*park_draft(session), *begin_entry(session, utterance)]
+        return step(session, utterance)
+
+    return split_or_step
+
+
+def _names_another_besides(name: str, value: FieldValue, reading: Reading, rules: Rules) -> bool:
+    """Whether it names this value and another one, which no count that runs into the number explains."""
+    said = possible_values(reading.fields.get(name))
+    if value not in said or rivals_are_mishearings(name, value, reading, rules):
+        return False
+    return not any(str(one).startswith(str(value)) for one in said if one != value)
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
