@@ -391,8 +391,8 @@ def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Handle an utterance that is neither yes nor no to whether another thing replaces the open one.
 
-    A third thing becomes the next entry, the open thing said anew replaces the open entry, values of the other thing
-    are added to it and the question is asked again; all else is rejected as an answer.
+    A third thing becomes the next entry, so does the other one behind "next". The open thing said anew replaces the
+    open entry, values of the other thing are added to it and the question is asked again; all else is rejected.
     """
     reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None or not reading.fields or begins_with_foreign_words(reading, session.rules):
@@ -400,15 +400,23 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
     to_open, to_other = session.relate_to_claim(reading), session.relate_to_claim(reading, other)
     if to_open is to_other is Relation.ANOTHER:
         return begin_next_instead_of_answer(session, utterance)
-    if utterance.verdict.outcome is Outcome.ACCEPT and to_open is Relation.SAME:
+    beside, whole = other.utterance_id != session.open_draft.utterance_id, utterance.verdict.outcome is Outcome.ACCEPT
+    fields, by = without_inherited(reading).fields, utterance.utterance_id
+    if to_other is Relation.SAME and next_or_instead.answers_next(session, reading):
+        separate = record_as_separate_entry(session, with_fields(other, fields, by), utterance)
+        return [utterance.note_as_heeded(), *separate]
+    if beside and whole and to_open is Relation.SAME:
         return _replace_open_draft(session, utterance)
-    beside = other.utterance_id != session.open_draft.utterance_id
-    if not beside or drafting.is_sure_correction(session, utterance) or to_other is not Relation.NONE:
+    adds = to_other is Relation.NONE if beside else whole and to_other is Relation.SAME
+    if not adds or drafting.is_sure_correction(session, utterance):
         return drafting.reject_answer(session, utterance)
-    more = with_fields(other, reading.fields, utterance.utterance_id)
+    more = with_fields(other, fields, by)
+    if not beside:
+        session.draft = with_fields(session.open_draft, fields, by)
+        session.verdict = drafting.judge_after_utterance(session, session.draft, utterance)
     question = replace(session.current_question, other=more, fields=values_of(more.reading))
-    parked = Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)
-    return [utterance.note_as_heeded(), parked, *session.ask(question)]
+    parked = [Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)] if beside else []
+    return [utterance.note_as_heeded(), *parked, *session.ask(question)]
 
 
 def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

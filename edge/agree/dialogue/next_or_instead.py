@@ -63,7 +63,7 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
     alone = without_inherited(reading).fields.keys() <= set(session.rules.identifying_fields)
     if alone and _says_instead(session, reading, other):
         return rename_open_entry(session, utterance, other)
-    if alone and _says_next(session, reading) and session.relate_to_claim(reading, other) is not Relation.NAME:
+    if alone and answers_next(session, reading) and session.relate_to_claim(reading, other) is not Relation.NAME:
         return [
             utterance.note_as_heeded(),
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
@@ -105,10 +105,11 @@ def _named_in(session: DialogueSession, words: Sequence[Word]) -> set[tuple[str,
     return {(name, value) for name, one in known.items() for value in (*possible_values(one), *one.denied)}
 
 
-def _says_next(session: DialogueSession, reading: Reading) -> bool:
+def answers_next(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is "next", also behind a "no" or "not instead", but not "not next"."""
     language = session.rules.language
-    found = split_at_listed("next_one", reading.words, language)
+    ways = (reading.words, without_cue(reading.words, language))  # "no, next pallet 743"
+    found = next((one for said in ways if (one := split_at_listed("next_one", said, language)) is not None), None)
     if found is None:
         return False
     rest = without_cue(found[1], language)
