@@ -8,7 +8,7 @@ from itertools import islice
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import drafting, reference, works
+from edge.agree.dialogue import context, drafting, reference, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
@@ -71,9 +71,10 @@ def _correct_one(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
         return drafting.ask_to_repeat(session, utterance)
     old = find_fields_with_another_old_value(before, reading)
     reading = read_correction_of_number(before, reading, session.rules)
-    draft = _draft_replacement_of_last(
-        session, last, replace(before, fields={**before.fields, **reading.fields}), utterance
-    )
+    right = replace(before, fields={**before.fields, **reading.fields})
+    if named is None:  # The current context does not apply to an earlier entry.
+        right = context.move_to_other_trailer(session, right, before)
+    draft = _draft_replacement_of_last(session, last, right, utterance)
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)

@@ -94,7 +94,8 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     if draft is not None and not is_between_entries(session):
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
     if reading.act is Act.AMEND:
-        return reading.fields.keys() <= set(session.context.not_read_back)
+        told_last = not all(session.named.things)  # ... and no entry behind it, which it would correct
+        return told_last and reading.fields.keys() <= set(session.context.not_read_back)
     return not form.is_identified_by_context and not _has_required_fields(reading.fields, form)
 
 
@@ -145,15 +146,17 @@ def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Rea
     return replace(reading, fields={**reading.fields, **taken}, not_understood=None)
 
 
-def drop_fields_of_old_trailer(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
+def move_to_other_trailer(session: DialogueSession, reading: Reading, before: Reading) -> Reading:
+    """The reading of an entry that may have moved to another trailer: without what it inherited of the old one.
+
+    Back on the standing trailer, it has that one's door and order again.
+    """
     head, *others = session.rules.form.standing_fields or ("",)
-    before = None if session.draft is None else session.draft.reading.fields.get(head)
-    now = reading.fields.get(head)
-    if before is None or now is None or before.value == now.value:
+    was, now = before.fields.get(head), reading.fields.get(head)
+    if was is None or now is None or was.value == now.value:
         return reading
     left = {name: one for name, one in reading.fields.items() if name not in others or not one.is_inherited}
-    return replace(reading, fields=left)
+    return fill_unless_other_trailer(session, replace(reading, fields=left))
 
 
 def begins_with_unknown_words(reading: Reading, rules: Rules) -> bool:

@@ -264,8 +264,8 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
-    """Replace the open draft and consider it; one that moved to another trailer loses the door of the old one."""
-    draft = replace(draft, reading=context.drop_fields_of_old_trailer(session, draft.reading))
+    """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
+    draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
     return [
         utterance.note_as_heeded(),
         *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),
