@@ -74,7 +74,8 @@ def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     behind = parse_command(words[1:], language)
     if session.topic not in _UNDOING or (behind and behind.act is Act.CANCEL):  # "No, delete it" may be a yes.
         return False
-    refuses = begins_with_no(words, language) and has_no_values(utterance.reading) and not is_courtesy(words, language)
+    says_value = not has_no_values(utterance.reading) or number_head(without_cue(words, language), language)
+    refuses = begins_with_no(words, language) and not says_value and not is_courtesy(words, language)
     return refuses or is_listed_command("keeps", words, language)
 
 

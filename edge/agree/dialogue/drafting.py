@@ -710,7 +710,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     context.unset_named_identifiers(session, said)
     identifier_words = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
     is_known = identifier_words and any(
-        " ".join(identifier_words) in " ".join(one.words) for one in draft.reading.fields.values()
+        f" {' '.join(identifier_words)} " in f" {' '.join(one.words)} " for one in draft.reading.fields.values()
     )
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
