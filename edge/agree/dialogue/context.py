@@ -110,7 +110,8 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     ):
         return False
     stood = all(own[name].is_inherited if name in own else name in stands for name in reading.fields)
-    moves = stood and any(name in stands and one.value != stands[name].value for name, one in reading.fields.items())
+    before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.
+    moves = stood and any(one.value != before[name].value for name, one in reading.fields.items())
     return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
 
 

@@ -305,7 +305,7 @@ class Dialogue:
         """Process one event; return the orders it leads to, in order."""
         session = self._session
         arrived, happening = _change_operator(session, happening)
-        before, question = session.state, session.question
+        before, question, draft = session.state, session.question, session.draft
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
@@ -329,6 +329,8 @@ class Dialogue:
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
         orders = reference.end_with_open_thing(session, happening, orders)
+        if session.draft is not None and (draft is None or session.draft.utterance_id != draft.utterance_id):
+            orders = receipts.announce_ended_context_before(session, orders)
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))

@@ -16,6 +16,9 @@ from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 _TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 """Prompts of an entry that was refused or declined: an earcon precedes them."""
 
+_ENDS_CONTEXT = frozenset({Prompt.SHIFT_BEGAN, Prompt.DAY_BEGAN, Prompt.STANDING_ENDED})
+"""News that the next entry needs: these do not wait for a quiet moment behind it."""
+
 
 def record_commit(session: DialogueSession, committed: EntryCommitted) -> list[Order]:
     """Remember an entry that is on disk: as the last one, or for a cancellation clear that. Plays an earcon."""
@@ -92,3 +95,12 @@ def announce_queued_news(session: DialogueSession) -> list[Order]:
         say = session.make_repeatable(session.news.queued.popleft())
         orders += [PlayEarcon(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
     return orders
+
+
+def announce_ended_context_before(session: DialogueSession, orders: list[Order]) -> list[Order]:
+    """The orders of a step that began an entry, behind the queued news that no context is filled into it any more."""
+    ended = [say for say in session.news.queued if say.prompt in _ENDS_CONTEXT]
+    for say in ended:
+        session.news.queued.remove(say)
+    at = next((at for at, order in enumerate(orders) if isinstance(order, Say)), len(orders))
+    return [*orders[:at], *ended, *orders[at:]]
