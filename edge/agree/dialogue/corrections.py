@@ -203,20 +203,7 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     takes_back = drafting.is_sure_correction(session, utterance)
     of_another = reference.may_be_of_another(session, reading, takes_back=takes_back)
     reading = read_correction_of_number(draft.reading, reading, session.rules)
-    # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
-    language = session.rules.language
-    cues = {word.text for word in leading_cue(utterance.reading.words, language)}
-    long = (
-        name for name, one in reading.fields.items() if is_long_number(one.value) and session.rules.form[name].units
-    )
-    reading = with_unconfirmed(
-        reading,
-        [
-            name
-            for name in long
-            if all(word in cues or language.may_be_in_identifier(word) for word in reading.fields[name].words)
-        ],
-    )
+    reading = unconfirm_long_counts(session, reading)
     if of_another or (not takes_back and _changes_several_fields(session, reading)):
         session.needs_yes.add(draft.utterance_id)
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
@@ -229,6 +216,20 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
         return revised
     session.doubted = session.doubted_number = True
     return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
+
+
+def unconfirm_long_counts(session: DialogueSession, reading: Reading) -> Reading:
+    """The correction; a count as long as an identifier, without its unit, may be that of another thing: "no, 951"."""
+    language = session.rules.language
+    cues = {word.text for word in leading_cue(reading.words, language)}
+    long = [
+        name
+        for name, one in reading.fields.items()
+        if is_long_number(one.value)
+        and session.rules.form[name].units
+        and all(word in cues or language.may_be_in_identifier(word) for word in one.words)
+    ]
+    return with_unconfirmed(reading, long)
 
 
 def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:
