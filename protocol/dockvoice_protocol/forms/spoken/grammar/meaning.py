@@ -401,7 +401,9 @@ class _MeaningBuilder:
     def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
         if "d" in event.marks and self._form[name].identifier:
+            behind = [one for one in self.said_of(name).beside if one.start >= event.cue[1]]
             self._drop_all()
+            self.said_of(name).beside += behind  # "scratch that one seven one nine" may be 719 or 1719.
         if "c" in event.marks and self._form[name].identifier and name in self.fields:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
