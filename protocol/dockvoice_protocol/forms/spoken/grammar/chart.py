@@ -713,8 +713,8 @@ class _Growth:
             if (
                 "l" in event.marks
                 and event.happens is Happens.LABEL
-                and not any(one[:2] == (Happens.MENTION, event.field) for one in path.events[at:])
-            ):
+                and not any(one[:2] == (Happens.MENTION, event.field) and "b" in one.marks for one in path.events[at:])
+            ):  # Its value does not follow behind another field: what has a label of its own is no value of this one.
                 path = path._replace(cost=path.cost + weights.FALSE_START - weights.LATER)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
