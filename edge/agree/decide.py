@@ -83,6 +83,8 @@ class Circumstances:
     """The fields of the entries recorded within `Policy.double_count_minutes`."""
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts; empty where no operator could answer a question about them."""
+    recounted: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    """The fields that were counted again, and are compared with no list any more."""
 
 
 NO_CIRCUMSTANCES = Circumstances()
@@ -228,7 +230,8 @@ def _find_doubts(
     values = {name: one.value for name, one in readings.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _find_recently_recorded_identifier(values, rules, known)
-    otherwise = find_contradicted_fields(values, rules.form, rules.catalogue, known.expected)
+    announced = find_contradicted_fields(values, rules.form, rules.catalogue, known.expected)
+    otherwise = {name: why for name, why in announced.items() if name not in known.recounted}
     for field in rules.form.fields:
         one = readings.get(field.name)
         reason = _find_doubt(field, one, demands.get(field.name), field.name in faults, rules)

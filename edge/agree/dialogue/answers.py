@@ -229,7 +229,7 @@ def _rename_or_ask_or_begin_next(
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
     takes_back = drafting.is_sure_correction(session, utterance)
-    said = corrections.unconfirm_long_counts(session, said) if takes_back else said
+    said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
     if reference.may_be_of_another(session, said, takes_back=takes_back, answers=name in said.fields):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
-from dockvoice_protocol.records import Act, Reading
+from dockvoice_protocol.records import Act, Reading, as_text
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, reference
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -203,7 +203,7 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     takes_back = drafting.is_sure_correction(session, utterance)
     of_another = reference.may_be_of_another(session, reading, takes_back=takes_back)
     reading = read_correction_of_number(draft.reading, reading, session.rules)
-    reading = unconfirm_long_counts(session, reading)
+    reading = unconfirm_counts_that_may_be_names(session, reading, takes_back=True)
     if of_another or (not takes_back and _changes_several_fields(session, reading)):
         session.needs_yes.add(draft.utterance_id)
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
@@ -218,18 +218,31 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
 
 
-def unconfirm_long_counts(session: DialogueSession, reading: Reading) -> Reading:
-    """The correction; a count as long as an identifier, without its unit, may be that of another thing: "no, 951"."""
+def unconfirm_counts_that_may_be_names(session: DialogueSession, reading: Reading, *, takes_back: bool) -> Reading:
+    """The reading; a count as long as an identifier, without its unit, is unconfirmed where it may name a thing.
+
+    Behind a "no" any such number may, "no, 951"; in an answer one that names a known thing: "How many?", "742".
+    """
     language = session.rules.language
     cues = {word.text for word in leading_cue(reading.words, language)}
-    long = [
+    names = [
         name
         for name, one in reading.fields.items()
         if is_long_number(one.value)
         and session.rules.form[name].units
         and all(word in cues or language.may_be_in_identifier(word) for word in one.words)
+        and one.value is not None
+        and (takes_back or _names_known_thing(session, as_text(one.value)))
     ]
-    return with_unconfirmed(reading, long)
+    return with_unconfirmed(reading, names)
+
+
+def _names_known_thing(session: DialogueSession, number: str) -> bool:
+    """Whether a number names the open thing, one that is announced, or one of this device's entries and reviews."""
+    known = [session.open_identifiers]
+    known += [session.identifiers_of(one.fields) for one in session.recorded.entries]
+    known += [session.identifiers_of(values_of(one.reading)) for one in session.recorded.aside.drafts]
+    return any(number in one.values() for one in known) or bool(session.expected.lines_for_pallet(number))
 
 
 def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:

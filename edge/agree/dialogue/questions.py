@@ -20,9 +20,9 @@ from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reas
 from edge.records.speech import Prompt, Say
 
 _UNSETTLED_BY_YES = frozenset(
-    {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}
+    {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS}
 )
-"""Doubts that a yes cannot settle: there is no single value to accept."""
+"""Doubts that a yes cannot settle: there is no single value to accept, or it is to be counted again."""
 
 
 class Topic(StrEnum):
@@ -97,7 +97,8 @@ def judge_draft(draft: Draft, rules: Rules, circumstances: Circumstances = NO_CI
     """The verdict on a draft, without the doubts that the operator has settled by a yes or a recount."""
     # Acoustics of one utterance do not apply to a draft of several: see `merging.unconfirm_doubtful_fields`.
     of = rules.for_context if draft.act is Act.CONTEXT else rules
-    verdict = decide(draft.reading, ClosedBy.PAUSE, of, replace(circumstances, acoustics=None))
+    known = replace(circumstances, acoustics=None, recounted=frozenset(dict(draft.counted)))
+    verdict = decide(draft.reading, ClosedBy.PAUSE, of, known)
     if verdict.outcome is not Outcome.ASK:
         return verdict
     left = tuple(doubt for doubt in verdict.reasons if not _is_agreed(draft, doubt))
@@ -223,8 +224,6 @@ def hold_if_accepted(verdict: Verdict) -> Verdict:
 
 
 def _is_agreed(draft: Draft, doubt: Cause) -> bool:
-    if doubt.reason is Reason.COUNT_DIFFERS:
-        return doubt.field in dict(draft.counted)
     if doubt.field is None or doubt.reason in _UNSETTLED_BY_YES:
         return False
     said = draft.reading.fields.get(doubt.field)
