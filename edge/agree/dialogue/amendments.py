@@ -8,7 +8,7 @@ from itertools import islice
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import context, drafting, reference, works
+from edge.agree.dialogue import context, drafting, reference, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
@@ -22,9 +22,8 @@ from edge.records.speech import Prompt
 
 def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
-    several = drafting.begin_several_instead(session, utterance)
-    if several or not is_correction(utterance.reading.words, session.rules.language):
-        return several or drafting.begin_entry(session, utterance, may_commit_at_once=True)
+    if not is_correction(utterance.reading.words, session.rules.language):
+        return drafting.begin_entry(session, utterance, may_commit_at_once=True)
     last, named = session.recorded.last, session.find_own_entry(values_of(utterance.reading))
     if named is None and (aside := _correct_put_aside(session, utterance)):
         return aside
@@ -45,10 +44,6 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
 
 def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else that at hand, while nothing is open; a refused one is recorded anew."""
-    return drafting.begin_several_instead(session, utterance) or _correct_one(session, utterance)
-
-
-def _correct_one(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     reading = drafting.read_with_acoustic_doubts(session, utterance)
     of = session.rules.identifying_fields
     own_entry = session.find_own_entry(values_of(reading))
@@ -105,7 +100,7 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
     drafting.take_from_queue(session, aside.utterance_id)
     session.open(aside, judge_draft(aside, session.rules))
     session.needs_yes.add(aside.utterance_id)
-    return drafting.choose_of_several(session, utterance, reading) or drafting.revise_draft(
+    return several.choose_of_several(session, utterance, reading) or drafting.revise_draft(
         session, utterance, with_fields(aside, reading.fields, utterance.utterance_id)
     )
 

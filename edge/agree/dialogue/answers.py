@@ -18,7 +18,16 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, reference, trailers
+from edge.agree.dialogue import (
+    amendments,
+    context,
+    corrections,
+    drafting,
+    next_or_instead,
+    reference,
+    several,
+    trailers,
+)
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
@@ -83,15 +92,9 @@ def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) 
         case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case Topic.WRONG | Topic.ENTRY_RIGHT | Topic.DROP:
-            return _begin_several_or_handle_other
+            return corrections.handle_other_than_yes_or_no
         case _:
             return _answer_about_field
-
-
-def _begin_several_or_handle_other(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    return drafting.begin_several_instead(session, utterance) or corrections.handle_other_than_yes_or_no(
-        session, utterance
-    )
 
 
 def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHeard) -> bool:
@@ -295,7 +298,7 @@ def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceH
         more = (has_digits_besides(reading.words, one, rules) for one in named.values())
         if reading.fields.keys() == named.keys() and any(more):
             return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
-        return drafting.choose_of_several(session, utterance, reading)
+        return several.choose_of_several(session, utterance, reading)
     if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:
         return corrections.begin_next_instead_of_answer(session, utterance)
     return drafting.reject_answer(session, utterance)
@@ -543,7 +546,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
     if context.is_between_entries(session):
-        left = corrections.drop_open_question(session)
+        left = drafting.drop_open_question(session)
     elif session.question is None:
         left = corrections.commit_or_queue_held(session, said)
     else:

@@ -93,8 +93,10 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
         left = []
     elif session.state is State.HELD:
         left = commit_or_queue_held(session, named.reading)
+    elif context.is_between_entries(session):
+        left = drafting.drop_open_question(session)
     else:
-        left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
+        left = _queue_or_park_asked(session)
     parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
     return [*left, parked, *drafting.announce_parked(session, named.reading)]
 
@@ -112,7 +114,7 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
     if _may_be_talk(session, reading, takes_back=takes_back):
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    named = drafting.begin_several_instead(session, utterance) or correct_recorded_entry_if_named(session, utterance)
+    named = correct_recorded_entry_if_named(session, utterance)
     if named := named or _ask_if_renamed(session, utterance, reading):
         return named
     again = (
@@ -462,12 +464,12 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
-        return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
+        return [*drafting.drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
     if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         # Cancel the one that it names.
-        return [*drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
+        return [*drafting.drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
-    orders = drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
+    orders = drafting.drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     session.recorded.last = asked or session.recorded.last
@@ -497,15 +499,6 @@ def _find_entry_at_end(session: DialogueSession, reading: Reading) -> Reading | 
         if any(part.fields[name].words[:1] == (reading.words[start].text,) for name in named):
             return part if len(likely_values(part)) > len(named) else None
     return None
-
-
-def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
-    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
-    if session.topic is Topic.CLOSE:
-        return drafting.drop_trailer_closing(session)
-    closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
-    announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
-    return [*drafting.drop_draft(session), *([announcement] if closed or aloud else [])]
 
 
 def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: UtteranceHeard) -> list[Order]:

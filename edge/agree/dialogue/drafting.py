@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
@@ -20,15 +20,12 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import (
     agreement_mark,
     has_number_word,
-    rivals_are_mishearings,
     unconfirm_doubtful_fields,
-    with_reading,
     with_support,
 )
 from edge.agree.off_talk import has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import (
-    find_differing_identifiers,
     likely_values,
     possible_values,
     values_of,
@@ -182,53 +179,6 @@ def _begin_what_waited(
     session.queued_draft = replace(waited, reading=others)
     left = Park(waited.utterance_id, UNANSWERED, values_of(others), session.queued_draft)
     return [left, *begin_draft(session, utterance, draft, verdict)]
-
-
-def begin_several_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Park what is open and begin entries of their own: what names several things corrects none. Empty for others."""
-    said, rules = utterance.reading, session.rules
-    if said.fields.keys().isdisjoint(rules.identifying_fields) or not split_if_several(said, rules):
-        return []
-    return [*([] if session.draft is None else park_draft(session)), *begin_entry(session, utterance)]
-
-
-def queue_besides_open(
-    step: Callable[[DialogueSession, UtteranceHeard], list[Order]],
-) -> Callable[[DialogueSession, UtteranceHeard], list[Order]]:
-    """Wrap a step: of several things in one breath, one of them the open one, it takes that, and the others wait.
-
-    Where they share what was said, "742 or 743, trailer 5501", it is of neither yet: what is open is put aside, and it
-    is asked which one is meant.
-    """
-
-    def split_or_step(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-        draft, rules, identifies = session.draft, session.rules, session.rules.identifying_fields
-        if draft is None or draft.act not in {Act.RECORD, Act.AMEND}:
-            return step(session, utterance)
-        said = read_with_acoustic_doubts(session, utterance)
-        known = {name: possible_values(draft.reading.fields.get(name)) for name in identifies}
-        single = all(len(values) <= 1 for values in known.values())
-        parts = pick_by_answer(said, draft.reading, rules) if single else None
-        if parts is not None and find_differing_identifiers(draft.reading, parts[1], identifies):
-            told, others = _tell_next_parked(session), context.fill_unless_other_trailer(session, parts[1])
-            taken = step(session, replace(utterance, reading=parts[0]).with_verdict(rules))
-            return [*told, *taken, _queue_entry(session, utterance, others)]
-        either = single and any(
-            _names_another_besides(name, values[0], said, rules) for name, values in known.items() if values
-        )
-        if either and (session.question is None or session.question.field not in identifies):
-            return [*park_draft(session), *begin_entry(session, utterance)]
-        return step(session, utterance)
-
-    return split_or_step
-
-
-def _names_another_besides(name: str, value: FieldValue, reading: Reading, rules: Rules) -> bool:
-    """Whether it names this value and another one, which no count that runs into the number explains."""
-    said = possible_values(reading.fields.get(name))
-    if value not in said or rivals_are_mishearings(name, value, reading, rules):
-        return False
-    return not any(str(one).startswith(str(value)) for one in said if one != value)
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -466,6 +416,15 @@ def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
 
 
+def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
+    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
+    if session.topic is Topic.CLOSE:
+        return drop_trailer_closing(session)
+    closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
+    announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
+    return [*drop_draft(session), *([announcement] if closed or aloud else [])]
+
+
 def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
     """Tell that the other draft of the open question stays in review."""
     question, draft = session.question, session.open_draft
@@ -483,7 +442,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
     unset = _tell_unset_context(session, draft)
-    besides = [*_tell_next_parked(session), *announce_other_draft_in_review(session), *unset]
+    besides = [*tell_queued_parked(session), *announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)
     _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
@@ -494,42 +453,20 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
 
 def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
-    before = _tell_next_parked(session)
+    before = tell_queued_parked(session)
     return [
         utterance.note_utterance(hold_if_accepted(utterance.verdict)),
-        _queue_entry(session, utterance, reading),
+        queue_entry(session, utterance, reading),
         *before,
     ]
 
 
-def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Take one of the things named in one breath, with what was said of it then and what `reading` says of it now.
-
-    Empty where it names none of them.
-    """
-    draft, named = session.open_draft, session.identifiers_of(values_of(reading))
-    if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
-        return []
-    alone = reading.fields.keys() == named.keys()
-    said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
-    chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
-    return take_one_of_several(session, utterance, chosen, meant[1])
-
-
-def take_one_of_several(
-    session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
-) -> list[Order]:
-    """Revise the open draft to the one of its things that was chosen, and queue the others behind it."""
-    told, support = _tell_next_parked(session), (session.open_draft.utterance_id,)
-    return [*told, *revise_draft(session, utterance, draft), _queue_entry(session, utterance, others, support)]
-
-
-def _tell_next_parked(session: DialogueSession) -> Sequence[Say]:
+def tell_queued_parked(session: DialogueSession) -> Sequence[Say]:
     """Tell that the queued draft stays in review, since another takes its place."""
     return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
 
-def _queue_entry(
+def queue_entry(
     session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
 ) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
@@ -593,7 +530,7 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
 
     The prompts keep the form that they were made for.
     """
-    waited, session.queued_draft = _tell_next_parked(session), None
+    waited, session.queued_draft = tell_queued_parked(session), None
     if session.draft is None:
         return [*waited]
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name

@@ -3,9 +3,11 @@
 An utterance is read in the context of the dialogue (`rereading`) and classified (`classification`). `table.py` maps
 each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`,
 `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which changes the one `DialogueSession` and
-returns the orders. Two rules hold behind every step: `claims` audits what it did, and `reference` says whose question
-is open. The driver of the dialogue writes the durable orders and the draft in one transaction first, then carries out
-the other orders. If the write fails, the driver discards the dialogue and restarts it from the disk.
+returns the orders. Before each step that takes values, `standing` keeps them apart from an open context, and `several`
+takes one of several things at a time. Two rules hold behind every step: `claims` audits what it did, and `reference`
+says whose question is open. The driver of the dialogue writes the durable orders and the draft in one transaction
+first, then carries out the other orders. If the write fails, the driver discards the dialogue and restarts it from the
+disk.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from edge.agree.dialogue import (
     rereading,
     review,
     scans,
+    several,
     shifts,
     standing,
     status,
@@ -67,13 +70,13 @@ def _answer_query(session: DialogueSession, utterance: UtteranceHeard) -> list[O
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.record_utterance,
     Step.BEGIN: amendments.begin_or_replace_last,
-    Step.NEXT: standing.queue_over_open_context(corrections.begin_next_or_correct_held),
-    Step.CORRECT: standing.queue_over_open_context(drafting.queue_besides_open(corrections.correct_held)),
+    Step.NEXT: corrections.begin_next_or_correct_held,
+    Step.CORRECT: corrections.correct_held,
     Step.AMEND: amendments.correct_named_or_last,
-    Step.ANSWER: standing.queue_over_open_context(drafting.queue_besides_open(answers.answer_open_question)),
-    Step.SCAN: standing.queue_over_open_context(scans.apply_scan),
+    Step.ANSWER: answers.answer_open_question,
+    Step.SCAN: scans.apply_scan,
     Step.SCAN_FAULT: scans.announce_scan_fault,
-    Step.PROVE: standing.queue_over_open_context(drafting.queue_besides_open(answers.compare_check_digits)),
+    Step.PROVE: answers.compare_check_digits,
     Step.AGREE: answers.close_or_reopen_trailer_or_accept_yes,
     Step.DISAGREE: answers.reject_open_question,
     Step.NEITHER: answers.ask_for_value_not_offered,
@@ -113,6 +116,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.NOT_HEARD_HERE: works.announce_language_not_recognised,
 }
 """The function of each step that takes an utterance."""
+
+_DICTATION = frozenset({Step.BEGIN, Step.NEXT, Step.CORRECT, Step.AMEND, Step.ANSWER, Step.SCAN, Step.PROVE})
+"""The steps that take values: before them the standing context, and several things in one breath, are kept apart."""
 
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: lambda *_: [],
@@ -314,7 +320,7 @@ class Dialogue:
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
-            orders = SPEECH_STEPS[step](session, happening)
+            orders = _take_utterance(session, step, happening)
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
@@ -337,6 +343,13 @@ class Dialogue:
         trace = StepTrace(event, before, step, session.state, tuple(orders))
         self._trace(trace)
         return [*orders, *(LawAlarm(one, str(trace)) for one in audited.breaches)]
+
+
+def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHeard) -> list[Order]:
+    if step not in _DICTATION:
+        return SPEECH_STEPS[step](session, utterance)
+    apart = standing.keep_open_context_apart(session, utterance)
+    return apart or several.take_apart(session, utterance, SPEECH_STEPS[step])
 
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, corrections, drafting
+from edge.agree.dialogue import context, corrections, drafting, several
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -30,7 +30,7 @@ def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Orde
         return drafting.begin_entry(session, utterance, may_commit_at_once=True)
     match session.topic:
         case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
-            return [*corrections.drop_open_question(session), *drafting.begin_entry(session, utterance)]
+            return [*drafting.drop_open_question(session), *drafting.begin_entry(session, utterance)]
         case Topic.INSTEAD:  # it may belong to either thing, or to a third
             return corrections.park_and_repeat_question(session, utterance, utterance.reading)
         case _:
@@ -68,7 +68,7 @@ def _choose_of_several_by_label(session: DialogueSession, utterance: UtteranceHe
         return corrections.park_and_repeat_question(session, utterance, utterance.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, utterance.utterance_id), reading, utterance.utterance_id)
-    return drafting.take_one_of_several(session, utterance, named, other)
+    return several.take_one_of_several(session, utterance, named, other)
 
 
 def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
-from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
+from edge.agree.dialogue import amendments, answers, context, drafting, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -17,9 +16,6 @@ from edge.agree.merging import with_fields
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
-
-_SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
-
 
 _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.REOPEN})
 """The questions that a context field may answer."""
@@ -31,7 +27,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if draft is None:
         return _begin_context(session, utterance)
     if context.is_between_entries(session):
-        return [*corrections.drop_open_question(session), *_begin_context(session, utterance)]
+        return [*drafting.drop_open_question(session), *_begin_context(session, utterance)]
     if draft.act is Act.CONTEXT:
         return _change_open_context(session, utterance, draft)
     if session.state is State.HELD and not session.doubted:
@@ -90,21 +86,17 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
-def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
-    """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
-
-    def set_aside_or_step(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-        draft, once = session.draft, set(session.rules.form.standing_fields)
-        later = _list_fields_for_later(session, utterance)
-        if len(later) > 1:
-            return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
-        if draft is not None and later:
-            session.needs_yes.add(draft.utterance_id)
-        if draft is None or draft.act is not Act.CONTEXT or utterance.reading.fields.keys() <= once:
-            return step(session, utterance)
-        return _queue_or_reject(session, utterance)
-
-    return set_aside_or_step
+def keep_open_context_apart(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Put an utterance about an entry aside over an open context, until that is agreed; empty for any other."""
+    draft, once = session.draft, set(session.rules.form.standing_fields)
+    later = _list_fields_for_later(session, utterance)
+    if len(later) > 1:
+        return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
+    if draft is not None and later:
+        session.needs_yes.add(draft.utterance_id)
+    if draft is None or draft.act is not Act.CONTEXT or utterance.reading.fields.keys() <= once:
+        return []
+    return _queue_or_reject(session, utterance)
 
 
 def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) -> set[str]:

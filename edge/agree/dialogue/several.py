@@ -1,0 +1,104 @@
+"""Several things in one breath: the open one takes its part, the others wait; what names several corrects none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dockvoice_protocol.records import Act, FieldValue, Reading
+from edge.agree.decide import Rules
+from edge.agree.dialogue import context, drafting
+from edge.agree.dialogue.interface import Order, UtteranceHeard
+from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.merging import rivals_are_mishearings, with_reading
+from edge.agree.one_breath import pick_by_answer, split_if_several
+from edge.agree.readings import find_differing_identifiers, possible_values, values_of
+from edge.records import Draft
+
+_OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
+"""The questions that no value answers."""
+
+_SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
+
+def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _SpeechStep) -> list[Order]:
+    """Take the step; of several things in one breath that of the open one's part, behind which the others wait.
+
+    Several that correct, or that nothing is open for, begin entries of their own: what names several corrects none.
+    """
+    draft, rules = session.draft, session.rules
+    if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
+        parts = _split_by_open_thing(session, utterance)
+        if parts is not None and find_differing_identifiers(draft.reading, parts[1], rules.identifying_fields):
+            told, others = drafting.tell_queued_parked(session), context.fill_unless_other_trailer(session, parts[1])
+            taken = step(session, replace(utterance, reading=parts[0]).with_verdict(rules))
+            return [*told, *taken, drafting.queue_entry(session, utterance, others)]
+        if _may_be_open_or_another(session, utterance):
+            return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
+    named = not utterance.reading.fields.keys().isdisjoint(rules.identifying_fields)
+    if not named or not split_if_several(utterance.reading, rules):
+        return step(session, utterance)
+    if context.is_between_entries(session):
+        left = [] if draft is None else drafting.drop_open_question(session)
+    elif drafting.is_sure_correction(session, utterance) or session.topic in _OF_WHOLE_ENTRY:
+        left = drafting.park_draft(session)
+    else:
+        return step(session, utterance)
+    return [*left, *drafting.begin_entry(session, utterance)]
+
+
+def _split_by_open_thing(session: DialogueSession, utterance: UtteranceHeard) -> tuple[Reading, Reading] | None:
+    """What it says of the open thing and what of others; None where it names one thing, or the open one is in doubt."""
+    said, known = drafting.read_with_acoustic_doubts(session, utterance), _open_names(session)
+    return pick_by_answer(said, session.open_draft.reading, session.rules) if known is not None else None
+
+
+def _may_be_open_or_another(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether the open thing and another share what was said, "742 or 743, trailer 5501": it is of neither yet."""
+    said, known = drafting.read_with_acoustic_doubts(session, utterance), _open_names(session) or {}
+    either = any(_names_another_besides(name, value, said, session.rules) for name, value in known.items())
+    return either and (session.question is None or session.question.field not in session.rules.identifying_fields)
+
+
+def _open_names(session: DialogueSession) -> Mapping[str, FieldValue] | None:
+    """The open thing's identifiers; None where one has several values."""
+    fields = session.open_draft.reading.fields
+    known = {name: possible_values(fields.get(name)) for name in session.rules.identifying_fields}
+    if any(len(values) > 1 for values in known.values()):
+        return None
+    return {name: values[0] for name, values in known.items() if values}
+
+
+def _names_another_besides(name: str, value: FieldValue, reading: Reading, rules: Rules) -> bool:
+    """Whether it names this value and another one, which no count that runs into the number explains."""
+    said = possible_values(reading.fields.get(name))
+    if value not in said or rivals_are_mishearings(name, value, reading, rules):
+        return False
+    return not any(str(one).startswith(str(value)) for one in said if one != value)
+
+
+def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Take one of the things named in one breath, with what was said of it then and what `reading` says of it now.
+
+    Empty where it names none of them.
+    """
+    draft, named = session.open_draft, session.identifiers_of(values_of(reading))
+    if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
+        return []
+    alone = reading.fields.keys() == named.keys()
+    said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
+    chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
+    return take_one_of_several(session, utterance, chosen, meant[1])
+
+
+def take_one_of_several(
+    session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
+) -> list[Order]:
+    """Revise the open draft to the one of its things that was chosen, and queue the others behind it."""
+    told, support = drafting.tell_queued_parked(session), (session.open_draft.utterance_id,)
+    return [
+        *told,
+        *drafting.revise_draft(session, utterance, draft),
+        drafting.queue_entry(session, utterance, others, support),
+    ]
