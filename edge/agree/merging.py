@@ -11,6 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
+from edge.agree.one_breath import has_values_between
 from edge.agree.readings import has_no_values, possible_values, with_unconfirmed
 from edge.records import ClosedBy, Draft, Reason
 
@@ -134,11 +135,15 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     """The draft, in which an answer about one field also settles what the same words left open.
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
-    the words are settled; doubts from the acoustics or a second recogniser are still asked about.
+    the words are settled; doubts from the acoustics or a second recogniser are still asked about. What stands between
+    two names, of which one was chosen, may be the other's: then all that they said is asked about.
     """
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
         return draft
+    if name in rules.identifying_fields and has_values_between(name, before, rules):
+        said = [other for other, one in before.fields.items() if other != name and not one.is_inherited]
+        return replace(draft, reading=with_unconfirmed(draft.reading, said))
     return replace(draft, reading=settle_rivals_by_value(name, value, draft.reading, rules))
 
 

@@ -130,6 +130,15 @@ def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
                 yield before, last
 
 
+def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:
+    """Whether values stand between two identifiers, so that they are of one of both: "742, 54 units, or 743"."""
+    for at in range(1, len(reading.words)):
+        before, behind = (read_part(reading, words, rules) for words in (reading.words[:at], reading.words[at:]))
+        if _surely_named(before, (name,)) and find_differing_identifiers(before, behind, (name,)):
+            return _begins_with_name(before, rules)
+    return False
+
+
 def _begins_with_name(part: Reading, rules: Rules) -> bool:
     """Whether its first value, besides what stands for several entries, is the name of the thing."""
     texts, stands = [word.text for word in part.words], {*rules.form.context} - {*rules.identifying_fields}

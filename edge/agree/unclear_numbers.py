@@ -35,12 +35,8 @@ def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) ->
         or reading.act not in {Act.RECORD, Act.AMEND}
     ):
         return reading
-    for start, end in _find_digit_spans(reading.words, rules):
+    for start, end, value in _find_stray_names(name, reading, rules):
         words = reading.words[start:end]
-        named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
-        value = None if named is None or named.rivals else named.value
-        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
-            continue
         rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
         if not without_inherited(rest).fields:
             continue
@@ -48,6 +44,40 @@ def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) ->
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
         fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
         return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
+    return reading
+
+
+def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[tuple[int, int, FieldValue]]:
+    """Each span of digits of no understood field that may be an identifier, as its start, its end and that value."""
+    for start, end in _find_digit_spans(reading.words, rules):
+        words = reading.words[start:end]
+        named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        value = None if named is None or named.rivals else named.value
+        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
+            continue
+        yield start, end, value
+
+
+def unconfirm_behind_stray_name(reading: Reading, rules: Rules) -> Reading:
+    """The reading; what is said behind digits that may name a second thing is unconfirmed, and asked with them.
+
+    "Pallet 742, 54 units, and 743 dock C": the dock may be that of 743.
+    """
+    name, named = next(iter(rules.identifying_fields), None), False
+    if name is None or not reading.words or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    for start, end, _ in _find_stray_names(name, reading, rules):
+        if not (named or name in without_inherited(read_part(reading, reading.words[:start], rules)).fields):
+            named = True
+            continue
+        behind = read_part(reading, reading.words[end:], rules).fields
+        stray = tuple(word.text for word in reading.words[start:end])
+        doubted = {
+            other: replace(one, confirmed=False, unexplained=(*one.unexplained, *stray))
+            for other, one in reading.fields.items()
+            if not one.is_inherited and other in behind and behind[other].value == one.value
+        }
+        return replace(reading, fields={**reading.fields, **doubted})
     return reading
 
 
@@ -139,20 +169,20 @@ def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int
 
 def _parse_digit(word: str, rules: Rules) -> str:
     """The digit of a spoken word, or the digits of a written one; empty for any other word."""
-    bare = word.strip(".,;:!?").casefold()
+    bare = fold(word).strip(".,;:!?")
     groups = (one.text for one in rules.language.numerals.groups([bare], 0))
     return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
 def _belongs_to_understood_field(reading: Reading, words: Sequence[Word], value: FieldValue) -> bool:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
-    digits = {word.text for word in words}
+    digits = {fold(word.text) for word in words}
     return any(
         # The separators of a value are not spoken: "A0102" of A-01-02.
         (as_text(value) in one.translate(_NO_SEPARATORS) if isinstance(one, str) else as_text(value) == as_text(one))
-        and digits <= {*field.words}
+        and digits <= {*map(fold, field.words)}
         for field in without_inherited(reading).fields.values()
-        for one in possible_values(field)
+        for one in (*possible_values(field), *field.denied)
     )
 
 

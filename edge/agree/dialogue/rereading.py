@@ -28,6 +28,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
+from edge.agree.one_breath import split_if_several
 from edge.agree.readings import (
     mark_partial_recount,
     only_adds_fields,
@@ -36,7 +37,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place
+from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place, unconfirm_behind_stray_name
 from edge.records import Draft
 
 
@@ -56,6 +57,9 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     reading = session.breath.doubt_continued_count(reading, session.rules)
     for reread in _REREADINGS:
         reading = reread(session, reading)
+    behind = unconfirm_behind_stray_name(reading, session.rules)
+    if behind is not reading and not split_if_several(reading, session.rules):  # there, each has what is its own
+        reading = behind
     asked = None if session.question is None else session.question.field
     reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
     if (
