@@ -276,10 +276,14 @@ def _find_unusual_value(field: FormField, reading: FieldReading, policy: Policy)
 def _find_recently_recorded_identifier(
     values: Mapping[str, FieldValue], rules: Rules, known: Circumstances
 ) -> str | None:
-    """The form's first identifier if a recent entry has the same ones, else None; elsewhere it is another thing."""
-    names = [name for name in rules.identifiers if name in values]
-    if not names or any(rules.form[name].required and name not in values for name in rules.identifying_fields):
+    """The first field that identifies the thing, if a recent entry is of the same one; else None.
+
+    What is named for many entries at once, as a trailer that is measured, is no double.
+    """
+    names = [name for name in rules.identifying_fields if name in values]
+    if not names or names[0] in rules.form.context:
         return None
-    of = [name for name in rules.identifying_fields if name in values]
-    alike = any(all(entry.get(name, values[name]) == values[name] for name in of) for entry in known.recent)
+    if any(rules.form[name].required and name not in values for name in rules.identifying_fields):
+        return None
+    alike = any(all(entry.get(name, values[name]) == values[name] for name in names) for entry in known.recent)
     return names[0] if alike else None

@@ -37,7 +37,12 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import add_unlabelled_identifier, read_number_as_place, unconfirm_behind_stray_name
+from edge.agree.unclear_numbers import (
+    add_unlabelled_identifier,
+    doubt_values_before_name,
+    read_number_as_place,
+    unconfirm_behind_stray_name,
+)
 from edge.records import Draft
 
 
@@ -57,7 +62,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     reading = session.breath.doubt_continued_count(reading, session.rules)
     for reread in _REREADINGS:
         reading = reread(session, reading)
-    behind = unconfirm_behind_stray_name(reading, session.rules)
+    behind = doubt_values_before_name(unconfirm_behind_stray_name(reading, session.rules), session.rules)
     if behind is not reading and not split_if_several(reading, session.rules):  # there, each has what is its own
         reading = behind
     asked = None if session.question is None else session.question.field
