@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from typing import TypeVar
 
 from dockvoice_protocol.forms.model import FormField
@@ -59,9 +59,16 @@ def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | N
     others = [part for part in parts if part is not meant]
     if len(others) == 1:
         return meant, others[0]
-    rest = read_part(several, [word for part in others for word in part.words], rules)
+    rest = read_part(several, _join_again(others, rules), rules)
     doubted = {name for part in others for name, one in part.fields.items() if not one.confirmed}
     return meant, with_unconfirmed(rest, doubted & rest.fields.keys())
+
+
+def _join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:
+    """The words of several things, joined by "and", so that names alone are told apart again."""
+    join = " ".join(min(rules.language.words["joins"], key=len))
+    ends = [replace(part.words[-1], text=join) for part in parts[:-1]]
+    return [*chain.from_iterable((*part.words, end) for part, end in zip(parts, ends, strict=False)), *parts[-1].words]
 
 
 def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue, ...]:
@@ -224,7 +231,7 @@ def _read_each_name(
     parts: list[Reading] = []
     for one in names:
         part = read_part(reading, _with_singular_label(before, one, behind, rules, always=each), rules)
-        if not _surely_named(part, rules.identifying_fields) or not _is_named_by(part, one, rules):
+        if not _is_named_by(part, one, rules):
             return ()
         if parts and _shared_values(part, rules) != _shared_values(parts[0], rules):
             return ()
@@ -272,6 +279,7 @@ def _is_named_by(part: Reading, name: Sequence[Word], rules: Rules) -> bool:
     return any(
         one is not None
         and one.value is not None
+        and not one.rivals
         and rules.allows_value(field, one.value)
         and number(map(fold, one.words)) == own
         for field, one in fields

@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.interface import Breach, Law, Order
 from edge.agree.readings import find_differing_identifiers, possible_values
@@ -240,8 +241,8 @@ def _is_mixed(
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, utterance, asked) for name in changed):
         return True
-    words = set() if utterance is None else {word.text for word in utterance.reading.words}
-    said = {name for name, one in claim.reading.fields.items() if one.words and words.issuperset(one.words)}
+    words = [] if utterance is None else [fold(word.text) for word in utterance.reading.words]
+    said = {name for name, one in claim.reading.fields.items() if one.words and _are_said(one.words, words)}
     said |= set() if utterance is None else {*utterance.reading.fields}
     known = {name for one in own for name in one.reading.fields} | said | asked.fields
     # A correction starts with the values of its entry, and a draft taken up from review with its own: not checked.
@@ -249,6 +250,12 @@ def _is_mixed(
         utterance is not None and claim.utterance_id == utterance.utterance_id and not utterance.corrects
     )
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
+
+
+def _are_said(own: Iterable[str], words: Sequence[str]) -> bool:
+    """Whether the utterance has a value's words; the label of each one of several is said once: "pallets"."""
+    folded = map(fold, own)
+    return all(one in words or (one.isalpha() and any(word.startswith(one) for word in words)) for one in folded)
 
 
 def _may_change(
