@@ -66,7 +66,7 @@ def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | N
 
 def _join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:
     """The words of several things, joined by "and", so that names alone are told apart again."""
-    join = " ".join(min(rules.language.words["joins"], key=len))
+    join = min(map(" ".join, rules.language.words["joins"]), key=len)
     ends = [replace(part.words[-1], text=join) for part in parts[:-1]]
     return [*chain.from_iterable((*part.words, end) for part, end in zip(parts, ends, strict=False)), *parts[-1].words]
 
