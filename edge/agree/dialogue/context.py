@@ -15,7 +15,7 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
-from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
+from edge.agree.readings import find_differing_identifiers, likely_values, read_part, values_of, with_unconfirmed
 from edge.records import (
     NOTHING_STANDS,
     Cause,
@@ -341,12 +341,17 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
 
 
 def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
+    """Keep the context as last read back, after a question that got no answer, and tell what of it does not stand."""
     agreed = session.read_back
-    if agreed is None or agreed.utterance_id != draft.utterance_id:
-        return [StoreDropped(draft)]
+    read_back = agreed is not None and agreed.utterance_id == draft.utterance_id
+    stands = values_of(agreed.reading) if agreed is not None and read_back else {}
+    lost = {name: value for name, value in likely_values(draft.reading).items() if stands.get(name) != value}
+    told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
+    if agreed is None or not read_back:
+        return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
     session.context = _context_with_draft(session, agreed)
-    return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
+    noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
+    return [noted, *told, session.say(Prompt.KEPT_AS_IT_IS)]
 
 
 def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:

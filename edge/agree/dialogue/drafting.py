@@ -367,7 +367,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     asked, unset = session.current_question.field, _tell_unset_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:
-        return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+        return [*context.set_read_back_context_or_drop(session, draft), *besides]
     if draft.act is Act.CANCEL:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.unset_named_identifiers(session, draft.reading)
