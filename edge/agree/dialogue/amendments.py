@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -11,13 +11,13 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import context, drafting, reference, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
-from edge.agree.dialogue.session import DialogueSession, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, entry_terms, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
-from edge.records.speech import Prompt
+from edge.records.speech import Prompt, Say
 
 
 def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -96,13 +96,25 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
     aside = reference.find_put_aside(session, named)
     if aside is None or aside.act is not Act.RECORD:
         is_known = session.is_recorded_or_in_review(reading)
-        return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)] if is_known else []
+        return [utterance.note_as_heeded(), *say_no_own_entry(session, named)] if is_known else []
     drafting.take_from_queue(session, aside.utterance_id)
     session.open(aside, judge_draft(aside, session.rules))
     session.needs_yes.add(aside.utterance_id)
     return several.choose_of_several(session, utterance, reading) or drafting.revise_draft(
         session, utterance, with_fields(aside, reading.fields, utterance.utterance_id)
     )
+
+
+def say_no_own_entry(session: DialogueSession, named: Mapping[str, FieldValue]) -> Sequence[Say]:
+    """Tell that the operator has no entry of that name; another's is told as his, and stays."""
+    form, own = session.rules.form.name, {None, session.recording_operator}
+    others = (one for one in session.recorded.list_standing_entries() if one.draft.operator not in own)
+    entry = next((one for one in others if one.draft.form == form and named.items() <= one.fields.items()), None)
+    if entry is None:
+        return [session.say(Prompt.NOT_RECORDED, named)]
+    slots = {"operator": session.settings.spoken_name_of(str(entry.draft.operator))}
+    told = Say(Prompt.RECORDED_BY, entry.fields, slots, terms=entry_terms(session, entry))
+    return session.make_repeatable_together([told, Say(Prompt.KEPT_AS_IT_IS)])
 
 
 def ask_what_is_wrong_with_last(
@@ -133,8 +145,8 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
     if last is None:
         if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [utterance.note_as_heeded(), *elsewhere]
-        announcement = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
-        return [utterance.note_as_heeded(), announcement]
+        announced = say_no_own_entry(session, named) if named else [session.say(Prompt.NOTHING_TO_CANCEL)]
+        return [utterance.note_as_heeded(), *announced]
     standing = recorded.find_applied_event(last.event_id)
     if standing is None:
         asks = not named and recorded.last is not None and recorded.last.event_id != last.event_id

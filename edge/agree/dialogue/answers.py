@@ -544,7 +544,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
         return []
     if session.find_own_entry(values_of(said)) is None and reference.find_put_aside(session, named) is None:
         asked = session.ask(session.entry_question) if session.question is None else []
-        return [utterance.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named), *asked]
+        return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]
     if context.is_between_entries(session):
         left = drafting.drop_open_question(session)
     elif session.question is None:

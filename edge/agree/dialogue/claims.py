@@ -150,7 +150,15 @@ class AuditResult:
     breaches: tuple[Breach, ...] = ()
 
 
-GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL})
+GIVES_UP = frozenset(
+    {
+        Prompt.REPEAT,
+        Prompt.NOT_RECORDED,
+        Prompt.RECORDED_BY,
+        Prompt.NOTHING_TO_CORRECT,
+        Prompt.NOTHING_TO_CANCEL,
+    }
+)
 """Prompts that tell the operator that his words had no effect."""
 
 _PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})

@@ -15,6 +15,7 @@ from dockvoice_protocol.records import Act, Reading
 from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works
 from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
 from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import AGREEING, Event, State
 from edge.agree.off_talk import is_off_talk, mentions_entry
@@ -42,7 +43,7 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     event = classify_event(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
         return event
-    if (bidden := _classify_sign_on_or_form(session, happening, event)) is not None:
+    if (bidden := _classify_before_all_else(session, happening, event)) is not None:
         return bidden
     if event is Event.TRAILER_DONE and is_courtesy(happening.reading.words, session.rules.language):
         # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
@@ -93,8 +94,10 @@ def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
     )
 
 
-def _classify_sign_on_or_form(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
-    """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
+def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
+    """The row of a label scanned twice, a sign-on, a change of form, or talk about a named thing; None for another."""
+    if is_repeated_scan(session, utterance):
+        return Event.NOISE
     if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, utterance):
         return Event.DOUBTED_SIGN_ON
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, utterance):

@@ -21,10 +21,16 @@ _SAME_S = 3.0
 """Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
 
 
+def is_repeated_scan(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether the trigger was pulled twice for one label."""
+    words, at = session.scanned
+    if words != utterance.reading.words or at is None or utterance.began is None:
+        return False
+    return utterance.began - at <= _SAME_S
+
+
 def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Take a scanned label: it begins an entry, answers, or adds fields; a differing value is asked about."""
-    if _is_repeated_scan(session, utterance):
-        return [utterance.note_as_heeded()]
     session.scanned = utterance.reading.words, utterance.began
     if session.state is State.IDLE:
         return drafting.begin_entry(session, utterance, may_commit_at_once=True)
@@ -52,13 +58,6 @@ def disputes_label(label: Reading, reading: Reading, rules: Rules) -> bool:
     identifiers = set(rules.identifying_fields)
     known = [name for name, one in label.fields.items() if one.scanned]
     return bool(known) and identifiers.issuperset(known) and bool(identifiers & reading.fields.keys())
-
-
-def _is_repeated_scan(session: DialogueSession, utterance: UtteranceHeard) -> bool:
-    words, at = session.scanned
-    if words != utterance.reading.words or at is None or utterance.began is None:
-        return False
-    return utterance.began - at <= _SAME_S
 
 
 def _choose_of_several_by_label(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
