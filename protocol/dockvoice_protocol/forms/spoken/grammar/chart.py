@@ -48,6 +48,8 @@ from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
 _KNOWN_WORDS = frozenset({Role.LABEL, Role.UNIT})
+_LETTERS = 2
+"""Of the longest word that may be the first letters of a code: French "la"."""
 _NAMED = 2
 """Words of a remark ("from order 9981") from which on its figures are certainly its own."""
 
@@ -410,7 +412,8 @@ class _ExplanationCheck(SpanReader):
         if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
             remarked = _LED if now else _REMARKED
             greetings = self._greetings.ends(self._words, at) if gap.opens else ()
-            yield from ((stop, remarked) for stop in (*greetings, *self._remark_ends(at, gap.remark)))
+            remarks = (stop for stop in self._remark_ends(at, gap.remark) if not self._begins_anew(gap, at, stop))
+            yield from ((stop, remarked) for stop in (*greetings, *remarks))
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._spans.role_ends(at, Role.OPENING, Role.BEGINNING))
         if gap.remark and now < _DONE:
@@ -418,6 +421,11 @@ class _ExplanationCheck(SpanReader):
             yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.DEED_DONE)))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
+
+    def _begins_anew(self, gap: _Gap, at: int, end: int) -> bool:
+        """Whether a phrase begins the next entry, directly before what is wrong there: "el siguiente | mojado"."""
+        leads = end == gap.end and self._spans.goes_straight_on(end) and end in self._spans.role_ends(at, Role.OPENING)
+        return leads and gap.behind is not None and self._fields[gap.behind].bare
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
@@ -521,14 +529,21 @@ class _ExplanationCheck(SpanReader):
         return spelt and whole != part and (whole.startswith(part) or whole.endswith(part))
 
     def _fields_of_lettered(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> list[str | None]:
-        """The fields of which a corrected count and the letter before it may be the new code: "sorry, a 100"."""
-        start = event.basis or event.start
-        counts = self._fields[str(event.field)].spoken.counts
-        if "c" not in event.marks or not counts or not self._spans.is_letter(start - 1, start):
+        """The fields of which a value, and the letters before it, may be the code: "sorry, a 100", "not AR2, A | R3".
+
+        A small word is letters where it stands before both: "la 676, pardon, la 670".
+        """
+        start, spoken = event.basis or event.start, self._fields[str(event.field)].spoken
+        word, bare = self._words[start - 1], spoken.is_code and "b" in event.marks
+        if not start or not (bare or (spoken.counts and "c" in event.marks)):
             return []
-        code = f"{self._words[start - 1]}{event.value}".upper()
-        codes = [one.field for one in before if self._fields[str(one.field)].spoken.is_code]
-        return [name for name in dict.fromkeys(codes) if self._spans.may_be_value(self._fields[str(name)], code)]
+        said = [event] if bare else [one for one in before if self._fields[str(one.field)].spoken.is_code]
+        begun = {self._words[one.basis - 1] for one in before if bare and one.field == event.field and one.basis}
+        if not self._spans.is_letter(start - 1, start) and not (len(word) <= _LETTERS and word in begun):
+            return []
+        code = f"{word}{event.value}".upper()
+        names = dict.fromkeys(one.field for one in said)
+        return [name for name in names if self._spans.may_be_value(self._fields[str(name)], code)]
 
     def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
         """Whether a withdrawn number may be another value of a mentioned field."""

@@ -104,6 +104,8 @@ class _Sums(SpanReader):
         if at == 0 or self._tokens[at].pause >= weights.COMMA:
             return True
         begun = range(max(0, at - _LONGEST_NUMBER), at)
+        if self._numbers.are_one(begun.start, at):
+            return False  # "Sixty and | eight, seven trays plus eight".
         labelled = any(at in self._spans.role_ends(one, Role.LABEL) for one in range(at))
         return not labelled and all(at not in self._numbers.ends[one] for one in begun)
 

@@ -289,7 +289,7 @@ HUNDRED = 100  # Least count that may begin with the word "hundred".
 _SHORTEST_TWICE = 4
 """Characters of a code that is corrected without a word; of shorter ones, halves are alike by chance."""
 _SHORTEST_CONFIRMED = 3
-"""The same where a remark behind it may confirm the second: "943 973 that is"."""
+"""The same where a remark behind it may confirm the second: "943 973 that is", "is the right one"."""
 SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
@@ -340,7 +340,7 @@ class Mentions(SpanReader):
         if not (endings := self._speller.endings(name, spelling)):
             return
         if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
-            len(spelling.text) >= 2 * _SHORTEST_TWICE or self._spans.role_ends(at, Role.TAIL, Role.REPEAT)
+            len(spelling.text) >= 2 * _SHORTEST_TWICE or self._spans.role_ends(at, Role.TAIL, Role.REPEAT, Role.OPENING)
         ):
             marks = marked(marks, "s")
         for value, cost in endings:

@@ -94,11 +94,17 @@ class _Links(SpanReader):
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
             return not goes_on and self._spans.is_letter(at, match.end)
-        joins = self._said(at, match.end) in self._language.words["joins"]
+        joins = self._said(at, match.end) in self._language.words["joins"] and not self._is_known_alone(path, at)
         if goes_on and (self._leads_to_value(match.end) or (joins and not self._spans.role_ends(match.end, Role.CUE))):
             return False
         single = self._fields[path.field].spoken.is_single_letter
         return single and self._spans.may_be_letter(path.field, match.end - 1, match.end)
+
+    def _is_known_alone(self, path: Path, at: int) -> bool:
+        """Whether a letter is a known value, with a remark alone between pauses: Italian "B, e ecco, il pallet"."""
+        alone = any(not self._spans.goes_straight_on(end) for end in self._spans.role_ends(at + 1, Role.TAIL))
+        known = self._spans.lexicon.values.get(str(path.field), ())
+        return alone and self._tokens[at].pause > 0 and self._words[at].upper() in known
 
     def belongs_to_next_value(self, match: Match, at: int) -> bool:
         """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""
@@ -281,6 +287,9 @@ class SmallWords(SpanReader):
         opened = path if again else self._queue.with_label_closed(path)
         if opened is not path and not any(token.pause for token in self._tokens[path.since + 1 : at + 1]):
             opened = self._queue.with_label_awaiting(path)
+            if not path.story.said and self._said(path.since, at) in self._language.words["moves"]:
+                order = ExplanationEvent(Happens.MOOD, value="wishes", start=path.since, end=at)
+                opened = opened.adding(order)  # Italian "porta il rimorchio": its verb is a label, too.
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "t") if self._links.names_destination(path, match, at) else opened.pending
         self._queue.continue_at(
