@@ -154,12 +154,15 @@ def may_object(reading: Reading, rules: Rules) -> bool:
 
 
 def mentions_entry(reading: Reading, rules: Rules) -> bool:
-    """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
+    """Whether it has part of a number with a field's label or a word of correction, or is a number: "742", "twelve"."""
     tokens, matches = _matches(reading, rules)
-    named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
-    return (named or is_correction(reading.words, rules.language)) and any(
-        rules.language.may_be_in_identifier(one.text) for one in tokens
-    )
+    language, named = rules.language, any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
+    numbers = [token.text for token in tokens if language.may_be_in_identifier(token.text)]
+    if named or is_correction(reading.words, language):
+        return bool(numbers)
+    joins = sum((token.text,) in language.words["joins"] for token in tokens)  # also within "zweiundvierzig"
+    counts = [one.value for text in numbers for one in language.numerals.counts([text], 0)]
+    return len(numbers) + joins == len(tokens) and bool(counts) and counts != [1]  # "One" alone may be anything.
 
 
 def _begins_a_phrase(tokens: Sequence[Token], at: int, phrases: PhraseList) -> bool:
