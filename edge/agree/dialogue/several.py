@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting
@@ -15,6 +16,7 @@ from edge.agree.merging import rivals_are_mishearings, with_reading
 from edge.agree.one_breath import pick_by_answer, split_if_several
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.records import Draft
+from edge.records.speech import Prompt, Say
 
 _OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
 """The questions that no value answers."""
@@ -26,6 +28,7 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     """Take the step; of several things in one breath that of the open one's part, behind which the others wait.
 
     Several that correct, or that nothing is open for, begin entries of their own: what names several corrects none.
+    A correction of several on record is to be said again, one at a time.
     """
     draft, rules = session.draft, session.rules
     if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
@@ -37,8 +40,11 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
         if _may_be_open_or_another(session, utterance):
             return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
     named = not utterance.reading.fields.keys().isdisjoint(rules.identifying_fields)
-    if not named or not split_if_several(utterance.reading, rules):
+    things = split_if_several(utterance.reading, rules) if named else ()
+    if not things:
         return step(session, utterance)
+    if draft is None and _corrects_recorded(session, utterance, things):
+        return [_say_one_by_one(session, things), *drafting.ask_to_repeat(session, utterance)]
     if context.is_between_entries(session):
         left = [] if draft is None else drafting.drop_open_question(session)
     elif drafting.is_sure_correction(session, utterance) or session.topic in _OF_WHOLE_ENTRY:
@@ -46,6 +52,18 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     else:
         return step(session, utterance)
     return [*left, *drafting.begin_entry(session, utterance)]
+
+
+def _corrects_recorded(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:
+    """Whether it corrects entries on record: it is said again, one at a time, and is no second entry."""
+    corrects = is_correction(utterance.reading.words, session.rules.language)
+    return corrects and any(session.find_own_entry(values_of(thing)) for thing in things)
+
+
+def _say_one_by_one(session: DialogueSession, things: Sequence[Reading]) -> Say:
+    named = [session.identifiers_of(values_of(thing)) for thing in things]
+    asked = next(iter(named[0]))
+    return Say(Prompt.ONE_BY_ONE, asked=asked, candidates=tuple(one[asked] for one in named if asked in one))
 
 
 def _split_by_open_thing(session: DialogueSession, utterance: UtteranceHeard) -> tuple[Reading, Reading] | None:
