@@ -531,15 +531,17 @@ class _ExplanationCheck(SpanReader):
     def _fields_of_lettered(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> list[str | None]:
         """The fields of which a value, and the letters before it, may be the code: "sorry, a 100", "not AR2, A | R3".
 
-        A small word is letters where it stands before both: "la 676, pardon, la 670".
+        A small word is letters where the code before begins with it, or it stands before both: "la 676, no, la 670".
         """
         start, spoken = event.basis or event.start, self._fields[str(event.field)].spoken
-        word, bare = self._words[start - 1], spoken.is_code and "b" in event.marks
-        if not start or not (bare or (spoken.counts and "c" in event.marks)):
+        word, counts = self._words[start - 1], spoken.counts and "c" in event.marks
+        if not start or not (spoken.is_code or counts) or start - 1 == event.start:
             return []
-        said = [event] if bare else [one for one in before if self._fields[str(one.field)].spoken.is_code]
-        begun = {self._words[one.basis - 1] for one in before if bare and one.field == event.field and one.basis}
-        if not self._spans.is_letter(start - 1, start) and not (len(word) <= _LETTERS and word in begun):
+        said = [one for one in before if self._fields[str(one.field)].spoken.is_code] if counts else [event]
+        same = [one for one in before if one.field == event.field]
+        begun = {self._words[one.basis - 1] for one in same if one.basis and "b" in event.marks}
+        again = word in begun or any(str(one.value).startswith(word.upper()) for one in same)
+        if not self._spans.is_letter(start - 1, start) and not (len(word) <= _LETTERS and again):
             return []
         code = f"{word}{event.value}".upper()
         names = dict.fromkeys(one.field for one in said)

@@ -340,7 +340,8 @@ class Mentions(SpanReader):
         if not (endings := self._speller.endings(name, spelling)):
             return
         if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
-            len(spelling.text) >= 2 * _SHORTEST_TWICE or self._spans.role_ends(at, Role.TAIL, Role.REPEAT, Role.OPENING)
+            len(spelling.text) >= 2 * _SHORTEST_TWICE
+            or self._spans.role_ends(at, Role.TAIL, Role.REPEAT, Role.OPENING) - self._spans.role_ends(at, Role.LINK)
         ):
             marks = marked(marks, "s")
         for value, cost in endings:
