@@ -19,18 +19,7 @@ from dockvoice_protocol.records import FieldValue
 TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
 """Thirty sounds like thirteen without its "n", and so on to ninety. Twenty and twelve do not sound alike."""
 
-_SPELLINGS = {
-    "ph": "f",
-    "ck": "k",
-    "c": "k",
-    "q": "k",
-    "x": "ks",
-    "z": "s",
-    "v": "f",
-    "b": "p",
-    "d": "t",
-    "g": "k",
-}
+_SPELLINGS = {"ph": "f", "ck": "k", "c": "k", "q": "k", "x": "ks", "z": "s", "v": "f", "b": "p", "d": "t", "g": "k"}
 """Letters that sound alike in noise: a "b" differs from a "p" by some milliseconds of voicing."""
 
 _TENS = frozenset("23456789")

@@ -275,6 +275,12 @@ class _Gap(NamedTuple):
     """Whether no field is named before."""
 
 
+def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
+    """Whether a phrase begins the next entry, directly before what is wrong there: Spanish "el siguiente | mojado"."""
+    leads = end == gap.end and spans.goes_straight_on(end) and end in spans.role_ends(at, Role.OPENING)
+    return leads and gap.behind is not None and spans.fields[gap.behind].bare
+
+
 @cache
 def _announcing_roles(marks: str) -> frozenset[Role]:
     """The roles of the words that announce what mentions are marked as."""
@@ -412,7 +418,9 @@ class _ExplanationCheck(SpanReader):
         if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
             remarked = _LED if now else _REMARKED
             greetings = self._greetings.ends(self._words, at) if gap.opens else ()
-            remarks = (stop for stop in self._remark_ends(at, gap.remark) if not self._begins_anew(gap, at, stop))
+            remarks = (
+                stop for stop in self._remark_ends(at, gap.remark) if not _begins_anew(self._spans, gap, at, stop)
+            )
             yield from ((stop, remarked) for stop in (*greetings, *remarks))
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._spans.role_ends(at, Role.OPENING, Role.BEGINNING))
@@ -421,11 +429,6 @@ class _ExplanationCheck(SpanReader):
             yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.DEED_DONE)))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
-
-    def _begins_anew(self, gap: _Gap, at: int, end: int) -> bool:
-        """Whether a phrase begins the next entry, directly before what is wrong there: "el siguiente | mojado"."""
-        leads = end == gap.end and self._spans.goes_straight_on(end) and end in self._spans.role_ends(at, Role.OPENING)
-        return leads and gap.behind is not None and self._fields[gap.behind].bare
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
@@ -591,11 +594,7 @@ _PLACES = 6
 
 
 def explanations(
-    spans: Spans,
-    asked: str | None = None,
-    held: Mapping[str, FieldValue] | None = None,
-    *,
-    correcting: bool = False,
+    spans: Spans, asked: str | None = None, held: Mapping[str, FieldValue] | None = None, *, correcting: bool = False
 ) -> list[Path]:
     """The complete explanations of an utterance, the cheapest first; none where the search limit is exceeded.
 
@@ -616,14 +615,7 @@ def explanations(
 class _Growth:
     """Grows the explanations of one utterance."""
 
-    def __init__(
-        self,
-        spans: Spans,
-        asked: str | None,
-        held: Mapping[str, FieldValue],
-        *,
-        correcting: bool,
-    ) -> None:
+    def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
         self._counts = UnitCounts(spans, asked)
         self._remarks = Remarks(spans)

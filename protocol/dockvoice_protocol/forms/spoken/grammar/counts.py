@@ -30,18 +30,8 @@ _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place:
 
 _UNSUMMED = frozenset(
     {
-        *(
-            Role.LABEL,
-            Role.VALUE,
-            Role.DEED,
-            Role.NOTHING,
-            Role.VAGUE,
-            Role.CUE,
-            Role.CONTRAST,
-            Role.CHOICE,
-            Role.RANGE,
-        ),
-        *(Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.QUESTION, Role.MOOD, Role.TAKEN_BACK),
+        *(Role.LABEL, Role.VALUE, Role.DEED, Role.NOTHING, Role.VAGUE, Role.CUE, Role.CONTRAST, Role.CHOICE),
+        *(Role.RANGE, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.QUESTION, Role.MOOD, Role.TAKEN_BACK),
     }
 )
 """Roles of words that no sum holds; "from", "for" and the like, which have weaker roles too, do not count."""

@@ -28,6 +28,13 @@ _Step = Callable[["SmallWords", Path, Match, int], None]
 """A path's step over a phrase at a token."""
 
 
+def _is_known_alone(spans: Spans, path: Path, at: int) -> bool:
+    """Whether a letter is a known value, with a remark alone between pauses: Italian "B, e ecco, il pallet"."""
+    alone = any(not spans.goes_straight_on(end) for end in spans.role_ends(at + 1, Role.TAIL))
+    known = spans.lexicon.values.get(str(path.field), ())
+    return alone and spans.tokens[at].pause > 0 and spans.words[at].upper() in known
+
+
 class _Links(SpanReader):
     """Tests of the small words behind values, which may be parts of them: a digit, a letter, an "and"."""
 
@@ -94,17 +101,12 @@ class _Links(SpanReader):
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
             return not goes_on and self._spans.is_letter(at, match.end)
-        joins = self._said(at, match.end) in self._language.words["joins"] and not self._is_known_alone(path, at)
+        joins = self._said(at, match.end) in self._language.words["joins"]
+        joins = joins and not _is_known_alone(self._spans, path, at)
         if goes_on and (self._leads_to_value(match.end) or (joins and not self._spans.role_ends(match.end, Role.CUE))):
             return False
         single = self._fields[path.field].spoken.is_single_letter
         return single and self._spans.may_be_letter(path.field, match.end - 1, match.end)
-
-    def _is_known_alone(self, path: Path, at: int) -> bool:
-        """Whether a letter is a known value, with a remark alone between pauses: Italian "B, e ecco, il pallet"."""
-        alone = any(not self._spans.goes_straight_on(end) for end in self._spans.role_ends(at + 1, Role.TAIL))
-        known = self._spans.lexicon.values.get(str(path.field), ())
-        return alone and self._tokens[at].pause > 0 and self._words[at].upper() in known
 
     def belongs_to_next_value(self, match: Match, at: int) -> bool:
         """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""

@@ -87,11 +87,7 @@ class _Measure(FieldKind):
     measures = True
     of_numbers = True
     section = "decimals"
-    grammar = (
-        "[<minus>] <count> [<point> <digit>+]",
-        "[<minus>] <group>+ <point> <digit>+",
-        "<count> and a half",
-    )
+    grammar = ("[<minus>] <count> [<point> <digit>+]", "[<minus>] <group>+ <point> <digit>+", "<count> and a half")
 
     def jsgf_rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
