@@ -22,8 +22,8 @@ from edge.agent.events import CaptureResumed, CaptureStopped, DictationEvent, Ut
 from edge.agent.typed_input import SILENT_SOURCES, scanned_utterance, typed_utterance
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
-from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
+from edge.agree.dialogue.parking import UNANSWERED
 from edge.agree.dialogue.questions import hold_if_accepted
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measure_acoustics

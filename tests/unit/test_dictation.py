@@ -27,8 +27,8 @@ from edge.agent.events import (
 )
 from edge.agent.parts import dictate_sources
 from edge.agree.decide import Rules
-from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
+from edge.agree.dialogue.parking import UNANSWERED
 from edge.config import Endpoint
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

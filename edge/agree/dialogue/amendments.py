@@ -8,7 +8,7 @@ from itertools import islice
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import context, drafting, reference, several, works
+from edge.agree.dialogue import context, drafting, parking, reference, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms, read_out_entry
@@ -97,7 +97,7 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
     if aside is None or aside.act is not Act.RECORD:
         is_known = session.is_recorded_or_in_review(reading)
         return [utterance.note_as_heeded(), *say_no_own_entry(session, named)] if is_known else []
-    drafting.take_from_queue(session, aside.utterance_id)
+    parking.take_from_queue(session, aside.utterance_id)
     session.open(aside, judge_draft(aside, session.rules))
     session.needs_yes.add(aside.utterance_id)
     return several.choose_of_several(session, utterance, reading) or drafting.revise_draft(
@@ -161,7 +161,7 @@ def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHe
 
 def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:
     """Ask whether to drop a draft in review; of several things in one breath, ask about one at a time again."""
-    drafting.take_from_queue(session, aside.utterance_id)
+    parking.take_from_queue(session, aside.utterance_id)
     if not split_if_several(aside.reading, session.rules):
         question = Question(Topic.CANCEL, fields=likely_values(aside.reading), other=aside)
         return _ask_to_cancel(session, utterance, question)

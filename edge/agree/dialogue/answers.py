@@ -24,6 +24,7 @@ from edge.agree.dialogue import (
     corrections,
     drafting,
     next_or_instead,
+    parking,
     reference,
     several,
     trailers,
@@ -329,7 +330,7 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
         return drafting.reject_answer(session, utterance)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:
-        return [utterance.note_as_heeded(), *drafting.park_draft(session)]
+        return [utterance.note_as_heeded(), *parking.park_draft(session)]
     again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
     orders = [utterance.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
@@ -388,12 +389,12 @@ def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
     if session.topic is Topic.DROP:
-        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
+        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
     if aside is not None:
         session.close_draft()
         return [utterance.note_as_heeded(), StoreDropped(aside), session.say(Prompt.DROPPED)]
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
-        return [utterance.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
+        return [utterance.note_as_heeded(), *parking.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)
     if not session.settings.is_closing(draft):
         return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
@@ -411,7 +412,7 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
         case Topic.FIELD_RIGHT | Topic.REOPEN:
             return ask_for_value_not_offered(session, utterance)
         case Topic.CLOSE:
-            return [utterance.note_as_heeded(), *drafting.drop_trailer_closing(session)]
+            return [utterance.note_as_heeded(), *parking.drop_trailer_closing(session)]
         case Topic.INSTEAD if question.other is not None:
             separate = corrections.record_as_separate_entry(session, question.other, utterance)
             return [utterance.note_as_heeded(), *separate]
@@ -424,7 +425,7 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
 def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
     if session.topic is not Topic.DROP:
-        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     if session.doubted:
         return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
     return drafting.revise_draft(session, utterance, session.open_draft)
@@ -483,7 +484,7 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
         return _drop_one_of_two(session, utterance, question.other)
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)
-    return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
+    return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
 def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
@@ -508,7 +509,7 @@ def _take_back_entry_asked_about(session: DialogueSession, utterance: UtteranceH
     """Ask whether to cancel the entry on record that the open question is about; empty for any other question."""
     if not _is_about_entry_on_record(session):
         return []
-    return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
+    return [*parking.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
 def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -525,9 +526,9 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
-            return [utterance.note_as_heeded(), *drafting.park_draft(session)]
+            return [utterance.note_as_heeded(), *parking.park_draft(session)]
         case _ if session.topic is Topic.CANCEL or _is_about_entry_on_record(session):
-            return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+            return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return handle_cancel_over_open(session, utterance)
 
@@ -546,11 +547,11 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]
     if context.is_between_entries(session):
-        left = drafting.drop_open_question(session)
+        left = parking.drop_open_question(session)
     elif session.question is None:
         left = corrections.commit_or_queue_held(session, said)
     else:
-        left = drafting.queue_or_park_open_draft(session)
+        left = parking.queue_or_park_open_draft(session)
     return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 

@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, Reading, as_text
-from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, reference
+from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
@@ -77,7 +77,7 @@ def _commit_or_queue_and_begin_next(session: DialogueSession, utterance: Utteran
 def commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
     """Commit the held entry; queue it if something said over it may have been a "no"."""
     is_doubtful = session.doubted or not session.denied_identifiers <= reading.fields.keys()
-    return drafting.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
+    return parking.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
 def put_named_utterance_under_review(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -94,11 +94,11 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     elif session.state is State.HELD:
         left = commit_or_queue_held(session, named.reading)
     elif context.is_between_entries(session):
-        left = drafting.drop_open_question(session)
+        left = parking.drop_open_question(session)
     else:
         left = _queue_or_park_asked(session)
-    parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
-    return [*left, parked, *drafting.announce_parked(session, named.reading)]
+    parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(named.reading), draft)
+    return [*left, parked, *parking.announce_parked(session, named.reading)]
 
 
 def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -165,13 +165,13 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     replaced = session.recorded.find_replaced_event(session.open_draft)
     if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         open_one = session.topic is Topic.INSTEAD  # ... which may be an entry of its own
-        left = drafting.park_draft(session) if open_one else drafting.drop_draft(session)
+        left = parking.park_draft(session) if open_one else parking.drop_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         # What is meant by a value that it has was not named: it may be an objection to the open entry.
         said = [correction.reading.fields.get(name) for name in session.rules.identifying_fields]
         doubted = session.doubted or any(one is not None and not one.words for one in said)
-        left = drafting.queue_or_park_open_draft(session) if doubted else drafting.commit_draft(session)
+        left = parking.queue_or_park_open_draft(session) if doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.current_question
     session.close_draft()
@@ -180,7 +180,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     if asks:
         amended = session.draft, session.verdict, session.question, session.state
         session.draft, session.verdict, session.question = draft, verdict, question
-        left = drafting.queue_or_park_open_draft(session)
+        left = parking.queue_or_park_open_draft(session)
         session.draft, session.verdict, session.question, session.state = amended
         return [*left, *corrected]
     committed = [] if session.draft is None else drafting.commit_draft(session)
@@ -313,7 +313,7 @@ def _drop_and_begin(session: DialogueSession, utterance: UtteranceHeard) -> list
     """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
     if session.recorded.replaces_recorded_entry(session.open_draft):
         return _replace_open_draft(session, utterance)
-    return [*drafting.drop_draft(session), *drafting.begin_entry(session, utterance)]
+    return [*parking.drop_draft(session), *drafting.begin_entry(session, utterance)]
 
 
 def ask_if_replaces_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -326,8 +326,8 @@ def ask_if_replaces_open(session: DialogueSession, utterance: UtteranceHeard) ->
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
     question = Question(Topic.INSTEAD, fields=values, other=other, before=before)
-    besides = drafting.announce_other_draft_in_review(session)
-    parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
+    besides = parking.announce_other_draft_in_review(session)
+    parked = Park(other.utterance_id, parking.UNANSWERED, values, other)
     return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *besides, *session.ask(question)]
 
 
@@ -385,7 +385,7 @@ def withdraw_objection(session: DialogueSession, utterance: UtteranceHeard) -> l
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
-        return [utterance.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     return drafting.revise_draft(session, utterance, draft)
 
 
@@ -400,8 +400,8 @@ def reject_or_park_unclear_identifier(
 
 def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
-    parked = Park(utterance.utterance_id, drafting.UNANSWERED, values_of(reading))
-    return [parked, *drafting.announce_parked(session, reading), *drafting.repeat_question(session)]
+    parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(reading))
+    return [parked, *parking.announce_parked(session, reading), *drafting.repeat_question(session)]
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -431,7 +431,7 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
         session.draft = with_fields(session.open_draft, fields, by)
         session.verdict = drafting.judge_after_utterance(session, session.draft, utterance)
     question = replace(session.current_question, other=more, fields=values_of(more.reading))
-    parked = [Park(more.utterance_id, drafting.UNANSWERED, values_of(more.reading), more)] if beside else []
+    parked = [Park(more.utterance_id, parking.UNANSWERED, values_of(more.reading), more)] if beside else []
     return [utterance.note_as_heeded(), *parked, *session.ask(question)]
 
 
@@ -450,8 +450,8 @@ def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceH
 
 def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     if session.current_question.is_about_implausible_value:
-        return drafting.queue_or_park_open_draft(session)
-    return drafting.park_draft(session)
+        return parking.queue_or_park_open_draft(session)
+    return parking.park_draft(session)
 
 
 def continue_without_cancelling_or_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -464,12 +464,12 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
-        return [*drafting.drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
+        return [*parking.drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
     if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         # Cancel the one that it names.
-        return [*drafting.drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
+        return [*parking.drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
-    orders = drafting.drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
+    orders = parking.drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     session.recorded.last = asked or session.recorded.last

@@ -10,42 +10,20 @@ from dockvoice_protocol.forms.spoken import leading_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import context
+from edge.agree.dialogue import context, parking
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import (
-    agreement_mark,
-    has_number_word,
-    unconfirm_doubtful_fields,
-    with_support,
-)
+from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
-from edge.agree.readings import (
-    likely_values,
-    possible_values,
-    values_of,
-    without_inherited,
-)
+from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
-from edge.records import (
-    Cause,
-    Commit,
-    ConfirmationKind,
-    Draft,
-    LastEntry,
-    Note,
-    Outcome,
-    Park,
-    Reason,
-    StoreDropped,
-    Verdict,
-)
+from edge.records import Cause, Commit, ConfirmationKind, Draft, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, Terms
 
 HELP_PROMPTS = {
@@ -63,7 +41,6 @@ HELP_PROMPTS = {
 
 MOST_TRIES = 3  # Failed answers to one question before the draft is parked in review.
 REOPENED = "reopened"  # Prefix in `Draft.agreed` for a closed trailer that the operator agreed to reopen.
-UNANSWERED = "unanswered"  # The review reason of an utterance whose question got no answer.
 
 
 # Readings and verdicts.
@@ -166,7 +143,7 @@ def _begin_what_waited(
     part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(part).items()):
-        return [*announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
+        return [*parking.announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
     draft = with_support(draft, waited.utterance_id)
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
         # What was said of it the first time is not lost when it is named again.
@@ -177,7 +154,7 @@ def _begin_what_waited(
         return [said, *begin_draft(session, utterance, draft, verdict)]
     # The other things of that breath stay in the queue.
     session.queued_draft = replace(waited, reading=others)
-    left = Park(waited.utterance_id, UNANSWERED, values_of(others), session.queued_draft)
+    left = Park(waited.utterance_id, parking.UNANSWERED, values_of(others), session.queued_draft)
     return [left, *begin_draft(session, utterance, draft, verdict)]
 
 
@@ -190,7 +167,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
     session.named = replace(session.named, left=True)
     prompts = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
-    return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *prompts]
+    return [Park(draft.utterance_id, parking.UNANSWERED, values_of(draft.reading), draft), *prompts]
 
 
 def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
@@ -297,7 +274,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     """Commit the draft, or set the context; park it if its verdict is not ACCEPT."""
     verdict = session.verdict or judge_draft(session.open_draft, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
-        return park_draft(session)
+        return parking.park_draft(session)
     if session.open_draft.act is Act.CONTEXT:
         return context.set_agreed_context(session)
     draft = _replace_effective_event(session, session.open_draft)
@@ -310,7 +287,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
             draft = with_support(draft, one.utterance_id)
             settled.append(Note(one.utterance_id, one.reading, heeded))
         else:  # The other things of that breath are still in review.
-            settled.append(Park(one.utterance_id, UNANSWERED, values_of(others), replace(one, reading=others)))
+            settled.append(Park(one.utterance_id, parking.UNANSWERED, values_of(others), replace(one, reading=others)))
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     left = session.named.left or draft.utterance_id in session.needs_yes
     session.named = replace(session.named, left=left, lacks=frozenset())
@@ -356,147 +333,6 @@ def _replace_effective_event(session: DialogueSession, draft: Draft) -> Draft:
     return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
 
 
-def park_draft(session: DialogueSession) -> list[Order]:
-    """Park the open draft in review and tell the operator.
-
-    An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
-    """
-    draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
-    if session.settings.is_closing(draft) and draft.act is Act.RECORD:
-        return drop_trailer_closing(session)
-    asked, unset = session.current_question.field, _tell_unset_context(session, draft)
-    session.close_draft()
-    if draft.act is Act.CONTEXT:
-        return [*context.set_read_back_context_or_drop(session, draft), *besides]
-    if draft.act is Act.CANCEL:
-        return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
-    context.unset_named_identifiers(session, draft.reading)
-    _remember_what_it_lacks(session, draft, asked)
-    # A correction is parked without values: a reviewer's yes would make it a second entry.
-    kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
-    return [kept, *announced, *unset, *besides]
-
-
-def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[Say]:
-    """Tell after a restart that a draft is in review: of an objection, that the entry which it names is kept."""
-    objection = _announce_objection(session, draft)
-    if not objection:
-        return announce_parked(session, draft.reading)
-    return session.make_repeatable_together([*say_draft(session, draft, Prompt.ABOUT), *objection])
-
-
-def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]:
-    """Tell that the entry stands, and only an objection is in review; empty for any other draft."""
-    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
-    if own is None or own.fields != values_of(draft.reading):
-        return []
-    session.named = replace(session.named, left=True)  # the next values may be what is wrong
-    return session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
-
-
-def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
-    """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
-    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
-    session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
-
-
-def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Tell that what the draft's readback set "from now on" does not stand: the draft goes to review."""
-    if session.read_back is None or session.read_back.utterance_id != draft.utterance_id or draft.act is Act.CONTEXT:
-        return []
-    names = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
-    values = {name: value for name, value in values_of(draft.reading).items() if name in names}
-    return [session.say(Prompt.STANDING_ENDED, values)] if values else []
-
-
-def drop_trailer_closing(session: DialogueSession) -> list[Order]:
-    """Drop a closing that got no yes, and tell the operator."""
-    values = session.settings.to_trailer_field(session.values, session.rules.form)
-    return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
-
-
-def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
-    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
-    if session.topic is Topic.CLOSE:
-        return drop_trailer_closing(session)
-    closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
-    announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
-    return [*drop_draft(session), *([announcement] if closed or aloud else [])]
-
-
-def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
-    """Tell that the other draft of the open question stays in review."""
-    question, draft = session.question, session.open_draft
-    if question is None or question.other is None or question.other.utterance_id == draft.utterance_id:
-        return []
-    return announce_parked(session, question.other.reading)
-
-
-def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
-    """Queue the open draft behind the next one, once, and keep it in review until then.
-
-    A correction, a closing, or a draft that needs a yes already, is parked.
-    """
-    draft, values = session.open_draft, session.values
-    if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
-        return park_draft(session)
-    unset = _tell_unset_context(session, draft)
-    besides = [*tell_queued_parked(session), *announce_other_draft_in_review(session), *unset]
-    session.needs_yes.add(draft.utterance_id)
-    context.unset_named_identifiers(session, draft.reading)
-    _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
-    session.close_draft()
-    session.queued_draft, session.queued_is_own = draft, False
-    return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
-
-
-def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
-    before = tell_queued_parked(session)
-    return [
-        utterance.note_utterance(hold_if_accepted(utterance.verdict)),
-        queue_entry(session, utterance, reading),
-        *before,
-    ]
-
-
-def tell_queued_parked(session: DialogueSession) -> Sequence[Say]:
-    """Tell that the queued draft stays in review, since another takes its place."""
-    return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
-
-
-def queue_entry(
-    session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
-) -> Park:
-    """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
-    reading = replace(said, act=Act.RECORD)
-    session.queued_is_own = False
-    stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
-    form = session.rules.form.name
-    session.queued_draft = Draft(
-        utterance.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
-    )
-    return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
-
-
-def take_from_queue(session: DialogueSession, utterance_id: str) -> None:
-    """Remove a draft from the queue, if it is that: its turn has come, or it was decided."""
-    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
-        session.queued_draft = None
-
-
-def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:
-    """Tell that an utterance is in review, by its likely identifiers if it has any; of several in one breath, all."""
-    session.named = replace(session.named, left=True)  # the next values may belong to it
-    known = session.identifiers_of(likely_values(reading))
-    parts = split_if_several(reading, session.rules)
-    if not known and not parts:
-        return [session.say(Prompt.PARKED)]
-    each = [session.identifiers_of(values_of(part)) for part in parts] or [known]
-    return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
-
-
 def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list[Order]:
     """Ask once to finish the open entry before a sign-off or a change of operator or form.
 
@@ -515,14 +351,7 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list
     ):
         return []
     session.leaving, session.deferred_action = True, behind
-    return [*say_draft(session, draft), session.say_question(question)]
-
-
-def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UNFINISHED) -> list[Say]:
-    """The prompt that names the draft of the question behind it; empty if it has no values."""
-    values = likely_values(draft.reading)
-    terms = Terms(find_spoken_units(draft.reading, session.rules))
-    return [Say(prompt, session.identifiers_of(values) or values, terms=terms)] if values else []
+    return [*parking.say_draft(session, draft), session.say_question(question)]
 
 
 def commit_or_park_open(session: DialogueSession) -> list[Order]:
@@ -530,20 +359,12 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
 
     The prompts keep the form that they were made for.
     """
-    waited, session.queued_draft = tell_queued_parked(session), None
+    waited, session.queued_draft = parking.tell_queued_parked(session), None
     if session.draft is None:
         return [*waited]
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
-    closed = commit_draft(session) if sure else park_draft(session)
+    closed = commit_draft(session) if sure else parking.park_draft(session)
     return [replace(one, form=form) if isinstance(one, Say) else one for one in (*waited, *closed)]
-
-
-def drop_draft(session: DialogueSession) -> list[Order]:
-    """Drop the draft and record it as dropped."""
-    order, besides = StoreDropped(session.open_draft), announce_other_draft_in_review(session)
-    session.scanned = (), None  # the same label may be scanned again at once
-    session.close_draft()
-    return [order, *besides]
 
 
 # While an entry is held.
@@ -679,7 +500,7 @@ def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> l
     """Repeat the question; after `MOST_TRIES` failed answers park the draft."""
     session.tries += 1
     if session.tries >= MOST_TRIES or session.question is None:
-        return [*given_up, *park_draft(session)]
+        return [*given_up, *parking.park_draft(session)]
     way_out = [Say(HELP_PROMPTS[session.state])] if session.tries == MOST_TRIES - 1 else given_up
     return [PlayEarcon(Earcon.NOT_UNDERSTOOD), *way_out, session.say_open_question()]
 
@@ -688,6 +509,6 @@ def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a question: repeat it; a second time park the draft."""
     if session.lapsed or session.question is None:
         session.queued_is_own = False  # the operator may not be there for its readback
-        return park_draft(session)
+        return parking.park_draft(session)
     session.lapsed = not session.question.unspoken
     return [session.say_open_question()]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_courtesy, read_fields, says_next, split_at_listed, without_cue
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import FieldValue, Reading, Word, as_text
-from edge.agree.dialogue import context, drafting
+from edge.agree.dialogue import context, drafting, parking
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
@@ -44,7 +44,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
     )
-    parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
+    parked = Park(other.utterance_id, parking.UNANSWERED, values_of(other.reading), other)
     return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(question)]
 
 
@@ -149,11 +149,11 @@ def _take_following_values(
     if (
         session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields
     ):  # the open one was right
-        orders = drafting.announce_other_draft_in_review(session)
+        orders = parking.announce_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, utterance.utterance_id)
         return [*orders, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
-        return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
+        return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     return drafting.reject_answer(session, utterance)
 
 
@@ -169,7 +169,7 @@ def begin_as_next(
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
     session.question = None  # answered
     if left is None:
-        left = drafting.commit_draft(session) if agreed else drafting.queue_or_park_open_draft(session)
+        left = drafting.commit_draft(session) if agreed else parking.queue_or_park_open_draft(session)
     session.draft = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     verdict = drafting.judge_after_utterance(session, other, utterance, aloud=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import drafting
+from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, render_question
@@ -62,7 +62,7 @@ def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
     """The question, behind the name of the open thing unless it has that itself."""
     if _identifiers_in(session, asked):
         return [asked]
-    return [*drafting.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
+    return [*parking.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
 
 
 def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldValue]:

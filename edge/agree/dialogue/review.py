@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
-from edge.agree.dialogue import context, drafting, status, works
+from edge.agree.dialogue import context, drafting, parking, status, works
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
@@ -77,7 +77,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
-    introduction = drafting.say_draft(session, draft)
+    introduction = parking.say_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.current_question.fields or any(
         session.current_question.field in one.fields for one in introduction
@@ -88,7 +88,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 def repeat_open_question_or_readback(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.topic is Topic.CLOSE:
-        return [*drafting.drop_trailer_closing(session), *ask_about_oldest_review(session, utterance)]
+        return [*parking.drop_trailer_closing(session), *ask_about_oldest_review(session, utterance)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.record_utterance(session, utterance), session.say_question(session.question)]
     return [*status.record_utterance(session, utterance), *drafting.hold_draft(session)]
@@ -96,7 +96,7 @@ def repeat_open_question_or_readback(session: DialogueSession, utterance: Uttera
 
 def park_on_request(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park the open entry on the operator's request."""
-    return [utterance.note_as_heeded(), *drafting.park_draft(session)]
+    return [utterance.note_as_heeded(), *parking.park_draft(session)]
 
 
 _OTHER = "other"  # The code of a reason without a text.
@@ -134,8 +134,8 @@ def _park_what_was_changed(session: DialogueSession, decided: OfficeDecided) -> 
     reading = replace(entry.draft.reading, fields=fields)
     by, form = draft.support[-1], entry.draft.form
     correction = Draft(by, form, reading, draft.operator, act=Act.AMEND, replaces=entry.event_id)
-    session.news.queued.extend(drafting.announce_parked(session, correction.reading))
-    return [Park(correction.utterance_id, drafting.UNANSWERED, {}, correction)]
+    session.news.queued.extend(parking.announce_parked(session, correction.reading))
+    return [Park(correction.utterance_id, parking.UNANSWERED, {}, correction)]
 
 
 def render_declined(identifiers: Mapping[str, FieldValue], decided: OfficeDecided) -> Say:
@@ -155,9 +155,9 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
 def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, question, state = session.draft, session.question, session.state
-    drafting.take_from_queue(session, utterance_id)
+    parking.take_from_queue(session, utterance_id)
     if draft is not None and draft.utterance_id == utterance_id:
-        besides = drafting.announce_other_draft_in_review(session)
+        besides = parking.announce_other_draft_in_review(session)
         session.close_draft()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state
@@ -166,7 +166,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         return []
     if question.about is Topic.CANCEL:
         session.question = None
-        return drafting.drop_draft(session)
+        return parking.drop_draft(session)
     if state is State.PAUSED:
         session.question = session.entry_question
         return []

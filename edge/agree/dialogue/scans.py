@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, corrections, drafting, several
+from edge.agree.dialogue import context, corrections, drafting, parking, several
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -36,7 +36,7 @@ def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Orde
         return drafting.begin_entry(session, utterance, may_commit_at_once=True)
     match session.topic:
         case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
-            return [*drafting.drop_open_question(session), *drafting.begin_entry(session, utterance)]
+            return [*parking.drop_open_question(session), *drafting.begin_entry(session, utterance)]
         case Topic.INSTEAD:  # it may belong to either thing, or to a third
             return corrections.park_and_repeat_question(session, utterance, utterance.reading)
         case _:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting
+from edge.agree.dialogue import context, drafting, parking
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -34,11 +34,11 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
         parts = _split_by_open_thing(session, utterance)
         if parts is not None and find_differing_identifiers(draft.reading, parts[1], rules.identifying_fields):
-            told, others = drafting.tell_queued_parked(session), context.fill_unless_other_trailer(session, parts[1])
+            told, others = parking.tell_queued_parked(session), context.fill_unless_other_trailer(session, parts[1])
             taken = step(session, replace(utterance, reading=parts[0]).with_verdict(rules))
-            return [*told, *taken, drafting.queue_entry(session, utterance, others)]
+            return [*told, *taken, parking.queue_entry(session, utterance, others)]
         if _may_be_open_or_another(session, utterance):
-            return [*drafting.park_draft(session), *drafting.begin_entry(session, utterance)]
+            return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     named = not utterance.reading.fields.keys().isdisjoint(rules.identifying_fields)
     things = split_if_several(utterance.reading, rules) if named else ()
     if not things:
@@ -46,9 +46,9 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     if draft is None and _corrects_recorded(session, utterance, things):
         return [_say_one_by_one(session, things), *drafting.ask_to_repeat(session, utterance)]
     if context.is_between_entries(session):
-        left = [] if draft is None else drafting.drop_open_question(session)
+        left = [] if draft is None else parking.drop_open_question(session)
     elif drafting.is_sure_correction(session, utterance) or session.topic in _OF_WHOLE_ENTRY:
-        left = drafting.park_draft(session)
+        left = parking.park_draft(session)
     else:
         return step(session, utterance)
     return [*left, *drafting.begin_entry(session, utterance)]
@@ -114,9 +114,9 @@ def take_one_of_several(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
 ) -> list[Order]:
     """Revise the open draft to the one of its things that was chosen, and queue the others behind it."""
-    told, support = drafting.tell_queued_parked(session), (session.open_draft.utterance_id,)
+    told, support = parking.tell_queued_parked(session), (session.open_draft.utterance_id,)
     return [
         *told,
         *drafting.revise_draft(session, utterance, draft),
-        drafting.queue_entry(session, utterance, others, support),
+        parking.queue_entry(session, utterance, others, support),
     ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
-from edge.agree.dialogue import amendments, answers, context, drafting, status
+from edge.agree.dialogue import amendments, answers, context, drafting, parking, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -27,7 +27,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if draft is None:
         return _begin_context(session, utterance)
     if context.is_between_entries(session):
-        return [*drafting.drop_open_question(session), *_begin_context(session, utterance)]
+        return [*parking.drop_open_question(session), *_begin_context(session, utterance)]
     if draft.act is Act.CONTEXT:
         return _change_open_context(session, utterance, draft)
     if session.state is State.HELD and not session.doubted:
@@ -35,7 +35,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         said, language = utterance.reading, session.rules.language
         lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
-        left = drafting.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
+        left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(
@@ -118,7 +118,7 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         return not_taken(session, utterance)
     if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
-    waits = drafting.queue_utterance(session, utterance, utterance.reading)
+    waits = parking.queue_utterance(session, utterance, utterance.reading)
     return [
         *waits,
         *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command
-from edge.agree.dialogue import amendments, context, drafting, shifts, works
+from edge.agree.dialogue import amendments, context, drafting, parking, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
@@ -41,7 +41,7 @@ def park_unaccepted_values(session: DialogueSession, utterance: UtteranceHeard) 
     reading = replace(drafting.read_with_acoustic_doubts(session, utterance), act=Act.RECORD)
     draft = Draft(utterance.utterance_id, session.rules.form.name, reading)
     parked = Park(utterance.utterance_id, Reason.NOT_LISTENING, utterance.verdict.fields, draft)
-    orders = drafting.announce_parked(session, utterance.reading)
+    orders = parking.announce_parked(session, utterance.reading)
     return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *orders, _say_why_unaccepted(session)]
 
 
@@ -191,7 +191,7 @@ def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     elif session.state is State.HELD:
         orders = drafting.commit_draft(session)
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
-        orders = drafting.park_draft(session)
+        orders = parking.park_draft(session)
     session.state = State.PAUSED
     return [utterance.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
@@ -210,7 +210,7 @@ def park_draft_during_pause(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a draft during a pause: park it, and tell the operator when he is back."""
     if session.draft is None:
         return []
-    orders = drafting.park_draft(session)
+    orders = parking.park_draft(session)
     session.state = State.PAUSED
     session.news.queued.extend(order for order in orders if isinstance(order, Say))
     return [order for order in orders if not isinstance(order, Say)]
@@ -234,7 +234,7 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [say for one in others[-MOST_READ_OUT:] for say in drafting.announce_parked_before(session, one)]
+        besides = [say for one in others[-MOST_READ_OUT:] for say in parking.announce_parked_before(session, one)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         asked = [*shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
@@ -287,6 +287,6 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
 def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]:
     """Park a draft of another form, since the current form cannot ask about its fields."""
     session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
-    orders = drafting.park_draft(session)
+    orders = parking.park_draft(session)
     session.state = session.state_without_open_entry
     return orders

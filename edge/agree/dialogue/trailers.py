@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_listed_command
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, status
+from edge.agree.dialogue import context, drafting, parking, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_on_record
@@ -244,7 +244,7 @@ def _say_status_of_named_thing(
         return [_say_recorded(session, recorded)]
     draft, expected = _find_open_entry(session), _say_expected_receipt(session, meant, unknown)
     if draft is not None and _has_values(session.open_identifiers, meant):
-        known = [expected] if expected.prompt is not unknown else drafting.say_draft(session, draft)
+        known = [expected] if expected.prompt is not unknown else parking.say_draft(session, draft)
         return [*known, *([] if session.question else drafting.read_back_held(session))]
     if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
         return [Say(Prompt.PARKED_ENTRY, meant)]
@@ -380,7 +380,7 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
         session.deferred_action = DeferredAction(lambda: _count_last_and_ask_to_close(session, utterance), counts=True)
     if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
-    return [noted, *drafting.say_draft(session, draft), *asked]
+    return [noted, *parking.say_draft(session, draft), *asked]
 
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:

@@ -1,0 +1,175 @@
+"""Parking: the steps that put a draft in review, queue it behind the next one, or drop it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dockvoice_protocol.records import Act, Reading
+from edge.agree.dialogue import context
+from edge.agree.dialogue.interface import Order, UtteranceHeard
+from edge.agree.dialogue.questions import Topic, hold_if_accepted
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.one_breath import split_if_several
+from edge.agree.readings import likely_values, values_of
+from edge.agree.terms import find_spoken_units
+from edge.records import Draft, Park, StoreDropped
+from edge.records.speech import Prompt, Say, Terms
+
+UNANSWERED = "unanswered"  # The review reason of an utterance whose question got no answer.
+
+
+def park_draft(session: DialogueSession) -> list[Order]:
+    """Park the open draft in review and tell the operator.
+
+    An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
+    """
+    draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
+    if session.settings.is_closing(draft) and draft.act is Act.RECORD:
+        return drop_trailer_closing(session)
+    asked, unset = session.current_question.field, _tell_unset_context(session, draft)
+    session.close_draft()
+    if draft.act is Act.CONTEXT:
+        return [*context.set_read_back_context_or_drop(session, draft), *besides]
+    if draft.act is Act.CANCEL:
+        return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+    context.unset_named_identifiers(session, draft.reading)
+    _remember_what_it_lacks(session, draft, asked)
+    # A correction is parked without values: a reviewer's yes would make it a second entry.
+    kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
+    announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
+    return [kept, *announced, *unset, *besides]
+
+
+def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[Say]:
+    """Tell after a restart that a draft is in review: of an objection, that the entry which it names is kept."""
+    objection = _announce_objection(session, draft)
+    if not objection:
+        return announce_parked(session, draft.reading)
+    return session.make_repeatable_together([*say_draft(session, draft, Prompt.ABOUT), *objection])
+
+
+def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]:
+    """Tell that the entry stands, and only an objection is in review; empty for any other draft."""
+    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
+    if own is None or own.fields != values_of(draft.reading):
+        return []
+    session.named = replace(session.named, left=True)  # the next values may be what is wrong
+    return session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])
+
+
+def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
+    """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
+    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
+    session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
+
+
+def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Tell that what the draft's readback set "from now on" does not stand: the draft goes to review."""
+    if session.read_back is None or session.read_back.utterance_id != draft.utterance_id or draft.act is Act.CONTEXT:
+        return []
+    names = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
+    values = {name: value for name, value in values_of(draft.reading).items() if name in names}
+    return [session.say(Prompt.STANDING_ENDED, values)] if values else []
+
+
+def drop_trailer_closing(session: DialogueSession) -> list[Order]:
+    """Drop a closing that got no yes, and tell the operator."""
+    values = session.settings.to_trailer_field(session.values, session.rules.form)
+    return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
+
+
+def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
+    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
+    if session.topic is Topic.CLOSE:
+        return drop_trailer_closing(session)
+    closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
+    announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
+    return [*drop_draft(session), *([announcement] if closed or aloud else [])]
+
+
+def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
+    """Tell that the other draft of the open question stays in review."""
+    question, draft = session.question, session.open_draft
+    if question is None or question.other is None or question.other.utterance_id == draft.utterance_id:
+        return []
+    return announce_parked(session, question.other.reading)
+
+
+def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
+    """Queue the open draft behind the next one, once, and keep it in review until then.
+
+    A correction, a closing, or a draft that needs a yes already, is parked.
+    """
+    draft, values = session.open_draft, session.values
+    if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
+        return park_draft(session)
+    unset = _tell_unset_context(session, draft)
+    besides = [*tell_queued_parked(session), *announce_other_draft_in_review(session), *unset]
+    session.needs_yes.add(draft.utterance_id)
+    context.unset_named_identifiers(session, draft.reading)
+    _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
+    session.close_draft()
+    session.queued_draft, session.queued_is_own = draft, False
+    return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
+
+
+def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
+    before = tell_queued_parked(session)
+    return [
+        utterance.note_utterance(hold_if_accepted(utterance.verdict)),
+        queue_entry(session, utterance, reading),
+        *before,
+    ]
+
+
+def tell_queued_parked(session: DialogueSession) -> Sequence[Say]:
+    """Tell that the queued draft stays in review, since another takes its place."""
+    return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
+
+
+def queue_entry(
+    session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
+) -> Park:
+    """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
+    reading = replace(said, act=Act.RECORD)
+    session.queued_is_own = False
+    stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
+    form = session.rules.form.name
+    session.queued_draft = Draft(
+        utterance.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
+    )
+    return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
+
+
+def take_from_queue(session: DialogueSession, utterance_id: str) -> None:
+    """Remove a draft from the queue, if it is that: its turn has come, or it was decided."""
+    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
+        session.queued_draft = None
+
+
+def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:
+    """Tell that an utterance is in review, by its likely identifiers if it has any; of several in one breath, all."""
+    session.named = replace(session.named, left=True)  # the next values may belong to it
+    known = session.identifiers_of(likely_values(reading))
+    parts = split_if_several(reading, session.rules)
+    if not known and not parts:
+        return [session.say(Prompt.PARKED)]
+    each = [session.identifiers_of(values_of(part)) for part in parts] or [known]
+    return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
+
+
+def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UNFINISHED) -> list[Say]:
+    """The prompt that names the draft of the question behind it; empty if it has no values."""
+    values = likely_values(draft.reading)
+    terms = Terms(find_spoken_units(draft.reading, session.rules))
+    return [Say(prompt, session.identifiers_of(values) or values, terms=terms)] if values else []
+
+
+def drop_draft(session: DialogueSession) -> list[Order]:
+    """Drop the draft and record it as dropped."""
+    order, besides = StoreDropped(session.open_draft), announce_other_draft_in_review(session)
+    session.scanned = (), None  # the same label may be scanned again at once
+    session.close_draft()
+    return [order, *besides]
