@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import leading_cue
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Circumstances, Rules
@@ -192,11 +192,24 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
+    if _objects_without_change(session, utterance, draft):
+        session.needs_yes.add(draft.utterance_id)
     draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
     return [
         utterance.note_as_heeded(),
         *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),
     ]
+
+
+def _objects_without_change(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> bool:
+    """Whether an objection gives the value that it objects to: "no, fifty" over fifty, as fifteen is misheard twice."""
+    said, before, language = utterance.reading, session.open_draft.reading, session.rules.language
+    corrects = is_correction(said.words, language) and without_cue(said.words, language)
+    if not corrects and not (session.topic is Topic.WRONG and said.fields):
+        return False
+    return all(
+        possible_values(one) == possible_values(before.fields.get(name)) for name, one in draft.reading.fields.items()
+    )
 
 
 def ask_or_read_back_or_commit(
