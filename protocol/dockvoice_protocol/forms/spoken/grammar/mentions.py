@@ -341,7 +341,8 @@ class Mentions(SpanReader):
             return
         if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
             len(spelling.text) >= 2 * _SHORTEST_TWICE
-            or self._spans.role_ends(at, Role.TAIL, Role.REPEAT, Role.OPENING) - self._spans.role_ends(at, Role.LINK)
+            or self._spans.role_ends(at, Role.TAIL, Role.REPEAT)
+            or self._spans.role_ends(at, Role.OPENING) - self._spans.role_ends(at, Role.LINK)
         ):
             marks = marked(marks, "s")
         for value, cost in endings:
@@ -489,7 +490,8 @@ class Mentions(SpanReader):
     def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
         expected = path.pending or path.field is not None or self._asked is not None
-        article = "c" in path.pending and is_article(self._spans, at)
+        joins = (self._words[at],) in self._language.words["joins"]  # Spanish "dock D, no | e cantidad siete".
+        article = ("c" in path.pending or joins) and is_article(self._spans, at)
         if expected and at not in self._spans.pointer_ends and not article:
             for name, cost, marks in self._possible_bare_fields(path, at):
                 self.step_over_value(path, name, at, cost, marks)
