@@ -174,6 +174,8 @@ class _FieldMeaning:
     """The token behind the value that it replaced; 0: none, or the same value."""
     parts: list[FieldValue | None] = field(default_factory=list)
     """Values that may be only a part of the true one, because of a number beside them."""
+    hedged: int = 0
+    """The token behind the last word that casts doubt on it."""
     begun_anew: bool = False
     """The next mention replaces the values."""
 
@@ -261,7 +263,8 @@ class _FieldMeaning:
             sure &= certain
         else:
             self.values = [event.value]
-        self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
+        hedged = self.hedged > event.start  # "Sorry, trailer an 4483".
+        self.doubtful = _is_unsure(event) or not sure or hedged or "o" in event.marks
         self.withdrawn = max((one.end for one in self.standing), default=0)
         # Where no value is replaced, words between the cue and this one are doubt: "no three units on pallet 62877".
         self.replaced = event.start if self.standing else event.cue[1]
@@ -375,6 +378,7 @@ class _MeaningBuilder:
                 self._apply_label(at, event)
             case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.UNMATCHED if event.field is not None:
                 self.said_of(event.field).doubtful = True
+                self.said_of(event.field).hedged = event.end
                 if event.happens is not Happens.HEDGE:
                     self.said_of(event.field).unexplained.append(self._with_own_words(event))
                 if event.happens is Happens.UNMATCHED:

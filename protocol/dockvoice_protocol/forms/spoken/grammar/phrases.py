@@ -29,10 +29,10 @@ _Step = Callable[["SmallWords", Path, Match, int], None]
 
 
 def _is_known_alone(spans: Spans, path: Path, at: int) -> bool:
-    """Whether a letter is a known value, with a remark alone between pauses: Italian "B, e ecco, il pallet"."""
+    """Whether a letter is a known value, with a remark alone up to a pause: Italian "B, e ecco, il pallet"."""
     alone = any(not spans.goes_straight_on(end) for end in spans.role_ends(at + 1, Role.TAIL))
     known = spans.lexicon.values.get(str(path.field), ())
-    return alone and spans.tokens[at].pause > 0 and spans.words[at].upper() in known
+    return alone and spans.words[at].upper() in known
 
 
 class _Links(SpanReader):
