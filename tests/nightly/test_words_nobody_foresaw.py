@@ -41,7 +41,7 @@ SENTENCES: dict[str, Fields] = {
 }
 FIRST, SECOND, THIRD = SENTENCES
 
-VOICES = {"": (FIRST, SECOND), "m3": (FIRST, SECOND, THIRD), "f1": (FIRST, THIRD)}
+VOICES = {"": (FIRST, SECOND), "m3": (FIRST, SECOND, THIRD), "f1": (SECOND, THIRD)}
 """Speakers of espeak-ng, and what they say so that it is recorded at once where no word is put in."""
 
 PLACES = ("before", "between", "behind")
