@@ -87,3 +87,17 @@ def test_form_and_language_are_those_of_the_line_or_of_the_options() -> None:
     count, move = told(german, plain, options=("--language", "de-AT"))
     assert count["fields"] == {"item": "B714", "quantity": 12}
     assert move["fields"] == HELD
+
+
+@each_of(
+    ("language", "text"),
+    [
+        ("en", "I count twelve"), ("en", "there are only twelve"), ("en", "we've only got twelve"),
+        ("es", "hay solo doce"), ("es", "solo hay doce"), ("it", "ce ne sono solo dodici"), ("it", "ne conto dodici"),
+        ("pt", "são só doze"), ("pl", "jest tylko dwanaście"), ("pl", "liczę dwanaście"),
+        ("fr", "il n'y en a que douze"), ("de", "es sind nur zwölf"),
+    ],
+)  # fmt: skip
+def test_a_sentence_answers_how_many(language: str, text: str) -> None:
+    line = answered(text, language=language, asked="quantity")
+    assert (line["outcome"], line["fields"]) == ("accept", {"quantity": 12})

@@ -199,12 +199,13 @@ class _AnswerCheck(SpanReader):
         leads = follows is not None and follows.happens is Happens.MENTION and "b" not in follows.marks
         leading = _LEADING if leads and clause == end and "c" in event.marks else ()
         behind = (*_CORRECTING, *_BEHIND, *leading)
-        # "Twelve each" answers how many there are of one; a phrase may end with the label: "I count twelve".
+        begins = {event.start, event.basis or event.start}  # A phrase may end with the label: "I count twelve".
+        # "Twelve each" answers how many there are of one.
         again |= counts and answers and (self._tokens[event.end - 1].text,) in self._language.words["each"]
         return (
             again
             or (answers and not self._are_all_phrases_before_slip(events[:at], before, event.cue))
-            or not self._are_all_cues_or_phrases(start, event.start, before, event.cue)
+            or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
 
