@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -231,6 +232,8 @@ class Maker:
         head = "".join(self._rng.choice("ABCDEFGHJKLMNPRSTVWXZ") for _ in range(letters))
         if head == "NR":  # "Trailer Nr 1896" means its number.
             head = "NS"
+        if re.fullmatch("...[JZ]", head):  # A container by ISO 6346, whose seventh digit would be lost.
+            head = head[:3] + "S"
         return head + str(self._rng.randint(10 ** (digits - 1), 10**digits - 1))
 
     def _quantity(self) -> int:

@@ -29,8 +29,11 @@ _Step = Callable[["SmallWords", Path, Match, int], None]
 
 
 def _is_known_alone(spans: Spans, path: Path, at: int) -> bool:
-    """Whether a letter is a known value, with a remark alone up to a pause: Italian "B, e ecco, il pallet"."""
-    alone = any(not spans.goes_straight_on(end) for end in spans.role_ends(at + 1, Role.TAIL))
+    """Whether a letter is a known value, with remarks alone up to a pause: Italian "B, e così va bene, il pallet"."""
+    remarked = {at + 1}
+    for end in range(at + 1, spans.size):
+        remarked.update(spans.role_ends(end, Role.TAIL) if end in remarked else ())
+    alone = any(not spans.goes_straight_on(end) for end in remarked - {at + 1})
     known = spans.lexicon.values.get(str(path.field), ())
     return alone and spans.words[at].upper() in known
 
