@@ -518,11 +518,17 @@ class _ExplanationCheck(SpanReader):
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
         may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
-        continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip))
+        another = corrected is not None and self._fields[corrected].spoken.spelt
+        continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip, directly=another))
         return list(dict.fromkeys((*may, *continued)))
 
-    def _may_be_continued(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
-        """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty"."""
+    def _may_be_continued(self, mention: ExplanationEvent, slip: ExplanationEvent, *, directly: bool) -> bool:
+        """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty".
+
+        `directly`: also where nothing joins them, of an identifier: "trailer 6 87 89 | 4 87 89, no, pallet 742".
+        """
+        if directly and self._fields[str(mention.field)].spoken.spelt and mention.end == slip.start:
+            return self._spans.goes_straight_on(slip.start)
         joined = mention.end == slip.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
         return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(slip.start)
 
@@ -570,11 +576,15 @@ class _ExplanationCheck(SpanReader):
         return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
-        """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount"."""
+        """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount".
+
+        "Not a single one damaged" denies the "one".
+        """
         if "n" not in event.marks or event.value is None or behind is None:
             return "n" in event.marks and event.value is None
-        near = "b" in event.marks and event.end == behind.start and self._spans.goes_straight_on(event.end)
-        return near and bool(self._fields[str(behind.field)].spoken.answers)
+        near = "b" in event.marks and all(map(self._spans.goes_straight_on, range(event.end, behind.start + 1)))
+        answers = event.end == behind.start and bool(self._fields[str(behind.field)].spoken.answers)
+        return near and (answers or self._words[event.start] in self._language.common)
 
     def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a cue rejects another field's value before it ("742, wrong, twelve units"), or what it tells of.
