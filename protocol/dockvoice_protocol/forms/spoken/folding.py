@@ -7,8 +7,8 @@ from functools import lru_cache
 
 _STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
 """Letters whose stroke Unicode does not decompose."""
-_WORDS = frozenset("àèé")
-"""Letters that are words and lose their meaning without the accent: Italian "è" (is) and "e" (and)."""
+_WORDS = frozenset({*"àèé", "ändere"})
+"""Words that only their accent tells from another one: Italian "è" (is) and "e" (and), German "andere" (others)."""
 _REMEMBERED = 4096
 """Cache size: more words than any form's vocabulary, more phrases than all languages have."""
 

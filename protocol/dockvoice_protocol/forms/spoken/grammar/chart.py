@@ -518,7 +518,7 @@ class _ExplanationCheck(SpanReader):
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
         may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
-        another = corrected is not None and self._fields[corrected].spoken.spelt
+        another = corrected is not None and not self._fields[corrected].spoken.is_number
         continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip, directly=another))
         return list(dict.fromkeys((*may, *continued)))
 
