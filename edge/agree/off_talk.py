@@ -40,6 +40,15 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
+_TELLING_OF_FIELD = frozenset({Role.LABEL, Role.VALUE, Role.DEED})  # A unit alone tells nothing: "good morning".
+
+
+def find_mentioned_fields(reading: Reading, rules: Rules) -> set[str]:
+    """The fields that it gives, or has a label or a listed value of: "it was wet", "the same seal"."""
+    matches = _matches(reading, rules)[1]
+    return {match.field for _, match in matches if match.role in _TELLING_OF_FIELD} | {*reading.fields}
+
+
 def begins_with_foreign_words(reading: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     if reading.preface is not None:

@@ -326,7 +326,8 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
         )
     if utterance.reading.fields:
         return answer_open_question(session, utterance)
-    if has_correcting_word(utterance.reading, rules):  # "not that location"
+    if has_correcting_word(utterance.reading, rules) or drafting.tells_of_other_field(session, utterance.reading):
+        # "Not that location", "it was wet".
         return drafting.reject_answer(session, utterance)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:

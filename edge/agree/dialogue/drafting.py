@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, is_listed_command, leading_cue, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Circumstances, Rules
@@ -18,9 +18,9 @@ from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_o
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
-from edge.agree.off_talk import has_correcting_word, rejects_value
+from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
-from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
+from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
 from edge.records import Cause, Commit, ConfirmationKind, Draft, LastEntry, Note, Outcome, Park, Reason, Verdict
@@ -473,35 +473,73 @@ def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHear
 
 
 def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Repeat the question after an utterance that does not answer it; a value or number in it was not understood.
+    """Repeat the question after an utterance that does not answer it; what it may tell of an entry was not understood.
 
-    A draft that it may object to then needs a yes. What names a thing is parked by `claims.park_lawbreaking_claims`.
+    The answer to the question does not settle what was told of another field, or denied: then the draft needs a yes.
+    What names another thing is parked by `claims.park_lawbreaking_claims`.
     """
-    said, rules, draft = utterance.reading, session.rules, session.open_draft
+    said, rules = utterance.reading, session.rules
     context.unset_named_identifiers(session, said)
-    identifier_words = [word.text for word in said.words if rules.language.may_be_in_identifier(word.text)]
-    is_known = identifier_words and any(
-        f" {' '.join(identifier_words)} " in f" {' '.join(one.words)} " for one in draft.reading.fields.values()
-    )
-    is_command = said.act not in {Act.RECORD, Act.AMEND}
-    if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
-        session.needs_yes.add(draft.utterance_id)
-    named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
+    if said.act not in {Act.RECORD, Act.AMEND}:
+        return [utterance.note_as_heeded(), *repeat_question(session)]
+    if tells_of_other_field(session, said) or (session.topic in OF_VALUE and has_correcting_word(said, rules)):
+        _require_yes(session)
+    another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
-    if named or is_known or is_command or not (said.fields or objects or _may_count(identifier_words, rules)):
+    if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
     if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
         # A yes to it does not say that the entry's other values are right.
-        session.needs_yes.add(draft.utterance_id)
+        _require_yes(session)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
-def _may_count(words: Sequence[str], rules: Rules) -> bool:
-    """Whether it has a number other than a lone "one": "the green one"."""
-    return has_number_word(words, rules) and (
-        len(words) > 1 or [one.value for one in rules.language.numerals.counts([fold(words[0])], 0)] != [1]
-    )
+def _require_yes(session: DialogueSession) -> None:
+    """Require a yes for the open entry; where the question compares it with another one, either may be meant."""
+    other = session.current_question.other
+    session.doubted |= other is not None  # So that it is asked about behind the other one.
+    session.needs_yes.add((other or session.open_draft).utterance_id)
+
+
+def tells_of_other_field(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an utterance tells of a field that no answer to this question, or to the next ones, settles."""
+    return bool(_find_fields_told(session, reading) - _fields_to_be_answered(session))
+
+
+def _find_fields_told(session: DialogueSession, reading: Reading) -> set[str]:
+    """The fields that an utterance may tell something of; not the open thing's name, said again."""
+    named = set(session.rules.identifying_fields)
+    repeats = any(possible_values(reading.fields.get(name)) for name in named) or _repeats_number(session, reading)
+    return find_mentioned_fields(reading, session.rules) - (named if repeats else set())
+
+
+def _fields_to_be_answered(session: DialogueSession) -> set[str]:
+    """The field that is asked for, with the unit of a count, or the count of a unit; and all that are still missing."""
+    form, known, name = session.rules.form, values_of(session.open_draft.reading), session.current_question.field
+    missing = {one.name for one in form.fields if one.required and one.name not in known}
+    if name is None:
+        return missing
+    unit, counted = form.unit_field(name), form[name].unit_of
+    return missing | {name} | ({unit.name} if unit else set()) | ({counted} if counted else set())
+
+
+def _repeats_number(session: DialogueSession, reading: Reading) -> bool:
+    """Whether all its numbers and letters were said of the open entry before, in this order."""
+    words = [word.text for word in reading.words if session.rules.language.may_be_in_identifier(word.text)]
+    known = (f" {' '.join(one.words)} " for one in session.open_draft.reading.fields.values())
+    return bool(words) and any(f" {' '.join(words)} " in one for one in known)
+
+
+def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it has a number that was not said of the open entry before: "one more", but not "the green one"."""
+    rules = session.rules
+    words = [word.text for word in reading.words if rules.language.may_be_in_identifier(word.text)]
+    waits = is_listed_command("waits", reading.words, rules.language)  # "One moment".
+    if waits or not has_number_word(words, rules) or _repeats_number(session, reading):
+        return False
+    alone = len(words) == 1 and [one.value for one in rules.language.numerals.counts([fold(words[0])], 0)] == [1]
+    return not alone or (len(reading.words) > 1 and reading.words[0].text == words[0])
 
 
 def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

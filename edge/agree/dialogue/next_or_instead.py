@@ -179,7 +179,9 @@ def begin_as_next(
 
 
 def rename_open_entry(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
-    """Rename the open entry, and read it back again."""
+    """Rename the open entry, and read it back again; it takes over that the other one needs a yes."""
+    if other.utterance_id in session.needs_yes:
+        session.needs_yes.add(session.open_draft.utterance_id)
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, utterance.utterance_id):
         draft = with_support(draft, support)
