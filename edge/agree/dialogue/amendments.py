@@ -49,10 +49,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     own_entry = session.find_own_entry(values_of(reading))
     if own_entry is None and (aside := _correct_put_aside(session, utterance)):
         return aside
-    # "Not pallet 740, pallet 750" is of 740.
-    named = own_entry or session.find_own_entry(
-        {name: reading.fields[name].denied[0] for name in of if _is_denied(reading, name)}
-    )
+    named = find_corrected_entry(session, reading)
     last = named or reference.find_entry_at_hand(session)
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
@@ -73,17 +70,22 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
-    differs = len(reading.fields) > 1 or any(name in old for name in of)
-    if named is None and differs and find_differing_identifiers(before, reading, of):
-        # "Correction, pallet 742, fifteen units" may be about an entry before the last.
+    differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
+    differs |= not is_correction(utterance.reading.words, session.rules.language)
+    if differs and find_differing_identifiers(before, reading, of):
+        # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
     return drafting.begin_draft(session, utterance, draft, verdict)
 
 
-def _is_denied(reading: Reading, name: str) -> bool:
-    """Whether it says a value that the field is not."""
-    return name in reading.fields and bool(reading.fields[name].denied)
+def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntry | None:
+    """The operator's entry that it names, else the one that it says is not meant: "not pallet 740, pallet 750"."""
+    of = session.rules.identifying_fields
+    denied = {
+        name: reading.fields[name].denied[0] for name in of if name in reading.fields and reading.fields[name].denied
+    }
+    return session.find_own_entry(values_of(reading)) or session.find_own_entry(denied)
 
 
 def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -135,9 +135,9 @@ def may_rename_open_claim_unasked(
 ) -> bool:
     """Whether a correction may rename the open claim without a question; True without a claim.
 
-    Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
-    may if its identifier sounds like the one that was read back, and it says no other value of it anew: the next pallet
-    on a trailer has the next number.
+    Never without a word of correction, where the claim replaces an entry on record, or to a thing that was recorded or
+    parked. A complete sentence may if its identifier sounds like the one that was read back, and it says no other value
+    of it anew: the next pallet on a trailer has the next number.
     """
     draft = session.draft
     if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(reading):
@@ -147,6 +147,9 @@ def may_rename_open_claim_unasked(
     same = all(known.get(name, said[name]) == said[name] for name in other)
     texts = [token.text for token in tokenize(reading.words, session.rules.language)]
     dropped = bool(session.rules.language.words["drops"].ends(texts, 0))  # "Scratch that, pallet 743, ..."
+    objects = dropped or session.topic is Topic.WRONG or is_correction(reading.words, session.rules.language)
+    if not objects:
+        return False  # "743, not 742": 742 may be right.
     alike = complete_sentence and (same or dropped) and next_or_instead.may_correct_identifier(session, reading)
     return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
 
@@ -157,8 +160,10 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
-    another = session.relate_to_claim(utterance.reading) is Relation.ANOTHER
-    named = session.find_own_entry(values_of(utterance.reading))
+    named = amendments.find_corrected_entry(session, utterance.reading)
+    is_named = named is not None and session.find_own_entry(values_of(utterance.reading)) is not None
+    relation = session.relate_to_claim(utterance.reading)
+    another = relation is Relation.ANOTHER or (relation is Relation.NAME and not is_named)
     if not (another and drafting.is_sure_correction(session, utterance)) or named is None:
         return []
     correction = replace(utterance, reading=without_inherited(utterance.reading))

@@ -88,6 +88,35 @@ def _says_instead(session: DialogueSession, reading: Reading, other: Draft) -> b
     return plain and before <= new and behind <= (old if before else old | new)
 
 
+def leave_out_instead(session: DialogueSession, reading: Reading) -> tuple[bool, Reading]:
+    """Whether an utterance names a thing and says "instead" behind that or at its end; and the reading without that.
+
+    A bare number behind all else, "dock C, not 742", is denied of the thing, and not of the dock.
+    """
+    words, of = reading.words, session.rules.identifying_fields
+    before, behind = _split_at_instead(session, words) or _split_at_contrast(session, words) or ((), ())
+    said = read_part(reading, before, session.rules)
+    named = [name for name in of if possible_values(said.fields.get(name))]
+    if not named:
+        return False, reading
+    if not behind:
+        return True, said
+    if said.fields.keys() <= {*of}:
+        return _split_at_instead(session, words) is not None, reading
+    fields = read_fields(behind, session.rules.form, session.rules.catalogue, session.rules.language, asked=named[0])
+    denied = possible_values(fields.get(named[0])) if fields.keys() == {named[0]} else ()
+    whole = replace(said, fields={**said.fields, named[0]: replace(said.fields[named[0]], denied=denied)})
+    return False, whole if denied else reading
+
+
+def _split_at_contrast(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:
+    """The words before and behind the last "not" or "rather than"; None without one."""
+    language = session.rules.language
+    spans = ((at, end) for at in range(len(words) - 1, 0, -1) for end in range(at + 1, len(words)))
+    found = (span for span in spans if token_texts(words[slice(*span)], language) in language.words["contrasts"])
+    return next(((words[:at], words[end:]) for at, end in found), None)
+
+
 def _split_at_instead(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:
     """The words before and behind the last "instead of"; None without one."""
     for end in range(len(words), 0, -1):

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
-from edge.agree.dialogue import claims, context, reference, trailers
+from edge.agree.dialogue import claims, context, next_or_instead, reference, trailers
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
@@ -30,6 +30,7 @@ from edge.agree.merging import find_fields_with_another_old_value, read_as_answe
 from edge.agree.off_talk import has_only_fields
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import (
+    likely_values,
     mark_partial_recount,
     only_adds_fields,
     possible_values,
@@ -226,6 +227,36 @@ def _as_correction_while_asked(session: DialogueSession, reading: Reading) -> Re
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 
+_OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})
+"""The questions that "743 instead of 742" answers."""
+
+
+def _as_replacement(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it names a thing in place of the open, or a recorded one: "743, not 742".
+
+    Behind no word of correction it is asked, since 742 may be right, and 743 the next.
+    """
+    rules, question, draft = session.rules, session.question, session.draft
+    is_answer = question is not None and (
+        question.about in _OFFERS_INSTEAD or question.field in rules.identifying_fields
+    )
+    if is_answer or reading.act is not Act.RECORD:
+        return reading
+    says_instead, said = next_or_instead.leave_out_instead(session, reading)
+    is_open = draft is not None and draft.act is not Act.CONTEXT and not context.is_between_entries(session)
+    if is_open and session.relate_to_claim(said) not in {Relation.ANOTHER, Relation.NAME}:
+        return reading
+    open_names = session.open_identifiers if is_open else {}
+    denied = [
+        {name: value} for name in rules.identifying_fields if name in said.fields for value in said.fields[name].denied
+    ]
+    takes_place = any(one.items() <= open_names.items() or session.find_own_entry(one) is not None for one in denied)
+    takes_place |= says_instead and (is_open or reference.find_entry_at_hand(session) is not None)
+    named = session.identifiers_of(likely_values(said))
+    is_recorded = session.find_own_entry(named) is not None
+    return replace(said, act=Act.AMEND) if named and takes_place and not is_recorded else reading
+
+
 _RECENT = 3  # How many entries an operator has in mind when he says a value that one of them has.
 
 
@@ -308,6 +339,7 @@ def _read_against(
 _REREADINGS = (
     _as_correction_behind_drop,
     _as_correction_of_known,
+    _as_replacement,
     _as_addition_to_recorded,
     _as_correction_of_last,
     _as_correction_of_open,
