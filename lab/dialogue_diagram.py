@@ -80,12 +80,12 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
-Another name said alone is *next or instead*: "743 next, or 743 instead of 742?" Without an answer both go to a person.
-Digits without a field name another thing, in doubt: "743, three cases" over pallet 742 is asked as "pallet 743?".
+Another name said alone is *next or instead*: "743 next, or 743 instead of 742?"; with "not 742", "743 instead of 742?"
+Unanswered, both go to a person. Digits alone name another thing, in doubt: "743, three cases" over 742 is asked, "743?".
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an
-answer only, open at a power cut, or corrected without a name after another was named, or put aside without that value.
+answer only, open at a power cut, told of in words not understood, or corrected without a name behind another one.
 
 What was said is to the open claim one of these:
 

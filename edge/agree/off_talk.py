@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse_meaning, read_fields
 from dockvoice_protocol.forms.spoken.folding import fold
@@ -40,13 +41,18 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
-_TELLING_OF_FIELD = frozenset({Role.LABEL, Role.VALUE, Role.DEED})  # A unit alone tells nothing: "good morning".
+_TELLING_OF_FIELD = frozenset({Role.LABEL, Role.VALUE, Role.DEED})
 
 
-def find_mentioned_fields(reading: Reading, rules: Rules) -> set[str]:
-    """The fields that it gives, or has a label or a listed value of: "it was wet", "the same seal"."""
+def find_mentioned_fields(reading: Reading, rules: Rules, known: AbstractSet[str] = frozenset()) -> set[str]:
+    """The fields that it gives, or has a label or a listed value of: "it was wet", "the same seal".
+
+    A unit alone tells nothing of a `known` count, or of one that is asked for: "the cases are heavy".
+    """
     matches = _matches(reading, rules)[1]
-    return {match.field for _, match in matches if match.role in _TELLING_OF_FIELD} | {*reading.fields}
+    longest = {start: max(one.end for at, one in matches if at == start) for start, _ in matches}  # "good morning"
+    units = {one.field for start, one in matches if one.role is Role.UNIT and one.end == longest[start]}
+    return {one.field for _, one in matches if one.role in _TELLING_OF_FIELD} | {*reading.fields} | (units - known)
 
 
 def begins_with_foreign_words(reading: Reading, rules: Rules) -> bool:

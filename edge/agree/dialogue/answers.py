@@ -222,9 +222,8 @@ def _rename_or_ask_or_begin_next(
         and corrections.may_rename_open_claim_unasked(session, reading)
     ):
         return drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id))
-    if utterance.reading.act is Act.AMEND and not is_correction(
-        reading.words, session.rules.language
-    ):  # "743, not 742"
+    if utterance.reading.act is Act.AMEND and not is_correction(reading.words, session.rules.language):
+        # "743, not 742".
         return corrections.ask_if_replaces_open(session, utterance)
     named = session.identifiers_of(values_of(reading)).items()
     known = values_of(draft.reading)

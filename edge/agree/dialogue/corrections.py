@@ -160,11 +160,13 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
-    named = amendments.find_corrected_entry(session, utterance.reading)
-    is_named = named is not None and session.find_own_entry(values_of(utterance.reading)) is not None
-    relation = session.relate_to_claim(utterance.reading)
-    another = relation is Relation.ANOTHER or (relation is Relation.NAME and not is_named)
-    if not (another and drafting.is_sure_correction(session, utterance)) or named is None:
+    named, relation = session.find_own_entry(values_of(utterance.reading)), session.relate_to_claim(utterance.reading)
+    meant = relation is Relation.ANOTHER
+    if named is None:  # "743, not 742", and 742 is not the open one
+        named = amendments.find_corrected_entry(session, utterance.reading)
+        meant |= relation is Relation.NAME
+        meant &= named is None or not session.open_identifiers.items() <= named.fields.items()
+    if not (meant and drafting.is_sure_correction(session, utterance)) or named is None:
         return []
     correction = replace(utterance, reading=without_inherited(utterance.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)

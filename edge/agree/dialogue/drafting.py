@@ -511,7 +511,8 @@ def _find_fields_told(session: DialogueSession, reading: Reading) -> set[str]:
     """The fields that an utterance may tell something of; not the open thing's name, said again."""
     named = set(session.rules.identifying_fields)
     repeats = any(possible_values(reading.fields.get(name)) for name in named) or _repeats_number(session, reading)
-    return find_mentioned_fields(reading, session.rules) - (named if repeats else set())
+    known = _fields_to_be_answered(session) | values_of(session.open_draft.reading).keys()
+    return find_mentioned_fields(reading, session.rules, known) - (named if repeats else set())
 
 
 def _fields_to_be_answered(session: DialogueSession) -> set[str]:
