@@ -152,6 +152,8 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
         reading = replace(
             reading, fields={one: read for one, read in reading.fields.items() if one not in rules.identifying_fields}
         )
+        if not reading.fields:  # "Not 742", over 743.
+            return drafting.reject_answer(session, utterance)
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, reading, rules):
         return _rename_or_ask_or_begin_next(session, utterance, reading, relation)
     return _merge_answer(session, utterance, reading)
