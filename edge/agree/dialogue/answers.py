@@ -553,7 +553,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]
     if context.is_between_entries(session):
-        left = parking.drop_open_question(session)
+        left = parking.drop_open_question(session, corrects=True)
     elif session.question is None:
         left = corrections.commit_or_queue_held(session, said)
     else:

@@ -474,9 +474,10 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
         return [*parking.drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
     if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         # Cancel the one that it names.
-        return [*parking.drop_open_question(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
+        left = parking.drop_open_question(session, corrects=True)
+        return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
-    orders = parking.drop_open_question(session, aloud=said.act is not Act.AMEND and not corrected)
+    orders = parking.drop_open_question(session, corrects=said.act is Act.AMEND or corrected)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     session.recorded.last = asked or session.recorded.last

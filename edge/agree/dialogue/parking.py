@@ -79,13 +79,16 @@ def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, values)]
 
 
-def drop_open_question(session: DialogueSession, *, aloud: bool = False) -> list[Order]:
-    """Drop the open question whether to cancel, or to close a trailer; tell of a trailer, `aloud` of an entry, too."""
+def drop_open_question(session: DialogueSession, *, corrects: bool = False) -> list[Order]:
+    """Drop the open question whether to cancel, or to close a trailer, and tell that it stays as it is.
+
+    Not of an entry where what was said `corrects` that, or cancels another one: what is said of it next tells so.
+    """
     if session.topic is Topic.CLOSE:
         return drop_trailer_closing(session)
     closed, trailer = session.settings.is_closing(session.open_draft), session.current_question.fields
     announcement = session.say(Prompt.CLOSED, trailer) if closed else session.say(Prompt.KEPT_AS_IT_IS)
-    return [*drop_draft(session), *([announcement] if closed or aloud else [])]
+    return [*drop_draft(session), *([announcement] if closed or not corrects else [])]
 
 
 def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
