@@ -254,10 +254,7 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     session.require_yes_if_partly_named(said, draft)
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
-    after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
-    if after and name in rules.identifying_fields[:1] and not possible_values(draft.reading.fields.get(name)):
-        # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
-        session.needs_yes.add(draft.utterance_id)
+    reference.require_yes_if_named_later(session, said)
     return _apply_answer(session, utterance, with_support(replace(draft, reading=reading), utterance.utterance_id))
 
 

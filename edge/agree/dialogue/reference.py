@@ -19,7 +19,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
 from edge.agree.one_breath import split_if_several
-from edge.agree.readings import likely_values, values_of
+from edge.agree.readings import likely_values, possible_values, values_of
 from edge.records import Draft, LastEntry
 from edge.records.speech import Prompt, Say
 
@@ -150,6 +150,20 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     if takes_back:
         return _is_behind_another(session)
     return not (answers or session.named.lacks.isdisjoint(reading.fields))
+
+
+def require_yes_if_named_later(session: DialogueSession, said: Reading) -> None:
+    """Require a yes where the open thing gets its name only now, spoken or by a label, and had another name before.
+
+    Its values may be of the thing that was named before, and the name of the next one. So it may where its own name was
+    not understood.
+    """
+    draft, name = session.open_draft, next(iter(session.rules.identifying_fields), None)
+    if name not in said.fields or possible_values(draft.reading.fields.get(name)):
+        return
+    recorded = session.recorded
+    if recorded.last is not None or recorded.aside.drafts or name in draft.reading.fields or _thing_named_last(session):
+        session.needs_yes.add(draft.utterance_id)
 
 
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, corrections, drafting, parking, several
+from edge.agree.dialogue import context, corrections, drafting, parking, reference, several
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -85,6 +85,7 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
         if whole or len(reading.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
             return corrections.ask_if_replaces_open(session, utterance)
+    reference.require_yes_if_named_later(session, reading)
     joined = _with_label_fields(draft, reading, utterance.utterance_id)
     if joined.reading.fields == draft.reading.fields:
         return [utterance.note_as_heeded()]
