@@ -290,7 +290,7 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
 
 def _find_chosen_value(session: DialogueSession, utterance: UtteranceHeard) -> FieldValue | None:
     offered = session.current_question.candidates
-    place = chosen_position(utterance.reading.words, session.rules.language) if len(offered) > 1 else None
+    place = chosen_position(utterance.reading.words, len(offered), session.rules.language) if len(offered) > 1 else None
     return None if place is None else offered[place]
 
 

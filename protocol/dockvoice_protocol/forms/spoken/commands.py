@@ -179,16 +179,18 @@ def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     return len(said) in reached and bool(said)
 
 
-def chosen_position(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
-    """The index, 0 or 1, of the value that the utterance chooses by position: "the first one"; None for neither.
+def chosen_position(words: Sequence[Word], offered: int, language: Language = ENGLISH) -> int | None:
+    """The index of the one of `offered` values that the utterance chooses by position: "the last one"; None for none.
 
-    A bare number, "two", chooses none: it may be a value.
+    "The other one" chooses of two alone. A bare number, "two", chooses none: it may be a value.
     """
     said = _plain_phrase(words, language)
     little = [language.words[role] for role in ("links", "within", "tails")]
     if all(any((word,) in one for one in little) or language.numerals.is_part(word) for word in said):
         return None
-    return next((at for at, name in enumerate(("first", "second")) if said in language.commands[name]), None)
+    end = offered - 1
+    places = {"first": 0, "second": 1, "last": end} | ({"latter": end} if end == 1 else {})
+    return next((at for name, at in places.items() if said in language.commands[name]), None)
 
 
 def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
