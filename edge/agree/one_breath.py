@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
 from typing import TypeVar
@@ -47,21 +47,29 @@ def split_things_sharing_values(reading: Reading, rules: Rules) -> _Parts:
 
 
 def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
-    """Of the things in one breath, the one that an answer names, and the others; None if it names none of them."""
+    """Of the things in one breath, the one that an answer names, and the others; None if it names none, or several.
+
+    A name that none of them has, "apples", chooses none, and neither does one that they share.
+    """
+    named = {name: possible_values(one) for name, one in reading.fields.items() if name in rules.identifying_fields}
     parts = split_if_several(several, rules)
-    if all(name not in reading.fields or reading.fields[name].value is None for name in rules.identifying_fields):
+    found = [part for part in parts if _has_names(part, named)]
+    if len(found) != 1:
         return None
-    meant = next(
-        (part for part in parts if not find_differing_identifiers(part, reading, rules.identifying_fields)), None
-    )
-    if meant is None:
-        return None
+    meant = found[0]
     others = [part for part in parts if part is not meant]
     if len(others) == 1:
         return meant, others[0]
     rest = read_part(several, _join_again(others, rules), rules)
     doubted = {name for part in others for name, one in part.fields.items() if not one.confirmed}
     return meant, with_unconfirmed(rest, doubted & rest.fields.keys())
+
+
+def _has_names(part: Reading, named: Mapping[str, Sequence[FieldValue]]) -> bool:
+    """Whether one of the identifiers is the part's, and none is another than its own."""
+    known = {name: possible_values(part.fields.get(name)) for name in named}
+    alike = {name for name, values in known.items() if set(named[name]) & set(values)}
+    return bool(alike) and all(name in alike or not (values and named[name]) for name, values in known.items())
 
 
 def _join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:

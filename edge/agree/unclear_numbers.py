@@ -167,13 +167,13 @@ def take_stray_digits_as_identifier(reading: Reading, utterance_id: str, rules: 
     return replace(reading, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **reading.fields})
 
 
-def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
-    """Whether it has a number besides that of the value, which it says: "743 is nine" for 743; not "the first one"."""
+def has_digits_besides(words: Sequence[Word], values: Collection[FieldValue], rules: Rules) -> bool:
+    """Whether it has a number besides the values', which it says: "743 is nine" for 743; not "the first one"."""
     runs = [
         "".join(_parse_digit(word.text, rules) for word in words[start:end])
         for start, end in _find_digit_spans(words, rules)
     ]
-    own = [run for run in runs if run in as_text(value)]
+    own = [run for run in runs if any(run in as_text(value) for value in values)]
     return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
 
 

@@ -46,8 +46,14 @@ from edge.agree.merging import (
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
-from edge.agree.one_breath import pick_by_answer
-from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
+from edge.agree.readings import (
+    find_differing_identifiers,
+    has_no_values,
+    likely_values,
+    possible_values,
+    values_of,
+    with_unconfirmed,
+)
 from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
 from edge.records import Draft, Outcome, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
@@ -296,15 +302,19 @@ def _find_chosen_value(session: DialogueSession, utterance: UtteranceHeard) -> F
 
 def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Take one of the things named in one breath, with what was said of it then and what is said of it now."""
-    rules, named = session.rules, session.identifiers_of(values_of(reading))
-    if pick_by_answer(session.open_draft.reading, reading, rules) is not None:
-        more = (has_digits_besides(reading.words, one, rules) for one in named.values())
-        if reading.fields.keys() == named.keys() and any(more):
-            return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
-        return several.choose_of_several(session, utterance, reading)
-    if utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER:
+    named = session.identifiers_of(likely_values(reading))
+    # "no, 743 is nine"
+    unclear = reading.fields.keys() == named.keys() and has_digits_besides(reading.words, named.values(), session.rules)
+    if not unclear and (chosen := several.choose_of_several(session, utterance, reading)):
+        return chosen
+    another = utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER
+    if another and not unclear:
         return corrections.begin_next_instead_of_answer(session, utterance)
-    return drafting.reject_answer(session, utterance)
+    if not named:
+        return drafting.reject_answer(session, utterance)
+    # A name that chooses none, "apples", is told to be lost.
+    again = drafting.repeat_question(session, [session.say(Prompt.REPEAT)])
+    return [utterance.note_as_not_understood(), *again]
 
 
 def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, value: FieldValue | None) -> bool:

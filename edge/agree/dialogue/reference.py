@@ -158,7 +158,7 @@ def require_yes_if_named_later(session: DialogueSession, said: Reading) -> None:
     Its values may be of the thing that was named before, and the name of the next one. So it may where its own name was
     not understood.
     """
-    draft, name = session.open_draft, next(iter(session.rules.identifying_fields), None)
+    draft, name = session.open_draft, next(iter(session.rules.identifying_fields), "")
     if name not in said.fields or possible_values(draft.reading.fields.get(name)):
         return
     recorded = session.recorded

@@ -101,11 +101,12 @@ def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, readi
 
     Empty where it names none of them.
     """
-    draft, named = session.open_draft, session.identifiers_of(values_of(reading))
+    draft = session.open_draft
     if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
         return []
-    alone = reading.fields.keys() == named.keys()
-    said = meant[0] if alone else replace(reading, fields={**meant[0].fields, **reading.fields})
+    known = meant[0].fields.keys() & {*session.rules.identifying_fields}
+    own = {name: one for name, one in reading.fields.items() if name not in known}
+    said = replace(reading, fields={**meant[0].fields, **own}) if own else meant[0]
     chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
     return take_one_of_several(session, utterance, chosen, meant[1])
 
