@@ -38,7 +38,7 @@ def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) ->
     for start, end, value in _find_stray_names(name, reading, rules):
         words = reading.words[start:end]
         rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
-        if not without_inherited(rest).fields:
+        if not without_inherited(rest).fields or _ends_with_unclear_name(reading.words[:start], rest, rules):
             continue
         least = min(word.confidence for word in words)
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
@@ -56,6 +56,13 @@ def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[tup
         if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
             continue
         yield start, end, value
+
+
+def _ends_with_unclear_name(words: Sequence[Word], reading: Reading, rules: Rules) -> bool:
+    """Whether the words end with a name that was not understood, which digits behind them go on: "item was B" | 714."""
+    said = tuple(word.text for word in words)
+    unclear = (one for name, one in reading.fields.items() if one.value is None and rules.form[name].identifier)
+    return any(one.words and said[-len(one.words) :] == one.words for one in unclear)
 
 
 def unconfirm_behind_stray_name(reading: Reading, rules: Rules) -> Reading:

@@ -166,15 +166,30 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
 
 
 def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
+    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible.
+
+    Or it has one alone that the form forbids, where a likely one is known: "four" for "pallet seven four two twenty".
+    """
     if not reading.fields or session.current_question.field in reading.fields:
-        return not reading.fields
+        return not reading.fields or _is_impossible_beside_likely(session, reading)
     counted = number_head(reading.words, session.rules.language) and not values_of(reading)
     unclear = session.current_question.is_about_implausible_value and not all(
         map(possible_values, reading.fields.values())
     )
     behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
+
+
+def _is_impossible_beside_likely(session: DialogueSession, reading: Reading) -> bool:
+    """Whether its only field has but a likely value, which the form forbids, and the open entry has another one."""
+    name, rules = str(session.current_question.field), session.rules
+    said, before = reading.fields.get(name), session.open_draft.reading.fields.get(name)
+    if said is None or len(reading.fields) > 1 or said.value is not None or said.denied:
+        return False
+    likely = possible_values(said)
+    return bool(likely and possible_values(before)) and not any(
+        rules.allows_value(rules.form[name], one) for one in likely
+    )
 
 
 def _has_entry_of_its_own(session: DialogueSession, reading: Reading) -> bool:
