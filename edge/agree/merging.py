@@ -13,6 +13,7 @@ from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide,
 from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.one_breath import has_values_between
 from edge.agree.readings import has_no_values, possible_values, with_unconfirmed
+from edge.agree.terms import find_units_of_counts
 from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
@@ -120,11 +121,13 @@ def _merge_answered_field(before: FieldReading, reading: FieldReading) -> FieldR
 
 
 def _merge_unasked_field(before: FieldReading, reading: FieldReading) -> FieldReading:
-    """A known field repeated unasked: an equal value changes nothing, another one becomes a rival.
+    """A known field repeated unasked: an equal value changes nothing, another one becomes a rival, one of several wins.
 
     Words without a value contradict it: "door twelve" denies all known docks.
     """
     if before.value is None or reading.value is None:
+        return reading
+    if reading.value in before.rivals or (before.rivals and reading.value == before.value):
         return reading
     if reading.value == before.value:
         return before
@@ -135,7 +138,8 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     """The draft, in which an answer about one field also settles what the same words left open.
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
-    the words are settled; doubts from the acoustics or a second recogniser are still asked about. What stands between
+    the words are settled; doubts from the acoustics or a second recogniser are still asked about. A count decides its
+    unit: "12 cases and 3 pieces". What stands between
     two names, of which one was chosen, may be the other's: then all that they said is asked about.
     """
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
@@ -144,7 +148,12 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     if name in rules.identifying_fields and has_values_between(name, before, rules):
         said = [other for other, one in before.fields.items() if other != name and not one.is_inherited]
         return replace(draft, reading=with_unconfirmed(draft.reading, said))
-    return replace(draft, reading=settle_rivals_by_value(name, value, draft.reading, rules))
+    settled = settle_rivals_by_value(name, value, draft.reading, rules)
+    unit, code = rules.form.unit_field(name), find_units_of_counts(name, before, rules).get(value)
+    if unit is not None and code is not None and settled.fields[unit.name].rivals:
+        counted = replace(settled.fields[unit.name], value=code, rivals=())
+        settled = replace(settled, fields={**settled.fields, unit.name: counted})
+    return replace(draft, reading=settled)
 
 
 def settle_rivals_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules) -> Reading:

@@ -183,7 +183,7 @@ class Terms:
     """How a readback words values: the units as dictated, and the fields of which only the end is read out."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
-    """By field and value, the dictated unit: "cases"."""
+    """By field and value, the dictated unit, "cases"; of a count whose unit has a field, the code of that."""
     ends: frozenset[str] = field(default=frozenset(), repr=False)  # The fields of which a readback tells the end.
 
 

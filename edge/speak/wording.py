@@ -193,9 +193,11 @@ class Readback:
 
     def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
-        value, code = fields[field.name], self._form.unit_code_in(field.name, fields)
+        value = fields[field.name]
         shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
         said = terms.units.get(field.name, {}).get(value)
+        coded = self._form.unit_field(field.name) is not None
+        code = said if coded and said is not None else self._form.unit_code_in(field.name, fields)
         before, after = _VALUE.split(self._value_template(field, value, code, said), maxsplit=1)
         if field.spoken.spelt and before.strip():
             return before.strip(), f"{shown}{after}".strip()
