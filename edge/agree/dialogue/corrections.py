@@ -155,22 +155,25 @@ def may_rename_open_claim_unasked(
 
 
 def correct_recorded_entry_if_named(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Correct an entry on record that the utterance names; empty for any other utterance.
+    """Correct an entry on record, or in review, that the utterance names; empty for any other utterance.
 
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
     named, relation = session.find_own_entry(values_of(utterance.reading)), session.relate_to_claim(utterance.reading)
     meant = relation is Relation.ANOTHER
-    if named is None:  # "743, not 742", and 742 is not the open one
+    put_aside = named is None and _names_draft_put_aside(session, utterance.reading)
+    if named is None and not put_aside:  # "743, not 742", and 742 is not the open one
         named = amendments.find_corrected_entry(session, utterance.reading)
         meant |= relation is Relation.NAME
         meant &= named is None or not session.open_identifiers.items() <= named.fields.items()
-    if not (meant and drafting.is_sure_correction(session, utterance)) or named is None:
+    is_known = named is not None or put_aside
+    if not (meant and drafting.is_sure_correction(session, utterance) and is_known):
         return []
     correction = replace(utterance, reading=without_inherited(utterance.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)
-    if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
+    of_replaced = {replaced, session.recorded.find_applied_event(replaced)}
+    if named is not None and named.event_id in of_replaced:  # it takes back the open correction
         open_one = session.topic is Topic.INSTEAD  # ... which may be an entry of its own
         left = parking.park_draft(session) if open_one else parking.drop_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
@@ -193,6 +196,15 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     committed = [] if session.draft is None else drafting.commit_draft(session)
     session.draft, session.verdict = draft, verdict
     return [*corrected, *committed, *session.ask(question)]
+
+
+def _names_draft_put_aside(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it names an entry in review, other than the open question's other one, and cannot rename the open one."""
+    if claims.may_rename(session.open_draft.reading, reading, session.rules.identifying_fields):
+        return False
+    aside, question = reference.find_put_aside(session, session.identifiers_of(values_of(reading))), session.question
+    asked = None if question is None or question.other is None else question.other.utterance_id
+    return aside is not None and aside.act is Act.RECORD and aside.utterance_id != asked
 
 
 def _ask_if_renamed(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
