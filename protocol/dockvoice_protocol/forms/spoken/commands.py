@@ -185,8 +185,8 @@ def chosen_position(words: Sequence[Word], offered: int, language: Language = EN
     "The other one" chooses of two alone. A bare number, "two", chooses none: it may be a value.
     """
     said = _plain_phrase(words, language)
-    little = [language.words[role] for role in ("links", "within", "tails")]
-    if all(any((word,) in one for one in little) or language.numerals.is_part(word) for word in said):
+    little, is_number = [language.words[role] for role in ("links", "within", "tails")], language.numerals.is_part
+    if any(map(is_number, said)) and all(is_number(word) or any((word,) in one for one in little) for word in said):
         return None
     end = offered - 1
     places = {"first": 0, "second": 1, "last": end} | ({"latter": end} if end == 1 else {})
