@@ -327,7 +327,8 @@ def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) ->
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, listed = token_texts(words, language), language.words
     numbers = [at for at, word in enumerate(said) if word.isdigit() or language.numerals.is_part(word)]
-    roles = ("sets", "sets_changed") if listed["changes"].ends(said, 0) else ("sets",)
+    changes = max(listed["changes"].ends(said, 0), default=0) > max(listed["openings"].ends(said, 0), default=0)
+    roles = ("sets", "sets_changed") if changes else ("sets",)
     named = range(numbers[0] + 1, len(said)) if numbers else ()
     ends = {end for role in roles for at in named for end in listed[role].ends(said, at)}
     ends |= {end for at in ends for end in listed["sets_again"].ends(said, at)}

@@ -101,11 +101,12 @@ class _Sums(SpanReader):
 
     def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
         """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
+        longest = max((end for end, _, _ in self._numbers.cardinals[at]), default=at)
         for end, value, _ in self._numbers.cardinals[at]:
             if value in _totals_of(parts) and self._is_total(begin, at, end):
                 return at, end
-            straight_on = end < len(self._tokens) and not self._tokens[end].pause
-            if straight_on and self._numbers.begins(end):
+            straight_on = self._spans.goes_straight_on(end)
+            if straight_on and (end < longest or self._numbers.begins(end)):
                 continue  # Words of one number are no parts, nor digits of an identifier: "six six four one".
             gap = range(end, min(end + _BETWEEN_PARTS + 1, len(self._tokens)))
             for start in gap:
