@@ -278,12 +278,15 @@ def _find_recently_recorded_identifier(
 ) -> str | None:
     """The first field that identifies the thing, if a recent entry is of the same one; else None.
 
-    What is named for many entries at once, as a trailer that is measured, is no double.
+    What stands for many entries, as a trailer that is measured, is no double by itself: only the same position is.
     """
-    names = [name for name in rules.identifying_fields if name in values]
-    if not names or names[0] in rules.form.context:
+    form, names = rules.form, [name for name in rules.identifying_fields if name in values]
+    own = [field for field in form.fields if field.name in rules.identifying_fields]
+    if form.closes or any(field.required and field.name not in values for field in own):
         return None
-    if any(rules.form[name].required and name not in values for name in rules.identifying_fields):
-        return None
-    alike = any(all(entry.get(name, values[name]) == values[name] for name in names) for entry in known.recent)
-    return names[0] if alike else None
+    things = [field.name for field in own if field.name not in form.standing_fields]
+    alike = any(
+        any(name in entry for name in things) and all(entry.get(name, values[name]) == values[name] for name in names)
+        for entry in known.recent
+    )
+    return next((name for name in (*things, *names) if name in values), None) if alike else None

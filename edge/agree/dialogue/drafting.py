@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import is_correction, is_listed_command, leading_cue, without_cue
+from dockvoice_protocol.forms.spoken import (
+    is_correction,
+    is_listed_command,
+    leading_cue,
+    says_all_is_well,
+    without_cue,
+)
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Circumstances, Rules
@@ -400,8 +406,9 @@ def require_yes_until_model_answers(session: DialogueSession, utterance: Utteran
 
 
 def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask to repeat words that may be a "no", a second time whether the entry is right; silence does not commit.
+    """Ask to repeat words that may be a "no"; silence does not commit.
 
+    A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right.
     The rest of a number that a pause cut completes it instead.
     """
     if (
@@ -411,7 +418,7 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     session.doubted_number |= has_number_word((word.text for word in utterance.reading.words), session.rules)
     relation = session.relate_to_claim(utterance.reading)
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
-    if not session.doubted:
+    if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
         session.doubted = True
         return ask_to_repeat(session, utterance)
     again = session.ask(session.entry_question)

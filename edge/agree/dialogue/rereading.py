@@ -16,6 +16,7 @@ from dockvoice_protocol.forms.spoken import (
     names_by_position,
     number_head,
     read_fields,
+    says_all_is_well,
     words_behind_pointer,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
@@ -303,6 +304,19 @@ def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Readi
     return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() else None
 
 
+def _withhold_zero_of_nothing(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, without the count of zero that "nothing" or "none" is where none was asked for.
+
+    Said of an entry it may mean that nothing is wrong with it, or that nothing is there: it is asked.
+    """
+    begins = session.draft is None and reading.act is Act.RECORD
+    if begins or session.topic is Topic.FIELD or 0 not in values_of(reading).values():
+        return reading
+    means_all_is_well = says_all_is_well(reading.words, session.rules.language)
+    unread = replace(reading, fields={}, act=Act.RECORD, not_understood=NotUnderstoodReason.NOT_DICTATION)
+    return unread if means_all_is_well else reading
+
+
 def _reject_if_named_by_position(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as not understood where it names a thing by its position: "change the first one to dock D".
 
@@ -344,6 +358,7 @@ _REREADINGS = (
     _as_correction_of_last,
     _as_correction_of_open,
     _as_correction_by_old_value,
+    _withhold_zero_of_nothing,
     _reject_if_named_by_position,
 )
 """In this order: a name says more than a pointer, a pointer more than what is open, and a position nothing."""
