@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
+from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals, is_nearer_to_other_count
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
@@ -192,7 +192,10 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
 
 
 def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -> Reading:
-    """The correction, in which a signed or decimal number may have several meanings: "no, nineteen" over -18."""
+    """The correction, in which a number may have several meanings: "no, nineteen" over -18.
+
+    A count of goods that is nearer to that of a part may be meant for that: "no, 3 cases" over 24 cases, 2 damaged.
+    """
     plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
     fields = dict(reading.fields)
     for name, one in reading.fields.items():
@@ -200,6 +203,12 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
         if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
             first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
+        parts = (part for other, part in before.fields.items() if other not in reading.fields)
+        unit = rules.form.unit_field(name)
+        if unit and any(is_nearer_to_other_count(one.value, old, part.value) for part in parts):
+            units = {of.fields[unit.name].value for of in (before, reading) if unit.name in of.fields}
+            alike = {"value": old, "rivals": (one.value, *one.rivals)} if len(units) == 1 else {"confirmed": False}
+            fields[name] = replace(one, **alike)
     return replace(reading, fields=fields)
 
 

@@ -7,7 +7,7 @@ begins at once while the rest is synthesised.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain, repeat
@@ -147,16 +147,16 @@ class Readback:
             if self._form.is_read_back_alone(field, fields)
         )
 
-    def field_question(self, name: str, other_fields: Mapping[str, FieldValue] = _NOTHING) -> str:
+    def field_question(self, name: str, named: Collection[str] = ()) -> str:
         """The question for one field: the form's own, or its label.
 
-        A field of `known` may change it: after damaged goods it asks for the good ones.
+        A field that was `named` may change it: after damaged goods it asks for the good ones.
         """
         field = self._form[name]
         if self._language.code == "en":
-            return _question_beside(field.ask_beside, other_fields) or field.ask
-        named = field.wording(self._language.code)
-        return _question_beside(named.ask_beside, other_fields) or named.ask or f"{self._label(field)}?"
+            return _question_beside(field.ask_beside, named) or field.ask
+        wording = field.wording(self._language.code)
+        return _question_beside(wording.ask_beside, named) or wording.ask or f"{self._label(field)}?"
 
     def form_name(self, form: Form) -> str:
         """The form's name as it is spoken."""
@@ -253,8 +253,8 @@ class Readback:
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
 
 
-def _question_beside(asked: Mapping[str, str], known: Mapping[str, FieldValue]) -> str | None:
-    return next((question for name, question in asked.items() if known.get(name)), None)
+def _question_beside(asked: Mapping[str, str], named: Collection[str]) -> str | None:
+    return next((question for name, question in asked.items() if name in named), None)
 
 
 def _is_signed(field: FormField) -> bool:
@@ -386,7 +386,7 @@ class Phrasing:
         }
         labels = set(self.readback.standalone_labels())
         questions = {
-            self.readback.field_question(one.name, dict.fromkeys(said, 1))
+            self.readback.field_question(one.name, said)
             for one in self._form.fields
             for said in ((), one.ask_beside)
         }
@@ -464,7 +464,7 @@ class Phrasing:
                     else reader.describe_impossible(*name_and_value)
                 )
             case "question" if say.asked is not None:
-                return reader.field_question(say.asked, say.known)
+                return reader.field_question(say.asked, say.named)
             case "listed" if say.asked is not None:
                 return reader.list_values(say.asked, say.candidates)
             case _:

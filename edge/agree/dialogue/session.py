@@ -412,7 +412,9 @@ class DialogueSession:
         counted = None if question.field is None else self.rules.form[question.field].unit_of
         if say.prompt in FIELD_CONFIRMATIONS and counted is not None and counted in known:
             say = replace(say, fields={**say.fields, counted: known[counted]})  # "24 cases?"; "cases?" tells nothing
-        return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
+        named = frozenset(name for name, one in self.open_draft.reading.fields.items() if one.value != 0)
+        terms = _terms_of_question(self, question)
+        return self.make_repeatable(replace(say, known=known, named=named, beside=beside, terms=terms))
 
     def close_draft(self) -> None:
         """Close the draft and its question."""

@@ -328,6 +328,13 @@ class _FieldMeaning:
         return [value], True
 
 
+def is_nearer_to_other_count(value: FieldValue | None, old: FieldValue | None, other: FieldValue | None) -> bool:
+    """Whether a corrected count is nearer to another count of its entry than to the one that it would replace."""
+    if not (isinstance(value, int) and isinstance(old, int) and isinstance(other, int)):
+        return False
+    return abs(value - other) < abs(value - old)
+
+
 def _is_of_number(event: ExplanationEvent) -> bool:
     """Whether it is a number without a field, or a word of one."""
     return event.happens is Happens.NUMBER or "t" in event.marks
@@ -412,12 +419,29 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
+        event = self._marked_if_of_other_count(event)
         if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
             self._doubt_what_may_be_denied(name, event.value)
         if "n" in event.marks and self._is_unit_of_denied_count(at, event):
             self.said_of(name).denied_with_count.append(event.value)
             return
         self.said_of(name).add_mention(event, self._slip_before(at, event))
+
+    def _marked_if_of_other_count(self, event: ExplanationEvent) -> ExplanationEvent:
+        """A corrected count of goods that may be that of a part, said last: "24 cases, 2 damaged, no, 3 cases".
+
+        It may then leave the goods as they are; in another unit it is only in doubt.
+        """
+        unit, said = self._form.unit_field(str(event.field)), "" if self._said is None else str(self._said.field)
+        goods, part = self.fields.get(str(event.field)), self.fields.get(said)
+        if "c" not in event.marks or unit is None or goods is None or part is None or part is goods:
+            return event
+        old, other = (one.values[-1] if one.values and one.of.spoken.counts else None for one in (goods, part))
+        if not is_nearer_to_other_count(event.value, old, other):
+            return event
+        counted = self.said_of(unit.name)
+        same_unit = counted.values == counted.taken_back[-1:]
+        return event._replace(marks=marked(event.marks, *("be" if same_unit else "h")))
 
     def _drop_all(self) -> None:
         """Drop what was said, since it is another thing: "scratch that, pallet 743".
