@@ -69,6 +69,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     draft = _draft_replacement_of_last(session, last, right, utterance)
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
+    drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
     differs |= not is_correction(utterance.reading.words, session.rules.language)

@@ -102,9 +102,12 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
-    Not where the trailer identifies an entry. Over a correction a single field corrects that.
+    Not where the trailer identifies an entry, nor where it says what is wrong with it. Over a correction a single field
+    corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
+    if session.topic in {Topic.WRONG, Topic.ENTRY_RIGHT}:
+        return False
     if len(reading.fields) == 1 and (
         draft.act is not Act.RECORD or reading.fields.keys() <= set(session.rules.identifying_fields)
     ):

@@ -200,6 +200,7 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
     if _objects_without_change(session, utterance, draft):
         session.needs_yes.add(draft.utterance_id)
+    require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)
     draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
     return [
         utterance.note_as_heeded(),
@@ -216,6 +217,18 @@ def _objects_without_change(session: DialogueSession, utterance: UtteranceHeard,
     return all(
         possible_values(one) == possible_values(before.fields.get(name)) for name, one in draft.reading.fields.items()
     )
+
+
+def require_yes_if_place_is_left(
+    session: DialogueSession, utterance: UtteranceHeard, before: Reading, draft: Draft
+) -> None:
+    """Require a yes for a claim at another place than before: what is wrong may have been of that one, as "full"."""
+    roles, after = session.rules.form.roles, draft.reading
+    place, wrong = roles.get(FieldRole.LOCATION), roles.get(FieldRole.EXCEPTION)
+    if place is None or wrong not in after.fields or wrong in utterance.reading.fields:
+        return
+    if find_differing_identifiers(before, after, [place]):
+        session.needs_yes.add(draft.utterance_id)
 
 
 def ask_or_read_back_or_commit(
