@@ -47,6 +47,27 @@ def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) ->
     return reading
 
 
+def read_with_label(reading: Reading, rules: Rules) -> Reading:
+    """The reading while nothing is open, in which digits of no field are read as if their label led to them: asked.
+
+    "742 is wet", "two damaged on 742".
+    """
+    name = next(iter(rules.identifying_fields), None)
+    if name is None or name in without_inherited(reading).fields or reading.not_understood or not reading.fields:
+        return reading
+    labels = rules.form[name].wording(rules.language.code).labels
+    for start, end, value in _find_stray_names(name, reading, rules):
+        words = reading.words[start:end]
+        label = [replace(words[0], text=text, end=words[0].start) for text in next(iter(labels), "").split()]
+        labelled = read_part(reading, (*reading.words[:start], *label, *reading.words[start:]), rules)
+        named = labelled.fields.get(name)
+        if named is None or named.value != value or not reading.fields.keys() <= labelled.fields.keys():
+            continue
+        named = replace(named, words=tuple(word.text for word in words), confirmed=False)
+        return replace(labelled, words=reading.words, fields={**labelled.fields, name: named})
+    return reading
+
+
 def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[tuple[int, int, FieldValue]]:
     """Each span of digits of no understood field that may be an identifier, as its start, its end and that value."""
     for start, end in _find_digit_spans(reading.words, rules):

@@ -43,6 +43,7 @@ from edge.agree.unclear_numbers import (
     add_unlabelled_identifier,
     doubt_values_before_name,
     read_number_as_place,
+    read_with_label,
     unconfirm_behind_stray_name,
 )
 from edge.records import Draft
@@ -62,6 +63,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     if reading is not utterance.reading:
         reading = _as_part_of_counted(session, reading)
     reading = session.breath.doubt_continued_count(reading, session.rules)
+    if context.is_between_entries(session) and not split_if_several(reading, session.rules):
+        reading = read_with_label(reading, session.rules)
     for reread in _REREADINGS:
         reading = reread(session, reading)
     behind = doubt_values_before_name(unconfirm_behind_stray_name(reading, session.rules), session.rules)
@@ -116,7 +119,10 @@ def select_identifying_fields(session: DialogueSession, reading: Reading) -> Rea
 
 
 def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
+    """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged".
+
+    Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B".
+    """
     last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
     if last is None or last.refused or last.draft.form != form:
         return reading
@@ -126,7 +132,9 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
         return reading
     if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
         return reading  # On another trailer the same number may be another pallet.
-    return replace(reading, act=Act.AMEND) if only_adds_fields(reading, last.fields, session.rules) else reading
+    replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
+    adds = only_adds_fields(reading, last.fields, session.rules)
+    return replace(reading, act=Act.AMEND) if reading.act is Act.RECORD and (adds or replaces) else reading
 
 
 def _as_correction_behind_drop(session: DialogueSession, reading: Reading) -> Reading:
