@@ -414,13 +414,7 @@ def reject_or_park_unclear_identifier(
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
     if len(reading.fields) == 1:
         return drafting.reject_answer(session, utterance)
-    return park_and_repeat_question(session, utterance, reading)
-
-
-def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
-    parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(reading))
-    return [parked, *parking.announce_parked(session, reading), *drafting.repeat_question(session)]
+    return drafting.park_and_repeat_question(session, utterance, reading)
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -479,7 +473,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         if (entry := _find_entry_at_end(session, said)) is None:
             return drafting.reject_answer(session, utterance)
-        return park_and_repeat_question(session, utterance, entry)
+        return drafting.park_and_repeat_question(session, utterance, entry)
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:

@@ -496,9 +496,11 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     """Repeat the question after an utterance that does not answer it; what it may tell of an entry was not understood.
 
     The answer to the question does not settle what was told of another field, or denied: then the draft needs a yes.
-    What names another thing is parked by `claims.park_lawbreaking_claims`.
+    What names another thing is parked.
     """
     said, rules = utterance.reading, session.rules
+    if _names_no_open_thing(session, said):
+        return park_and_repeat_question(session, utterance, said)
     context.unset_named_identifiers(session, said)
     if said.act not in {Act.RECORD, Act.AMEND}:
         return [utterance.note_as_heeded(), *repeat_question(session)]
@@ -561,6 +563,23 @@ def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
         return False
     alone = len(words) == 1 and [one.value for one in rules.language.numerals.counts([fold(words[0])], 0)] == [1]
     return not alone or (len(reading.words) > 1 and reading.words[0].text == words[0])
+
+
+def _names_no_open_thing(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an entry names another thing than each that is open, asked about, or queued."""
+    known = (session.draft, session.current_question.other, session.queued_draft)
+    drafts = [
+        one for one in known if one is not None and not (one.act is Act.CANCEL or session.settings.is_closing(one))
+    ]
+    of = session.rules.identifying_fields
+    names = any(possible_values(reading.fields.get(name)) for name in of) and reading.act in {Act.RECORD, Act.AMEND}
+    return names and all(find_differing_identifiers(one.reading, reading, of) for one in drafts)
+
+
+def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
+    parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(reading))
+    return [parked, *parking.announce_parked(session, reading), *repeat_question(session)]
 
 
 def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
