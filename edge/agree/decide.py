@@ -278,13 +278,15 @@ def _find_recently_recorded_identifier(
 ) -> str | None:
     """The first field that identifies the thing, if a recent entry is of the same one; else None.
 
-    What stands for many entries, as a trailer that is measured, is no double by itself: only the same position is.
+    What stands for many entries, as a trailer that is measured, is no double by itself: the same position is, or a
+    whole entry that says none.
     """
     form, names = rules.form, [name for name in rules.identifying_fields if name in values]
     own = [field for field in form.fields if field.name in rules.identifying_fields]
-    if form.closes or any(field.required and field.name not in values for field in own):
-        return None
     things = [field.name for field in own if field.name not in form.standing_fields]
+    needed = form.fields if values.keys().isdisjoint(things) else own
+    if form.closes or any(field.required and field.name not in values for field in needed):
+        return None
     alike = any(
         any(name in entry for name in things) and all(entry.get(name, values[name]) == values[name] for name in names)
         for entry in known.recent

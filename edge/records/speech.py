@@ -204,7 +204,8 @@ class Say:
     beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The slot of that name, read back likewise: the new context, where the prompt has it."""
     known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # All known values, spoken or not.
-    named: frozenset[str] = frozenset()  # The fields of which something was said, if not that there are none.
+    named: frozenset[str] = field(default=frozenset(), repr=False)
+    """The fields of which something was said, if not that there are none."""
     form: str | None = None  # The form of the fields; None: the one that is filled now.
     works: tuple[str, ...] = ()  # The forms that are named.
 

@@ -386,9 +386,7 @@ class Phrasing:
         }
         labels = set(self.readback.standalone_labels())
         questions = {
-            self.readback.field_question(one.name, said)
-            for one in self._form.fields
-            for said in ((), one.ask_beside)
+            self.readback.field_question(one.name, said) for one in self._form.fields for said in ((), one.ask_beside)
         }
         return tuple(sorted(whole | opening | labels | questions))
 

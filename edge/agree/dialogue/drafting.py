@@ -567,13 +567,11 @@ def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
 
 def _names_no_open_thing(session: DialogueSession, reading: Reading) -> bool:
     """Whether an entry names another thing than each that is open, asked about, or queued."""
-    known = (session.draft, session.current_question.other, session.queued_draft)
-    drafts = [
-        one for one in known if one is not None and not (one.act is Act.CANCEL or session.settings.is_closing(one))
-    ]
-    of = session.rules.identifying_fields
+    of, question = session.rules.identifying_fields, session.current_question
+    drafts = [one for one in (session.draft, question.other, session.queued_draft) if one is not None]
+    things = [one for one in drafts if one.act is not Act.CANCEL and not session.settings.is_closing(one)]
     names = any(possible_values(reading.fields.get(name)) for name in of) and reading.act in {Act.RECORD, Act.AMEND}
-    return names and all(find_differing_identifiers(one.reading, reading, of) for one in drafts)
+    return names and all(find_differing_identifiers(one.reading, reading, of) for one in things)
 
 
 def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:

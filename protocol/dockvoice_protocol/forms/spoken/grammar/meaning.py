@@ -439,8 +439,8 @@ class _MeaningBuilder:
         old, other = (one.values[-1] if one.values and one.of.spoken.counts else None for one in (goods, part))
         if not is_nearer_to_other_count(event.value, old, other):
             return event
-        counted = self.said_of(unit.name)
-        same_unit = counted.values == counted.taken_back[-1:]
+        counted = self.fields.get(unit.name)
+        same_unit = counted is None or counted.values == counted.taken_back[-1:]
         return event._replace(marks=marked(event.marks, *("be" if same_unit else "h")))
 
     def _drop_all(self) -> None:
