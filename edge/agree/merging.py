@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals, is_nearer_to_other_count
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
@@ -209,7 +210,17 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
             units = {of.fields[unit.name].value for of in (before, reading) if unit.name in of.fields}
             alike = {"value": old, "rivals": (one.value, *one.rivals)} if len(units) == 1 else {"confirmed": False}
             fields[name] = replace(one, **alike)
-    return replace(reading, fields=fields)
+    return with_unconfirmed(replace(reading, fields=fields), _units_of_which_there_may_be_none(reading, rules))
+
+
+def _units_of_which_there_may_be_none(reading: Reading, rules: Rules) -> list[str]:
+    """The units without a count behind a "no" without a pause: "no pieces" may say that there are none."""
+    cues = leading_cue(reading.words, rules.language)
+    rest = reading.words[len(cues) :]
+    if not (cues and rest) or rest[0].start - cues[-1].end >= COMMA_S:
+        return []
+    counted = {name: rules.form[name].unit_of for name in reading.fields}
+    return [name for name, of in counted.items() if of is not None and of not in reading.fields]
 
 
 def find_fields_with_another_old_value(before: Reading, reading: Reading) -> list[str]:
