@@ -32,13 +32,13 @@ class TornNumbers:
         self._source: str | None = None
 
     def doubt_continued_number(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
-        """The reading, with a count marked doubtful that may have begun in the previous utterance; remembers it."""
+        """The reading, with a number marked doubtful that may have begun in the previous utterance; remembers it."""
         if reading.is_scan:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._source and self._before.is_just_before(began)
-        said = self._before.doubt_continued_count(reading, rules) if follows else reading
+        said = self._before.doubt_continued_number(reading, rules) if follows else reading
         if self._before.remember_unless_wordless(reading, ended):
             self._source = utterance.source
         return said

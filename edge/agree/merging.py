@@ -201,7 +201,8 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
     fields = dict(reading.fields)
     for name, one in reading.fields.items():
         old = before.fields[name].value if name in before.fields else None
-        if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
+        measures = rules.form[name].spoken.measures and plus.isdisjoint(map(fold, one.words))
+        if measures and isinstance(old, int | float) and isinstance(one.value, int | float):
             first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
         parts = (part for other, part in before.fields.items() if other not in reading.fields)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.readings import possible_values, read_part, with_unconfirmed, without_inherited
+from edge.agree.readings import possible_values, read_part, without_inherited
 from edge.records import Draft
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
@@ -257,18 +257,60 @@ class PreviousUtterance:
     def remember_unless_wordless(self, reading: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
         """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
 
-        One with fields has no open end, unless it `goes_on` with an entry that is asked about.
+        One with fields has no open end, unless it `goes_on` with an entry that is open.
         """
         if not reading.words or reading.not_understood is NotUnderstoodReason.NO_WORDS:
             return False
         self.words, self.ended = () if reading.fields and not goes_on else reading.words, ended
         return True
 
-    def doubt_continued_count(self, reading: Reading, rules: Rules) -> Reading:
-        """The reading, with a count unconfirmed that may have begun in the previous utterance."""
-        if not are_one_number(self.words, reading.words, rules.language):
+    def is_continued_by(self, reading: Reading, rules: Rules) -> bool:
+        """Whether one number may begin in this utterance and go on in the next."""
+        measures = any(field.spoken.measures for field in rules.form.fields)
+        return are_one_number(self.words, reading.words, rules.language, measures=measures)
+
+    def doubt_continued_number(self, reading: Reading, rules: Rules) -> Reading:
+        """The reading, with the number in doubt that may have begun in the previous utterance: "minus" | "eighteen"."""
+        if self.is_continued_by(reading, rules):
+            begun = [name for name in _fields_of_first_number(reading, rules) if rules.form[name].unit_of is None]
+            return self._doubt(reading, begun, reading, rules)
+        if not self._ends_with_sign_or_point(rules):
             return reading
-        return with_unconfirmed(reading, _fields_of_first_number(reading, rules))
+        # What it begins goes on behind other words: "minus" | "the temperature is eighteen".
+        values = {name: one.value for name, one in reading.fields.items() if rules.form[name].spoken.measures}
+        unsigned = [name for name, value in values.items() if isinstance(value, int | float) and value >= 0]
+        return self._doubt(reading, unsigned, reading, rules)
+
+    def _ends_with_sign_or_point(self, rules: Rules) -> bool:
+        said = rules.language.table["decimals"]
+        return bool(self.words) and fold(self.words[-1].text) in {*map(fold, (*said["minus"], *said["points"]))}
+
+    def doubt_cut_number(self, claim: Reading, reading: Reading, rules: Rules) -> Reading:
+        """The claim, with the number in doubt that this utterance ends with: `reading` may go on with it.
+
+        Not what `reading` says anew.
+        """
+        cut = (name for name in find_cut_fields(claim, self.words, rules) if name not in reading.fields)
+        return self._doubt(claim, cut, reading, rules)
+
+    def _doubt(self, doubted: Reading, names: Iterable[str], after: Reading, rules: Rules) -> Reading:
+        """The reading with these fields unconfirmed; a measure may be that of both utterances together: -18, or 18."""
+        whole = _join_utterance_words(self.words, after.words)
+        fields = dict(doubted.fields)
+        for name in names:
+            one = fields[name] = replace(fields[name], confirmed=False)
+            value = _read_one_value(whole, name, rules) if rules.form[name].spoken.measures else None
+            if one.value is not None and value is not None and value not in possible_values(one):
+                fields[name] = replace(one, value=value, rivals=(one.value, *one.rivals))
+        return replace(doubted, fields=fields)
+
+
+def _read_one_value(words: Sequence[Word], name: str, rules: Rules) -> FieldValue | None:
+    """The only value that the words give the field, which is asked for; None where it is doubtful or not allowed."""
+    said = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+    if said is None or said.value is None or said.rivals or not rules.allows_value(rules.form[name], said.value):
+        return None
+    return said.value
 
 
 def begins_with_unclear_number(reading: Reading, rules: Rules) -> bool:

@@ -22,6 +22,20 @@ def test_what_makes_none_together_was_never_one(before: str, after: str) -> None
     assert not are_one_number(words(before), words(after))
 
 
+@each_of(("before", "after"), rows_of("spoken_breaths", "what_makes_one_measure_together_may"))
+def test_what_makes_one_measure_together_may_have_been_one(before: str, after: str) -> None:
+    assert are_one_number(words(before), words(after), measures=True)
+
+
+@each_of(("before", "after"), rows_of("spoken_breaths", "what_makes_no_measure_together_was_never_one"))
+def test_what_makes_no_measure_together_was_never_one(before: str, after: str) -> None:
+    assert not are_one_number(words(before), words(after), measures=True)
+
+
+def test_a_form_without_measures_has_no_sign() -> None:
+    assert not are_one_number(words("minus"), words("eighteen units"))
+
+
 def test_every_language_has_its_own_numbers() -> None:
     french = language_named("fr")
     assert are_one_number(words("palette sept soixante"), words("dix unités"), french)

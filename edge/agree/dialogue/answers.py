@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
-    are_one_number,
     chosen_position,
     is_check,
     is_correction,
@@ -38,6 +37,7 @@ from edge.agree.merging import (
     agreement_mark,
     keep_first_count,
     read_as_answer_to,
+    read_correction_of_number,
     settle_dependent_fields,
     unconfirm_doubtful_fields,
     with_agreed_value,
@@ -83,7 +83,7 @@ def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
     if corrected := corrections.correct_recorded_entry_if_named(session, utterance):
         return corrected
     if _may_be_rest_of_cut_number(session, utterance):
-        _doubt_cut_number(session)
+        drafting.doubt_cut_number(session, utterance.reading)
     return _select_answer_handler(session, utterance)(session, utterance)
 
 
@@ -110,35 +110,20 @@ def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHea
     name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.current_question.field
     if not number_head(said.words, rules.language):
         return False
-    if are_one_number(session.breath.words, said.words, rules.language):
+    if session.breath.is_continued_by(said, rules):
         return True
     if said.fields:
         return begins_with_foreign_words(said, rules) or begins_with_unclear_number(said, rules)
     return name is None or not read_as_answer_to(name, said, rules).fields
 
 
-def _doubt_cut_number(session: DialogueSession) -> None:
-    """Mark the number at the end of the last utterance as unconfirmed in all drafts: a pause may have cut it."""
-
-    def doubted(draft: Draft) -> Draft:
-        cut = find_cut_fields(draft.reading, session.breath.words, session.rules)
-        return replace(draft, reading=with_unconfirmed(draft.reading, cut))
-
-    question, draft = session.current_question, doubted(session.open_draft)
-    session.draft, session.verdict = draft, judge_draft(draft, session.rules)
-    if question.other is not None:
-        session.question = replace(question, other=doubted(question.other))
-
-
 def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    name, rules, value = str(session.current_question.field), session.rules, _find_chosen_value(session, utterance)
+    name, value = str(session.current_question.field), _find_chosen_value(session, utterance)
     if session.topic is Topic.CHOICE and value is not None:
         return _apply_answer(
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
-    reading = unconfirm_doubtful_fields(
-        _read_as_answer(session, utterance), Circumstances(utterance.known.acoustics), rules
-    )
+    reading = _read_answer_with_doubts(session, utterance)
     if _has_no_answer(session, reading):
         return drafting.reject_answer(session, utterance)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
@@ -146,6 +131,15 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
         session, utterance, reading
     )
+
+
+def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
+    """The utterance as an answer, with what its acoustics, the last words, or a rejected number put in doubt."""
+    rules, reading = session.rules, _read_as_answer(session, utterance)
+    reading = session.breath.doubt_continued_number(reading, rules)
+    if session.current_question.prompt is not None:  # Asked again, since the value was rejected.
+        reading = read_correction_of_number(session.open_draft.reading, reading, rules)
+    return unconfirm_doubtful_fields(reading, Circumstances(utterance.known.acoustics), rules)
 
 
 def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:

@@ -219,6 +219,8 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
 
     After a number that was not understood it may belong to that one: then ask until the operator says yes.
     """
+    if session.breath.is_continued_by(reading, session.rules):
+        drafting.doubt_cut_number(session, reading)
     draft = session.open_draft
     goes_on = session.doubted_number  # it may belong to what was not understood
     takes_back = drafting.is_sure_correction(session, utterance)

@@ -399,6 +399,18 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
     return [replace(one, form=form) if isinstance(one, Say) else one for one in (*waited, *closed)]
 
 
+def doubt_cut_number(session: DialogueSession, reading: Reading) -> None:
+    """Put the number at the end of the last utterance in doubt in all drafts: `reading` may go on with it."""
+
+    def doubted(draft: Draft) -> Draft:
+        return replace(draft, reading=session.breath.doubt_cut_number(draft.reading, reading, session.rules))
+
+    question, draft = session.question, doubted(session.open_draft)
+    session.draft, session.verdict = draft, judge_draft(draft, session.rules)
+    if question is not None and question.other is not None:
+        session.question = replace(question, other=doubted(question.other))
+
+
 # While an entry is held.
 
 

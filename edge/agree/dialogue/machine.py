@@ -328,7 +328,7 @@ class Dialogue:
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
             _prepend_earcon(session, orders, event, changed=changed)
-            goes_on = session.state in QUESTIONS
+            goes_on = session.state in {State.HELD, *QUESTIONS}
             if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator

@@ -62,7 +62,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     reading = mark_partial_recount(utterance.reading, session.rules)
     if reading is not utterance.reading:
         reading = _as_part_of_counted(session, reading)
-    reading = session.breath.doubt_continued_count(reading, session.rules)
+    reading = session.breath.doubt_continued_number(reading, session.rules)
     if context.is_between_entries(session) and not split_if_several(reading, session.rules):
         reading = read_with_label(reading, session.rules)
     for reread in _REREADINGS:

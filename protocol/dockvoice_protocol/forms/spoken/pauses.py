@@ -12,6 +12,7 @@ from dockvoice_protocol.forms.spoken.commands import is_complete_command, is_cor
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldReading, TurnExpectation, Word
@@ -34,25 +35,30 @@ def number_tail(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     return _leading_number(reversed(token_texts(words, language)), language)[::-1]
 
 
-def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Whether the end of `before` and the beginning of `after` may be one number: "sixty" | "two units".
+def are_one_number(
+    before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH, *, measures: bool = False
+) -> bool:
+    """Whether a number may begin at the end of `before` and go on in `after`: "sixty" | "two units".
 
-    Behind an "and" a part of the later number is enough: "one hundred" | "and twenty two hundred units". The end of
-    `before` need not be a number by itself: "half" | "a dozen units".
+    `measures`: it may have a sign and a point: "minus" | "eighteen". Neither part need be a number by itself, "half" |
+    "a dozen units", and only the beginning of the later one may belong to it: "pallet seven forty" | "two twenty four
+    units". A first part that is repeated is begun anew: "six hundred" | "six hundred and seventy two".
     """
-    between, tail = _links_and_number(after, language)
-    if not tail:
-        return False
-    head = token_texts(before, language)[-numerals.LONGEST :]
-    return _crosses_boundary(head, tail, len(tail), language) or (
-        bool(between) and _crosses_boundary(head, between + tail, len(between) + 1, language)
-    )
+    head, said = token_texts(before, language)[-numerals.LONGEST :], token_texts(after, language)[: numerals.LONGEST]
+    for rest in (said, said[len(_links_and_number(after, language)[0]) :]):
+        joined = head + rest
+        for at in range(len(head)):
+            found = _numbers_at(joined, at, language, measures=measures)
+            if any(end > len(head) and cost < _UNLIKELY for end, cost in found):
+                return rest[: len(head) - at] != head[at:]
+    return False
 
 
-def _crosses_boundary(head: Phrase, tail: Phrase, least: int, language: Language) -> bool:
-    """Whether a number begins in `head` and has at least `least` words of `tail`."""
-    found = (count for at in range(len(head)) for count in language.numerals.counts(head + tail, at))
-    return any(count.end >= len(head) + least and count.cost < _UNLIKELY for count in found)
+def _numbers_at(said: Phrase, at: int, language: Language, *, measures: bool) -> list[tuple[int, float]]:
+    """The numbers that begin at a word: end, cost."""
+    if measures:
+        return [(end, cost) for end, _, cost in decimal_readings(said, at, language.numerals, language.table)]
+    return [(count.end, count.cost) for count in language.numerals.counts(said, at)]
 
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:

@@ -317,10 +317,11 @@ class _FieldMeaning:
         # A count without a unit may also have been the beginning: "two hundred and, wait, fifty units".
         if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
             return [value, *_completed_numbers(old, value)], True
+        measures = self.of.spoken.measures and "+" not in event.marks
+        if measures and isinstance(value, int | float) and isinstance(old, int | float):
+            return [*corrected_decimals(old, value)], True
         if not bare:
             return [value], True
-        if isinstance(value, float) and isinstance(old, float) and "+" not in event.marks:
-            return [*corrected_decimals(old, value)], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -345,7 +346,7 @@ def _is_unsure(event: ExplanationEvent) -> bool:
 
 
 def corrected_decimals(old: float, value: float) -> list[float]:
-    """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19."""
+    """The possible values of a decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19."""
     return [-value, value] if old < 0 < value else [value]
 
 
