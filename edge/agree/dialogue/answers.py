@@ -270,6 +270,8 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     reference.require_yes_if_named_later(session, said)
+    if reference.is_begun_without_name(session, name):
+        session.needs_yes.add(draft.utterance_id)
     return _apply_answer(session, utterance, with_support(replace(draft, reading=reading), utterance.utterance_id))
 
 

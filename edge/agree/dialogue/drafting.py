@@ -320,8 +320,11 @@ def commit_draft(session: DialogueSession) -> list[Order]:
             settled.append(Note(one.utterance_id, one.reading, heeded))
         else:  # The other things of that breath are still in review.
             settled.append(Park(one.utterance_id, parking.UNANSWERED, values_of(others), replace(one, reading=others)))
-    # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
-    left = session.named.left or draft.utterance_id in session.needs_yes
+    # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous. What the
+    # context names goes on.
+    names = session.rules.identifying_fields[:1]
+    stands = any(draft.reading.fields[name].is_inherited for name in names if name in draft.reading.fields)
+    left = session.named.left or (draft.utterance_id in session.needs_yes and not stands)
     session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()

@@ -166,6 +166,18 @@ def require_yes_if_named_later(session: DialogueSession, said: Reading) -> None:
         session.needs_yes.add(draft.utterance_id)
 
 
+def is_begun_without_name(session: DialogueSession, asked: str) -> bool:
+    """Whether the open entry was begun without a name of its own: the answer to a question may be of the next thing.
+
+    "Refused" behind a reading at the rear, and then "front minus eight".
+    """
+    draft, recorded = session.open_draft, session.recorded
+    said = {name for name, one in draft.reading.fields.items() if not one.is_inherited and possible_values(one)}
+    follows = recorded.last is not None or recorded.aside.drafts or asked in draft.reading.fields
+    unnamed = said.isdisjoint(session.rules.identifying_fields) and not said <= {asked}
+    return bool(follows) and draft.act is Act.RECORD and unnamed
+
+
 def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask whether to drop the open thing, where a drop without a name may be of another; empty for any other drop.
 
