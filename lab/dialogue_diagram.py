@@ -51,7 +51,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   ([inventory.md](inventory.md#expected-receipts)). A count that differs is asked for again, without either figure: the
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
-  ("pallet four nine", "zero eight") is asked about.
+  ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about.
 - **Several things in one breath** are taken one at a time. What may be of either, or of both without "each", is asked.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
@@ -85,7 +85,7 @@ Unanswered, both go to a person. Digits alone name another thing, in doubt: "743
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an
-answer only, open at a power cut, told of in words not understood, or corrected without a name behind another one.
+answer or the context alone, open at a power cut, told of in unknown words, or corrected without a name behind another.
 
 What was said is to the open claim one of these:
 

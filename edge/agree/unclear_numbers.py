@@ -355,6 +355,5 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], reading: Reading, 
 
 def _join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
     """The words of two utterances, timed without the pause between them."""
-    end, start = before[-1].end, after[0].start
-    moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)
-    return (*before, *moved)
+    gap = after[0].start - before[-1].end if before and after else 0.0
+    return (*before, *(replace(word, start=word.start - gap, end=word.end - gap) for word in after))
