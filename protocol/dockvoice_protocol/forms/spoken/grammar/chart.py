@@ -516,7 +516,8 @@ class _ExplanationCheck(SpanReader):
         self, slip: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
     ) -> list[str | None]:
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
-        corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
+        named = (str(one.field) for one in behind if one.happens is Happens.MENTION)
+        corrected = next((name for name in named if self._fields[name].unit_of is None), None)
         may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
         another = corrected is not None and not self._fields[corrected].spoken.is_number
         continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip, directly=another))
@@ -558,15 +559,20 @@ class _ExplanationCheck(SpanReader):
         return [name for name in names if self._spans.may_be_value(self._fields[str(name)], code)]
 
     def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
-        """Whether a withdrawn number may be another value of a mentioned field."""
+        """Whether a withdrawn number may be another value of a mentioned field.
+
+        Its cue may begin with its last digit: "A two oh | oh sorry".
+        """
         field = self._fields[str(mention.field)]
-        value = spelt_slip(slip, self._words) if field.spoken.spelt else slip.value
+        if not field.spoken.spelt:
+            return self._spans.may_be_value(field, slip.value)
+        number = spelt_slip(slip, self._words)
+        last = self._numbers.digit_groups[slip.end] if self._spans.goes_straight_on(slip.end) else ()
+        numbers = [number, *(f"{number}{group.text}" for group in last)]
+        may = [one for one in numbers if len(one) == len(str(mention.value))]
         if field.spoken.is_code and self._spans.is_letter(slip.start - 1, slip.start):
-            lettered = f"{self._words[slip.start - 1]}{value}".upper()  # "E 62743": its letter may be a link.
-            if self._spans.may_be_value(field, lettered):
-                return True
-        sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
-        return sized and self._spans.may_be_value(field, value)
+            may += (f"{self._words[slip.start - 1]}{one}".upper() for one in numbers)  # Its letter may be a link.
+        return any(self._spans.may_be_value(field, one) for one in may)
 
     def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
         """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
