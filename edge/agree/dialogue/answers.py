@@ -9,6 +9,7 @@ from dockvoice_protocol.forms.spoken import (
     chosen_position,
     is_check,
     is_correction,
+    is_listed_command,
     names_by_position,
     names_last_one,
     number_head,
@@ -69,8 +70,8 @@ def answers_question(session: DialogueSession, utterance: UtteranceHeard) -> boo
         return False
     if session.topic is Topic.WRONG and says_all_is_well(utterance.reading.words, session.rules.language):
         return True
-    if session.question.field is None:
-        return False
+    if session.question.field is None or is_listed_command("murmurs", utterance.reading.words, session.rules.language):
+        return False  # "One moment" is no one.
     if session.question.about is Topic.PROOF:
         return True
     return bool(_read_as_answer(session, utterance).fields)

@@ -17,7 +17,7 @@ from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classif
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
-from edge.agree.dialogue.table import AGREEING, Event, State
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import has_no_values
 
@@ -34,8 +34,11 @@ _UNDOING = frozenset({Topic.CANCEL, Topic.DROP, Topic.CLOSE, Topic.REOPEN})
 """The questions at which a sentence that begins with "no" is a no."""
 
 
-_LISTED = {State.IDLE: ("waits", Event.NOISE), State.PAUSED: ("returns", Event.RESUME)}
-"""By state, the list of phrases that mean something there alone, and their row."""
+_LISTED = {
+    **dict.fromkeys((State.IDLE, *QUESTIONS), ("waits", Event.NOISE)),
+    State.PAUSED: ("returns", Event.RESUME),
+}
+"""By state, the list of phrases that mean something there alone, and their row. Over a readback "wait" may object."""
 
 
 def classify_happening(session: DialogueSession, happening: DialogueInput) -> Event:
@@ -131,11 +134,14 @@ def _corrects_held_number(session: DialogueSession, utterance: UtteranceHeard) -
 
 
 def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
-    """The row of "back" in a break, of "wait" while nothing is open, and of "okay" to whether to close a trailer."""
-    name, meant = _LISTED.get(session.state, ("assents", Event.YES))
-    if event not in _LITTLE or (name == "assents" and session.topic is not Topic.CLOSE):
+    """The row of "back" in a break, of "wait" unless over a readback, and of "okay" to whether to close a trailer."""
+    if event not in _LITTLE:
         return event
-    return meant if is_listed_command(name, utterance.reading.words, session.rules.language) else event
+    words, language = utterance.reading.words, session.rules.language
+    if session.topic is Topic.CLOSE and is_listed_command("assents", words, language):
+        return Event.YES
+    name, meant = _LISTED.get(session.state, ("", event))
+    return meant if name and is_listed_command(name, words, language) else event
 
 
 def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
