@@ -10,6 +10,8 @@ from dockvoice_protocol.forms.spoken import (
     is_check,
     is_correction,
     is_listed_command,
+    is_murmur,
+    may_be_check,
     names_by_position,
     names_last_one,
     number_head,
@@ -73,7 +75,7 @@ def answers_question(session: DialogueSession, utterance: UtteranceHeard) -> boo
     if session.question.field is None or is_listed_command("murmurs", utterance.reading.words, session.rules.language):
         return False  # "One moment" is no one.
     if session.question.about is Topic.PROOF:
-        return True
+        return not is_murmur(utterance.reading.words, session.rules.language)
     return bool(_read_as_answer(session, utterance).fields)
 
 
@@ -343,15 +345,17 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
     question, draft, rules = session.current_question, session.open_draft, session.rules
     ((name, value),) = question.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
-    if is_check(without_cue(utterance.reading.words, rules.language), checks[question.check], rules.language):
+    words, check = without_cue(utterance.reading.words, rules.language), checks[question.check]
+    if is_check(words, check, rules.language):
         agreed_draft = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
             session, utterance, replace(agreed_draft, proved=(*draft.proved, agreement_mark(name, value)))
         )
     if utterance.reading.fields:
         return answer_open_question(session, utterance)
-    if has_correcting_word(utterance.reading, rules) or drafting.tells_of_other_field(session, utterance.reading):
-        # "Not that location", "it was wet".
+    tells = has_correcting_word(utterance.reading, rules) or drafting.tells_of_other_field(session, utterance.reading)
+    if tells or not may_be_check(words, check, rules.language):
+        # "Not that location", "it was wet", "hey Joe".
         return drafting.reject_answer(session, utterance)
     tries = session.tries + 1
     if tries >= drafting.MOST_TRIES:

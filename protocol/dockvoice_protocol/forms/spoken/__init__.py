@@ -21,6 +21,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     is_murmur,
     last_entry_cue,
     leading_cue,
+    may_be_check,
     names_by_position,
     names_last_one,
     parse_break_reason,

@@ -411,10 +411,28 @@ def contains_check(words: Sequence[str], checks: Collection[str], language: Lang
 
 
 def is_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
-    """Whether the words are exactly the check word or digits `check`, with or without their cue."""
+    """Whether the words are exactly the check word or digits `check`, with or without what leads to them."""
+    return any(check == " ".join(said) or check in _spelt_digits(said, language) for said in _answers(words, language))
+
+
+def may_be_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+    """Whether the words may be meant as a check like `check`: where that is of digits, they are nothing but digits."""
+    return not check.isdecimal() or any(_spelt_digits(said, language) - {""} for said in _answers(words, language))
+
+
+def _answers(words: Sequence[Word], language: Language) -> list[Phrase]:
+    """The words behind each of the phrases that may lead to an answer: "yes, check digits 47", "it's 47"."""
     said = token_texts(words, language)
-    said = said[max(language.words["checks"].ends(said, 0), default=0) :]
-    return check == " ".join(said) or check in _spelt_digits(said, language)
+    found = [0]
+    for at in found:  # It grows meanwhile.
+        ends = {end for role in _BEFORE_CHECK for end in language.words[role].ends(said, at)}
+        ends |= {at + len(one) for one in _courtesy_phrases(language) if said[at : at + len(one)] == one}
+        found += sorted(ends - {*found})
+    return [said[at:] for at in found]
+
+
+_BEFORE_CHECK = ("checks", "openings", "repeats", "within")
+"""Lists of phrases that may lead to a check."""
 
 
 def _spelt_digits(said: Sequence[str], language: Language) -> set[str]:
