@@ -119,7 +119,7 @@ _FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CON
 """The roles of words that may be about an entry: its fields, and what may deny them."""
 
 
-_FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
+FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
 
 
 _FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
@@ -138,13 +138,35 @@ def is_off_talk(reading: Reading, rules: Rules) -> bool:
     addresses = asks or any(_begins_a_phrase(tokens, at, language.words["addresses"]) for at in range(len(tokens)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
     meant |= any(_begins_a_phrase(tokens, at, language.words["objections"]) for at in range(len(tokens)))
-    identifier_words = [token.text for token in tokens if language.may_be_in_identifier(token.text)]
-    named = (
-        len(identifier_words) == 1
-        and len(tokens) >= _FEWEST_WITH_NAMES
-        and not language.numerals.is_part(identifier_words[0])
+    return len(tokens) >= FEWEST_IN_TALK and addresses and not meant and not _may_identify(tokens, rules)
+
+
+def _may_identify(tokens: Sequence[Token], rules: Rules) -> bool:
+    """Whether it has a number, or letters; a single letter in a longer sentence is somebody's name."""
+    language = rules.language
+    words = [token.text for token in tokens if language.may_be_in_identifier(token.text)]
+    named = len(words) == 1 and len(tokens) >= _FEWEST_WITH_NAMES and not language.numerals.is_part(words[0])
+    return bool(words) and not named
+
+
+def calls_somebody(reading: Reading, rules: Rules, concerned: AbstractSet[str]) -> bool:
+    """Whether it is surely for somebody who is called first, by a name that is no word of ours: "hey Joe, door's open".
+
+    Not with a number, a value or an objection, nor with the label of a `concerned` field, for it may tell of that.
+    """
+    language, (tokens, matches) = rules.language, _matches(reading, rules)
+    said = [token.text for token in tokens]
+    called = max(language.words["calls"].ends(said, 0), default=len(said))
+    if called >= len(said) or any(start == called for start, _ in matches):
+        return False
+    meant = any(
+        (one.role in _FOR_THE_FORM and not (one.role is Role.LABEL and one.field not in concerned))
+        or _may_take_entry_back(one, asks=False)
+        for _, one in matches
     )
-    return len(tokens) >= _FEWEST_IN_TALK and addresses and not meant and (not identifier_words or named)
+    objects = any(_begins_a_phrase(tokens, at, language.words["objections"]) for at in range(called, len(said)))
+    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in reading.words)
+    return sure and not (meant or objects or _may_identify(tokens, rules))
 
 
 _TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})

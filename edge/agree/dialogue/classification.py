@@ -18,7 +18,7 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
-from edge.agree.off_talk import is_off_talk, mentions_entry
+from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, is_off_talk, mentions_entry
 from edge.agree.readings import has_no_values
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
@@ -69,6 +69,20 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 
+def _is_for_somebody_called(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it is for somebody else, who is called: "hey Joe, door's open".
+
+    Not where it may tell of a field that names things, is in the open entry, or asked for; nor two words over what was
+    read back: "hey Joe" may be "eh, no".
+    """
+    read_back = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
+    if read_back and len(reading.words) < FEWEST_IN_TALK:
+        return False
+    known = {} if session.draft is None else session.draft.reading.fields
+    asked = None if session.question is None else session.question.field
+    return calls_somebody(reading, session.rules, {*session.rules.identifying_fields, *known, str(asked)})
+
+
 def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether an utterance is a no, in more words: "no, don't cancel it", "keep it".
 
@@ -98,7 +112,7 @@ def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
 
 
 def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
-    """The row of a label scanned twice, a sign-on, a change of form, or talk about a named thing; None for another."""
+    """The row of a label scanned twice, a sign-on, a change of form, talk of a thing or to somebody; else None."""
     if is_repeated_scan(session, utterance):
         return Event.NOISE
     if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, utterance):
@@ -108,6 +122,8 @@ def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHear
     away = session.state in status.UNASKED and mentions_entry(utterance.reading, session.rules)
     if event is Event.UNCLEAR and (away or _names_another(session, utterance.reading)):
         return Event.NAMED
+    if event is Event.UNCLEAR and _is_for_somebody_called(session, utterance.reading):
+        return Event.NOISE
     return Event.SWITCH if works.chooses_form(session, utterance) else None
 
 
