@@ -5,13 +5,17 @@ from __future__ import annotations
 from dockvoice_protocol.forms.spoken import (
     begins_with_no,
     cancels_after_no,
+    cancels_open_entry,
     is_courtesy,
     is_listed_command,
     number_head,
     parse_command,
+    possible_digit_strings,
     without_cue,
+    words_behind_yes,
 )
 from dockvoice_protocol.records import Act, Reading
+from edge.agree.decide import ANNOUNCED_OTHERWISE
 from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works
 from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
 from edge.agree.dialogue.questions import Topic
@@ -19,7 +23,7 @@ from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
 from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, is_off_talk, mentions_entry
-from edge.agree.readings import has_no_values
+from edge.agree.readings import has_no_values, values_of
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
 """Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
@@ -154,10 +158,33 @@ def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event:
     if event not in _LITTLE:
         return event
     words, language = utterance.reading.words, session.rules.language
+    if _agrees_in_words_of_question(session, utterance.reading):
+        return Event.YES
     if session.topic is Topic.CLOSE and is_listed_command("assents", words, language):
         return Event.YES
     name, meant = _LISTED.get(session.state, ("", event))
     return meant if name and is_listed_command(name, words, language) else event
+
+
+def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> bool:
+    """Whether a yes says again what was asked, or a number that was read back: "yes, cancel it", "yes, 24"."""
+    language, least = session.rules.language, session.rules.site_policy.uncalibrated
+    behind = words_behind_yes(reading.words, language)
+    if not behind or any(word.confidence < least for word in reading.words):
+        return False
+    match session.topic:
+        case Topic.CANCEL | Topic.DROP:
+            bidden = parse_command(behind, language)
+            return bidden is not None and bidden.act is Act.CANCEL and not cancels_open_entry(behind)
+        case Topic.CLOSE:
+            return is_listed_command("assents", behind, language)
+        case Topic.FIELD_RIGHT if session.current_question.why in ANNOUNCED_OTHERWISE:
+            return is_listed_command("takes", behind, language)
+        case _ if session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT:
+            said = possible_digit_strings(" ".join(word.text for word in behind), language)
+            return not said.isdisjoint(map(str, values_of(session.open_draft.reading).values()))
+        case _:
+            return False
 
 
 def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:

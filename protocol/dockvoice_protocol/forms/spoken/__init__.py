@@ -41,6 +41,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     without_part_reference,
     words_after_sign_on,
     words_behind_pointer,
+    words_behind_yes,
 )
 from dockvoice_protocol.forms.spoken.confusable import confusable_pairs
 from dockvoice_protocol.forms.spoken.pauses import are_one_number, expect_more, number_head, number_tail

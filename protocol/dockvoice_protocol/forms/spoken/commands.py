@@ -108,6 +108,15 @@ def begins_with_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return bool(words) and _plain_phrase(words[:1], language) in _listed_phrases("no", language)
 
 
+def words_behind_yes(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+    """The words behind a leading "yes"; none where it has no other, or does not begin so: "yes, cancel it"."""
+    yes = _listed_phrases("yes", language)
+    for size in range(len(words) - 1, 0, -1):
+        if _is_concatenation(_plain_phrase(words[:size], language), yes):
+            return tuple(words[size:])
+    return ()
+
+
 def parse_break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
     """The code of the reason for a pause; None where the utterance gives none."""
     return _phrases_to_break_reasons(language).get(_plain_phrase(words, language))
