@@ -230,7 +230,7 @@ def find_fields_with_another_old_value(before: Reading, reading: Reading) -> lis
     "Not twelve, thirteen" over fourteen, or over an entry without a count, is of another one.
     """
     had = {name: {*possible_values(before.fields.get(name))} for name in reading.fields}
-    said = {name: (*one.denied, *possible_values(one)) for name, one in reading.fields.items() if one.value is not None}
+    said = {name: (*one.denied, *possible_values(one)) for name, one in reading.fields.items() if possible_values(one)}
     several = {name: values for name, values in said.items() if len(values) > 1}
     return [
         name

@@ -73,7 +73,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
     differs |= not is_correction(utterance.reading.words, session.rules.language)
-    if differs and find_differing_identifiers(before, reading, of):
+    if differs and find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
@@ -86,7 +86,8 @@ def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntr
     denied = {
         name: reading.fields[name].denied[0] for name in of if name in reading.fields and reading.fields[name].denied
     }
-    return session.find_own_entry(values_of(reading)) or session.find_own_entry(denied)
+    said = values_of(reading)
+    return session.find_own_entry(said) or session.find_own_entry(said | denied) or session.find_own_entry(denied)
 
 
 def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -165,7 +165,8 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     put_aside = named is None and _names_draft_put_aside(session, utterance.reading)
     if named is None and not put_aside:  # "743, not 742", and 742 is not the open one
         named = amendments.find_corrected_entry(session, utterance.reading)
-        meant |= relation is Relation.NAME
+        denied = {value for one in utterance.reading.fields.values() for value in one.denied}
+        meant |= relation is Relation.NAME and denied.isdisjoint(session.open_identifiers.values())
         meant &= named is None or not session.open_identifiers.items() <= named.fields.items()
     is_known = named is not None or put_aside
     if not (meant and drafting.is_sure_correction(session, utterance) and is_known):

@@ -143,10 +143,10 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     They say of a value what it never was; they take something back directly behind another thing, a place or a sum; or
     they give what a thing that was put aside lacks, and do not answer the question.
     """
-    if session.relate_to_claim(reading) is not Relation.NONE:
-        return False
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
+    if session.relate_to_claim(reading) is not Relation.NONE:
+        return False
     if takes_back:
         return _is_behind_another(session)
     return not (answers or session.named.lacks.isdisjoint(reading.fields))

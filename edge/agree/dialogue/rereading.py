@@ -270,24 +270,27 @@ _RECENT = 3  # How many entries an operator has in mind when he says a value tha
 
 
 def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading of a correction that says the value before, too: "change dock A to dock D".
+    """The reading of a correction that says the value before, too: "change dock A to dock D", "dock D, not dock A".
 
-    Where the entry that it would correct has another value, it is of the one recent entry that has this, and is asked.
-    So is a correction of the entry at hand, where nothing is open and a recent one has that value, too.
+    It is of the entry that has this value: the open one, else the last recent one that has it, which is named, and
+    asked. So is the entry at hand, where nothing is open and a recent one has that value, too.
     """
     draft, last = session.draft, reference.find_entry_at_hand(session)
-    at_hand = draft if draft is not None or last is None or reading.act is not Act.AMEND else last.draft
-    named = without_inherited(reading).fields.keys() & {*session.rules.identifying_fields}
     is_asked = session.topic is Topic.FIELD  # What was not said of the open thing yet has no value before.
     read_back = draft is None or ((session.state is State.HELD or is_asked) and draft.act is not Act.CONTEXT)
-    if at_hand is None or not read_back or named or reading.act not in {Act.RECORD, Act.AMEND}:
+    at_hand = draft if draft is not None or last is None else last.draft
+    if at_hand is None or not read_back or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     of_it = _read_with_old_values(session, at_hand, reading)
-    if of_it is not None and (draft is not None or last is None):
+    if without_inherited(reading).fields.keys() & {*session.rules.identifying_fields[:1]}:
+        return _as_change_of_number(session, reading, of_it)
+    if draft is not None and of_it is not None:
         return of_it
-    unknown = [one for name, one in reading.fields.items() if name not in at_hand.reading.fields]
-    changes = reading.act is Act.AMEND and any(one.rivals for one in unknown)
-    if of_it is None and not (changes if is_asked else find_fields_with_another_old_value(at_hand.reading, reading)):
+    others = [name for name, one in reading.fields.items() if name not in at_hand.reading.fields and one.rivals]
+    old = find_fields_with_another_old_value(at_hand.reading, reading)
+    asked = {} if session.question is None else {session.question.field}
+    changes = others and reading.act is Act.AMEND
+    if of_it is None and not ({*old} - {*asked} or (is_asked and changes)):
         return reading
     own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
     read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
@@ -296,20 +299,30 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
         if all(one.event_id == last.event_id for one, _ in meant):
             return of_it
         meant = [(last, of_it)]
-    if len(meant) != 1:
+    if not meant:
         return reading
-    ((entry, right),) = meant
+    entry, right = meant[0]
     of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(entry.fields).items()}
     return with_unconfirmed(replace(right, fields={**of, **right.fields}, act=Act.AMEND), right.fields)
 
 
+def _as_change_of_number(session: DialogueSession, reading: Reading, of_it: Reading | None) -> Reading:
+    """The reading as of the entry that has the number, where it was read as a name: "change 24 to 23"."""
+    named = session.identifiers_of(likely_values(reading))
+    is_name = of_it is None or reading.act is not Act.AMEND or session.find_own_entry(named) is not None
+    return reading if of_it is None or is_name else of_it
+
+
 def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Reading) -> Reading | None:
     """The reading against the draft, where it says a value of it that is not right, and the right one; else None."""
-    if draft.form != session.rules.form.name or not any(one.denied or one.rivals for one in reading.fields.values()):
+    names = {*session.rules.identifying_fields[:1]}
+    is_named = not names.isdisjoint(reading.fields)
+    says_old = is_named or any(one.denied or one.rivals for one in reading.fields.values())
+    if draft.form != session.rules.form.name or not says_old:
         return None
     known, fields = values_of(draft.reading), _read_against(session, draft, reading.words, correcting=False)
-    right = any(name in known and known[name] in one.denied and one.value is not None for name, one in fields.items())
-    return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() else None
+    right = any(name in known and known[name] in one.denied and possible_values(one) for name, one in fields.items())
+    return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() - names else None
 
 
 def _withhold_zero_of_nothing(session: DialogueSession, reading: Reading) -> Reading:
@@ -361,11 +374,11 @@ def _read_against(
 _REREADINGS = (
     _as_correction_behind_drop,
     _as_correction_of_known,
-    _as_replacement,
     _as_addition_to_recorded,
     _as_correction_of_last,
     _as_correction_of_open,
     _as_correction_by_old_value,
+    _as_replacement,
     _withhold_zero_of_nothing,
     _reject_if_named_by_position,
 )
