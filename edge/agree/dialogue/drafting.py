@@ -520,7 +520,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     if said.act not in {Act.RECORD, Act.AMEND}:
         return [utterance.note_as_heeded(), *repeat_question(session)]
     if tells_of_other_field(session, said) or (session.topic in OF_VALUE and has_correcting_word(said, rules)):
-        _require_yes(session)
+        require_yes(session)
     another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
     if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
@@ -528,11 +528,11 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     _remember_if_named(session, said)
     if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
         # A yes to it does not say that the entry's other values are right.
-        _require_yes(session)
+        require_yes(session)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
 
 
-def _require_yes(session: DialogueSession) -> None:
+def require_yes(session: DialogueSession) -> None:
     """Require a yes for the open entry; where the question compares it with another one, either may be meant."""
     other = session.current_question.other
     session.doubted |= other is not None  # So that it is asked about behind the other one.

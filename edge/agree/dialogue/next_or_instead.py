@@ -21,6 +21,7 @@ from edge.agree.merging import find_fields_with_another_old_value, with_fields, 
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
+from edge.records.speech import Prompt
 
 
 def may_correct_identifier(session: DialogueSession, reading: Reading) -> bool:
@@ -161,20 +162,25 @@ def _take_following_values(
     to_other, takes_back = session.relate_to_claim(reading, other), drafting.is_sure_correction(session, utterance)
     fields = without_inherited(reading).fields
     alone = fields.keys() <= {session.current_question.field}
-    if to_other in {Relation.NONE, Relation.SAME}:
+    goes_on = to_other in {Relation.NONE, Relation.SAME}
+    names_another = not (goes_on or fields.keys().isdisjoint(session.rules.identifying_fields[:1]))
+    if not names_another and find_fields_with_another_old_value(other.reading, reading):
+        drafting.require_yes(session)  # It may be of either.
+        return [utterance.note_as_not_understood(), *drafting.repeat_question(session, [session.say(Prompt.REPEAT)])]
+    if goes_on:
         if takes_back and to_other is Relation.SAME and alone:
             return rename_open_entry(session, utterance, other)
-        if takes_back or alone or find_fields_with_another_old_value(other.reading, reading):
+        if takes_back or alone:
             return drafting.reject_answer(session, utterance)
         session.require_yes_if_partly_named(reading, other)
-        goes_on = with_fields(other, fields, utterance.utterance_id)
+        more = with_fields(other, fields, utterance.utterance_id)
         known = values_of(session.open_draft.reading)
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.current_question.unspoken and all(
             known.get(name) == one.value for name, one in fields.items()
         )
         session.doubted |= repeats
-        return [utterance.note_as_heeded(), *begin_as_next(session, utterance, goes_on)]
+        return [utterance.note_as_heeded(), *begin_as_next(session, utterance, more)]
     if (
         session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields
     ):  # the open one was right

@@ -37,17 +37,18 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
         return orders
     another, last = _names_another(session, draft, says), says[-1]
     is_asked = question is not None and last.prompt is render_question(question).prompt
-    if is_asked and (not another or _identifiers_in(session, last)):
+    if is_asked and _say_name_of_question(session, last, behind_another=bool(another)) in ([], says[-2:-1]):
         return orders
     if another:
         session.named = replace(session.named, things=(another, session.open_identifiers or another))
     if question is None:
         return [*orders, *(drafting.hold_draft(session) if another else [])]
     at = orders.index(last) if is_asked else len(orders)
-    again = session.spoken.again if session.spoken.again == tuple(says) and not another else ()
+    again = session.spoken.again if session.spoken.again == tuple(says) and not (another or is_asked) else ()
     asked = session.say_question(question)
-    session.make_repeatable_together([*again, asked])
-    return [*orders[:at], *(_say_question_by_name(session, asked) if another else [asked]), *orders[at + 1 :]]
+    name = _say_name_of_question(session, asked, behind_another=bool(another))
+    session.make_repeatable_together([*again, *name, asked])
+    return [*orders[:at], *name, asked, *orders[at + 1 :]]
 
 
 def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) -> Mapping[str, FieldValue]:
@@ -58,11 +59,19 @@ def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) 
     return {} if is_same or draft.act is Act.CONTEXT or session.settings.is_closing(draft) else named
 
 
-def _say_question_by_name(session: DialogueSession, asked: Say) -> list[Say]:
-    """The question, behind the name of the open thing unless it has that itself."""
-    if _identifiers_in(session, asked):
-        return [asked]
-    return [*parking.say_draft(session, session.open_draft, Prompt.ABOUT), asked]
+def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_another: bool) -> list[Say]:
+    """The name of the open thing before its question, behind another thing; empty where that has a name itself.
+
+    Always before whether a value beside the name takes another one's place: "item B715 instead of item B714?".
+    """
+    (name, *beside), own = session.rules.identifying_fields or ("",), session.open_identifiers
+    if asked.prompt is Prompt.CONFIRM_INSTEAD and asked.asked in beside and name in own:
+        return [Say(Prompt.ABOUT, {name: own[name]})]
+    corrects = session.recorded.replaces_recorded_entry(session.open_draft)
+    behind_another |= corrects and asked.prompt is Prompt.PROVE  # The place would not tell which entry is corrected.
+    if not behind_another or _identifiers_in(session, asked):
+        return []
+    return parking.say_draft(session, session.open_draft, Prompt.ABOUT)
 
 
 def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldValue]:
@@ -189,6 +198,7 @@ def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) ->
         return []
     noted, question = utterance.note_as_heeded(), session.question
     if question is not None and question.other is not None:
-        return [noted, *_say_question_by_name(session, session.say_question(question))]
+        asked = session.say_question(question)
+        return [noted, *_say_name_of_question(session, asked, behind_another=True), asked]
     session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG}  # The missing yes survives the other question.
     return [noted, *session.ask(Question(Topic.DROP, fields=likely_values(session.open_draft.reading)))]

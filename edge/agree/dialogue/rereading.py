@@ -286,11 +286,12 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
         return _as_change_of_number(session, reading, of_it)
     if draft is not None and of_it is not None:
         return of_it
-    others = [name for name, one in reading.fields.items() if name not in at_hand.reading.fields and one.rivals]
-    old = find_fields_with_another_old_value(at_hand.reading, reading)
-    asked = {} if session.question is None else {session.question.field}
-    changes = others and reading.act is Act.AMEND
-    if of_it is None and not ({*old} - {*asked} or (is_asked and changes)):
+    known = at_hand.reading.fields
+    unknown = [one for name, one in reading.fields.items() if name not in known and one.rivals]
+    old = {*find_fields_with_another_old_value(at_hand.reading, reading)}  # "Crushed, not wet" over crushed is, too.
+    old |= {name for name, one in reading.fields.items() if {*one.denied} - {*possible_values(known.get(name))}}
+    is_of_another = bool(old - ({session.question.field} if session.question is not None else set()))
+    if of_it is None and not (is_of_another or (is_asked and unknown and reading.act is Act.AMEND)):
         return reading
     own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
     read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
