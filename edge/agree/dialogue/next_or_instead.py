@@ -73,7 +73,17 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
         # "The count is wrong": the held entry is asked about behind the next.
         session.doubted = session.doubted or may_object(reading, session.rules)
         return drafting.reject_answer(session, utterance)
+    if _has_old_value_of_another(session, reading, other):
+        drafting.require_yes(session)  # It may be of either.
+        return [utterance.note_as_not_understood(), *drafting.repeat_question(session, [session.say(Prompt.REPEAT)])]
     return _take_following_values(session, utterance, reading, other)
+
+
+def _has_old_value_of_another(session: DialogueSession, reading: Reading, other: Draft) -> bool:
+    """Whether it says an old value that the other thing does not have, and names no third thing."""
+    goes_on = session.relate_to_claim(reading, other) in {Relation.NONE, Relation.SAME}
+    unnamed = without_inherited(reading).fields.keys().isdisjoint(session.rules.identifying_fields[:1])
+    return (goes_on or unnamed) and bool(find_fields_with_another_old_value(other.reading, reading))
 
 
 def _says_instead(session: DialogueSession, reading: Reading, other: Draft) -> bool:
@@ -108,6 +118,11 @@ def leave_out_instead(session: DialogueSession, reading: Reading) -> tuple[bool,
     denied = possible_values(fields.get(named[0])) if fields.keys() == {named[0]} else ()
     whole = replace(said, fields={**said.fields, named[0]: replace(said.fields[named[0]], denied=denied)})
     return False, whole if denied else reading
+
+
+def says_instead_of(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an utterance says "instead of", or "instead"."""
+    return _split_at_instead(session, reading.words) is not None
 
 
 def _split_at_contrast(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:
@@ -162,25 +177,20 @@ def _take_following_values(
     to_other, takes_back = session.relate_to_claim(reading, other), drafting.is_sure_correction(session, utterance)
     fields = without_inherited(reading).fields
     alone = fields.keys() <= {session.current_question.field}
-    goes_on = to_other in {Relation.NONE, Relation.SAME}
-    names_another = not (goes_on or fields.keys().isdisjoint(session.rules.identifying_fields[:1]))
-    if not names_another and find_fields_with_another_old_value(other.reading, reading):
-        drafting.require_yes(session)  # It may be of either.
-        return [utterance.note_as_not_understood(), *drafting.repeat_question(session, [session.say(Prompt.REPEAT)])]
-    if goes_on:
+    if to_other in {Relation.NONE, Relation.SAME}:
         if takes_back and to_other is Relation.SAME and alone:
             return rename_open_entry(session, utterance, other)
         if takes_back or alone:
             return drafting.reject_answer(session, utterance)
         session.require_yes_if_partly_named(reading, other)
-        more = with_fields(other, fields, utterance.utterance_id)
+        goes_on = with_fields(other, fields, utterance.utterance_id)
         known = values_of(session.open_draft.reading)
         # The open entry's values under another identifier may correct that, so the open one is asked about next.
         repeats = not session.current_question.unspoken and all(
             known.get(name) == one.value for name, one in fields.items()
         )
         session.doubted |= repeats
-        return [utterance.note_as_heeded(), *begin_as_next(session, utterance, more)]
+        return [utterance.note_as_heeded(), *begin_as_next(session, utterance, goes_on)]
     if (
         session.relate_to_claim(reading) is Relation.SAME and session.current_question.field in fields
     ):  # the open one was right

@@ -278,7 +278,8 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
     draft, last = session.draft, reference.find_entry_at_hand(session)
     is_asked = session.topic is Topic.FIELD  # What was not said of the open thing yet has no value before.
     read_back = draft is None or ((session.state is State.HELD or is_asked) and draft.act is not Act.CONTEXT)
-    at_hand = draft if draft is not None or last is None else last.draft
+    replaces = reading.act is Act.AMEND or next_or_instead.says_instead_of(session, reading)
+    at_hand = draft if draft is not None or last is None or not replaces else last.draft
     if at_hand is None or not read_back or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     of_it = _read_with_old_values(session, at_hand, reading)
@@ -286,18 +287,36 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
         return _as_change_of_number(session, reading, of_it)
     if draft is not None and of_it is not None:
         return of_it
-    known = at_hand.reading.fields
-    unknown = [one for name, one in reading.fields.items() if name not in known and one.rivals]
-    old = {*find_fields_with_another_old_value(at_hand.reading, reading)}  # "Crushed, not wet" over crushed is, too.
-    old |= {name for name, one in reading.fields.items() if {*one.denied} - {*possible_values(known.get(name))}}
-    is_of_another = bool(old - ({session.question.field} if session.question is not None else set()))
-    if of_it is None and not (is_of_another or (is_asked and unknown and reading.act is Act.AMEND)):
+    if of_it is None and not _may_be_of_recent(session, reading, at_hand):
         return reading
+    return _as_correction_of_recent(session, reading, of_it)
+
+
+def _may_be_of_recent(session: DialogueSession, reading: Reading, at_hand: Draft) -> bool:
+    """Whether it says another old value than the draft's, of another field than the one that is asked for.
+
+    So "crushed, not wet" over one that is crushed, and a change of a value that the open one does not have yet.
+    """
+    known, question = at_hand.reading.fields, session.question
+    changes = session.topic is Topic.FIELD and reading.act is Act.AMEND
+    if changes and any(name not in known and one.rivals for name, one in reading.fields.items()):
+        return True
+    old = {*find_fields_with_another_old_value(at_hand.reading, reading)}
+    old |= {name for name, one in reading.fields.items() if {*one.denied} - {*possible_values(known.get(name))}}
+    return bool(old - ({question.field} if question is not None else set()))
+
+
+def _as_correction_of_recent(session: DialogueSession, reading: Reading, of_it: Reading | None) -> Reading:
+    """The reading, as a correction of the entry at hand, `of_it`, else of the last recent one that has the old value.
+
+    It is named, and asked, unless the entry at hand alone has it.
+    """
+    last = reference.find_entry_at_hand(session)
     own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
     read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
     meant = [(one, right) for one, right in read if right is not None]
     if of_it is not None and last is not None:
-        if all(one.event_id == last.event_id for one, _ in meant):
+        if reading.act is Act.AMEND and all(one.event_id == last.event_id for one, _ in meant):
             return of_it
         meant = [(last, of_it)]
     if not meant:
@@ -310,7 +329,7 @@ def _as_correction_by_old_value(session: DialogueSession, reading: Reading) -> R
 def _as_change_of_number(session: DialogueSession, reading: Reading, of_it: Reading | None) -> Reading:
     """The reading as of the entry that has the number, where it was read as a name: "change 24 to 23"."""
     named = session.identifiers_of(likely_values(reading))
-    is_name = of_it is None or reading.act is not Act.AMEND or session.find_own_entry(named) is not None
+    is_name = reading.act is not Act.AMEND or session.find_own_entry(named) is not None
     return reading if of_it is None or is_name else of_it
 
 
