@@ -51,7 +51,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   ([inventory.md](inventory.md#expected-receipts)). A count that differs is asked for again, without either figure: the
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
-  ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about.
+  ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about, whatever is said in between.
 - **Several things in one breath** are taken one at a time. What may be of either, or of both without "each", is asked.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.

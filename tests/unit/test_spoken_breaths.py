@@ -40,3 +40,11 @@ def test_every_language_has_its_own_numbers() -> None:
     french = language_named("fr")
     assert are_one_number(words("palette sept soixante"), words("dix unités"), french)
     assert number_tail(words("Palette 742"), french) == ("742",)
+
+
+def test_a_word_that_is_cut_in_two_is_one_number() -> None:
+    german, italian = language_named("de"), language_named("it")
+    assert are_one_number(words("vierund"), words("zwanzig Kartons"), german)
+    assert are_one_number(words("vier"), words("undzwanzig"), german)
+    assert are_one_number(words("vent"), words("uno"), italian)
+    assert not are_one_number(words("Palette sieben vier drei"), words("zehn Kartons"), german)

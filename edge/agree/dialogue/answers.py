@@ -111,13 +111,14 @@ def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHea
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = utterance.reading, session.rules
     name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.current_question.field
+    answer = said if name is None else read_as_answer_to(name, said, rules)
+    if session.breath.is_continued_by(answer, rules):
+        return True
     if not number_head(said.words, rules.language):
         return False
-    if session.breath.is_continued_by(said, rules):
-        return True
     if said.fields:
         return begins_with_foreign_words(said, rules) or begins_with_unclear_number(said, rules)
-    return name is None or not read_as_answer_to(name, said, rules).fields
+    return not answer.fields
 
 
 def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -333,11 +334,13 @@ def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceH
 
 def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, value: FieldValue | None) -> bool:
     """Whether the value is none of those offered, or may be the second half of a cut number."""
-    question = session.current_question
+    question, breath = session.current_question, session.breath
     bare = has_no_values(utterance.reading) and not drafting.is_sure_correction(session, utterance)
     if question.candidates:
         return value not in question.candidates and (question.about is Topic.CHOICE or bare)
-    return bare and question.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
+    if not (bare and breath.is_last):
+        return False
+    return question.field in find_cut_fields(session.open_draft.reading, breath.words, session.rules)
 
 
 def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

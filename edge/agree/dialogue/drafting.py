@@ -328,7 +328,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
-    session.breath.words = ()
+    session.breath.forget()
     return [*settled, Commit(draft, verdict)]
 
 

@@ -326,11 +326,15 @@ class Dialogue:
         audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
+        if draft is not None and (session.draft is None or session.draft.utterance_id != draft.utterance_id):
+            session.breath.forget()
         if isinstance(happening, UtteranceHeard):
             _prepend_earcon(session, orders, event, changed=changed)
-            goes_on = session.state in {State.HELD, *QUESTIONS}
+            other = None if session.question is None else session.question.other
+            is_open = session.state in {State.HELD, *QUESTIONS}
+            claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
             if not happening.reading.is_scan:
-                session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
+                session.breath.remember_unless_wordless(happening.reading, happening.ended, session.rules, claims_open)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]

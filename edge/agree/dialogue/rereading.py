@@ -26,7 +26,7 @@ from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
 from edge.agree.one_breath import split_if_several
@@ -57,8 +57,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     """
     if utterance.reading.is_scan:
         return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
-    if session.state not in QUESTIONS and session.breath.is_long_ago(utterance.began):
-        session.breath.words = ()
+    if session.question is None and session.breath.is_long_ago(utterance.began):
+        session.breath.forget()
     reading = mark_partial_recount(utterance.reading, session.rules)
     if reading is not utterance.reading:
         reading = _as_part_of_counted(session, reading)

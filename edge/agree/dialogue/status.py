@@ -262,6 +262,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     # The next values may belong to a thing that was named during the power cut.
     session.named = replace(session.named, left=True)
     context.unset_named_identifiers(session, draft.reading)
+    session.breath.is_lost = True
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders

@@ -85,7 +85,8 @@ def set_form_and_language(session: DialogueSession, work: StoreFormOrLanguageCha
         recorded.left[before.name] = recorded.last
     session.rules = replace(session.rules, form=form, language=language)
     works.language, works.chosen = work.language, work.form is not None or len(works.allowed_forms) == 1
-    session.breath.words, session.scanned = (), ((), None)
+    session.breath.forget()
+    session.scanned = ((), None)
     if form is not before:
         recorded.last = session.own_entry_or_none(recorded.left.pop(form.name, None))
         recorded.mark_last_if_refused()

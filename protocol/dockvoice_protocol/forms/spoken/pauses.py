@@ -42,15 +42,22 @@ def are_one_number(
 
     `measures`: it may have a sign and a point: "minus" | "eighteen". Neither part need be a number by itself, "half" |
     "a dozen units", and only the beginning of the later one may belong to it: "pallet seven forty" | "two twenty four
-    units". A first part that is repeated is begun anew: "six hundred" | "six hundred and seventy two".
+    units", "vierund" | "zwanzig". A first part that is repeated is begun anew: "six hundred" | "six hundred and seventy
+    two".
     """
     head, said = token_texts(before, language)[-numerals.LONGEST :], token_texts(after, language)[: numerals.LONGEST]
     for rest in (said, said[len(_links_and_number(after, language)[0]) :]):
         joined = head + rest
+        if any(rest[: len(head) - at] == head[at:] for at in range(len(head) - 1)):
+            return False
         for at in range(len(head)):
             found = _numbers_at(joined, at, language, measures=measures)
             if any(end > len(head) and cost < _UNLIKELY for end, cost in found):
                 return rest[: len(head) - at] != head[at:]
+        if head and rest and not (_is_number(head[-1], language) and _is_number(rest[0], language)):
+            compound = head[-1] + rest[0]  # one word cut in two, not two numbers: "vierund" | "zwanzig"
+            if _is_number(compound, language):
+                return True
     return False
 
 
