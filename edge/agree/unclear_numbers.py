@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
-from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read_fields
+from dockvoice_protocol.forms.spoken import are_one_number, is_murmur, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word, as_text
@@ -265,11 +265,12 @@ class PreviousUtterance:
     def remember_unless_wordless(
         self, reading: Reading, ended: float | None, rules: Rules, goes_on_with: Sequence[Reading] = ()
     ) -> bool:
-        """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
+        """Remember an utterance; False, and unchanged, for one that says nothing: a cough, "one moment".
 
         One with fields has no open end, unless it goes on with open ones.
         """
-        if not reading.words or reading.not_understood is NotUnderstoodReason.NO_WORDS:
+        says_nothing = reading.act not in {Act.YES, Act.NO} and is_murmur(reading.words, rules.language)
+        if says_nothing or not reading.words or reading.not_understood is NotUnderstoodReason.NO_WORDS:
             return False
         self.ended, self.is_last = ended, False
         self.is_lost &= reading.act not in {Act.YES, Act.NO}
