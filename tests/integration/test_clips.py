@@ -20,7 +20,7 @@ import pytest
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, count_chunks
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.mqtt import MessageReceived, Session, SessionEvent
+from dockvoice_protocol.mqtt import MessageReceived, PubackReceived, Session, SessionEvent
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
 from edge.agent.review_delivery import make_review_renderer
@@ -52,6 +52,7 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._acknowledged = self._published = 0
         every = ("entries", "clips/chunks", "clips/receipts")
         topics = [f"dockvoice/hall/dock-1/{one}" for one in every]
         settings = Mqtt(host="127.0.0.1", port=port)
@@ -62,9 +63,13 @@ class Wire:
     def _hear(self, event: SessionEvent) -> None:
         if isinstance(event, MessageReceived):
             self.heard.append((event.topic, json.loads(event.payload)))
+        self._acknowledged += isinstance(event, PubackReceived)
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish, and wait until the broker has it: who subscribes then gets it as one that the broker kept."""
         until(lambda: self._session.publish(topic, payload, tag="said", retain=retain), "not connected any more")
+        self._published += 1
+        until(lambda: self._acknowledged >= self._published, "the broker has not acknowledged it")
 
     def of(self, topic: str) -> list[dict[str, Any]]:
         return [said for where, said in list(self.heard) if where == topic]
