@@ -12,9 +12,9 @@ from itertools import chain
 
 from dockvoice_protocol.forms.spoken import is_correction, number_head
 from dockvoice_protocol.records import FieldValue, NotUnderstoodReason, Reading, Word
+from edge.agree.cut_numbers import BREATH_S, PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
-from edge.agree.unclear_numbers import BREATH_S, PreviousUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Outcome, Reason, Utterance, Verdict
 
 _LONGEST_S = 30.0

@@ -19,6 +19,7 @@ from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.parts import dictate_sources
 from edge.agent.review_decisions import DecisionRequest, DecisionResult, carry_out_decision, do_and_mark_unannounced
+from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.interface import (
     DialogueInput,
@@ -30,7 +31,6 @@ from edge.agree.dialogue.interface import (
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
-from edge.agree.unclear_numbers import BREATH_S
 from edge.config import Endpoint, Settings
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal

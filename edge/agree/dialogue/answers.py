@@ -19,6 +19,7 @@ from dockvoice_protocol.forms.spoken import (
     without_cue,
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
+from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import (
     amendments,
@@ -57,7 +58,7 @@ from edge.agree.readings import (
     values_of,
     with_unconfirmed,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
+from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
 from edge.records import Draft, Outcome, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 

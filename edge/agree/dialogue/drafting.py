@@ -15,6 +15,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
+from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context, parking
 from edge.agree.dialogue.claims import Relation
@@ -28,7 +29,7 @@ from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, reje
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
-from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, take_stray_digits_as_identifier
+from edge.agree.unclear_numbers import SHORTEST_NAME, take_stray_digits_as_identifier
 from edge.records import Cause, Commit, ConfirmationKind, Draft, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, Terms
 

@@ -12,6 +12,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word, as_text
 from edge.agree.crew import SignOnCandidate
+from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.interface import Order
@@ -20,7 +21,6 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units, find_units_of_counts
-from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
 from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
