@@ -328,3 +328,25 @@ def _shared_values(part: Reading, rules: Rules) -> dict[str, object]:
 
 def _with_doubtful(part: Reading, names: Sequence[str]) -> Reading:
     return with_unconfirmed(part, [name for name in names if name in part.fields])
+
+
+def doubt_values_before_name(reading: Reading, rules: Rules) -> Reading:
+    """The reading; of two values around a name, its own is the one behind it, and asked with the other.
+
+    "No, 64 units, and pallet 972, 96 units": the 64 are of another thing.
+    """
+    named = {name: reading.fields[name].value for name in rules.identifying_fields if name in reading.fields}
+    name, value = next(((name, value) for name, value in named.items() if value is not None), ("", None))
+    doubted = [other for other, one in reading.fields.items() if one.rivals and other not in named]
+    if value is None or not doubted or reading.fields[name].rivals:
+        return reading
+    for at in range(len(reading.words) - 1, 0, -1):
+        before, behind = (read_part(reading, words, rules).fields for words in (reading.words[:at], reading.words[at:]))
+        if name in behind and behind[name].value == value:
+            own = {
+                other: replace(behind[other], confirmed=False, unexplained=before[other].words)
+                for other in doubted
+                if all(other in part and len(possible_values(part[other])) == 1 for part in (before, behind))
+            }
+            return reading if name in before else replace(reading, fields={**reading.fields, **own})
+    return reading

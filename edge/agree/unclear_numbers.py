@@ -15,57 +15,78 @@ from edge.agree.readings import possible_values, read_part, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
+_Stray = tuple[int, int, FieldValue]  # Where digits of no understood field begin and end, and what they may name.
+
 _NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS))
 
 
-def add_unlabelled_identifier(reading: Reading, claim: Reading, rules: Rules) -> Reading:
-    """The reading, in which digits without a field become a doubtful identifier of the other values.
+def read_stray_names(reading: Reading, claim: Reading | None, rules: Rules) -> Reading:
+    """The reading, in which digits of no field may name a thing; what may be of that thing is asked.
 
-    The open claim's own identifier is not added, nor read as a value: it names no other thing.
+    They are read as behind their label while nothing is open, "742 is wet"; over an open claim, as a doubtful name.
+    Behind another name, "pallet 742, 54 units, and 743 dock C", what follows is unconfirmed.
     """
     name = next(iter(rules.identifying_fields), None)
-    if (
-        name is None
-        or name in without_inherited(reading).fields
-        or not reading.words
-        or reading.act not in {Act.RECORD, Act.AMEND}
-    ):
+    if name is None or not reading.words or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
-    for start, end, value in _find_stray_names(name, reading, rules):
-        words = reading.words[start:end]
-        rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
-        if not without_inherited(rest).fields or _ends_with_unclear_name(reading.words[:start], rest, rules):
-            continue
-        least = min(word.confidence for word in words)
-        bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
-        fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
-        return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
+    strays = list(_find_stray_names(name, reading, rules))
+    if name not in without_inherited(reading).fields:
+        named = (
+            _read_as_labelled(name, reading, stray, rules)
+            if claim is None
+            else _read_as_doubtful(name, reading, stray, claim, rules)
+            for stray in strays
+        )
+        reading = next((one for one in named if one is not None), reading)
+    for before, (start, end, _) in zip((None, *strays), strays, strict=False):
+        if before is not None or name in without_inherited(read_part(reading, reading.words[:start], rules)).fields:
+            return _unconfirm_behind(reading, start, end, rules)
     return reading
 
 
-def read_with_label(reading: Reading, rules: Rules) -> Reading:
-    """The reading while nothing is open, in which digits of no field are read as if their label led to them: asked.
-
-    "742 is wet", "two damaged on 742".
-    """
-    name = next(iter(rules.identifying_fields), None)
-    if name is None or name in without_inherited(reading).fields or reading.not_understood or not reading.fields:
-        return reading
+def _read_as_labelled(name: str, reading: Reading, stray: _Stray, rules: Rules) -> Reading | None:
+    """The reading, as if the label led to the digits: asked; None where that is no reading of its fields."""
+    if reading.not_understood or not reading.fields:
+        return None
+    start, end, value = stray
+    words = reading.words[start:end]
     labels = rules.form[name].wording(rules.language.code).labels
-    for start, end, value in _find_stray_names(name, reading, rules):
-        words = reading.words[start:end]
-        label = [replace(words[0], text=text, end=words[0].start) for text in next(iter(labels), "").split()]
-        labelled = read_part(reading, (*reading.words[:start], *label, *reading.words[start:]), rules)
-        named = labelled.fields.get(name)
-        if named is None or named.value != value or not reading.fields.keys() <= labelled.fields.keys():
-            continue
-        named = replace(named, words=tuple(word.text for word in words), confirmed=False)
-        return replace(labelled, words=reading.words, fields={**labelled.fields, name: named})
-    return reading
+    label = [replace(words[0], text=text, end=words[0].start) for text in next(iter(labels), "").split()]
+    labelled = read_part(reading, (*reading.words[:start], *label, *reading.words[start:]), rules)
+    named = labelled.fields.get(name)
+    if named is None or named.value != value or not reading.fields.keys() <= labelled.fields.keys():
+        return None
+    named = replace(named, words=tuple(word.text for word in words), confirmed=False)
+    return replace(labelled, words=reading.words, fields={**labelled.fields, name: named})
 
 
-def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[tuple[int, int, FieldValue]]:
-    """Each span of digits of no understood field that may be an identifier, as its start, its end and that value."""
+def _read_as_doubtful(name: str, reading: Reading, stray: _Stray, claim: Reading, rules: Rules) -> Reading | None:
+    """The reading, with the digits as a doubtful name of its other values; the claim's own names no other thing."""
+    start, end, value = stray
+    words = reading.words[start:end]
+    rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
+    if not without_inherited(rest).fields or _ends_with_unclear_name(reading.words[:start], rest, rules):
+        return None
+    least = min(word.confidence for word in words)
+    bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
+    fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
+    return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
+
+
+def _unconfirm_behind(reading: Reading, start: int, end: int, rules: Rules) -> Reading:
+    """The reading; the values behind these words are unconfirmed, and asked with them."""
+    behind = read_part(reading, reading.words[end:], rules).fields
+    stray = tuple(word.text for word in reading.words[start:end])
+    doubted = {
+        name: replace(one, confirmed=False, unexplained=(*one.unexplained, *stray))
+        for name, one in reading.fields.items()
+        if not one.is_inherited and name in behind and behind[name].value == one.value
+    }
+    return replace(reading, fields={**reading.fields, **doubted})
+
+
+def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[_Stray]:
+    """Each span of digits of no understood field that may be an identifier."""
     for start, end in _find_digit_spans(reading.words, rules):
         words = reading.words[start:end]
         named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
@@ -80,51 +101,6 @@ def _ends_with_unclear_name(words: Sequence[Word], reading: Reading, rules: Rule
     said = tuple(word.text for word in words)
     unclear = (one for name, one in reading.fields.items() if one.value is None and rules.form[name].identifier)
     return any(one.words and said[-len(one.words) :] == one.words for one in unclear)
-
-
-def unconfirm_behind_stray_name(reading: Reading, rules: Rules) -> Reading:
-    """The reading; what is said behind digits that may name a second thing is unconfirmed, and asked with them.
-
-    "Pallet 742, 54 units, and 743 dock C": the dock may be that of 743.
-    """
-    name, named = next(iter(rules.identifying_fields), None), False
-    if name is None or not reading.words or reading.act not in {Act.RECORD, Act.AMEND}:
-        return reading
-    for start, end, _ in _find_stray_names(name, reading, rules):
-        if not (named or name in without_inherited(read_part(reading, reading.words[:start], rules)).fields):
-            named = True
-            continue
-        behind = read_part(reading, reading.words[end:], rules).fields
-        stray = tuple(word.text for word in reading.words[start:end])
-        doubted = {
-            other: replace(one, confirmed=False, unexplained=(*one.unexplained, *stray))
-            for other, one in reading.fields.items()
-            if not one.is_inherited and other in behind and behind[other].value == one.value
-        }
-        return replace(reading, fields={**reading.fields, **doubted})
-    return reading
-
-
-def doubt_values_before_name(reading: Reading, rules: Rules) -> Reading:
-    """The reading; of two values around a name, its own is the one behind it, and asked with the other.
-
-    "No, 64 units, and pallet 972, 96 units": the 64 are of another thing.
-    """
-    named = {name: reading.fields[name].value for name in rules.identifying_fields if name in reading.fields}
-    name, value = next(((name, value) for name, value in named.items() if value is not None), ("", None))
-    doubted = [other for other, one in reading.fields.items() if one.rivals and other not in named]
-    if value is None or not doubted or reading.fields[name].rivals:
-        return reading
-    for at in range(len(reading.words) - 1, 0, -1):
-        before, behind = (read_part(reading, words, rules).fields for words in (reading.words[:at], reading.words[at:]))
-        if name in behind and behind[name].value == value:
-            own = {
-                other: replace(behind[other], confirmed=False, unexplained=before[other].words)
-                for other in doubted
-                if all(other in part and len(possible_values(part[other])) == 1 for part in (before, behind))
-            }
-            return reading if name in before else replace(reading, fields={**reading.fields, **own})
-    return reading
 
 
 def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules) -> Reading:

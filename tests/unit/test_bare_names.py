@@ -5,7 +5,7 @@ from __future__ import annotations
 from dockvoice_protocol.forms.spoken.language import language_named
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
-from edge.agree.unclear_numbers import add_unlabelled_identifier
+from edge.agree.unclear_numbers import read_stray_names
 from tests.reading.languages import of_each, said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue, form
@@ -15,7 +15,7 @@ from tests.shipped import catalogue, form
 def test_the_digits_of_a_place_name_no_other_thing(code: str) -> None:
     rules = Rules(form("put-away"), catalogue(), language=language_named(code))
     said = parse_typed(said_in(code)["bare_place"], rules)
-    found = add_unlabelled_identifier(said, parse_typed("", rules), rules)
+    found = read_stray_names(said, parse_typed("", rules), rules)
     assert {name: one.value for name, one in found.fields.items()} == {"location": "A-01-02"}
 
 

@@ -29,7 +29,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
-from edge.agree.one_breath import split_if_several
+from edge.agree.one_breath import doubt_values_before_name, split_if_several
 from edge.agree.readings import (
     likely_values,
     mark_partial_recount,
@@ -39,13 +39,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import (
-    add_unlabelled_identifier,
-    doubt_values_before_name,
-    read_number_as_place,
-    read_with_label,
-    unconfirm_behind_stray_name,
-)
+from edge.agree.unclear_numbers import read_number_as_place, read_stray_names
 from edge.records import Draft
 
 
@@ -63,21 +57,16 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     if reading is not utterance.reading:
         reading = _as_part_of_counted(session, reading)
     reading = session.breath.doubt_continued_number(reading, session.rules)
-    if context.is_between_entries(session) and not split_if_several(reading, session.rules):
-        reading = read_with_label(reading, session.rules)
+    several = bool(split_if_several(reading, session.rules))
+    asked = None if session.question is None else session.question.field
+    if not several and asked not in session.rules.identifying_fields:
+        claim = None if context.is_between_entries(session) else session.open_draft.reading
+        reading = read_stray_names(reading, claim, session.rules)
     for reread in _REREADINGS:
         reading = reread(session, reading)
-    behind = doubt_values_before_name(unconfirm_behind_stray_name(reading, session.rules), session.rules)
-    if behind is not reading and not split_if_several(reading, session.rules):  # there, each has what is its own
-        reading = behind
-    asked = None if session.question is None else session.question.field
+    if not several:  # There, each thing has what is its own.
+        reading = doubt_values_before_name(reading, session.rules)
     reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
-    if (
-        session.draft is not None
-        and session.draft.act is not Act.CONTEXT
-        and asked not in session.rules.identifying_fields
-    ):
-        reading = add_unlabelled_identifier(reading, session.draft.reading, session.rules)
     same = trailers.expand_last_digits(
         session, context.copy_from_entry_before(session, reading), utterance.known.expected
     )
