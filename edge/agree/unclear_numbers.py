@@ -29,14 +29,10 @@ def read_stray_names(reading: Reading, claim: Reading | None, rules: Rules) -> R
     name = next(iter(rules.identifying_fields), None)
     if name is None or not reading.words or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
+    known = () if claim is None else possible_values(claim.fields.get(name))
     strays = list(_find_stray_names(name, reading, rules))
     if name not in without_inherited(reading).fields:
-        named = (
-            _read_as_labelled(name, reading, stray, rules)
-            if claim is None
-            else _read_as_doubtful(name, reading, stray, claim, rules)
-            for stray in strays
-        )
+        named = (_read_as_labelled(name, reading, stray, known, rules) for stray in strays)
         reading = next((one for one in named if one is not None), reading)
     for before, (start, end, _) in zip((None, *strays), strays, strict=False):
         if before is not None or name in without_inherited(read_part(reading, reading.words[:start], rules)).fields:
@@ -44,7 +40,9 @@ def read_stray_names(reading: Reading, claim: Reading | None, rules: Rules) -> R
     return reading
 
 
-def _read_as_labelled(name: str, reading: Reading, stray: _Stray, rules: Rules) -> Reading | None:
+def _read_as_labelled(
+    name: str, reading: Reading, stray: _Stray, known: Collection[FieldValue], rules: Rules
+) -> Reading | None:
     """The reading, as if the label led to the digits: asked; None where that is no reading of its fields."""
     if reading.not_understood or not reading.fields:
         return None
@@ -56,21 +54,8 @@ def _read_as_labelled(name: str, reading: Reading, stray: _Stray, rules: Rules) 
     named = labelled.fields.get(name)
     if named is None or named.value != value or not reading.fields.keys() <= labelled.fields.keys():
         return None
-    named = replace(named, words=tuple(word.text for word in words), confirmed=False)
+    named = replace(named, words=tuple(word.text for word in words), confirmed=value in known)
     return replace(labelled, words=reading.words, fields={**labelled.fields, name: named})
-
-
-def _read_as_doubtful(name: str, reading: Reading, stray: _Stray, claim: Reading, rules: Rules) -> Reading | None:
-    """The reading, with the digits as a doubtful name of its other values; the claim's own names no other thing."""
-    start, end, value = stray
-    words = reading.words[start:end]
-    rest = read_part(reading, (*reading.words[:start], *reading.words[end:]), rules)
-    if not without_inherited(rest).fields or _ends_with_unclear_name(reading.words[:start], rest, rules):
-        return None
-    least = min(word.confidence for word in words)
-    bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
-    fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
-    return replace(rest, words=reading.words, preface=reading.preface, fields=fields)
 
 
 def _unconfirm_behind(reading: Reading, start: int, end: int, rules: Rules) -> Reading:
@@ -94,13 +79,6 @@ def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[_St
         if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
             continue
         yield start, end, value
-
-
-def _ends_with_unclear_name(words: Sequence[Word], reading: Reading, rules: Rules) -> bool:
-    """Whether the words end with a name that was not understood, which digits behind them go on: "item was B" | 714."""
-    said = tuple(word.text for word in words)
-    unclear = (one for name, one in reading.fields.items() if one.value is None and rules.form[name].identifier)
-    return any(one.words and said[-len(one.words) :] == one.words for one in unclear)
 
 
 def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules) -> Reading:
