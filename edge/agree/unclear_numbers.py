@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
-from dockvoice_protocol.forms.spoken import number_head, read_fields
+from dockvoice_protocol.forms.spoken import number_head
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.decide import Rules
@@ -15,47 +16,46 @@ from edge.agree.readings import possible_values, read_part, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
-_Stray = tuple[int, int, FieldValue]  # Where digits of no understood field begin and end, and what they may name.
-
 _NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS))
 
 
 def read_stray_names(reading: Reading, claim: Reading | None, rules: Rules) -> Reading:
     """The reading, in which digits of no field may name a thing; what may be of that thing is asked.
 
-    They are read as behind their label while nothing is open, "742 is wet"; over an open claim, as a doubtful name.
-    Behind another name, "pallet 742, 54 units, and 743 dock C", what follows is unconfirmed.
+    "743 is wet" is read as "pallet 743 is wet"; only the name of the open claim is not asked then. Behind another name,
+    "pallet 742, 54 units, and 743 dock C", what follows is unconfirmed.
     """
     name = next(iter(rules.identifying_fields), None)
     if name is None or not reading.words or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     known = () if claim is None else possible_values(claim.fields.get(name))
-    strays = list(_find_stray_names(name, reading, rules))
-    if name not in without_inherited(reading).fields:
-        named = (_read_as_labelled(name, reading, stray, known, rules) for stray in strays)
+    strays = [span for span in _find_number_spans(reading.words, rules) if _is_stray(reading, *span, rules)]
+    if name not in without_inherited(reading).fields and reading.fields and not reading.not_understood:
+        named = (_read_as_labelled(name, reading, start, end, known, rules) for start, end in strays)
         reading = next((one for one in named if one is not None), reading)
-    for before, (start, end, _) in zip((None, *strays), strays, strict=False):
+    for before, (start, end) in zip((None, *strays), strays, strict=False):
         if before is not None or name in without_inherited(read_part(reading, reading.words[:start], rules)).fields:
             return _unconfirm_behind(reading, start, end, rules)
     return reading
 
 
 def _read_as_labelled(
-    name: str, reading: Reading, stray: _Stray, known: Collection[FieldValue], rules: Rules
+    name: str, reading: Reading, start: int, end: int, known: Collection[FieldValue], rules: Rules
 ) -> Reading | None:
     """The reading, as if the label led to the digits: asked; None where that is no reading of its fields."""
-    if reading.not_understood or not reading.fields:
-        return None
-    start, end, value = stray
-    words = reading.words[start:end]
+    words = reading.words
     labels = rules.form[name].wording(rules.language.code).labels
-    label = [replace(words[0], text=text, end=words[0].start) for text in next(iter(labels), "").split()]
-    labelled = read_part(reading, (*reading.words[:start], *label, *reading.words[start:]), rules)
+    label = [replace(words[start], text=text, end=words[start].start) for text in next(iter(labels), "").split()]
+    labelled = read_part(reading, (*words[:start], *label, *words[start:]), rules)
     named = labelled.fields.get(name)
-    if named is None or named.value != value or not reading.fields.keys() <= labelled.fields.keys():
+    if named is None or named.value is None or not reading.fields.keys() <= labelled.fields.keys():
         return None
-    named = replace(named, words=tuple(word.text for word in words), confirmed=value in known)
-    return replace(labelled, words=reading.words, fields={**labelled.fields, name: named})
+    value, digits = as_text(named.value), _spell_digits(words[start:end], rules)
+    if len(value) < SHORTEST_NAME or not digits.startswith(value):
+        return None
+    own = tuple(word for word in named.words if word in {one.text for one in words[start:end]})
+    named = replace(named, words=own, confirmed=named.value in known)
+    return replace(labelled, words=words, fields={**labelled.fields, name: named})
 
 
 def _unconfirm_behind(reading: Reading, start: int, end: int, rules: Rules) -> Reading:
@@ -68,17 +68,6 @@ def _unconfirm_behind(reading: Reading, start: int, end: int, rules: Rules) -> R
         if not one.is_inherited and name in behind and behind[name].value == one.value
     }
     return replace(reading, fields={**reading.fields, **doubted})
-
-
-def _find_stray_names(name: str, reading: Reading, rules: Rules) -> Iterator[_Stray]:
-    """Each span of digits of no understood field that may be an identifier."""
-    for start, end in _find_digit_spans(reading.words, rules):
-        words = reading.words[start:end]
-        named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
-        value = None if named is None or named.rivals else named.value
-        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(reading, words, value):
-            continue
-        yield start, end, value
 
 
 def read_number_as_place(reading: Reading, names: Collection[str], rules: Rules) -> Reading:
@@ -147,19 +136,18 @@ def take_stray_digits_as_identifier(reading: Reading, utterance_id: str, rules: 
 
 def has_digits_besides(words: Sequence[Word], values: Collection[FieldValue], rules: Rules) -> bool:
     """Whether it has a number besides the values', which it says: "743 is nine" for 743; not "the first one"."""
-    runs = [
-        "".join(_parse_digit(word.text, rules) for word in words[start:end])
-        for start, end in _find_digit_spans(words, rules)
-    ]
+    runs = [_spell_digits(words[start:end], rules) for start, end in _find_number_spans(words, rules)]
     own = [run for run in runs if any(run in as_text(value) for value in values)]
     return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
 
 
-def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
-    """The spans of digits that are spoken one by one, or written as one number, without a pause."""
+def _find_number_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
+    """The spans of number words, or of figures, without a pause: "seven four three", "seven forty-three", "743"."""
+    parts = [_is_part_of_number(word.text, rules) for word in words]
+    joined = [rules.language.numerals.is_joiner(fold(word.text)) for word in words]
     start = 0
     for at in range(len(words) + 1):
-        goes_on = at < len(words) and _parse_digit(words[at].text, rules) != ""
+        goes_on = at < len(words) and (parts[at] or (at > start and joined[at] and parts[at + 1 : at + 2] == [True]))
         if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
             continue
         if at > start:
@@ -167,20 +155,37 @@ def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int
         start = at if goes_on else at + 1
 
 
-def _parse_digit(word: str, rules: Rules) -> str:
-    """The digit of a spoken word, or the digits of a written one; empty for any other word."""
-    bare = fold(word).strip(".,;:!?")
-    groups = (one.text for one in rules.language.numerals.groups([bare], 0))
-    return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
+def _is_part_of_number(word: str, rules: Rules) -> bool:
+    """Whether it has digits, or is a number word: "743", "hundred", "uno"; not "and"."""
+    bare, numerals = fold(word).strip(".,;:!?"), rules.language.numerals
+    return bare.isdigit() or numerals.is_part(bare) or bool(numerals.groups([bare], 0))
 
 
-def _belongs_to_understood_field(reading: Reading, words: Sequence[Word], value: FieldValue) -> bool:
-    """Whether the digits belong to a field that was understood: a seal, an order, a count."""
-    digits = {fold(word.text) for word in words}
+def _spell_digits(words: Sequence[Word], rules: Rules) -> str:
+    """The digits of number words as an identifier has them: "743"; those of the longest groups."""
+    bare, text, at = token_texts(words, rules.language), "", 0
+    while at < len(bare):
+        group = max(rules.language.numerals.groups(bare, at), key=lambda one: one.end, default=None)
+        at, text = (at + 1, text) if group is None else (group.end, text + group.text)
+    return text
+
+
+def _is_stray(reading: Reading, start: int, end: int, rules: Rules) -> bool:
+    """Whether the digits may be an identifier, and are of no field that was understood."""
+    words = reading.words[start:end]
+    return len(_spell_digits(words, rules)) >= SHORTEST_NAME and not _is_understood(words, reading, rules)
+
+
+def _is_understood(words: Sequence[Word], reading: Reading, rules: Rules) -> bool:
+    """Whether the digits are of fields that were understood: a seal, an order, a count, or two of them in turn."""
+    said, digits = {fold(word.text).strip(".,;:!?") for word in words}, _spell_digits(words, rules)
     return any(
         # The separators of a value are not spoken: "A0102" of A-01-02.
-        (as_text(value) in one.translate(_NO_SEPARATORS) if isinstance(one, str) else as_text(value) == as_text(one))
-        and digits <= {*map(fold, field.words)}
+        (digits in one.translate(_NO_SEPARATORS) if isinstance(one, str) else digits == as_text(one))
+        and said <= {*map(fold, field.words)}
         for field in without_inherited(reading).fields.values()
         for one in (*possible_values(field), *field.denied)
+    ) or any(
+        _is_understood(words[:at], reading, rules) and _is_understood(words[at:], reading, rules)
+        for at in range(1, len(words))
     )
