@@ -25,10 +25,10 @@ OWN_LANGUAGE = "en"
 
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "load": ("unload", "receive", "receiving", "arrive", "count"),
-    "unload": ("load", "count"),
+    "unload": ("load", "count", "moving", "placing"),
     "close": ("load", "unload", "receive", "receiving", "arrive", "move", "park", "count"),
     "receive": ("load",),
-    "count": ("load", "unload", "receive", "receiving", "move", "park"),
+    "count": ("load", "unload", "receive", "receiving", "move", "moving", "park"),
     "move": ("load", "unload", "count"),
     "arrive": ("unload", "move"),
 }
