@@ -31,6 +31,7 @@ OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "count": ("load", "unload", "receive", "receiving", "move", "moving", "park"),
     "move": ("load", "unload", "count"),
     "arrive": ("unload", "move"),
+    "measure": ("load", "unload", "move", "placing"),
 }
 """By the deed of a form, those that an utterance may tell of in the same words, and which are no entry of that form."""
 
