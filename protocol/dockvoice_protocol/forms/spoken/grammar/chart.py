@@ -670,10 +670,14 @@ class _Growth:
             budget += weights.RAISE
         if self.may_fill_template and not self._fills_template(least):
             return []
-        if least + weights.RIVALRY > budget:
+        if least + weights.RIVALRY > budget and not self._is_off_record(least):
             self._grow_within(least + weights.RIVALRY)
         # Explanations found before the search failed may have unknown rivals.
         return _without_lesser(self._cheapest(least + weights.RIVALRY)) if self._left >= 0 else []
+
+    def _is_off_record(self, least: float) -> bool:
+        """Whether the cheapest explanation keeps the utterance off the record: no rival of it changes that."""
+        return any(event.happens is Happens.MOOD for path in self._cheapest(least)[:1] for event in path.events)
 
     def _fills_template(self, least: float) -> bool:
         return any(event.happens is Happens.TEMPLATE for path in self._cheapest(least)[:1] for event in path.events)

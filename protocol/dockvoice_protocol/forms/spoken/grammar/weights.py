@@ -8,11 +8,11 @@ from __future__ import annotations
 
 RIVALRY = 3.0
 """e^3 is 20: where another meaning is less than twenty times rarer, the operator must be asked."""
-BUDGET = 4.0
-"""What an explanation may cost at first: one nat for the best and `RIVALRY` for the others is enough for most."""
-RAISE = 4.5
-"""What it may cost more, each time that none was found: about a word or a number that belongs to nothing. Once one is
-found, none may cost more than the rivals of the cheapest."""
+BUDGET = 1.0
+"""What an explanation may cost at first: one nat is enough for the best of most sentences."""
+RAISE = 2.0
+"""What it may cost more, each time that none was found; the rest of a raise is searched in vain. Once one is found,
+none may cost more than the rivals of the cheapest."""
 LARGEST_BUDGET = 1000.0
 """What no explanation costs."""
 HORIZON = 7.0
