@@ -540,13 +540,13 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
 
 
 def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
-    """The held entry, as if it was recorded; else the operator's last one, if nothing was named since.
+    """The held entry, as if it was recorded, unless it is in doubt; else the last one, if nothing was named since.
 
     While a field is asked for, the last entry is the one before the open one.
     """
     draft = session.draft
     if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
-        return LastEntry("", draft, session.values)
+        return None if session.doubted else LastEntry("", draft, session.values)
     is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
     is_open = asked is None and is_entry
     return None if is_open or session.named.left else session.recorded.last
