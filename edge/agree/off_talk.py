@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse_meaning, read_fields
+from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
@@ -70,6 +71,17 @@ def has_only_fields(reading: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
     field_positions, tokens, roles = _find_field_words(reading, rules)
     return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in range(len(tokens)))
+
+
+_UNREAD = frozenset({Sense.UNEXPLAINED, Sense.MOOD})
+
+
+def has_unread_words(reading: Reading, rules: Rules) -> bool:
+    """Whether it has words that are in none of its values, and may change what it says: "on hold", "not ours"."""
+    if reading.is_scan:
+        return False
+    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
+    return any(part.sense in _UNREAD for part in parts)
 
 
 _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}

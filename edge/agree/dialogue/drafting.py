@@ -25,7 +25,7 @@ from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_o
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
-from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, rejects_value
+from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
@@ -149,7 +149,8 @@ def _begin_what_waited(
     session.queued_draft = None  # the operator has repeated it: it leaves the queue
     part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
-    if any(known.get(name, value) != value for name, value in values_of(part).items()):
+    differs = any(known.get(name, value) != value for name, value in values_of(part).items())
+    if differs or has_unread_words(part, session.rules):
         return [*parking.announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
     draft = with_support(draft, waited.utterance_id)
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
@@ -277,12 +278,12 @@ def read_back_held(session: DialogueSession) -> Sequence[Say]:
 
 
 def _list_differing_reviews(session: DialogueSession) -> list[Say]:
-    """Prompts that read out drafts in review of the same thing with other values, which stay in review."""
+    """Prompts that read out drafts in review of the same thing that tell of more, and stay in review."""
     verdict = session.verdict
     if verdict is None:
         return []
     said = (part for _, part, _ in _reviews_of_same_thing(session, session.open_draft))
-    differing = [part for part in said if not _has_no_other_values(part, verdict)]
+    differing = [part for part in said if not _is_said_anew(session, part, verdict)]
     units = (Terms(find_spoken_units(part, session.rules)) for part in differing)
     return [
         Say(Prompt.ASIDE_BEFORE, likely_values(part), terms=terms) for part, terms in zip(differing, units, strict=True)
@@ -314,7 +315,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
     settled: list[Order] = []
     for one, part, others in _reviews_of_same_thing(session, draft):
-        if not _has_no_other_values(part, verdict):
+        if not _is_said_anew(session, part, verdict):
             continue
         if others is None:
             draft = with_support(draft, one.utterance_id)
@@ -353,10 +354,15 @@ def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple
     return found
 
 
-def _has_no_other_values(aside: Reading, verdict: Verdict) -> bool:
-    """Whether what is in review of a thing has no values that differ from the entry, which then replaces it."""
+def _is_said_anew(session: DialogueSession, aside: Reading, verdict: Verdict) -> bool:
+    """Whether the entry has all that is in review of its thing, which it then replaces: also what was not understood.
+
+    Not "on hold", nor "two wet", where the entry tells of nothing wrong.
+    """
+    if not aside.fields.keys() <= verdict.fields.keys() or has_unread_words(aside, session.rules):
+        return False
     said = [(name, one) for name, one in aside.fields.items() if one.value is not None]
-    return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
+    return all(verdict.fields[name] == one.value and not one.rivals for name, one in said)
 
 
 def _replace_effective_event(session: DialogueSession, draft: Draft) -> Draft:
