@@ -226,6 +226,8 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     goes_on = session.doubted_number  # it may belong to what was not understood
     takes_back = drafting.is_sure_correction(session, utterance)
     of_another = reference.may_be_of_another(session, reading, takes_back=takes_back)
+    if session.find_own_entry(values_of(reading)) is not None:
+        session.require_yes_if_partly_named(reading, draft)  # Another entry has this part of its name, too.
     reading = read_correction_of_number(draft.reading, reading, session.rules)
     reading = unconfirm_counts_that_may_be_names(session, reading, takes_back=True)
     if of_another or (not takes_back and _changes_several_fields(session, reading)):

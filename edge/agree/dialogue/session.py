@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word, as_text
 from edge.agree.crew import SignOnCandidate
@@ -336,9 +337,11 @@ class DialogueSession:
         return {name: values[name] for name in (() if of is None else of.identifies) if name in values}
 
     def relate_to_claim(self, reading: Reading, claim: Draft | None = None) -> claims.Relation:
-        """How `reading` relates to a claim; None: the open one."""
+        """How `reading` relates to a claim; None: the open one. A correction that names it in part is of it."""
         of = claim or self.open_draft
-        relation = claims.relate_claims(of.reading, reading, self.rules.identifying_fields, self._needed)
+        corrects = reading.act is Act.AMEND or is_correction(reading.words, self.rules.language)
+        needed = () if corrects else self._needed
+        relation = claims.relate_claims(of.reading, reading, self.rules.identifying_fields, needed)
         moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and has_context_changed(self, reading, of)
         return claims.Relation.ANOTHER if moved else relation
 
