@@ -103,7 +103,7 @@ def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldVa
         if (
             said is None
             or not isinstance(said.value, str)
-            or not (one.identifier and _has_reliable_check_digit(one, said.value))
+            or not (one.identifier and has_reliable_check_digit(one, said.value))
         ):
             continue
         end = said.value[-_SPOKEN_DIGITS:]
@@ -112,6 +112,6 @@ def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldVa
             yield one.name
 
 
-def _has_reliable_check_digit(field: FormField, value: str) -> bool:
+def has_reliable_check_digit(field: FormField, value: str) -> bool:
     """Eight to fourteen digits are valid by chance too often, unless the form says that they are such a key."""
     return (field.check_digit or Gs1.SSCC).is_valid(value)

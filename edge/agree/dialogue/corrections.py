@@ -12,7 +12,7 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, list_known_things
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
@@ -265,9 +265,7 @@ def unconfirm_counts_that_may_be_names(session: DialogueSession, reading: Readin
 
 def _names_known_thing(session: DialogueSession, number: str) -> bool:
     """Whether a number names the open thing, one that is announced, or one of this device's entries and reviews."""
-    known = [session.open_identifiers]
-    known += [session.identifiers_of(one.fields) for one in session.recorded.entries]
-    known += [session.identifiers_of(values_of(one.reading)) for one in session.recorded.aside.drafts]
+    known = [session.open_identifiers, *list_known_things(session)]
     return any(number in one.values() for one in known) or bool(session.expected.lines_for_pallet(number))
 
 

@@ -327,9 +327,7 @@ class DialogueSession:
     def is_recorded_or_in_review(self, reading: Reading) -> bool:
         """Whether an entry of this device, or an utterance in review, has all identifiers in `reading`."""
         named = self.identifiers_of(values_of(reading))
-        known = [one.fields for one in self.recorded.entries]
-        known += [values_of(one.reading) for one in self.recorded.aside.drafts]
-        return bool(named) and any(named.items() <= one.items() for one in known)
+        return bool(named) and any(named.items() <= one.items() for one in list_known_things(self))
 
     def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
         """The identifying values, by the current form or the named one."""
@@ -438,6 +436,13 @@ class DialogueSession:
         """Let "say again" repeat these prompts together."""
         self.spoken.again = tuple(says)
         return says
+
+
+def list_known_things(session: DialogueSession) -> list[dict[str, FieldValue]]:
+    """The identifiers of this device's entries, and of the utterances in review."""
+    recorded = session.recorded
+    known = [*(one.fields for one in recorded.entries), *(values_of(one.reading) for one in recorded.aside.drafts)]
+    return [session.identifiers_of(one) for one in known]
 
 
 def _terms_of_question(session: DialogueSession, question: Question) -> Terms:

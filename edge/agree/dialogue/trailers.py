@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_listed_command
+from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_correction, is_listed_command
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, parking, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_on_record
+from edge.agree.dialogue.session import DeferredAction, DialogueSession, list_known_things, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import (
     EntryTotals,
@@ -31,6 +31,7 @@ from edge.agree.expectations import (
 )
 from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
 from edge.agree.readings import likely_values, values_of
+from edge.agree.terms import has_reliable_check_digit
 from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict
 from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
@@ -85,17 +86,37 @@ def expand_last_digits(session: DialogueSession, reading: Reading, expected: Exp
     name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(reading))
     one, here = reading.fields.get(str(name)), place or find_current_place(session)
     if reading.is_scan or one is None or here is None or not isinstance(one.value, str):
-        return reading
+        return _expand_end_of_known(session, reading)
     if one.rivals:
         return _choose_expected_number(str(name), one, here, reading, expected, session.rules)
     if expected.lines_for_pallet(one.value):
         return reading
     found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), SHORTEN_FROM_DIGITS)
+    return _expand_end_of_known(session, reading) if found == (one.value,) else _with_whole(reading, str(name), found)
+
+
+def _expand_end_of_known(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, with the last digits of a thing that this device knows, as it calls that: "end 3420".
+
+    A new entry may be of another thing with this short number, so it is asked; a correction, or a drop, is not.
+    """
+    name, language = next(iter(session.rules.identifying_fields), ""), session.rules.language
+    one, offered = reading.fields.get(name), session.question.candidates if session.question is not None else ()
+    if reading.is_scan or one is None or not isinstance(one.value, str) or one.rivals or one.value in offered:
+        return reading
+    known = [*list_known_things(session), {} if _find_open_entry(session) is None else session.open_identifiers]
+    numbers = [str(of[name]) for of in known if name in of]
+    numbers = [one for one in numbers if has_reliable_check_digit(session.rules.form[name], one)]
+    found = find_by_last_digits(one.value, numbers, SHORTEN_FROM_DIGITS)
     if found == (one.value,):
         return reading
-    return replace(
-        reading, fields={**reading.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)}
-    )
+    is_known = reading.act is not Act.RECORD or is_correction(reading.words, language)
+    return _with_whole(reading, name, found if is_known else (one.value, *found))
+
+
+def _with_whole(reading: Reading, name: str, found: Sequence[str]) -> Reading:
+    said = replace(reading.fields[name], value=found[0], rivals=tuple(found[1:]), by_end=True)
+    return replace(reading, fields={**reading.fields, name: said})
 
 
 def _choose_expected_number(
