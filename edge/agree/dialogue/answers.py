@@ -84,6 +84,8 @@ def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
     """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling_or_closing(session, utterance)
+    if next_or_instead.takes_back_next(session, utterance.reading):
+        return [*parking.drop_draft(session), *amendments.correct_named_or_last(session, utterance)]
     if corrected := corrections.correct_recorded_entry_if_named(session, utterance):
         return corrected
     if _may_be_rest_of_cut_number(session, utterance):

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_courtesy, read_fields, says_next, split_at_listed, without_cue
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
-from dockvoice_protocol.records import FieldValue, Reading, Word, as_text
+from dockvoice_protocol.records import Act, FieldValue, Reading, Word, as_text
 from edge.agree.dialogue import context, drafting, parking
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
+from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import find_fields_with_another_old_value, with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
@@ -123,6 +123,15 @@ def leave_out_instead(session: DialogueSession, reading: Reading) -> tuple[bool,
 def says_instead_of(session: DialogueSession, reading: Reading) -> bool:
     """Whether an utterance says "instead of", or "instead"."""
     return _split_at_instead(session, reading.words) is not None
+
+
+def takes_back_next(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an utterance is "instead" alone over a question for the next entry, behind one that it may replace."""
+    draft, last, parts = session.draft, session.recorded.last, _split_at_instead(session, reading.words)
+    is_next = draft is not None and draft.act is Act.RECORD and session.topic in OF_VALUE and session.open_identifiers
+    behind = last is not None and last.draft.form == session.rules.form.name
+    alone = parts is not None and not (without_cue(parts[0], session.rules.language) or parts[1])
+    return bool(is_next) and behind and alone
 
 
 def _split_at_contrast(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:

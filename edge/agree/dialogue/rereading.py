@@ -232,9 +232,14 @@ _OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})
 def _as_replacement(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it names a thing in place of the open, or a recorded one: "743, not 742".
 
-    Behind no word of correction it is asked, since 742 may be right, and 743 the next.
+    Behind no word of correction it is asked, since 742 may be right, and 743 the next. "Instead" alone, while the next
+    one is asked about, names that one.
     """
     rules, question, draft = session.rules, session.question, session.draft
+    if draft is not None and next_or_instead.takes_back_next(session, reading):
+        said, by = without_inherited(draft.reading).fields, (draft.utterance_id, *draft.support)
+        fields = {name: replace(one, said_in=one.said_in or by) for name, one in said.items()}
+        return replace(reading, fields=fields, act=Act.AMEND, not_understood=None, preface=())
     is_answer = question is not None and (
         question.about in _OFFERS_INSTEAD or question.field in rules.identifying_fields
     )
@@ -376,6 +381,8 @@ def _read_against(
 
     unsure = {name: one for name, one in fields.items() if one.value is None and one.runner_up is not None}
     likely = {name: (as_text(possible_values(one)[0]), one.words) for name, one in unsure.items()}
+    spoken = [one.words for one in unsure.values()]
+    fields = {name: one for name, one in fields.items() if possible_values(one) or one.denied or one.words not in spoken}
     meant = [max((one for one in likely if likely[one] == number), key=replaces_held) for number in likely.values()]
     return {name: one for name, one in fields.items() if name in meant or name not in likely}
 
