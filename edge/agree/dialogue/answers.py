@@ -261,7 +261,9 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
     takes_back = drafting.is_sure_correction(session, utterance)
     said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
-    if reference.may_be_of_another(session, said, takes_back=takes_back, answers=name in said.fields):
+    offered = session.current_question.candidates
+    answers = name in said.fields and (not offered or {*possible_values(said.fields[name])} <= {*offered})
+    if reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
