@@ -149,16 +149,29 @@ def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) ->
 def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool, answers: bool = False) -> bool:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
-    They say of a value what it never was; they take something back directly behind another thing, a place or a sum; or
-    they give what a thing that was put aside lacks, and do not answer the question.
+    They say of a value what it never was; they have a number of the last entry in place of its own, with more; they
+    take something back directly behind another thing, a place or a sum; or they give what a thing that was put aside
+    lacks, and do not answer the question.
     """
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
+        return True
+    if len(reading.fields) > 1 and _has_number_of_last(session, values_of(reading)):
         return True
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
     if takes_back:
         return _is_behind_another(session)
     return not (answers or session.named.lacks.isdisjoint(reading.fields))
+
+
+def _has_number_of_last(session: DialogueSession, said: Mapping[str, FieldValue]) -> bool:
+    """Whether it has a number of the last entry, as of its seal, where the open one has another."""
+    last, known = session.recorded.last, values_of(session.open_draft.reading)
+    if last is None or session.recorded.replaces_recorded_entry(session.open_draft):
+        return False
+    codes = {one.name for one in session.rules.form.fields if one.spoken.is_code and one.catalogue is None}
+    of_last = {name for name in codes & said.keys() & known.keys() if last.fields.get(name) == said[name]}
+    return any(known[name] != said[name] for name in of_last)
 
 
 def require_yes_if_named_later(session: DialogueSession, said: Reading) -> None:
