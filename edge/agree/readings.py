@@ -75,12 +75,18 @@ def only_adds_fields(reading: Reading, entry_fields: Mapping[str, FieldValue], r
 
 
 def without_joining_and(reading: Reading, claim: Reading, rules: Rules) -> Reading:
-    """The reading, without an "and" before fields that are new to the claim: "and two damaged"."""
+    """The reading, without an "and" between fields, "15 units and dock C", or before those that the claim lacks.
+
+    Unchanged where that changes a value.
+    """
     joins = rules.language.words["joins"]
-    if not reading.fields or reading.fields.keys() & claim.fields.keys() or (fold(reading.words[0].text),) not in joins:
+    kept = [word for word in reading.words if (fold(word.text),) not in joins]
+    goes_on = kept[:1] != [*reading.words[:1]] and reading.fields.keys() & claim.fields.keys()
+    if not reading.fields or goes_on or len(kept) == len(reading.words):
         return reading
-    rest = read_part(reading, reading.words[1:], rules)
-    return rest if rest.fields.keys() == reading.fields.keys() else reading
+    rest = read_part(reading, kept, rules)
+    same = rest.fields.keys() == reading.fields.keys() and values_of(rest) == values_of(reading)
+    return rest if same else reading
 
 
 def read_part(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading:

@@ -354,7 +354,7 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
     ((name, value),) = question.fields.items()
     checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     words, check = without_cue(utterance.reading.words, rules.language), checks[question.check]
-    if is_check(words, check, rules.language):
+    if any(is_check(one, check, rules.language) for one in (words, (*session.breath.words, *words))):
         agreed_draft = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
             session, utterance, replace(agreed_draft, proved=(*draft.proved, agreement_mark(name, value)))

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_courtesy, read_fields, says_next, split_at_listed, without_cue
+from dockvoice_protocol.forms.spoken import (
+    chosen_position,
+    is_courtesy,
+    read_fields,
+    says_next,
+    split_at_listed,
+    without_cue,
+)
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldValue, Reading, Word, as_text
 from edge.agree.dialogue import context, drafting, parking
@@ -17,7 +24,12 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.merging import find_fields_with_another_old_value, with_fields, with_support
+from edge.agree.merging import (
+    find_fields_with_another_old_value,
+    read_as_answer_to,
+    with_fields,
+    with_support,
+)
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
@@ -57,14 +69,21 @@ def _both_identifiers(session: DialogueSession, reading: Reading) -> tuple[Field
 
 
 def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer."""
-    reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
+    """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer.
+
+    "The first" is the next one, as the question offers it; "the second" may be the second pallet, so it needs a yes.
+    """
+    reading, other = _read_answer(session, utterance), session.current_question.other
     if other is None:
         return drafting.reject_answer(session, utterance)
+    place = chosen_position(reading.words, 2, session.rules.language)
     alone = without_inherited(reading).fields.keys() <= set(session.rules.identifying_fields)
-    if alone and _says_instead(session, reading, other):
+    if place == 1:
+        session.needs_yes.add(session.open_draft.utterance_id)
+    if place == 1 or (alone and _says_instead(session, reading, other)):
         return rename_open_entry(session, utterance, other)
-    if alone and answers_next(session, reading) and session.relate_to_claim(reading, other) is not Relation.NAME:
+    is_next = alone and answers_next(session, reading)
+    if place == 0 or (is_next and session.relate_to_claim(reading, other) is not Relation.NAME):
         return [
             utterance.note_as_heeded(),
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
@@ -77,6 +96,14 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
         drafting.require_yes(session)  # It may be of either.
         return [utterance.note_as_not_understood(), *drafting.repeat_question(session, [session.say(Prompt.REPEAT)])]
     return _take_following_values(session, utterance, reading, other)
+
+
+def _read_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
+    """The utterance, in which a number without a label is a name where it is one of the two: "no, 742"."""
+    reading, question = drafting.read_with_acoustic_doubts(session, utterance), session.current_question
+    named = read_as_answer_to(str(question.field), reading, session.rules)
+    is_name = not reading.fields and values_of(named).get(str(question.field)) in question.candidates
+    return named if is_name else reading
 
 
 def _has_old_value_of_another(session: DialogueSession, reading: Reading, other: Draft) -> bool:

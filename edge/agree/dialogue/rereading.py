@@ -382,7 +382,9 @@ def _read_against(
     unsure = {name: one for name, one in fields.items() if one.value is None and one.runner_up is not None}
     likely = {name: (as_text(possible_values(one)[0]), one.words) for name, one in unsure.items()}
     spoken = [one.words for one in unsure.values()]
-    fields = {name: one for name, one in fields.items() if possible_values(one) or one.denied or one.words not in spoken}
+    fields = {
+        name: one for name, one in fields.items() if possible_values(one) or one.denied or one.words not in spoken
+    }
     meant = [max((one for one in likely if likely[one] == number), key=replaces_held) for number in likely.values()]
     return {name: one for name, one in fields.items() if name in meant or name not in likely}
 

@@ -105,9 +105,9 @@ def _expand_end_of_known(session: DialogueSession, reading: Reading) -> Reading:
     if reading.is_scan or one is None or not isinstance(one.value, str) or one.rivals or one.value in offered:
         return reading
     known = [*list_known_things(session), {} if _find_open_entry(session) is None else session.open_identifiers]
-    numbers = [str(of[name]) for of in known if name in of]
-    numbers = [one for one in numbers if has_reliable_check_digit(session.rules.form[name], one)]
-    found = find_by_last_digits(one.value, numbers, SHORTEN_FROM_DIGITS)
+    numbers, field = [str(of[name]) for of in known if name in of], session.rules.form[name]
+    said_by_end = [of for of in numbers if of == one.value or has_reliable_check_digit(field, of)]
+    found = find_by_last_digits(one.value, said_by_end, SHORTEN_FROM_DIGITS)
     if found == (one.value,):
         return reading
     is_known = reading.act is not Act.RECORD or is_correction(reading.words, language)
