@@ -229,17 +229,23 @@ _OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})
 """The questions that "743 instead of 742" answers."""
 
 
+def _as_taking_back_of_next(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of "instead" alone over a question for the next entry, as a correction that names that one."""
+    draft = session.draft
+    if draft is None or not next_or_instead.takes_back_next(session, reading):
+        return reading
+    by = (draft.utterance_id, *draft.support)
+    own = without_inherited(draft.reading).fields
+    fields = {name: replace(one, said_in=one.said_in or by) for name, one in own.items()}
+    return replace(reading, fields=fields, act=Act.AMEND, not_understood=None, preface=())
+
+
 def _as_replacement(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it names a thing in place of the open, or a recorded one: "743, not 742".
 
-    Behind no word of correction it is asked, since 742 may be right, and 743 the next. "Instead" alone, while the next
-    one is asked about, names that one.
+    Behind no word of correction it is asked, since 742 may be right, and 743 the next.
     """
     rules, question, draft = session.rules, session.question, session.draft
-    if draft is not None and next_or_instead.takes_back_next(session, reading):
-        said, by = without_inherited(draft.reading).fields, (draft.utterance_id, *draft.support)
-        fields = {name: replace(one, said_in=one.said_in or by) for name, one in said.items()}
-        return replace(reading, fields=fields, act=Act.AMEND, not_understood=None, preface=())
     is_answer = question is not None and (
         question.about in _OFFERS_INSTEAD or question.field in rules.identifying_fields
     )
@@ -396,6 +402,7 @@ _REREADINGS = (
     _as_correction_of_last,
     _as_correction_of_open,
     _as_correction_by_old_value,
+    _as_taking_back_of_next,
     _as_replacement,
     _withhold_zero_of_nothing,
     _reject_if_named_by_position,
