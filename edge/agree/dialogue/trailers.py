@@ -108,9 +108,9 @@ def _expand_end_of_known(session: DialogueSession, reading: Reading) -> Reading:
     numbers, field = [str(of[name]) for of in known if name in of], session.rules.form[name]
     said_by_end = [of for of in numbers if of == one.value or has_reliable_check_digit(field, of)]
     found = find_by_last_digits(one.value, said_by_end, SHORTEN_FROM_DIGITS)
-    if found == (one.value,):
-        return reading
     is_known = reading.act is not Act.RECORD or is_correction(reading.words, language)
+    if found == (one.value,) or (is_known and len(found) > 1):
+        return reading
     return _with_whole(reading, name, found if is_known else (one.value, *found))
 
 
