@@ -13,6 +13,7 @@ from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
+from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
 from edge.records import ConfirmationKind, Draft, Park
 from edge.records.speech import Prompt, Say, Terms
@@ -74,6 +75,8 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
     verdict = replace(judge_draft(draft, rules, known), confirm=ConfirmationKind.READBACK)
+    if has_unread_words(draft.reading, rules) and not agreed:  # "On hold" is no part of what is read back.
+        session.needs_yes.add(draft.utterance_id)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
