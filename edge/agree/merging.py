@@ -73,6 +73,12 @@ def has_number_word(words: Iterable[str], rules: Rules) -> bool:
     return any(word.isdigit() or numerals.is_part(word) for word in map(fold, words))
 
 
+def has_lone_one(reading: Reading, rules: Rules) -> bool:
+    """Whether its only number is a one, which may be an article: "the green one", "un moment"."""
+    numbers = [word.text for word in reading.words if has_number_word([word.text], rules)]
+    return len(numbers) == 1 and [one.value for one in rules.language.numerals.counts([fold(numbers[0])], 0)] == [1]
+
+
 def _has_value_or_likely_one(field: FieldReading) -> bool:
     """Whether the field has a value, or a likely one."""
     return field.value is not None or field.runner_up is not None

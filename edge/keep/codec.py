@@ -94,6 +94,7 @@ def context_json(context: StandingContext) -> str | None:
         {
             "fields": fields,
             "untold": list(context.not_read_back),
+            "doubted": sorted(context.doubted),
             "operator": context.operator,
             "shift": context.shift,
             "said_in": by,
@@ -108,7 +109,8 @@ def parse_context(stored: str | None) -> StandingContext:
     row = json.loads(stored)
     fields = {name: _FIELD.validate_python(one) for name, one in row["fields"].items()}
     shift = None if row["shift"] is None else (row["shift"][0], row["shift"][1])
-    return StandingContext(fields, tuple(row["untold"]), row["operator"], shift)
+    doubted = frozenset[str](row.get("doubted", ()))  # Devices stored none before.
+    return StandingContext(fields, tuple(row["untold"]), row["operator"], shift, doubted)
 
 
 def receipt_json(receipt: Receipt | None) -> str | None:

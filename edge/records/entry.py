@@ -97,6 +97,7 @@ class StandingContext:
     not_read_back: tuple[str, ...] = ()  # The fields that were not read back yet: the next entry does.
     operator: str | None = None  # The speaker.
     shift: Shift | None = None  # Its shift; None without a configured time zone.
+    doubted: frozenset[str] = frozenset()  # Fields told of since, and not understood: the next entry needs a yes.
 
     def __bool__(self) -> bool:
         return bool(self.fields)

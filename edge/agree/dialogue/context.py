@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form, FormField
@@ -14,7 +15,8 @@ from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.off_talk import begins_with_foreign_words, states_context
+from edge.agree.merging import has_lone_one, has_number_word
+from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields, find_numbered_fields, states_context
 from edge.agree.readings import find_differing_identifiers, likely_values, read_part, values_of, with_unconfirmed
 from edge.records import (
     NOTHING_STANDS,
@@ -177,6 +179,16 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
     )
 
 
+def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
+    """Whether a new entry takes a value from the context although something else was said of that field.
+
+    Since it was set, or in the entry's own words: "pallet 743 belongs to trailer 5502".
+    """
+    fields = draft.reading.fields
+    taken = {name for name, one in fields.items() if one.is_inherited and draft.act is Act.RECORD}
+    return bool(taken and taken & (session.context.doubted | find_numbered_fields(draft.reading, session.rules)))
+
+
 def is_between_entries(session: DialogueSession) -> bool:
     """Whether no entry is open: no draft, or only the question whether to cancel one, or to close a trailer."""
     return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
@@ -331,7 +343,9 @@ def build_changed_context(
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
         kept = {}
     still = tuple(name for name in before.not_read_back if name in kept and name not in readings)
-    return StandingContext({**kept, **readings}, (*still, *not_read_back), session.recording_operator, session.shift)
+    doubted = before.doubted & (kept.keys() - readings.keys())
+    operator, shift = session.recording_operator, session.shift
+    return StandingContext({**kept, **readings}, (*still, *not_read_back), operator, shift, doubted)
 
 
 def set_agreed_context(session: DialogueSession) -> list[Order]:
@@ -350,9 +364,11 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     stands = values_of(agreed.reading) if agreed is not None and read_back else {}
     lost = {name: value for name, value in likely_values(draft.reading).items() if stands.get(name) != value}
     told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
+    if agreed is not None and read_back:
+        session.context = _context_with_draft(session, agreed)
+    _doubt_fields(session, draft.reading.fields.keys())
     if agreed is None or not read_back:
         return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
-    session.context = _context_with_draft(session, agreed)
     noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
     return [noted, *told, session.say(Prompt.KEPT_AS_IT_IS)]
 
@@ -371,7 +387,8 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
-    session.context = replace(after, not_read_back=(*left, *anew))
+    agreed = inherited if draft.utterance_id in session.needs_yes else set()
+    session.context = replace(after, not_read_back=(*left, *anew), doubted=after.doubted - agreed)
 
 
 def _amend_context(session: DialogueSession, draft: Draft) -> None:
@@ -450,6 +467,27 @@ def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
         kept = {name: one for name, one in stands.items() if name not in left}
         still = tuple(name for name in session.context.not_read_back if name in kept)
         session.context = replace(session.context, fields=kept, not_read_back=still)
+
+
+def doubt_context(session: DialogueSession, reading: Reading) -> None:
+    """Doubt the fields of the context that an utterance may have told of, which was not understood.
+
+    A number without a label may be of any of them; over an open entry only one that may name a thing.
+    """
+    if session.draft is not None and session.draft.act is Act.CONTEXT:
+        session.doubted = True
+        return
+    may_be_article = len(reading.words) > 1 and has_lone_one(reading, session.rules)
+    numbered = has_number_word((word.text for word in reading.words), session.rules) and not may_be_article
+    told = find_mentioned_fields(reading, session.rules)
+    is_of_any = numbered and not told and (is_between_entries(session) or session.named.left)
+    _doubt_fields(session, session.context.fields.keys() if is_of_any else told)
+
+
+def _doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
+    """Doubt these fields of the context: the next entry that inherits one of them needs a yes."""
+    doubted = session.context.doubted | (session.context.fields.keys() & names)
+    session.context = replace(session.context, doubted=doubted)
 
 
 def begin_reopened_context(

@@ -24,7 +24,7 @@ from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_acc
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
+from edge.agree.merging import agreement_mark, has_lone_one, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
@@ -245,6 +245,8 @@ def ask_or_read_back_or_commit(
     question = question or _build_reopen_question(session, draft, verdict)
     if question is not None:
         return session.ask(question)
+    if context.takes_doubted_value(session, draft):
+        session.needs_yes.add(draft.utterance_id)
     if draft.utterance_id in session.needs_yes or _awaits_newcomer(session):  # These may be his words.
         return session.ask(session.entry_question)
     sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
@@ -583,7 +585,7 @@ def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
     waits = is_listed_command("waits", reading.words, rules.language)  # "One moment".
     if waits or not has_number_word(words, rules) or _repeats_number(session, reading):
         return False
-    alone = len(words) == 1 and [one.value for one in rules.language.numerals.counts([fold(words[0])], 0)] == [1]
+    alone = len(words) == 1 and has_lone_one(reading, rules)
     return not alone or (len(reading.words) > 1 and reading.words[0].text == words[0])
 
 

@@ -56,7 +56,17 @@ from edge.agree.dialogue.interface import (
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import MOST_EXTENSIONS, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
-from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, StoreFormOrLanguageChange
+from edge.records import (
+    Commit,
+    Draft,
+    Note,
+    Outcome,
+    Park,
+    RecentEntries,
+    Shift,
+    StandingContext,
+    StoreFormOrLanguageChange,
+)
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say
 
 
@@ -329,6 +339,9 @@ class Dialogue:
         if draft is not None and (session.draft is None or session.draft.utterance_id != draft.utterance_id):
             session.breath.forget()
         if isinstance(happening, UtteranceHeard):
+            notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
+            if any(one.verdict.outcome is Outcome.REPEAT for one in notes):
+                context.doubt_context(session, happening.reading)
             _prepend_earcon(session, orders, event, changed=changed)
             other = None if session.question is None else session.question.other
             is_open = session.state in {State.HELD, *QUESTIONS}
