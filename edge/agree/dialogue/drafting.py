@@ -23,7 +23,7 @@ from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceH
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.merging import agreement_mark, has_lone_one, has_number_word, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
@@ -293,9 +293,13 @@ def _list_differing_reviews(session: DialogueSession) -> list[Say]:
 
 
 def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verdict) -> Question | None:
-    """The question whether to reopen the entry's trailer; None where it is open, or the draft was in review before."""
-    name = session.rules.form.roles.get(FieldRole.TRAILER)
-    trailer = None if name is None else verdict.fields.get(name)
+    """The question whether to reopen the entry's trailer, or the one that its pallet is expected on.
+
+    None where it is open, or the draft was in review before.
+    """
+    name, form = session.rules.form.roles.get(FieldRole.TRAILER), session.rules.form
+    announced = find_expected_place(verdict.fields, form, session.expected)
+    trailer = None if name is None else {**announced, **verdict.fields}.get(name)
     if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.is_in_review(draft):
         return None
     if (

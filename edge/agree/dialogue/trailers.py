@@ -29,7 +29,13 @@ from edge.agree.expectations import (
     named_place,
     sum_entries,
 )
-from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
+from edge.agree.merging import (
+    agreement_mark,
+    rivals_are_mishearings,
+    settle_rivals_by_value,
+    with_agreed_value,
+    with_support,
+)
 from edge.agree.readings import likely_values, values_of
 from edge.agree.terms import has_reliable_check_digit
 from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict
@@ -431,7 +437,8 @@ def commit_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[
 def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, fields = session.open_draft, session.verdict, session.current_question.fields
-    trailer = str(fields[str(session.current_question.field)])
+    name = str(session.current_question.field)
+    trailer = str(fields[name])
     last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
     if verdict is None or last is None:  # reopened meanwhile
         return drafting.revise_draft(session, utterance, draft)
@@ -444,6 +451,9 @@ def reopen_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[
         replaces=session.recorded.find_applied_event(last.event_id),
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
+    if name not in draft.reading.fields:  # It is of the list, and the question named it.
+        draft = with_agreed_value(draft, name, fields[name], utterance.utterance_id)
+        verdict = drafting.judge_after_utterance(session, draft, utterance)
     # Always held, since a step commits one entry.
     goes_on = drafting.ask_or_read_back_or_commit(
         session, draft, replace(verdict, confirm=ConfirmationKind.READBACK), None
