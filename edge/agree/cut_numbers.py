@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dockvoice_protocol.forms.spoken import are_one_number, is_murmur, number_head, number_tail, read_fields
+from dockvoice_protocol.forms.spoken import are_one_number, is_listed_command, is_murmur, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.agree.decide import Rules
@@ -56,7 +56,7 @@ class PreviousUtterance:
             untaken = (self.words,) if self.words and not self.is_taken else ()
             self.begun = () if self._find_begun(reading, rules) else (*self.begun, *untaken)[-_MOST_BEGUN:]
             self.is_taken = any(find_cut_fields(one, reading.words, rules) for one in goes_on_with or (reading,))
-            self.words, self.is_last, self.is_lost = reading.words, True, False
+            self.words, self.is_last, self.is_lost = _until_sign_or_point(reading.words, rules), True, False
         else:
             self.begun = (*self.begun, reading.words)[-_MOST_BEGUN:]
         return True
@@ -64,6 +64,10 @@ class PreviousUtterance:
     def forget(self) -> None:
         """Forget what was begun: it was recorded, dropped or put aside."""
         self.words, self.begun, self.is_lost = (), (), False
+
+    def forget_taken(self) -> None:
+        """Forget the last number if a field took it, and nothing that was begun: a sign goes on behind a place."""
+        self.words = () if self.is_taken else self.words
 
     def is_continued_by(self, reading: Reading, rules: Rules) -> bool:
         """Whether one number may begin in this utterance and go on in the next."""
@@ -105,10 +109,24 @@ class PreviousUtterance:
 
 
 def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
-    """Whether a sign or a point ends it, or it is but a sign that is said behind numbers: "below"."""
-    said, whole = rules.language.table["decimals"], fold(" ".join(word.text for word in words))
-    ends = fold(words[-1].text) in {*map(fold, (*said["minus"], *said["points"]))} if words else False
-    return ends or whole in map(fold, said["below"])
+    """Whether a sign or a point ends it, or a sign that is said behind a number, and is behind none: "it's below"."""
+    said, texts = rules.language.table["decimals"], [fold(word.text) for word in words]
+    below = {*map(fold, said["below"])}
+    number_end = next((at for at in range(len(words)) if " ".join(texts[at:]) in below), None)
+    if number_end is not None:
+        return not _has_part_of_number(words[number_end - 1 : number_end], rules)
+    return bool(texts) and texts[-1] in map(fold, (*said["minus"], *said["points"]))
+
+
+def _until_sign_or_point(words: tuple[Word, ...], rules: Rules) -> tuple[Word, ...]:
+    """The words without those behind a sign or a point that has no number yet: "minus, hang on"."""
+    for end in range(len(words), 0, -1):
+        if _ends_with_sign_or_point(words[:end], rules):
+            return words[:end]
+        waits = is_listed_command("waits", words[end - 1 :], rules.language)  # "One moment".
+        if _has_part_of_number(words[end - 1 : end], rules) and not waits:
+            break
+    return words
 
 
 def _has_part_of_number(words: Sequence[Word], rules: Rules) -> bool:

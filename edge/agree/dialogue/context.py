@@ -353,7 +353,7 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     draft = session.open_draft
     session.context = _context_with_draft(session, draft)
     session.close_draft()
-    session.breath.forget()
+    session.breath.forget_taken()
     return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
