@@ -25,7 +25,7 @@ from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_o
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.merging import agreement_mark, has_lone_one, has_number_word, unconfirm_doubtful_fields, with_support
-from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, rejects_value
+from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, is_off_talk, rejects_value
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
@@ -530,10 +530,10 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     if _names_no_open_thing(session, said):
         return park_and_repeat_question(session, utterance, said)
     context.unset_named_identifiers(session, said)
+    if said.act in {Act.RECORD, Act.AMEND, Act.NO} and _may_object(session, said):
+        require_yes(session)
     if said.act not in {Act.RECORD, Act.AMEND}:
         return [utterance.note_as_heeded(), *repeat_question(session)]
-    if tells_of_other_field(session, said) or (session.topic in OF_VALUE and has_correcting_word(said, rules)):
-        require_yes(session)
     another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
     if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
@@ -543,6 +543,25 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
         # A yes to it does not say that the entry's other values are right.
         require_yes(session)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
+
+
+def _may_object(session: DialogueSession, reading: Reading) -> bool:
+    """Whether what is no answer may tell of another field than is asked for, or deny what was said before.
+
+    Over a place that is to be proved so may all that is not plainly talk: "the one next to it".
+    """
+    if tells_of_other_field(session, reading):
+        return True
+    if session.topic not in OF_VALUE:
+        return False
+    rules, name = session.rules, session.current_question.field
+    if reading.act is Act.NO or has_correcting_word(reading, rules) or rejects_value(reading, rules):
+        return True
+    if session.topic is Topic.PROOF:
+        return not is_off_talk(reading, rules)
+    # "Fifteen" is no dock: it may be the count. What goes on in a number has put that in doubt itself.
+    answers = name is None or rules.form[name].spoken.of_numbers or session.breath.is_continued_by(reading, rules)
+    return not answers and _has_new_number(session, reading)
 
 
 def require_yes(session: DialogueSession) -> None:
