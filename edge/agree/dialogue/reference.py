@@ -68,7 +68,8 @@ def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_anothe
     if asked.prompt is Prompt.CONFIRM_INSTEAD and asked.asked in beside and name in own:
         return [Say(Prompt.ABOUT, {name: own[name]})]
     corrects = session.recorded.replaces_recorded_entry(session.open_draft)
-    behind_another |= corrects and asked.prompt is Prompt.PROVE  # The place would not tell which entry is corrected.
+    # Neither the place nor a count would tell which entry is corrected, and not the one that waits.
+    behind_another |= corrects and (asked.prompt is Prompt.PROVE or session.queued_draft is not None)
     if not behind_another or _identifiers_in(session, asked):
         return []
     return parking.say_draft(session, session.open_draft, Prompt.ABOUT)

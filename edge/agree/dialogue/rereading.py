@@ -143,14 +143,22 @@ _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLO
 
 
 def _as_part_of_counted(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading of "two of those", as a correction of the entry before where the open one has no count: asked."""
+    """The reading of "two of those", where its count may be of all or of the others: that is asked.
+
+    It corrects the open entry; where that has no count, the entry before, which is named.
+    """
     last, draft, rules = session.recorded.last, session.draft, session.rules
     counted = rules.form.roles.get(FieldRole.QUANTITY)
-    open_without = draft is not None and draft.act is Act.RECORD and counted not in draft.reading.fields
-    if last is None or not open_without or counted not in last.fields:
+    is_open = draft is not None and (draft.act is not Act.RECORD or counted in draft.reading.fields)
+    of = draft if is_open or last is None else last.draft
+    whole = None if of is None or counted is None else of.reading.fields.get(counted)
+    if counted is None or whole is None or not any(rules.form[name].spoken.counts for name in reading.fields):
         return reading
-    of = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(last.fields).items()}
-    return with_unconfirmed(replace(reading, fields={**of, **reading.fields}), reading.fields)
+    reading = replace(reading, fields={counted: replace(whole, value=None, rivals=()), **reading.fields})
+    if is_open or draft is None or last is None:
+        return reading
+    named = {name: FieldReading(value, (), 1.0) for name, value in session.identifiers_of(last.fields).items()}
+    return with_unconfirmed(replace(reading, fields={**named, **reading.fields}), reading.fields)
 
 
 def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Reading:
