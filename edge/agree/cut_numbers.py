@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.spoken import (
     are_one_number,
-    is_listed_command,
     is_murmur,
     number_head,
     number_tail,
@@ -63,7 +62,7 @@ class PreviousUtterance:
             untaken = (self.words,) if self.words and not self.is_taken else ()
             self.begun = () if self._find_begun(reading, rules) else (*self.begun, *untaken)[-_MOST_BEGUN:]
             self.is_taken = any(find_cut_fields(one, reading.words, rules) for one in goes_on_with or (reading,))
-            self.words, self.is_last, self.is_lost = _until_sign_or_point(reading.words, rules), True, False
+            self.words, self.is_last, self.is_lost = _until_sign_or_point(reading, rules), True, False
         else:
             self.begun = (*self.begun, reading.words)[-_MOST_BEGUN:]
         return True
@@ -125,15 +124,13 @@ def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
     return bool(texts) and texts[-1] in map(fold, (*said["minus"], *said["points"]))
 
 
-def _until_sign_or_point(words: tuple[Word, ...], rules: Rules) -> tuple[Word, ...]:
-    """The words without those behind a sign or a point that has no number yet: "minus, hang on"."""
-    for end in range(len(words), 0, -1):
-        if _ends_with_sign_or_point(words[:end], rules):
-            return words[:end]
-        waits = is_listed_command("waits", words[end - 1 :], rules.language)  # "One moment".
-        if _has_part_of_number(words[end - 1 : end], rules) and not waits:
-            break
-    return words
+def _until_sign_or_point(reading: Reading, rules: Rules) -> tuple[Word, ...]:
+    """The words; without a measure, only up to the last sign or point, which has no number yet: "minus, hang on"."""
+    words, measures = reading.words, {field.name for field in rules.form.fields if field.spoken.measures}
+    if not measures or measures & reading.fields.keys():
+        return words
+    ends = (end for end in range(len(words), 0, -1) if _ends_with_sign_or_point(words[:end], rules))
+    return words[: next(ends, len(words))]
 
 
 def _has_part_of_number(words: Sequence[Word], rules: Rules) -> bool:
