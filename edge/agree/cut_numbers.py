@@ -60,7 +60,8 @@ class PreviousUtterance:
             self.forget()
         elif _has_part_of_number(reading.words, rules):
             untaken = (self.words,) if self.words and not self.is_taken else ()
-            self.begun = () if self._find_begun(reading, rules) else (*self.begun, *untaken)[-_MOST_BEGUN:]
+            is_whole = bool(self._find_begun(reading, rules) or _find_measures(reading, rules))
+            self.begun = () if is_whole else (*self.begun, *untaken)[-_MOST_BEGUN:]
             self.is_taken = any(find_cut_fields(one, reading.words, rules) for one in goes_on_with or (reading,))
             self.words, self.is_last, self.is_lost = _until_sign_or_point(reading, rules), True, False
         else:
@@ -144,9 +145,14 @@ def _has_part_of_number(words: Sequence[Word], rules: Rules) -> bool:
     )
 
 
-def _find_unsigned_measures(reading: Reading, rules: Rules) -> list[str]:
+def _find_measures(reading: Reading, rules: Rules) -> dict[str, int | float]:
+    """The measures that have a value."""
     values = {name: one.value for name, one in reading.fields.items() if rules.form[name].spoken.measures}
-    return [name for name, value in values.items() if isinstance(value, int | float) and value >= 0]
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def _find_unsigned_measures(reading: Reading, rules: Rules) -> list[str]:
+    return [name for name, value in _find_measures(reading, rules).items() if value >= 0]
 
 
 def _doubt(doubted: Reading, names: Iterable[str], before: Sequence[Word], after: Reading, rules: Rules) -> Reading:
