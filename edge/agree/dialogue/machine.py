@@ -336,8 +336,8 @@ class Dialogue:
         audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
-        closes = draft is not None and (session.draft is None or session.draft.utterance_id != draft.utterance_id)
-        if closes and draft.act is not Act.CONTEXT:
+        closes = session.draft is None or (draft is not None and session.draft.utterance_id != draft.utterance_id)
+        if draft is not None and closes and draft.act is not Act.CONTEXT:  # A sign goes on behind a place.
             session.breath.forget()
         if isinstance(happening, UtteranceHeard):
             notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
