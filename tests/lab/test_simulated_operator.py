@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agent.events import UtteranceDecided
 from edge.agent.parts import Parts
-from edge.agree.dialogue.drafting import MOST_TRIES
+from edge.agree.dialogue.repeating import MOST_TRIES
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread

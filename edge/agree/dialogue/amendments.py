@@ -8,7 +8,7 @@ from itertools import islice
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agree.dialogue import context, drafting, parking, reference, several, works
+from edge.agree.dialogue import context, drafting, parking, reference, repeating, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms, read_out_entry
@@ -60,7 +60,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     is_last = reference.is_surely_at_hand(session, last)
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
-        return drafting.ask_to_repeat(session, utterance)
+        return repeating.ask_to_repeat(session, utterance)
     old = find_fields_with_another_old_value(before, reading)
     reading = read_correction_of_number(before, reading, session.rules)
     right = replace(before, fields={**before.fields, **reading.fields})

@@ -29,6 +29,7 @@ from edge.agree.dialogue import (
     next_or_instead,
     parking,
     reference,
+    repeating,
     several,
     trailers,
 )
@@ -132,7 +133,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
         )
     reading = _read_answer_with_doubts(session, utterance)
     if _has_no_answer(session, reading):
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_several_by_answer(session, utterance, reading)
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
@@ -160,7 +161,7 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
             reading, fields={one: read for one, read in reading.fields.items() if one not in rules.identifying_fields}
         )
         if not reading.fields:  # "Not 742", over 743.
-            return drafting.reject_answer(session, utterance)
+            return repeating.reject_answer(session, utterance)
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, reading, rules):
         return _rename_or_ask_or_begin_next(session, utterance, reading, relation)
     return _merge_answer(session, utterance, reading)
@@ -274,7 +275,7 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     if session.current_question.why is Reason.COUNT_DIFFERS and name in values_of(said):
         draft = keep_first_count(draft, name)  # even if it equals the first
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     session.require_yes_if_partly_named(said, draft)
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
@@ -331,9 +332,9 @@ def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceH
     if another and not unclear:
         return corrections.begin_next_instead_of_answer(session, utterance)
     if not named:
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     # A name that chooses none, "apples", is told to be lost.
-    again = drafting.repeat_question(session, [session.say(Prompt.REPEAT)])
+    again = repeating.repeat_question(session, [session.say(Prompt.REPEAT)])
     return [utterance.note_as_not_understood(), *again]
 
 
@@ -361,12 +362,12 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
         )
     if utterance.reading.fields:
         return answer_open_question(session, utterance)
-    tells = has_correcting_word(utterance.reading, rules) or drafting.tells_of_other_field(session, utterance.reading)
+    tells = has_correcting_word(utterance.reading, rules) or repeating.tells_of_other_field(session, utterance.reading)
     if tells or not may_be_check(words, check, rules.language):
         # "Not that location", "it was wet", "hey Joe".
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     tries = session.tries + 1
-    if tries >= drafting.MOST_TRIES:
+    if tries >= repeating.MOST_TRIES:
         return [utterance.note_as_heeded(), *parking.park_draft(session)]
     again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
@@ -475,7 +476,7 @@ def _fill_yes_no(session: DialogueSession, utterance: UtteranceHeard, *, yes: bo
     if counted is not None and counted in session.open_draft.reading.fields:
         return _ask_count_again_after_no(session, utterance, counted)
     if name is None or not session.rules.form[name].spoken.answers:
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     return _apply_answer(session, utterance, with_agreed_value(session.open_draft, name, yes, utterance.utterance_id))
 
 
@@ -490,7 +491,7 @@ def _ask_count_again_after_no(session: DialogueSession, utterance: UtteranceHear
 def ask_for_value_not_offered(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask for the field, since no offered value is right."""
     if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     question = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
     return [utterance.note_as_heeded(), *session.ask(question)]
 
@@ -510,12 +511,12 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
         return other
     if session.topic is Topic.CANCEL:
         unclear = is_correction(utterance.reading.words, session.rules.language)  # "no, delete pallet 742"
-        return drafting.reject_answer(session, utterance) if unclear else _take_yes(session, utterance)
+        return repeating.reject_answer(session, utterance) if unclear else _take_yes(session, utterance)
     question, named = session.current_question, bool(utterance.reading.fields)
     if question.prompt is Prompt.ONE_BY_ONE and (
         named or names_last_one(utterance.reading.words, session.rules.language)
     ):
-        return drafting.reject_answer(session, utterance)  # it is of one of them, and all are open
+        return repeating.reject_answer(session, utterance)  # it is of one of them, and all are open
     beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
     if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
         return _drop_one_of_two(session, utterance, question.other)
@@ -559,9 +560,9 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
         return handle_cancel_over_open(session, utterance)
     match session.topic:
         case Topic.CANCEL if named:
-            return _take_back_another(session, utterance) or drafting.reject_answer(session, utterance)
+            return _take_back_another(session, utterance) or repeating.reject_answer(session, utterance)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
-            return drafting.reject_answer(session, utterance)
+            return repeating.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
             return [utterance.note_as_heeded(), *parking.park_draft(session)]
         case _ if session.topic is Topic.CANCEL or _is_about_entry_on_record(session):

@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, Reading, as_text
-from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference
+from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference, repeating
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
@@ -398,7 +398,7 @@ def _ask_for_named_field(session: DialogueSession, utterance: UtteranceHeard, re
     """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question."""
     name = None if reading.fields else find_field_named_without_value(reading, session.rules)
     if name is None:
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     return [utterance.note_as_heeded(), *session.ask(Question(Topic.FIELD, name, prompt=Prompt.ASK_FIELD))]
 
 
@@ -416,8 +416,8 @@ def reject_or_park_unclear_identifier(
 ) -> list[Order]:
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
     if len(reading.fields) == 1:
-        return drafting.reject_answer(session, utterance)
-    return drafting.park_and_repeat_question(session, utterance, reading)
+        return repeating.reject_answer(session, utterance)
+    return repeating.park_and_repeat_question(session, utterance, reading)
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -428,7 +428,7 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
     """
     reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
     if other is None or not reading.fields or begins_with_foreign_words(reading, session.rules):
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     to_open, to_other = session.relate_to_claim(reading), session.relate_to_claim(reading, other)
     if to_open is to_other is Relation.ANOTHER:
         return begin_next_instead_of_answer(session, utterance)
@@ -441,7 +441,7 @@ def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance
         return _replace_open_draft(session, utterance)
     adds = to_other is Relation.NONE if beside else whole and to_other is Relation.SAME
     if not adds or drafting.is_sure_correction(session, utterance):
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     more = with_fields(other, fields, by)
     if not beside:
         session.draft = with_fields(session.open_draft, fields, by)
@@ -475,8 +475,8 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     said, dictated = utterance.reading, utterance.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         if (entry := _find_entry_at_end(session, said)) is None:
-            return drafting.reject_answer(session, utterance)
-        return drafting.park_and_repeat_question(session, utterance, entry)
+            return repeating.reject_answer(session, utterance)
+        return repeating.park_and_repeat_question(session, utterance, entry)
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry(values_of(said))
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
     is_correction,
-    is_listed_command,
     leading_cue,
     says_all_is_well,
     without_cue,
@@ -17,36 +16,22 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import context, parking
+from edge.agree.dialogue import context, parking, repeating
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceHeard
-from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft, next_question
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
-from edge.agree.merging import agreement_mark, has_lone_one, has_number_word, unconfirm_doubtful_fields, with_support
-from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, has_unread_words, is_off_talk, rejects_value
+from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
+from edge.agree.off_talk import has_unread_words
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
-from edge.agree.unclear_numbers import SHORTEST_NAME, take_stray_digits_as_identifier
+from edge.agree.unclear_numbers import take_stray_digits_as_identifier
 from edge.records import Cause, Commit, ConfirmationKind, Draft, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, Terms
 
-HELP_PROMPTS = {
-    State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
-    State.IDLE: Prompt.HELP,
-    State.HELD: Prompt.HELP_HELD,
-    State.ASKING: Prompt.HELP_ASKING,
-    State.CHOOSING: Prompt.HELP_CHOOSING,
-    State.CONFIRMING: Prompt.HELP_CONFIRMING,
-    State.PROVING: Prompt.HELP_PROVING,
-    State.IDENTIFYING: Prompt.HELP_CONFIRMING,
-    State.PAUSED: Prompt.HELP_PAUSED,
-}
-"""The help prompt of each state, also spoken before the last repetition of a question."""
-
-MOST_TRIES = 3  # Failed answers to one question before the draft is parked in review.
 REOPENED = "reopened"  # Prefix in `Draft.agreed` for a closed trailer that the operator agreed to reopen.
 
 
@@ -127,7 +112,7 @@ def begin_entry(
     draft = replace(draft, reading=take_stray_digits_as_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
     if not understood and not split_if_several(draft.reading, session.rules):
-        return ask_to_repeat(session, utterance)
+        return repeating.ask_to_repeat(session, utterance)
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
@@ -443,7 +428,7 @@ def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
 def require_yes_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Require a yes for the held entry: the words need a model, none answers, and they may be a "no"."""
     session.doubted = True
-    return defer_until_model_answers(session, utterance)
+    return repeating.defer_until_model_answers(session, utterance)
 
 
 def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -461,7 +446,7 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
     if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
         session.doubted = True
-        return ask_to_repeat(session, utterance)
+        return repeating.ask_to_repeat(session, utterance)
     again = session.ask(session.entry_question)
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
@@ -489,162 +474,3 @@ def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, ru
     if said is None or said.value != value or agreement_mark(name, value) in {*draft.agreed, *draft.proved}:
         return None
     return replace(said, rivals=(other,)) if rules.allows_value(rules.form[name], other) else None
-
-
-# Not understood, in any state.
-
-
-def ask_to_repeat(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Record the utterance as not understood and ask to repeat it."""
-    context.unset_named_identifiers(session, utterance.reading)
-    _remember_if_named(session, utterance.reading)
-    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
-
-
-def _remember_if_named(session: DialogueSession, reading: Reading) -> None:
-    """Remember that it may name a thing that is not on record: by an identifying field, or `SHORTEST_NAME` digits."""
-    rules = session.rules
-    digits = sum(
-        len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text)
-        for word in reading.words
-    )
-    if digits >= SHORTEST_NAME or any(name in reading.fields for name in rules.identifying_fields):
-        session.named = replace(session.named, left=True)
-
-
-def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Keep the utterance until a model answers again, and tell the operator."""
-    return [utterance.note_utterance(), session.say(Prompt.DEFERRED)]
-
-
-# While a question is open.
-
-
-def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Repeat the question after an utterance that does not answer it; what it may tell of an entry was not understood.
-
-    The answer to the question does not settle what was told of another field, or denied: then the draft needs a yes.
-    What names another thing is parked.
-    """
-    said, rules = utterance.reading, session.rules
-    if _names_no_open_thing(session, said):
-        return park_and_repeat_question(session, utterance, said)
-    context.unset_named_identifiers(session, said)
-    if said.act in {Act.RECORD, Act.AMEND, Act.NO} and _may_object(session, said):
-        require_yes(session)
-    if said.act not in {Act.RECORD, Act.AMEND}:
-        return [utterance.note_as_heeded(), *repeat_question(session)]
-    another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
-    objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
-    if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
-        return [utterance.note_as_heeded(), *repeat_question(session)]
-    _remember_if_named(session, said)
-    if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
-        # A yes to it does not say that the entry's other values are right.
-        require_yes(session)
-    return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
-
-
-def _may_object(session: DialogueSession, reading: Reading) -> bool:
-    """Whether what is no answer may tell of another field than is asked for, or deny what was said before.
-
-    Over a place that is to be proved so may all that is not plainly talk: "the one next to it".
-    """
-    if tells_of_other_field(session, reading):
-        return True
-    if session.topic not in OF_VALUE:
-        return False
-    rules, name = session.rules, session.current_question.field
-    if reading.act is Act.NO or has_correcting_word(reading, rules) or rejects_value(reading, rules):
-        return True
-    if session.topic is Topic.PROOF:
-        return not is_off_talk(reading, rules)
-    # "Fifteen" is no dock: it may be the count. What goes on in a number has put that in doubt itself.
-    answers = name is None or rules.form[name].spoken.of_numbers or session.breath.is_continued_by(reading, rules)
-    return not answers and _has_new_number(session, reading)
-
-
-def require_yes(session: DialogueSession) -> None:
-    """Require a yes for the open entry; where the question compares it with another one, either may be meant."""
-    other = session.current_question.other
-    session.doubted |= other is not None  # So that it is asked about behind the other one.
-    session.needs_yes.add((other or session.open_draft).utterance_id)
-
-
-def tells_of_other_field(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an utterance tells of a field that no answer to this question, or to the next ones, settles."""
-    return bool(_find_fields_told(session, reading) - _fields_to_be_answered(session))
-
-
-def _find_fields_told(session: DialogueSession, reading: Reading) -> set[str]:
-    """The fields that an utterance may tell something of; not the open thing's name, said again."""
-    named = set(session.rules.identifying_fields)
-    repeats = any(possible_values(reading.fields.get(name)) for name in named) or _repeats_number(session, reading)
-    known = _fields_to_be_answered(session) | values_of(session.open_draft.reading).keys()
-    return find_mentioned_fields(reading, session.rules, known) - (named if repeats else set())
-
-
-def _fields_to_be_answered(session: DialogueSession) -> set[str]:
-    """The field that is asked for, with the unit of a count, or the count of a unit; and all that are still missing."""
-    form, known, name = session.rules.form, values_of(session.open_draft.reading), session.current_question.field
-    missing = {one.name for one in form.fields if one.required and one.name not in known}
-    if name is None:
-        return missing
-    unit, counted = form.unit_field(name), form[name].unit_of
-    return missing | {name} | ({unit.name} if unit else set()) | ({counted} if counted else set())
-
-
-def _repeats_number(session: DialogueSession, reading: Reading) -> bool:
-    """Whether all its numbers and letters were said of the open entry before, in this order."""
-    words = [word.text for word in reading.words if session.rules.language.may_be_in_identifier(word.text)]
-    known = (f" {' '.join(one.words)} " for one in session.open_draft.reading.fields.values())
-    return bool(words) and any(f" {' '.join(words)} " in one for one in known)
-
-
-def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
-    """Whether it has a number that was not said of the open entry before: "one more", but not "the green one"."""
-    rules = session.rules
-    words = [word.text for word in reading.words if rules.language.may_be_in_identifier(word.text)]
-    waits = is_listed_command("waits", reading.words, rules.language)  # "One moment".
-    if waits or not has_number_word(words, rules) or _repeats_number(session, reading):
-        return False
-    alone = len(words) == 1 and has_lone_one(reading, rules)
-    return not alone or (len(reading.words) > 1 and reading.words[0].text == words[0])
-
-
-def _names_no_open_thing(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an entry names another thing than each that is open, asked about, or queued."""
-    of, question = session.rules.identifying_fields, session.current_question
-    drafts = [one for one in (session.draft, question.other, session.queued_draft) if one is not None]
-    things = [one for one in drafts if one.act is not Act.CANCEL and not session.settings.is_closing(one)]
-    names = any(possible_values(reading.fields.get(name)) for name in of) and reading.act in {Act.RECORD, Act.AMEND}
-    return names and all(find_differing_identifiers(one.reading, reading, of) for one in things)
-
-
-def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
-    parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(reading))
-    return [parked, *parking.announce_parked(session, reading), *repeat_question(session)]
-
-
-def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Repeat the question after indistinct speech."""
-    return [utterance.note_as_not_understood(), *repeat_question(session)]
-
-
-def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:
-    """Repeat the question; after `MOST_TRIES` failed answers park the draft."""
-    session.tries += 1
-    if session.tries >= MOST_TRIES or session.question is None:
-        return [*given_up, *parking.park_draft(session)]
-    way_out = [Say(HELP_PROMPTS[session.state])] if session.tries == MOST_TRIES - 1 else given_up
-    return [PlayEarcon(Earcon.NOT_UNDERSTOOD), *way_out, session.say_open_question()]
-
-
-def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:
-    """Timeout of a question: repeat it; a second time park the draft."""
-    if session.lapsed or session.question is None:
-        session.queued_is_own = False  # the operator may not be there for its readback
-        return parking.park_draft(session)
-    session.lapsed = not session.question.unspoken
-    return [session.say_open_question()]

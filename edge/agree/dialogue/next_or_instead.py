@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldValue, Reading, Word, as_text
-from edge.agree.dialogue import context, drafting, parking
+from edge.agree.dialogue import context, drafting, parking, repeating
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
@@ -75,7 +75,7 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
     """
     reading, other = _read_answer(session, utterance), session.current_question.other
     if other is None:
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     place = chosen_position(reading.words, 2, session.rules.language)
     alone = without_inherited(reading).fields.keys() <= set(session.rules.identifying_fields)
     if place == 1:
@@ -91,10 +91,10 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
     if not reading.fields or begins_with_foreign_words(reading, session.rules):
         # "The count is wrong": the held entry is asked about behind the next.
         session.doubted = session.doubted or may_object(reading, session.rules)
-        return drafting.reject_answer(session, utterance)
+        return repeating.reject_answer(session, utterance)
     if _has_old_value_of_another(session, reading, other):
-        drafting.require_yes(session)  # It may be of either.
-        return [utterance.note_as_not_understood(), *drafting.repeat_question(session, [session.say(Prompt.REPEAT)])]
+        repeating.require_yes(session)  # It may be of either.
+        return [utterance.note_as_not_understood(), *repeating.repeat_question(session, [session.say(Prompt.REPEAT)])]
     return _take_following_values(session, utterance, reading, other)
 
 
@@ -217,7 +217,7 @@ def _take_following_values(
         if takes_back and to_other is Relation.SAME and alone:
             return rename_open_entry(session, utterance, other)
         if takes_back or alone:
-            return drafting.reject_answer(session, utterance)
+            return repeating.reject_answer(session, utterance)
         session.require_yes_if_partly_named(reading, other)
         goes_on = with_fields(other, fields, utterance.utterance_id)
         known = values_of(session.open_draft.reading)
@@ -235,7 +235,7 @@ def _take_following_values(
         return [*orders, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
         return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
-    return drafting.reject_answer(session, utterance)
+    return repeating.reject_answer(session, utterance)
 
 
 def begin_as_next(

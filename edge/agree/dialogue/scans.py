@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, corrections, drafting, parking, reference, several
+from edge.agree.dialogue import context, corrections, drafting, parking, reference, repeating, several
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -38,7 +38,7 @@ def apply_scan(session: DialogueSession, utterance: UtteranceHeard) -> list[Orde
         case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
             return [*parking.drop_open_question(session), *drafting.begin_entry(session, utterance)]
         case Topic.INSTEAD:  # it may belong to either thing, or to a third
-            return drafting.park_and_repeat_question(session, utterance, utterance.reading)
+            return repeating.park_and_repeat_question(session, utterance, utterance.reading)
         case _:
             return _join_label(session, utterance)
 
@@ -64,7 +64,7 @@ def _choose_of_several_by_label(session: DialogueSession, utterance: UtteranceHe
     """The label selects one of the things that were named in one breath; any other label is parked."""
     draft = session.open_draft
     if (meant := pick_by_answer(draft.reading, reading, session.rules)) is None:
-        return drafting.park_and_repeat_question(session, utterance, utterance.reading)
+        return repeating.park_and_repeat_question(session, utterance, utterance.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, utterance.utterance_id), reading, utterance.utterance_id)
     return several.take_one_of_several(session, utterance, named, other)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, parking
+from edge.agree.dialogue import context, drafting, parking, repeating
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -44,7 +44,7 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     if not things:
         return step(session, utterance)
     if draft is None and _corrects_recorded(session, utterance, things):
-        return [_say_one_by_one(session, things), *drafting.ask_to_repeat(session, utterance)]
+        return [_say_one_by_one(session, things), *repeating.ask_to_repeat(session, utterance)]
     if context.is_between_entries(session):
         left = [] if draft is None else parking.drop_open_question(session)
     elif drafting.is_sure_correction(session, utterance) or session.topic in _OF_WHOLE_ENTRY:

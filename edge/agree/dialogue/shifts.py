@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Command, Operator, ShiftChange, ShiftEvent
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, spell_if_number
-from edge.agree.dialogue import context, drafting, works
+from edge.agree.dialogue import context, drafting, repeating, works
 from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
@@ -221,7 +221,7 @@ def ask_who_again(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     """Repeat the question, after neither a yes nor a no; give up after `MOST_TRIES`."""
     noted = utterance.note_as_not_understood()
     session.tries += 1
-    if session.tries >= drafting.MOST_TRIES:
+    if session.tries >= repeating.MOST_TRIES:
         return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), *abandon_sign_on(session, utterance)]
     return [noted, PlayEarcon(Earcon.NOT_UNDERSTOOD), ask_about_candidate(session)]
 

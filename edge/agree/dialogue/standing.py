@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
-from edge.agree.dialogue import amendments, answers, context, drafting, parking, status
+from edge.agree.dialogue import amendments, answers, context, drafting, parking, repeating, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -119,7 +119,7 @@ def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if utterance.reading.act is not Act.RECORD:
-        not_taken = drafting.ask_to_repeat_possible_no if is_held else drafting.reject_answer
+        not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
     if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
         if session.doubted:  # What was not understood may have been a no to the context: this one's readback has it.

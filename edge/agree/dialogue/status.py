@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command
-from edge.agree.dialogue import amendments, context, drafting, parking, shifts, works
+from edge.agree.dialogue import amendments, context, drafting, parking, repeating, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
@@ -136,7 +136,7 @@ def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say help for the current state."""
     if session.state is State.CHOOSING_WORK:
         return [works.ask_which_form(session)]
-    return [Say(drafting.HELP_PROMPTS[session.state])]
+    return [Say(repeating.HELP_PROMPTS[session.state])]
 
 
 def adjust_voice(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_correction, is_li
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, parking, status
+from edge.agree.dialogue import context, drafting, parking, repeating, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, list_known_things, terms_on_record
@@ -345,7 +345,7 @@ def _find_closing_form(session: DialogueSession) -> Form | None:
 
 def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
     if (form := _find_closing_form(session)) is None or form.closes is None:
-        return drafting.ask_to_repeat(session, utterance)
+        return repeating.ask_to_repeat(session, utterance)
     if place is None or place.kind is not PlaceKind.TRAILER:
         which = session.make_repeatable_together(_ask_which_place(session))
         return [*status.record_utterance(session, utterance), *which]
@@ -357,7 +357,7 @@ def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: Re
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
-        return drafting.ask_to_repeat(session, utterance)
+        return repeating.ask_to_repeat(session, utterance)
     summary = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Cause(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(utterance.utterance_id, form.name, reading, session.recording_operator), verdict)
