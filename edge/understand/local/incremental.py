@@ -20,6 +20,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.local.letter_check import LetterCheck
+from edge.understand.vowels import second_vowels
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
@@ -95,13 +96,16 @@ class SpeculativeListener:
         voice: VoiceTrack | None = None,
         doubt: Callable[[Reading], Reading] = lambda reading: reading,
         letters: LetterCheck | None = None,
+        *,
+        english: bool = False,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
         `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`. `voice` is the voice in the
         utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about. `letters`
-        checks letters that rhyme, None where no second recogniser is here.
+        checks letters that rhyme, None where no second recogniser is here. `english`: its A and E are.
         """
+        self._english = english
         self._letters = letters
         self._second: Future[Reading] | None = None
         self._voice = voice
@@ -169,6 +173,8 @@ class SpeculativeListener:
         if rest := pcm[self._taken :]:
             self._recogniser.accept(rest)
         reading = self._recogniser.reading()
+        if self._english:
+            reading = second_vowels(reading, pcm)
         return self._doubt(reading) if self._voice is not None and self._voice.is_another_voice(pcm) else reading
 
     def _begin_anew(self) -> None:
@@ -216,6 +222,7 @@ class OnDeviceInterpreter(ABC):
             None if self.voice is None else VoiceTrack(self.voice),
             self._doubt,
             self.letters,
+            english=self._language is ENGLISH,
         )
 
     def _doubt(self, reading: Reading) -> Reading:
