@@ -41,13 +41,6 @@ _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}
 """Endings of a label that stand for a letter behind it; an "s" is a plural."""
 
 
-_LIKE_E = re.compile(r"((?<!a)y|ie|i|ee)$")
-"""How it ends a label that it joined to an E: "docky", "doki"; "dockay" is an A."""
-
-_STEM = 2
-"""Letters of a label that it writes alike where it joins a letter to it: "dock A" becomes "docket" or "doque"."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Symbol:
     """A digit or a word that is no number, with the span of word indexes that it comes from."""
@@ -77,8 +70,7 @@ def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Cata
     """The reading, in which doubtful letters that the witness heard alike are seconded.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
-    wherever it was said: of "docky" the end may be any letter. An A where E is allowed is the reverse: of one voice
-    both write "a" for "e", and only the label joined to it, as in "docket", was never written for an E.
+    wherever it was said: of "docky" the end may be any letter.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
     ours, theirs = (
@@ -95,23 +87,13 @@ def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Cata
         places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
         others = {aligned.get(at) for at in places}
         if one.runner_up == find_unlisted_rival(one.value):
-            if places and all(_is_joined_to_label(at, ours, aligned) for at in places):
-                fields[name] = replace(one, seconded=True)
-        elif others == {letter}:
+            continue  # Of one voice both write "a" for "e"; only the vowel itself tells them apart.
+        if others == {letter}:
             sure = 1 - (1 - one.confidence) * (1 - SECONDED)
             fields[name] = replace(one, seconded=True, confidence=sure)
         elif len(others) == 1 and is_weak_letter(one.value, other := str(others.pop()).upper()):
             fields[name] = replace(one, runner_up=other)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
-
-
-def _is_joined_to_label(at: int, ours: Sequence[_Symbol], aligned: Mapping[int, str]) -> bool:
-    """Whether one word was written for a letter and its label, and it ends in no E: "docket", but not "docky"."""
-    label = ours[at - 1].text if at else ""
-    written = [aligned.get(place, "") for place in (at - 1, at)]
-    return any(
-        len(word) > len(label) and word[:_STEM] == label[:_STEM] and not _LIKE_E.search(word) for word in written
-    )
 
 
 def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) -> Mapping[str, FieldReading]:

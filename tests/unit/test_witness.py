@@ -39,13 +39,10 @@ def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
     assert (after.confidence > 0.9) is seconded
 
 
-@each_of(("wrote", "stands"), rows_of("witness", "a_not_e"))
-def test_an_a_stands_only_where_it_was_joined_to_its_label_and_sounds_like_no_e(
-    form: Form, catalogue: Catalogue, wrote: str, stands: bool
-) -> None:
-    first, heard = "pallet four eight four, fifty pieces, dock a", f"Palette four eight four, fifty pieces {wrote}."
+def test_an_a_is_never_borne_out_where_it_may_be_an_e(form: Form, catalogue: Catalogue) -> None:
+    first, heard = "pallet four eight four, fifty pieces, dock a", "Palette four eight four, fifty pieces docket."
     before, after = checked(first, "E", heard, form, catalogue)
-    assert after == replace(before, seconded=stands)
+    assert after == before
 
 
 def test_another_letter_that_cannot_have_been_said_takes_no_doubt_away(form: Form, catalogue: Catalogue) -> None:
