@@ -294,6 +294,14 @@ SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
+def _may_be_confirmed(spans: Spans, at: int) -> bool:
+    """Whether a phrase at a token may say that the number before it is the right one: not a mere "is at"."""
+    links = spans.role_ends(at, Role.LINK)
+    sentence = any(end > at + _PAIR for end in links)  # "that is in"
+    alone = spans.role_ends(at, Role.OPENING) - links
+    return bool(sentence or alone or spans.role_ends(at, Role.TAIL, Role.REPEAT))
+
+
 class Mentions(SpanReader):
     """Parser steps that mention a value."""
 
@@ -340,19 +348,12 @@ class Mentions(SpanReader):
         if not (endings := self._speller.endings(name, spelling)):
             return
         if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
-            len(spelling.text) >= 2 * _SHORTEST_TWICE or self._may_be_confirmed(at)
+            len(spelling.text) >= 2 * _SHORTEST_TWICE or _may_be_confirmed(self._spans, at)
         ):
             marks = marked(marks, "s")
         for value, cost in endings:
             without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
-
-    def _may_be_confirmed(self, at: int) -> bool:
-        """Whether a phrase at a token may say that the number before it is the right one: not a mere "is at"."""
-        links = self._spans.role_ends(at, Role.LINK)
-        sentence = any(end > at + _PAIR for end in links)  # "that is in"
-        alone = self._spans.role_ends(at, Role.OPENING) - links
-        return bool(sentence or alone or self._spans.role_ends(at, Role.TAIL, Role.REPEAT))
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
