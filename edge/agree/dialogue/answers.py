@@ -38,6 +38,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.expectations import find_expected_place
 from edge.agree.merging import (
     agreement_mark,
     keep_first_count,
@@ -132,7 +133,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
     reading = _read_answer_with_doubts(session, utterance)
-    if _has_no_answer(session, reading):
+    if _has_no_answer(session, reading) or _has_number_of_other_field(session, utterance, reading):
         return repeating.reject_answer(session, utterance)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_several_by_answer(session, utterance, reading)
@@ -180,6 +181,21 @@ def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
     )
     behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
+
+
+def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> bool:
+    """Whether a bare number, in place of the name asked about, is another value of that thing: its trailer, its seal.
+
+    As this entry has it, the one on record, or the list that the question names it from.
+    """
+    question, known, form = session.current_question, values_of(session.open_draft.reading), session.rules.form
+    asks_again = question.about is Topic.FIELD_RIGHT or question.prompt is Prompt.ASK_FIELD
+    name = str(question.field)
+    if not (asks_again and has_no_values(utterance.reading) and name in session.rules.identifying_fields):
+        return False
+    recorded = session.find_own_entry(session.open_identifiers)
+    others = [find_expected_place(known, form, session.expected), {} if recorded is None else recorded.fields, known]
+    return any(one.get(other) == values_of(reading).get(name) for one in others for other in one.keys() - {name})
 
 
 def _is_impossible_beside_likely(session: DialogueSession, reading: Reading) -> bool:

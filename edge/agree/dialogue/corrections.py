@@ -481,8 +481,8 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     corrected = is_correction(said.words, session.rules.language)
     if session.topic is Topic.CLOSE and corrected and named and recorded is None:
         return [*parking.drop_open_question(session), *_begin_entry_after_no_to_closing(session, utterance)]
-    if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
-        # Cancel the one that it names.
+    if session.topic is Topic.CANCEL and corrected and said.fields.keys() == named.keys():
+        # Cancel the one that it names; it renames nothing.
         left = parking.drop_open_question(session, corrects=True)
         return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
