@@ -114,6 +114,12 @@ class PreviousUtterance:
             cut = [name for name, one in claim.fields.items() if isinstance(one.value, int | float)]
         return _doubt(claim, cut, before, reading, rules)
 
+    def makes_no_place_with(self, reading: Reading, name: str, rules: Rules) -> bool:
+        """Whether this utterance and `reading` together are no place there is: "door ninety-nine" | "thirteen"."""
+        whole, field = _join_utterance_words(self.words, reading.words), rules.form[name]
+        said = read_fields(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        return field.catalogue is not None and not any(rules.allows_value(field, one) for one in possible_values(said))
+
 
 def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
     """Whether a sign or a point ends it, or a sign that is said behind a number, and is behind none: "it's below"."""

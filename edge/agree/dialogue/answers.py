@@ -362,7 +362,8 @@ def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, val
         return value not in question.candidates and (question.about is Topic.CHOICE or bare)
     if not (bare and breath.is_last):
         return False
-    return question.field in find_cut_fields(session.open_draft.reading, breath.words, session.rules)
+    is_cut = question.field in find_cut_fields(session.open_draft.reading, breath.words, session.rules)
+    return is_cut and not breath.makes_no_place_with(utterance.reading, str(question.field), session.rules)
 
 
 def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
