@@ -60,8 +60,9 @@ def mark_partial_recount(reading: Reading, rules: Rules) -> Reading:
     if len(words) == len(reading.words) or reading.command is not None:
         return reading
     part = read_part(reading, words, rules)
-    # It is neither a count of all of them, nor another thing.
-    others = part.fields.keys() & {*rules.identifying_fields, *(one.name for one in rules.form.fields if one.required)}
+    # It is neither a count of all of them, nor another thing, nor of all that follow: "all of them at door 13".
+    needed = {one.name for one in rules.form.fields if one.required}
+    others = part.fields.keys() & {*rules.identifying_fields, *rules.form.standing_fields, *needed}
     return reading if others or not part.fields else replace(part, act=Act.AMEND)
 
 

@@ -21,6 +21,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
+from edge.agree.decide import Rules
 from edge.agree.dialogue import claims, context, next_or_instead, reference, trailers
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
@@ -53,9 +54,10 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
     if session.question is None and session.breath.is_long_ago(utterance.began):
         session.breath.forget()
-    reading = mark_partial_recount(utterance.reading, session.rules)
-    if reading is not utterance.reading:
-        reading = _as_part_of_counted(session, reading)
+    reading, part = utterance.reading, mark_partial_recount(utterance.reading, session.rules)
+    # Behind records "all of them wet" is of any of them.
+    if part is not reading and (session.draft is not None or _counts_part(part, session.rules)):
+        reading = _as_part_of_counted(session, part)
     reading = session.breath.doubt_continued_number(reading, session.rules)
     several = bool(split_if_several(reading, session.rules))
     asked = None if session.question is None else session.question.field
@@ -142,6 +144,11 @@ _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLO
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
 
+def _counts_part(reading: Reading, rules: Rules) -> bool:
+    """Whether it counts things beside those counted before: how many are damaged, or short."""
+    return any(rules.form[name].spoken.counts for name in reading.fields)
+
+
 def _as_part_of_counted(session: DialogueSession, reading: Reading) -> Reading:
     """The reading of "two of those", where its count may be of all or of the others: that is asked.
 
@@ -152,7 +159,7 @@ def _as_part_of_counted(session: DialogueSession, reading: Reading) -> Reading:
     is_open = draft is not None and (draft.act is not Act.RECORD or counted in draft.reading.fields)
     of = draft if is_open or last is None else last.draft
     whole = None if of is None or counted is None else of.reading.fields.get(counted)
-    if counted is None or whole is None or not any(rules.form[name].spoken.counts for name in reading.fields):
+    if counted is None or whole is None or not _counts_part(reading, rules):
         return reading
     reading = replace(reading, fields={counted: replace(whole, value=None, rivals=()), **reading.fields})
     if is_open or draft is None or last is None:
