@@ -153,6 +153,9 @@ def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard
 
 def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     name, rules = str(session.current_question.field), session.rules
+    if utterance.verdict.outcome is Outcome.ACCEPT and reference.is_begun_without_name(session, name):
+        # What was begun was of the thing before: "two damaged", and then the next pallet, whole.
+        return corrections.begin_next_instead_of_answer(session, utterance)
     relation = _relate_answer_to_claim(session, utterance, reading)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
         if _has_entry_of_its_own(session, reading):
