@@ -172,16 +172,15 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
 
 
 def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible.
+    """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where all else was understood.
 
     Or it has one alone that the form forbids, where a likely one is known: "four" for "pallet seven four two twenty".
     """
     if not reading.fields or session.current_question.field in reading.fields:
         return not reading.fields or _is_impossible_beside_likely(session, reading)
     counted = number_head(reading.words, session.rules.language) and not values_of(reading)
-    unclear = session.current_question.is_about_implausible_value and not all(
-        map(possible_values, reading.fields.values())
-    )
+    settled = session.current_question.is_about_implausible_value or session.topic is Topic.PROOF
+    unclear = settled and not all(map(possible_values, reading.fields.values()))
     behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
