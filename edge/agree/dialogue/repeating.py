@@ -82,7 +82,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
         return [utterance.note_as_heeded(), *repeat_question(session)]
     another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
-    objects |= session.topic is Topic.PROOF and bool(find_mentioned_fields(said, rules))  # "The next one is empty."
+    objects |= session.topic is Topic.PROOF and not is_off_talk(said, rules)  # "The next one is empty."
     if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
