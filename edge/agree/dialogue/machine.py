@@ -365,6 +365,8 @@ class Dialogue:
 
 
 def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHeard) -> list[Order]:
+    if step is not Step.NOTE:
+        session.placeless = None
     if step not in _DICTATION:
         return SPEECH_STEPS[step](session, utterance)
     apart = standing.keep_open_context_apart(session, utterance)

@@ -52,6 +52,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     """
     if utterance.reading.is_scan:
         return _fill_in_context(session, utterance, utterance.reading, utterance.reading)
+    if (command := _read_as_command_with_place(session, utterance)) is not None:
+        return replace(utterance, reading=command)
     if session.question is None and session.breath.is_long_ago(utterance.began):
         session.breath.forget()
     reading, part = utterance.reading, mark_partial_recount(utterance.reading, session.rules)
@@ -73,6 +75,19 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         session, context.copy_from_entry_before(session, reading), utterance.known.expected
     )
     return _fill_in_context(session, utterance, reading, same)
+
+
+def _read_as_command_with_place(session: DialogueSession, utterance: UtteranceHeard) -> Reading | None:
+    """The command before, where this names the trailer alone that it lacks: "trailer done", "5501"; else None."""
+    before, rules, ended = session.placeless, session.rules, session.breath.ended
+    if before is None or session.draft is not None:
+        return None
+    if ended is not None and utterance.began is not None and utterance.began > ended + 2 * session.settings.patience_s:
+        return None
+    name = rules.form.trailer_and_door_fields[0]
+    said = read_as_answer_to(name, utterance.reading, rules)
+    is_answer = values_of(said).keys() == said.fields.keys() == {name} and has_only_fields(said, rules)
+    return replace(before, words=said.words, fields=said.fields) if is_answer else None
 
 
 def _fill_in_context(

@@ -271,6 +271,8 @@ class DialogueSession:
     shift: Shift | None = None  # The site's current shift; None: unknown.
     identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
     deferred_action: DeferredAction | None = field(default=None, repr=False)
+    placeless: Reading | None = field(default=None, repr=False)
+    """The last utterance, where it is "trailer done" and its trailer was asked for."""
     leaving: bool = False  # The operator was asked to finish the entry before a sign-on, sign-off or change.
     tries: int = 0  # Failed answers to the open question.
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.

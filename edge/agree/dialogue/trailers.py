@@ -347,6 +347,7 @@ def _ask_to_close(session: DialogueSession, utterance: UtteranceHeard, place: Re
     if (form := _find_closing_form(session)) is None or form.closes is None:
         return repeating.ask_to_repeat(session, utterance)
     if place is None or place.kind is not PlaceKind.TRAILER:
+        session.placeless = utterance.reading
         which = session.make_repeatable_together(_ask_which_place(session))
         return [*status.record_utterance(session, utterance), *which]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
