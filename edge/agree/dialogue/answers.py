@@ -186,7 +186,7 @@ def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
 
 
 def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> bool:
-    """Whether a bare number, in place of the name asked about, is another value of that thing: its trailer, its seal.
+    """Whether a bare number, in place of the name asked about, is another value of that thing: its trailer, its count.
 
     As this entry has it, the one on record, or the list that the question names it from.
     """
@@ -196,8 +196,9 @@ def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHea
     if not (asks_again and has_no_values(utterance.reading) and name in session.rules.identifying_fields):
         return False
     recorded = session.find_own_entry(session.open_identifiers)
-    others = [find_expected_place(known, form, session.expected), {} if recorded is None else recorded.fields, known]
-    return any(one.get(other) == values_of(reading).get(name) for one in others for other in one.keys() - {name})
+    things = [find_expected_place(known, form, session.expected), {} if recorded is None else recorded.fields, known]
+    others = {as_text(value) for one in things for other, value in one.items() if other != name}
+    return as_text(values_of(reading).get(name, "")) in others
 
 
 def _is_impossible_beside_likely(session: DialogueSession, reading: Reading) -> bool:
