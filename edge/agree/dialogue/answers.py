@@ -179,10 +179,12 @@ def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
     if not reading.fields or session.current_question.field in reading.fields:
         return not reading.fields or _is_impossible_beside_likely(session, reading)
     counted = number_head(reading.words, session.rules.language) and not values_of(reading)
-    settled = session.current_question.is_about_implausible_value or session.topic is Topic.PROOF
-    unclear = settled and not all(map(possible_values, reading.fields.values()))
+    without_value = [one for one in reading.fields.values() if not possible_values(one)]
+    unclear = without_value if session.current_question.is_about_implausible_value else []
+    if session.topic is Topic.PROOF:
+        unclear = [one for one in without_value if not one.denied]  # "It's not 742" is clear.
     behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
-    return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
+    return bool(unclear) or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
 
 def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> bool:
