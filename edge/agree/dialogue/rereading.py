@@ -56,7 +56,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     reading = mark_partial_recount(utterance.reading, session.rules)
     if reading is not utterance.reading:
         reading = _as_part_of_counted(session, reading)
-    reading = session.breath.doubt_continued_number(reading, session.rules)
+    claim = None if session.draft is None else session.draft.reading
+    reading = session.breath.doubt_continued_number(reading, claim, session.rules)
     several = bool(split_if_several(reading, session.rules))
     asked = None if session.question is None else session.question.field
     if not several and asked not in session.rules.identifying_fields:
