@@ -242,13 +242,14 @@ def _starts_with_number(reading: FieldReading, number: Phrase) -> bool:
 
 def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
-    last = tuple(word for word in number_tail(before, rules.language) if rules.language.may_be_in_identifier(word))[-1:]
-    # "Ein" | "hundert", "quatre-vingt" | "dix"
+    names = rules.language.may_be_in_identifier
+    # "Ein" | "hundert", "quatre-vingt" | "dix", "siebenhundert" | "zwei"
     end = {fold(one.text) for one in before[-1:] if _has_part_of_number((one,), rules)}
+    last = {*[word for word in number_tail(before, rules.language) if names(word)][-1:], *filter(names, end)}
     return tuple(
         name
         for name, one in reading.fields.items()
-        if one.words and fold(one.words[-1]) in ({*last, *end} if isinstance(one.value, int | float) else last)
+        if one.words and fold(one.words[-1]) in (last | end if isinstance(one.value, int | float) else last)
     )
 
 
