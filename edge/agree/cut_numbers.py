@@ -100,8 +100,12 @@ class PreviousUtterance:
         """The utterance whose last number may go on in `reading`; behind others, one taken goes on in no new field."""
         measures = any(field.spoken.measures for field in rules.form.fields)
         may_go_on = self.is_last or not (self.is_taken and reading.fields)
-        each = (self.words if may_go_on else (), *self.begun)
-        return next((one for one in each if are_one_number(one, reading.words, rules.language, measures=measures)), ())
+        each, said = (self.words if may_go_on else (), *self.begun), reading.words
+        if measures and _ends_with_point(said, rules):  # "Minus" | "eighteen point" | "five"
+            said = said[:-1]
+            if not said:
+                return each[0]
+        return next((one for one in each if are_one_number(one, said, rules.language, measures=measures)), ())
 
     def _find_begun(self, reading: Reading, rules: Rules, claim: Reading | None = None) -> tuple[Word, ...]:
         """The utterance whose last number goes on in `reading`, also behind other words."""
@@ -146,9 +150,13 @@ def _ends_with_sign(words: Sequence[Word], rules: Rules) -> bool:
     return bool(texts) and texts[-1] in map(fold, said["minus"])
 
 
-def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
+def _ends_with_point(words: Sequence[Word], rules: Rules) -> bool:
     points = {*map(fold, rules.language.table["decimals"]["points"])}
-    return _ends_with_sign(words, rules) or any(fold(word.text) in points for word in words[-1:])
+    return any(fold(word.text) in points for word in words[-1:])
+
+
+def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
+    return _ends_with_sign(words, rules) or _ends_with_point(words, rules)
 
 
 def _until_sign_or_point(reading: Reading, rules: Rules) -> tuple[Word, ...]:
