@@ -57,7 +57,13 @@ def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) ->
 
 
 def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
-    """Add to the open context, or change it."""
+    """Add to the open context, or change it; another trailer, which corrects nothing, is the next."""
+    head = session.rules.form.standing_fields[:1]
+    if session.state is State.HELD and not session.doubted and utterance.reading.act is Act.CONTEXT:
+        if find_differing_identifiers(draft.reading, utterance.reading, head) and not is_correction(
+            utterance.reading.words, session.rules.language
+        ):
+            return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
     reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
@@ -118,6 +124,9 @@ def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) 
 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
+    if _corrects_recorded_entry(session, utterance):
+        correction = replace(utterance, reading=without_inherited(utterance.reading))
+        return [*drafting.commit_draft(session), *amendments.correct_named_or_last(session, correction)]
     if utterance.reading.act is not Act.RECORD:
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
@@ -130,6 +139,17 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         *waits,
         *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),
     ]
+
+
+def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it surely corrects an entry on record, named by it, or by the device since it read the context back."""
+    said = utterance.reading
+    if not (drafting.is_sure_correction(session, utterance) and _accepts_open_context(session, utterance)):
+        return False
+    told_since = bool(session.named.things) and all(session.named.things)
+    is_of_context = bool(said.fields.keys() & {*session.rules.form.standing_fields})
+    named = bool(session.identifiers_of(values_of(said)))
+    return session.find_own_entry(values_of(said)) is not None or (told_since and not (named or is_of_context))
 
 
 def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -> bool:
@@ -149,10 +169,10 @@ def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -
 
 def ask_what_is_wrong_with_context_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
-    standing = session.context
-    if not standing.not_read_back:
+    standing, once = session.context, session.rules.form.standing_fields
+    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.not_read_back if name in once}
+    if not fields:
         return amendments.ask_what_is_wrong_with_last(session, utterance)
-    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.not_read_back}
     reading = replace(utterance.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(
         utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT
