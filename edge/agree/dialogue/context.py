@@ -287,9 +287,7 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
     return build_changed_context(session, said) if said else session.context
 
 
-def _find_context_of_trailer(
-    session: DialogueSession, readings: Mapping[str, FieldReading]
-) -> dict[str, FieldReading]:
+def _find_context_of_trailer(session: DialogueSession, readings: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
     """The door and order that hold with a trailer that is said: those that stand, told anew with it.
 
     Of another trailer, to which the operator returns, from all his recent entries on it: none if it was closed since,
@@ -371,7 +369,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
     if agreed is not None and read_back:
         session.context = _context_with_draft(session, agreed)
-    _doubt_fields(session, draft.reading.fields.keys())
+    doubt_fields(session, draft.reading.fields.keys())
     if agreed is None or not read_back:
         return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
     noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
@@ -486,10 +484,10 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     numbered = has_number_word((word.text for word in reading.words), session.rules) and not may_be_article
     told = find_mentioned_fields(reading, session.rules)
     is_of_any = numbered and not told and (is_between_entries(session) or session.named.left)
-    _doubt_fields(session, session.context.fields.keys() if is_of_any else told)
+    doubt_fields(session, session.context.fields.keys() if is_of_any else told)
 
 
-def _doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
+def doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
     """Doubt these fields of the context: the next entry that inherits one of them needs a yes."""
     doubted = session.context.doubted | (session.context.fields.keys() & names)
     session.context = replace(session.context, doubted=doubted)

@@ -58,12 +58,11 @@ def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) ->
 
 def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it; another trailer, which corrects nothing, is the next."""
+    corrects = session.doubted or is_correction(utterance.reading.words, session.rules.language)
     head = session.rules.form.standing_fields[:1]
-    if session.state is State.HELD and not session.doubted and utterance.reading.act is Act.CONTEXT:
-        if find_differing_identifiers(draft.reading, utterance.reading, head) and not is_correction(
-            utterance.reading.words, session.rules.language
-        ):
-            return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
+    another = find_differing_identifiers(draft.reading, utterance.reading, head)
+    if session.state is State.HELD and another and not corrects:
+        return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
     reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
@@ -92,7 +91,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     words, language = utterance.reading.words, session.rules.language
     begins_with_field = any(fold(words[0].text) in map(fold, one.words) for one in said.values())
     if not begins_with_field and split_at_listed("from_now_on", words, language) is None:
-        session.needs_yes.add(session.open_draft.utterance_id)  # "It's on trailer 5502" may be of the open entry.
+        session.needs_yes.add(session.open_draft.utterance_id)  # "At door 13" may be of the open entry.
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
@@ -125,8 +124,11 @@ def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if _corrects_recorded_entry(session, utterance):
+        sure, fields = is_held and not session.doubted, session.open_draft.reading.fields
+        left = drafting.commit_draft(session)
+        context.doubt_fields(session, set() if sure else fields.keys())
         correction = replace(utterance, reading=without_inherited(utterance.reading))
-        return [*drafting.commit_draft(session), *amendments.correct_named_or_last(session, correction)]
+        return [*left, *amendments.correct_named_or_last(session, correction)]
     if utterance.reading.act is not Act.RECORD:
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
