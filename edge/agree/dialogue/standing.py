@@ -15,7 +15,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
-from edge.records import Draft, Outcome, Verdict
+from edge.records import Commit, Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
 _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.REOPEN})
@@ -65,8 +65,31 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
         return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
+    adds = utterance.reading.fields.keys().isdisjoint(draft.reading.fields)
+    left = (
+        _commit_entry_left(session) if session.state is State.HELD and adds and not (corrects or draft.support) else []
+    )
     reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
-    return drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id))
+    return [
+        *left,
+        *drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id)),
+    ]
+
+
+def _commit_entry_left(session: DialogueSession) -> list[Order]:
+    """Commit the entry whose readback the first field of the open context might have corrected, behind a second one.
+
+    "Trailer 5502", then "door 13", is as "trailer 5502, door 13": the operator has moved.
+    """
+    left = session.queued_draft
+    if left is None or left.utterance_id not in session.needs_yes:  # It was said behind the context.
+        return []
+    verdict = judge_draft(left, session.rules)
+    if verdict.outcome is not Outcome.ACCEPT:
+        return []
+    session.queued_draft = None
+    session.needs_yes.discard(left.utterance_id)
+    return [Commit(left, verdict)]
 
 
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
