@@ -167,12 +167,16 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
 
 
 def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:
-    """Whether it surely corrects an entry on record, named by it, or by the device since it read the context back."""
-    said = utterance.reading
-    if not (drafting.is_sure_correction(session, utterance) and _accepts_open_context(session, utterance)):
+    """Whether it surely corrects an entry on record, named by it, or by the device since it read the context back.
+
+    Not where the context identifies an entry: "no, trailer 5501, rear" may correct that.
+    """
+    said, form = utterance.reading, session.rules.form
+    sure = drafting.is_sure_correction(session, utterance) and _accepts_open_context(session, utterance)
+    if form.is_identified_by_context or not sure:
         return False
     told_since = bool(session.named.things) and all(session.named.things)
-    is_of_context = bool(said.fields.keys() & {*session.rules.form.standing_fields})
+    is_of_context = bool(said.fields.keys() & {*form.standing_fields})
     named = bool(session.identifiers_of(values_of(said)))
     return session.find_own_entry(values_of(said)) is not None or (told_since and not (named or is_of_context))
 
