@@ -38,7 +38,7 @@ class TornNumbers:
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._source and self._before.is_just_before(began)
-        said = self._before.doubt_continued_number(reading, rules) if follows else reading
+        said = self._before.doubt_continued_number(reading, None, rules) if follows else reading
         if self._before.remember_unless_wordless(reading, ended, rules):
             self._source = utterance.source
         return said

@@ -31,6 +31,7 @@ class PreviousUtterance:
 
     words: tuple[Word, ...] = ()
     begun: tuple[tuple[Word, ...], ...] = ()
+    sign: tuple[Word, ...] = ()  # The utterance whose sign the open question offers, with the number and without.
     is_taken: bool = False  # A field took the number at the end of `words`.
     is_last: bool = False  # Nothing was said since.
     is_lost: bool = False  # The power was cut since: any number may have begun before.
@@ -56,21 +57,36 @@ class PreviousUtterance:
             return False
         self.ended, self.is_last = ended, False
         self.is_lost &= reading.act not in {Act.YES, Act.NO}
+        before = self._find_begun(reading, rules)
+        self.sign = before if _ends_with_sign_or_point(before, rules) else self.sign
+        if not any(_has_doubtful_measure(one, rules) for one in goes_on_with):
+            self.sign = ()  # The measure was said whole.
         if reading.fields and not goes_on_with:
             self.forget()
         elif _has_part_of_number(reading.words, rules):
             untaken = (self.words,) if self.words and not self.is_taken else ()
-            is_whole = bool(self._find_begun(reading, rules) or _find_measures(reading, rules))
+            is_whole = bool(before or _find_measures(reading, rules))
             self.begun = () if is_whole else (*self.begun, *untaken)[-_MOST_BEGUN:]
             self.is_taken = any(find_cut_fields(one, reading.words, rules) for one in goes_on_with or (reading,))
-            self.words, self.is_last, self.is_lost = _until_sign_or_point(reading, rules), True, False
+            # A number in pieces is one: "minus" | "twenty" | "two".
+            self.words = _join_utterance_words(before, _until_sign_or_point(reading, rules))
+            self.is_last, self.is_lost = True, False
         else:
             self.begun = (*self.begun, reading.words)[-_MOST_BEGUN:]
         return True
 
     def forget(self) -> None:
         """Forget what was begun: it was recorded, dropped or put aside."""
-        self.words, self.begun, self.is_lost = (), (), False
+        self.words, self.begun, self.sign, self.is_lost = (), (), (), False
+
+    def go_on_with(self, draft: Draft | None, before: Draft | None) -> Draft | None:
+        """The open draft, which takes along what is begun; another one than before brings back what was begun of it."""
+        if draft is None:
+            return None
+        if before is None or before.utterance_id != draft.utterance_id:
+            self.begun = (*self.begun, *draft.begun)[-_MOST_BEGUN:]
+        open_ends = (self.words if not self.is_taken else (), self.sign, *self.begun)
+        return replace(draft, begun=tuple(filter(None, open_ends)))
 
     def forget_taken(self) -> None:
         """Forget the last number if a field took it, and nothing that was begun: a sign goes on behind a place."""
@@ -84,23 +100,32 @@ class PreviousUtterance:
         """The utterance whose last number may go on in `reading`; behind others, one taken goes on in no new field."""
         measures = any(field.spoken.measures for field in rules.form.fields)
         may_go_on = self.is_last or not (self.is_taken and reading.fields)
-        each = (self.words if may_go_on else (), *self.begun)
-        return next((one for one in each if are_one_number(one, reading.words, rules.language, measures=measures)), ())
+        each, said = (self.words if may_go_on else (), *self.begun), reading.words
+        if measures and _ends_with_point(said, rules):  # "Minus" | "eighteen point" | "five"
+            said = said[:-1]
+            if not said:
+                return each[0]
+        return next((one for one in each if are_one_number(one, said, rules.language, measures=measures)), ())
 
-    def _find_begun(self, reading: Reading, rules: Rules) -> tuple[Word, ...]:
+    def _find_begun(self, reading: Reading, rules: Rules, claim: Reading | None = None) -> tuple[Word, ...]:
         """The utterance whose last number goes on in `reading`, also behind other words."""
-        signs = (one for one in (self.words, *self.begun) if _ends_with_sign_or_point(one, rules))
-        unsigned = _find_unsigned_measures(reading, rules)
-        return self._find_continued(reading, rules) or (next(signs, ()) if unsigned else ())
+        signs = [one for one in (self.words, *self.begun) if _ends_with_sign_or_point(one, rules)]
+        unsigned, known = _find_unsigned_measures(reading, rules), {} if claim is None else claim.fields
+        if any(value not in possible_values(known.get(name)) for name, value in unsigned.items()):
+            signs.append(self.sign)  # One that was offered is chosen, without the sign.
+        return self._find_continued(reading, rules) or (next(iter(signs), ()) if unsigned else ())
 
-    def doubt_continued_number(self, reading: Reading, rules: Rules) -> Reading:
-        """The reading, with the number in doubt that may have begun in the previous utterance: "minus" | "eighteen"."""
+    def doubt_continued_number(self, reading: Reading, claim: Reading | None, rules: Rules) -> Reading:
+        """The reading, with the number in doubt that may have begun in the previous utterance: "minus" | "eighteen".
+
+        `claim`: the open one, whose values were offered.
+        """
         before = self._find_continued(reading, rules)
         if before or (self.is_lost and number_head(reading.words, rules.language)):
             begun = [name for name in _fields_of_first_number(reading, rules) if rules.form[name].unit_of is None]
             return _doubt(reading, begun, before, reading, rules)
         # A sign goes on behind other words: "minus" | "the temperature is eighteen".
-        before = self._find_begun(reading, rules)
+        before = self._find_begun(reading, rules, claim)
         return _doubt(reading, _find_unsigned_measures(reading, rules), before, reading, rules) if before else reading
 
     def doubt_cut_number(self, claim: Reading, reading: Reading, rules: Rules) -> Reading:
@@ -121,14 +146,23 @@ class PreviousUtterance:
         return field.catalogue is not None and not any(rules.allows_value(field, one) for one in possible_values(said))
 
 
-def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
-    """Whether a sign or a point ends it, or a sign that is said behind a number, and is behind none: "it's below"."""
+def _ends_with_sign(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether a sign ends it, or one that is said behind a number, and is behind none: "it's below"."""
     said, texts = rules.language.table["decimals"], [fold(word.text) for word in words]
     below = {*map(fold, said["below"])}
     number_end = next((at for at in range(len(words)) if " ".join(texts[at:]) in below), None)
     if number_end is not None:
         return not _has_part_of_number(words[number_end - 1 : number_end], rules)
-    return bool(texts) and texts[-1] in map(fold, (*said["minus"], *said["points"]))
+    return bool(texts) and texts[-1] in map(fold, said["minus"])
+
+
+def _ends_with_point(words: Sequence[Word], rules: Rules) -> bool:
+    points = {*map(fold, rules.language.table["decimals"]["points"])}
+    return any(fold(word.text) in points for word in words[-1:])
+
+
+def _ends_with_sign_or_point(words: Sequence[Word], rules: Rules) -> bool:
+    return _ends_with_sign(words, rules) or _ends_with_point(words, rules)
 
 
 def _until_sign_or_point(reading: Reading, rules: Rules) -> tuple[Word, ...]:
@@ -157,17 +191,34 @@ def _find_measures(reading: Reading, rules: Rules) -> dict[str, int | float]:
     return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def _find_unsigned_measures(reading: Reading, rules: Rules) -> list[str]:
-    return [name for name, value in _find_measures(reading, rules).items() if value >= 0]
+def _find_unsigned_measures(reading: Reading, rules: Rules) -> dict[str, int | float]:
+    """The measures above zero that were said without a "plus"."""
+    values = _find_measures(reading, rules)
+    return {name: value for name, value in values.items() if value >= 0 and not has_plus(reading.fields[name], rules)}
+
+
+def has_plus(reading: FieldReading, rules: Rules) -> bool:
+    """Whether its number was said to be above zero: "plus four"."""
+    plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
+    return not plus.isdisjoint(map(fold, reading.words))
+
+
+def _has_doubtful_measure(claim: Reading, rules: Rules) -> bool:
+    measures = [field.name for field in rules.form.fields if field.spoken.measures]
+    said = [claim.fields[name] for name in measures if name in claim.fields]
+    return any(one.value is None or one.rivals or not one.confirmed for one in said)
 
 
 def _doubt(doubted: Reading, names: Iterable[str], before: Sequence[Word], after: Reading, rules: Rules) -> Reading:
     """The reading with these fields unconfirmed; a measure may be that of both utterances together: -18, or 18."""
     whole = _join_utterance_words(before, after.words)
     fields = dict(doubted.fields)
+    unsigned = _find_unsigned_measures(doubted, rules) if _ends_with_sign(before, rules) else {}
     for name in names:
         one = fields[name] = replace(fields[name], confirmed=False)
         value = _read_one_value(whole, name, rules) if rules.form[name].spoken.measures else None
+        if value in {None, one.value} and name in unsigned:
+            value = -unsigned[name]
         if one.value is not None and value is not None and value not in possible_values(one):
             fields[name] = replace(one, value=value, rivals=(one.value, *one.rivals))
     return replace(doubted, fields=fields)
@@ -205,13 +256,14 @@ def _starts_with_number(reading: FieldReading, number: Phrase) -> bool:
 
 def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
-    last = tuple(word for word in number_tail(before, rules.language) if rules.language.may_be_in_identifier(word))[-1:]
-    # "Ein" | "hundert", "quatre-vingt" | "dix"
+    names = rules.language.may_be_in_identifier
+    # "Ein" | "hundert", "quatre-vingt" | "dix", "siebenhundert" | "zwei"
     end = {fold(one.text) for one in before[-1:] if _has_part_of_number((one,), rules)}
+    last = {*[word for word in number_tail(before, rules.language) if names(word)][-1:], *filter(names, end)}
     return tuple(
         name
         for name, one in reading.fields.items()
-        if one.words and fold(one.words[-1]) in ({*last, *end} if isinstance(one.value, int | float) else last)
+        if one.words and fold(one.words[-1]) in (last | end if isinstance(one.value, int | float) else last)
     )
 
 

@@ -10,6 +10,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals, is_nearer_to_other_count
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
+from edge.agree.cut_numbers import has_plus
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.one_breath import has_values_between
@@ -203,11 +204,10 @@ def read_correction_of_number(before: Reading, reading: Reading, rules: Rules) -
 
     A count of goods that is nearer to that of a part may be meant for that: "no, 3 cases" over 24 cases, 2 damaged.
     """
-    plus = {fold(word) for word in rules.language.table["decimals"]["plus"]}
     fields = dict(reading.fields)
     for name, one in reading.fields.items():
         old = before.fields[name].value if name in before.fields else None
-        measures = rules.form[name].spoken.measures and plus.isdisjoint(map(fold, one.words))
+        measures = rules.form[name].spoken.measures and not has_plus(one, rules)
         if measures and isinstance(old, int | float) and isinstance(one.value, int | float):
             first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))

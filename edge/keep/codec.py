@@ -70,7 +70,7 @@ def draft_json(draft: Draft | None) -> str | None:
     if draft is None:
         return None
     # Omitted where empty, as in most drafts.
-    exclude = {"reading", *(name for name in ("counted", "stands") if not getattr(draft, name))}
+    exclude = {"reading", *(name for name in ("counted", "stands", "begun") if not getattr(draft, name))}
     return to_json(
         {**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _reading_members(draft.reading)}
     )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.instants import to_utc, to_zone
 from dockvoice_protocol.records import ConvertedQuantity
-from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading
+from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading, Word
 from dockvoice_protocol.records.site import ShiftEvent
 
 
@@ -83,6 +83,8 @@ class Draft:
     """The first counts of repeated counts, by field."""
     stands: tuple[tuple[str, str], ...] = ()
     """The fields whose values also hold for later entries, each with its utterance."""
+    begun: tuple[tuple[Word, ...], ...] = field(default=(), repr=False, compare=False)
+    """The utterances whose end no field took, and which may go on in an answer: "minus" | "eighteen"."""
 
 
 Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the name of a shift, where there are any.

@@ -413,7 +413,7 @@ async def agreed(bench: Bench, text: str) -> OutboxRow:
     return row
 
 
-@acted(converse, undo_s=0.3)
+@acted(converse, undo_s=0.6)
 async def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(bench: Bench) -> None:
     bench.noisy = True
     await bench.say(WHOLE)

@@ -145,7 +145,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
 def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
     """The utterance as an answer, with what its acoustics, the last words, or a rejected number put in doubt."""
     rules, reading = session.rules, _read_as_answer(session, utterance)
-    reading = session.breath.doubt_continued_number(reading, rules)
+    reading = session.breath.doubt_continued_number(reading, session.open_draft.reading, rules)
     if session.current_question.prompt is not None:  # Asked again, since the value was rejected.
         reading = read_correction_of_number(session.open_draft.reading, reading, rules)
     return unconfirm_doubtful_fields(reading, Circumstances(utterance.known.acoustics), rules)

@@ -104,14 +104,16 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
-    Not where the trailer identifies an entry, nor where it says what is wrong with it. Over a correction a single field
-    corrects that.
+    Not where the trailer identifies an entry, is the entry's own, nor where it says what is wrong with it. Over a
+    correction, or whether the entry is right, a single field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
-    if session.topic in {Topic.WRONG, Topic.ENTRY_RIGHT}:
+    if session.topic is Topic.WRONG or _is_of_other_trailer(session, draft):
         return False
     if len(reading.fields) == 1 and (
-        draft.act is not Act.RECORD or reading.fields.keys() <= set(session.rules.identifying_fields)
+        session.topic is Topic.ENTRY_RIGHT
+        or draft.act is not Act.RECORD
+        or reading.fields.keys() <= set(session.rules.identifying_fields)
     ):
         return False
     stood = all(own[name].is_inherited if name in own else name in stands for name in reading.fields)
@@ -278,23 +280,24 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
-        said = {**_find_context_in_earlier_entries(session, said), **said}
+        said = {**_find_context_of_trailer(session, said), **said}
         return build_changed_context(session, said, not_read_back=tuple(said))
     lasting = {name: by for name, by in find_fields_becoming_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
     return build_changed_context(session, said) if said else session.context
 
 
-def _find_context_in_earlier_entries(
-    session: DialogueSession, readings: Mapping[str, FieldReading]
-) -> dict[str, FieldReading]:
-    """The door and order of a trailer that the operator returns to, from all his recent entries on it.
+def _find_context_of_trailer(session: DialogueSession, readings: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
+    """The door and order that hold with a trailer that is said: those that stand, told anew with it.
 
-    Empty if it was closed since; without fields in which its entries differ.
+    Of another trailer, to which the operator returns, from all his recent entries on it: none if it was closed since,
+    nor a field in which they differ.
     """
     (head, *others), stands, recorded = session.rules.form.standing_fields, session.context.fields, session.recorded
-    if head not in readings or (head in stands and stands[head].value == readings[head].value):
+    if head not in readings:
         return {}
+    if head not in stands or stands[head].value == readings[head].value:
+        return {name: replace(stands[name]) for name in others if name in stands}
     if recorded.find_closing(str(readings[head].value), session.settings, session.lately.now) is not None:
         return {}
     since = session.lately.now - LONGEST_UNLOADING
@@ -366,7 +369,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
     if agreed is not None and read_back:
         session.context = _context_with_draft(session, agreed)
-    _doubt_fields(session, draft.reading.fields.keys())
+    doubt_fields(session, draft.reading.fields.keys())
     if agreed is None or not read_back:
         return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
     noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
@@ -481,10 +484,10 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     numbered = has_number_word((word.text for word in reading.words), session.rules) and not may_be_article
     told = find_mentioned_fields(reading, session.rules)
     is_of_any = numbered and not told and (is_between_entries(session) or session.named.left)
-    _doubt_fields(session, session.context.fields.keys() if is_of_any else told)
+    doubt_fields(session, session.context.fields.keys() if is_of_any else told)
 
 
-def _doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
+def doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
     """Doubt these fields of the context: the next entry that inherits one of them needs a yes."""
     doubted = session.context.doubted | (session.context.fields.keys() & names)
     session.context = replace(session.context, doubted=doubted)

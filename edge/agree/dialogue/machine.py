@@ -356,6 +356,7 @@ class Dialogue:
         orders = reference.end_with_open_thing(session, happening, orders)
         if session.draft is not None and (draft is None or session.draft.utterance_id != draft.utterance_id):
             orders = receipts.announce_ended_context_before(session, orders)
+        session.draft = session.breath.go_on_with(session.draft, draft)
         said = (order for order in reversed(orders) if isinstance(order, Say))
         session.spoken.latest = next(said, session.spoken.latest)
         orders += _update_timer(session, event, anew=changed or (acts and event is not Event.NOISE))

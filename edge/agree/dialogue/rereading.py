@@ -36,6 +36,7 @@ from edge.agree.readings import (
     mark_partial_recount,
     only_adds_fields,
     possible_values,
+    read_part,
     values_of,
     with_unconfirmed,
     without_inherited,
@@ -60,7 +61,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     # Behind records "all of them wet" is of any of them.
     if part is not reading and (session.draft is not None or _counts_part(part, session.rules)):
         reading = _as_part_of_counted(session, part)
-    reading = session.breath.doubt_continued_number(reading, session.rules)
+    claim = None if session.draft is None else session.draft.reading
+    reading = session.breath.doubt_continued_number(reading, claim, session.rules)
     several = bool(split_if_several(reading, session.rules))
     asked = None if session.question is None else session.question.field
     if not several and asked not in session.rules.identifying_fields:
@@ -205,6 +207,26 @@ def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Readin
     sure = draft is not None or reference.is_named_last(session, last.fields)
     corrected = replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
     return corrected if sure else with_unconfirmed(corrected, fields)
+
+
+def _as_place_of_thing(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction of the thing named last where it says where that is: "that one's at dock B".
+
+    Of a record it is asked, since it may be of the trailer; where others are is not understood.
+    """
+    rules, draft, words = session.rules, session.draft, reading.words
+    is_open = not context.is_between_entries(session)
+    of_context = not all(session.named.things) or (draft is not None and draft.act is Act.CONTEXT)
+    at_hand = is_open or reference.find_entry_at_hand(session) is not None
+    if reading.act is not Act.RECORD or of_context or not at_hand or rules.form.is_identified_by_context:
+        return reading
+    if not {*rules.form.standing_fields} >= reading.fields.keys() > set():
+        return reading
+    if words_behind_pointer(words, rules.language, "where_others_are"):
+        return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION)
+    place = read_part(reading, words_behind_pointer(words, rules.language, "where_it_is"), rules)
+    corrected = replace(place, act=Act.AMEND) if place.fields else reading
+    return corrected if is_open else with_unconfirmed(corrected, place.fields)
 
 
 def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
@@ -430,6 +452,7 @@ _REREADINGS = (
     _as_correction_of_known,
     _as_addition_to_recorded,
     _as_correction_of_last,
+    _as_place_of_thing,
     _as_correction_of_open,
     _as_correction_by_old_value,
     _as_taking_back_of_next,

@@ -15,7 +15,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
-from edge.records import Draft, Outcome, Verdict
+from edge.records import Commit, Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
 _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.REOPEN})
@@ -57,11 +57,39 @@ def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) ->
 
 
 def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
-    """Add to the open context, or change it."""
+    """Add to the open context, or change it; another trailer, which corrects nothing, is the next."""
+    corrects = session.doubted or is_correction(utterance.reading.words, session.rules.language)
+    head = session.rules.form.standing_fields[:1]
+    another = find_differing_identifiers(draft.reading, utterance.reading, head)
+    if session.state is State.HELD and another and not corrects:
+        return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
+    adds = utterance.reading.fields.keys().isdisjoint(draft.reading.fields)
+    left = (
+        _commit_entry_left(session) if session.state is State.HELD and adds and not (corrects or draft.support) else []
+    )
     reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
-    return drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id))
+    return [
+        *left,
+        *drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id)),
+    ]
+
+
+def _commit_entry_left(session: DialogueSession) -> list[Order]:
+    """Commit the entry whose readback the first field of the open context might have corrected, behind a second one.
+
+    "Trailer 5502", then "door 13", is as "trailer 5502, door 13": the operator has moved.
+    """
+    left = session.queued_draft
+    if left is None or left.utterance_id not in session.needs_yes:  # It was said behind the context.
+        return []
+    verdict = judge_draft(left, session.rules)
+    if verdict.outcome is not Outcome.ACCEPT:
+        return []
+    session.queued_draft = None
+    session.needs_yes.discard(left.utterance_id)
+    return [Commit(left, verdict)]
 
 
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
@@ -86,7 +114,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     words, language = utterance.reading.words, session.rules.language
     begins_with_field = any(fold(words[0].text) in map(fold, one.words) for one in said.values())
     if not begins_with_field and split_at_listed("from_now_on", words, language) is None:
-        session.needs_yes.add(session.open_draft.utterance_id)  # "It's on trailer 5502" may be of the open entry.
+        session.needs_yes.add(session.open_draft.utterance_id)  # "At door 13" may be of the open entry.
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
@@ -118,6 +146,12 @@ def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) 
 
 def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
+    if _corrects_recorded_entry(session, utterance):
+        sure, fields = is_held and not session.doubted, session.open_draft.reading.fields
+        left = drafting.commit_draft(session)
+        context.doubt_fields(session, set() if sure else fields.keys())
+        correction = replace(utterance, reading=without_inherited(utterance.reading))
+        return [*left, *amendments.correct_named_or_last(session, correction)]
     if utterance.reading.act is not Act.RECORD:
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
@@ -130,6 +164,21 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         *waits,
         *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),
     ]
+
+
+def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it surely corrects an entry on record, named by it, or by the device since it read the context back.
+
+    Not where the context identifies an entry: "no, trailer 5501, rear" may correct that.
+    """
+    said, form = utterance.reading, session.rules.form
+    sure = drafting.is_sure_correction(session, utterance) and _accepts_open_context(session, utterance)
+    if form.is_identified_by_context or not sure:
+        return False
+    told_since = bool(session.named.things) and all(session.named.things)
+    is_of_context = bool(said.fields.keys() & {*form.standing_fields})
+    named = bool(session.identifiers_of(values_of(said)))
+    return session.find_own_entry(values_of(said)) is not None or (told_since and not (named or is_of_context))
 
 
 def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -> bool:
@@ -149,10 +198,10 @@ def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -
 
 def ask_what_is_wrong_with_context_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
-    standing = session.context
-    if not standing.not_read_back:
+    standing, once = session.context, session.rules.form.standing_fields
+    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.not_read_back if name in once}
+    if not fields:
         return amendments.ask_what_is_wrong_with_last(session, utterance)
-    fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.not_read_back}
     reading = replace(utterance.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(
         utterance.utterance_id, session.rules.form.name, reading, session.recording_operator, act=Act.CONTEXT

@@ -380,12 +380,14 @@ def _contains(said: Phrase, part: Phrase) -> bool:
     return any(said[at : at + len(part)] == part for at in range(len(said)))
 
 
-def words_behind_pointer(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
-    """The words behind a phrase that points at what was recorded last: "that was thirteen"; empty without one."""
+def words_behind_pointer(
+    words: Sequence[Word],
+    language: Language = ENGLISH,
+    pointing: Literal["that_one", "where_it_is", "where_others_are"] = "that_one",
+) -> tuple[Word, ...]:
+    """The words behind a phrase that points at what was named last: "that was thirteen"; empty without one."""
     said = _without_hesitations(words, language)
-    ways = (
-        said[size:] for size in range(len(said)) if token_texts(said[:size], language) in language.words["that_one"]
-    )
+    ways = (said[size:] for size in range(len(said)) if token_texts(said[:size], language) in language.words[pointing])
     return next(ways, ())
 
 

@@ -294,6 +294,12 @@ SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
+def _doubt_small_word(spans: Spans, field: FormField, at: int, pending: str, marks: str) -> str:
+    """The marks of a mention, with doubt where its code begins with a small word behind a cue: "corrige a 12"."""
+    small = "b" in marks and spans.goes_straight_on(at) and spans.words[at] in spans.language.common
+    return marked(marks, "s") if small and "c" in pending and field.spoken.is_code else marks
+
+
 def _may_be_confirmed(spans: Spans, at: int) -> bool:
     """Whether a phrase at a token may say that the number before it is the right one: not a mere "is at"."""
     links = spans.role_ends(at, Role.LINK)
@@ -372,6 +378,7 @@ class Mentions(SpanReader):
             )
         pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
+        marks = _doubt_small_word(self._spans, self._fields[name], at, pending, marks)
         if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace("e", "")
         if self._fields[name].spoken.measures and self._numbers.says_plus(at):
