@@ -156,7 +156,7 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
     if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
-        if session.doubted:  # What was not understood may have been a no to the context: this one's readback has it.
+        if session.doubted or not is_held:  # Neither silence nor these words are a yes to it: this readback has it.
             session.needs_yes.add(utterance.utterance_id)
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
     waits = parking.queue_utterance(session, utterance, utterance.reading)
