@@ -28,12 +28,15 @@ OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "unload": ("load", "count", "moving", "placing"),
     "close": ("load", "unload", "receive", "receiving", "arrive", "move", "park", "count"),
     "receive": ("load",),
-    "count": ("load", "unload", "receive", "receiving", "move", "moving", "park"),
+    "count": ("load", "unload", "receive", "receiving", "move", "moving", "placing", "park"),
     "move": ("load", "unload", "count"),
     "arrive": ("unload", "move"),
-    "measure": ("load", "unload", "move", "placing"),
+    "measure": ("load", "unload", "move", "moving", "placing"),
 }
 """By the deed of a form, those that an utterance may tell of in the same words, and which are no entry of that form."""
+
+ORDERS = ("moving", "placing")
+"""Those of them that are ordered, and not told of: "bring", "put"."""
 
 NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit is the number of decimals.
 KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.

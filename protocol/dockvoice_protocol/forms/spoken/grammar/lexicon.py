@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import OTHER_DEEDS, Form, FormField
+from dockvoice_protocol.forms.model import ORDERS, OTHER_DEEDS, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
@@ -148,6 +148,7 @@ class Lexicon:
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
         self._other_deeds = frozenset(_other_deeds(form, language))
+        self._orders = {said for deed in ORDERS for said in language.deeds[deed]}
         door = form.roles.get(FieldRole.DOOR)
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = self._phrases_of_form = list(_form_phrases(form, catalogue, language))
@@ -246,7 +247,9 @@ class Lexicon:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         # "We accepted them", where that is a value. "Not damaged" may stay a remark.
         meant = self._meant if role is Role.DEED_DONE else self._other_deeds
-        if role in _REMARKS and not meant.isdisjoint(_parts(said)):
+        # "Take this down" is an order with its own object, and obeyed by recording.
+        objects = self._orders if role is Role.OPENING and said[-1:] not in self._orders else frozenset()
+        if role in _REMARKS and not (meant - objects).isdisjoint(_parts(said)):
             return False
         # "À plus six" is no farewell; "au moins six" stays a hedge.
         signed = said[-1:] in self.signs and (role in _REMARKS or role is Role.HEDGE_BEHIND)
