@@ -526,9 +526,11 @@ class _ExplanationCheck(SpanReader):
     def _may_be_continued(self, mention: ExplanationEvent, slip: ExplanationEvent, *, directly: bool) -> bool:
         """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty".
 
-        `directly`: also where nothing joins them, of an identifier: "trailer 6 87 89 | 4 87 89, no, pallet 742".
+        `directly`: also where nothing joins them, of an identifier: "trailer 6 87 89 | 4 87 89, no, pallet 742". Of a
+        code that goes on as another one always: item A100 | 3 may be location A-10-03.
         """
-        if directly and self._fields[str(mention.field)].spoken.spelt and mention.end == slip.start:
+        longer = any(end == slip.end for end, *_ in self._spans.place_codes(mention.start))
+        if (directly or longer) and self._fields[str(mention.field)].spoken.spelt and mention.end == slip.start:
             return self._spans.goes_straight_on(slip.start)
         joined = mention.end == slip.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
         return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(slip.start)
