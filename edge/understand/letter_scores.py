@@ -12,7 +12,7 @@ from dataclasses import field as attribute
 from string import ascii_uppercase
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_weak_letter
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.understand.witness import SECONDED
@@ -49,21 +49,23 @@ def list_letter_texts(reading: Reading, form: Form, catalogue: Catalogue) -> tup
     for name, one in reading.fields.items():
         if one.rivals or one.seconded or not is_weak_letter(one.value, one.runner_up):
             continue
-        of_form = form[name]
-        letters = [
-            letter
-            for letter in ascii_uppercase
-            if of_form.allows(letter) and catalogue.has_values(of_form.catalogue, letter)
-        ]
+        letters = allowed_letters(form[name], catalogue)
         rivals = _NOT_TOLD_APART.get(str(one.value), frozenset())
-        if rivals.isdisjoint(letters) and (place := _find_letter(one, words)) is not None:
+        if rivals.isdisjoint(letters) and (place := find_letter(one, words)) is not None:
             found += [
                 LetterText(name, letter, " ".join([*words[:place], letter, *words[place + 1 :]])) for letter in letters
             ]
     return tuple(found)
 
 
-def _find_letter(one: FieldReading, words: Sequence[str]) -> int | None:
+def allowed_letters(field: FormField, catalogue: Catalogue) -> tuple[str, ...]:
+    """The letters that the field may have."""
+    return tuple(
+        letter for letter in ascii_uppercase if field.allows(letter) and catalogue.has_values(field.catalogue, letter)
+    )
+
+
+def find_letter(one: FieldReading, words: Sequence[str]) -> int | None:
     """The index of the field's letter among the words; None where it was said by its code word alone."""
     letter, of = str(one.value).casefold(), len(one.words)
     if letter not in one.words:

@@ -81,12 +81,12 @@ def make_clips(voice: str, letters: str, count: int) -> Iterator[Clip]:
     """Clips of so many sentences in a voice, spoken on first use."""
     rhyming = _RHYMING[letters == _EVERY]
     for text, fields in islice(draw_sentences(letters, rhyming, f"{voice} {letters}"), count):
-        audio, end = _recording(voice, text)
+        audio, end = voice_recording(voice, text)
         condition = f"docks {letters[0]} to {letters[-1]}"
         yield Clip(audio=audio, fields=fields, condition=condition, speaker=voice, speech_end=end, text=text)
 
 
-def _recording(voice: str, text: str) -> tuple[Path, float]:
+def voice_recording(voice: str, text: str) -> tuple[Path, float]:
     """The recording, and where its speech ends, seconds."""
     name, _, accent = voice.partition("/")
     if not accent:
