@@ -115,7 +115,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     context.unset_named_identifiers(session, draft.reading)
     _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
     session.close_draft()
-    session.queued_draft, session.queued_is_own = draft, False
+    session.queued_draft = draft
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
@@ -139,7 +139,6 @@ def queue_entry(
 ) -> Park:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
     reading = replace(said, act=Act.RECORD)
-    session.queued_is_own = False
     stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
     form = session.rules.form.name
     session.queued_draft = Draft(

@@ -191,7 +191,6 @@ def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> l
 def handle_question_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a question: repeat it; a second time park the draft."""
     if session.lapsed or session.question is None:
-        session.queued_is_own = False  # the operator may not be there for its readback
         return parking.park_draft(session)
     session.lapsed = not session.question.unspoken
     return [session.say_open_question()]

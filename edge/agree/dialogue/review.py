@@ -46,10 +46,9 @@ def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     draft, session.queued_draft = session.queued_draft, None
     if draft is None:
         return []
-    agreed = session.queued_is_own and not draft.support
-    return _ask_about(
-        session, replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading)), agreed=agreed
-    )
+    if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
+        draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading))
+    return _ask_about(session, draft)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -63,8 +62,8 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
-def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) -> list[Order]:
-    """Ask a draft's question after reading out what is known of it; read it back if it is `agreed` to be an entry.
+def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
+    """Ask a draft's question after reading out what is known of it.
 
     It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
     """
@@ -75,10 +74,10 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
     verdict = replace(judge_draft(draft, rules, known), confirm=ConfirmationKind.READBACK)
-    if has_unread_words(draft.reading, rules) and not agreed:  # "On hold" is no part of what is read back.
+    if has_unread_words(draft.reading, rules):  # "On hold" is no part of what is read back.
         session.needs_yes.add(draft.utterance_id)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
-    if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
+    if session.state is State.HELD:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
     introduction = parking.say_draft(session, draft)
     # A question that reads the entry back needs no introduction.

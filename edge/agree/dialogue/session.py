@@ -252,7 +252,6 @@ class DialogueSession:
     question: Question | None = None  # The open question.
     lapsed: bool = False  # The question timed out once.
     queued_draft: Draft | None = None  # The queued draft, asked about after the open one.
-    queued_is_own: bool = False  # It was an utterance of its own, and does not correct the draft.
     needs_yes: set[str] = field(default_factory=set, repr=False)
     """The claims that need an explicit yes: queued behind another once, or named only by an answer."""
     named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)
