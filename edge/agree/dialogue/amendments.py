@@ -64,8 +64,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     old = find_fields_with_another_old_value(before, reading)
     reading = read_correction_of_number(before, reading, session.rules)
     right = replace(before, fields={**before.fields, **reading.fields})
-    if named is None:  # The current context does not apply to an earlier entry.
-        right = context.move_to_other_trailer(session, right, before)
+    right = context.move_to_other_trailer(session, right, before, is_earlier=named is not None)
     draft = _draft_replacement_of_last(session, last, right, utterance)
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)

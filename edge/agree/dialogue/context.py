@@ -104,8 +104,8 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
-    Not where the trailer identifies an entry, is the entry's own, nor where it says what is wrong with it. Over a
-    correction, or whether the entry is right, a single field corrects that.
+    What it says beside that is of the other place. Not where the trailer identifies an entry, is the entry's own, nor
+    where it says what is wrong with it. Over a correction, or whether the entry is right, a single field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
     if session.topic is Topic.WRONG or _is_of_other_trailer(session, draft):
@@ -116,9 +116,9 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
         or reading.fields.keys() <= set(session.rules.identifying_fields)
     ):
         return False
-    stood = all(own[name].is_inherited if name in own else name in stands for name in reading.fields)
     before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.
-    moves = stood and any(one.value != before[name].value for name, one in reading.fields.items())
+    stood = {name for name in reading.fields if name in before and (name not in own or own[name].is_inherited)}
+    moves = any(reading.fields[name].value != before[name].value for name in stood)
     return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
 
 
@@ -154,17 +154,20 @@ def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Rea
     return replace(reading, fields={**reading.fields, **taken}, not_understood=None)
 
 
-def move_to_other_trailer(session: DialogueSession, reading: Reading, before: Reading) -> Reading:
+def move_to_other_trailer(
+    session: DialogueSession, reading: Reading, before: Reading, *, is_earlier: bool = False
+) -> Reading:
     """The reading of an entry that may have moved to another trailer: without what it inherited of the old one.
 
-    Back on the standing trailer, it has that one's door and order again.
+    Back on the standing trailer, it has that one's door and order again, but not one that `is_earlier`.
     """
     head, *others = session.rules.form.standing_fields or ("",)
     was, now = before.fields.get(head), reading.fields.get(head)
     if was is None or now is None or was.value == now.value:
         return reading
     left = {name: one for name, one in reading.fields.items() if name not in others or not one.is_inherited}
-    return fill_unless_other_trailer(session, replace(reading, fields=left))
+    moved = replace(reading, fields=left)
+    return moved if is_earlier else fill_unless_other_trailer(session, moved)
 
 
 def begins_with_unknown_words(reading: Reading, rules: Rules) -> bool:
