@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
-from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, drafting, parking, repeating, status
@@ -111,10 +110,8 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(utterance.utterance_id,)) for name, one in draft.reading.fields.items()}
     session.context = context.build_changed_context(session, said, not_read_back=tuple(said))
-    words, language = utterance.reading.words, session.rules.language
-    begins_with_field = any(fold(words[0].text) in map(fold, one.words) for one in said.values())
-    if not begins_with_field and split_at_listed("from_now_on", words, language) is None:
-        session.needs_yes.add(session.open_draft.utterance_id)  # "At door 13" may be of the open entry.
+    if split_at_listed("from_now_on", utterance.reading.words, session.rules.language) is None:
+        session.needs_yes.add(session.open_draft.utterance_id)  # "Door 13" may be of the open entry.
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
