@@ -15,9 +15,16 @@ from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.merging import has_lone_one, has_number_word
+from edge.agree.merging import has_lone_one, has_number_word, read_as_answer_to
 from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields, find_numbered_fields, states_context
-from edge.agree.readings import find_differing_identifiers, likely_values, read_part, values_of, with_unconfirmed
+from edge.agree.readings import (
+    find_differing_identifiers,
+    has_no_values,
+    likely_values,
+    read_part,
+    values_of,
+    with_unconfirmed,
+)
 from edge.records import (
     NOTHING_STANDS,
     Cause,
@@ -44,6 +51,10 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
     """
     once, open_ = session.rules.form.standing_fields, session.state in AGREEING or session.state is State.IDLE
+    asked = _find_field_left_behind(session)
+    if asked is not None and reading.act is Act.RECORD and not reading.is_scan and has_no_values(reading):
+        answer = read_as_answer_to(asked, reading, session.rules)
+        reading = answer if answer.fields.keys() == {asked} else reading
     if not once or not open_ or not reading.fields:
         return reading, ()
     if reading.is_scan or reading.act not in {Act.RECORD, Act.AMEND}:
@@ -57,7 +68,10 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
             )  # "take it to door thirteen" may be said to other people
         whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
         return whole, ()
-    stands = tuple(name for name in _fields_next_to(alone, from_now_on) if name in once)
+    next_to = _fields_next_to(alone, from_now_on)
+    if asked in alone.fields and once[0] not in alone.fields:
+        next_to.append(str(asked))  # "Which door?", and the first pallet has it.
+    stands = tuple(name for name in next_to if name in once)
     if not stands or not _begins_entry(session, alone):
         return fill_new_entry_from_context(session, reading), ()
     return replace(fill_new_entry_from_context(session, alone), words=reading.words, preface=reading.preface), stands
@@ -243,7 +257,7 @@ def build_readback(session: DialogueSession) -> Say:
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields
-        lost = next((name for name in session.rules.form.standing_fields if name in old and name not in new), None)
+        lost = _find_field_left_behind(session)
         changed = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, changed, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
@@ -264,6 +278,15 @@ def build_readback(session: DialogueSession) -> Say:
     if standing:
         return Say(Prompt.READBACK_STANDING, spoken, beside=standing)
     return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, spoken)
+
+
+def _find_field_left_behind(session: DialogueSession) -> str | None:
+    """The field of the trailer before that the held context lacks, whose readback asks for it."""
+    draft = session.draft
+    if draft is None or draft.act is not Act.CONTEXT or session.state is not State.HELD:
+        return None
+    old, new = session.context.fields, _context_with_draft(session, draft).fields
+    return next((name for name in session.rules.form.standing_fields if name in old and name not in new), None)
 
 
 def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
@@ -558,6 +581,8 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
         return reading
     rules = session.rules
     asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
+    if has_no_values(reading):
+        asked = asked or _find_field_left_behind(session)
     before = _entry_before(session, asked)
     found = split_at_same_place(reading.words, rules.form, rules.language, asked)
     again = split_at_listed("same_again", reading.words, rules.language) if found is None and asked is None else None
