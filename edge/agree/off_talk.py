@@ -56,15 +56,6 @@ def find_mentioned_fields(reading: Reading, rules: Rules, known: AbstractSet[str
     return {one.field for _, one in matches if one.role in _TELLING_OF_FIELD} | {*reading.fields} | (units - known)
 
 
-def find_numbered_fields(reading: Reading, rules: Rules) -> set[str]:
-    """The fields with a number or letter behind their label, taken or not: "belongs to trailer 5502"."""
-    tokens, matches = _matches(reading, rules)
-    behind = [
-        (match.field, tokens[match.end]) for _, match in matches if match.role is Role.LABEL and match.end < len(tokens)
-    ]
-    return {name for name, token in behind if rules.language.may_be_in_identifier(token.text)}
-
-
 def begins_with_foreign_words(reading: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     if reading.preface is not None:

@@ -66,7 +66,6 @@ HAPPENS: Mapping[Happens, str] = {
     Happens.HEDGE: "makes the value before doubtful",
     Happens.PORTION: "one count may be a part of another",
     Happens.TOTAL: "may say all there is",
-    Happens.GOAL: "where it goes on to: not taken",
     Happens.ASIDE: "remark",
     Happens.TEMPLATE: "part of a sentence around a value",
     Happens.NAY: "may deny all of it",

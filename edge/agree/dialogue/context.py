@@ -16,7 +16,7 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.merging import has_lone_one, has_number_word, read_as_answer_to
-from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields, find_numbered_fields, states_context
+from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields, states_context
 from edge.agree.readings import (
     find_differing_identifiers,
     has_no_values,
@@ -199,13 +199,11 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
 
 
 def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
-    """Whether a new entry takes a value from the context although something else was said of that field.
-
-    Since it was set, or in the entry's own words: "pallet 743 belongs to trailer 5502".
-    """
+    """Whether a new entry takes a value from the context although something was said of that field since it was set."""
     fields = draft.reading.fields
-    taken = {name for name, one in fields.items() if one.is_inherited and draft.act is Act.RECORD}
-    return bool(taken and taken & (session.context.doubted | find_numbered_fields(draft.reading, session.rules)))
+    return any(
+        one.is_inherited and name in session.context.doubted and draft.act is Act.RECORD for name, one in fields.items()
+    )
 
 
 def is_between_entries(session: DialogueSession) -> bool:

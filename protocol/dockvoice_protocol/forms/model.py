@@ -244,7 +244,7 @@ class FormField:
     """Where another field holds the unit: unit words to its codes. `units` has the same words."""
     factors_by: str | None = None  # Of a unit: the field with the item whose master data have the factors.
     bare: bool = False  # Its values are valid without a label.
-    source: bool = False  # The place of origin: "to door nine" is then the destination, and no value of it.
+    source: bool = False  # The place of origin: "to door nine" may then be the destination, and is asked.
     unlabelled: bool = False
     """Its catalogue's values are valid without a label: a place by its code, anything by its names."""
     many: range | None = None  # Valid lengths of a list; None: the field holds one value.

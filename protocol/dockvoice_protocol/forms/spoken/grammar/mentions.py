@@ -369,13 +369,6 @@ class Mentions(SpanReader):
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
     ) -> Path:
         """The path with a mention, marked and priced by the path's state and pending marks."""
-        if "t" in path.pending:
-            event = ExplanationEvent(Happens.GOAL, value=value, start=path.since, end=end)
-            return (
-                path.dearer(self._implausible(name, value))
-                .adding(event)
-                ._replace(state=Place.BETWEEN, pending="", spelling=None)
-            )
         pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
         marks = _doubt_small_word(self._spans, self._fields[name], at, pending, marks)

@@ -33,7 +33,6 @@ class Happens(StrEnum):
     NAY = "nay"  # A leading "no" without a pause: "no twelve units on pallet 742".
     PORTION = "portion"  # One count may be a part of another, or of one said before: "of those two damaged".
     TOTAL = "total"  # A count may include the other counts: "24 cases in total, two damaged".
-    GOAL = "goal"  # The destination, for a field that holds the origin: "to door nine".
     TEMPLATE = "template"  # Words around the values of a sentence template: "I said ..., but it's ...".
     ASIDE = "aside"  # A remark with figures, without a pause behind it.
     MOOD = "mood"  # A denial, a question, hearsay, the past, a wish.
@@ -368,8 +367,7 @@ class PathQueue:
         path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
-        pending = path.pending.replace("t", "")
-        return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
+        return path._replace(state=Place.BETWEEN, cost=path.cost + dearer + (0.0 if unread else cost))
 
     @staticmethod
     def with_label_awaiting(path: Path) -> Path:

@@ -64,8 +64,8 @@ class _Links(SpanReader):
         truth = any(one.spoken.answers and self._spans.unlabelled(one.name, match.end) for one in self._fields.values())
         return contrasts and not truth and self._leads_to_value(match.end)
 
-    def names_destination(self, path: Path, match: Match, at: int) -> bool:
-        """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
+    def may_name_destination(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a label of an origin may name the destination of an already named thing: "to door nine"."""
         if (
             "c" in path.pending
             or (path.last is not None and path.last.field == match.field)  # "Correct trailer 8510 to trailer 8511".
@@ -296,7 +296,7 @@ class SmallWords(SpanReader):
                 order = ExplanationEvent(Happens.MOOD, value="wishes", start=path.since, end=at)
                 opened = opened.adding(order)  # Italian "porta il rimorchio": its verb is a label, too.
         cost = weights.RESTART if again else 0.0
-        pending = marked(opened.pending, "t") if self._links.names_destination(path, match, at) else opened.pending
+        pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
         self._queue.continue_at(
             opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending
         )
