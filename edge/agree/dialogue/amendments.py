@@ -54,11 +54,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
-    alone = reading.fields.keys() == session.identifiers_of(values_of(reading)).keys()
-    if own_entry is not None and own_entry != session.recorded.last and alone:
-        return ask_what_is_wrong_with_last(session, utterance, own_entry)  # it only names an entry
-    is_last = reference.is_surely_at_hand(session, last)
-    session.recorded.last, before = last, last.draft.reading
+    is_last, before = reference.is_surely_at_hand(session, last), last.draft.reading
     if begins_with_foreign_words(reading, session.rules):
         return repeating.ask_to_repeat(session, utterance)
     old = find_fields_with_another_old_value(before, reading)
@@ -66,6 +62,9 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     right = replace(before, fields={**before.fields, **reading.fields})
     right = context.move_to_other_trailer(session, right, before, is_earlier=named is not None)
     draft = _draft_replacement_of_last(session, last, right, utterance)
+    if session.recorded.changes_nothing(draft) and not last.refused:
+        return ask_what_is_wrong_with_last(session, utterance, last)  # It only names an entry, or says that again.
+    session.recorded.last = last
     if named is None and (old or not is_last):
         session.needs_yes.add(draft.utterance_id)
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)

@@ -566,9 +566,11 @@ def _is_about_entry_on_record(session: DialogueSession) -> bool:
 
 
 def _take_back_entry_asked_about(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel the entry on record that the open question is about; empty for any other question."""
+    """Drop a correction that is asked about; of an entry on record, ask whether to cancel it; empty for all else."""
     if not _is_about_entry_on_record(session):
         return []
+    if not session.recorded.changes_nothing(session.open_draft):
+        return _keep_as_it_is(session, utterance)
     return [*parking.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
@@ -583,12 +585,14 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
     match session.topic:
         case Topic.CANCEL if named:
             return _take_back_another(session, utterance) or repeating.reject_answer(session, utterance)
+        case Topic.WRONG if session.recorded.changes_nothing(session.open_draft):
+            return corrections.withdraw_objection(session, utterance)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return repeating.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
             return [utterance.note_as_heeded(), *parking.park_draft(session)]
         case _ if session.topic is Topic.CANCEL or _is_about_entry_on_record(session):
-            return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+            return _keep_as_it_is(session, utterance)
         case _:
             return handle_cancel_over_open(session, utterance)
 

@@ -366,7 +366,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
     named = differs or bool({*session.rules.identifying_fields[:1]} & reading.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = utterance.verdict.outcome is Outcome.ACCEPT
-    if session.topic is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
+    if session.topic is Topic.WRONG and session.recorded.changes_nothing(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
         by = utterance.utterance_id
         changed = with_reading(draft, reading, by) if whole else with_fields(draft, reading.fields, by)
@@ -375,7 +375,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, utterance, reading)
     is_asked = not may_rename_open_claim_unasked(session, reading) if takes_back else session.topic is Topic.WRONG
-    if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
+    if differs and is_asked and (not whole or session.recorded.replaces_recorded_entry(draft)):
         return ask_if_replaces_open(session, utterance)
     if not differs or (takes_back and not whole):
         return _replace_open_draft(session, utterance) if whole else _merge_correction(session, utterance, reading)
@@ -404,8 +404,8 @@ def _ask_for_named_field(session: DialogueSession, utterance: UtteranceHeard, re
 
 def withdraw_objection(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Keep an entry on record unchanged, or read the open one back again: the operator finds nothing wrong."""
-    draft, last = session.open_draft, session.recorded.last
-    if last is not None and session.recorded.replaces_recorded_entry(draft) and values_of(draft.reading) == last.fields:
+    draft = session.open_draft
+    if session.recorded.changes_nothing(draft):
         session.recorded.mending = None
         return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     return drafting.revise_draft(session, utterance, draft)

@@ -303,6 +303,8 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     if session.open_draft.act is Act.CONTEXT:
         return context.set_agreed_context(session)
     draft = _replace_effective_event(session, session.open_draft)
+    if session.recorded.changes_nothing(draft) and session.recorded.mending is None:
+        return [*parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
     settled: list[Order] = []
     for one, part, others in _reviews_of_same_thing(session, draft):

@@ -53,8 +53,7 @@ def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[S
 
 def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]:
     """Tell that the entry stands, and only an objection is in review; empty for any other draft."""
-    own = session.find_own_entry(values_of(draft.reading)) if draft.act is Act.AMEND else None
-    if own is None or own.fields != values_of(draft.reading):
+    if draft.act is not Act.AMEND or not session.recorded.changes_nothing(draft):
         return []
     session.named = replace(session.named, left=True)  # the next values may be what is wrong
     return session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), Say(Prompt.PARKED)])

@@ -153,6 +153,14 @@ class History:
         mending, refused = self.mending or (None, None)
         return draft.replaces or (refused if mending == draft.utterance_id else None)
 
+    def changes_nothing(self, draft: Draft) -> bool:
+        """Whether the draft has the values of the entry that it replaces, and no more: it only objects to that."""
+        mending, refused = self.mending or (None, None)
+        of = refused if mending == draft.utterance_id else draft.replaces
+        same = [one for one in self.entries if one.event_id == of and one.fields == values_of(draft.reading)]
+        rivals = any(one.rivals for one in draft.reading.fields.values())
+        return draft.act is not Act.CANCEL and bool(same) and not rivals
+
     def resolve_refusals(self, refused: str | None) -> None:
         """Resolve a refused event and all refused events that it was to replace: corrected, or given up."""
         while refused is not None:
