@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse_meaning, read_fields
+from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
@@ -56,11 +56,15 @@ def find_mentioned_fields(reading: Reading, rules: Rules, known: AbstractSet[str
     return {one.field for _, one in matches if one.role in _TELLING_OF_FIELD} | {*reading.fields} | (units - known)
 
 
-def begins_with_foreign_words(reading: Reading, rules: Rules) -> bool:
-    """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
-    if reading.preface is not None:
+def begins_with_foreign_words(reading: Reading, rules: Rules, *, behind_cue: bool = False) -> bool:
+    """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A".
+
+    `behind_cue`: only those behind a word of correction, "no, crushed", which may be a part of what follows.
+    """
+    if reading.preface is not None and not behind_cue:
         return bool(reading.preface)
-    return bool(parse_meaning(reading.words, rules.form, rules.catalogue, rules.language).preface)
+    words = without_cue(reading.words, rules.language) if behind_cue else reading.words
+    return bool(parse_meaning(words, rules.form, rules.catalogue, rules.language).preface)
 
 
 _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})

@@ -55,7 +55,8 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     is_last, before = reference.is_surely_at_hand(session, last), last.draft.reading
-    if begins_with_foreign_words(reading, session.rules):
+    unnamed = reading.fields.keys() <= before.fields.keys() - {*of}
+    if begins_with_foreign_words(reading, session.rules, behind_cue=unnamed):
         return repeating.ask_to_repeat(session, utterance)
     old = find_fields_with_another_old_value(before, reading)
     reading = read_correction_of_number(before, reading, session.rules)

@@ -183,8 +183,7 @@ def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
     unclear = without_value if session.current_question.is_about_implausible_value else []
     if session.topic is Topic.PROOF:
         unclear = [one for one in without_value if not one.denied]  # "It's not 742" is clear.
-    behind_cue = replace(reading, words=without_cue(reading.words, session.rules.language), preface=None)
-    return bool(unclear) or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
+    return bool(unclear) or (begins_with_foreign_words(reading, session.rules, behind_cue=True) and not counted)
 
 
 def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> bool:
@@ -565,11 +564,16 @@ def _is_about_entry_on_record(session: DialogueSession) -> bool:
     return corrects and session.topic is not Topic.INSTEAD
 
 
+def _only_objects_to_record(session: DialogueSession) -> bool:
+    """Whether nothing but an objection to an entry on record is open."""
+    return _is_about_entry_on_record(session) and session.recorded.changes_nothing(session.open_draft)
+
+
 def _take_back_entry_asked_about(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Drop a correction that is asked about; of an entry on record, ask whether to cancel it; empty for all else."""
     if not _is_about_entry_on_record(session):
         return []
-    if not session.recorded.changes_nothing(session.open_draft):
+    if not _only_objects_to_record(session):
         return _keep_as_it_is(session, utterance)
     return [*parking.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
@@ -585,9 +589,7 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
     match session.topic:
         case Topic.CANCEL if named:
             return _take_back_another(session, utterance) or repeating.reject_answer(session, utterance)
-        case Topic.WRONG if session.recorded.changes_nothing(session.open_draft):
-            return corrections.withdraw_objection(session, utterance)
-        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
+        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD if not _only_objects_to_record(session):
             return repeating.reject_answer(session, utterance)
         case _ if session.recorded.is_in_review(session.open_draft):
             return [utterance.note_as_heeded(), *parking.park_draft(session)]

@@ -25,6 +25,7 @@ from edge.agree.readings import (
     has_no_values,
     likely_values,
     names_unclearly,
+    possible_values,
     read_part,
     values_of,
     with_unconfirmed,
@@ -290,15 +291,18 @@ def _was_identified_later(session: DialogueSession) -> bool:
 
 def _fields_a_no_may_deny(session: DialogueSession, reading: Reading) -> set[str]:
     """The optional fields whose value a "no" may deny: "no, not wet" over wet."""
-    held, form = values_of(session.open_draft.reading), session.rules.form
-    unclear = {name: one.runner_up for name, one in reading.fields.items() if one.value is None and not one.rivals}
-    return {name for name, one in unclear.items() if one == held.get(name, ()) and not form[name].required}
+    held, form = values_of(without_inherited(session.open_draft.reading)), session.rules.form
+    unclear = {name: one for name, one in reading.fields.items() if one.value is None and not one.rivals}
+    denied = {name: possible_values(one) or one.denied for name, one in unclear.items()}
+    return {name for name, values in denied.items() if held.get(name) in values and not form[name].required}
 
 
 def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool) -> bool:
     """Whether a correction of the held entry gives no value, or is worded as talk to others."""
-    rules = session.rules
-    if begins_with_foreign_words(reading, rules) or has_no_values(reading):
+    rules, known = session.rules, session.open_draft.reading.fields.keys()
+    if begins_with_foreign_words(reading, rules, behind_cue=takes_back and reading.fields.keys() <= known):
+        return True
+    if has_no_values(reading) and not _fields_a_no_may_deny(session, reading):
         return True
     if not takes_back and (not has_only_fields(reading, rules) or names_unclearly(reading, rules)):
         return True

@@ -234,6 +234,8 @@ def ask_or_read_back_or_commit(
         session.needs_yes.add(draft.utterance_id)
     if draft.utterance_id in session.needs_yes or _awaits_newcomer(session):  # These may be his words.
         return session.ask(session.entry_question)
+    if utterance is not None and _keeps_record(session, draft):
+        return commit_draft(session)
     sure = verdict.confirm is ConfirmationKind.EARCON and draft.act is not Act.CONTEXT
     needs_readback = (
         session.settings.holds_sure
@@ -303,7 +305,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     if session.open_draft.act is Act.CONTEXT:
         return context.set_agreed_context(session)
     draft = _replace_effective_event(session, session.open_draft)
-    if session.recorded.changes_nothing(draft) and session.recorded.mending is None:
+    if _keeps_record(session, draft):
         return [*parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     heeded = Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {})
     settled: list[Order] = []
@@ -325,6 +327,11 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     session.close_draft()
     session.breath.forget()
     return [*settled, Commit(draft, verdict)]
+
+
+def _keeps_record(session: DialogueSession, draft: Draft) -> bool:
+    """Whether the draft would correct nothing; one that the inventory refused is sent again."""
+    return session.recorded.changes_nothing(draft) and session.recorded.mending is None
 
 
 def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple[Draft, Reading, Reading | None]]:

@@ -100,7 +100,7 @@ class Step(StrEnum):
     DROP = (
         "drop it, on record as cancelled; of an entry on record that is objected to, or named, ask whether to cancel it"
     )
-    FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong with the open one, or meant instead, ask again"
+    FORGET = "drop it; where it is asked whether to cancel, take the no; what is wrong, or meant instead, ask again"
     OBJECT = "ask what is wrong with the last entry"
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
