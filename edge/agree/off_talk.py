@@ -19,8 +19,9 @@ from edge.agree.decide import Rules
 def find_field_named_without_value(reading: Reading, rules: Rules) -> str | None:
     """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
     tokens, matches = _matches(reading, rules)
-    # "Don't go to dock C" and "the truck is at the dock" are about something else.
-    moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
+    labelled = {start for start, match in matches if match.role is Role.LABEL}
+    # "Don't go to dock C" and "the truck is at the dock" are about something else; "the trailer" is a field, too.
+    moods = {match.value for start, match in matches if match.role is Role.MOOD and start not in labelled} - {"denials"}
     if (
         moods
         or _begins_with_question(matches)
