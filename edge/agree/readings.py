@@ -67,12 +67,11 @@ def mark_partial_recount(reading: Reading, rules: Rules) -> Reading:
 
 
 def only_adds_fields(reading: Reading, entry_fields: Mapping[str, FieldValue], rules: Rules) -> bool:
-    """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
+    """Whether it surely gives only fields that an entry lacks: "pallet 742, two damaged"."""
     values, fields = values_of(without_inherited(reading)), without_inherited(reading).fields
     more = values.keys() - {*rules.identifying_fields}
-    whole = all(one.name in reading.fields for one in rules.form.fields if one.required)
     sure = reading.act is Act.RECORD and values.keys() == fields.keys()
-    return sure and bool(more) and not whole and not more & entry_fields.keys()
+    return sure and bool(more) and not more & entry_fields.keys()
 
 
 def without_joining_and(reading: Reading, claim: Reading, rules: Rules) -> Reading:

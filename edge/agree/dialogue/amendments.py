@@ -15,7 +15,13 @@ from edge.agree.dialogue.session import DialogueSession, entry_terms, read_out_e
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.one_breath import split_if_several
-from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
+from edge.agree.readings import (
+    find_differing_identifiers,
+    likely_values,
+    only_adds_fields,
+    values_of,
+    without_inherited,
+)
 from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -55,6 +61,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     is_last, before = reference.is_surely_at_hand(session, last), last.draft.reading
+    takes_back = is_correction(reading.words, session.rules.language)
     unnamed = reading.fields.keys() <= before.fields.keys() - {*of}
     if begins_with_foreign_words(reading, session.rules, behind_cue=unnamed):
         return repeating.ask_to_repeat(session, utterance)
@@ -66,17 +73,32 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if session.recorded.changes_nothing(draft) and not last.refused:
         return ask_what_is_wrong_with_last(session, utterance, last)  # It only names an entry, or says that again.
     session.recorded.last = last
-    if named is None and (old or not is_last):
+    is_elsewhere = named is not None and not takes_back and context.differs_from_context(session, last)
+    if is_elsewhere or (named is None and (old or not is_last)):
         session.needs_yes.add(draft.utterance_id)
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
-    differs |= not is_correction(utterance.reading.words, session.rules.language)
+    differs |= not takes_back
     if differs and find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
     return drafting.begin_draft(session, utterance, draft, verdict)
+
+
+def draft_addition(session: DialogueSession, draft: Draft) -> Draft | None:
+    """The draft, as a correction of the entry on record that it names, and only adds to; None where there is none."""
+    entry = session.find_own_entry(values_of(draft.reading))
+    if entry is None or entry.refused or context.differs_from_context(session, entry):
+        return None
+    if entry.draft.form != draft.form or not only_adds_fields(draft.reading, entry.fields, session.rules):
+        return None
+    session.recorded.last, before = entry, entry.draft
+    by = (before.utterance_id, *before.support)
+    known = {name: replace(one, said_in=one.said_in or by) for name, one in before.reading.fields.items()}
+    right = replace(before.reading, fields={**without_inherited(draft.reading).fields, **known})
+    return replace(_draft_replacement_of_last(session, entry, right, draft), support=draft.support)
 
 
 def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntry | None:
@@ -247,7 +269,7 @@ def find_first_difference(
 
 
 def _draft_replacement_of_last(
-    session: DialogueSession, last: LastEntry, reading: Reading, utterance: UtteranceHeard
+    session: DialogueSession, last: LastEntry, reading: Reading, utterance: UtteranceHeard | Draft
 ) -> Draft:
     """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
     standing = session.recorded.find_applied_event(last.event_id)

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
-from edge.agree.decide import Circumstances, Rules
+from edge.agree.decide import AS_MEANT, Circumstances, Rules
 from edge.agree.dialogue import (
     amendments,
     context,
@@ -59,6 +59,7 @@ from edge.agree.readings import (
     possible_values,
     values_of,
     with_unconfirmed,
+    without_inherited,
 )
 from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
 from edge.records import Draft, Outcome, Reason, StoreDropped
@@ -153,7 +154,10 @@ def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard
 
 def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     name, rules = str(session.current_question.field), session.rules
-    if utterance.verdict.outcome is Outcome.ACCEPT and reference.is_begun_without_name(session, name):
+    whole = utterance.verdict.outcome is Outcome.ACCEPT
+    if (whole or _has_entry_of_its_own(session, reading)) and _is_of_another_than_withdrawn(session, reading):
+        return corrections.begin_next_instead_of_answer(session, utterance)
+    if whole and reference.is_begun_without_name(session, name):
         # What was begun was of the thing before: "two damaged", and then the next pallet, whole.
         return corrections.begin_next_instead_of_answer(session, utterance)
     relation = _relate_answer_to_claim(session, utterance, reading)
@@ -169,6 +173,18 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, reading, rules):
         return _rename_or_ask_or_begin_next(session, utterance, reading, relation)
     return _merge_answer(session, utterance, reading)
+
+
+def _is_of_another_than_withdrawn(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an answer is of another thing than one that a "no" withdrew, "is recorded already": other values differ.
+
+    A name that was understood is withdrawn, and not corrected.
+    """
+    identifies, said = session.rules.identifying_fields, values_of(reading)
+    own = values_of(without_inherited(session.open_draft.reading))
+    withdrawn = session.topic is Topic.FIELD and session.current_question.why in AS_MEANT
+    differs = find_differing_identifiers(session.open_draft.reading, reading, identifies)
+    return bool(withdrawn and differs) and any(said.get(name) != own[name] for name in own.keys() - {*identifies})
 
 
 def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
@@ -299,10 +315,26 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     session.require_yes_if_partly_named(said, draft)
     if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
-    reference.require_yes_if_named_later(session, said)
-    if reference.is_begun_without_name(session, name):
+    draft = with_support(replace(draft, reading=reading), utterance.utterance_id)
+    if addition := _add_to_recorded(session, utterance, said, draft):
+        return addition
+    reference.require_yes_if_named_later(session, said, name)
+    return _apply_answer(session, utterance, draft)
+
+
+def _add_to_recorded(session: DialogueSession, utterance: UtteranceHeard, said: Reading, draft: Draft) -> list[Order]:
+    """Correct the entry on record that the answer names, if the draft only adds to it; empty for any other draft.
+
+    "That one" needs a yes behind another thing that was named since.
+    """
+    last, asked = session.recorded.last, str(session.current_question.field)
+    is_unnamed, name = reference.is_begun_without_name(session, asked), said.fields.get(asked)
+    addition = amendments.draft_addition(session, draft) if is_unnamed else None
+    if addition is None:
+        return []
+    if name is not None and name.said_in and last is not None and not reference.is_surely_at_hand(session, last):
         session.needs_yes.add(draft.utterance_id)
-    return _apply_answer(session, utterance, with_support(replace(draft, reading=reading), utterance.utterance_id))
+    return drafting.revise_draft(session, utterance, addition)
 
 
 def _apply_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
@@ -513,7 +545,8 @@ def ask_for_value_not_offered(session: DialogueSession, utterance: UtteranceHear
     """Ask for the field, since no offered value is right."""
     if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return repeating.reject_answer(session, utterance)
-    question = Question(Topic.FIELD, session.current_question.field, prompt=Prompt.ASK_FIELD)
+    asked = session.current_question
+    question = Question(Topic.FIELD, asked.field, why=asked.why, prompt=Prompt.ASK_FIELD)
     return [utterance.note_as_heeded(), *session.ask(question)]
 
 

@@ -112,7 +112,7 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     if reading.act is Act.AMEND:
         told_last = not all(session.named.things)  # ... and no entry behind it, which it would correct
         return told_last and reading.fields.keys() <= set(session.context.not_read_back)
-    return not form.is_identified_by_context and not _has_required_fields(reading.fields, form)
+    return not form.is_identified_by_context and not has_required_fields(reading.fields, form)
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
@@ -136,7 +136,8 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
 
 
-def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
+def has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
+    """Whether these are enough for an entry of the form."""
     return all(field.name in fields for field in form.fields if field.required)
 
 
@@ -155,7 +156,7 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> R
     whole = fill_unless_other_trailer(session, reading)
     if whole is reading or begins_with_unknown_words(reading, session.rules):
         return reading
-    return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else reading
+    return whole if _can_begin_entry(session) or has_required_fields(whole.fields, form) else reading
 
 
 def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Reading:
@@ -240,6 +241,11 @@ def inheritable_fields(session: DialogueSession) -> dict[str, FieldReading]:
         for name in rules.form.standing_fields
         if name in fields and (value := fields[name].value) is not None and rules.allows_value(rules.form[name], value)
     }
+
+
+def differs_from_context(session: DialogueSession, entry: LastEntry) -> bool:
+    """Whether an entry has another trailer or door than the next one would: there its number may be another pallet."""
+    return any(entry.fields.get(name) != one.value for name, one in inheritable_fields(session).items())
 
 
 def _context_after_commit(session: DialogueSession) -> StandingContext:
@@ -586,7 +592,8 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
     again = split_at_listed("same_again", reading.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.open_identifiers:
         before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
-    if before is None or (found is None and again is None):
+    is_choice = asked is not None and session.topic is Topic.CHOICE and not rules.form[asked].is_place
+    if before is None or is_choice or (found is None and again is None):
         return reading
     phrase, words = found[1:] if found is not None else again or ((), ())
     rest = read_part(reading, words, rules)

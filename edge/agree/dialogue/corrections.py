@@ -41,7 +41,9 @@ def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHea
     """Begin the next entry with a complete sentence over a held one, unless it corrects the held one."""
     relation = session.relate_to_claim(utterance.reading)
     if relation in {Relation.NONE, Relation.SAME}:
-        return _replace_open_draft(session, utterance)
+        takes_back = is_correction(utterance.reading.words, session.rules.language)
+        anew = not takes_back and relation is Relation.SAME and _changes_several_fields(session, utterance.reading)
+        return ask_if_replaces_open(session, utterance) if anew else _replace_open_draft(session, utterance)
     if drafting.is_sure_correction(session, utterance):
         return correct_recorded_entry_if_named(session, utterance) or (
             _drop_and_begin(session, utterance)
@@ -116,7 +118,7 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
     if _may_be_talk(session, reading, takes_back=takes_back):
         return drafting.ask_to_repeat_possible_no(session, utterance)
     named = correct_recorded_entry_if_named(session, utterance)
-    if named := named or _ask_if_renamed(session, utterance, reading):
+    if named := named or _ask_if_replaced(session, utterance, reading):
         return named
     again = (
         reading.fields.keys() < {*session.rules.identifying_fields}
@@ -209,11 +211,27 @@ def _names_draft_put_aside(session: DialogueSession, reading: Reading) -> bool:
     return aside is not None and aside.act is Act.RECORD and aside.utterance_id != asked
 
 
-def _ask_if_renamed(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
-    differs = session.relate_to_claim(reading) in {Relation.ANOTHER, Relation.NAME}
-    asks = differs and not may_rename_open_claim_unasked(session, reading)
-    return ask_if_replaces_open(session, utterance) if asks else []
+def _ask_if_replaced(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked.
+
+    Or whether several values, said anew without a word of correction, are in place of its own: they may be of more.
+    """
+    relation = session.relate_to_claim(reading)
+    if relation in {Relation.ANOTHER, Relation.NAME} and not may_rename_open_claim_unasked(session, reading):
+        return ask_if_replaces_open(session, utterance)
+    more = relation is Relation.NONE and not drafting.is_sure_correction(session, utterance)
+    if not (more and _changes_several_fields(session, reading)):
+        return []
+    return ask_if_replaces_open(session, replace(utterance, reading=_with_open_name(session, reading)))
+
+
+def _with_open_name(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as of the open thing."""
+    draft = session.open_draft
+    by = (draft.utterance_id, *draft.support)
+    named = [name for name in session.open_identifiers if name not in reading.fields]
+    own = {name: replace(draft.reading.fields[name], said_in=by) for name in named}
+    return replace(reading, fields={**own, **reading.fields})
 
 
 def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
@@ -427,26 +445,29 @@ def reject_or_park_unclear_identifier(
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Handle an utterance that is neither yes nor no to whether another thing replaces the open one.
 
-    A third thing becomes the next entry, so does the other one behind "next". The open thing said anew replaces the
-    open entry, values of the other thing are added to it and the question is asked again; all else is rejected.
+    A third thing becomes the next entry, so does the other one behind "next" or "both". The open thing said anew
+    replaces the open entry, values of the other thing are added to it and the question is asked again; all else is
+    rejected.
     """
     reading, other = drafting.read_with_acoustic_doubts(session, utterance), session.current_question.other
-    if other is None or not reading.fields or begins_with_foreign_words(reading, session.rules):
+    is_next = other is not None and next_or_instead.answers_next(session, reading)
+    if other is None or not (reading.fields or is_next) or begins_with_foreign_words(reading, session.rules):
         return repeating.reject_answer(session, utterance)
     to_open, to_other = session.relate_to_claim(reading), session.relate_to_claim(reading, other)
     if to_open is to_other is Relation.ANOTHER:
         return begin_next_instead_of_answer(session, utterance)
     beside, whole = other.utterance_id != session.open_draft.utterance_id, utterance.verdict.outcome is Outcome.ACCEPT
     fields, by = without_inherited(reading).fields, utterance.utterance_id
-    if to_other is Relation.SAME and next_or_instead.answers_next(session, reading):
+    if is_next and (to_other is Relation.SAME or not fields):
         separate = record_as_separate_entry(session, with_fields(other, fields, by), utterance)
         return [utterance.note_as_heeded(), *separate]
-    if beside and whole and to_open is Relation.SAME:
+    if beside and whole and to_open is Relation.SAME is not to_other:
         return _replace_open_draft(session, utterance)
     adds = to_other is Relation.NONE if beside else whole and to_other is Relation.SAME
-    if not adds or drafting.is_sure_correction(session, utterance):
-        return repeating.reject_answer(session, utterance)
     more = with_fields(other, fields, by)
+    is_unclear = not session.current_question.before.keys() <= values_of(more.reading).keys()
+    if not adds or is_unclear or drafting.is_sure_correction(session, utterance):
+        return repeating.reject_answer(session, utterance)
     if not beside:
         session.draft = with_fields(session.open_draft, fields, by)
         session.verdict = drafting.judge_after_utterance(session, session.draft, utterance)

@@ -175,13 +175,15 @@ def _has_number_of_last(session: DialogueSession, said: Mapping[str, FieldValue]
     return any(known[name] != said[name] for name in of_last)
 
 
-def require_yes_if_named_later(session: DialogueSession, said: Reading) -> None:
+def require_yes_if_named_later(session: DialogueSession, said: Reading, asked: str | None = None) -> None:
     """Require a yes where the open thing gets its name only now, spoken or by a label, and had another name before.
 
     Its values may be of the thing that was named before, and the name of the next one. So it may where its own name was
-    not understood.
+    not understood; and where it was begun without one, and `asked` is answered.
     """
     draft, name = session.open_draft, next(iter(session.rules.identifying_fields), "")
+    if asked is not None and is_begun_without_name(session, asked):
+        session.needs_yes.add(draft.utterance_id)
     if name not in said.fields or possible_values(draft.reading.fields.get(name)):
         return
     recorded = session.recorded

@@ -134,14 +134,17 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
     last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
     if last is None or last.refused or last.draft.form != form:
         return reading
-    if session.draft is not None and (
-        session.state is not State.HELD or session.relate_to_claim(reading) is Relation.SAME
-    ):
+    is_held, sets_context = session.state is State.HELD, session.draft is not None and session.draft.act is Act.CONTEXT
+    is_open = session.draft is not None and not (is_held and sets_context)
+    if is_open and (not is_held or session.relate_to_claim(reading) is Relation.SAME):
         return reading
-    if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
-        return reading  # On another trailer the same number may be another pallet.
     replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
-    adds = only_adds_fields(reading, last.fields, session.rules)
+    elsewhere, adds = context.differs_from_context(session, last), only_adds_fields(reading, last.fields, session.rules)
+    if elsewhere and (replaces or is_open):
+        return reading
+    # On another trailer the same number may be another pallet.
+    taken = context.inheritable_fields(session) if elsewhere else {}
+    adds &= not context.has_required_fields({**taken, **reading.fields}, session.rules.form)
     return replace(reading, act=Act.AMEND) if reading.act is Act.RECORD and (adds or replaces) else reading
 
 

@@ -630,13 +630,12 @@ def split_at_same_place(
     """The field of a place that is the same as before, the words for that, and the other words; None for none.
 
     The phrase must begin or end the utterance: removing it would else join words that were apart. Where `asked` is a
-    place, "the same" is enough.
+    place, "the same" is enough; where it identifies a thing, "that one" is too.
     """
-    if (
-        asked is not None
-        and form[asked].is_place
-        and plain_texts(words, language)[0] in _standalone_same_phrases(language)
-    ):
+    said, alike = plain_texts(words, language)[0], _standalone_same_phrases(language)
+    if asked in form.identifies and (said in alike or said in language.commands["same_one"]):
+        return asked, words, ()
+    if asked is not None and form[asked].is_place and said in alike:
         return asked, words, ()
     found = _split_at_phrase(words, _same_place_phrases(form, language), language)
     return None if found is None else (found[0], *found[1])
