@@ -220,8 +220,8 @@ def _ask_if_replaced(session: DialogueSession, utterance: UtteranceHeard, readin
     if relation in {Relation.ANOTHER, Relation.NAME} and not may_rename_open_claim_unasked(session, reading):
         return ask_if_replaces_open(session, utterance)
     more = relation is Relation.NONE and not drafting.is_sure_correction(session, utterance)
-    if not (more and _changes_several_fields(session, reading)):
-        return []
+    if _was_identified_later(session) or not (more and _changes_several_fields(session, reading)):
+        return []  # Where the names come last, they are of the next thing.
     return ask_if_replaces_open(session, replace(utterance, reading=_with_open_name(session, reading)))
 
 
