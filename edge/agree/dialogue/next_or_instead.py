@@ -22,12 +22,13 @@ from dockvoice_protocol.records import Act, FieldValue, Reading, Word, as_text
 from edge.agree.dialogue import context, drafting, parking, repeating
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
+from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
     find_fields_with_another_old_value,
     read_as_answer_to,
     with_fields,
+    with_reading,
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
@@ -260,10 +261,17 @@ def begin_as_next(
 
 
 def rename_open_entry(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
-    """Rename the open entry, and read it back again; it takes over that the other one needs a yes."""
+    """Rename the open entry, and read it back again; it takes over that the other one needs a yes.
+
+    Where that is complete, a correction of an entry on record leaves all of its own: "wet" was of the one renamed.
+    """
     if other.utterance_id in session.needs_yes:
         session.needs_yes.add(session.open_draft.utterance_id)
-    draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
+    whole = judge_draft(other, session.rules).outcome is Outcome.ACCEPT
+    if whole and session.recorded.replaces_recorded_entry(session.open_draft):
+        draft = with_reading(session.open_draft, other.reading, other.utterance_id)
+    else:
+        draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, utterance.utterance_id):
         draft = with_support(draft, support)
     noted = utterance.note_as_heeded()
