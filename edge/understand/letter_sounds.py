@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_weak_letter
+from dockvoice_protocol.forms.spoken.confusable import is_weak_letter
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
@@ -86,7 +86,7 @@ def second_letters(
     """
     fields, words = dict(reading.fields), list(reading.words)
     for name, one in reading.fields.items():
-        place = find_letter(one, [word.text for word in words]) if _may_be_another(one) else None
+        place = find_letter(one, [word.text for word in words]) if may_be_another(one) else None
         if place is None or words[place].end <= words[place].start:
             continue
         measured = measure_letter(pcm, words[place].start, words[place].end)
@@ -97,9 +97,9 @@ def second_letters(
     return replace(reading, fields=fields, words=tuple(words))
 
 
-def _may_be_another(one: FieldReading) -> bool:
-    unlisted = find_unlisted_rival(one.value) is not None and one.runner_up is None
-    return not one.rivals and (unlisted or is_weak_letter(one.value, one.runner_up))
+def may_be_another(one: FieldReading) -> bool:
+    """Whether it is a letter for which the one that is listed beside it may have been said."""
+    return not one.rivals and is_weak_letter(one.value, one.runner_up)
 
 
 def _judge(one: FieldReading, likely: Mapping[str, float]) -> FieldReading:

@@ -32,6 +32,7 @@ from edge.understand.letter_sounds import (
     TABLE,
     Discriminants,
     load_discriminants,
+    may_be_another,
     measure_letter,
     second_letters,
 )
@@ -168,7 +169,7 @@ def format_table(found: Discriminants) -> str:
 
 
 def judge_clips(found: Discriminants, clips: Sequence[Clip], hearing: _Hearing) -> Iterator[tuple[str, bool, bool]]:
-    """For each clip of a dock said as a letter: its condition, if it is right then, and if it is taken without more."""
+    """For each clip of a dock that may be another letter: its condition, if it is right, and if it is taken."""
     for clip in clips:
         said = str((clip.fields or {}).get("dock"))
         if said not in _SHIPPED or not re.search(rf"\bdock {said}\b(?! as )", clip.text):
@@ -176,8 +177,9 @@ def judge_clips(found: Discriminants, clips: Sequence[Clip], hearing: _Hearing) 
         if (letter := hearing.hear(clip.audio, said)) is None:
             continue
         judged = second_letters(letter.reading, letter.pcm, hearing.form, hearing.catalogue, found)
-        if (dock := judged.fields.get("dock")) is not None and dock.value is not None:
-            yield clip.condition, dock.value == said, dock.seconded
+        dock = letter.reading.fields.get("dock")
+        if dock is not None and may_be_another(dock):
+            yield clip.condition, judged.fields["dock"].value == said, judged.fields["dock"].seconded
 
 
 def _print_judged(name: str, judged: Sequence[tuple[str, bool, bool]]) -> None:
