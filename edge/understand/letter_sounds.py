@@ -7,7 +7,7 @@ parametric representations"), projected to where letters are furthest apart and 
 closest together (Fisher, 1936; Rao, 1948, "The utilization of multiple measurements"). There a letter is the likelier
 the nearer it is to the mean of its kind, by the square of the distance.
 
-`letter_sounds.csv` has the projection and the means. `python -m lab.letter_sounds` fits them on voices of its own.
+`letter_sounds.csv` has the projection and the means, which `python -m lab.bench.letter_sounds` fits on its own voices.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy.typing as npt
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import is_weak_letter
+from dockvoice_protocol.forms.spoken.language import CODE_WORDS
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
@@ -85,9 +86,10 @@ def second_letters(
     recogniser listed, that is the value.
     """
     fields, words = dict(reading.fields), list(reading.words)
+    coded = {CODE_WORDS.get((word.text,)) for word in words}  # "G as in golf" needs no ear.
     for name, one in reading.fields.items():
         place = find_letter(one, [word.text for word in words]) if may_be_another(one) else None
-        if place is None or words[place].end <= words[place].start:
+        if place is None or words[place].text in coded or words[place].end <= words[place].start:
             continue
         measured = measure_letter(pcm, words[place].start, words[place].end)
         rivals = [of for of in allowed_letters(form[name], catalogue) if is_weak_letter(one.value, of)]

@@ -40,8 +40,9 @@ def tones() -> Discriminants:
     return fit_discriminants(np.array(rows), said)
 
 
-def judged(pcm: bytes, letter: str, runner_up: str | None, end: float = _END) -> FieldReading:
-    words = (Word("dock", 0.2, 0.5, 1.0), Word(letter.lower(), _START, end, 1.0))
+def judged(pcm: bytes, letter: str, runner_up: str | None, end: float = _END, behind: str = "") -> FieldReading:
+    rest = (Word(word, end, end + 0.1, 1.0) for word in behind.split())
+    words = (Word("dock", 0.2, 0.5, 1.0), Word(letter.lower(), _START, end, 1.0), *rest)
     dock = FieldReading(letter, ("dock", letter.lower()), 0.9, runner_up=runner_up)
     reading = Reading("vosk", "pallet-move", words, {"dock": dock})
     return second_letters(reading, pcm, form("pallet-move"), catalogue(), tones()).fields["dock"]
@@ -60,6 +61,7 @@ def test_a_letter_that_is_surely_another_one_that_was_listed_is_that_one() -> No
     high = judged(tone(2_500), "B", "D")
     assert (high.value, high.words, high.runner_up) == ("D", ("dock", "d"), "B")
     assert high.seconded
+    assert judged(tone(2_500), "B", "D", behind="as in bravo").value == "B", "its code word was heard"
     listed = judged(tone(2_500), "B", "E")
     assert (listed.value, listed.runner_up, listed.seconded) == ("B", "E", False), "the recogniser did not list a D"
 
