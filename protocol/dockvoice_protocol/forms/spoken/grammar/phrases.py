@@ -239,6 +239,12 @@ class _Links(SpanReader):
         return named and changes and is_correcting_phrase(self._spans, match, changed=changed)
 
 
+def _may_be_beside(spans: Spans, match: Match) -> bool:
+    """Whether a phrase that may say "at" puts a thing beside a place: "by A-12-03", not "by dock F", nor counts."""
+    labels = (one.field for one in spans.matches[match.end] if one.role is Role.LABEL)
+    return spans.form.deed in _MOVED_TO and all(spans.fields[name].unlabelled for name in labels)
+
+
 class SmallWords(SpanReader):
     """Parser steps over the lexicon's phrases."""
 
@@ -451,6 +457,8 @@ class SmallWords(SpanReader):
             return  # "Between two and four degrees" is no place.
         if any(end >= match.end for end in self._spans.role_ends(at, Role.VALUE)):
             return  # "Behind" is a value of this form.
+        if match.end in self._spans.role_ends(at, Role.LINK) and not _may_be_beside(self._spans, match):
+            return
         self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _step_over_hedge_before(self, path: Path, match: Match, at: int) -> None:
