@@ -25,7 +25,7 @@ OWN_LANGUAGE = "en"
 
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "load": ("unload", "receive", "receiving", "arrive", "count"),
-    "unload": ("load", "count", "moving", "placing"),
+    "unload": ("load", "count", "moving", "placing", "staying"),
     "close": ("load", "unload", "receive", "receiving", "arrive", "move", "park", "count"),
     "receive": ("load",),
     "count": ("load", "unload", "receive", "receiving", "move", "moving", "placing", "park"),
