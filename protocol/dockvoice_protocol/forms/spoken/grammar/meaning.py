@@ -189,7 +189,8 @@ class _FieldMeaning:
             self.denied.append(event.value)
             # "Not 5501 5502" may deny the first, and say the second.
             longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
-            self.doubtful |= "h" in event.marks or (longer and event.value not in self.taken_back)
+            unclear = "h" in event.marks and bool(self.values)  # "Trailer 7742 behind 7741".
+            self.doubtful |= unclear or (longer and event.value not in self.taken_back)
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):

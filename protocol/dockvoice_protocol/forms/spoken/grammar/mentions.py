@@ -391,6 +391,10 @@ class Mentions(SpanReader):
             dearer += more
         labelled = path.since <= at and path.field == name and (before is None or before.basis != path.since)
         start = path.since if labelled and "b" not in marks else at
+        if before is not None and {"h", "n"} <= set(before.marks):
+            # "From dock A to dock C" is C; "between dock A and dock C" and "behind dock A or dock C" are neither.
+            led = start > before.end and (self._words[before.end],) not in self._language.words["joins"]
+            pending = pending if led and "o" not in pending else marked(pending, "h")
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")

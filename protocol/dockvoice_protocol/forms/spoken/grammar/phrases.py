@@ -464,6 +464,9 @@ class SmallWords(SpanReader):
     def _step_over_hedge_before(self, path: Path, match: Match, at: int) -> None:
         if at and any(end > match.end for end, _, _ in self._spans.letters(at - 1)):
             return  # It explains a letter: Spanish "B como Barcelona".
+        roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
+        if {Role.ELSEWHERE, Role.RANGE} <= roles and not self._counts.counts_at[match.end]:
+            return  # "From dock A" is where it was.
         self._queue.continue_at(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
@@ -484,8 +487,9 @@ class SmallWords(SpanReader):
             return
         if self._links.adds_another_count(path, match, at):
             return
-        if "c" in path.pending and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
-            return  # "Dock B, sorry, to dock G".
+        denied = path.last is not None and {"h", "n"} <= set(path.last.marks)
+        if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
+            return  # "Dock B, sorry, to dock G", "from dock A to dock C".
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
