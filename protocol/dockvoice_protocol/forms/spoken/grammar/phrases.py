@@ -11,6 +11,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Ro
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import (
+    SMALL,
     SpanReader,
     Spans,
     is_before_id_label,
@@ -54,6 +55,14 @@ class _Links(SpanReader):
         leads = at + 1 < match.end and (self._words[match.end - 1],) in self._language.words["before_places"]
         astray = leads and is_before_id_label(self._spans, match.end)
         return not (asks or astray) and self._said(at, match.end) not in self._language.words["moves"]
+
+    def asks_whether(self, at: int) -> bool:
+        """Whether a question of several words about what is so or not begins at a token: "is the seal intact"."""
+        truths = [one.name for one in self._fields.values() if one.spoken.answers]
+        ends = (end for end in self._spans.role_ends(at, Role.QUESTION) if end > at + 1)
+        return any(
+            self._spans.unlabelled(name, begins) for end in ends for begins in range(at + 1, end + 1) for name in truths
+        )
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
@@ -259,7 +268,12 @@ class SmallWords(SpanReader):
         self._asked = asked
         self._links = _Links(spans, counts)
         self._steps = [
-            [(self._STEPS[one.role], one) for one in found if one.role in self._STEPS] for found in spans.matches
+            [
+                (self._STEPS[one.role], one)
+                for one in found
+                if one.role in self._STEPS and not (one.role in SMALL and self._links.asks_whether(at))
+            ]
+            for at, found in enumerate(spans.matches)
         ]
         """By token, the phrases that begin there, each with its step."""
         self._changing = [

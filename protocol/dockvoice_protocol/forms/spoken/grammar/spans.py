@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
-_SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
+SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
 """Roles of phrases that let an utterance be a record."""
 _TALK = frozenset({"hearsay", "past", "wishes"})
 """Moods of what is reported, is over or is yet to be done."""
@@ -509,7 +509,7 @@ def _without_beginnings_of_moods(spans: Spans, at: int, found: list[Match]) -> l
         if match.role is Role.MOOD and match.value in _TALK
     }
     ends = {one.end for one in found if any(begin < one.end < end for begin, end in reached)}
-    return [one for one in found if one.role not in _SMALL or one.end not in ends]
+    return [one for one in found if one.role not in SMALL or one.end not in ends]
 
 
 def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
