@@ -212,6 +212,12 @@ def is_between_entries(session: DialogueSession) -> bool:
     return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
 
 
+def asks_about_entry(session: DialogueSession) -> bool:
+    """Whether a question over the open context is for a field that none has: the "no" to it was of an entry."""
+    sets_context = session.draft is not None and session.draft.act is Act.CONTEXT
+    return sets_context and session.current_question.field not in {None, *session.rules.form.standing_fields}
+
+
 def _can_begin_entry(session: DialogueSession) -> bool:
     """Whether values now begin a new entry."""
     draft = session.draft

@@ -32,6 +32,7 @@ from edge.agree.merging import find_fields_with_another_old_value, read_as_answe
 from edge.agree.off_talk import has_only_fields
 from edge.agree.one_breath import doubt_values_before_name, split_if_several
 from edge.agree.readings import (
+    has_no_values,
     likely_values,
     mark_partial_recount,
     only_adds_fields,
@@ -400,6 +401,19 @@ def _read_with_old_values(session: DialogueSession, draft: Draft, reading: Readi
     return replace(reading, fields=fields) if right and fields.keys() == reading.fields.keys() - names else None
 
 
+def _as_answer_about_entry(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of an answer about an entry over an open context: "the count", "25".
+
+    It corrects the entry that it names, else that at hand, where that has such a value; or it begins one.
+    """
+    rules, name = session.rules, str(session.current_question.field) if session.draft is not None else ""
+    if not context.asks_about_entry(session) or has_no_values(said := read_as_answer_to(name, reading, rules)):
+        return reading
+    entry = session.find_own_entry(values_of(said)) or reference.find_entry_at_hand(session)
+    begins = rules.form.is_identified_by_context or name in rules.identifying_fields
+    return said if begins or entry is None or name not in entry.fields else replace(said, act=Act.AMEND)
+
+
 def _withhold_zero_of_nothing(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, without the count of zero that "nothing" or "none" is where none was asked for.
 
@@ -460,6 +474,7 @@ _REREADINGS = (
     _as_correction_by_old_value,
     _as_taking_back_of_next,
     _as_replacement,
+    _as_answer_about_entry,
     _withhold_zero_of_nothing,
     _reject_if_named_by_position,
 )

@@ -152,7 +152,8 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if utterance.reading.act is not Act.RECORD:
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)
-    if _accepts_open_context(session, utterance) and not is_correction(utterance.reading.words, session.rules.language):
+    objects = is_correction(utterance.reading.words, session.rules.language) and not context.asks_about_entry(session)
+    if _accepts_open_context(session, utterance) and not objects:
         if session.doubted or not is_held:  # Neither silence nor these words are a yes to it: this readback has it.
             session.needs_yes.add(utterance.utterance_id)
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
@@ -172,7 +173,7 @@ def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard
     sure = drafting.is_sure_correction(session, utterance) and _accepts_open_context(session, utterance)
     if form.is_identified_by_context or not sure:
         return False
-    told_since = bool(session.named.things) and all(session.named.things)
+    told_since = (bool(session.named.things) and all(session.named.things)) or context.asks_about_entry(session)
     is_of_context = bool(said.fields.keys() & {*form.standing_fields})
     named = bool(session.identifiers_of(values_of(said)))
     return session.find_own_entry(values_of(said)) is not None or (told_since and not (named or is_of_context))
@@ -183,7 +184,7 @@ def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -
 
     After words that were not understood only a complete entry with the same context does: its readback includes that.
     """
-    if session.state is State.HELD and not session.doubted:
+    if (session.state is State.HELD and not session.doubted) or context.asks_about_entry(session):
         return True
     said, context_, rules = utterance.reading, session.open_draft.reading, session.rules
     if session.state is not State.HELD and session.topic is not Topic.ENTRY_RIGHT:
