@@ -139,7 +139,8 @@ def _merge_unasked_field(before: FieldReading, reading: FieldReading) -> FieldRe
         return reading
     if reading.value == before.value:
         return before
-    return replace(before, rivals=tuple(dict.fromkeys((*before.rivals, reading.value, *reading.rivals))))
+    rivals = tuple(dict.fromkeys((*before.rivals, reading.value, *reading.rivals)))
+    return replace(before, words=before.words or reading.words, rivals=rivals)  # It is of the context alone no more.
 
 
 def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:

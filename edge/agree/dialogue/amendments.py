@@ -87,17 +87,22 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     return drafting.begin_draft(session, utterance, draft, verdict)
 
 
-def draft_addition(session: DialogueSession, draft: Draft) -> Draft | None:
-    """The draft, as a correction of the entry on record that it names, and only adds to; None where there is none."""
+def draft_addition(session: DialogueSession, draft: Draft, correction: Reading | None = None) -> Draft | None:
+    """The draft, as a correction of the entry on record that it names; None where there is none.
+
+    Without a word of correction only where it adds to that, and changes nothing.
+    """
     entry = session.find_own_entry(values_of(draft.reading))
     if entry is None or entry.refused or context.differs_from_context(session, entry):
         return None
-    if entry.draft.form != draft.form or not only_adds_fields(draft.reading, entry.fields, session.rules):
+    adds = only_adds_fields(draft.reading, entry.fields, session.rules)
+    if entry.draft.form != draft.form or not (adds or correction):
         return None
     session.recorded.last, before = entry, entry.draft
     by = (before.utterance_id, *before.support)
     known = {name: replace(one, said_in=one.said_in or by) for name, one in before.reading.fields.items()}
-    right = replace(before.reading, fields={**without_inherited(draft.reading).fields, **known})
+    said = {**without_inherited(draft.reading).fields, **({} if correction is None else correction.fields)}
+    right = replace(before.reading, fields={**known, **said})
     return replace(_draft_replacement_of_last(session, entry, right, draft), support=draft.support)
 
 

@@ -323,13 +323,14 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
 
 
 def _add_to_recorded(session: DialogueSession, utterance: UtteranceHeard, said: Reading, draft: Draft) -> list[Order]:
-    """Correct the entry on record that the answer names, if the draft only adds to it; empty for any other draft.
+    """Correct the entry on record that the answer names, if the draft only adds to it, or it is to be corrected.
 
     "That one" needs a yes behind another thing that was named since.
     """
     last, asked = session.recorded.last, str(session.current_question.field)
     is_unnamed, name = reference.is_begun_without_name(session, asked), said.fields.get(asked)
-    addition = amendments.draft_addition(session, draft) if is_unnamed else None
+    correction = said if drafting.is_sure_correction(session, utterance) else None
+    addition = amendments.draft_addition(session, draft, correction) if is_unnamed else None
     if addition is None:
         return []
     if name is not None and name.said_in and last is not None and not reference.is_surely_at_hand(session, last):
