@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import context, drafting, parking, reference, repeating, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
-from edge.agree.dialogue.session import DialogueSession, entry_terms, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.one_breath import split_if_several
@@ -56,7 +56,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if own_entry is None and (aside := _correct_put_aside(session, utterance)):
         return aside
     named = find_corrected_entry(session, reading)
-    last = named or reference.find_entry_at_hand(session)
+    last = named or _find_unnamed_entry(session, reading)
     if last is None or session.settings.is_closing(last.draft):
         elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [utterance.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
@@ -73,14 +73,17 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     if session.recorded.changes_nothing(draft) and not last.refused:
         return ask_what_is_wrong_with_last(session, utterance, last)  # It only names an entry, or says that again.
     session.recorded.last = last
+    newest = session.find_own_entry(session.identifiers_of(last.fields))
+    is_newest = newest is None or last.refused or newest.event_id == last.event_id
     is_elsewhere = named is not None and not takes_back and context.differs_from_context(session, last)
-    if is_elsewhere or (named is None and (old or not is_last)):
+    if is_newest and (is_elsewhere or (named is None and (old or not is_last))):
         session.needs_yes.add(draft.utterance_id)
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
     differs |= not takes_back
-    if differs and find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of):
+    differs = differs and bool(find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of))
+    if differs or not is_newest:
         # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
@@ -113,7 +116,21 @@ def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntr
         name: reading.fields[name].denied[0] for name in of if name in reading.fields and reading.fields[name].denied
     }
     said = values_of(reading)
-    return session.find_own_entry(said) or session.find_own_entry(said | denied) or session.find_own_entry(denied)
+    return _find_changed_entry(session, said) or session.find_own_entry(said | denied) or session.find_own_entry(denied)
+
+
+def _find_unnamed_entry(session: DialogueSession, reading: Reading) -> LastEntry | None:
+    """The entry at hand, or another one of that thing, where the reading has a value of that: "lot 20418, 13 cases"."""
+    last, said = reference.find_entry_at_hand(session), values_of(reading)
+    if last is None or last.refused or session.identifiers_of(said):
+        return last
+    return _find_changed_entry(session, {**said, **session.identifiers_of(last.fields)}) or last
+
+
+def _find_changed_entry(session: DialogueSession, said: Mapping[str, FieldValue]) -> LastEntry | None:
+    """The entry of the thing that shares most values, but for one that has them all: it corrects that not."""
+    entries = list_own_entries(session, said)
+    return next((one for one in entries if not said.items() <= one.fields.items()), next(iter(entries), None))
 
 
 def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

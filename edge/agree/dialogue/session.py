@@ -322,16 +322,8 @@ class DialogueSession:
         return entry if entry is not None and known and entry.draft.operator == self.recording_operator else None
 
     def find_own_entry(self, values: Mapping[str, FieldValue]) -> LastEntry | None:
-        """The operator's entry with all identifiers in `values`: a standing one, else a refused one; None: none."""
-        named = self.identifiers_of(values)
-        refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
-        known = (*self.recorded.list_standing_entries(), *(replace(one, refused=True) for one in refused))
-        owned = (
-            one
-            for one in known
-            if named and self.own_entry_or_none(one) is not None and one.draft.act is not Act.CANCEL
-        )
-        return next((one for one in owned if named.items() <= one.fields.items()), None)
+        """The first of `list_own_entries`; None: none."""
+        return next(iter(list_own_entries(self, values)), None)
 
     def is_recorded_or_in_review(self, reading: Reading) -> bool:
         """Whether an entry of this device, or an utterance in review, has all identifiers in `reading`."""
@@ -445,6 +437,21 @@ class DialogueSession:
         """Let "say again" repeat these prompts together."""
         self.spoken.again = tuple(says)
         return says
+
+
+def list_own_entries(session: DialogueSession, values: Mapping[str, FieldValue]) -> list[LastEntry]:
+    """The operator's entries with all identifiers in `values`: those that share most of its other values first.
+
+    Of equals the standing ones before the refused, and the newest before the others.
+    """
+    named = session.identifiers_of(values)
+    refused = (one for one in reversed(session.recorded.entries) if one.event_id in session.recorded.refused)
+    known = (*session.recorded.list_standing_entries(), *(replace(one, refused=True) for one in refused))
+    owned = (
+        one for one in known if named and session.own_entry_or_none(one) is not None and one.draft.act is not Act.CANCEL
+    )
+    found = (one for one in owned if named.items() <= one.fields.items())
+    return sorted(found, key=lambda one: -len(values.items() & one.fields.items()))
 
 
 def list_known_things(session: DialogueSession) -> list[dict[str, FieldValue]]:
