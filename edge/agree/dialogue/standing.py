@@ -59,7 +59,8 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
     """Add to the open context, or change it; another trailer, which corrects nothing, is the next."""
     corrects = session.doubted or is_correction(utterance.reading.words, session.rules.language)
     head = session.rules.form.standing_fields[:1]
-    another = find_differing_identifiers(draft.reading, utterance.reading, head)
+    held = replace(draft.reading, fields={**session.context.fields, **draft.reading.fields})
+    another = find_differing_identifiers(held, utterance.reading, head)
     if session.state is State.HELD and another and not corrects:
         return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
