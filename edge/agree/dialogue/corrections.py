@@ -217,7 +217,8 @@ def _ask_if_replaced(session: DialogueSession, utterance: UtteranceHeard, readin
     Or whether several values, said anew without a word of correction, are in place of its own: they may be of more.
     """
     relation = session.relate_to_claim(reading)
-    if relation in {Relation.ANOTHER, Relation.NAME} and not may_rename_open_claim_unasked(session, reading):
+    differs = relation in {Relation.ANOTHER, Relation.NAME} and not may_rename_open_claim_unasked(session, reading)
+    if differs or (relation is Relation.SAME and _shares_more_with_record(session, reading)):
         return ask_if_replaces_open(session, utterance)
     more = relation is Relation.NONE and not drafting.is_sure_correction(session, utterance)
     if _was_identified_later(session) or not (more and _changes_several_fields(session, reading)):
@@ -297,6 +298,18 @@ def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:
     units = {field.name for field in form.fields if field.unit_of}
     changed = {name for name, value in values_of(reading).items() if name in known and known[name] != value}
     return len(changed - units - set(form.identifies)) > (0 if _was_identified_later(session) else 1)
+
+
+def _shares_more_with_record(session: DialogueSession, reading: Reading) -> bool:
+    """Whether a record of the open thing, which lacks some of it, shares more with it: "three cases crushed", over wet.
+
+    Whether it corrects that, or the open entry, is asked.
+    """
+    said, record = values_of(reading).items(), amendments.find_corrected_entry(session, reading)
+    replaces = session.recorded.replaces_recorded_entry(session.open_draft)
+    if record is None or replaces or said <= record.fields.items():
+        return False
+    return len(said & record.fields.items()) > len(said & values_of(session.open_draft.reading).items())
 
 
 def _was_identified_later(session: DialogueSession) -> bool:
