@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, leading_cue, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, names_by_position, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, Reading, as_text
@@ -430,9 +430,12 @@ def _may_be_of_another_thing(session: DialogueSession) -> bool:
 
 
 def _ask_for_named_field(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question."""
+    """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question.
+
+    "The dock of the one before" is of another thing.
+    """
     name = None if reading.fields else find_field_named_without_value(reading, session.rules)
-    if name is None:
+    if name is None or names_by_position(reading.words, (), session.rules.language):
         return repeating.reject_answer(session, utterance)
     return [utterance.note_as_heeded(), *session.ask(Question(Topic.FIELD, name, prompt=Prompt.ASK_FIELD))]
 

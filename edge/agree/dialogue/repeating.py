@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
+    begins_with_no,
     is_listed_command,
+    is_murmur,
 )
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.dialogue import context, parking
@@ -82,7 +84,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
         return [utterance.note_as_heeded(), *repeat_question(session)]
     another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
-    objects |= session.topic is Topic.PROOF and not is_off_talk(said, rules)  # "The next one is empty."
+    objects |= _may_say_anything(session, said)  # "The next one is empty."
     if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
@@ -93,22 +95,28 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
 
 
 def _may_object(session: DialogueSession, reading: Reading) -> bool:
-    """Whether what is no answer may tell of another field than is asked for, or deny what was said before.
-
-    Over a place that is to be proved so may all that is not plainly talk: "the one next to it".
-    """
-    if tells_of_other_field(session, reading):
+    """Whether what is no answer may tell of another field than is asked for, or deny what was said before."""
+    if tells_of_other_field(session, reading) or _may_say_anything(session, reading):
         return True
     if session.topic not in OF_VALUE:
         return False
     rules, name = session.rules, session.current_question.field
     if reading.act is Act.NO or has_correcting_word(reading, rules) or rejects_value(reading, rules):
         return True
-    if session.topic is Topic.PROOF:
-        return not is_off_talk(reading, rules)
     # "Fifteen" is no dock: it may be the count. What goes on in a number has put that in doubt itself.
     answers = name is None or rules.form[name].spoken.of_numbers or session.breath.is_continued_by(reading, rules)
     return not answers and _has_new_number(session, reading)
+
+
+def _may_say_anything(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it may say anything, since it is not plainly talk: of a place that is to be proved, "the one next to it".
+
+    So may all at "What is wrong?" but another "no": behind "the one before" the value may be of another thing.
+    """
+    language, is_wrong = session.rules.language, session.topic is Topic.WRONG
+    is_no = all(begins_with_no([word], language) for word in reading.words)
+    says = session.topic is Topic.PROOF or (is_wrong and not is_no and not is_murmur(reading.words, language))
+    return says and not is_off_talk(reading, session.rules)
 
 
 def require_yes(session: DialogueSession) -> None:
