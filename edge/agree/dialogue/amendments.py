@@ -179,14 +179,17 @@ def ask_what_is_wrong_with_last(
     return [noted, read_out_entry(session, last, prompt), *session.ask(Question(Topic.WRONG))]
 
 
-def ask_to_cancel_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+def ask_to_cancel_named_or_last(
+    session: DialogueSession, utterance: UtteranceHeard, corrected: LastEntry | None = None
+) -> list[Order]:
     """Ask whether to cancel the named entry, else that at hand, or what was put aside since; a refused one is given up.
 
-    Without a question only where it is named, or the last one.
+    Without a question only where it is named, or the last one. `corrected`: the entry that is meant by any name.
     """
     recorded, named = session.recorded, session.identifiers_of(values_of(utterance.reading))
     last = session.find_own_entry(values_of(utterance.reading)) if named else reference.find_entry_at_hand(session)
     aside = reference.find_put_aside(session, named) if named else reference.find_draft_put_aside_last(session)
+    last, aside = (last, aside) if corrected is None else (corrected, None)
     if aside is not None:
         return _ask_to_drop_put_aside(session, utterance, aside)
     if last is None:
@@ -246,9 +249,15 @@ def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question
 
 def find_entry_to_cancel(session: DialogueSession) -> LastEntry | None:
     """The entry that the open question may cancel; None if there is none, or it is no longer remembered."""
-    if session.topic is not Topic.CANCEL:
-        return None
-    return next((one for one in session.recorded.entries if one.event_id == session.open_draft.replaces), None)
+    return find_entry_replaced_by(session, session.open_draft) if session.topic is Topic.CANCEL else None
+
+
+def find_entry_replaced_by(session: DialogueSession, draft: Draft) -> LastEntry | None:
+    """The entry on record that a draft replaces; None if there is none, or it is no longer remembered."""
+    recorded = session.recorded
+    known = (*(() if recorded.last is None else (recorded.last,)), *recorded.entries)
+    of = draft.replaces
+    return next((one for one in known if of is not None and recorded.find_applied_event(one.event_id) == of), None)
 
 
 def give_up_refused_last(session: DialogueSession) -> list[Order]:

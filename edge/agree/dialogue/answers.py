@@ -561,7 +561,7 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
 
     Over a question about an entry on record, which stands whatever is dropped, ask whether to cancel that.
     """
-    other = _take_back_another(session, utterance) or _take_back_entry_asked_about(session, utterance)
+    other = _take_back_another(session, utterance) or _take_back_corrected_entry(session, utterance)
     if other := other or reference.ask_whose_is_dropped(session, utterance):
         return other
     if session.topic is Topic.CANCEL:
@@ -589,12 +589,13 @@ def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other:
     return [*orders, StoreDropped(other), *session.ask(session.entry_question)]
 
 
-def _is_about_entry_on_record(session: DialogueSession) -> bool:
+def _is_about_entry_on_record(session: DialogueSession, *, is_held: bool = False) -> bool:
     """Whether the open question is about an entry on record: what is wrong with it, which value is, or if it is right.
 
-    Whether another thing takes its place is not: that other thing was said.
+    Whether another thing takes its place is not: that other thing was said. `is_held`: also where it is corrected, and
+    that was read back.
     """
-    corrects = session.question is not None and session.open_draft.act is Act.AMEND
+    corrects = (is_held or session.question is not None) and session.open_draft.act is Act.AMEND
     return corrects and session.topic is not Topic.INSTEAD
 
 
@@ -603,13 +604,20 @@ def _only_objects_to_record(session: DialogueSession) -> bool:
     return _is_about_entry_on_record(session) and session.recorded.changes_nothing(session.open_draft)
 
 
-def _take_back_entry_asked_about(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop a correction that is asked about; of an entry on record, ask whether to cancel it; empty for all else."""
-    if not _is_about_entry_on_record(session):
+def _take_back_corrected_entry(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Ask whether to cancel an entry on record that is objected to, or whose open correction is named and so dropped.
+
+    Without a name drop a correction that is asked about. Empty for all else.
+    """
+    draft, only_objects = session.open_draft, session.recorded.changes_nothing(session.open_draft)
+    named = bool(session.identifiers_of(values_of(utterance.reading)))
+    if not _is_about_entry_on_record(session, is_held=named):
         return []
-    if not _only_objects_to_record(session):
+    if not (named or only_objects):
         return _keep_as_it_is(session, utterance)
-    return [*parking.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, utterance)]
+    dropped = [*parking.drop_draft(session), *([] if only_objects else [session.say(Prompt.DROPPED)])]
+    corrected = amendments.find_entry_replaced_by(session, draft)
+    return [*dropped, *amendments.ask_to_cancel_named_or_last(session, utterance, corrected)]
 
 
 def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
