@@ -33,7 +33,7 @@ from edge.agree.merging import (
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
-from edge.records import Draft, Note, Outcome, Park
+from edge.records import Commit, Draft, Note, Outcome, Park
 from edge.records.speech import Prompt
 
 
@@ -249,12 +249,18 @@ def begin_as_next(
     """
     stays = drafting.judge_after_utterance(session, session.open_draft, utterance)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
+    values = [field.name for field in session.rules.form.fields if not field.unit_of]
+    differing = find_differing_identifiers(session.open_draft.reading, other.reading, values)
     session.question = None  # answered
     if left is None:
         left = drafting.commit_draft(session) if agreed else parking.queue_or_park_open_draft(session)
+    # The same thing with another count is asked about as recorded already; where more differs it is of another kind.
+    counts = not differing[1:] and session.rules.site_policy.double_count_minutes > 0
+    recorded = tuple(order.verdict.fields for order in left if counts and isinstance(order, Commit))
+    known = replace(utterance.known, recent=(*utterance.known.recent, *recorded))
     session.draft = None
     other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
-    verdict = drafting.judge_after_utterance(session, other, utterance, aloud=True)
+    verdict = drafting.judge_after_utterance(session, other, replace(utterance, known=known), aloud=True)
     orders = drafting.ask_or_read_back_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
     return [Note(other.utterance_id, other.reading, hold_if_accepted(verdict)), *left, *orders]
