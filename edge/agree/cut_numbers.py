@@ -238,7 +238,15 @@ def begins_with_unclear_number(reading: Reading, rules: Rules) -> bool:
     "Oh, dock A": the zero may continue the last utterance.
     """
     counted = _fields_of_first_number(reading, rules)
-    return not counted or any(reading.fields[name].value is None for name in counted)
+    unclear = (name for name in counted if reading.fields[name].value is None)
+    return not counted or not all(begins_with_clear_number(name, reading, rules) for name in unclear)
+
+
+def begins_with_clear_number(name: str, reading: Reading, rules: Rules) -> bool:
+    """Whether it begins with a number that is the field's value by itself, whatever follows: "24 cases I think"."""
+    words, head = reading.words, number_head(reading.words, rules.language)
+    number = next((words[:end] for end in range(len(words)) if number_head(words[:end], rules.language) == head), words)
+    return name in _fields_of_first_number(reading, rules) and _read_one_value(number, name, rules) is not None
 
 
 def _fields_of_first_number(reading: Reading, rules: Rules) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals, is_nearer_to_other_count
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
-from edge.agree.cut_numbers import has_plus
+from edge.agree.cut_numbers import begins_with_clear_number, has_plus
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.one_breath import has_values_between
@@ -110,7 +110,8 @@ def with_answer(
                 _merge_answered_field(fields[name], one) if name == asked else _merge_unasked_field(fields[name], one)
             )
     merged = replace(before, fields=fields, not_understood=None)
-    unclear = [name for name, one in said.fields.items() if not _has_value_or_likely_one(one)]
+    without_value = [name for name, one in said.fields.items() if not _has_value_or_likely_one(one)]
+    unclear = [name for name in without_value if not begins_with_clear_number(name, said, rules)]
     if not unclear or (asked not in said.fields and all(name in before.fields for name in unclear)):
         return merged  # An answer about other fields means those that it names.
     # Words without a value may contradict another known field: "forty cases, door twelve" over dock B.
