@@ -41,6 +41,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.expectations import find_expected_place
 from edge.agree.merging import (
     agreement_mark,
+    has_lone_one,
     keep_first_count,
     read_as_answer_to,
     read_correction_of_number,
@@ -219,14 +220,18 @@ def _has_number_of_other_field(session: DialogueSession, utterance: UtteranceHea
 
 
 def _is_impossible_beside_likely(session: DialogueSession, reading: Reading) -> bool:
-    """Whether its only field has but a likely value, which the form forbids, and the open entry has another one."""
+    """Whether its only field has but a likely value, which the form forbids, and the open entry has another one.
+
+    So has "the bigger one" over two values.
+    """
     name, rules = str(session.current_question.field), session.rules
     said, before = reading.fields.get(name), session.open_draft.reading.fields.get(name)
     if said is None or len(reading.fields) > 1 or said.value is not None or said.denied:
         return False
-    likely = possible_values(said)
-    return bool(likely and possible_values(before)) and not any(
-        rules.allows_value(rules.form[name], one) for one in likely
+    likely, offered = possible_values(said), session.current_question.candidates
+    is_one = session.topic is Topic.CHOICE and has_lone_one(reading, rules) and not {*likely} & {*offered}
+    return bool(likely and possible_values(before)) and (
+        is_one or not any(rules.allows_value(rules.form[name], one) for one in likely)
     )
 
 

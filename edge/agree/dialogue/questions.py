@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import contains_check
-from dockvoice_protocol.records import Act, FieldReading, FieldValue
+from dockvoice_protocol.forms.spoken import contains_check, is_murmur
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import MEANT, agreement_mark
@@ -252,7 +252,8 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     question = build_field_question(name, candidates, why, said.value)
     if question.about is Topic.CHOICE and said.scanned:
         return replace(question, prompt=Prompt.CHOOSE_SCANNED)
-    return replace(question, unexplained=said.unexplained)
+    words = [Word(one, 0.0, 0.0, 1.0) for one in said.unexplained]
+    return replace(question, unexplained=() if is_murmur(words, rules.language) else said.unexplained)  # "25 yes"
 
 
 def _list_offered_values(
