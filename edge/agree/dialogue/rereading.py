@@ -436,7 +436,7 @@ def _reject_if_named_by_position(session: DialogueSession, reading: Reading) -> 
     is_about_known = reading.act is Act.AMEND or (reading.act is Act.RECORD and session.draft is not None)
     if not is_about_known or not reading.fields or offered or {*rules.identifying_fields[:1]} & reading.fields.keys():
         return reading
-    values = (one.words for one in reading.fields.values())
+    values = (one.words for one in reading.fields.values() if one.value is not None)  # "The one before": a 1.
     named = names_by_position(reading.words, values, rules.language)
     return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION) if named else reading
 
