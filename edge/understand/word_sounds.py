@@ -6,7 +6,9 @@ confidence tells. Their words have times, so each can be compared as a whole: me
 and one word said by many voices is closest together (Fisher, 1936; Rao, 1948, "The utilization of multiple
 measurements"). There a word is the likelier the nearer it is to the mean of its kind, by the square of the distance.
 
-`word_sounds.csv` has the projection and the means, which `python -m lab.bench.word_sounds` fits on its own voices.
+Letters differ by less than words do, and are compared where letters are furthest apart: by a projection of that
+projection. `word_sounds.csv` and `letter_sounds.csv` have both, which `python -m lab.bench.word_sounds` fits on its own
+voices.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _FLOOR = 1e-6  # 60 dB below the loudest band: silence is no more silent than th
 _EARLY_S, _LATE_S = 0.03, 0.1  # A recogniser begins a letter in its consonant, and ends it before it has faded.
 _BEFORE_S, _BEHIND_S = 0.3, 0.25  # What is heard of the voice and the place around the word.
 
-TABLE = "word_sounds.csv"
+WORDS_TABLE, LETTERS_TABLE = "word_sounds.csv", "letter_sounds.csv"
 
 _SHORTEST_S = 0.04  # A shorter word is not compared: it was guessed between two others.
 
@@ -92,7 +94,7 @@ class WordSounds(NamedTuple):
     """Where words are furthest apart."""
 
     projection: _Floats
-    """A row for each value of `Sound.measure`, and a last one for a constant."""
+    """A row for each value that was measured, and a last one for a constant."""
     means: Mapping[str, _Floats]
     """By word, its mean in the projection, where the deviation of each word is 1 in every direction."""
     middle: _Floats
@@ -100,15 +102,24 @@ class WordSounds(NamedTuple):
     variance: _Floats
     """Of any word, by direction: that of the means, and the deviation of one word."""
 
+    letters: _Floats
+    """A row for the mean of each letter."""
+
     @classmethod
     def from_means(cls, projection: _Floats, means: Mapping[str, _Floats]) -> WordSounds:
         """The sounds of words with these means."""
         every = np.array([*means.values()])
-        return cls(projection, means, every.mean(axis=0), 1 + every.var(axis=0))
+        letters = np.array([mean for word, mean in means.items() if len(word) == 1])
+        return cls(projection, means, every.mean(axis=0), 1 + every.var(axis=0), letters)
+
+    def project(self, measured: _Floats) -> _Floats:
+        """What was measured, in the projection."""
+        at: _Floats = np.append(measured, 1.0) @ self.projection
+        return at
 
     def find_probabilities(self, measured: _Floats, words: Iterable[str]) -> dict[str, float]:
         """How likely the sound is to be each of these words, where it is one of them; those known alone."""
-        at = np.append(measured, 1.0) @ self.projection
+        at = self.project(measured)
         near = {one: -0.5 * float(np.sum((at - self.means[one]) ** 2)) for one in words if one in self.means}
         most = max(near.values(), default=0.0)
         weights = {one: math.exp(value - most) for one, value in near.items()}
@@ -117,12 +128,14 @@ class WordSounds(NamedTuple):
     def compare(self, word: str, sound: Sound, start: float, end: float) -> float:
         """How much likelier the sound between two times, seconds, is this word than any: the logarithm of the ratio.
 
-        0 for a word that is not known.
+        0 for a word that is not known. A letter is as likely as the letter that the sound is likest: which one it is
+        `edge.understand.letter_sounds` tells, and the recogniser's scores of letters stay apart from it.
         """
         if word not in self.means or end - start < _SHORTEST_S:
             return 0.0
-        at = np.append(sound.measure(start, end), 1.0) @ self.projection
-        own = -0.5 * float(np.sum((at - self.means[word]) ** 2))
+        at = self.project(sound.measure(start, end))
+        alike = self.letters if len(word) == 1 else self.means[word][None]
+        own = -0.5 * float(np.min(np.sum((at - alike) ** 2, axis=1)))
         least = math.log(_MISMEASURED)
         any_word = -0.5 * float(np.sum((at - self.middle) ** 2 / self.variance + np.log(self.variance)))
         return min(_MOST, float(np.logaddexp(math.log1p(-_MISMEASURED) + own - any_word, least)))
@@ -149,10 +162,22 @@ def _mel_bands() -> _Floats:
     return bands
 
 
+class Sounds(NamedTuple):
+    """The sounds of a language's words, and of its letters among them."""
+
+    words: WordSounds
+    letters: WordSounds
+    """Of what `words.project` gives."""
+
+
 @lru_cache
-def load_word_sounds() -> WordSounds:
-    """The sounds of English words. Raises Misconfigured where their table is missing or damaged."""
-    path = files(__package__).joinpath(TABLE)
+def load_sounds() -> Sounds:
+    """The sounds of English. Raises Misconfigured where a table is missing or damaged."""
+    return Sounds(_load_table(WORDS_TABLE), _load_table(LETTERS_TABLE))
+
+
+def _load_table(name: str) -> WordSounds:
+    path = files(__package__).joinpath(name)
     try:
         rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
         numbers = {name: np.array(values, float) for name, *values in rows}
@@ -164,4 +189,4 @@ def load_word_sounds() -> WordSounds:
 
 
 PROJECTED = "#"
-"""How the names of the table's rows begin that are of the projection, and not of a word."""
+"""How the names of a table's rows begin that are of the projection, and not of a word."""

@@ -1,4 +1,4 @@
-"""Fits the sounds of words: `python -m lab.bench.word_sounds [MANIFEST ...] [--write FILE]`.
+"""Fits the sounds of words: `python -m lab.bench.word_sounds [MANIFEST ...] [--write FOLDER]`.
 
 Voices of one half of the speakers say docks, numbers and sentences of every form; the product's recogniser hears them,
 and each word is measured where it was heard, clean and in made noise. The clips of each manifest by speakers of the
@@ -33,7 +33,15 @@ from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.understand.local.factory import make_recogniser
 from edge.understand.local.vosk import VoskInterpreter
-from edge.understand.word_sounds import PROJECTED, TABLE, Sound, WordSounds, load_word_sounds
+from edge.understand.word_sounds import (
+    LETTERS_TABLE,
+    PROJECTED,
+    WORDS_TABLE,
+    Sound,
+    Sounds,
+    WordSounds,
+    load_sounds,
+)
 from lab.bench.command import make_parser
 from lab.bench.letters import voice_recording
 from lab.bench.recogniser import recognise_clip
@@ -169,7 +177,7 @@ def _draw_form_sentences(voice: str, forms: Mapping[str, Form], catalogue: Catal
 class _Hearing:
     """The product's recogniser by itself, or with the sounds of words."""
 
-    def __init__(self, sounds: WordSounds | None = None) -> None:
+    def __init__(self, sounds: Sounds | None = None) -> None:
         self._settings = load_settings(Settings, None)
         self.forms = load_forms(self._settings.forms_directory)
         self.catalogue = Catalogue.load(self._settings.catalogue_directory)
@@ -253,8 +261,16 @@ def fit_word_sounds(measured: _Floats, said: Sequence[str], directions: int = _D
     )
 
 
+def fit_sounds(measured: _Floats, said: Sequence[str]) -> Sounds:
+    """Fit the sounds of words, and within their projection those of letters."""
+    words = fit_word_sounds(measured, said)
+    letters = [at for at, word in enumerate(said) if len(word) == 1]
+    projected = np.array([words.project(measured[at]) for at in letters])
+    return Sounds(words, fit_word_sounds(projected, [said[at] for at in letters]))
+
+
 def format_table(found: WordSounds) -> str:
-    """The sounds as `load_word_sounds` reads them."""
+    """The sounds as `load_sounds` reads them."""
     rows = {**{f"{PROJECTED}{at}": row for at, row in enumerate(found.projection)}, **found.means}
     return "".join(f"{name},{','.join(f'{value:.3g}' for value in row)}\n" for name, row in rows.items())
 
@@ -276,25 +292,26 @@ def _print_read(name: str, clips: Sequence[Clip], alone: _Hearing, helped: _Hear
 
 
 def main() -> None:
-    """Fit, unless only the shipped table is to be tried; print how many clips are read right with it."""
+    """Fit, unless only the shipped tables are to be tried; print how many clips are read right with it."""
     parser = make_parser("lab.bench.word_sounds", __doc__)
     parser.add_argument("manifests", nargs="*", type=Path, metavar="MANIFEST")
-    parser.add_argument("--write", type=Path, metavar="FILE", help=f"write the table; the product reads {TABLE}")
-    parser.add_argument("--shipped", action="store_true", help="try the shipped table, and fit nothing")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the tables there")
+    parser.add_argument("--shipped", action="store_true", help="try the shipped tables, and fit nothing")
     options = parser.parse_args()
     alone = _Hearing()
     if options.shipped:
-        found = load_word_sounds()
+        found = load_sounds()
     else:
         random = np.random.default_rng(1)
         recordings = (one for voice in VOICES for one in _record(voice, alone))
         rows = [row for recording in recordings for row in _measure_words(recording, random)]
         often = {word for word, count in Counter(said for said, _ in rows).items() if count >= _FEWEST}
         kept = [(said, row) for said, row in rows if said in often]
-        found = fit_word_sounds(np.array([row for _, row in kept]), [said for said, _ in kept])
+        found = fit_sounds(np.array([row for _, row in kept]), [said for said, _ in kept])
         print(f"fitted on {len(kept)} of {len(rows)} measures, of {len(often)} words by {len(VOICES)} voices")
     if options.write:
-        options.write.write_text(format_table(found), encoding="utf-8")
+        for name, table in ((WORDS_TABLE, found.words), (LETTERS_TABLE, found.letters)):
+            (options.write / name).write_text(format_table(table), encoding="utf-8")
     helped = _Hearing(found)
     for manifest in options.manifests:
         _print_read(manifest.parent.name, clips_of_half(read_manifest(manifest), SpeakerHalf.REPORT), alone, helped)

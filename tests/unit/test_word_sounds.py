@@ -12,8 +12,8 @@ from dockvoice_protocol.records import FieldReading, Reading, Word
 from edge.understand.letter_sounds import second_letters
 from edge.understand.local.confidence import Alternative
 from edge.understand.local.rescoring import rescore
-from edge.understand.word_sounds import Sound, WordSounds, load_word_sounds
-from lab.bench.word_sounds import fit_word_sounds, format_table
+from edge.understand.word_sounds import Sound, Sounds, load_sounds
+from lab.bench.word_sounds import fit_sounds, fit_word_sounds, format_table
 from tests.shipped import catalogue, form
 
 _RATE = 16_000
@@ -29,7 +29,7 @@ def tone(hz: float, loud: float = 0.3, ends: float = 1.2, noise: float = 1e-3) -
 
 
 @cache
-def tones() -> WordSounds:
+def tones() -> Sounds:
     """Sounds by which a low tone is a B or "sixty", a high one a D or "sixteen"; other words are unknown."""
     random, said, rows = np.random.default_rng(5), list[str](), []
     for words, hz in ((("b", "sixty"), 400.0), (("d", "sixteen"), 2_500.0)):
@@ -37,7 +37,7 @@ def tones() -> WordSounds:
             sound = tone(hz * random.uniform(0.95, 1.05), noise=float(random.uniform(1e-3, 1e-2)))
             said += words
             rows += [sound.measure(_START, _END)] * len(words)
-    return fit_word_sounds(np.array(rows), said)
+    return fit_sounds(np.array(rows), said)
 
 
 def judged(sound: Sound, letter: str, runner_up: str | None, end: float = _END, behind: str = "") -> FieldReading:
@@ -53,7 +53,7 @@ def heard(text: str, score: float, end: float = _END) -> Alternative:
 
 
 def likeliest(sound: Sound, *alternatives: Alternative) -> str:
-    [[first, *_]] = rescore([alternatives], sound, tones())
+    [[first, *_]] = rescore([alternatives], sound, tones().words)
     return first.words[-1].text
 
 
@@ -92,19 +92,21 @@ def test_the_sound_does_not_outweigh_a_recogniser_that_is_sure() -> None:
 
 
 def test_a_word_that_is_unknown_or_has_no_length_is_scored_by_the_recogniser_alone() -> None:
-    [scored] = rescore([[heard("cones", 1.5), heard("sixty", 1.0, end=_START)]], tone(400), tones())
+    [scored] = rescore([[heard("cones", 1.5), heard("sixty", 1.0, end=_START)]], tone(400), tones().words)
     assert [one.score for one in scored] == [1.5, 1.0]
 
 
 def test_times_beyond_the_sound_are_measured_in_silence() -> None:
-    assert tones().compare("sixty", tone(400), 1.1, 3.0) < 0
+    assert tones().words.compare("sixty", tone(400), 1.1, 3.0) < 0
     assert Sound(b"").measure(0.0, 0.3).shape == tone(400).measure(_START, _END).shape
 
 
 def test_the_shipped_sounds_are_of_every_letter_and_number() -> None:
-    found, size = load_word_sounds(), len(tone(400).measure(_START, _END))
+    found, letters = load_sounds()
     assert found.means.keys() >= {*ascii_lowercase, "zero", "oh", "nine", "thirteen", "nineteen", "ninety", "hundred"}
-    assert len(found.projection) == size + 1
+    assert len(found.projection) == len(tone(400).measure(_START, _END)) + 1
+    assert letters.means.keys() == {*ascii_lowercase}
+    assert len(letters.projection) == found.projection.shape[1] + 1
     for word, mean in found.means.items():
         nearest = min(found.means, key=lambda one: float(np.sum((found.means[one] - mean) ** 2)))
         assert nearest == word

@@ -50,7 +50,7 @@ from edge.understand.proposal import (
 )
 from edge.understand.stt.transcript_reader import TranscriptParser
 from edge.understand.unclear_digits import doubt_digits
-from edge.understand.word_sounds import Sound, WordSounds, load_word_sounds
+from edge.understand.word_sounds import Sound, Sounds, load_sounds
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -102,7 +102,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._parts_of_values = cached_lexicon(form, catalogue, ENGLISH).parts_of_values
         self._curves = curves
-        self.sounds: WordSounds | None = load_word_sounds()
+        self.sounds: Sounds | None = load_sounds()
         """Tells words by their sound; None: the recogniser alone does. Set once, before the first utterance."""
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
@@ -127,7 +127,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         """The reading of the wearer's words, without those of other voices."""
         sound = Sound(pcm)
         if self.sounds is not None:
-            hearings = rescore(hearings, sound, self.sounds)
+            hearings = rescore(hearings, sound, self.sounds.words)
         likeliest = hearings[0][0].words
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
