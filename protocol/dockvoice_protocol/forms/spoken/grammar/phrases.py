@@ -14,6 +14,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     SMALL,
     SpanReader,
     Spans,
+    asks_whether,
     is_before_id_label,
     is_correcting_phrase,
     may_choose,
@@ -55,14 +56,6 @@ class _Links(SpanReader):
         leads = at + 1 < match.end and (self._words[match.end - 1],) in self._language.words["before_places"]
         astray = leads and is_before_id_label(self._spans, match.end)
         return not (asks or astray) and self._said(at, match.end) not in self._language.words["moves"]
-
-    def asks_whether(self, at: int) -> bool:
-        """Whether a question of several words about what is so or not begins at a token: "is the seal intact"."""
-        truths = [one.name for one in self._fields.values() if one.spoken.answers]
-        ends = (end for end in self._spans.role_ends(at, Role.QUESTION) if end > at + 1)
-        return any(
-            self._spans.unlabelled(name, begins) for end in ends for begins in range(at + 1, end + 1) for name in truths
-        )
 
     def denies_next_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a denial of several words, behind a value, denies the next one: Italian "non è"."""
@@ -271,7 +264,7 @@ class SmallWords(SpanReader):
             [
                 (self._STEPS[one.role], one)
                 for one in found
-                if one.role in self._STEPS and not (one.role in SMALL and self._links.asks_whether(at))
+                if one.role in self._STEPS and not (one.role in SMALL and asks_whether(spans, at))
             ]
             for at, found in enumerate(spans.matches)
         ]
