@@ -640,6 +640,8 @@ def _is_begun(spans: Spans, at: int) -> bool:
 def asks_whether(spans: Spans, at: int) -> bool:
     """Whether a question of several words about what is so or not begins at a token: "is the seal intact"."""
     truths = [name for name, field in spans.fields.items() if field.spoken.answers]
+    if not truths:
+        return False
     ends = (end for end in spans.role_ends(at, Role.QUESTION) if end > at + 1)
     return any(spans.unlabelled(name, begins) for end in ends for begins in range(at + 1, end + 1) for name in truths)
 
