@@ -6,9 +6,8 @@ confidence tells. Their words have times, so each can be compared as a whole: me
 and one word said by many voices is closest together (Fisher, 1936; Rao, 1948, "The utilization of multiple
 measurements"). There a word is the likelier the nearer it is to the mean of its kind, by the square of the distance.
 
-Letters differ by less than words do, and are compared where letters are furthest apart: by a projection of that
-projection. `word_sounds.csv` and `letter_sounds.csv` have both, which `python -m lab.bench.word_sounds` fits on its own
-voices.
+Letters differ by less than words do, and have a projection of their own. `word_sounds.csv` and `letter_sounds.csv` have
+both with their means, which `python -m lab.bench.word_sounds` fits on its own voices.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ class WordSounds(NamedTuple):
     """Where words are furthest apart."""
 
     projection: _Floats
-    """A row for each value that was measured, and a last one for a constant."""
+    """A row for each value of `Sound.measure`, and a last one for a constant."""
     means: Mapping[str, _Floats]
     """By word, its mean in the projection, where the deviation of each word is 1 in every direction."""
     middle: _Floats
@@ -108,14 +107,9 @@ class WordSounds(NamedTuple):
         every = np.array([*means.values()])
         return cls(projection, means, every.mean(axis=0), 1 + every.var(axis=0))
 
-    def project(self, measured: _Floats) -> _Floats:
-        """What was measured, in the projection."""
-        at: _Floats = np.append(measured, 1.0) @ self.projection
-        return at
-
     def find_probabilities(self, measured: _Floats, words: Iterable[str]) -> dict[str, float]:
         """How likely the sound is to be each of these words, where it is one of them; those known alone."""
-        at = self.project(measured)
+        at = np.append(measured, 1.0) @ self.projection
         near = {one: -0.5 * float(np.sum((at - self.means[one]) ** 2)) for one in words if one in self.means}
         most = max(near.values(), default=0.0)
         weights = {one: math.exp(value - most) for one, value in near.items()}
@@ -128,7 +122,7 @@ class WordSounds(NamedTuple):
         """
         if word not in self.means or end - start < _SHORTEST_S:
             return 0.0
-        at = self.project(sound.measure(start, end))
+        at = np.append(sound.measure(start, end), 1.0) @ self.projection
         own = -0.5 * float(np.sum((at - self.means[word]) ** 2))
         least = math.log(_MISMEASURED)
         any_word = -0.5 * float(np.sum((at - self.middle) ** 2 / self.variance + np.log(self.variance)))
@@ -161,7 +155,6 @@ class Sounds(NamedTuple):
 
     words: WordSounds
     letters: WordSounds
-    """Of what `words.project` gives."""
 
 
 @lru_cache

@@ -262,11 +262,9 @@ def fit_word_sounds(measured: _Floats, said: Sequence[str], directions: int = _D
 
 
 def fit_sounds(measured: _Floats, said: Sequence[str]) -> Sounds:
-    """Fit the sounds of words, and within their projection those of letters."""
-    words = fit_word_sounds(measured, said)
+    """Fit the sounds of words, and by themselves those of letters."""
     letters = [at for at, word in enumerate(said) if len(word) == 1]
-    projected = np.array([words.project(measured[at]) for at in letters])
-    return Sounds(words, fit_word_sounds(projected, [said[at] for at in letters]))
+    return Sounds(fit_word_sounds(measured, said), fit_word_sounds(measured[letters], [said[at] for at in letters]))
 
 
 def format_table(found: WordSounds) -> str:
