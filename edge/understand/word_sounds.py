@@ -101,11 +101,15 @@ class WordSounds(NamedTuple):
     variance: _Floats
     """Of any word, by direction: that of the means, and the deviation of one word."""
 
+    letters: _Floats
+    """A row for the mean of each letter."""
+
     @classmethod
     def from_means(cls, projection: _Floats, means: Mapping[str, _Floats]) -> WordSounds:
         """The sounds of words with these means."""
         every = np.array([*means.values()])
-        return cls(projection, means, every.mean(axis=0), 1 + every.var(axis=0))
+        letters = np.array([mean for word, mean in means.items() if len(word) == 1])
+        return cls(projection, means, every.mean(axis=0), 1 + every.var(axis=0), letters)
 
     def find_probabilities(self, measured: _Floats, words: Iterable[str]) -> dict[str, float]:
         """How likely the sound is to be each of these words, where it is one of them; those known alone."""
@@ -118,12 +122,14 @@ class WordSounds(NamedTuple):
     def compare(self, word: str, sound: Sound, start: float, end: float) -> float:
         """How much likelier the sound between two times, seconds, is this word than any: the logarithm of the ratio.
 
-        0 for a word that is not known.
+        0 for a word that is not known. A letter is as likely as that which the sound is likest: which one it is, is left
+        to the recogniser's own score, and to `edge.understand.letter_sounds` by itself.
         """
         if word not in self.means or end - start < _SHORTEST_S:
             return 0.0
         at = np.append(sound.measure(start, end), 1.0) @ self.projection
-        own = -0.5 * float(np.sum((at - self.means[word]) ** 2))
+        alike = self.letters if len(word) == 1 else self.means[word][None]
+        own = -0.5 * float(np.min(np.sum((at - alike) ** 2, axis=1)))
         least = math.log(_MISMEASURED)
         any_word = -0.5 * float(np.sum((at - self.middle) ** 2 / self.variance + np.log(self.variance)))
         return min(_MOST, float(np.logaddexp(math.log1p(-_MISMEASURED) + own - any_word, least)))
