@@ -122,8 +122,8 @@ class WordSounds(NamedTuple):
     def compare(self, word: str, sound: Sound, start: float, end: float) -> float:
         """How much likelier the sound between two times, seconds, is this word than any: the logarithm of the ratio.
 
-        0 for a word that is not known. A letter is as likely as that which the sound is likest: which one it is, is left
-        to the recogniser's own score, and to `edge.understand.letter_sounds` by itself.
+        0 for a word that is not known. A letter is as likely as that which the sound is likest: which one it is, is
+        left to the recogniser's own score, and to `edge.understand.letter_sounds` by itself.
         """
         if word not in self.means or end - start < _SHORTEST_S:
             return 0.0
