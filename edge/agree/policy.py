@@ -73,7 +73,7 @@ STRICT = Policy(
     asks_unusual=True,
 )
 BALANCED = Policy(
-    minimum=0.78,
+    minimum=0.75,
     uncalibrated=0.75,
     alike=0.85,
     rhyming=1.0,

@@ -19,6 +19,7 @@ from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
+from edge.understand.letter_sounds import load_discriminants, second_letters
 from edge.understand.local.letter_check import LetterCheck
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
@@ -95,13 +96,15 @@ class SpeculativeListener:
         voice: VoiceTrack | None = None,
         doubt: Callable[[Reading], Reading] = lambda reading: reading,
         letters: LetterCheck | None = None,
+        second: Callable[[Reading, bytes], Reading] = lambda reading, _: reading,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
         `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`. `voice` is the voice in the
         utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about. `letters`
-        checks letters that rhyme, None where no second recogniser is here.
+        checks letters that rhyme, None where no second recogniser is here. `second` seconds letters by the sound.
         """
+        self._second_letters = second
         self._letters = letters
         self._second: Future[Reading] | None = None
         self._voice = voice
@@ -168,7 +171,7 @@ class SpeculativeListener:
         self._accept_pieces(pcm)
         if rest := pcm[self._taken :]:
             self._recogniser.accept(rest)
-        reading = self._recogniser.reading()
+        reading = self._second_letters(self._recogniser.reading(), pcm)
         return self._doubt(reading) if self._voice is not None and self._voice.is_another_voice(pcm) else reading
 
     def _begin_anew(self) -> None:
@@ -199,6 +202,8 @@ class OnDeviceInterpreter(ABC):
         """The wearer's; utterances in another one are asked about. Set once, before the first utterance."""
         self.letters: LetterCheck | None = None
         """Checks letters that rhyme, where a second recogniser is here. Set once, before the first utterance."""
+        self.letter_sounds = load_discriminants() if language is ENGLISH else None
+        """Tells letters by their sound, where those of the language are known. Set once, before the first utterance."""
         self._form = form
         self._catalogue = catalogue
         self._language = language
@@ -216,7 +221,13 @@ class OnDeviceInterpreter(ABC):
             None if self.voice is None else VoiceTrack(self.voice),
             self._doubt,
             self.letters,
+            self._second_letters,
         )
+
+    def _second_letters(self, reading: Reading, pcm: bytes) -> Reading:
+        if self.letter_sounds is None:
+            return reading
+        return second_letters(reading, pcm, self._form, self._catalogue, self.letter_sounds)
 
     def _doubt(self, reading: Reading) -> Reading:
         """The reading with one unconfirmed field, for one question: the identifier, where it was said."""

@@ -35,10 +35,8 @@ from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.letter_sounds import second_letters
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.local.rescoring import rescore
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
@@ -50,7 +48,6 @@ from edge.understand.proposal import (
 )
 from edge.understand.stt.transcript_reader import TranscriptParser
 from edge.understand.unclear_digits import doubt_digits
-from edge.understand.word_sounds import Sound, Sounds, load_sounds
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -102,8 +99,6 @@ class VoskInterpreter(OnDeviceInterpreter):
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._parts_of_values = cached_lexicon(form, catalogue, ENGLISH).parts_of_values
         self._curves = curves
-        self.sounds: Sounds | None = load_sounds()
-        """Tells words by their sound; None: the recogniser alone does. Set once, before the first utterance."""
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
@@ -123,11 +118,8 @@ class VoskInterpreter(OnDeviceInterpreter):
         fields = self._read(said)
         return self._lacks_several(fields) and self._expected(said, fields) is TurnExpectation.MORE
 
-    def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness, pcm: bytes) -> Reading:
+    def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's words, without those of other voices."""
-        sound = Sound(pcm)
-        if self.sounds is not None:
-            hearings = rescore(hearings, sound, self.sounds.words)
         likeliest = hearings[0][0].words
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
@@ -138,10 +130,7 @@ class VoskInterpreter(OnDeviceInterpreter):
             return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
-        reading = self._propose(alone)
-        if self.sounds is None:
-            return reading
-        return second_letters(reading, sound, self._form, self._catalogue, self.sounds)
+        return self._propose(alone)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]]) -> Reading:
         words, fields = likeliest_meaning(hearings, self._read, self._allows, self._parts_of_values)
@@ -245,7 +234,7 @@ class _Recogniser:
         first: _AlternativesHearing,
         slower: _AlternativesHearing,
         thread: _SlowerThread,
-        understand: Callable[[Sequence[Sequence[Alternative]], Loudness, bytes], Reading],
+        understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
         is_unfinished_entry: Callable[[Sequence[str]], bool],
     ) -> None:
         self._first, self._slower = first, slower
@@ -253,11 +242,9 @@ class _Recogniser:
         self._understand = understand
         self._is_unfinished_entry = is_unfinished_entry
         self._loudness = Loudness()
-        self._pcm = bytearray()
 
     def accept(self, pcm: bytes) -> None:
         self._loudness.accept(pcm)
-        self._pcm += pcm
         self._thread.run_both(partial(self._first.accept, pcm), partial(self._slower.accept, pcm))
 
     def is_unfinished_entry(self) -> bool:
@@ -265,7 +252,7 @@ class _Recogniser:
 
     def reading(self) -> Reading:
         hearings = self._thread.run_both(self._first.alternatives, self._slower.alternatives)
-        return self._understand(hearings, self._loudness, bytes(self._pcm))
+        return self._understand(hearings, self._loudness)
 
 
 class _Decoders:

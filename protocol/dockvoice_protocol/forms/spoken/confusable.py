@@ -38,7 +38,7 @@ _NEVER_CONFUSED = {
 }
 """By letter as it was heard, those that were not said for it, whatever is listed: a hiss is loud and long. Of 1,700
 docks said as a letter by ten synthetic voices (`python -m lab.bench.letters`) six were heard as another one beside
-which a third was listed: U for E beside G, K for I, L for O beside R. Of 2,800, by those of `lab.bench.word_sounds`
+which a third was listed: U for E beside G, K for I, L for O beside R. Of 2,800, by those of `lab.bench.letter_sounds`
 too, 44 were heard as an A, and all of these were E."""
 
 _UNLISTED = {"A": "E"}
