@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.resources import files
+from string import ascii_uppercase
 from typing import NamedTuple
 
 import numpy as np
@@ -170,6 +171,19 @@ def load_discriminants() -> Discriminants:
         rows = csv.reader(table.read_text(encoding="utf-8").splitlines())
         numbers = {name: np.array(values, float) for name, *values in rows}
         means = {name: values for name, values in numbers.items() if len(name) == 1}
-        return Discriminants(np.array([values for name, values in numbers.items() if len(name) > 1]), means)
+        projection = np.array([values for name, values in numbers.items() if len(name) > 1])
+        _check_shape(projection, means)
+        return Discriminants(projection, means)
     except (OSError, ValueError) as fault:
         raise Misconfigured(f"{table}: cannot be read ({fault}); install dockvoice again") from None
+
+
+def _check_shape(projection: _Floats, means: Mapping[str, _Floats]) -> None:
+    """Raises ValueError where a table is cut off: it would fail at the first letter, long after the start."""
+    directions = len(ascii_uppercase) - 1
+    expected = (_SPECTRA * _BANDS + 2, directions)  # The spectra, the length and the constant.
+    if projection.shape != expected:
+        raise ValueError(f"its projection has the shape {projection.shape}, not {expected}")
+    lacking = [letter for letter in ascii_uppercase if means.get(letter, projection[0, :0]).shape != (directions,)]
+    if lacking:
+        raise ValueError(f"no mean of {directions} values for {', '.join(lacking)}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from string import ascii_uppercase
 
 import numpy as np
@@ -96,11 +99,28 @@ def test_letters_are_told_apart_by_what_they_were_fitted_on() -> None:
     assert isinstance(found, Discriminants)
 
 
-def test_a_table_that_cannot_be_read_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(letter_sounds, "TABLE", "lost.csv")
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (None, "cannot be read"),
+        (lambda whole: "", r"the shape \(0,\), not"),
+        (lambda whole: whole[: len(whole) // 2], "cannot be read"),
+        (lambda whole: whole.replace("\nA,", "\nx,"), "cannot be read"),
+        (lambda whole: whole[: whole.index("\nY,")], "no mean of 25 values for Y, Z"),
+        (lambda whole: "".join(line.rpartition(",")[0] + "\n" for line in whole.splitlines()), "the shape"),
+    ],
+)
+def test_a_table_that_is_lost_or_cut_off_says_so_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[str], str] | None, why: str
+) -> None:
+    whole = files(letter_sounds.__package__).joinpath(letter_sounds.TABLE).read_text(encoding="utf-8")
+    if damage:
+        (tmp_path / "broken.csv").write_text(damage(whole), encoding="utf-8")
+    monkeypatch.setattr(letter_sounds, "files", lambda _: tmp_path)
+    monkeypatch.setattr(letter_sounds, "TABLE", "broken.csv")
     load_discriminants.cache_clear()
     try:
-        with pytest.raises(Misconfigured, match=r"lost\.csv: cannot be read .*; install dockvoice again"):
+        with pytest.raises(Misconfigured, match=rf"broken\.csv: .*{why}.*; install dockvoice again"):
             load_discriminants()
     finally:
         load_discriminants.cache_clear()
