@@ -24,6 +24,7 @@ OWN_LANGUAGE = "en"
 
 
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
+    "bring": (),
     "load": ("unload", "receive", "receiving", "arrive", "count"),
     "unload": ("load", "count", "moving", "placing", "staying"),
     "close": ("load", "unload", "receive", "receiving", "arrive", "move", "park", "count"),

@@ -260,6 +260,8 @@ _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
 """What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
 phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
 _WITHIN = frozenset({Role.WITHIN})
+_BROUGHT = frozenset({"bring", "move"})
+"""The deeds of forms that tell where a thing is now, which not every deed at a place says."""
 
 
 class _Gap(NamedTuple):
@@ -280,6 +282,16 @@ def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
     """Whether a phrase begins the next entry, directly before what is wrong there: Spanish "el siguiente | mojado"."""
     leads = end == gap.end and spans.goes_straight_on(end) and end in spans.role_ends(at, Role.OPENING)
     return leads and gap.behind is not None and spans.fields[gap.behind].bare
+
+
+def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, end: int) -> bool:
+    """Whether a phrase says what else was done to the thing beside it: "scanned | pallet 742", "Tor B | gescannt"."""
+    behind = gap.behind if end == gap.end and spans.goes_straight_on(end) else None
+    # "Twelve cases counted" is of the count alone.
+    object_before = at == gap.begin and Role.BEHIND not in gap.remark and not gap.opens and spans.goes_straight_on(at)
+    object_behind = behind is not None and not spans.fields[behind].spoken.counts
+    inside = range(at, end) if object_before or object_behind else ()
+    return any(stop <= end for one in inside for stop in handled.ends(spans.words, one))
 
 
 @cache
@@ -307,6 +319,7 @@ class _ExplanationCheck(SpanReader):
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._conclusions = words["conclusions"]
+        self._handled = words["handled"] if spans.form.deed in _BROUGHT else PhraseList(())
         self._known_phrases = _phrases_of_roles(spans.language, _KNOWN)
 
     def add_unexplained(self, path: Path) -> Path:
@@ -408,9 +421,15 @@ class _ExplanationCheck(SpanReader):
                 now = _NOTHING if self._tokens[at].pause >= COMMA else held
                 steps = [(at + 1, now, (*left, at)), *((stop, to, left) for stop, to in self._gap_steps(gap, at, now))]
                 for stop, to, still in steps:
+                    known = still is left and to != _ANNOUNCED
+                    if known and _tells_of_handling(self._spans, self._handled, gap, at, stop):
+                        continue
                     if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
                         best[stop, to] = still
-        return min((left for (at, _), left in best.items() if at == gap.end), key=len)
+        ended = {held: left for (at, held), left in best.items() if at == gap.end}
+        if gap.opens and _REMARKED in ended and gap.behind is not None and self._spans.goes_straight_on(gap.end):
+            ended[_REMARKED] = (*ended[_REMARKED], gap.end - 1)  # "Signed for | pallet 742" has an object.
+        return min(ended.values(), key=len)
 
     def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""

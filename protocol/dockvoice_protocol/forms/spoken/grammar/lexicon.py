@@ -306,8 +306,15 @@ class Lexicon:
         found = [match for match in found if match.role in OF_FIELDS or not self._ends_in_value(tokens, at, match.end)]
         # A question asks only where a clause begins: elsewhere it is a shorter phrase, "dock B | has | pallet 742".
         small = [match for match in found if match.role not in _BY_THEMSELVES and match.role is not Role.QUESTION]
-        longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
-        return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
+        named = [match for match in small if not self._is_number(tokens[match.end - 1].text)]
+        longest = max((match.end for match in named), default=0)
+        # Nothing leads on where nothing was said: there "are the" is no link, and hides no question.
+        asking = longest if at else max((match.end for match in named if match.role is not Role.LINK), default=0)
+        return [
+            match
+            for match in found
+            if match.role in _BY_THEMSELVES or match.end >= (asking if match.role is Role.QUESTION else longest)
+        ]
 
     def _is_order(self, token: Token) -> bool:
         """Whether a phrase that begins here is an order, as no accent makes it a deed: "deje" for "dejé"."""

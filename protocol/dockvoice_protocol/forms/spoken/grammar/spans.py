@@ -234,6 +234,11 @@ class Spans:
             counts = before.isdigit() or language.numerals.is_part(before)
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
+            if counts and self.role_ends(at, Role.UNIT):  # "2 over | at door 21" are two over.
+                labels = {one.end for one in self.matches[at] if self.role_ends(one.end, Role.LABEL)}
+                self.matches[at] = [
+                    one for one in self.matches[at] if one.role is not Role.LINK or one.end not in labels
+                ]
         self.today = today
         self.values = remembering(self._values)
         """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
