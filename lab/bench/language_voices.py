@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import soxr
 
+from dockvoice_protocol.errors import Misconfigured
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
 from lab.demo.voice import synthesise_pico
@@ -70,8 +71,11 @@ def synthesise(voice: str, text: str, language: str, cache: Path) -> Sound:
 
 
 def _synthesise_kokoro(speaker: str, text: str, language: str, cache: Path) -> Sound:
-    import phonemizer  # noqa: PLC0415 - only this benchmark needs it, and its data where the next import puts them
-    from kokoro_onnx.tokenizer import Tokenizer  # noqa: PLC0415 - likewise
+    try:
+        import phonemizer  # noqa: PLC0415 - only this benchmark needs it, and its data where the next import puts them
+        from kokoro_onnx.tokenizer import Tokenizer  # noqa: PLC0415 - likewise
+    except ImportError as fault:
+        raise Misconfigured(f"{fault.name}: not installed; pip install -e ./protocol -e . -e './lab[voices]'") from None
 
     tokenizer = Tokenizer()
     said = phonemizer.phonemize(text, _ESPEAK[language], preserve_punctuation=True, with_stress=True)

@@ -3,7 +3,7 @@
 Voices of `lab.bench.language_voices` speak the sentences of `tests/data/speech/languages` in turn: each frame of
 pallet-move so many times with other values, and the library's sentences once. `--make FOLDER` only writes recordings
 and a manifest for each language, for `dockvoice evaluate`. Recordings are cached in `.cache/languages`. Needs
-`pip install py-nanotts kokoro-onnx onnx num2words`, npm, and `dockvoice models get whisper-base`.
+`pip install -e ./protocol -e . -e './lab[voices]'`, npm, and `dockvoice models get whisper-base`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Ten synthetic voices speak 200 sentences of the form pallet-move each, drawn by a seed: "pallet four seven two, twelve
 units, dock D". In two of three sentences docks A to H are the whole catalogue, in the others every letter is a dock.
 Rules were chosen on half of the voices; the other half is counted apart, though one for A and E came of it, too.
-Recordings are cached in `.cache/library` and `.cache/languages`. Needs flite, festival and festvox-us-slt-hts, and PyPI
-`py-nanotts`, `kokoro-onnx`, `phonemizer` and `onnx`; all of it takes an hour of a processor.
+Recordings are cached in `.cache/library` and `.cache/languages`. Needs flite, festival and festvox-us-slt-hts, and
+`pip install -e ./protocol -e . -e './lab[voices]'`; all of it takes an hour of a processor.
 """
 
 from __future__ import annotations
