@@ -549,7 +549,7 @@ class Mentions(SpanReader):
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _step_over_signed(self, path: Path, name: str, at: int) -> None:
-        """Step over a number with a sign, of the only field that may be negative: "minus eighteen", "plus six"."""
+        """Step over a number with a sign, of the only field that may be negative: "minus eighteen"; or with places."""
         if not (signed := self._spans.signed(at)) or path.pending.strip("hc") or name in path.story.said:
             return
         for end, value, cost in signed:

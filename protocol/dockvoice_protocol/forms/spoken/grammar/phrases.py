@@ -494,6 +494,9 @@ class SmallWords(SpanReader):
             return
         if self._links.adds_another_count(path, match, at):
             return
+        labels = (one for one in self._spans.matches[match.end] if one.role is Role.LABEL)
+        if match.end in self._spans.role_ends(at, Role.ELSEWHERE) and any(one.field != path.field for one in labels):
+            return  # German "Palette 742 von Tor A": "von" chooses only between two numbers.
         denied = path.last is not None and {"h", "n"} <= set(path.last.marks)
         if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
             return  # "Dock B, sorry, to dock G", "from dock A to dock C".

@@ -219,7 +219,7 @@ class Spans:
         """By token, the phrases that begin at it; none at the end."""
         self.numbers = _Numbers(tokens, language)
         self.signed = remembering(self._signed)
-        """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
+        """The numbers with a sign or places that begin at a token ("minus six", "four point two"): end, value, cost."""
         self.unlabelled = remembering(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
         for at in (begun := [at for at, found in enumerate(self.matches) if found]):
@@ -390,7 +390,12 @@ class Spans:
 
     def _signed(self, at: int) -> list[tuple[int, float, float]]:
         plus = self.numbers.says_plus(at)
-        return [one for one in self.numbers.decimals(at) if (plus or one[1] < 0) and ends_word(self.tokens, one[0])]
+        alone = sum(field.spoken.measures for field in self.form.fields) == 1  # "Four point two" can be nothing else.
+        return [
+            (end, value, cost)
+            for end, value, cost in self.numbers.decimals(at)
+            if (plus or value < 0 or (alone and value % 1)) and ends_word(self.tokens, end)
+        ]
 
     def _unlabelled(self, name: str, at: int) -> list[Read]:
         field = self.fields[name]
