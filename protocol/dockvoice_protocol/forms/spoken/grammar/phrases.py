@@ -484,7 +484,9 @@ class SmallWords(SpanReader):
         ):
             event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
-            either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
+            # "A-02-03 is short | five cases": what is no count itself is not short.
+            counted = self._counts.counts_at[match.end] and not self._fields[path.field].spoken.counts
+            either = (Role.HEDGE_BEFORE in roles or counted) and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
             opened = self._queue.with_label_closed(path)
             self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
