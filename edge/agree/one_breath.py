@@ -12,7 +12,13 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.readings import find_differing_identifiers, possible_values, read_part, with_unconfirmed
+from edge.agree.readings import (
+    find_differing_identifiers,
+    possible_values,
+    read_part,
+    values_of,
+    with_unconfirmed,
+)
 
 _Two = tuple[Reading, Reading]
 _Parts = tuple[Reading, ...]
@@ -26,8 +32,8 @@ fifty words. Trying each "and" between numbers takes two seconds at this length,
 def split_things(reading: Reading, rules: Rules) -> _Parts:
     """The readings that make up this one, if it names several things with values of their own; else empty.
 
-    Of all places to split off the last one, that with the most values wins. What is said between two names, and may be
-    of either, is the first one's if that began with its name; else nobody's, and it is asked for again.
+    Where it begins with a name, so does each of them: what is said between two names is the first one's. Else the split
+    with the most values wins, and what may be of either is nobody's, and is asked for again.
     """
     return _split_in_sequence(reading, rules) or split_things_sharing_values(reading, rules)
 
@@ -93,15 +99,28 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
     return ()
 
 
-def _choose_best_splits(splits: Iterator[_Split], rules: Rules) -> list[_Split]:
-    """Of the splits between different things, those with the most values."""
-    best: tuple[int, list[_Split]] = (0, [])
+def find_telling_field(parts: Sequence[Reading], rules: Rules) -> str | None:
+    """The identifier that each of several things has, and that tells them apart; None: there is none."""
+    for name in rules.identifying_fields:
+        if len({values_of(part).get(name) for part in parts} - {None}) == len(parts) > 1:
+            return name
+    return None
+
+
+def _choose_best_splits(splits: Iterator[_Split], rules: Rules, first: str | None = None) -> list[_Split]:
+    """Of the splits between different things, those with the most values.
+
+    Those win in which the last one begins with the field `first`, if that names things, or else with another name.
+    """
+    best: tuple[tuple[int, int], list[_Split]] = ((0, 0), [])
     for parts in splits:
-        values = sum(_count_values(part, rules) for part in parts)
-        if values >= best[0] and all(
+        begins = _find_first_field(parts[-1], rules) if first in rules.identifying_fields else None
+        named = (begins in rules.identifying_fields) + (begins is not None and begins == first)
+        rank = named, sum(_count_values(part, rules) for part in parts)
+        if rank >= best[0] and all(
             find_differing_identifiers(*two, rules.identifying_fields) for two in combinations(parts, 2)
         ):
-            best = values, [*(best[1] if values == best[0] else []), parts]
+            best = rank, [*(best[1] if rank == best[0] else []), parts]
     return best[1]
 
 
@@ -121,13 +140,11 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
 
 def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
     """The last thing is split off, and what is before it is split again if it names several."""
-    splits = _choose_best_splits(_split_off_last(reading, rules), rules)
+    splits = _choose_best_splits(_split_off_last(reading, rules), rules, _find_first_field(reading, rules))
     if not splits:
         return ()
-    if not _begins_with_name(splits[-1][0], rules):
-        before, last = _without_disputed(splits)
-    else:
-        before, last = splits[-1]
+    begins = _find_first_field(splits[-1][0], rules) in rules.identifying_fields
+    before, last = splits[-1] if begins else _without_disputed(splits)
     earlier = (before,) if _surely_named(before, rules.identifying_fields) else _split_in_sequence(before, rules)
     return (*earlier, last) if earlier else ()
 
@@ -150,19 +167,19 @@ def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:
     for at in range(1, len(reading.words)):
         before, behind = (read_part(reading, words, rules) for words in (reading.words[:at], reading.words[at:]))
         if _surely_named(before, (name,)) and find_differing_identifiers(before, behind, (name,)):
-            return _begins_with_name(before, rules)
+            return _find_first_field(before, rules) in rules.identifying_fields
     return False
 
 
-def _begins_with_name(part: Reading, rules: Rules) -> bool:
-    """Whether its first value, besides what stands for several entries, is the name of the thing."""
+def _find_first_field(part: Reading, rules: Rules) -> str | None:
+    """The field that was said first, besides what stands for several entries; None: there is none."""
     texts, stands = [word.text for word in part.words], {*rules.form.context} - {*rules.identifying_fields}
     begins = {
         name: texts.index(one.words[0]) if one.words and one.words[0] in texts else 0
         for name, one in part.fields.items()
         if not one.is_inherited and name not in stands
     }
-    return min(begins, key=lambda name: begins[name]) in rules.identifying_fields
+    return min(begins, key=lambda name: begins[name], default=None)
 
 
 def _without_disputed(splits: Sequence[_Two]) -> _Two:
@@ -189,7 +206,7 @@ def _without_disputed(splits: Sequence[_Two]) -> _Two:
 def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
     """For each "and" between two numbers, the parts, each with one of the names and the words around all of them.
 
-    Only "each" gives a count to all; without it the count is in doubt.
+    Only "each" gives a count, or what is wrong, to all; without it that is in doubt.
     """
     if len(reading.words) > _MOST_WORDS:
         return
@@ -244,8 +261,8 @@ def _read_each_name(
         if parts and _shared_values(part, rules) != _shared_values(parts[0], rules):
             return ()
         parts.append(part)
-    counts = [] if each else [one.name for one in rules.form.fields if one.kind in {"integer", "number"}]
-    return tuple(_with_doubtful(part, counts) for part in parts)
+    own = [one.name for one in rules.form.fields if one.exception or one.kind in {"integer", "number"}]
+    return tuple(_with_doubtful(part, [] if each else own) for part in parts)
 
 
 def _normalized(word: Word) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from dockvoice_protocol.events import parse_event
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import (
     Act,
     ExpectedLine,
@@ -373,6 +374,8 @@ class Stage:
                 phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):
                 self._said.append(phrasing.text(order))
+                # No language words it with a slot left open.
+                assert all(self._phrasing(device.rules.form, other).text(order) for other in LANGUAGES)
         if stepped.row is not None:
             self._events.append(parse_event(stepped.row.body.encode()))
         assert device.state not in AGREEING or device.due is not None, "it would wait for ever"

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import MEANT, agreement_mark
-from edge.agree.one_breath import split_if_several
+from edge.agree.one_breath import find_telling_field, split_if_several
 from edge.agree.readings import values_of
 from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
@@ -238,10 +238,10 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     if why is Reason.FIELD_INVALID and field.catalogue is not None:
         why = Reason.NOT_IN_CATALOGUE  # "There is no dock 9": operators know the places, and no pattern
     unnamed = name in rules.identifying_fields and (said is None or said.value is None or said.rivals)
-    if unnamed and (parts := split_if_several(draft.reading, rules)):
-        named = tuple(part.fields[name].value for part in parts if name in part.fields)
-        offered = tuple(value for value in named if value is not None)
-        return Question(Topic.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
+    parts = split_if_several(draft.reading, rules) if unnamed else ()
+    if (telling := find_telling_field(parts, rules)) is not None:
+        offered = tuple(values_of(part)[telling] for part in parts)
+        return Question(Topic.FIELD, telling, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     if why is Reason.COUNT_DIFFERS:
         pallet = rules.form.expects[FieldRole.PALLET]
         of = {pallet: values_of(draft.reading)[pallet]}  # the pallet may be in doubt itself, and is then asked about

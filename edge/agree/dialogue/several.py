@@ -10,10 +10,10 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, parking, repeating
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import rivals_are_mishearings, with_reading
-from edge.agree.one_breath import pick_by_answer, split_if_several
+from edge.agree.one_breath import find_telling_field, list_several_identifiers, pick_by_answer, split_if_several
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.records import Draft
 from edge.records.speech import Prompt, Say
@@ -27,7 +27,8 @@ _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _SpeechStep) -> list[Order]:
     """Take the step; of several things in one breath that of the open one's part, behind which the others wait.
 
-    Several that correct, or that nothing is open for, begin entries of their own: what names several corrects none.
+    Several that correct, or that nothing is open for, begin entries of their own: what names several corrects none, and
+    answers no question which thing it is.
     A correction of several on record is to be said again, one at a time.
     """
     draft, rules = session.draft, session.rules
@@ -41,17 +42,37 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
             return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     named = not utterance.reading.fields.keys().isdisjoint(rules.identifying_fields)
     things = split_if_several(utterance.reading, rules) if named else ()
-    if not things:
-        return step(session, utterance)
-    if draft is None and _corrects_recorded(session, utterance, things):
-        return [_say_one_by_one(session, things), *repeating.ask_to_repeat(session, utterance)]
-    if context.is_between_entries(session):
+    if things and draft is None and _corrects_recorded(session, utterance, things):
+        return [*_say_one_by_one(session, things), *repeating.ask_to_repeat(session, utterance)]
+    if things and context.is_between_entries(session):
         left = [] if draft is None else parking.drop_open_question(session)
-    elif drafting.is_sure_correction(session, utterance) or session.topic in _OF_WHOLE_ENTRY:
+    elif _are_of_their_own(session, utterance, things):
         left = parking.park_draft(session)
     else:
         return step(session, utterance)
     return [*left, *drafting.begin_entry(session, utterance)]
+
+
+def _are_of_their_own(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:
+    """Whether several things are none of the open one: they correct it, or the question asks for one thing."""
+    if things and drafting.is_sure_correction(session, utterance):
+        return True
+    return _asks_for_one_thing(session) and (bool(things) or _lists_several(session, utterance.reading))
+
+
+def _lists_several(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it names several things, and gives a value besides, though it is unclear of which of them."""
+    names = {*session.rules.identifying_fields}
+    return bool(list_several_identifiers(reading, session.rules)) and not reading.fields.keys() <= names
+
+
+def _asks_for_one_thing(session: DialogueSession) -> bool:
+    """Whether the open question is which thing is meant, or about all of one: several things are no answer to it."""
+    question, of = session.question, session.rules.identifying_fields
+    if question is None or question.prompt is Prompt.ONE_BY_ONE:
+        return False
+    of_unnamed = question.about in OF_VALUE and (question.field in of or not _open_names(session))
+    return question.about in _OF_WHOLE_ENTRY or of_unnamed
 
 
 def _corrects_recorded(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:
@@ -60,10 +81,11 @@ def _corrects_recorded(session: DialogueSession, utterance: UtteranceHeard, thin
     return corrects and any(session.find_own_entry(values_of(thing)) for thing in things)
 
 
-def _say_one_by_one(session: DialogueSession, things: Sequence[Reading]) -> Say:
-    named = [session.identifiers_of(values_of(thing)) for thing in things]
-    asked = next(iter(named[0]))
-    return Say(Prompt.ONE_BY_ONE, asked=asked, candidates=tuple(one[asked] for one in named if asked in one))
+def _say_one_by_one(session: DialogueSession, things: Sequence[Reading]) -> list[Say]:
+    """The prompt to say them one at a time; empty where no field tells them apart."""
+    if (asked := find_telling_field(things, session.rules)) is None:
+        return []
+    return [Say(Prompt.ONE_BY_ONE, asked=asked, candidates=tuple(values_of(thing)[asked] for thing in things))]
 
 
 def _split_by_open_thing(session: DialogueSession, utterance: UtteranceHeard) -> tuple[Reading, Reading] | None:
