@@ -52,7 +52,8 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about, whatever is said in between.
-- **Several things in one breath** are taken one at a time. What may be of either, or of both without "each", is asked.
+- **Several things in one breath** are taken one at a time. Where each begins with its name, what stands between two
+  names is the first one's. What else may be of either, or of both without "each", is asked.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
 - **Others' word.** What a [scanner](scanners.md) or the [second recogniser](models.md#a-second-recogniser) has otherwise is
@@ -81,7 +82,8 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
 Another name said alone is *next or instead*: "743 next, or 743 instead of 742?"; with "not 742", "743 instead of 742?"
-Unanswered, both go to a person. Digits alone name another thing, in doubt: "743, three cases" over 742 is asked, "743?".
+Unanswered, both go to a person. "No, next" takes "instead" back. Digits alone name another thing, in doubt: "743, three
+cases" over 742 is asked, "743?".
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an

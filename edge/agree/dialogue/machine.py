@@ -29,6 +29,7 @@ from edge.agree.dialogue import (
     context,
     corrections,
     drafting,
+    next_or_instead,
     receipts,
     reference,
     repeating,
@@ -336,6 +337,7 @@ class Dialogue:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
+        session.renamed = next_or_instead.find_draft_before_rename(session, draft)
         changed = (before, question) != (session.state, session.question)
         closes = session.draft is None or (draft is not None and session.draft.utterance_id != draft.utterance_id)
         if draft is not None and closes and draft.act is not Act.CONTEXT:  # A sign goes on behind a place.
@@ -368,6 +370,8 @@ class Dialogue:
 def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHeard) -> list[Order]:
     if step is not Step.NOTE:
         session.placeless = None
+    if session.renamed is not None and next_or_instead.takes_back_instead(session, utterance.reading):
+        return next_or_instead.take_back_instead(session, utterance, session.renamed)
     if step not in _DICTATION:
         return SPEECH_STEPS[step](session, utterance)
     apart = standing.keep_open_context_apart(session, utterance)
@@ -439,7 +443,8 @@ def _audit_input(session: DialogueSession, happening: DialogueInput, event: Even
     said, language = happening.reading, session.rules.language
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or is_correction(said.words, language)
-    renames = amends and corrections.may_rename_open_claim_unasked(session, said)
+    takes_back = next_or_instead.takes_back_instead(session, said)
+    renames = takes_back or (amends and corrections.may_rename_open_claim_unasked(session, said))
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
     chosen_position,
+    is_correction,
     is_courtesy,
     read_fields,
     says_next,
@@ -19,7 +20,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldValue, Reading, Word, as_text
-from edge.agree.dialogue import context, drafting, parking, repeating
+from edge.agree.dialogue import amendments, context, drafting, parking, repeating
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft
@@ -33,7 +34,7 @@ from edge.agree.merging import (
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
-from edge.records import Commit, Draft, Note, Outcome, Park
+from edge.records import Commit, Draft, Note, Outcome, Park, StoreDropped
 from edge.records.speech import Prompt
 
 
@@ -160,6 +161,46 @@ def takes_back_next(session: DialogueSession, reading: Reading) -> bool:
     behind = last is not None and last.draft.form == session.rules.form.name
     alone = parts is not None and not (without_cue(parts[0], session.rules.language) or parts[1])
     return bool(is_next) and behind and alone
+
+
+def find_draft_before_rename(session: DialogueSession, before: Draft | None) -> Draft | None:
+    """The open draft as it was before it got another name, or as it is on record; `before` is that before the step."""
+    draft = session.draft
+    if draft is None:
+        return None
+    entry = amendments.find_entry_replaced_by(session, draft) if draft.act is Act.AMEND else None
+    is_same = before is not None and draft.utterance_id == before.utterance_id
+    first = entry.draft if entry is not None else (session.renamed or before) if is_same else None
+    if first is None:
+        return None
+    renamed = find_differing_identifiers(first.reading, draft.reading, session.rules.identifying_fields)
+    return first if renamed else None
+
+
+def takes_back_instead(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it is "no, next" over an entry that got another name: that name is the next one's."""
+    is_open = session.renamed is not None and (session.question is None or session.question.other is None)
+    if not is_open or not is_correction(reading.words, session.rules.language) or not answers_next(session, reading):
+        return False
+    alone = without_inherited(reading).fields.keys() <= {*session.rules.identifying_fields}
+    return alone and session.relate_to_claim(reading) in {Relation.NONE, Relation.SAME}
+
+
+def take_back_instead(session: DialogueSession, utterance: UtteranceHeard, before: Draft) -> list[Order]:
+    """Give an entry its name back, to be asked about behind the next; what was said since is of that one.
+
+    One on record stays as it is.
+    """
+    draft, known = session.open_draft, before.reading.fields
+    own = {name: one for name, one in draft.reading.fields.items() if known.get(name) != one}
+    reading = replace(utterance.reading, act=Act.RECORD, fields=own, not_understood=None)
+    since = tuple(one for one in draft.support if one not in before.support)
+    other = Draft(utterance.utterance_id, draft.form, reading, draft.operator, support=since)
+    if session.recorded.replaces_recorded_entry(draft):
+        left: list[Order] = [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS)]
+        return begin_as_next(session, utterance, other, left)
+    session.draft, session.verdict, session.doubted = before, judge_draft(before, session.rules), True
+    return begin_as_next(session, utterance, other)
 
 
 def _split_at_contrast(session: DialogueSession, words: Sequence[Word]) -> tuple[Sequence[Word], Sequence[Word]] | None:

@@ -268,6 +268,7 @@ class DialogueSession:
     denied_identifiers: frozenset[str] = field(default=frozenset(), repr=False)
     """Required fields of the held entry set last without identifier or word of correction: perhaps the next entry's."""
     read_back: Draft | None = None  # The draft that was read back last, as it was then.
+    renamed: Draft | None = None  # The open draft as it was before it got another name; None: it has its first one.
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
     lately: RecentEntries = _NOT_LOOKED_UP
