@@ -33,7 +33,7 @@ def split_things(reading: Reading, rules: Rules) -> _Parts:
     """The readings that make up this one, if it names several things with values of their own; else empty.
 
     Where it begins with a name, so does each of them: what is said between two names is the first one's. Else the split
-    with the most values wins, and what may be of either is nobody's, and is asked for again.
+    with the most values wins, and what may be of either is nobody's, and is asked for again. One field tells all apart.
     """
     return _split_in_sequence(reading, rules) or split_things_sharing_values(reading, rules)
 
@@ -49,7 +49,7 @@ def split_if_several(reading: Reading, rules: Rules) -> _Parts:
 def split_things_sharing_values(reading: Reading, rules: Rules) -> _Parts:
     """As `split_things`, for things that share their values."""
     best = _choose_best_splits(_split_at_and(reading, rules), rules)
-    return best[0] if best else ()
+    return next((parts for parts in best if find_telling_field(parts, rules) is not None), ())
 
 
 def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
@@ -140,13 +140,17 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
 
 def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
     """The last thing is split off, and what is before it is split again if it names several."""
-    splits = _choose_best_splits(_split_off_last(reading, rules), rules, _find_first_field(reading, rules))
+    first = _find_first_field(reading, rules)
+    splits = _choose_best_splits(_split_off_last(reading, rules), rules, first)
     if not splits:
         return ()
     begins = _find_first_field(splits[-1][0], rules) in rules.identifying_fields
     before, last = splits[-1] if begins else _without_disputed(splits)
     earlier = (before,) if _surely_named(before, rules.identifying_fields) else _split_in_sequence(before, rules)
-    return (*earlier, last) if earlier else ()
+    if earlier and find_telling_field((*earlier, last), rules) is not None:
+        return (*earlier, last)
+    # "Trailer 5501 rear ... front ..., trailer 6602 rear ...": first one trailer is chosen, then one position.
+    return (before, last) if earlier and find_telling_field((before, last), rules) == first else ()
 
 
 def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
