@@ -13,6 +13,8 @@ from dockvoice_protocol.forms.spoken import (
     chosen_position,
     is_correction,
     is_courtesy,
+    names_by_position,
+    possible_digit_strings,
     read_fields,
     says_next,
     split_at_listed,
@@ -27,6 +29,7 @@ from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_acc
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
     find_fields_with_another_old_value,
+    has_number_word,
     read_as_answer_to,
     with_fields,
     with_reading,
@@ -90,11 +93,12 @@ def answer_next_or_instead(session: DialogueSession, utterance: UtteranceHeard) 
             utterance.note_as_heeded(),
             *begin_as_next(session, utterance, with_support(other, utterance.utterance_id)),
         ]
-    if not reading.fields or begins_with_foreign_words(reading, session.rules):
+    if unread := not reading.fields or begins_with_foreign_words(reading, session.rules):
         # "The count is wrong": the held entry is asked about behind the next.
         session.doubted = session.doubted or may_object(reading, session.rules)
-        return repeating.reject_answer(session, utterance)
-    if _has_old_value_of_another(session, reading, other):
+        if not _tells_of_either(session, reading):
+            return repeating.reject_answer(session, utterance)
+    if unread or _has_old_value_of_another(session, reading, other):
         repeating.require_yes(session)  # It may be of either.
         return [utterance.note_as_not_understood(), *repeating.repeat_question(session, [session.say(Prompt.REPEAT)])]
     return _take_following_values(session, utterance, reading, other)
@@ -106,6 +110,17 @@ def _read_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading
     named = read_as_answer_to(str(question.field), reading, session.rules)
     is_name = not reading.fields and values_of(named).get(str(question.field)) in question.candidates
     return named if is_name else reading
+
+
+def _tells_of_either(session: DialogueSession, reading: Reading) -> bool:
+    """Whether words that were not read tell of one of the two things: "scrap 742", "scrap the second"."""
+    question, language = session.current_question, session.rules.language
+    named = read_as_answer_to(str(question.field), reading, session.rules).fields.get(str(question.field))
+    numbers = " ".join(word.text for word in reading.words if has_number_word([word.text], session.rules))
+    said = {*map(as_text, possible_values(named)), *possible_digit_strings(numbers, language)}
+    answers = says_instead_of(session, reading) or split_at_listed("next_one", reading.words, language) is not None
+    is_named = not said.isdisjoint(map(as_text, question.candidates))
+    return not answers and (is_named or names_by_position(reading.words, (), language))
 
 
 def _has_old_value_of_another(session: DialogueSession, reading: Reading, other: Draft) -> bool:
