@@ -89,6 +89,12 @@ def has_unread_words(reading: Reading, rules: Rules) -> bool:
     return any(part.sense in _UNREAD for part in parts)
 
 
+def has_remark(reading: Reading, rules: Rules) -> bool:
+    """Whether words beside its values mean nothing for the form: "no, pallet 742 has a blue label"."""
+    said = {fold(word.text) for word in without_cue(reading.words, rules.language)}
+    return any(not said.isdisjoint(map(fold, one.unexplained)) for one in reading.fields.values())
+
+
 _BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 

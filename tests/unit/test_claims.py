@@ -306,3 +306,11 @@ def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_han
     before = collect_open_claims((None, None, FIRST), (), None)
     assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
     assert park_lawbreaking_claims(before, open_now(), (), None, QuestionFacts(), IDENTIFIES) == AuditResult([])
+
+
+def test_what_is_taken_up_from_review_is_compared_with_what_it_was_there() -> None:
+    aside = claim("u3", "u1", item="A200")  # It was said in one breath with the open one.
+    before, parked = collect_open_claims((FIRST,), (aside,), None), Park("u1", "unanswered", {}, FIRST)
+    for taken, breaches in ((aside, 0), (claim("u3", "u1", item="A200", quantity=9), 1)):
+        audit = park_lawbreaking_claims(before, open_now(taken), (parked,), None, QuestionFacts(), IDENTIFIES)
+        assert len(audit.breaches) == breaches

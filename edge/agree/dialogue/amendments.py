@@ -11,9 +11,9 @@ from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import context, drafting, parking, reference, repeating, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
-from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, name_of, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
-from edge.agree.off_talk import begins_with_foreign_words
+from edge.agree.off_talk import begins_with_foreign_words, has_remark
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import (
     find_differing_identifiers,
@@ -33,6 +33,7 @@ def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -
     last, named = session.recorded.last, session.find_own_entry(values_of(utterance.reading))
     if named is None and (aside := _correct_put_aside(session, utterance)):
         return aside
+    named = named or _find_entry_with_other_item(session, utterance.reading)
     if named is not None and drafting.is_sure_correction(session, utterance):
         # Values inherited from the current context do not apply to an earlier entry.
         return correct_named_or_last(session, replace(utterance, reading=without_inherited(utterance.reading)))
@@ -80,10 +81,11 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
         session.needs_yes.add(draft.utterance_id)
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
-    differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of))
+    remarks = has_remark(reading, session.rules)
+    differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of) or remarks)
     differs |= not takes_back
     differs = differs and bool(find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of))
-    if differs or not is_newest:
+    if differs or not is_newest or (own_entry is None and _is_one_of_several(session, last, reading)):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
@@ -116,7 +118,28 @@ def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntr
         name: reading.fields[name].denied[0] for name in of if name in reading.fields and reading.fields[name].denied
     }
     said = values_of(reading)
-    return _find_changed_entry(session, said) or session.find_own_entry(said | denied) or session.find_own_entry(denied)
+    named = _find_changed_entry(session, said) or session.find_own_entry(said | denied)
+    return named or session.find_own_entry(denied) or _find_entry_with_other_item(session, reading)
+
+
+def _find_entry_with_other_item(session: DialogueSession, reading: Reading) -> LastEntry | None:
+    """The operator's entry of the thing that a correction gives another item: "correction, pallet 742, item A200".
+
+    None where that may be the open thing.
+    """
+    said = values_of(without_inherited(reading))
+    name = name_of(session, said)
+    if not name or (session.draft is not None and name.items() <= session.open_identifiers.items()):
+        return None
+    others = session.identifiers_of(said).keys() - name.keys()
+    return _find_changed_entry(session, {one: value for one, value in said.items() if one not in others})
+
+
+def _is_one_of_several(session: DialogueSession, entry: LastEntry, reading: Reading) -> bool:
+    """Whether the thing has more entries than the one that gets another item, which may be meant as well."""
+    name, of = name_of(session, entry.fields), session.rules.identifying_fields
+    differs = find_differing_identifiers(entry.draft.reading, reading, of)
+    return bool(differs) and name_of(session, values_of(reading)) == name and len(list_own_entries(session, name)) > 1
 
 
 def _find_unnamed_entry(session: DialogueSession, reading: Reading) -> LastEntry | None:
@@ -142,7 +165,8 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
     named = session.identifiers_of(values_of(reading))
     aside = reference.find_put_aside(session, named)
     if aside is None or aside.act is not Act.RECORD:
-        is_known = session.is_recorded_or_in_review(reading)
+        other_item = _find_entry_with_other_item(session, reading)
+        is_known = session.is_recorded_or_in_review(named) and other_item is None
         return [utterance.note_as_heeded(), *say_no_own_entry(session, named)] if is_known else []
     parking.take_from_queue(session, aside.utterance_id)
     session.open(aside, judge_draft(aside, session.rules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -274,7 +274,10 @@ def _continues_identifier(
     """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
     known = (session.current_question.candidates or possible_values(session.open_draft.reading.fields.get(name)))[:1]
     pairs = [sorted((str(one), str(other)), key=len) for one in known for other in possible_values(reading)]
-    return any(long.startswith(short) for short, long in pairs) or _may_be_rest_of_cut_number(session, utterance)
+    if any(long.startswith(short) for short, long in pairs):
+        return True
+    # "Oh, location A" says a name anew: "oh" is no zero of the one before.
+    return has_no_values(utterance.reading) and _may_be_rest_of_cut_number(session, utterance)
 
 
 def _rename_or_ask_or_begin_next(
@@ -463,7 +466,8 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if question.other is not None:
-            return next_or_instead.rename_open_entry(session, utterance, question.other)
+            other = _agree_to_name(question.other, question.before, utterance.utterance_id)
+            return next_or_instead.rename_open_entry(session, utterance, other)
         case Topic.CANCEL | Topic.DROP:
             return _agree_to_cancel(session, utterance)
         case _ if drafting.judge_after_utterance(session, draft, utterance).outcome is not Outcome.ACCEPT:
@@ -472,6 +476,14 @@ def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order
         case _:
             session.draft = with_support(draft, utterance.utterance_id)
             return [utterance.note_as_heeded(), *drafting.commit_draft(session)]
+
+
+def _agree_to_name(other: Draft, named: Iterable[str], utterance_id: str) -> Draft:
+    """The other draft, agreed in what the question named of it: words beside that put it in doubt."""
+    for name in named:
+        if other.reading.fields[name].unexplained:
+            other = with_agreed_value(other, name, likely_values(other.reading)[name], utterance_id)
+    return other
 
 
 def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) -> Draft:

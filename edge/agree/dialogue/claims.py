@@ -85,8 +85,11 @@ def _is_unlike(before: FieldReading | None, reading: FieldReading) -> bool:
 def may_rename(claim: Reading, reading: Reading, identifies: Sequence[str]) -> bool:
     """Whether a correction renames a claim without a question: it has no other value, or repeats all of them.
 
-    With other values it may describe another thing, so a question names both.
+    With other values, or with a second identifier, it may describe another thing, so a question names both.
     """
+    own = {name: one for name, one in reading.fields.items() if not one.is_inherited}
+    if sum(_is_new(claim.fields.get(name), own.get(name)) for name in identifies) > 1:
+        return False
     before, now = (
         {
             name: possible_values(one)
@@ -100,6 +103,12 @@ def may_rename(claim: Reading, reading: Reading, identifies: Sequence[str]) -> b
         return False  # "627 no, 742" does not correct 743
     alike = {name for name in before.keys() & now.keys() if set(before[name]) & set(now[name])}
     return before.keys() & now.keys() == alike and (before.keys() == alike or now.keys() == alike)
+
+
+def _is_new(before: FieldReading | None, reading: FieldReading | None) -> bool:
+    """Whether `reading` has a value, and none that the field had before."""
+    now = possible_values(reading)
+    return bool(now) and set(possible_values(before)).isdisjoint(now)
 
 
 def _collect_identifier_values(claim: Reading, identifies: Iterable[str]) -> set[str]:
@@ -174,6 +183,8 @@ class OpenDraftsSnapshot:
     resting: frozenset[str] = field(default=frozenset(), repr=False)  # All utterances that an open draft rests on.
     waiting: frozenset[str] = field(default=frozenset(), repr=False)
     """The utterances parked in review, open or not."""
+    aside: tuple[Draft, ...] = field(default=(), repr=False)
+    """The drafts in review that are not open: one that is taken up is compared with what it was there."""
 
 
 def collect_open_claims(
@@ -186,9 +197,10 @@ def collect_open_claims(
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
     resting = frozenset(name for one in found for name in _utterance_ids(one))
-    return OpenDraftsSnapshot(
-        tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None)
-    )
+    in_review, opened = tuple(aside), {one.utterance_id for one in found}
+    waiting = frozenset(one.utterance_id for one in (*drafts[1:], *in_review) if one is not None)
+    left = tuple(one for one in in_review if one.utterance_id not in opened)
+    return OpenDraftsSnapshot(tuple(about), resting, waiting, left)
 
 
 def park_lawbreaking_claims(
@@ -204,7 +216,7 @@ def park_lawbreaking_claims(
     mixed = {
         one.utterance_id
         for one in (*after.claims, *committed)
-        if one not in before.claims and _is_mixed(one, before.claims, utterance, asked, identifies)
+        if one not in before.claims and _is_mixed(one, before, utterance, asked, identifies)
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
     if mixed:  # its readback or question would be about a claim that is closed
@@ -239,13 +251,15 @@ def _utterance_ids(claim: Draft) -> tuple[str, ...]:
 
 def _is_mixed(
     claim: Draft,
-    before: Iterable[Draft],
+    before: OpenDraftsSnapshot,
     utterance: UtteranceFacts | None,
     asked: QuestionFacts,
     identifies: Sequence[str],
 ) -> bool:
     """Whether a claim's identifiers changed without permission, or it took values from another claim."""
-    own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
+    # What was said of several in one breath supports each of them, so one that is taken up rests on an open one, too.
+    itself = [one for one in before.aside if one.utterance_id == claim.utterance_id]
+    own = itself or [one for one in before.claims if one.utterance_id in _utterance_ids(claim)]
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, utterance, asked) for name in changed):
         return True

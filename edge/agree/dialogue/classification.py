@@ -22,8 +22,8 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
-from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, is_off_talk, mentions_entry
-from edge.agree.readings import has_no_values, values_of
+from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, has_remark, is_off_talk, mentions_entry
+from edge.agree.readings import has_no_values, likely_values, values_of, without_inherited
 
 _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
 """Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
@@ -108,6 +108,15 @@ def _names_another(session: DialogueSession, reading: Reading) -> bool:
     return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
 
 
+def _remarks_on_known(session: DialogueSession, reading: Reading) -> bool:
+    """Whether a correction has but the name of another thing, known here, and words that mean nothing for the form."""
+    named = session.identifiers_of(likely_values(reading))
+    only_named = named.keys() == without_inherited(reading).fields.keys()
+    another = session.draft is None or session.relate_to_claim(reading) is claims.Relation.NAME
+    is_known = only_named and another and session.is_recorded_or_in_review(named)
+    return is_known and has_remark(reading, session.rules)
+
+
 def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
     least = session.rules.site_policy.uncalibrated
     return all(one.confidence >= least for one in reading.words) and cancels_after_no(
@@ -124,7 +133,8 @@ def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHear
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, utterance):
         return Event.ASKED
     away = session.state in status.UNASKED and mentions_entry(utterance.reading, session.rules)
-    if event is Event.UNCLEAR and (away or _names_another(session, utterance.reading)):
+    tells = {Event.UNCLEAR: _names_another, Event.CORRECTION: _remarks_on_known}.get(event)
+    if tells is not None and ((away and event is Event.UNCLEAR) or tells(session, utterance.reading)):
         return Event.NAMED
     if event is Event.UNCLEAR and _is_for_somebody_called(session, utterance.reading):
         return Event.NOISE

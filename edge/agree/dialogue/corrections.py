@@ -20,8 +20,10 @@ from edge.agree.off_talk import (
     find_field_named_without_value,
     find_fields_worded_as_talk,
     has_only_fields,
+    has_remark,
 )
 from edge.agree.readings import (
+    find_differing_identifiers,
     has_no_values,
     likely_values,
     names_unclearly,
@@ -86,11 +88,12 @@ def commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Ord
 def put_named_utterance_under_review(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Park an utterance about another thing that is no entry, and tell the operator.
 
-    The open draft is left as for a next entry.
+    The open draft is left as for a next entry; behind a word of correction it is asked about, or its question is.
     """
-    named = replace(
-        utterance, reading=replace(utterance.reading, fields=utterance.reading.unrecorded, not_understood=None)
-    )
+    said = utterance.reading
+    named = replace(utterance, reading=replace(said, fields=said.unrecorded or said.fields, not_understood=None))
+    takes_back = drafting.is_sure_correction(session, utterance)
+    session.doubted |= takes_back  # It may object to what was read back.
     draft = drafting.build_draft(session, named)
     if session.draft is None:
         left = []
@@ -99,9 +102,10 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     elif context.is_between_entries(session):
         left = parking.drop_open_question(session)
     else:
-        left = _queue_or_park_asked(session)
+        left = [] if takes_back else _queue_or_park_asked(session)
     parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(named.reading), draft)
-    return [*left, parked, *parking.announce_parked(session, named.reading)]
+    asked = [] if session.question is None else repeating.repeat_question(session)
+    return [*left, parked, *parking.announce_parked(session, named.reading), *asked]
 
 
 def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -138,23 +142,31 @@ def may_rename_open_claim_unasked(
 ) -> bool:
     """Whether a correction may rename the open claim without a question; True without a claim.
 
-    Never without a word of correction, where the claim replaces an entry on record, or to a thing that was recorded or
-    parked. A complete sentence may if its identifier sounds like the one that was read back, and it says no other value
-    of it anew: the next pallet on a trailer has the next number.
+    Never without a word of correction, with words that mean nothing for the form, where the claim replaces an entry on
+    record, or to a thing that was recorded or parked. A complete sentence may if its identifier sounds like the one
+    that was read back, and it says no other value of it anew: the next pallet on a trailer has the next number.
     """
     draft = session.draft
-    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(reading):
+    if draft is None or session.recorded.replaces_recorded_entry(draft) or _renames_to_known(session, reading):
         return draft is None
     known, said = values_of(draft.reading), values_of(reading)
-    other = said.keys() - session.identifiers_of(said).keys()
+    other = said.keys() - {*find_differing_identifiers(draft.reading, reading, session.rules.identifying_fields)}
     same = all(known.get(name, said[name]) == said[name] for name in other)
     texts = [token.text for token in tokenize(reading.words, session.rules.language)]
     dropped = bool(session.rules.language.words["drops"].ends(texts, 0))  # "Scratch that, pallet 743, ..."
     objects = dropped or session.topic is Topic.WRONG or is_correction(reading.words, session.rules.language)
-    if not objects:
+    if not objects or has_remark(reading, session.rules):
         return False  # "743, not 742": 742 may be right.
     alike = complete_sentence and (same or dropped) and next_or_instead.may_correct_identifier(session, reading)
     return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
+
+
+def _renames_to_known(session: DialogueSession, reading: Reading) -> bool:
+    """Whether the name that it would give the open claim was recorded or parked, also with another item."""
+    of = session.rules.identifying_fields
+    renamed = {*find_differing_identifiers(session.open_draft.reading, reading, of), *session.needed_identifiers}
+    named = session.identifiers_of(values_of(reading))
+    return session.is_recorded_or_in_review({name: value for name, value in named.items() if name in renamed})
 
 
 def correct_recorded_entry_if_named(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

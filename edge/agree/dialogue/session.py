@@ -326,9 +326,8 @@ class DialogueSession:
         """The first of `list_own_entries`; None: none."""
         return next(iter(list_own_entries(self, values)), None)
 
-    def is_recorded_or_in_review(self, reading: Reading) -> bool:
-        """Whether an entry of this device, or an utterance in review, has all identifiers in `reading`."""
-        named = self.identifiers_of(values_of(reading))
+    def is_recorded_or_in_review(self, named: Mapping[str, FieldValue]) -> bool:
+        """Whether an entry of this device, or an utterance in review, has all of these identifiers."""
         return bool(named) and any(named.items() <= one.items() for one in list_known_things(self))
 
     def identifiers_of(self, values: Mapping[str, FieldValue], form: str | None = None) -> dict[str, FieldValue]:
@@ -340,20 +339,20 @@ class DialogueSession:
         """How `reading` relates to a claim; None: the open one. A correction that names it in part is of it."""
         of = claim or self.open_draft
         corrects = reading.act is Act.AMEND or is_correction(reading.words, self.rules.language)
-        needed = () if corrects else self._needed
+        needed = () if corrects else self.needed_identifiers
         relation = claims.relate_claims(of.reading, reading, self.rules.identifying_fields, needed)
         moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and has_context_changed(self, reading, of)
         return claims.Relation.ANOTHER if moved else relation
 
     @property
-    def _needed(self) -> list[str]:
-        """The identifying fields that are required."""
+    def needed_identifiers(self) -> list[str]:
+        """The identifying fields that are required: the thing's name, without its item."""
         form = self.rules.form
         return [name for name in form.identifies if form[name].required]
 
     def require_yes_if_partly_named(self, reading: Reading, claim: Draft) -> None:
         """Require a yes for the claim if `reading` names it only in part: it may mean another thing."""
-        if claims.is_partly_named(claim.reading, reading, self._needed):
+        if claims.is_partly_named(claim.reading, reading, self.needed_identifiers):
             self.needs_yes.add(claim.utterance_id)
 
     @property
@@ -453,6 +452,12 @@ def list_own_entries(session: DialogueSession, values: Mapping[str, FieldValue])
     )
     found = (one for one in owned if named.items() <= one.fields.items())
     return sorted(found, key=lambda one: -len(values.items() & one.fields.items()))
+
+
+def name_of(session: DialogueSession, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """The required identifying values alone, without an item; empty where one of them is missing."""
+    named = {name: values[name] for name in session.needed_identifiers if name in values}
+    return named if len(named) == len(session.needed_identifiers) else {}
 
 
 def list_known_things(session: DialogueSession) -> list[dict[str, FieldValue]]:

@@ -34,7 +34,9 @@ class Event(StrEnum):
     SCAN_FAULT = "scan fault"  # A label that fills none.
     CORRECTION = "correction"  # "No, fifteen units"; also an exception of the form, as "damaged".
     UNCLEAR = "unclear"  # Words that give no field.
-    NAMED = "named"  # No entry, but surely about another thing than the open one: "pallet 742 does not scan".
+    NAMED = "named"
+    """No entry, but surely about another thing than the open one: "pallet 742 does not scan"; where that is known, "no,
+    pallet 742 is heavy"."""
     INDISTINCT = "indistinct"
     """Cut off, or too faint, too fast or too long for what was read: its content is ignored."""
     NOISE = "noise"  # No words.
@@ -91,7 +93,10 @@ class Step(StrEnum):
     COMMIT = "commit; after something that was not understood, ask whether it is right"
     DUE = "commit; after something that was not understood, ask whether it is right"
     PUT_OFF = "tell that it is kept; then silence commits no more"
-    KEEP = "leave what is open as for the next entry, park what was said in review"
+    KEEP = (
+        "leave what is open as for the next entry, park what was said in review; "
+        "behind a word of correction, ask about what is open"
+    )
     DOUBT = "say again; a second time, ask whether it is right; silence commits no more"
     NOT_UNDERSTOOD = "say again"
     ASK_AGAIN = "ask again"
@@ -161,7 +166,7 @@ FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.AMEND: AGREEING | _IDLE,
         Step.SET: _STAYS | AGREEING | _IDLE,
         Step.ANSWER: AGREEING | _IDLE,
-        Step.KEEP: _IDLE,
+        Step.KEEP: _STAYS | _IDLE | {State.CONFIRMING},
         Step.SCAN: _STAYS | AGREEING | _IDLE,
         Step.PROVE: AGREEING | _IDLE,
         Step.AGREE: AGREEING | _IDLE,
