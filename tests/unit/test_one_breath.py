@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import DeviceStarted, TimerExpired, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
@@ -41,5 +41,6 @@ def test_no_question_about_two_in_one_breath_lacks_a_value(language: str, said: 
     name = f"{RECEIVE['pallet_id'].wording(language).labels[0]} 742"
     readings = [parse_typed(text, rules) for text in (said, name)]
     spoken = [UtteranceHeard(f"{at}", reading).with_verdict(rules) for at, reading in enumerate(readings)]
-    for happening in [DeviceStarted(), *spoken, *[TimerExpired()] * 4]:
+    happenings: list[DialogueInput] = [DeviceStarted(), *spoken, *[TimerExpired()] * 4]
+    for happening in happenings:
         assert all(phrasing.text(order) for order in dialogue.handle(happening) if isinstance(order, Say))
