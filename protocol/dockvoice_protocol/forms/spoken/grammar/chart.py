@@ -260,8 +260,8 @@ _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
 """What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
 phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
 _WITHIN = frozenset({Role.WITHIN})
-_BROUGHT = frozenset({"bring", "move"})
-"""The deeds of forms that tell where a thing is now, which not every deed at a place says."""
+_HELD_APART = frozenset({"bring", "close", "move"})
+"""The deeds of forms that tell what not every deed says in the same words: where a thing is, or that it is empty."""
 
 
 class _Gap(NamedTuple):
@@ -319,7 +319,7 @@ class _ExplanationCheck(SpanReader):
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._conclusions = words["conclusions"]
-        self._handled = words["handled"] if spans.form.deed in _BROUGHT else PhraseList(())
+        self._handled = words["handled"] if spans.form.deed in _HELD_APART else PhraseList(())
         self._known_phrases = _phrases_of_roles(spans.language, _KNOWN)
 
     def add_unexplained(self, path: Path) -> Path:
@@ -374,9 +374,10 @@ class _ExplanationCheck(SpanReader):
             others = (one for one in events if one.happens is not Happens.MENTION)
             if at == event.basis or any(one.start < event.basis and at < one.end > one.start for one in others):
                 continue
-            if self._fewest_unexplained(
-                _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event.marks), event.field)
-            ):
+            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event.marks), event.field)
+            # French "remorque et 2823" may be ET 2823.
+            joined = (self._words[event.basis - 1],) in self._language.words["joins"]
+            if self._fewest_unexplained(gap) or (joined and self._fields[str(event.field)].spoken.is_code):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
     def _unexplained_in_gap(
@@ -426,14 +427,13 @@ class _ExplanationCheck(SpanReader):
                         continue
                     if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
                         best[stop, to] = still
-        ended = {held: left for (at, held), left in best.items() if at == gap.end}
-        if gap.opens and _REMARKED in ended and gap.behind is not None and self._spans.goes_straight_on(gap.end):
-            ended[_REMARKED] = (*ended[_REMARKED], gap.end - 1)  # "Signed for | pallet 742" has an object.
-        return min(ended.values(), key=len)
+        return min((left for (at, _), left in best.items() if at == gap.end), key=len)
 
     def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
-        yield from ((stop, now) for stop in self._particles.ends(self._words, at))
+        # "I closed the doors | of trailer 5501" has an object; that it rains has none.
+        if not (gap.opens and now == _REMARKED and self._spans.role_ends(at, Role.LINK)):
+            yield from ((stop, now) for stop in self._particles.ends(self._words, at))
         yield from ((stop, _ANNOUNCED) for stop in self._spans.role_ends(at, *gap.announcing))
         if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
             remarked = _LED if now else _REMARKED
@@ -447,7 +447,7 @@ class _ExplanationCheck(SpanReader):
         if gap.remark and now < _DONE:
             concluded = self._conclusions.ends(self._words, at)
             yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.DEED_DONE)))
-        if now < _OPENED:
+        if now < _OPENED and not (gap.opens and now == _REMARKED):
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:

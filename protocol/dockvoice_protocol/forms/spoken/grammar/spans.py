@@ -390,12 +390,13 @@ class Spans:
 
     def _signed(self, at: int) -> list[tuple[int, float, float]]:
         plus = self.numbers.says_plus(at)
-        alone = sum(field.spoken.measures for field in self.form.fields) == 1  # "Four point two" can be nothing else.
-        return [
-            (end, value, cost)
-            for end, value, cost in self.numbers.decimals(at)
-            if (plus or value < 0 or (alone and value % 1)) and ends_word(self.tokens, end)
-        ]
+        # "Four point two" can be nothing else; but "point two" may be its end, as "one four point two" may be 14.2.
+        inside = at > 0 and not self.tokens[at].pause and self.language.numerals.is_number(self.words[at - 1])
+        begins = not inside and self.words[at] not in self.language.table["decimals"]["points"]
+        alone = begins and sum(field.spoken.measures for field in self.form.fields) == 1
+        found = [one for one in self.numbers.decimals(at) if ends_word(self.tokens, one[0])]
+        below = max((end for end, value, _ in found if value < 0), default=0)  # "Eighteen point five | below zero".
+        return [one for one in found if one[1] < 0 or (one[0] > below and (plus or (alone and one[1] % 1)))]
 
     def _unlabelled(self, name: str, at: int) -> list[Read]:
         field = self.fields[name]
