@@ -389,6 +389,8 @@ class Spans:
         ]
 
     def _signed(self, at: int) -> list[tuple[int, float, float]]:
+        if at >= self.size:
+            return []
         plus = self.numbers.says_plus(at)
         # "Four point two" can be nothing else; but "point two" may be its end, as "one four point two" may be 14.2.
         inside = at > 0 and not self.tokens[at].pause and self.language.numerals.is_number(self.words[at - 1])
