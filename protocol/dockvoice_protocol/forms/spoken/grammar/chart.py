@@ -22,6 +22,7 @@ from itertools import compress
 from operator import or_
 from typing import NamedTuple
 
+from dockvoice_protocol.forms.model import APART_FROM_HANDLING
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
@@ -260,8 +261,6 @@ _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
 """What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
 phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
 _WITHIN = frozenset({Role.WITHIN})
-_HELD_APART = frozenset({"bring", "close", "move"})
-"""The deeds of forms that tell what not every deed says in the same words: where a thing is, or that it is empty."""
 
 
 class _Gap(NamedTuple):
@@ -286,11 +285,11 @@ def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
 
 def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, end: int) -> bool:
     """Whether a phrase says what else was done to the thing beside it: "scanned | pallet 742", "Tor B | gescannt"."""
-    behind = gap.behind if end == gap.end and spans.goes_straight_on(end) else None
-    # "Twelve cases counted" is of the count alone.
-    object_before = at == gap.begin and Role.BEHIND not in gap.remark and not gap.opens and spans.goes_straight_on(at)
-    object_behind = behind is not None and not spans.fields[behind].spoken.counts
-    inside = range(at, end) if object_before or object_behind else ()
+    straight_on = at == gap.begin and not gap.opens and spans.goes_straight_on(at)
+    counted = straight_on and Role.BEHIND in gap.remark  # "Twelve cases counted" is of the count alone.
+    leads = gap.behind is not None and all(map(spans.goes_straight_on, range(end, gap.end + 1)))
+    of_next = leads and (gap.opens or not spans.fields[str(gap.behind)].spoken.counts)
+    inside = range(at, end) if not counted and (straight_on or of_next) else ()
     return any(stop <= end for one in inside for stop in handled.ends(spans.words, one))
 
 
@@ -319,7 +318,7 @@ class _ExplanationCheck(SpanReader):
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
         self._conclusions = words["conclusions"]
-        self._handled = words["handled"] if spans.form.deed in _HELD_APART else PhraseList(())
+        self._handled = words["handled"] if spans.form.deed in APART_FROM_HANDLING else PhraseList(())
         self._known_phrases = _phrases_of_roles(spans.language, _KNOWN)
 
     def add_unexplained(self, path: Path) -> Path:

@@ -380,7 +380,7 @@ class CountMentions(SpanReader):
         """Whether a range with a sign begins with a digit that ends a code: Spanish "H 1 2 3 0 a menos dos grados"."""
         if len(count.values) == 1 or not self._mentions.is_behind_spelt(path) or not self._numbers.is_digit(at):
             return False
-        return any(self._spans.signed(begin) for begin in range(at + 1, count.end))
+        return any(self._spans.unitless(begin) for begin in range(at + 1, count.end))
 
     def _belongs_to_label_before(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""

@@ -198,7 +198,7 @@ class Speller(SpanReader):
         if said and any(end > at + 1 and self._counts_at[end] for end in links):
             return True  # Spanish "muelle 20 y además doce rotas".
         small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
-        return small and bool(self._counts_at[at + 1] or self._spans.signed(at + 1))
+        return small and bool(self._counts_at[at + 1] or self._spans.unitless(at + 1))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
@@ -335,7 +335,7 @@ class Mentions(SpanReader):
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
         self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
         signed = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
-        self._signed = signed[0] if len(signed) == 1 else None
+        self._below_zero = signed[0] if len(signed) == 1 else None
 
     def step_over_value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
         """Step over a value of a field from the token `at` on, or begin to spell it."""
@@ -508,8 +508,8 @@ class Mentions(SpanReader):
         for name, end, value, cost in self._yes_or_no[at]:
             self.add_named(path, at, end, name, value, cost)
         self._step_over_known_code(path, at)
-        if self._signed is not None:
-            self._step_over_signed(path, self._signed.name, at)
+        if self._below_zero is not None:
+            self._step_over_unitless_measurement(path, self._below_zero.name, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
             self._step_over_unitless_count(path, at)
 
@@ -548,11 +548,11 @@ class Mentions(SpanReader):
         marks = "s" if doubtful else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
-    def _step_over_signed(self, path: Path, name: str, at: int) -> None:
-        """Step over a number with a sign, of the only field that may be negative: "minus eighteen"; or with places."""
-        if not (signed := self._spans.signed(at)) or path.pending.strip("hc") or name in path.story.said:
+    def _step_over_unitless_measurement(self, path: Path, name: str, at: int) -> None:
+        """Step over a number that needs no unit, of the only field that may be negative: "minus eighteen"."""
+        if not (found := self._spans.unitless(at)) or path.pending.strip("hc") or name in path.story.said:
             return
-        for end, value, cost in signed:
+        for end, value, cost in found:
             self.add(path, at, end, name, value, cost + weights.ASKED, "")
 
     def _possible_bare_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:

@@ -175,6 +175,12 @@ class _Numbers:
         """Whether a word for plus begins at a token."""
         return any(phrase_ends(self._words, at, self._table["decimals"]["plus"]))
 
+    def has_point(self, at: int, end: int) -> bool:
+        """Whether the number between two tokens has a decimal point inside it: "four point two", "4.2"."""
+        written = self._words[at][0].isdigit() and not self._words[at].isdigit()
+        points = self._table["decimals"]["points"]
+        return written or any(any(phrase_ends(self._words, one, points)) for one in range(at + 1, end))
+
     def check_ends(self, check: str, at: int) -> Iterator[int]:
         """The ends of the check word or check digits that begin at a token."""
         words = tuple(check.split())
@@ -218,8 +224,11 @@ class Spans:
         self.matches = [*(lexicon.matches(tokens, at) for at in range(len(tokens))), []]
         """By token, the phrases that begin at it; none at the end."""
         self.numbers = _Numbers(tokens, language)
-        self.signed = remembering(self._signed)
-        """The numbers with a sign or places that begin at a token ("minus six", "four point two"): end, value, cost."""
+        self.unitless = remembering(self._unitless)
+        """The numbers at a token that are a measurement without a unit: end, value, cost.
+
+        They have a sign ("minus six") or a point ("four point two"); "two and a half" may be a time of day.
+        """
         self.unlabelled = remembering(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
         for at in (begun := [at for at, found in enumerate(self.matches) if found]):
@@ -388,17 +397,17 @@ class Spans:
             for end, code, cost in (*_spelt_codes(self, name, start), *_codes_by_parts(self, name, start))
         ]
 
-    def _signed(self, at: int) -> list[tuple[int, float, float]]:
+    def _unitless(self, at: int) -> list[tuple[int, float, float]]:
         if at >= self.size:
             return []
-        plus = self.numbers.says_plus(at)
-        # "Four point two" can be nothing else; but "point two" may be its end, as "one four point two" may be 14.2.
-        inside = at > 0 and not self.tokens[at].pause and self.language.numerals.is_number(self.words[at - 1])
-        begins = not inside and self.words[at] not in self.language.table["decimals"]["points"]
-        alone = begins and sum(field.spoken.measures for field in self.form.fields) == 1
         found = [one for one in self.numbers.decimals(at) if ends_word(self.tokens, one[0])]
-        below = max((end for end, value, _ in found if value < 0), default=0)  # "Eighteen point five | below zero".
-        return [one for one in found if one[1] < 0 or (one[0] > below and (plus or (alone and one[1] % 1)))]
+        below_zero = [one for one in found if one[1] < 0]
+        if below_zero or self.numbers.says_plus(at):
+            return below_zero or found
+        # "Point two" may be the end of the number before it, as "one four point two" may be 14.2.
+        apart = at == 0 or self.tokens[at].pause > 0 or not self.language.numerals.is_number(self.words[at - 1])
+        alone = sum(field.spoken.measures for field in self.form.fields) == 1
+        return [one for one in found if apart and alone and self.numbers.has_point(at, one[0])]
 
     def _unlabelled(self, name: str, at: int) -> list[Read]:
         field = self.fields[name]
@@ -411,7 +420,7 @@ class Spans:
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
         return any(self.unlabelled(field.name, at) for field in yes_or_no) or any(
-            self.signed(at) for field in self.form.fields if field.spoken.measures
+            self.unitless(at) for field in self.form.fields if field.spoken.measures
         )
 
     def begins_value(self, at: int) -> bool:
@@ -600,7 +609,7 @@ def _without_signs(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     if all(one.role not in placing for one in found) or all(not one.spoken.measures for one in spans.form.fields):
         return found
     begins = range(max(0, at - _LONGEST_NUMBER), at)
-    signs = any(end == at + 1 for begin in begins for end, _, _ in spans.signed(begin))
+    signs = any(end == at + 1 for begin in begins for end, _, _ in spans.unitless(begin))
     return [one for one in found if one.role not in placing or one.end != at + 1] if signs else found
 
 
