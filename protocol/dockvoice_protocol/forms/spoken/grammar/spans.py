@@ -29,6 +29,10 @@ SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BE
 """Roles of phrases that let an utterance be a record."""
 _TALK = frozenset({"hearsay", "past", "wishes"})
 """Moods of what is reported, is over or is yet to be done."""
+_NAMING_DEEDS = frozenset({Role.OPENING, Role.BEGINNING, Role.DEED_DONE})
+"""Roles of phrases that say what was done, before the thing to which it was done."""
+_LENGTHS_OF_NAMES = range(3, 10)
+"""In digits, of a number that names a thing behind its article alone: "la 742", but "le 14"."""
 _SHORTEST_NAME = 100
 """Least number without a unit that may name another thing: "742 should be 743"."""
 _LONGEST_FACTOR = 2
@@ -231,23 +235,7 @@ class Spans:
         """
         self.unlabelled = remembering(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
-        for at in (begun := [at for at, found in enumerate(self.matches) if found]):
-            self.matches[at] += _phrases_before_their_label(self, at, self.matches[at])
-        for at in begun:
-            found = self.matches[at]
-            kept = self._without_label_moods(_without_moods_with_label(self, at, found))
-            kept = _without_beginnings_of_moods(self, at, _without_signs(self, at, kept))
-            self.matches[at] = self._without_impossible_hedges(_without_hidden_words_of_counts(self, at, kept))
-        for at in begun:
-            before = self.words[at - 1] if at else ""
-            counts = before.isdigit() or language.numerals.is_part(before)
-            if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
-                self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
-            if counts and self.role_ends(at, Role.UNIT):  # "2 over | at door 21" are two over.
-                labels = {one.end for one in self.matches[at] if self.role_ends(one.end, Role.LABEL)}
-                self.matches[at] = [
-                    one for one in self.matches[at] if one.role is not Role.LINK or one.end not in labels
-                ]
+        self._fit_matches_to_neighbours()
         self.today = today
         self.values = remembering(self._values)
         """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
@@ -262,6 +250,21 @@ class Spans:
         self.withdrawn_values = [self._withdrawn_values(at) for at in range(len(tokens))]
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
 
+    def _fit_matches_to_neighbours(self) -> None:
+        """Add the phrases that are one by the words beside them, and remove those that these words rule out."""
+        for at, label in _articles_as_labels(self):
+            self.matches[at] = [*self.matches[at], label]
+        for at in (begun := [at for at, found in enumerate(self.matches) if found]):
+            self.matches[at] += _phrases_before_their_label(self, at, self.matches[at])
+        for at in begun:
+            found = self.matches[at]
+            kept = _without_label_moods(self, _without_moods_with_label(self, at, found))
+            kept = _without_beginnings_of_moods(self, at, _without_signs(self, at, kept))
+            self.matches[at] = _without_impossible_hedges(self, _without_hidden_words_of_counts(self, at, kept))
+        for at in begun:
+            if self.words[at - 1 : at] and self.language.numerals.is_number(self.words[at - 1]):
+                self.matches[at] = _fit_behind_number(self, at, self.matches[at])
+
     def _without_words_of_codes(self, at: int, found: list[Match]) -> list[Match]:
         """The phrases without those that begin or end with the letter of a place: "make that | A zero one zero two"."""
         if self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
@@ -269,32 +272,6 @@ class Spans:
         inside = range(at + 1, max((one.end for one in found), default=at))
         begun = next((one for one in inside if self.words[one] in LETTERS and self.place_codes(one)), None)
         return found if begun is None else self.lexicon.matches(self.tokens[:begun], at)
-
-    def _without_label_moods(self, found: list[Match]) -> list[Match]:
-        """The phrases without moods of words that are a label before a value ("trailer")."""
-        if all(match.role is not Role.MOOD for match in found):
-            return found
-        labels = {match.end for match in found if match.role is Role.LABEL}
-        valued = {end for end in labels if self.numbers.begins(end) or any(self.letters(end))}
-        valued |= {end + 1 for end in valued if not self.role_ends(end + 1, Role.LABEL)}  # "Falta una": a count of one.
-        return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
-
-    def _without_impossible_hedges(self, found: list[Match]) -> list[Match]:
-        """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
-
-        A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
-        opening.
-        """
-        if all(match.role is not Role.HEDGE_BEFORE for match in found):
-            return found
-        ends = {match.end for match in found if match.role is Role.UNIT and not self.goes_straight_on(match.end)}
-        begun = {match.end for match in found if match.role is Role.OPENING}
-        either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
-        counted = {end for end in either if self.goes_straight_on(end) and self.numbers.begins(end)}
-        ends |= either - counted
-        left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
-        either_role = {Role.OPENING, Role.LINK}
-        return [one for one in left if one.role not in either_role or one.end not in counted]
 
     def role_ends(self, at: int, *roles: Role) -> set[int]:
         """The ends of the phrases of these roles that begin at a token."""
@@ -475,15 +452,73 @@ class SpanReader:
         return tuple(self._words[begin:end])
 
 
+def _fit_behind_number(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases that may stand behind a number: "2 over | at door 21" are two over, and a correction is no mood."""
+    if any(is_correcting_phrase(spans, one) for one in found):
+        found = [one for one in found if one.role is not Role.MOOD]
+    if spans.role_ends(at, Role.UNIT):
+        labels = {one.end for one in found if spans.role_ends(one.end, Role.LABEL)}
+        found = [one for one in found if one.role is not Role.LINK or one.end not in labels]
+    return found
+
+
+def _articles_as_labels(spans: Spans) -> Iterator[tuple[int, Match]]:
+    """The articles that name the thing with the number behind them, at the beginning of a clause or behind a deed.
+
+    French "j'ai amené | la 742", German "hab die | 331 geladen". Behind a preposition it may be another thing.
+    """
+    named = next((name for name in spans.form.identifies if spans.fields[name].required), None)
+    if named is None or not spans.fields[named].spoken.spelt:
+        return
+    articles, prepositions = spans.language.words["before_number"], spans.language.words["before_places"]
+    ends = {match.end for found in spans.matches for match in found if match.role in _NAMING_DEEDS}
+    for at, word in enumerate(spans.words[:-1]):
+        if (word,) not in articles or not spans.goes_straight_on(at + 1):
+            continue
+        parted = at == 0 or spans.tokens[at].pause > 0
+        object_of_deed = not ends.isdisjoint({at, at + 1}) and (spans.words[at - 1],) not in prepositions
+        sized = any(any(spans.numbers.digits(size, at + 1)) for size in _LENGTHS_OF_NAMES)
+        if sized and (parted or object_of_deed):
+            yield at, Match(at + 1, Role.LABEL, named, "", None)
+
+
 def _phrases_before_their_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
     return [
         match._replace(end=begin)
         for match in found
-        if match.role is Role.OPENING
+        if match.role in _NAMING_DEEDS
         for begin in range(at + 1, match.end)
         if match.end in spans.role_ends(begin, Role.LABEL)
     ]
+
+
+def _without_label_moods(spans: Spans, found: list[Match]) -> list[Match]:
+    """The phrases without moods of words that are a label before a value ("trailer")."""
+    if all(match.role is not Role.MOOD for match in found):
+        return found
+    labels = {match.end for match in found if match.role is Role.LABEL}
+    valued = {end for end in labels if spans.numbers.begins(end) or any(spans.letters(end))}
+    valued |= {end + 1 for end in valued if not spans.role_ends(end + 1, Role.LABEL)}  # "Falta una": a count of one.
+    return [match for match in found if match.role is not Role.MOOD or match.end not in valued] if valued else found
+
+
+def _without_impossible_hedges(spans: Spans, found: list[Match]) -> list[Match]:
+    """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
+
+    A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
+    opening.
+    """
+    if all(match.role is not Role.HEDGE_BEFORE for match in found):
+        return found
+    ends = {match.end for match in found if match.role is Role.UNIT and not spans.goes_straight_on(match.end)}
+    begun = {match.end for match in found if match.role is Role.OPENING}
+    either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
+    counted = {end for end in either if spans.goes_straight_on(end) and spans.numbers.begins(end)}
+    ends |= either - counted
+    left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
+    either_role = {Role.OPENING, Role.LINK}
+    return [one for one in left if one.role not in either_role or one.end not in counted]
 
 
 def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -> list[Match]:
