@@ -387,7 +387,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
         behind is not None and not (commits and behind.counts) and (behind.newcomer or session.queued_draft is None)
     )
     if behind is not None and is_due and session.state is State.IDLE:
-        session.deferred_action = None
+        session.deferred_action = session.placeless = None  # Which trailer is done was asked of what is left now.
         orders += behind.carry_out()
     if session.state is State.IDLE and session.queued_draft is not None:
         orders += review.take_up_queued_draft(session)

@@ -73,8 +73,9 @@ def _find_queried_place(session: DialogueSession, utterance: UtteranceHeard) -> 
 
 
 def _ask_which_place(session: DialogueSession) -> list[Say]:
-    """Ask for the trailer."""
-    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.trailer_and_door_fields[0])]
+    """Ask for the trailer, in the words of this form: another may be chosen right behind it."""
+    form = session.rules.form
+    return [Say(Prompt.ASK_FIELD, asked=form.trailer_and_door_fields[0], form=form.name)]
 
 
 def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
