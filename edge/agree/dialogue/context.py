@@ -9,6 +9,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_listed, split_at_same_place
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
@@ -83,7 +84,7 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
     Over an open entry a "no" before them may be about that: unchanged too.
     """
     rules, draft = session.rules, session.draft
-    found = split_at_listed("from_now_on", reading.words, rules.language)
+    found = split_off_from_now_on(session, reading)
     if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
         return reading, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
@@ -91,6 +92,20 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
     from_now_on, rest = found
     alone = read_part(reading, rest, rules)
     return (alone, tuple(from_now_on)) if alone.fields else (reading, ())
+
+
+def split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Sequence[Word], Sequence[Word]] | None:
+    """The words for "from now on", and the others; None without such words.
+
+    "Now" before context fields alone is such, but where these tell what is wrong, or which thing it is.
+    """
+    form, language, words = session.rules.form, session.rules.language, reading.words
+    found = split_at_listed("from_now_on", words, language)
+    told = session.topic is Topic.WRONG or not {*form.context}.isdisjoint(form.identifies)
+    if found is not None or told or not reading.fields.keys() <= {*form.standing_fields}:
+        return found
+    ways = [at for at in range(1, len(words)) if token_texts(words[:at], language) in language.commands["now"]]
+    return (words[: ways[-1]], words[ways[-1] :]) if ways else None
 
 
 def _fields_next_to(alone: Reading, from_now_on: tuple[Word, ...]) -> list[str]:

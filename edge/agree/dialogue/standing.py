@@ -94,9 +94,8 @@ def _commit_entry_left(session: DialogueSession) -> list[Order]:
 
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
-    words, language = utterance.reading.words, session.rules.language
-    lasting = split_at_listed("from_now_on", words, language)
-    act = Act.AMEND if is_correction(words, language) else Act.RECORD
+    lasting = context.split_off_from_now_on(session, utterance.reading)
+    act = Act.AMEND if is_correction(utterance.reading.words, session.rules.language) else Act.RECORD
     said = replace(utterance.reading, words=tuple(lasting[1]), preface=None) if lasting else utterance.reading
     return replace(utterance, reading=replace(said, act=act))
 
