@@ -88,11 +88,12 @@ def context_json(context: StandingContext) -> str | None:
     """Encode the standing context, with a list of all utterances that it rests on; None where it is empty."""
     if not context:
         return None
-    fields = {name: _field_members(_FIELD.dump_python(one, mode="json")) for name, one in context.fields.items()}
-    by = list(dict.fromkeys(utterance for one in context.fields.values() for utterance in one.said_in))
+    read = (*context.fields.values(), *context.fields_elsewhere.values())
+    by = list(dict.fromkeys(utterance for one in read for utterance in one.said_in))
     return to_json(
         {
-            "fields": fields,
+            "fields": _context_members(context.fields),
+            "elsewhere": None if context.elsewhere is None else _context_members(context.elsewhere),
             "untold": list(context.not_read_back),
             "doubted": sorted(context.doubted),
             "operator": context.operator,
@@ -107,10 +108,20 @@ def parse_context(stored: str | None) -> StandingContext:
     if stored is None:
         return NOTHING_STANDS
     row = json.loads(stored)
-    fields = {name: _FIELD.validate_python(one) for name, one in row["fields"].items()}
     shift = None if row["shift"] is None else (row["shift"][0], row["shift"][1])
-    doubted = frozenset[str](row.get("doubted", ()))  # Devices stored none before.
-    return StandingContext(fields, tuple(row["untold"]), row["operator"], shift, doubted)
+    # Devices stored neither of these before.
+    doubted, elsewhere = frozenset[str](row.get("doubted", ())), row.get("elsewhere")
+    other = None if elsewhere is None else _parse_context_members(elsewhere)
+    fields = _parse_context_members(row["fields"])
+    return StandingContext(fields, tuple(row["untold"]), row["operator"], shift, doubted, other)
+
+
+def _context_members(fields: Mapping[str, FieldReading]) -> dict[str, Any]:
+    return {name: _field_members(_FIELD.dump_python(one, mode="json")) for name, one in fields.items()}
+
+
+def _parse_context_members(row: Mapping[str, Any]) -> dict[str, FieldReading]:
+    return {name: _FIELD.validate_python(one) for name, one in row.items()}
 
 
 def receipt_json(receipt: Receipt | None) -> str | None:

@@ -6,7 +6,7 @@ The optional fields depend on the site's settings and master data; what is not c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -100,9 +100,21 @@ class StandingContext:
     operator: str | None = None  # The speaker.
     shift: Shift | None = None  # Its shift; None without a configured time zone.
     doubted: frozenset[str] = frozenset()  # Fields told of since, and not understood: the next entry needs a yes.
+    elsewhere: Mapping[str, FieldReading] | None = field(default=None, repr=False)
+    """What applies in the other forms, where an entry of this form has set its own trailer; None: the same."""
 
     def __bool__(self) -> bool:
-        return bool(self.fields)
+        return bool(self.fields or self.elsewhere)
+
+    @property
+    def fields_elsewhere(self) -> Mapping[str, FieldReading]:
+        """The fields that apply in the other forms."""
+        return self.fields if self.elsewhere is None else self.elsewhere
+
+    def in_other_form(self) -> StandingContext:
+        """The context in another form, none of it read back there yet."""
+        fields = self.fields_elsewhere
+        return replace(self, fields=fields, not_read_back=tuple(fields), elsewhere=None)
 
 
 NOTHING_STANDS = StandingContext()

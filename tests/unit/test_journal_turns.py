@@ -289,6 +289,16 @@ def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) 
         assert again.dialogue.load_state().context == NOTHING_STANDS
 
 
+def test_what_stands_in_the_other_forms_is_there_after_a_restart(journal: Journal, tmp_path: Path) -> None:
+    once, here = said(journal, 1), said(journal, 2)
+    context = replace(standing(here), elsewhere=standing(once).fields)
+    journal.store_dialogue_step([Note(here.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.close()
+    with Journal.open(tmp_path) as again:
+        assert again.dialogue.load_state().context == context
+        assert evidence(again)[once.utterance_id] == "needed"
+
+
 def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)

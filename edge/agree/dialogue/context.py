@@ -335,7 +335,23 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
         return build_changed_context(session, said, not_read_back=tuple(said))
     lasting = {name: by for name, by in find_fields_becoming_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
-    return build_changed_context(session, said) if said else session.context
+    right = {name: one for name, one in _find_fields_put_right(session, draft).items() if name not in said}
+    if not (said or right):
+        return session.context
+    elsewhere = _find_fields_elsewhere(session, draft, said)
+    return build_changed_context(session, {**right, **said}, not_read_back=tuple(right), elsewhere=elsewhere)
+
+
+def _find_fields_elsewhere(
+    session: DialogueSession, draft: Draft, said: Mapping[str, FieldReading]
+) -> Mapping[str, FieldReading] | None:
+    """What applies in the other forms once an entry is agreed: a trailer that names its thing is of its form alone."""
+    before, head = session.context, session.rules.form.standing_fields[0]
+    if head in dict(draft.stands):  # It was said to hold.
+        return None
+    names_thing = draft.act is Act.RECORD and head in said and head in session.rules.form.identifies
+    stands = head in said and head in before.fields and before.fields[head].value == said[head].value
+    return before.fields_elsewhere if names_thing and not stands else before.elsewhere
 
 
 def _find_context_of_trailer(session: DialogueSession, readings: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
@@ -379,7 +395,7 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
     begins = (
         form.standing_fields
-        if not session.context
+        if not session.context.fields
         else tuple(one for one in form.standing_fields if one in form.identifies)
     )
     own = (name for name in begins if name in fields and not fields[name].is_inherited)
@@ -388,9 +404,15 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
 
 
 def build_changed_context(
-    session: DialogueSession, readings: Mapping[str, FieldReading], not_read_back: tuple[str, ...] = ()
+    session: DialogueSession,
+    readings: Mapping[str, FieldReading],
+    not_read_back: tuple[str, ...] = (),
+    elsewhere: Mapping[str, FieldReading] | None = None,
 ) -> StandingContext:
-    """The context with these fields; another trailer clears the old one's door and order."""
+    """The context with these fields; another trailer clears the old one's door and order.
+
+    `elsewhere` applies in the other forms beside this trailer; None: the same.
+    """
     before, once = session.context, session.rules.form.standing_fields
     kept = before.fields
     head = readings.get(once[0])
@@ -399,7 +421,8 @@ def build_changed_context(
     still = tuple(name for name in before.not_read_back if name in kept and name not in readings)
     doubted = before.doubted & (kept.keys() - readings.keys())
     operator, shift = session.recording_operator, session.shift
-    return StandingContext({**kept, **readings}, (*still, *not_read_back), operator, shift, doubted)
+    other = before.elsewhere if head is None else elsewhere
+    return StandingContext({**kept, **readings}, (*still, *not_read_back), operator, shift, doubted, other)
 
 
 def set_agreed_context(session: DialogueSession) -> list[Order]:
@@ -429,13 +452,12 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
 
 def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     """Update the context after a commit: what its readback included is announced, and it may set fields."""
-    if draft.act is not Act.RECORD:
-        _amend_context(session, draft)
     if draft.act is Act.CANCEL:
+        _announce_context_of_cancelled(session, draft)
         return
     begun = find_fields_becoming_context(session, draft)
-    differs = not begun and _has_own_context_value(session, draft)
     session.context = after = _context_with_draft(session, draft)
+    differs = not begun and _has_own_context_value(session, draft)
     inherited = {name for name, one in draft.reading.fields.items() if one.is_inherited}
     # Announce again what applies again after an exception, and what no readback has included.
     said = dict(draft.stands) if session.state is not State.HELD else begun
@@ -445,19 +467,33 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     session.context = replace(after, not_read_back=(*left, *anew), doubted=after.doubted - agreed)
 
 
-def _amend_context(session: DialogueSession, draft: Draft) -> None:
-    """Correct the context fields that an amended entry set, and announce them again; for a cancelled one only that."""
+def _announce_context_of_cancelled(session: DialogueSession, draft: Draft) -> None:
+    """Announce the context fields that a cancelled entry set again."""
+    own = _find_context_set_by(session, _utterances_of_entry(session, draft.replaces))
+    others = (name for name in session.context.not_read_back if name not in own)
+    session.context = replace(session.context, not_read_back=(*others, *own))
+
+
+def _find_fields_put_right(session: DialogueSession, draft: Draft) -> dict[str, FieldReading]:
+    """The context fields that an amended entry set and puts right; none that another entry has taken since."""
+    if draft.act is not Act.AMEND:
+        return {}
     stands, fields, by = session.context.fields, draft.reading.fields, _utterances_of_entry(session, draft.replaces)
-    own = [name for name, one in stands.items() if by & set(one.said_in)]
-    if draft.act is Act.CANCEL:
-        others = (name for name in session.context.not_read_back if name not in own)
-        session.context = replace(session.context, not_read_back=(*others, *own))
-        return
+    own = (name for name in _find_context_set_by(session, by) if not _is_taken_by_another(session, name, by))
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
-    if anew:
-        said_in = (draft.utterance_id, *draft.support)
-        right = {name: replace(fields[name], said_in=said_in) for name in anew}
-        session.context = build_changed_context(session, right, not_read_back=tuple(anew))
+    return {name: replace(fields[name], said_in=(draft.utterance_id, *draft.support)) for name in anew}
+
+
+def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str]) -> list[str]:
+    return [name for name, one in session.context.fields.items() if utterances & set(one.said_in)]
+
+
+def _is_taken_by_another(session: DialogueSession, name: str, utterances: AbstractSet[str]) -> bool:
+    """Whether an entry of other utterances has inherited the field as it stands, which was right for that one."""
+    stands, recorded = session.context.fields[name], session.recorded
+    known = (*(one.draft for one in recorded.list_standing_entries()), *recorded.aside.drafts)
+    taken = (one.reading.fields.get(name) for one in known if one.utterance_id not in utterances)
+    return any(one is not None and one.is_inherited and one.said_in == stands.said_in for one in taken)
 
 
 def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[str]:
@@ -506,6 +542,11 @@ def end_context(session: DialogueSession) -> list[Order]:
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
+def end_context_of_closed_trailer(session: DialogueSession) -> None:
+    """End the context with its trailer; where an entry has set that, what applies elsewhere is left."""
+    session.context = NOTHING_STANDS if session.context.elsewhere is None else session.context.in_other_form()
+
+
 def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
     """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
@@ -520,7 +561,8 @@ def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
     if left := named & stands.keys():
         kept = {name: one for name, one in stands.items() if name not in left}
         still = tuple(name for name in session.context.not_read_back if name in kept)
-        session.context = replace(session.context, fields=kept, not_read_back=still)
+        elsewhere = session.context.fields_elsewhere
+        session.context = replace(session.context, fields=kept, not_read_back=still, elsewhere=elsewhere)
 
 
 def doubt_context(session: DialogueSession, reading: Reading) -> None:

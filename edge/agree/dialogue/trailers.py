@@ -429,7 +429,7 @@ def commit_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[
     fields = session.current_question.fields
     session.draft = with_support(session.open_draft, utterance.utterance_id)
     if fields.items() <= context.context_values(session).items():
-        context.end_context(session)  # the closing prompt announces the end
+        context.end_context_of_closed_trailer(session)  # the closing prompt announces the end
     return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, fields)]
 
 

@@ -82,7 +82,7 @@ def set_form_and_language(session: DialogueSession, work: StoreFormOrLanguageCha
     language = works.recogniser_language if work.language is None else language_named(work.language)
     if form is not before:
         _mark_prompts_with_form(session, before)
-        session.context = replace(session.context, not_read_back=tuple(session.context.fields))
+        session.context = session.context.in_other_form()
         recorded.left[before.name] = recorded.last
     session.rules = replace(session.rules, form=form, language=language)
     works.language, works.chosen = work.language, work.form is not None or len(works.allowed_forms) == 1
