@@ -99,6 +99,11 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
     return ()
 
 
+def names_several(reading: Reading, rules: Rules) -> bool:
+    """Whether it names several things, also where it is unclear of which of them its values are."""
+    return bool(list_several_identifiers(reading, rules) or split_if_several(reading, rules))
+
+
 def find_telling_field(parts: Sequence[Reading], rules: Rules) -> str | None:
     """The identifier that each of several things has, and that tells them apart; None: there is none."""
     for name in rules.identifying_fields:

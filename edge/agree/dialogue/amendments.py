@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, jud
 from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, name_of, read_out_entry
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words, has_remark
-from edge.agree.one_breath import split_if_several
+from edge.agree.one_breath import pick_by_answer, split_if_several
 from edge.agree.readings import (
     find_differing_identifiers,
     likely_values,
@@ -125,21 +125,32 @@ def find_corrected_entry(session: DialogueSession, reading: Reading) -> LastEntr
 def _find_entry_with_other_item(session: DialogueSession, reading: Reading) -> LastEntry | None:
     """The operator's entry of the thing that a correction gives another item: "correction, pallet 742, item A200".
 
-    None where that may be the open thing.
+    Of an item at a place, the entry that has one of both. None where that may be the open thing.
     """
     said = values_of(without_inherited(reading))
-    name = name_of(session, said)
-    if not name or (session.draft is not None and name.items() <= session.open_identifiers.items()):
+    name, known = name_of(session, said), {} if session.draft is None else session.open_identifiers
+    if not name or name.items() & known.items():
         return None
+    if len(name) > 1:
+        entries = (one for part in name for one in list_own_entries(session, {part: name[part]}))
+        return next(entries, None)
     others = session.identifiers_of(said).keys() - name.keys()
     return _find_changed_entry(session, {one: value for one, value in said.items() if one not in others})
 
 
+def has_part_of_name(session: DialogueSession, entry: LastEntry, reading: Reading) -> bool:
+    """Whether an entry has but a part of the name that is said, the item or the place: another one may be meant."""
+    name = name_of(session, entry.fields)
+    return 0 < len(name.items() & name_of(session, values_of(reading)).items()) < len(name)
+
+
 def _is_one_of_several(session: DialogueSession, entry: LastEntry, reading: Reading) -> bool:
-    """Whether the thing has more entries than the one that gets another item, which may be meant as well."""
+    """Whether another entry may be meant as well as the one that gets another item, or place."""
     name, of = name_of(session, entry.fields), session.rules.identifying_fields
     differs = find_differing_identifiers(entry.draft.reading, reading, of)
-    return bool(differs) and name_of(session, values_of(reading)) == name and len(list_own_entries(session, name)) > 1
+    is_whole = name_of(session, values_of(reading)) == name
+    more = (is_whole and len(list_own_entries(session, name)) > 1) or has_part_of_name(session, entry, reading)
+    return bool(differs) and more
 
 
 def _find_unnamed_entry(session: DialogueSession, reading: Reading) -> LastEntry | None:
@@ -233,12 +244,29 @@ def ask_to_cancel_named_or_last(
     return _ask_to_cancel(session, utterance, question, last.draft.form, standing or last.event_id)
 
 
+def ask_to_cancel_more(session: DialogueSession, utterance: UtteranceHeard, but: str | None) -> list[Order]:
+    """Ask whether to cancel what else is known by the name of what was dropped; empty where nothing is.
+
+    Who deletes a pallet by its name means each entry of it, on record or in review. `but`: the event, or the utterance,
+    that is cancelled or dropped now.
+    """
+    named = session.identifiers_of(values_of(utterance.reading))
+    standing = (one for one in list_own_entries(session, named) if not one.refused)
+    entries = (one for one in standing if not session.settings.is_closing(one.draft))
+    left = [one for one in entries if session.recorded.find_applied_event(one.event_id) != but]
+    if left:
+        return ask_to_cancel_named_or_last(session, utterance, left[0])
+    aside = [one for one in reference.list_put_aside(session, named) if one.utterance_id != but]
+    return _ask_to_drop_put_aside(session, utterance, aside[0]) if aside else []
+
+
 def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:
-    """Ask whether to drop a draft in review; of several things in one breath, ask about one at a time again."""
+    """Ask whether to drop a draft in review; of several things in one breath the one that is named, else one by one."""
     parking.take_from_queue(session, aside.utterance_id)
-    if not split_if_several(aside.reading, session.rules):
-        question = Question(Topic.CANCEL, fields=likely_values(aside.reading), other=aside)
-        return _ask_to_cancel(session, utterance, question)
+    picked = pick_by_answer(aside.reading, utterance.reading, session.rules)
+    if picked is not None or not split_if_several(aside.reading, session.rules):
+        meant = aside.reading if picked is None else picked[0]
+        return _ask_to_cancel(session, utterance, Question(Topic.CANCEL, fields=likely_values(meant), other=aside))
     verdict = judge_draft(aside, session.rules)
     return [utterance.note_as_heeded(), *drafting.ask_or_read_back_or_commit(session, aside, verdict, None)]
 

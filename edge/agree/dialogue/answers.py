@@ -15,6 +15,7 @@ from dockvoice_protocol.forms.spoken import (
     names_by_position,
     names_last_one,
     number_head,
+    parse_command_with_object,
     says_all_is_well,
     without_cue,
 )
@@ -53,6 +54,7 @@ from edge.agree.merging import (
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
+from edge.agree.one_breath import names_several
 from edge.agree.readings import (
     find_differing_identifiers,
     has_no_values,
@@ -63,7 +65,7 @@ from edge.agree.readings import (
     without_inherited,
 )
 from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
-from edge.records import Draft, Outcome, Reason, StoreDropped
+from edge.records import Draft, Outcome, Park, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -130,6 +132,8 @@ def _may_be_rest_of_cut_number(session: DialogueSession, utterance: UtteranceHea
 
 def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     name, value = str(session.current_question.field), _find_chosen_value(session, utterance)
+    if (by_place := _drop_by_place(session, utterance)) is not None:
+        return by_place
     if session.topic is Topic.CHOICE and value is not None:
         return _apply_answer(
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
@@ -142,6 +146,16 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
         session, utterance, reading
     )
+
+
+def _drop_by_place(session: DialogueSession, utterance: UtteranceHeard) -> list[Order] | None:
+    """Drop the one of several things that is said by its place, "scratch the second"; None for all else."""
+    said = utterance.reading
+    order = parse_command_with_object(said.words, session.rules.language)
+    if session.current_question.prompt is not Prompt.ONE_BY_ONE or order is None or order[0].act is not Act.CANCEL:
+        return None
+    meant = replace(utterance, reading=replace(said, words=order[1]))
+    return _drop_one_of_several(session, utterance, _read_as_answer(session, meant))
 
 
 def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
@@ -297,7 +311,8 @@ def _rename_or_ask_or_begin_next(
     named = session.identifiers_of(values_of(reading)).items()
     known = values_of(draft.reading)
     alike = any(of in known and sounds_like(as_text(value), as_text(known[of])) for of, value in named)
-    if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
+    asks = name in session.rules.identifying_fields or alike
+    if relation is Relation.NAME and asks and not names_several(utterance.reading, session.rules):
         return next_or_instead.ask_next_or_instead(session, utterance, reading)
     return corrections.begin_next_instead_of_answer(session, utterance)
 
@@ -497,16 +512,21 @@ def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) 
 
 def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
+    named = replace(utterance, reading=replace(utterance.reading, fields=draft.reading.fields))
     if session.topic is Topic.DROP:
         return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
     if aside is not None:
         session.close_draft()
-        return [utterance.note_as_heeded(), StoreDropped(aside), session.say(Prompt.DROPPED)]
+        left = several.leave_out_named(session, aside, draft.reading)
+        dropped = StoreDropped(aside) if left is None else Park(aside.utterance_id, parking.UNANSWERED, values_of(left.reading), left)
+        more = amendments.ask_to_cancel_more(session, named, aside.utterance_id)
+        return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *more]
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [utterance.note_as_heeded(), *parking.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)
     if not session.settings.is_closing(draft):
-        return [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+        cancelled = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+        return [*cancelled, *amendments.ask_to_cancel_more(session, named, draft.replaces)]
     orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, fields)]
     context.begin_reopened_context(session, fields, utterance)
     return orders
@@ -588,13 +608,25 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
     if question.prompt is Prompt.ONE_BY_ONE and (
         named or names_last_one(utterance.reading.words, session.rules.language)
     ):
-        return repeating.reject_answer(session, utterance)  # it is of one of them, and all are open
+        return _drop_one_of_several(session, utterance, utterance.reading)
     beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
     if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
         return _drop_one_of_two(session, utterance, question.other)
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)
-    return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
+    by = session.open_draft.utterance_id
+    dropped = [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
+    return [*dropped, *amendments.ask_to_cancel_more(session, utterance, by)]
+
+
+def _drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, named: Reading) -> list[Order]:
+    """Drop one of the things in one breath; the question is put again where it is not clear which."""
+    left = several.leave_out_named(session, session.open_draft, named)
+    if left is None:
+        return repeating.reject_answer(session, utterance)
+    left = replace(left, reading=context.fill_unless_other_trailer(session, left.reading))
+    supported = with_support(left, utterance.utterance_id)
+    return [session.say(Prompt.DROPPED), *drafting.revise_draft(session, utterance, supported)]
 
 
 def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:

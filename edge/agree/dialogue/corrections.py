@@ -22,6 +22,7 @@ from edge.agree.off_talk import (
     has_only_fields,
     has_remark,
 )
+from edge.agree.one_breath import names_several
 from edge.agree.readings import (
     find_differing_identifiers,
     has_no_values,
@@ -115,7 +116,8 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
     )
     relation, takes_back = session.relate_to_claim(reading), drafting.is_sure_correction(session, utterance)
     if not takes_back and not begins_with_foreign_words(reading, session.rules):
-        if relation is Relation.ANOTHER or (relation is Relation.NONE and session.another_unclear):
+        several = relation is Relation.NAME and names_several(utterance.reading, session.rules)
+        if relation is Relation.ANOTHER or several or (relation is Relation.NONE and session.another_unclear):
             return _commit_or_queue_and_begin_next(session, utterance)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
@@ -197,6 +199,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
         # What is meant by a value that it has was not named: it may be an objection to the open entry.
         said = [correction.reading.fields.get(name) for name in session.rules.identifying_fields]
         doubted = session.doubted or any(one is not None and not one.words for one in said)
+        doubted |= named is not None and amendments.has_part_of_name(session, named, correction.reading)
         left = parking.queue_or_park_open_draft(session) if doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.current_question

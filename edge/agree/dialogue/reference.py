@@ -62,12 +62,13 @@ def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) 
 def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_another: bool) -> list[Say]:
     """The name of the open thing before its question, behind another thing; empty where that has a name itself.
 
-    Always before whether a value beside the name takes another one's place: "item B715 instead of item B714?".
+    Always before whether another part of the name takes its place: "item B715 instead of item B714?".
     """
-    (name, *beside), own = session.rules.identifying_fields or ("",), session.open_identifiers
-    if asked.prompt is Prompt.CONFIRM_INSTEAD and asked.asked in beside and name in own:
-        return [Say(Prompt.ABOUT, {name: own[name]})]
-    corrects = session.recorded.replaces_recorded_entry(session.open_draft)
+    corrects, last = session.recorded.replaces_recorded_entry(session.open_draft), session.recorded.last
+    own = session.identifiers_of(last.fields) if corrects and last is not None else session.open_identifiers
+    beside = {name: own[name] for name in session.needed_identifiers if name in own and name != asked.asked}
+    if asked.prompt is Prompt.CONFIRM_INSTEAD and asked.asked in session.rules.identifying_fields and beside:
+        return [Say(Prompt.ABOUT, beside)]
     # Neither the place nor a count would tell which entry is corrected, and not the one that waits.
     behind_another |= corrects and (asked.prompt is Prompt.PROVE or session.queued_draft is not None)
     if not behind_another or _identifiers_in(session, asked):
@@ -115,13 +116,19 @@ def find_entry_at_hand(session: DialogueSession) -> LastEntry | None:
 
 
 def find_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) -> Draft | None:
-    """The operator's draft in review that has these identifiers, maybe beside others; None if an entry has them."""
-    if not named or session.find_own_entry(named) is not None:
-        return None
+    """The first of `list_put_aside`; None if an entry on record has these identifiers."""
+    known = session.find_own_entry(named) is not None
+    return None if known else next(iter(list_put_aside(session, named)), None)
+
+
+def list_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) -> list[Draft]:
+    """The operator's drafts in review that have all of these identifiers, maybe beside others; none without any."""
+    if not named:
+        return []
     own = (one for one in session.recorded.aside.drafts if one.operator in {None, session.recording_operator})
     here = (one for one in own if one.form == session.rules.form.name)
     parts = ((one, split_if_several(one.reading, session.rules) or (one.reading,)) for one in here)
-    return next((one for one, of in parts if any(named.items() <= likely_values(part).items() for part in of)), None)
+    return [one for one, of in parts if any(named.items() <= likely_values(part).items() for part in of)]
 
 
 def find_draft_put_aside_last(session: DialogueSession) -> Draft | None:

@@ -133,6 +133,12 @@ def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, readi
     return take_one_of_several(session, utterance, chosen, meant[1])
 
 
+def leave_out_named(session: DialogueSession, several: Draft, named: Reading) -> Draft | None:
+    """A draft of several things in one breath, without the one that is named; None where it names none of them."""
+    picked = pick_by_answer(several.reading, named, session.rules)
+    return None if picked is None else replace(several, reading=picked[1])
+
+
 def take_one_of_several(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
 ) -> list[Order]:
