@@ -15,7 +15,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
-from edge.records import ConfirmationKind, Draft, Park
+from edge.records import ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 
 
@@ -119,7 +119,26 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
         recorded.entries.append(decided.entry)
     recorded.resolve_refusals(decided.held)
     session.news.queued.append(_decision_announcement(session, decided))
-    return [*_park_what_was_changed(session, decided), *_close_decided(session, decided.utterance_id)]
+    changed, closed = _park_what_was_changed(session, decided), _close_decided(session, decided.utterance_id)
+    return [*changed, *closed, *_ask_if_meant_again(session, decided)]
+
+
+def _ask_if_meant_again(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
+    """Ask whether the held entry is to be recorded too, where the office has recorded that thing meanwhile.
+
+    Not while the operator speaks: then it needs a yes, and is asked behind his words.
+    """
+    draft, entry = session.draft, decided.entry
+    if draft is None or entry is None or session.state is not State.HELD or draft.act is not Act.RECORD:
+        return []
+    recorded = Circumstances(recent=(entry.fields,) if entry.draft.form == draft.form else ())
+    verdict = judge_draft(draft, session.rules, recorded)
+    if verdict.outcome is not Outcome.ASK:
+        return []
+    if session.news.interrupted:
+        session.doubted = True
+        return []
+    return drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
 
 
 def _park_what_was_changed(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
