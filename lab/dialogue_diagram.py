@@ -29,7 +29,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
 | a bare "no" after the undo window | asks what is wrong with the last entry |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
-| "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742"; "did I do 742?" | corrects, cancels or tells any entry of the shift, and what waits for review; another that is open stays |
+| "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "pallet 742, two damaged"; "that was thirteen"; "two of those were damaged" | corrects an entry on record; it is read back whole; of the last, "How many good ones?" is asked |
 | "how many on dock B?" | counts this device's entries there since midnight |
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
@@ -82,10 +82,10 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
 Another name said alone is *next or instead*: "743 next, or 743 instead of 742?"; with "not 742", "743 instead of 742?"
-Unanswered, both go to a person. "No, next" takes "instead" back. Digits alone name another thing, in doubt: "743, three
-cases" over 742 is asked, "743?". Behind a word of correction a second part of the name, or words that mean nothing, are
-more than a name: "no, pallet 743, item A200" corrects 743 where it is on record, a remark of 743 is put aside where that
-is known; else it is asked.
+Unanswered, both go to a person; two names in one breath are next. "No, next" takes "instead" back. Digits alone name
+another thing, in doubt: "743, three cases" over 742 is asked, "743?". Behind a word of correction a second part of the
+name, or words that mean nothing, are more than a name: "no, pallet 743, item A200" corrects 743 where it is on record,
+a remark of 743 is put aside where that is known; else it is asked.
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an

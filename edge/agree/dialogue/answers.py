@@ -518,7 +518,11 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if aside is not None:
         session.close_draft()
         left = several.leave_out_named(session, aside, draft.reading)
-        dropped = StoreDropped(aside) if left is None else Park(aside.utterance_id, parking.UNANSWERED, values_of(left.reading), left)
+        dropped = (
+            StoreDropped(aside)
+            if left is None
+            else Park(aside.utterance_id, parking.UNANSWERED, values_of(left.reading), left)
+        )
         more = amendments.ask_to_cancel_more(session, named, aside.utterance_id)
         return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *more]
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
