@@ -25,7 +25,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 |---|---|
 | "yes", "okay", "thanks", silence, the next sentence | the held entry is committed; silence does not commit after words that were not understood |
 | "no, fifteen units" | corrects the held entry |
-| "scratch that", "never mind", "forget it" | drops what is open, never what is recorded |
+| "scratch that", "never mind", "forget it" | drops what is open, never what is recorded; in a break it is told that all stays |
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
 | a bare "no" after the undo window | asks what is wrong with the last entry |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |

@@ -21,7 +21,7 @@ from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classif
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
-from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
+from edge.agree.dialogue.table import QUESTIONS, Event, State
 from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, has_remark, is_off_talk, mentions_entry
 from edge.agree.readings import has_no_values, likely_values, values_of, without_inherited
 
@@ -199,9 +199,9 @@ def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> 
 
 def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
     """The row of what drops a thing by its name: with nothing open that may be on record; it says not who signs on."""
-    if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields or session.state in AGREEING:
+    if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields:
         return event
-    return Event.CANCEL if session.state is State.IDLE else Event.INDISTINCT
+    return {State.IDLE: Event.CANCEL, State.IDENTIFYING: Event.INDISTINCT}.get(session.state, event)
 
 
 def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:

@@ -106,6 +106,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.DEFER: repeating.defer_until_model_answers,
     Step.PUT_OFF: drafting.require_yes_until_model_answers,
     Step.TURN_AWAY: status.park_unaccepted_values,
+    Step.TAKE_NOTHING_BACK: status.refuse_to_take_back,
     Step.TELL: _answer_query,
     Step.CLOSE: trailers.ask_to_close_trailer,
     Step.CLOSE_NEXT: trailers.commit_and_ask_to_close,

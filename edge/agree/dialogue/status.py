@@ -45,6 +45,12 @@ def park_unaccepted_values(session: DialogueSession, utterance: UtteranceHeard) 
     return [parked, PlayEarcon(Earcon.NOT_UNDERSTOOD), *orders, _say_why_unaccepted(session)]
 
 
+def refuse_to_take_back(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Tell that all stays as it is in a state that takes nothing back, and why."""
+    says = session.make_repeatable_together([Say(Prompt.KEPT_AS_IT_IS), _say_why_unaccepted(session)])
+    return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *says]
+
+
 def _say_why_unaccepted(session: DialogueSession) -> Say:
     asks = {State.IDENTIFYING: shifts.ask_about_candidate, State.CHOOSING_WORK: works.ask_which_form}.get(session.state)
     if asks is not None:

@@ -110,6 +110,7 @@ class Step(StrEnum):
     TAKE_BACK = "ask whether to cancel the last entry"
     DEFER = "tell that it is kept"
     TURN_AWAY = "park its values in review, tell why"
+    TAKE_NOTHING_BACK = "tell that it stays as it is, and why"
     TELL = "tell what is asked; the last entry, where nothing is"
     CLOSE = "tell what was received of the trailer, ask whether to close it"
     CLOSE_NEXT = "commit the held entry, tell what was received of the trailer, ask whether to close it"
@@ -264,10 +265,10 @@ _AWAY = {
     Event.UNCLEAR: Step.NOTE,
     Event.NAMED: Step.TURN_AWAY,
     Event.INDISTINCT: Step.NOTE,
-    Event.CANCEL: Step.NOTE,
-    Event.NEVER_MIND: Step.NOTE,
+    Event.CANCEL: Step.TAKE_NOTHING_BACK,
+    Event.NEVER_MIND: Step.TAKE_NOTHING_BACK,
     Event.YES: Step.NOTE,
-    Event.NO: Step.NOTE,
+    Event.NO: Step.TAKE_NOTHING_BACK,
     Event.DEFERRED: Step.TURN_AWAY,
     Event.WHAT_IS_OPEN: Step.TELL,
     Event.PUT_ASIDE: Step.NOTE,
