@@ -663,8 +663,10 @@ def _take_back_corrected_entry(session: DialogueSession, utterance: UtteranceHea
     Without a name drop a correction that is asked about. Empty for all else.
     """
     draft, only_objects = session.open_draft, session.recorded.changes_nothing(session.open_draft)
-    named = bool(session.identifiers_of(values_of(utterance.reading)))
-    if not _is_about_entry_on_record(session, is_held=named):
+    said = session.identifiers_of(values_of(utterance.reading))
+    named, is_of_open = bool(said), said.items() & session.open_identifiers.items()
+    of_other = session.topic is Topic.NEXT_OR_INSTEAD and not is_of_open  # That came last.
+    if of_other or not _is_about_entry_on_record(session, is_held=named):
         return []
     if not (named or only_objects):
         return _keep_as_it_is(session, utterance)
@@ -679,7 +681,8 @@ def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard)
     What names a thing drops that, except that it is no yes to whether to cancel it.
     """
     named = bool(utterance.reading.fields)
-    if named and session.topic is not Topic.CANCEL:
+    is_behind_name = session.current_question.unspoken  # Of a name alone no question was heard: it is of that.
+    if is_behind_name or (named and session.topic is not Topic.CANCEL):
         return handle_cancel_over_open(session, utterance)
     match session.topic:
         case Topic.CANCEL if named:
