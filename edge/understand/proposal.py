@@ -26,6 +26,7 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
     says_next,
     without_cue,
+    words_behind_yes,
 )
 from dockvoice_protocol.forms.spoken.commands import ParsedCommand
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
@@ -169,11 +170,11 @@ def _read_query_about_entry_or_place(
 def _parse_order(
     words: Sequence[Word], form: Form, language: Language
 ) -> tuple[ParsedCommand, tuple[Word, ...]] | None:
-    """A command with an object, and the words of the object; a cancellation also behind "no"."""
+    """A command with an object, and the words of the object; a cancellation also behind "no" or "yes"."""
     undone = form.undone.get(language.code, ())
     if (asks := parse_command_with_object(words, language, undone)) is not None:
         return asks
-    rest = without_cue(words, language)
+    rest = words_behind_yes(words, language) or without_cue(words, language)
     behind = parse_command_with_object(rest, language, undone) if len(rest) < len(words) else None
     return behind if behind is not None and behind[0].act is Act.CANCEL else None
 

@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from dockvoice_protocol.forms.spoken import is_correction
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.forms.spoken import begins_with_no, is_correction
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.dialogue import context, drafting, parking, reference, repeating, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
-from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, name_of, read_out_entry
+from edge.agree.dialogue.session import (
+    DeferredAction,
+    DialogueSession,
+    entry_terms,
+    list_own_entries,
+    name_of,
+    read_out_entry,
+)
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words, has_remark
 from edge.agree.one_breath import pick_by_answer, split_if_several
@@ -258,6 +265,37 @@ def ask_to_cancel_more(session: DialogueSession, utterance: UtteranceHeard, but:
         return ask_to_cancel_named_or_last(session, utterance, left[0])
     aside = [one for one in reference.list_put_aside(session, named) if one.utterance_id != but]
     return _ask_to_drop_put_aside(session, utterance, aside[0]) if aside else []
+
+
+def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Order]:
+    """Leave the question whether to cancel for what is said of another entry, and ask it again behind that.
+
+    Behind a "no" it is answered; where something else waits already it is told that the entry stays.
+    """
+    question, draft, before = session.current_question, session.open_draft, session.deferred_action
+    if before is not None and before.cancels and before.cancels == session.identifiers_of(values_of(said)):
+        before = None  # It is asked now.
+    denies = begins_with_no(said.words, session.rules.language)
+    asks = question.about is Topic.CANCEL and not (denies or session.settings.is_closing(draft))
+    asks &= before is None or bool(before.cancels)
+    if asks:
+        fields = {name: FieldReading(value, (), 1.0) for name, value in question.fields.items()}
+        again = UtteranceHeard(draft.utterance_id, replace(draft.reading, fields=fields))
+
+        def carry_out() -> list[Order]:
+            session.deferred_action = before
+            return _ask_to_cancel_if_known(session, again)
+
+        session.deferred_action = DeferredAction(carry_out, cancels=session.identifiers_of(question.fields))
+    return parking.drop_open_question(session, corrects=asks or denies)
+
+
+def _ask_to_cancel_if_known(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Ask whether to cancel what is named, unless it was cancelled or dropped since."""
+    values = values_of(utterance.reading)
+    aside = reference.find_put_aside(session, session.identifiers_of(values))
+    is_known = session.find_own_entry(values) is not None or aside is not None
+    return ask_to_cancel_named_or_last(session, utterance) if is_known else []
 
 
 def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:

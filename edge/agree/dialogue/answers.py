@@ -18,6 +18,7 @@ from dockvoice_protocol.forms.spoken import (
     parse_command_with_object,
     says_all_is_well,
     without_cue,
+    words_behind_yes,
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
@@ -38,7 +39,7 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.expectations import find_expected_place
 from edge.agree.merging import (
     agreement_mark,
@@ -60,12 +61,13 @@ from edge.agree.readings import (
     has_no_values,
     likely_values,
     possible_values,
+    read_part,
     values_of,
     with_unconfirmed,
     without_inherited,
 )
 from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
-from edge.records import Draft, Outcome, Park, Reason, StoreDropped
+from edge.records import Draft, Note, Outcome, Park, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -456,6 +458,16 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
 # Yes, no, cancel and never mind.
 
 
+def is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it began before the prompt could be heard, so that it cannot answer it.
+
+    A typed answer has no reaction time: its prompt is on the screen at once.
+    """
+    if utterance.began is None or session.spoken.put_at is None:
+        return False
+    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)
+
+
 def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
     match session.topic:
@@ -465,6 +477,26 @@ def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: U
             return trailers.reopen_trailer(session, utterance)
         case _:
             return _take_yes(session, utterance)
+
+
+def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
+    """Take a yes that closes what is open, before what is said of another thing behind it; and the rest.
+
+    "Yes, pallet 743, ten cases", to whether to cancel 742. Elsewhere, and of the same thing, it is one utterance.
+    """
+    said, rules = utterance.reading, session.rules
+    behind = words_behind_yes(said.words, rules.language)
+    if session.topic not in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT} or said.act is not Act.RECORD or not behind:
+        return [], utterance
+    rest = read_part(said, behind, rules)
+    named = session.identifiers_of(likely_values(rest))
+    another = named and not is_about_open(session, named)
+    of_none = rest.fields and not named and context.is_between_entries(session)
+    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in said.words[: -len(behind)])
+    if not (another or of_none) or not sure or is_early(session, utterance) or utterance.is_indistinct(rules):
+        return [], utterance
+    taken: list[Order] = [order for order in _take_yes(session, utterance) if not isinstance(order, Note)]
+    return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
 
 
 def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -558,6 +590,8 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
 def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
     if session.topic is not Topic.DROP:
+        if session.deferred_action is not None and session.deferred_action.cancels:
+            session.deferred_action = None
         return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     if session.doubted:
         return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
@@ -705,13 +739,13 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     """
     said = utterance.reading
     named = session.identifiers_of(values_of(said))
-    if not named or _is_about_open(session, named):
+    if not named or is_about_open(session, named):
         return []
     if session.find_own_entry(values_of(said)) is None and reference.find_put_aside(session, named) is None:
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]
     if context.is_between_entries(session):
-        left = parking.drop_open_question(session, corrects=True)
+        left = amendments.ask_again_behind_another(session, said)
     elif session.question is None:
         left = corrections.commit_or_queue_held(session, said)
     else:
@@ -719,7 +753,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
 
 
-def _is_about_open(session: DialogueSession, named: Mapping[str, FieldValue]) -> bool:
+def is_about_open(session: DialogueSession, named: Mapping[str, FieldValue]) -> bool:
     """Whether these identifiers name the open thing, or the other one that the question asks about."""
     asked, question = amendments.find_entry_to_cancel(session), session.current_question
     if asked is not None:

@@ -20,7 +20,7 @@ from edge.agree.dialogue import answers, claims, rereading, shifts, status, trai
 from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
-from edge.agree.dialogue.session import REACTION_S, DialogueSession
+from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, Event, State
 from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, has_remark, is_off_talk, mentions_entry
 from edge.agree.readings import has_no_values, likely_values, values_of, without_inherited
@@ -70,7 +70,7 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.topic in {Topic.CANCEL, Topic.DROP})
-    return Event.NOISE if agrees and _is_early(session, happening) else event
+    return Event.NOISE if agrees and answers.is_early(session, happening) else event
 
 
 def _is_for_somebody_called(session: DialogueSession, reading: Reading) -> bool:
@@ -170,10 +170,17 @@ def _classify_listed(session: DialogueSession, utterance: UtteranceHeard, event:
     words, language = utterance.reading.words, session.rules.language
     if _agrees_in_words_of_question(session, utterance.reading):
         return Event.YES
-    if session.topic is Topic.CLOSE and is_listed_command("assents", words, language):
+    if _assents(session, utterance.reading):
         return Event.YES
     name, meant = _LISTED.get(session.state, ("", event))
     return meant if name and is_listed_command(name, words, language) else event
+
+
+def _assents(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it is an "okay" to whether to close a trailer, or to cancel or drop an entry: nothing goes by itself."""
+    words, language = reading.words, session.rules.language
+    undoes = session.topic in {Topic.CANCEL, Topic.DROP} and is_courtesy(words, language)  # "Close it" closes.
+    return (undoes or session.topic is Topic.CLOSE) and is_listed_command("assents", words, language)
 
 
 def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> bool:
@@ -202,13 +209,3 @@ def _classify_named_drop(session: DialogueSession, utterance: UtteranceHeard, ev
     if event not in {Event.CANCEL, Event.NEVER_MIND} or not utterance.reading.fields:
         return event
     return {State.IDLE: Event.CANCEL, State.IDENTIFYING: Event.INDISTINCT}.get(session.state, event)
-
-
-def _is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
-    """Whether it began before the prompt could be heard, so that it cannot answer it.
-
-    A typed answer has no reaction time: its prompt is on the screen at once.
-    """
-    if utterance.began is None or session.spoken.put_at is None:
-        return False
-    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)

@@ -323,7 +323,7 @@ class Dialogue:
     def handle(self, happening: DialogueInput) -> list[Order]:
         """Process one event; return the orders it leads to, in order."""
         session = self._session
-        arrived, happening = _change_operator(session, happening)
+        arrived, happening = _carry_out_before(session, happening)
         before, question, draft = session.state, session.question, session.draft
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
@@ -397,6 +397,15 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     if session.state is State.IDLE and not session.news.interrupted:
         orders += receipts.announce_queued_news(session)
     return orders
+
+
+def _carry_out_before(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:
+    """Carry out what comes before the step of an utterance: a change of operator, and a yes that it begins with."""
+    arrived, happening = _change_operator(session, happening)
+    if not isinstance(happening, UtteranceHeard):
+        return arrived, happening
+    agreed, rest = answers.take_leading_yes(session, happening)
+    return [*arrived, *agreed], rest
 
 
 def _change_operator(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:

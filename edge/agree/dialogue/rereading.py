@@ -18,11 +18,12 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
     says_all_is_well,
     words_behind_pointer,
+    words_behind_yes,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.dialogue import claims, context, next_or_instead, reference, trailers
+from edge.agree.dialogue import answers, claims, context, next_or_instead, reference, trailers
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
@@ -159,6 +160,18 @@ def _as_correction_behind_drop(session: DialogueSession, reading: Reading) -> Re
     claim = session.draft or (None if at_hand is None else at_hand.draft)
     another = claim is not None and session.relate_to_claim(reading, claim) is Relation.NAME
     return replace(reading, act=Act.AMEND) if another else reading
+
+
+def _as_yes_to_dropping(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a yes where it names what it agrees to cancel or drop: "yes, pallet 742"."""
+    behind = words_behind_yes(reading.words, session.rules.language)
+    if session.topic not in {Topic.CANCEL, Topic.DROP} or not behind:
+        return reading
+    part = read_part(reading, behind, session.rules)
+    named = session.identifiers_of(values_of(part))
+    alone = named and named.keys() == part.fields.keys() and has_only_fields(part, session.rules)
+    agrees = alone and answers.is_about_open(session, named)
+    return replace(reading, act=Act.YES, fields={}, not_understood=None) if agrees else reading
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
@@ -465,6 +478,7 @@ def _read_against(
 
 
 _REREADINGS = (
+    _as_yes_to_dropping,
     _as_correction_behind_drop,
     _as_correction_of_known,
     _as_addition_to_recorded,

@@ -79,12 +79,14 @@ class SignOnQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DeferredAction:
-    """A sign-on, sign-off, change of form or closing of a trailer, deferred until the open entry is finished."""
+    """A sign-on, sign-off, change of form, cancellation or closing, deferred until the open entry is finished."""
 
     carry_out: Callable[[], list[Order]]
     newcomer: bool = False  # Whether it signs on another operator, who dictates from then on.
     leaves: bool = False  # Whether it signs the operator off: what is said of another thing is not his any more.
     counts: bool = False  # Whether it reads the entries on record, so a pending commit must finish first.
+    cancels: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
+    """The identifiers of what it asks again whether to cancel: a "no" to the next such question answers it, too."""
 
 
 @dataclass(frozen=True, slots=True)
