@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import FieldValue, Reading, Word
@@ -169,6 +170,63 @@ def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
                 name in before.fields and before.fields[name].rivals for name in identifies
             ):
                 yield before, last
+
+
+class BeforeName(NamedTuple):
+    """An utterance, split before the first name of another thing than the open one."""
+
+    before: Reading
+    behind: Reading
+    is_joined: bool  # "And" or "next" stands before the name.
+    is_apart: bool  # Or a pause.
+
+
+def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeName | None:
+    """Split an utterance before the first name of another thing than `known`; None if nothing is before that.
+
+    Nor if that is another name, beside the one that `known` is asked for: then the other thing has its own, too.
+    """
+    words, found = reading.words, []
+    of = {name for name in rules.identifying_fields if rules.form[name].required}
+    for at in range(1, len(words)):
+        if not _begins_with_another_name(read_part(reading, words[at:], rules), known, rules):
+            continue
+        end, start = _find_gap(reading, at, rules)
+        before, behind = (read_part(reading, part, rules) for part in (words[:end], words[start:]))
+        is_joined = end < at
+        parts = BeforeName(before, behind, is_joined, is_joined or _is_separated(words[at - 1], words[at]))
+        if of & before.fields.keys() <= behind.fields.keys() - known.fields.keys():
+            found.append(parts)
+    return max(found, key=lambda one: _count_values(one.before, rules) + _count_values(one.behind, rules), default=None)
+
+
+def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bool:
+    first = part.words[0].text
+    own = {name: part.fields[name] for name in rules.identifying_fields if name in part.fields}
+    begun = [name for name, one in own.items() if one.value is not None and one.words[:1] == (first,)]
+    return not is_correction(part.words, rules.language) and bool(find_differing_identifiers(known, part, begun))
+
+
+def names_last(reading: Reading, rules: Rules) -> bool:
+    """Whether it was said with its name last: "twelve cases, pallet 742"."""
+    return _find_first_field(reading, rules) not in {None, *rules.identifying_fields}
+
+
+def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
+    """Where what stands before the name at this place ends, and where the next thing begins; "and" is of neither."""
+    words, language = reading.words[:at], rules.language
+    values = {word for one in read_part(reading, words, rules).fields.values() for word in one.words}
+    first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
+    for end in range(at - 1, first - 1, -1):
+        if (_normalized(words[end]),) in language.words["joins"]:
+            return end, end + 1
+    ends = [end for end in range(first, at) if _says_next(words[end:], rules)]
+    return (ends[0], ends[0]) if ends else (at, at)
+
+
+def _says_next(words: Sequence[Word], rules: Rules) -> bool:
+    found = split_at_listed("next_one", words, rules.language)
+    return found is not None and not found[1]
 
 
 def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:

@@ -12,7 +12,7 @@ from edge.agree.dialogue import amendments, claims, context, drafting, next_or_i
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession, list_known_things
+from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
@@ -515,7 +515,8 @@ def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceH
     takes_back = drafting.is_sure_correction(session, utterance) and may_rename_open_claim_unasked(
         session, utterance.reading
     )
-    if takes_back and session.topic is not Topic.INSTEAD:
+    answers = asks_yes_or_no(session)  # The "no" may be the answer.
+    if takes_back and session.topic is not Topic.INSTEAD and not answers:
         return _drop_and_begin(session, utterance)
     return [*_queue_or_park_asked(session), *drafting.begin_entry(session, utterance)]
 

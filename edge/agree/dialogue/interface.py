@@ -62,6 +62,16 @@ class UtteranceHeard:
     stands: tuple[str, ...] = ()  # The fields that also become the context of later entries.
     aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
     verdict: Verdict = NOT_JUDGED
+    behind: Reading | None = None
+    """What it says of the next thing, behind what it says of the open one, which is its reading."""
+
+    @property
+    def whole(self) -> Reading:
+        """All that it says."""
+        said, behind = self.reading, self.behind
+        if behind is None:
+            return said
+        return replace(said, words=(*said.words, *behind.words), fields={**behind.fields, **said.fields})
 
     def with_verdict(self, rules: Rules) -> UtteranceHeard:
         """The utterance with its verdict."""

@@ -327,13 +327,14 @@ class Dialogue:
         before, question, draft = session.state, session.question, session.draft
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
+            happening = several.split_off_next(session, happening)
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
-            orders = _take_utterance(session, step, happening)
+            orders = several.queue_next(session, happening, _take_utterance(session, step, happening))
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
@@ -352,7 +353,7 @@ class Dialogue:
             is_open = session.state in {State.HELD, *QUESTIONS}
             claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
             if not happening.reading.is_scan:
-                session.breath.remember_unless_wordless(happening.reading, happening.ended, session.rules, claims_open)
+                session.breath.remember_unless_wordless(happening.whole, happening.ended, session.rules, claims_open)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
@@ -450,7 +451,7 @@ def _audit_input(session: DialogueSession, happening: DialogueInput, event: Even
     """The facts of an utterance that the audit of claims checks; None for other events."""
     if not isinstance(happening, UtteranceHeard):
         return None
-    said, language = happening.reading, session.rules.language
+    said, language = happening.whole, session.rules.language
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or is_correction(said.words, language)
     takes_back = next_or_instead.takes_back_instead(session, said)

@@ -158,8 +158,8 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
     They say of a value what it never was; they have a number of the last entry in place of its own, with more; they
-    take something back directly behind another thing, a place or a sum; or they give what a thing that was put aside
-    lacks, and do not answer the question.
+    take something back directly behind another thing, a place or a sum; they give what a thing that was put aside
+    lacks, and do not answer the question; or they contradict a value where the next thing waits, named in one breath.
     """
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
@@ -169,7 +169,14 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
         return False
     if takes_back:
         return _is_behind_another(session)
+    waits = session.queued_draft is not None and session.queued_draft.utterance_id not in session.needs_yes
+    if waits and not answers and _contradicts(values_of(session.open_draft.reading), values_of(reading)):
+        return True
     return not (answers or session.named.lacks.isdisjoint(reading.fields))
+
+
+def _contradicts(known: Mapping[str, FieldValue], said: Mapping[str, FieldValue]) -> bool:
+    return any(known.get(name, value) != value for name, value in said.items())
 
 
 def _has_number_of_last(session: DialogueSession, said: Mapping[str, FieldValue]) -> bool:

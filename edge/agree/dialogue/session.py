@@ -441,6 +441,12 @@ class DialogueSession:
         return says
 
 
+def asks_yes_or_no(session: DialogueSession) -> bool:
+    """Whether a yes or a no is the value that the open question asks for: "Is it sealed?"."""
+    name = session.current_question.field if session.topic is Topic.FIELD else None
+    return name is not None and bool(session.rules.form[name].spoken.answers)
+
+
 def list_own_entries(session: DialogueSession, values: Mapping[str, FieldValue]) -> list[LastEntry]:
     """The operator's entries with all identifiers in `values`: those that share most of its other values first.
 

@@ -5,23 +5,126 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction
+from dockvoice_protocol.forms.spoken import is_correction, parse_command, parse_exception
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, parking, repeating
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no
+from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import rivals_are_mishearings, with_reading
-from edge.agree.one_breath import find_telling_field, list_several_identifiers, pick_by_answer, split_if_several
+from edge.agree.one_breath import (
+    BeforeName,
+    find_telling_field,
+    list_several_identifiers,
+    names_last,
+    pick_by_answer,
+    split_before_name,
+    split_if_several,
+)
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
-from edge.records import Draft
+from edge.records import Draft, Park
 from edge.records.speech import Prompt, Say
 
 _OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
 """The questions that no value answers."""
 
 _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
+
+def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance as it is of the open thing, if that is what stands before another name; the rest waits behind it.
+
+    What may be of either is the next thing's, which then needs a yes.
+    """
+    said, rules, draft = utterance.reading, session.rules, session.draft
+    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
+    named = not said.fields.keys().isdisjoint(rules.identifying_fields)
+    if draft is None or draft.act is Act.CONTEXT or not (is_open and named) or said.is_scan:
+        return utterance
+    if said.act not in {Act.RECORD, Act.AMEND}:
+        return utterance
+    parts = split_before_name(said, draft.reading, rules)
+    if parts is None or _is_one_sentence(parts, rules):
+        return utterance
+    if (answer := _read_as_yes_or_no(session, parts)) is not None:
+        return replace(utterance, reading=answer, behind=parts.behind)
+    before = _read_exception(parts.before, rules)
+    gives = _gives_open_thing(session, before, is_joined=parts.is_joined)
+    if gives and parts.is_apart and not is_correction(said.words, rules.language):
+        return replace(utterance, reading=before, behind=parts.behind)
+    own = said.fields.keys() - parts.behind.fields.keys() - _list_leading_fields(rules)
+    if own and (gives or (parts.is_apart and not names_last(draft.reading, rules))):
+        session.needs_yes.add(utterance.utterance_id)
+    return utterance
+
+
+def _is_one_sentence(parts: BeforeName, rules: Rules) -> bool:
+    """Whether the name stands in the middle of a sentence that lacks a value without its beginning.
+
+    "Dock D, pallet 503, ten units", also where a dock is asked for.
+    """
+    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
+    more = parts.behind.fields.keys() - {*rules.identifying_fields}
+    return not parts.is_joined and bool(more) and not lacks.isdisjoint(parts.before.fields)
+
+
+def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading | None:
+    """The reading of a yes or no before a name, where the question asks for one; None for all else.
+
+    "No, trailer 5825" over 5824 may be that one, misheard.
+    """
+    command = parse_command(parts.before.words, session.rules.language)
+    if parts.before.fields or command is None or not asks_yes_or_no(session):
+        return None
+    is_name = command.act is Act.NO and next_or_instead.may_correct_identifier(session, parts.behind)
+    answers = command.act in {Act.YES, Act.NO} and not is_name
+    return replace(parts.before, act=command.act) if answers else None
+
+
+def _read_exception(part: Reading, rules: Rules) -> Reading:
+    """The reading of words without fields as an exception of the form, if they are one: "damaged"."""
+    found = {} if part.fields else parse_exception(part.words, rules.form, rules.language)
+    return replace(part, fields=found, act=Act.AMEND) if found else replace(part, act=Act.RECORD)
+
+
+def _list_leading_fields(rules: Rules) -> set[str]:
+    """The fields that often come before a name: "trailer 5502, pallet 743", "item A100, pallet 743"."""
+    return {*rules.form.standing_fields, *(name for name in rules.identifying_fields if not rules.form[name].required)}
+
+
+def _gives_open_thing(session: DialogueSession, said: Reading, *, is_joined: bool) -> bool:
+    """Whether it gives what the open thing lacks or is asked for, and contradicts nothing that is known of it.
+
+    Without an "and" behind it, a place or an item alone is of the next thing.
+    """
+    question, form, known = session.question, session.rules.form, values_of(session.open_draft.reading)
+    if session.another_unclear or (question is not None and question.other is not None):
+        return False
+    asked = question.field if question is not None and question.about in OF_VALUE else None
+    new = {name for name in said.fields if name not in known or name == asked}
+    others = {name for name in said.fields.keys() - new if form[name].unit_of not in new}
+    leading = set() if is_joined else _list_leading_fields(session.rules) - {asked}
+    return not new <= leading and all(values_of(said).get(name) == known[name] for name in others)
+
+
+def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
+    """The orders of a step that took what is of the open thing, with the next thing queued behind it.
+
+    Where that step opened a claim of this utterance, which can have no second one, the next thing is given up aloud.
+    """
+    if utterance.behind is None:
+        return taken
+    other = None if session.question is None else session.question.other
+    claims = {one.utterance_id for one in (session.draft, other) if one is not None}
+    claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
+    if utterance.utterance_id in claims:
+        named = session.identifiers_of(values_of(utterance.behind))
+        return [*taken, session.say(Prompt.NOT_RECORDED, named)]
+    said = drafting.read_with_acoustic_doubts(session, replace(utterance, reading=utterance.behind))
+    others = context.fill_unless_other_trailer(session, said)
+    return [*parking.tell_queued_parked(session), *taken, parking.queue_entry(session, utterance, others)]
 
 
 def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _SpeechStep) -> list[Order]:
