@@ -207,11 +207,6 @@ def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bo
     return not is_correction(part.words, rules.language) and bool(find_differing_identifiers(known, part, begun))
 
 
-def names_last(reading: Reading, rules: Rules) -> bool:
-    """Whether it was said with its name last: "twelve cases, pallet 742"."""
-    return _find_first_field(reading, rules) not in {None, *rules.identifying_fields}
-
-
 def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
     """Where what stands before the name at this place ends, and where the next thing begins; "and" is of neither."""
     words, language = reading.words[:at], rules.language

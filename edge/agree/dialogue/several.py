@@ -18,7 +18,6 @@ from edge.agree.one_breath import (
     BeforeName,
     find_telling_field,
     list_several_identifiers,
-    names_last,
     pick_by_answer,
     split_before_name,
     split_if_several,
@@ -46,28 +45,34 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if said.act not in {Act.RECORD, Act.AMEND}:
         return utterance
     parts = split_before_name(said, draft.reading, rules)
-    if parts is None or _is_one_sentence(parts, rules):
+    if parts is None or _is_one_sentence(session, parts):
         return utterance
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
         return replace(utterance, reading=answer, behind=parts.behind)
     before = _read_exception(parts.before, rules)
     gives = _gives_open_thing(session, before, is_joined=parts.is_joined)
-    if gives and parts.is_apart and not is_correction(said.words, rules.language):
+    ends = parts.is_joined or (parts.is_apart and _says_more(parts.behind, rules))
+    if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
     own = said.fields.keys() - parts.behind.fields.keys() - _list_leading_fields(rules)
-    if own and (gives or (parts.is_apart and not names_last(draft.reading, rules))):
+    if own and (gives or ends):
         session.needs_yes.add(utterance.utterance_id)
     return utterance
 
 
-def _is_one_sentence(parts: BeforeName, rules: Rules) -> bool:
-    """Whether the name stands in the middle of a sentence that lacks a value without its beginning.
+def _says_more(behind: Reading, rules: Rules) -> bool:
+    return not behind.fields.keys() <= {*rules.identifying_fields}
 
-    "Dock D, pallet 503, ten units", also where a dock is asked for.
+
+def _is_one_sentence(session: DialogueSession, parts: BeforeName) -> bool:
+    """Whether it is a sentence that lacks a value without its beginning: "ten units, pallet 503", over what is held.
+
+    Where something is asked, that may be an answer; not "dock D, pallet 503, ten units".
     """
+    rules = session.rules
     lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
-    more = parts.behind.fields.keys() - {*rules.identifying_fields}
-    return not parts.is_joined and bool(more) and not lacks.isdisjoint(parts.before.fields)
+    is_other = session.state is State.HELD or _says_more(parts.behind, rules)
+    return is_other and not parts.is_joined and not lacks.isdisjoint(parts.before.fields)
 
 
 def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading | None:
