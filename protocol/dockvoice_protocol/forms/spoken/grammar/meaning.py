@@ -144,9 +144,6 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     return tuple(at for event in astray for at in range(event.start, event.end))
 
 
-_WITHOUT_MEANING = frozenset({Happens.UNMATCHED, Happens.NUMBER})
-
-
 @dataclass(slots=True)
 class _FieldMeaning:
     """The state of one field in one explanation."""
@@ -226,9 +223,10 @@ class _FieldMeaning:
         self.values = [value for value in self.values if value not in self.denied_with_count] or self.values
 
     def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
-        """Whether an event is no doubt of a replaced value alone: words between it and its correction may say more."""
-        between = beside.happens in _WITHOUT_MEANING and beside.start >= self.withdrawn > 0
-        return beside.end > self.replaced or between
+        """Whether an event is no doubt of a replaced value alone, as a number beside that is; a word may say more."""
+        says_more = beside.happens is Happens.UNMATCHED
+        says_more |= beside.happens is Happens.NUMBER and beside.start >= self.withdrawn
+        return beside.end > self.replaced or (self.withdrawn > 0 and says_more)
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
         """Whether an event beside the values makes them possible parts of the true value."""
@@ -421,6 +419,8 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
+        if "c" in event.marks and at and not self.said_of(name).events:
+            self._doubt_number_before(self._events[at - 1])
         event = self._marked_if_of_other_count(event)
         if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
             self._doubt_what_may_be_denied(name, event.value)
@@ -457,6 +457,11 @@ class _MeaningBuilder:
     def _is_unit_of_denied_count(self, at: int, event: ExplanationEvent) -> bool:
         behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(Happens.DANGLING)
         return behind.field is not None and behind.field == self._form[str(event.field)].unit_of and "n" in behind.marks
+
+    def _doubt_number_before(self, before: ExplanationEvent) -> None:
+        """A cue that corrects nothing of its own field may take back the number before it: "2 8, my bad, door 19"."""
+        if before.happens is Happens.MENTION and self._form[str(before.field)].spoken.is_number:
+            self.said_of(str(before.field)).doubtful = True
 
     def _doubt_what_may_be_denied(self, name: str, value: FieldValue | None) -> None:
         """A bare denial of what was never said may be one of the value before it, or of one that it begins with.
