@@ -77,6 +77,8 @@ class Language:
     """Names of months, without those that are numbers too."""
     ordinals: frozenset[str]
     """Words for the day of a month: "first"."""
+    date_links: frozenset[str]
+    """Words between the day, month and year of a date: "of", "the"."""
     numerals: Numerals
     table: Mapping[str, Any]
     """The parsed file: kinds of fields have their own sections, and properties parse parts of it on first use."""
@@ -114,6 +116,12 @@ class Language:
                 if not numerals.groups([name], 0)
             ),
             ordinals=frozenset(fold(name) for names in table["dates"]["ordinals"] for name in names),
+            date_links=frozenset(
+                word
+                for place in ("before_day", "before_month", "before_year", "behind_year", "ends")
+                for link in table["dates"][place]
+                for word in phrase(link)
+            ),
             numerals=numerals,
             table=table,
         )

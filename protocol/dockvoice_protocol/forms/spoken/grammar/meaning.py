@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked, spelt_slip
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
@@ -424,6 +425,8 @@ class _MeaningBuilder:
         event = self._marked_if_of_other_count(event)
         if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
             self._doubt_what_may_be_denied(name, event.value)
+        if {"n", "h"} & set(event.marks) == {"n"} and name == self._form.roles.get(FieldRole.QUANTITY):
+            self._doubt_difference(self.said_of(name), event.value)
         if "n" in event.marks and self._is_unit_of_denied_count(at, event):
             self.said_of(name).denied_with_count.append(event.value)
             return
@@ -462,6 +465,20 @@ class _MeaningBuilder:
         """A cue that corrects nothing of its own field may take back the number before it: "2 8, my bad, door 19"."""
         if before.happens is Happens.MENTION and self._form[str(before.field)].spoken.is_number:
             self.said_of(str(before.field)).doubtful = True
+
+    def _doubt_difference(self, counted: _FieldMeaning, denied: FieldValue | None) -> None:
+        """A count that is denied, but was never said, may be what was due: "30 cases instead of 32" are two short.
+
+        Not of what was: "it was 30, not 32" corrects what is on record.
+        """
+        found = counted.values[-1] if counted.values and denied not in counted.taken_back else None
+        if not isinstance(found, int) or not isinstance(denied, int) or denied in counted.values:
+            return
+        if any(event.happens is Happens.MOOD for event in self._events):
+            return
+        difference = self._form.roles.get(FieldRole.SHORT if found < denied else FieldRole.OVER)
+        if difference is not None and not self.said_of(difference).events:
+            self.said_of(difference).values, self.said_of(difference).doubtful = [abs(denied - found)], True
 
     def _doubt_what_may_be_denied(self, name: str, value: FieldValue | None) -> None:
         """A bare denial of what was never said may be one of the value before it, or of one that it begins with.

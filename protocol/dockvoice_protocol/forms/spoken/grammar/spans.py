@@ -884,6 +884,6 @@ class Remarks(SpanReader):
             if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
                 counted |= counts or word in self._spans.language.ordinals
                 found |= {here + 1} if named and counted else set()
-            elif not self._spans.lexicon.joins(word):
+            elif word not in self._spans.language.date_links:
                 break
         return found
