@@ -30,9 +30,9 @@ from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
     Happens,
+    ParserState,
     Path,
     PathQueue,
-    Place,
     Story,
     is_slip,
     marked,
@@ -82,13 +82,15 @@ class _UnmatchedWords(SpanReader):
     def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.withdrawn_values[at]:
-            crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
+            crowded = isinstance(event.value, int) and path.state is ParserState.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
             slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
             pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
-            self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
+            self._queue.continue_at(
+                slipped, stop, cost, pending=pending, state=ParserState.BETWEEN, cue=(event.end, stop)
+            )
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over the longest and the shortest number that begins at a token, without a field."""
@@ -96,7 +98,7 @@ class _UnmatchedWords(SpanReader):
             cost = weights.LOOSE + (weights.CROWDED if self._goes_on_spelling(path, at) else 0.0)
             closed = self._queue.with_label_closed(path)
             for event in events:
-                self._queue.continue_with(closed, event, cost, state=Place.BETWEEN)
+                self._queue.continue_with(closed, event, cost, state=ParserState.BETWEEN)
 
     @staticmethod
     def _make_number_events(ends: Sequence[int], at: int) -> list[ExplanationEvent]:
@@ -105,7 +107,7 @@ class _UnmatchedWords(SpanReader):
     def _goes_on_spelling(self, path: Path, at: int) -> bool:
         """Whether a digit follows the digits of a slowly spelt value without a pause: "nine, two, eight | four two"."""
         last = path.last
-        if last is None or path.state is not Place.SAID or last.end != at or self._tokens[at].pause:
+        if last is None or path.state is not ParserState.SAID or last.end != at or self._tokens[at].pause:
             return False
         if self._tokens[at - 1].final or not self._fields[str(path.field)].spoken.spelt:
             return False
@@ -115,7 +117,7 @@ class _UnmatchedWords(SpanReader):
     def _step_over_remark(self, path: Path, at: int, end: int) -> None:
         path = self._queue.with_label_closed(path)
         # Directly behind digits, the figures of a remark may belong to them.
-        spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
+        spelt = path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < _NAMED:
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
@@ -125,7 +127,7 @@ class _UnmatchedWords(SpanReader):
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
-        last, field = path.last, path.field if path.state is Place.LABELLED else None
+        last, field = path.last, path.field if path.state is ParserState.LABELLED else None
         code = field is not None and self._fields[field].spoken.is_code
         if self._known[at] or (code and any(self._spans.letters(at))):  # Inside a code, a letter has one too.
             cost = weights.KNOWN_UNMATCHED
@@ -678,7 +680,7 @@ class _Growth:
         self._left = weights.MOST
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.clear()
-        self._queue.add(0, Path(0.0, Place.START, None, self._pending, None, (), Story(), 0))
+        self._queue.add(0, Path(0.0, ParserState.START, None, self._pending, None, (), Story(), 0))
 
     def find_explanations(self) -> list[Path]:
         """The cheapest complete explanation and its rivals; none where it fills no template though it might.
@@ -742,7 +744,7 @@ class _Growth:
                 return
             path = others
         self._phrases.step_over_phrases(path, at)
-        if path.state is Place.LABELLED:
+        if path.state is ParserState.LABELLED:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
         else:
             self._mentions.step_over_unlabelled_value(path, at)
@@ -754,7 +756,7 @@ class _Growth:
         """The path as a complete explanation; None where it ends inside a value."""
         if path.spelling is not None or not self._templates.are_whole(path.events):
             return None
-        if path.state is Place.LABELLED:
+        if path.state is ParserState.LABELLED:
             if self._spans.is_rest_bare_value(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label without one.
             # No cost of a false start in addition: its value may follow in the next utterance.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -360,11 +360,11 @@ class CountMentions(SpanReader):
         """Step over a count that begins at a token."""
         if self._belongs_to_label_before(path, count, at):
             self._mentions.add(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
-        if path.state is Place.LABELLED and path.field != count.field:
+        if path.state is ParserState.LABELLED and path.field != count.field:
             path = self._queue.with_label_closed(path, self._unvalued_label_cost(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         cost = count.cost + self._digitwise_cost(path, at, count.cost)
-        straight_on = path.state is Place.SAID and not self._tokens[at].pause
+        straight_on = path.state is ParserState.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
         if straight_on and self._begins_with_end_of_code(path, at, count):
             dearer += weights.OTHER
@@ -384,7 +384,7 @@ class CountMentions(SpanReader):
 
     def _belongs_to_label_before(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""
-        if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
+        if path.state is not ParserState.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
         both = self._fields[str(path.field)].spoken.counts and self._fields[count.field].spoken.counts
         plain = both and len(count.values) == 1
@@ -411,7 +411,7 @@ class CountMentions(SpanReader):
     def _follows_unitless_count(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
         """Whether a count follows one of its field without a unit: "fifty | eight cases", "sorry, fifty, uh, eight"."""
         last = path.last
-        if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
+        if path.pending or path.state is not ParserState.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
 

@@ -14,9 +14,9 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
     ExplanationEvent,
     Happens,
+    ParserState,
     Path,
     PathQueue,
-    Place,
     Spelling,
     is_slip,
     marked,
@@ -64,7 +64,7 @@ class Speller(SpanReader):
         """Step over the first group of a value."""
         for end, dearer, longer in self._next_groups(field.name, Spelling(at, cost, "", marks), at, 0):
             self._queue.add(
-                end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
+                end, Path(path.cost + cost + dearer, ParserState.SPELLING, field.name, path.pending, longer, *path[5:])
             )
 
     def add_group(self, path: Path, spelling: Spelling, at: int) -> None:
@@ -358,7 +358,7 @@ class Mentions(SpanReader):
         ):
             marks = marked(marks, "s")
         for value, cost in endings:
-            without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
+            without = Path(path.cost + cost, ParserState.SAID, path.field, path.pending, None, *path[5:])
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
@@ -402,7 +402,7 @@ class Mentions(SpanReader):
             marks = marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.with_event(event)
-        return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
+        return Path(path.cost + dearer, ParserState.SAID, name, "", None, events, story, at, path.cue)
 
     def _may_lack_letters(self, name: str, at: int) -> bool:
         """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
@@ -469,7 +469,7 @@ class Mentions(SpanReader):
         if "c" not in path.pending or before is not None or not others:
             return 0.0
         slip = any(event.happens is Happens.SLIP for event in path.events)
-        begins = path.since if path.state is Place.LABELLED else at
+        begins = path.since if path.state is ParserState.LABELLED else at
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
     def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool, said: bool) -> tuple[float, str]:
@@ -515,10 +515,10 @@ class Mentions(SpanReader):
 
     def _step_over_known_code(self, path: Path, at: int) -> None:
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
-        if path.state is Place.START and self._named is not None:
+        if path.state is ParserState.START and self._named is not None:
             for end, number in ids_before_correction(self._spans, at):
                 self.add(path, at, end, self._named, number, weights.ASKED, "")
-        if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
+        if path.state is ParserState.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, weights.ASKED, "")
         codes = self._spans.place_codes(at)
         if codes and not path.pending.strip("hnxr"):
@@ -593,12 +593,12 @@ class Mentions(SpanReader):
             return True  # "Not ten, twelve."
         figures = self._words[at - 1]
         listed = token.dash and len(figures) > 1 and figures.isdigit()  # "742-743" may be two values; "7-4-2" is one.
-        apart = path.state is Place.SAID and (token.pause > 0 or listed)
+        apart = path.state is ParserState.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (not field.spoken.counts or name == self._asked)
 
     def is_behind_spelt(self, path: Path) -> bool:
         """Whether the path is directly behind digits or a code."""
-        return path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
+        return path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt
 
     def _step_over_unitless_count(self, path: Path, at: int) -> None:
         """Step over a count without its unit, a rival of the id's end: "seven four two | twelve".

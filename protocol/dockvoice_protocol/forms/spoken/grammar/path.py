@@ -63,7 +63,7 @@ class ExplanationEvent(NamedTuple):
 
 
 @quick_members
-class Place(IntEnum):
+class ParserState(IntEnum):
     """Where in a mention the parser is, as the state of a path."""
 
     START = auto()  # Only openings so far.
@@ -106,14 +106,14 @@ class Spelling(NamedTuple):
 class _Changes(TypedDict, total=False):
     """Changed attributes of a path's next step."""
 
-    state: Place
+    state: ParserState
     field: str | None
     pending: str
     since: int
     cue: tuple[int, int]
 
 
-_BETWEEN: _Changes = {"state": Place.BETWEEN}
+_BETWEEN: _Changes = {"state": ParserState.BETWEEN}
 _NOTHING: _Changes = {}
 
 
@@ -150,7 +150,7 @@ class Path(NamedTuple):
     """A partial explanation: its events so far, cost, and parser state."""
 
     cost: float
-    state: Place
+    state: ParserState
     field: str | None
     """The last named field."""
     pending: str
@@ -175,7 +175,7 @@ class Path(NamedTuple):
     @property
     def between(self) -> _Changes:
         """The attributes that a path changes behind a value."""
-        return _BETWEEN if self.state is Place.SAID else _NOTHING
+        return _BETWEEN if self.state is ParserState.SAID else _NOTHING
 
     @property
     def interrupted(self) -> float:
@@ -360,20 +360,20 @@ class PathQueue:
 
         Behind an unexplained word, its value, without the cost; a misheard label costs UNMATCHED besides.
         """
-        if path.state is not Place.LABELLED:
+        if path.state is not ParserState.LABELLED:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
         path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
-        return path._replace(state=Place.BETWEEN, cost=path.cost + dearer + (0.0 if unread else cost))
+        return path._replace(state=ParserState.BETWEEN, cost=path.cost + dearer + (0.0 if unread else cost))
 
     @staticmethod
     def with_label_awaiting(path: Path) -> Path:
         """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
         event = ExplanationEvent(Happens.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
-        return path.adding(event)._replace(state=Place.BETWEEN, cost=path.cost + weights.LATER)
+        return path.adding(event)._replace(state=ParserState.BETWEEN, cost=path.cost + weights.LATER)
 
 
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SMALL,
     SpanReader,
@@ -86,13 +86,13 @@ class _Links(SpanReader):
 
     def may_be_letters(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word behind the label of a code may be its letters: "trailer at 5501" may be AT5501."""
-        if path.state is not Place.LABELLED or match.end != at + 1:
+        if path.state is not ParserState.LABELLED or match.end != at + 1:
             return False
         return self._fields[str(path.field)].spoken.is_code and self._numbers.begins(match.end)
 
     def sounds_like_digit(self, path: Path, at: int) -> bool:
         """Whether a word behind a value that is not spelt may be a misheard number."""
-        if path.state is not Place.SAID or self._words[at] not in self._language.homophones:
+        if path.state is not ParserState.SAID or self._words[at] not in self._language.homophones:
             return False
         return not self._fields[str(path.field)].spoken.spelt and self._spans.may_be_digit(at)
 
@@ -102,9 +102,9 @@ class _Links(SpanReader):
         Behind digits only at the end of a clause; behind a letter also where neither an "and" nor a value goes on.
         """
         goes_on = self._spans.goes_straight_on(match.end)
-        if path.field is None or path.state not in {Place.SAID, Place.BETWEEN}:
+        if path.field is None or path.state not in {ParserState.SAID, ParserState.BETWEEN}:
             return False
-        if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
+        if path.state is ParserState.SAID and self._fields[path.field].spoken.is_digits:
             return not goes_on and self._spans.is_letter(at, match.end)
         joins = self._said(at, match.end) in self._language.words["joins"]
         joins = joins and not _is_known_alone(self._spans, path, at)
@@ -134,7 +134,7 @@ class _Links(SpanReader):
         """Whether a hedge that opens clauses, too, adds a count to others: French "et six abîmés en plus"."""
         counts = {name for name in path.story.said if name is not None and self._fields[name].spoken.counts}
         own = self._spans.form.unit_field(str(path.field)) is None
-        added = path.state is Place.SAID and path.field in counts and len(counts) > 1 and own
+        added = path.state is ParserState.SAID and path.field in counts and len(counts) > 1 and own
         return added and self._said(at, match.end) in self._language.words["openings"]
 
     def is_part_of_count(self, match: Match, at: int) -> bool:
@@ -221,10 +221,10 @@ class _Links(SpanReader):
 
     def follows_without_pause(self, path: Path, at: int) -> bool:
         """Whether only small words, and no pause, are between a value and the token: "dock B is full"."""
-        if path.state is Place.SAID:
+        if path.state is ParserState.SAID:
             return not self._tokens[at].pause
         last = path.last
-        said = last is not None and last.happens is Happens.MENTION and path.state is Place.BETWEEN
+        said = last is not None and last.happens is Happens.MENTION and path.state is ParserState.BETWEEN
         if last is None or not said or any(token.pause for token in self._tokens[last.end : at + 1]):
             return False
         return self._said(last.end, at) in self._language.words["links"]
@@ -234,7 +234,7 @@ class _Links(SpanReader):
         if match.role is Role.SETS_AGAIN:
             return "w" in path.pending and path.cue[1] == at
         last, changed = path.last, match.role is Role.SETS_CHANGED
-        if last is None or path.state is not Place.SAID or last.happens is not Happens.MENTION:
+        if last is None or path.state is not ParserState.SAID or last.happens is not Happens.MENTION:
             return False
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         changes = not changed or (path.events[0] is last and path.cue[0] == 0 < path.cue[1])
@@ -279,7 +279,7 @@ class SmallWords(SpanReader):
         if at in self._changing:  # "Change 743 to eleven" says one thing.
             changes = [(step, one) for step, one in steps if one.role is Role.SETS_CHANGED]
             steps = [one for one in changes if self._links.sets_value(path, one[1], at)] or steps
-        labelled = path.state is Place.LABELLED
+        labelled = path.state is ParserState.LABELLED
         for step, match in steps:
             hedges = labelled and match.role not in OF_FIELDS
             step(self, self._with_hedged_label(path, match, at) if hedges else path, match, at)
@@ -298,10 +298,10 @@ class SmallWords(SpanReader):
         """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and self._said(at, match.end) in self._language.words["within"]:
-            begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
-            if path.state is Place.LABELLED or not begins:
+            begins = (path.state is ParserState.START and not path.events) or self._tokens[at].pause >= weights.COMMA
+            if path.state is ParserState.LABELLED or not begins:
                 return
-        again = path.state is Place.LABELLED and path.field == match.field
+        again = path.state is ParserState.LABELLED and path.field == match.field
         opened = path if again else self._queue.with_label_closed(path)
         if opened is not path and not any(token.pause for token in self._tokens[path.since + 1 : at + 1]):
             opened = self._queue.with_label_awaiting(path)
@@ -311,17 +311,17 @@ class SmallWords(SpanReader):
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
         self._queue.continue_at(
-            opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending
+            opened, match.end, cost, state=ParserState.LABELLED, field=match.field, since=at, pending=pending
         )
 
     def _step_over_unit(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
-        if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
+        if path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=Place.BETWEEN)
+        self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=ParserState.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
-        alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
+        alone = path.state is ParserState.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
             self._mentions.add(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
@@ -329,10 +329,10 @@ class SmallWords(SpanReader):
         """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
-            if path.state is Place.START and is_before_id_label(self._spans, match.end):
+            if path.state is ParserState.START and is_before_id_label(self._spans, match.end):
                 self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
             return
-        if path.state is Place.LABELLED or path.pending.strip("h"):
+        if path.state is ParserState.LABELLED or path.pending.strip("h"):
             return
         if field.unlabelled:
             self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
@@ -342,7 +342,7 @@ class SmallWords(SpanReader):
     def _step_over_check_digits(self, path: Path, match: Match, _at: int) -> None:
         """Step over check digits or the check word of the place before; wrong ones put it in doubt."""
         last = path.last
-        if path.state is not Place.SAID or last is None:
+        if path.state is not ParserState.SAID or last is None:
             return
         catalogue = self._fields[str(path.field)].catalogue
         checks = () if catalogue is None else self._spans.catalogue.check_words(catalogue, str(last.value))
@@ -353,14 +353,14 @@ class SmallWords(SpanReader):
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
         for end in ends:
             extended = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
-            self._queue.continue_at(extended, end, cost, state=Place.BETWEEN)
+            self._queue.continue_at(extended, end, cost, state=ParserState.BETWEEN)
 
     # Words around a value.
 
     def _step_over_opening(self, path: Path, match: Match, at: int) -> None:
         if self._links.says_further_count(path, match, at):
             return
-        begins = self._tokens[at].pause or path.state is Place.START or at == 0
+        begins = self._tokens[at].pause or path.state is ParserState.START or at == 0
         if self._links.ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         self._queue.continue_at(
@@ -369,10 +369,10 @@ class SmallWords(SpanReader):
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
-        if path.state is Place.START and match.role is Role.LINK and not self._links.may_begin(match, at):
+        if path.state is ParserState.START and match.role is Role.LINK and not self._links.may_begin(match, at):
             return
         several = path.field is not None and self._fields[path.field].many is not None
-        labelled = path.state is Place.LABELLED
+        labelled = path.state is ParserState.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
@@ -391,20 +391,20 @@ class SmallWords(SpanReader):
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
-        cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
+        cost = weights.LINK if path.state is not ParserState.LABELLED else weights.MISPLACED
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _step_over_word_after_label(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between the label and its value, or before the answer to a question."""
-        labelled = path.state is Place.LABELLED
+        labelled = path.state is ParserState.LABELLED
         expected = path.field if labelled else self._asked
-        answers = expected is not None and (labelled or path.state is Place.START)
+        answers = expected is not None and (labelled or path.state is ParserState.START)
         coded = match.end in self._spans.role_ends(at, Role.LINK) and self._links.may_be_letters(path, match, at)
         if answers and not coded and not self._spans.may_be_letter(str(expected), at, match.end):
             self._queue.continue_at(path, match.end, weights.WITHIN)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
-        if path.state is Place.SAID and not self._links.says_how(path, match, at):
+        if path.state is ParserState.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and self._said(at, match.end) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
@@ -445,9 +445,9 @@ class SmallWords(SpanReader):
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
-        if self._asked is not None and path.state is Place.START:
+        if self._asked is not None and path.state is ParserState.START:
             self._queue.continue_at(path, match.end, weights.REPEAT)
-        elif path.state is Place.SAID:
+        elif path.state is ParserState.SAID:
             self._queue.continue_at(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
@@ -489,10 +489,10 @@ class SmallWords(SpanReader):
             either = (Role.HEDGE_BEFORE in roles or counted) and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
             opened = self._queue.with_label_closed(path)
-            self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
+            self._queue.continue_with(opened, event, weights.HEDGE, state=ParserState.BETWEEN, pending=pending)
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID:
+        if path.state is not ParserState.SAID:
             return
         if self._links.adds_another_count(path, match, at):
             return
@@ -511,14 +511,14 @@ class SmallWords(SpanReader):
         begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
         if self._links.sets_value(path, match, at):
             self._queue.continue_at(
-                path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(begun, match.end)
+                path, match.end, weights.CUE, state=ParserState.BETWEEN, pending="w", cue=(begun, match.end)
             )
 
     # Phrases that keep the utterance off the record.
 
     def _step_over_question(self, path: Path, match: Match, at: int) -> None:
         """Step over the beginning of a question; behind a short pause it is less certain."""
-        pause, started = self._tokens[at].pause, path.state is not Place.START
+        pause, started = self._tokens[at].pause, path.state is not ParserState.START
         if (not pause and started and at > 0) or self._links.denies_next_value(path, match, at):
             return
         begins = not started or pause >= weights.STOP
@@ -536,7 +536,7 @@ class SmallWords(SpanReader):
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
 
     def _step_over_cancellation(self, path: Path, match: Match, at: int) -> None:
-        first = path.state is Place.START and self._said(at, match.end) not in self._language.cues
+        first = path.state is ParserState.START and self._said(at, match.end) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
             self._queue.continue_with(self._queue.with_label_closed(path), event, weights.QUESTION)

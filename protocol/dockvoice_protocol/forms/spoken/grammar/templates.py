@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
@@ -87,7 +87,7 @@ class SentenceTemplates(SpanReader):
                     filled,
                     event,
                     weights.CUE,
-                    state=Place.BETWEEN,
+                    state=ParserState.BETWEEN,
                     pending=_MARK.get(part.behind, "").replace(_NAMES, ""),
                     cue=(at, part.end) if part.behind == NEW else path.cue,
                 )
@@ -120,7 +120,7 @@ class SentenceTemplates(SpanReader):
 
     def _with_value_before(self, path: Path, part: _Part, at: int) -> Path | None:
         """The path, its last value marked by its slot; None where that is not what the slot may hold."""
-        if path.state is Place.LABELLED:
+        if path.state is ParserState.LABELLED:
             return None
         if not part.before:
             return path if path.story.said or self._held or part.behind == ID else None
