@@ -58,7 +58,7 @@ _MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only abo
 
 HAPPENS: Mapping[Happens, str] = {
     Happens.LABEL: "label without a value",
-    Happens.SLIP: "taken back at once",
+    Happens.WITHDRAWN: "taken back at once",
     Happens.NUMBER: "number that belongs to nothing",
     Happens.UNIT: "unit without a number",
     Happens.UNMATCHED: "nothing explains it",

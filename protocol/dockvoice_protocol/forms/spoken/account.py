@@ -47,7 +47,7 @@ _SENSES: Mapping[Role | Happens, Sense] = {
     **dict.fromkeys((Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE), Sense.DOUBT),
     Happens.MENTION: Sense.VALUE,
     Happens.TEMPLATE: Sense.CUE,
-    **dict.fromkeys((Happens.LABEL, Happens.SLIP, Happens.HEDGE, Happens.NAY), Sense.DOUBT),
+    **dict.fromkeys((Happens.LABEL, Happens.WITHDRAWN, Happens.HEDGE, Happens.NAY), Sense.DOUBT),
     **dict.fromkeys((Happens.PORTION, Happens.TOTAL), Sense.DOUBT),
     **dict.fromkeys((Happens.NUMBER, Happens.UNIT, Happens.UNMATCHED, Happens.DANGLING), Sense.UNEXPLAINED),
     Happens.MOOD: Sense.MOOD,

@@ -34,9 +34,9 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Path,
     PathQueue,
     Story,
-    is_slip,
+    differ_by_one_error,
     marked,
-    spelt_slip,
+    withdrawn_digits,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
 from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
@@ -73,23 +73,23 @@ class _UnmatchedWords(SpanReader):
 
     def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
-        self._step_over_slip(path, at)
+        self._step_over_withdrawn_number(path, at)
         for end in self._remarks.ends[at]:
             self._step_over_remark(path, at, end)
         self._step_over_number(path, at)
         self._step_over_unmatched(path, at)
 
-    def _step_over_slip(self, path: Path, at: int) -> None:
+    def _step_over_withdrawn_number(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.withdrawn_values[at]:
             crowded = isinstance(event.value, int) and path.state is ParserState.SAID and not self._tokens[at].pause
-            cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
-            slipped = self._queue.with_label_closed(path).adding(event)
+            cost = weights.WITHDRAWN + event.cost + (weights.ELSEWHERE if crowded else 0.0)
+            closed = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
             pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
             self._queue.continue_at(
-                slipped, stop, cost, pending=pending, state=ParserState.BETWEEN, cue=(event.end, stop)
+                closed, stop, cost, pending=pending, state=ParserState.BETWEEN, cue=(event.end, stop)
             )
 
     def _step_over_number(self, path: Path, at: int) -> None:
@@ -157,7 +157,7 @@ _BEFORE_PLACE = ("within", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
 _LEADING = ("links", "within")
 """Between a correction and the next field with its label or unit: "no, 743 | is at | dock B"."""
-_SAID = frozenset({Happens.MENTION, Happens.SLIP, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
+_SAID = frozenset({Happens.MENTION, Happens.WITHDRAWN, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
 """Events that explain their own words."""
 
 
@@ -186,7 +186,7 @@ class _AnswerCheck(SpanReader):
         event = events[at]
         if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
             return False
-        if not answers and self._corrects_slip(events[:at], event):
+        if not answers and self._corrects_one_error(events[:at], event):
             return False
         size = len(self._tokens)
         start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
@@ -207,28 +207,28 @@ class _AnswerCheck(SpanReader):
         again |= counts and answers and (self._tokens[event.end - 1].text,) in self._language.words["each"]
         return (
             again
-            or (answers and not self._are_all_phrases_before_slip(events[:at], before, event.cue))
+            or (answers and not self._are_all_phrases_before_withdrawn_number(events[:at], before, event.cue))
             or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
 
-    def _are_all_phrases_before_slip(
+    def _are_all_phrases_before_withdrawn_number(
         self, events: tuple[ExplanationEvent, ...], roles: tuple[str, ...], cue: tuple[int, int]
     ) -> bool:
         """Whether only phrases of these roles stand before a value that is withdrawn at once: "at A, sorry, B"."""
-        if not events or events[-1].happens is not Happens.SLIP:
+        if not events or events[-1].happens is not Happens.WITHDRAWN:
             return True
         start = next((one.end for one in reversed(events[:-1]) if one.happens in _SAID), 0)
         return self._are_all_cues_or_phrases(start, events[-1].start, roles, cue)
 
-    def _corrects_slip(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
+    def _corrects_one_error(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
         """Whether a code corrects one of its length that it differs from in one character: it needs no label."""
         said = next((one for one in reversed(before) if one[:2] == event[:2]), event)
         codes = "c" in event.marks and self._fields[str(event.field)].spoken.spelt
         old, new = str(said.value), str(event.value)
-        if before and before[-1].happens is Happens.SLIP and before[-1].start == said.end:
-            old += spelt_slip(before[-1], [token.text for token in self._tokens])
-        return codes and len(old) == len(new) and is_slip(old, new)
+        if before and before[-1].happens is Happens.WITHDRAWN and before[-1].start == said.end:
+            old += withdrawn_digits(before[-1], [token.text for token in self._tokens])
+        return codes and len(old) == len(new) and differ_by_one_error(old, new)
 
     def _are_all_cues_or_phrases(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
@@ -479,9 +479,9 @@ class _ExplanationCheck(SpanReader):
     def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
-            changes = event.happens is Happens.SLIP or not {*event.marks}.isdisjoint("cn")
+            changes = event.happens is Happens.WITHDRAWN or not {*event.marks}.isdisjoint("cn")
             before = [one for one in events[:at] if one.happens is Happens.MENTION] if changes else []
-            if event.happens is Happens.SLIP and (doubted := self._may_correct(event, before, events[at + 1 :])):
+            if event.happens is Happens.WITHDRAWN and (doubted := self._may_correct(event, before, events[at + 1 :])):
                 yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
                 for name in doubted:
                     yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
@@ -533,27 +533,27 @@ class _ExplanationCheck(SpanReader):
         return said and self._spans.goes_straight_on(mention.end)
 
     def _may_correct(
-        self, slip: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
+        self, withdrawn: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
     ) -> list[str | None]:
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
         named = (str(one.field) for one in behind if one.happens is Happens.MENTION)
         corrected = next((name for name in named if self._fields[name].unit_of is None), None)
-        may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, slip))
+        may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, withdrawn))
         another = corrected is not None and not self._fields[corrected].spoken.is_number
-        continued = (one.field for one in before[-1:] if self._may_be_continued(one, slip, directly=another))
+        continued = (one.field for one in before[-1:] if self._may_be_continued(one, withdrawn, directly=another))
         return list(dict.fromkeys((*may, *continued)))
 
-    def _may_be_continued(self, mention: ExplanationEvent, slip: ExplanationEvent, *, directly: bool) -> bool:
+    def _may_be_continued(self, mention: ExplanationEvent, withdrawn: ExplanationEvent, *, directly: bool) -> bool:
         """Whether a withdrawn number may be the end of the value before it: "seven hundred and | thirty".
 
         `directly`: also where nothing joins them, of an identifier: "trailer 6 87 89 | 4 87 89, no, pallet 742". Of a
         code that goes on as another one always: item A100 | 3 may be location A-10-03.
         """
-        longer = any(end == slip.end for end, *_ in self._spans.place_codes(mention.start))
-        if (directly or longer) and self._fields[str(mention.field)].spoken.spelt and mention.end == slip.start:
-            return self._spans.goes_straight_on(slip.start)
-        joined = mention.end == slip.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
-        return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(slip.start)
+        longer = any(end == withdrawn.end for end, *_ in self._spans.place_codes(mention.start))
+        if (directly or longer) and self._fields[str(mention.field)].spoken.spelt and mention.end == withdrawn.start:
+            return self._spans.goes_straight_on(withdrawn.start)
+        joined = mention.end == withdrawn.start - 1 and self._language.numerals.is_joiner(self._words[mention.end])
+        return joined and self._spans.goes_straight_on(mention.end) and self._spans.goes_straight_on(withdrawn.start)
 
     def _may_hold_denied(self, mention: ExplanationEvent, denied: ExplanationEvent) -> bool:
         """Whether a mention may be two values, of which one is denied: "683 653 instead of 683"."""
@@ -580,20 +580,20 @@ class _ExplanationCheck(SpanReader):
         names = dict.fromkeys(one.field for one in said)
         return [name for name in names if self._spans.may_be_value(self._fields[str(name)], code)]
 
-    def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
+    def _may_be_other_value(self, mention: ExplanationEvent, withdrawn: ExplanationEvent) -> bool:
         """Whether a withdrawn number may be another value of a mentioned field.
 
         Its cue may begin with its last digit: "A two oh | oh sorry".
         """
         field = self._fields[str(mention.field)]
         if not field.spoken.spelt:
-            return self._spans.may_be_value(field, slip.value)
-        number = spelt_slip(slip, self._words)
-        last = self._numbers.digit_groups[slip.end] if self._spans.goes_straight_on(slip.end) else ()
+            return self._spans.may_be_value(field, withdrawn.value)
+        number = withdrawn_digits(withdrawn, self._words)
+        last = self._numbers.digit_groups[withdrawn.end] if self._spans.goes_straight_on(withdrawn.end) else ()
         numbers = [number, *(f"{number}{group.text}" for group in last)]
         may = [one for one in numbers if len(one) == len(str(mention.value))]
-        if field.spoken.is_code and self._spans.is_letter(slip.start - 1, slip.start):
-            may += (f"{self._words[slip.start - 1]}{one}".upper() for one in numbers)  # Its letter may be a link.
+        if field.spoken.is_code and self._spans.is_letter(withdrawn.start - 1, withdrawn.start):
+            may += (f"{self._words[withdrawn.start - 1]}{one}".upper() for one in numbers)  # Its letter may be a link.
         return any(self._spans.may_be_value(field, one) for one in may)
 
     def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
@@ -793,7 +793,7 @@ def _without_lesser(found: list[Path]) -> list[Path]:
 
 def _leaves_words(path: Path) -> bool:
     """Whether words belong to nothing, or are a number that is in doubt; a doubt on a value or a cue leaves none."""
-    loose = {Happens.UNMATCHED, Happens.SLIP, Happens.NUMBER}
+    loose = {Happens.UNMATCHED, Happens.WITHDRAWN, Happens.NUMBER}
     said = (one for one in path.events if one.happens not in loose)
     explained = {at for one in said for span in ((one.start, one.end), one.cue) for at in range(*span)}
     return any(one.happens is Happens.UNMATCHED and one.start not in explained for one in path.events)

@@ -13,13 +13,20 @@ from itertools import pairwise
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked, spelt_slip
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    ExplanationEvent,
+    Happens,
+    Path,
+    differ_by_one_error,
+    marked,
+    withdrawn_digits,
+)
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
-_TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.SLIP})
+_TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.WITHDRAWN})
 """Events with which an utterance is about a form; a label alone is not enough: "the dock doors are freezing"."""
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 """Events that name a field."""
@@ -133,7 +140,7 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     # A withdrawn number belongs to none where the first mention is no count: "eight, no, pallet seven four two".
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
     counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
-    loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
+    loose = _LOOSE if counts else _LOOSE | {Happens.WITHDRAWN}
     # "Container maersk MSKU1234565": its check digit proves that no word before it is a part of it.
     labelled = {event.field for event in first if isinstance(event.value, str) and is_valid_container(event.value)}
     astray = (
@@ -168,7 +175,7 @@ class _FieldMeaning:
     """The same, and units or denials without a value."""
     replaced: int = 0
     """The token at which the current value replaced another one."""
-    withdrawn: int = 0
+    end_of_replaced: int = 0
     """The token behind the value that it replaced; 0: none, or the same value."""
     parts: list[FieldValue | None] = field(default_factory=list)
     """Values that may be only a part of the true one, because of a number beside them."""
@@ -177,9 +184,9 @@ class _FieldMeaning:
     begun_anew: bool = False
     """The next mention replaces the values."""
 
-    def add_mention(self, event: ExplanationEvent, slip: ExplanationEvent | None) -> None:
-        """Add a mention; `slip` is the bare number that it corrects."""
-        self.events += [event] if slip is None else [slip, event]
+    def add_mention(self, event: ExplanationEvent, withdrawn: ExplanationEvent | None) -> None:
+        """Add a mention; `withdrawn` is the bare number that it corrects."""
+        self.events += [event] if withdrawn is None else [withdrawn, event]
         if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
             # A correction with unexplained words: "wait, there is one more".
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
@@ -192,16 +199,16 @@ class _FieldMeaning:
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):
-            self._join_withdrawn_end(slip)
+            self._join_withdrawn_end(withdrawn)
             self._replace_values(event)
         elif not self.values or event.value not in self.values:
             self._add_other_value(event)
         else:
             self._add_repeated_value(event)
-        if slip is not None:
-            self.taken_back.append(slip.value)
-        if slip is not None and isinstance(slip.value, int) and isinstance(event.value, int):
-            self.values += _completed_numbers(slip.value, event.value)
+        if withdrawn is not None:
+            self.taken_back.append(withdrawn.value)
+        if withdrawn is not None and isinstance(withdrawn.value, int) and isinstance(event.value, int):
+            self.values += _completed_numbers(withdrawn.value, event.value)
 
     @property
     def is_unitless(self) -> bool:
@@ -226,8 +233,8 @@ class _FieldMeaning:
     def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
         """Whether an event is no doubt of a replaced value alone, as a number beside that is; a word may say more."""
         says_more = beside.happens is Happens.UNMATCHED
-        says_more |= beside.happens is Happens.NUMBER and beside.start >= self.withdrawn
-        return beside.end > self.replaced or (self.withdrawn > 0 and says_more)
+        says_more |= beside.happens is Happens.NUMBER and beside.start >= self.end_of_replaced
+        return beside.end > self.replaced or (self.end_of_replaced > 0 and says_more)
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
         """Whether an event beside the values makes them possible parts of the true value."""
@@ -246,11 +253,11 @@ class _FieldMeaning:
         self.doubtful |= _is_unsure(event) or "o" in event.marks
         self.standing.append(event)
 
-    def _join_withdrawn_end(self, slip: ExplanationEvent | None) -> None:
+    def _join_withdrawn_end(self, withdrawn: ExplanationEvent | None) -> None:
         """Complete the value that a correction replaces by a withdrawn number directly behind it: its last digits."""
-        touches = slip is not None and bool(self.standing) and self.standing[-1].end == slip.start
-        if slip is not None and touches and self.of.spoken.spelt and len(self.values) == 1:
-            self.values = [f"{self.values[0]}{slip.value}"]
+        touches = withdrawn is not None and bool(self.standing) and self.standing[-1].end == withdrawn.start
+        if withdrawn is not None and touches and self.of.spoken.spelt and len(self.values) == 1:
+            self.values = [f"{self.values[0]}{withdrawn.value}"]
 
     def _replace_values(self, event: ExplanationEvent) -> None:
         sure = event.value not in self.taken_back  # "Dock C, wrong, it is A, not C" may deny it.
@@ -265,7 +272,7 @@ class _FieldMeaning:
             self.values = [event.value]
         hedged = self.hedged > event.start  # "Sorry, trailer an 4483".
         self.doubtful = _is_unsure(event) or not sure or hedged or "o" in event.marks
-        self.withdrawn = max((one.end for one in self.standing), default=0)
+        self.end_of_replaced = max((one.end for one in self.standing), default=0)
         # Where no value is replaced, words between the cue and this one are doubt: "no three units on pallet 62877".
         self.replaced = event.start if self.standing else event.cue[1]
         self.standing, self.begun_anew = [event], False
@@ -325,7 +332,7 @@ class _FieldMeaning:
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
-            return [value], anew or (len(value) == len(old) and (whole or is_slip(old, value)))
+            return [value], anew or (len(value) == len(old) and (whole or differ_by_one_error(old, value)))
         return [value], True
 
 
@@ -391,7 +398,7 @@ class _MeaningBuilder:
                     self.said_of(event.field).unexplained.append(self._with_own_words(event))
                 if event.happens is Happens.UNMATCHED:
                     self.said_of(event.field).beside.append(event)
-            case Happens.UNMATCHED | Happens.NUMBER | Happens.SLIP:
+            case Happens.UNMATCHED | Happens.NUMBER | Happens.WITHDRAWN:
                 for name in self._doubted_fields(at, event):
                     self.said_of(name).beside.append(self._marked_as_remark(event))
                     self.said_of(name).unexplained.append(event)
@@ -430,7 +437,7 @@ class _MeaningBuilder:
         if "n" in event.marks and self._is_unit_of_denied_count(at, event):
             self.said_of(name).denied_with_count.append(event.value)
             return
-        self.said_of(name).add_mention(event, self._slip_before(at, event))
+        self.said_of(name).add_mention(event, self._withdrawn_before(at, event))
 
     def _marked_if_of_other_count(self, event: ExplanationEvent) -> ExplanationEvent:
         """A corrected count of goods that may be that of a part, said last: "24 cases, 2 damaged, no, 3 cases".
@@ -490,15 +497,15 @@ class _MeaningBuilder:
             begun = any(str(value).startswith(str(one)) for one in said.values)
             said.doubtful |= begun or before == said.of.name != name
 
-    def _slip_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
+    def _withdrawn_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number directly before a mention, which that corrects, as a value of its field; None for none."""
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
-        if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
+        if before is None or before.happens is not Happens.WITHDRAWN or of.unit_of is not None:
             return None
         words = [token.text for token in self._tokens]
-        return before._replace(value=spelt_slip(before, words)) if of.spoken.spelt else before
+        return before._replace(value=withdrawn_digits(before, words)) if of.spoken.spelt else before
 
     def _apply_label(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
@@ -516,7 +523,7 @@ class _MeaningBuilder:
         if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
             return []  # It is the unknown number of that unit.
         before, after = self._said, self._next_named(at)
-        if event.happens is Happens.SLIP and after is not None and "c" in after.marks:
+        if event.happens is Happens.WITHDRAWN and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
         if labelled and event.happens is not Happens.UNMATCHED:

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Path,
     PathQueue,
     Spelling,
-    is_slip,
+    differ_by_one_error,
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
@@ -464,13 +464,13 @@ class Mentions(SpanReader):
         return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned_field_cost(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
-        """The cost of correcting an unmentioned field behind others (not its own unit), without a slip or a pause."""
+        """The cost of correcting an unmentioned field behind others, with neither a withdrawn number nor a pause."""
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
             return 0.0
-        slip = any(event.happens is Happens.SLIP for event in path.events)
+        withdrawn = any(event.happens is Happens.WITHDRAWN for event in path.events)
         begins = path.since if path.state is ParserState.LABELLED else at
-        return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
+        return 0.0 if withdrawn or self._tokens[begins].pause else weights.UNMENTIONED
 
     def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool, said: bool) -> tuple[float, str]:
         """The cost of a denial, and its marks on the value.
@@ -644,7 +644,7 @@ def _doubtful_correction_cost(
         return 0.0
     cost = 0.0
     said = next((one for one in reversed(path.events) if one.end == path.cue[0]), None)
-    if "e" in marks and said is not None and _is_slip_of(said, value):
+    if "e" in marks and said is not None and _differs_by_one_error(said, value):
         cost += weights.OTHER  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
         cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
@@ -654,23 +654,23 @@ def _doubtful_correction_cost(
     return cost
 
 
-def _is_slip_of(said: ExplanationEvent, value: FieldValue | None) -> bool:
-    """Whether a bare value of another field is a slip away from the code or id directly before its cue."""
+def _differs_by_one_error(said: ExplanationEvent, value: FieldValue | None) -> bool:
+    """Whether a bare value of another field differs by one error from the code or id directly before its cue."""
     old, new = str(said.value), str(value)
     codes = said.happens is Happens.MENTION and isinstance(said.value, str)
-    return codes and len(old) == len(new) > _PAIR and is_slip(old, new)
+    return codes and len(old) == len(new) > _PAIR and differ_by_one_error(old, new)
 
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
     """Whether what was just withdrawn may be the end of the value before it."""
-    slips = (at for at, one in enumerate(path.events) if one.happens is Happens.SLIP and one.end == path.cue[0])
-    if not (at := next(slips, 0)):
+    found = (at for at, one in enumerate(path.events) if one.happens is Happens.WITHDRAWN and one.end == path.cue[0])
+    if not (at := next(found, 0)):
         return False
-    before, slip = path.events[at - 1 : at + 1]
-    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
+    before, withdrawn = path.events[at - 1 : at + 1]
+    return before.happens is Happens.MENTION and before.end == withdrawn.start and not tokens[withdrawn.start].pause
 
 
 def _may_be_said_twice(text: str, shortest: int) -> bool:
     """Whether characters may be a code, of so many at least, and its correction: "8348 8848"."""
     half = len(text) // 2
-    return half >= shortest and len(text) == 2 * half and is_slip(text[:half], text[half:])
+    return half >= shortest and len(text) == 2 * half and differ_by_one_error(text[:half], text[half:])

@@ -24,7 +24,7 @@ class Happens(StrEnum):
 
     MENTION = "mention"  # A value of a field.
     LABEL = "label"  # A label without a value.
-    SLIP = "slip"  # A bare number that a cue withdraws.
+    WITHDRAWN = "withdrawn"  # A bare number that a cue takes back.
     NUMBER = "number"  # A number without a field.
     UNIT = "unit"  # A unit without a number.
     UNMATCHED = "unmatched"  # An unexplained word.
@@ -117,7 +117,7 @@ _BETWEEN: _Changes = {"state": ParserState.BETWEEN}
 _NOTHING: _Changes = {}
 
 
-_BINDING = frozenset({Happens.MENTION, Happens.LABEL, Happens.SLIP, Happens.UNIT, Happens.TEMPLATE})
+_BINDING = frozenset({Happens.MENTION, Happens.LABEL, Happens.WITHDRAWN, Happens.UNIT, Happens.TEMPLATE})
 """Events on which the cost of later ones may depend, even where others are between."""
 
 
@@ -205,21 +205,21 @@ def marked(marks: str, *more: str) -> str:
 
 
 _SWAPPED = 2
-"""Characters that change places in a slip of the tongue."""
+"""Characters that change places in one error."""
 
 
-def is_slip(old: str, value: str) -> bool:
+def differ_by_one_error(old: str, value: str) -> bool:
     """Whether two codes of one length differ in one character, or in the order of two."""
     differing = [at for at, (one, other) in enumerate(zip(old, value, strict=True)) if one != other]
     return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
 
 
-def spelt_slip(slip: ExplanationEvent, words: Sequence[str]) -> str:
+def withdrawn_digits(withdrawn: ExplanationEvent, words: Sequence[str]) -> str:
     """A withdrawn number as a spelt field has it, with its leading zeros."""
-    figures, said = words[slip.start], slip.end - slip.start
+    figures, said = words[withdrawn.start], withdrawn.end - withdrawn.start
     if said == 1 and figures.isdigit():
         return figures
-    return str(slip.value).zfill(said if slip.cost >= weights.DIGITWISE else 0)
+    return str(withdrawn.value).zfill(said if withdrawn.cost >= weights.DIGITWISE else 0)
 
 
 def _by_kind_and_cost(path: Path) -> tuple[bool, float]:

@@ -431,7 +431,7 @@ class Spans:
             one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
         ]
         return [
-            (match.end, ExplanationEvent(Happens.SLIP, None, value, "", cost, at, end))
+            (match.end, ExplanationEvent(Happens.WITHDRAWN, None, value, "", cost, at, end))
             for end, value, cost in (*paused, *self.numbers.cardinals[at])
             if end < self.size
             for match in self.matches[end]

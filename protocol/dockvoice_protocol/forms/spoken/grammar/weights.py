@@ -71,7 +71,7 @@ LATER = 1.0
 UNNUMBERED = 2.0
 """The label of a thing, a pause, and a count with its unit: "new pallet, twelve cases" says no number of the pallet.
 Less than `RIVALRY` below a unit without its number (`LOST_COUNT`) behind a number that may be a usual id."""
-SLIP = 0.5
+WITHDRAWN = 0.5
 """A bare number that a correction takes back at once: "twelve, no, fifteen units"."""
 AGAIN = 0.5
 """The same value once more."""
