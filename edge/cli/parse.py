@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.account import AccountedWords, Sense, account_of
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon, parse_meaning
@@ -56,19 +56,19 @@ SMALL: Mapping[Role, str] = {
 _MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
 """Words for the marks of a mention; the other marks say how it was found."""
 
-HAPPENS: Mapping[Happens, str] = {
-    Happens.LABEL: "label without a value",
-    Happens.WITHDRAWN: "taken back at once",
-    Happens.NUMBER: "number that belongs to nothing",
-    Happens.UNIT: "unit without a number",
-    Happens.UNMATCHED: "nothing explains it",
-    Happens.DANGLING: "leads to nothing",
-    Happens.HEDGE: "makes the value before doubtful",
-    Happens.PORTION: "one count may be a part of another",
-    Happens.TOTAL: "may say all there is",
-    Happens.ASIDE: "remark",
-    Happens.TEMPLATE: "part of a sentence around a value",
-    Happens.NAY: "may deny all of it",
+EVENT_TEXTS: Mapping[EventKind, str] = {
+    EventKind.LABEL: "label without a value",
+    EventKind.WITHDRAWN: "taken back at once",
+    EventKind.NUMBER: "number that belongs to nothing",
+    EventKind.UNIT: "unit without a number",
+    EventKind.UNMATCHED: "nothing explains it",
+    EventKind.DANGLING: "leads to nothing",
+    EventKind.HEDGE: "makes the value before doubtful",
+    EventKind.PORTION: "one count may be a part of another",
+    EventKind.TOTAL: "may say all there is",
+    EventKind.ASIDE: "remark",
+    EventKind.TEMPLATE: "part of a sentence around a value",
+    EventKind.NAY: "may deny all of it",
 }
 
 _TONES: Mapping[Sense, Tone] = {
@@ -192,14 +192,14 @@ def _meaning_text(part: AccountedWords) -> tuple[str, Tone]:
             return f"{part.sense} of {part.fields[0]}", tone
         case Role():
             return SMALL[origin], tone
-        case ExplanationEvent(happens=Happens.MENTION):
+        case ExplanationEvent(kind=EventKind.MENTION):
             value = _NO_VALUE if origin.value is None else as_text(origin.value)
             marks = [_MARKED[mark] for mark in origin.marks if mark in _MARKED]
             text = ", ".join([f"value of {origin.field}: {value}", *marks])
             return text, Tone.OPEN if marks or origin.value is None else tone
-        case ExplanationEvent(happens=Happens.MOOD):
+        case ExplanationEvent(kind=EventKind.MOOD):
             return f"makes it no record: {MOODS.get(str(origin.value), origin.value)}", tone
         case ExplanationEvent():
-            text, fields = HAPPENS[origin.happens], ", ".join(part.fields)
+            text, fields = EVENT_TEXTS[origin.kind], ", ".join(part.fields)
             doubted = f"doubt on {fields}" if part.sense is Sense.UNEXPLAINED else fields
             return f"{text}: {doubted}" if fields else text, tone

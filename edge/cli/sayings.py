@@ -13,7 +13,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read_fields
-from dockvoice_protocol.forms.spoken.grammar.path import Happens
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import parse_meaning
@@ -235,8 +235,8 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
         yield MOODS.get(meaning.mood, meaning.mood)
     if not meaning.paths:
         return
-    for happens, what in ((Happens.UNMATCHED, "nothing explains"), (Happens.NUMBER, "belongs to nothing")):
-        spans = [(one.start, one.end) for one in meaning.paths[0].events if one.happens is happens]
+    for kind, what in ((EventKind.UNMATCHED, "nothing explains"), (EventKind.NUMBER, "belongs to nothing")):
+        spans = [(one.start, one.end) for one in meaning.paths[0].events if one.kind is kind]
         if texts := _words_of_spans(reading.words, rules, spans):
             yield f"{what}: {', '.join(texts)}"
 

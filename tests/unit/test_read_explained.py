@@ -6,11 +6,11 @@ from typing import Any
 from typer.testing import CliRunner
 
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Role
-from dockvoice_protocol.forms.spoken.grammar.path import Happens
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from edge.cli.forms import commands
-from edge.cli.parse import HAPPENS, SMALL
+from edge.cli.parse import EVENT_TEXTS, SMALL
 from edge.cli.tables import MOODS
 from tests.rows import each_of
 
@@ -63,7 +63,7 @@ def test_a_correction_is_told() -> None:
 
 
 def test_all_that_may_happen_and_every_role_has_its_words() -> None:
-    assert HAPPENS.keys() | {Happens.MENTION, Happens.MOOD} == set(Happens)
+    assert EVENT_TEXTS.keys() | {EventKind.MENTION, EventKind.MOOD} == set(EventKind)
     assert SMALL.keys() | OF_FIELDS | {Role.QUESTION, Role.MOOD, Role.TAKEN_BACK} == set(Role)
 
 

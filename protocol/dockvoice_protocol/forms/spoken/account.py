@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon, Match, Role
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent, Path
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon, is_figure, parse_meaning
@@ -40,17 +40,17 @@ class AccountedWords(NamedTuple):
     """The role of a phrase, or the event of the explanation; None: a remark that no list has as it stands."""
 
 
-_SENSES: Mapping[Role | Happens, Sense] = {
+_SENSES: Mapping[Role | EventKind, Sense] = {
     Role.LABEL: Sense.LABEL,
     Role.UNIT: Sense.UNIT,
     **dict.fromkeys((Role.CUE, Role.REPEAT, Role.CONTRAST, Role.ELSEWHERE), Sense.CUE),
     **dict.fromkeys((Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE), Sense.DOUBT),
-    Happens.MENTION: Sense.VALUE,
-    Happens.TEMPLATE: Sense.CUE,
-    **dict.fromkeys((Happens.LABEL, Happens.WITHDRAWN, Happens.HEDGE, Happens.NAY), Sense.DOUBT),
-    **dict.fromkeys((Happens.PORTION, Happens.TOTAL), Sense.DOUBT),
-    **dict.fromkeys((Happens.NUMBER, Happens.UNIT, Happens.UNMATCHED, Happens.DANGLING), Sense.UNEXPLAINED),
-    Happens.MOOD: Sense.MOOD,
+    EventKind.MENTION: Sense.VALUE,
+    EventKind.TEMPLATE: Sense.CUE,
+    **dict.fromkeys((EventKind.LABEL, EventKind.WITHDRAWN, EventKind.HEDGE, EventKind.NAY), Sense.DOUBT),
+    **dict.fromkeys((EventKind.PORTION, EventKind.TOTAL), Sense.DOUBT),
+    **dict.fromkeys((EventKind.NUMBER, EventKind.UNIT, EventKind.UNMATCHED, EventKind.DANGLING), Sense.UNEXPLAINED),
+    EventKind.MOOD: Sense.MOOD,
 }
 """Anything else is a phrase."""
 
@@ -102,7 +102,7 @@ class _Account:
                 yield from self._phrases(at, event.start, _roles_before(events[number:]))
             if event.end <= at:
                 continue  # A count with its unit says two fields at once.
-            if event.happens is Happens.MENTION:
+            if event.kind is EventKind.MENTION:
                 yield from self._mention(event, max(at, event.start))
             else:
                 yield self._event(event, max(at, event.start), event.end)
@@ -111,7 +111,7 @@ class _Account:
             yield from self._phrases(at, len(self._tokens), ())
 
     def _event(self, event: ExplanationEvent, start: int, end: int) -> AccountedWords:
-        sense, words = _SENSES.get(event.happens, Sense.PHRASE), self._words(start, end)
+        sense, words = _SENSES.get(event.kind, Sense.PHRASE), self._words(start, end)
         fields = () if event.field is None else (event.field,)
         if sense is Sense.UNEXPLAINED:
             beside = (name for name, one in self._fields.items() if set(words) & set(one.unexplained))
@@ -160,7 +160,7 @@ class _Account:
                 continue
             unexplained = mixed and not self._is_figure(start)
             sense = Sense.UNEXPLAINED if unexplained else Sense.VALUE
-            origin = event._replace(happens=Happens.UNMATCHED) if unexplained else event
+            origin = event._replace(kind=EventKind.UNMATCHED) if unexplained else event
             yield AccountedWords(self._words(start, at), sense, (str(event.field),), origin)
             start = at
 
@@ -198,5 +198,5 @@ class _Account:
 
 def _roles_before(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
     """The roles of words that may precede the next event, by its marks; a cue before a replacing value."""
-    marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
+    marks = next((event.marks for event in events if event.kind is EventKind.MENTION), "")
     return tuple(role for mark in marks for role in _ANNOUNCED.get(mark, ()))

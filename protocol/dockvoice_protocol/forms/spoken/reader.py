@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.chart import explanations
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, merge_explanations
-from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, Path
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, tokenize
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language, language_named, split_elision
@@ -70,9 +70,9 @@ def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue,
     """
     meant = parse_meaning(words, form, catalogue, language)
     tokens, events = meant.tokens, meant.paths[0].events if meant.paths else ()
-    if not any(one.happens is Happens.MENTION for one in events):
+    if not any(one.kind is EventKind.MENTION for one in events):
         return frozenset()
-    strange = {at for one in events if one.happens is Happens.UNMATCHED for at in range(one.start, one.end)}
+    strange = {at for one in events if one.kind is EventKind.UNMATCHED for at in range(one.start, one.end)}
     figures = {at for at, token in enumerate(tokens) if is_figure(token.text, language)}
     found: set[str] = set()
     run: list[int] = []

@@ -28,8 +28,8 @@ from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCo
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
 from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
     ExplanationEvent,
-    Happens,
     ParserState,
     Path,
     PathQueue,
@@ -102,7 +102,9 @@ class _UnmatchedWords(SpanReader):
 
     @staticmethod
     def _make_number_events(ends: Sequence[int], at: int) -> list[ExplanationEvent]:
-        return [ExplanationEvent(Happens.NUMBER, start=at, end=end) for end in ({max(ends), min(ends)} if ends else ())]
+        return [
+            ExplanationEvent(EventKind.NUMBER, start=at, end=end) for end in ({max(ends), min(ends)} if ends else ())
+        ]
 
     def _goes_on_spelling(self, path: Path, at: int) -> bool:
         """Whether a digit follows the digits of a slowly spelt value without a pause: "nine, two, eight | four two"."""
@@ -120,9 +122,9 @@ class _UnmatchedWords(SpanReader):
         spelt = path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < _NAMED:
-            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
+            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
-            path = path.adding(ExplanationEvent(Happens.ASIDE, start=at, end=end))
+            path = path.adding(ExplanationEvent(EventKind.ASIDE, start=at, end=end))
         self._queue.continue_at(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
@@ -131,7 +133,7 @@ class _UnmatchedWords(SpanReader):
         code = field is not None and self._fields[field].spoken.is_code
         if self._known[at] or (code and any(self._spans.letters(at))):  # Inside a code, a letter has one too.
             cost = weights.KNOWN_UNMATCHED
-        elif last is not None and last.happens is Happens.UNMATCHED and last.end == at:
+        elif last is not None and last.kind is EventKind.UNMATCHED and last.end == at:
             cost = weights.FURTHER_UNMATCHED
         else:
             cost = weights.UNMATCHED
@@ -145,7 +147,7 @@ class _UnmatchedWords(SpanReader):
         marks = "p" if self._tokens[at].pause else ""
         numerals = self._language.numerals
         marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
-        return ExplanationEvent(Happens.UNMATCHED, field, marks=marks, start=at, end=end)
+        return ExplanationEvent(EventKind.UNMATCHED, field, marks=marks, start=at, end=end)
 
 
 _CORRECTING = ("cues", "last_one", "contrasts", "repeats")
@@ -157,7 +159,7 @@ _BEFORE_PLACE = ("within", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
 _LEADING = ("links", "within")
 """Between a correction and the next field with its label or unit: "no, 743 | is at | dock B"."""
-_SAID = frozenset({Happens.MENTION, Happens.WITHDRAWN, Happens.NUMBER, Happens.HEDGE, Happens.LABEL})
+_SAID = frozenset({EventKind.MENTION, EventKind.WITHDRAWN, EventKind.NUMBER, EventKind.HEDGE, EventKind.LABEL})
 """Events that explain their own words."""
 
 
@@ -172,7 +174,7 @@ class _AnswerCheck(SpanReader):
 
     def mark_strange_mentions(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
         """A copy of the events, with the mark `s` on mentions beside words that are no part of an answer."""
-        said = {event.field for event in events if event.happens is Happens.MENTION}
+        said = {event.field for event in events if event.kind is EventKind.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
             event._replace(marks=marked(event.marks, "s"))
@@ -184,13 +186,13 @@ class _AnswerCheck(SpanReader):
     def _has_strange_words_beside(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
         """Whether a mention has words beside it that are invalid in an answer."""
         event = events[at]
-        if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
+        if event.kind is not EventKind.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
             return False
         if not answers and self._corrects_one_error(events[:at], event):
             return False
         size = len(self._tokens)
-        start = next((one.end for one in reversed(events[:at]) if one.happens in _SAID), 0)
-        follows = next((one for one in events[at + 1 :] if one.happens in _SAID), None)
+        start = next((one.end for one in reversed(events[:at]) if one.kind in _SAID), 0)
+        follows = next((one for one in events[at + 1 :] if one.kind in _SAID), None)
         end = size if follows is None else follows.start
         counts = self._fields[str(event.field)].spoken.counts
         # "Two by two" is not 2.
@@ -199,7 +201,7 @@ class _AnswerCheck(SpanReader):
         clause = next((one for one in range(event.end, end) if self._tokens[one].pause >= COMMA), end)
         places = () if counts else _BEFORE_PLACE
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
-        leads = follows is not None and follows.happens is Happens.MENTION and "b" not in follows.marks
+        leads = follows is not None and follows.kind is EventKind.MENTION and "b" not in follows.marks
         leading = _LEADING if leads and clause == end and "c" in event.marks else ()
         behind = (*_CORRECTING, *_BEHIND, *leading)
         begins = {event.start, event.basis or event.start}  # A phrase may end with the label: "I count twelve".
@@ -216,9 +218,9 @@ class _AnswerCheck(SpanReader):
         self, events: tuple[ExplanationEvent, ...], roles: tuple[str, ...], cue: tuple[int, int]
     ) -> bool:
         """Whether only phrases of these roles stand before a value that is withdrawn at once: "at A, sorry, B"."""
-        if not events or events[-1].happens is not Happens.WITHDRAWN:
+        if not events or events[-1].kind is not EventKind.WITHDRAWN:
             return True
-        start = next((one.end for one in reversed(events[:-1]) if one.happens in _SAID), 0)
+        start = next((one.end for one in reversed(events[:-1]) if one.kind in _SAID), 0)
         return self._are_all_cues_or_phrases(start, events[-1].start, roles, cue)
 
     def _corrects_one_error(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
@@ -226,7 +228,7 @@ class _AnswerCheck(SpanReader):
         said = next((one for one in reversed(before) if one[:2] == event[:2]), event)
         codes = "c" in event.marks and self._fields[str(event.field)].spoken.spelt
         old, new = str(said.value), str(event.value)
-        if before and before[-1].happens is Happens.WITHDRAWN and before[-1].start == said.end:
+        if before and before[-1].kind is EventKind.WITHDRAWN and before[-1].start == said.end:
             old += withdrawn_digits(before[-1], [token.text for token in self._tokens])
         return codes and len(old) == len(new) and differ_by_one_error(old, new)
 
@@ -248,7 +250,7 @@ def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> PhraseList:
 
 
 _KNOWN = ("between_counts", "each")
-_NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+_NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.REPEAT})
 _OF_MARK = {
@@ -325,12 +327,12 @@ class _ExplanationCheck(SpanReader):
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        of_templates = {(one.start, one.end) for one in path.events if one.happens is Happens.TEMPLATE}
+        of_templates = {(one.start, one.end) for one in path.events if one.kind is EventKind.TEMPLATE}
         events = tuple(one if one.cue in of_templates else self._mark_drop(one) for one in path.events)
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
-            ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)
+            ExplanationEvent(EventKind.UNMATCHED, marks="p", start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         ]
         doubts = (*self._doubts_about_earlier_values(events), *self._doubts_before_cues(events, strange))
@@ -350,7 +352,7 @@ class _ExplanationCheck(SpanReader):
         """The tokens that neither an event, nor the last cue, nor a phrase in its place explains."""
         explained = {at for one in events for span in ((one.start, one.end), one.cue) for at in range(*span)}
         explained.update(range(*cue))
-        naming = [one for one in events if one.happens in _NAMING]
+        naming = [one for one in events if one.kind in _NAMING]
         begin = 0
         while begin < self._spans.size:
             end = begin
@@ -364,7 +366,7 @@ class _ExplanationCheck(SpanReader):
     def _unexplained_in_mentions(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """The words between a label and its value that nothing explains there: "pallet ending in 508"."""
         for event in events:
-            if event.happens is not Happens.MENTION or event.basis is None or event.basis == event.start:
+            if event.kind is not EventKind.MENTION or event.basis is None or event.basis == event.start:
                 continue
             labels = [
                 match.end
@@ -372,14 +374,14 @@ class _ExplanationCheck(SpanReader):
                 if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
             ]
             at = max(labels, default=event.basis)
-            others = (one for one in events if one.happens is not Happens.MENTION)
+            others = (one for one in events if one.kind is not EventKind.MENTION)
             if at == event.basis or any(one.start < event.basis and at < one.end > one.start for one in others):
                 continue
             gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event.marks), event.field)
             # French "remorque et 2823" may be ET 2823.
             joined = (self._words[event.basis - 1],) in self._language.words["joins"]
             if self._fewest_unexplained(gap) or (joined and self._fields[str(event.field)].spoken.is_code):
-                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
+                yield ExplanationEvent(EventKind.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
     def _unexplained_in_gap(
         self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool
@@ -468,7 +470,7 @@ class _ExplanationCheck(SpanReader):
 
     def _may_be_ordinary_word(self, mention: ExplanationEvent, end: int) -> bool:
         """Whether a letter may be an ordinary word of the phrase directly behind it: "dock be careful"."""
-        if mention.happens is not Happens.MENTION or not self._fields[str(mention.field)].spoken.is_single_letter:
+        if mention.kind is not EventKind.MENTION or not self._fields[str(mention.field)].spoken.is_single_letter:
             return False
         said = (self._words[end - 1],)
         sounds = said in self._language.alphabet.names or said in self._particles
@@ -479,24 +481,24 @@ class _ExplanationCheck(SpanReader):
     def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
-            changes = event.happens is Happens.WITHDRAWN or not {*event.marks}.isdisjoint("cn")
-            before = [one for one in events[:at] if one.happens is Happens.MENTION] if changes else []
-            if event.happens is Happens.WITHDRAWN and (doubted := self._may_correct(event, before, events[at + 1 :])):
-                yield ExplanationEvent(Happens.NUMBER, start=event.start, end=event.end)
+            changes = event.kind is EventKind.WITHDRAWN or not {*event.marks}.isdisjoint("cn")
+            before = [one for one in events[:at] if one.kind is EventKind.MENTION] if changes else []
+            if event.kind is EventKind.WITHDRAWN and (doubted := self._may_correct(event, before, events[at + 1 :])):
+                yield ExplanationEvent(EventKind.NUMBER, start=event.start, end=event.end)
                 for name in doubted:
-                    yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
-            if event.happens is not Happens.MENTION:
+                    yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=event.start, end=event.end)
+            if event.kind is not EventKind.MENTION:
                 continue
             for name in self._doubted_beside(event, before, events[at + 1 :]):
-                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=event.start, end=event.end)
+                yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=event.start, end=event.end)
             if self._rejects_another_field(event, before):
-                yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
+                yield ExplanationEvent(EventKind.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
     def _doubted_beside(
         self, event: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
     ) -> Iterator[str | None]:
         """The fields of which a mention leaves in doubt what they are."""
-        follows = next((one for one in behind if one.happens is Happens.MENTION), None)
+        follows = next((one for one in behind if one.kind is EventKind.MENTION), None)
         if self._may_deny_next(event, follows):
             yield follows and follows.field
         denied = any("n" in one.marks for one in behind[:1])
@@ -512,11 +514,11 @@ class _ExplanationCheck(SpanReader):
 
         "Dock B, A actually, pallet 742" may correct the dock; "recount no, sorry, location A" may say no recount.
         """
-        loose = {one.end for one in (*events, *strange) if one.happens in {Happens.NUMBER, Happens.UNMATCHED}}
+        loose = {one.end for one in (*events, *strange) if one.kind in {EventKind.NUMBER, EventKind.UNMATCHED}}
         for at, event in enumerate(events):
-            said = [one for one in events[:at] if one.happens is Happens.MENTION]
+            said = [one for one in events[:at] if one.kind is EventKind.MENTION]
             begin = event.cue[0]
-            if event.happens is not Happens.MENTION or "c" not in event.marks or not begin:
+            if event.kind is not EventKind.MENTION or "c" not in event.marks or not begin:
                 continue  # Without a cue, the whole utterance corrects.
             doubted = [one.field for one in said if one.end == begin and self._is_bare_no(one)]
             letter = self._spans.is_letter(begin - 1, begin) and self._spans.follows_pause(begin - 1)
@@ -524,7 +526,7 @@ class _ExplanationCheck(SpanReader):
             if apart and event.field not in {one.field for one in said} | self._held:
                 doubted += (one.field for one in said if self._fields[str(one.field)].unit_of is None)
             for name in dict.fromkeys(doubted):
-                yield ExplanationEvent(Happens.UNMATCHED, name, marks="p", start=begin - 1, end=begin)
+                yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=begin - 1, end=begin)
 
     def _is_bare_no(self, mention: ExplanationEvent) -> bool:
         """Whether a "no" is all that is said of a field, without a pause behind it: it may begin a correction."""
@@ -536,7 +538,7 @@ class _ExplanationCheck(SpanReader):
         self, withdrawn: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
     ) -> list[str | None]:
         """The fields of which a withdrawn number may replace a value before it, but for the one mentioned next."""
-        named = (str(one.field) for one in behind if one.happens is Happens.MENTION)
+        named = (str(one.field) for one in behind if one.kind is EventKind.MENTION)
         corrected = next((name for name in named if self._fields[name].unit_of is None), None)
         may = (one.field for one in before if one.field != corrected and self._may_be_other_value(one, withdrawn))
         another = corrected is not None and not self._fields[corrected].spoken.is_number
@@ -601,7 +603,7 @@ class _ExplanationCheck(SpanReader):
         word, end = self._words[mention.end - 1], mention.end
         spelt = self._fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
         joins = spelt and self._language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
-        return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
+        return joins and any(one.start == end and one.kind is EventKind.MENTION for one in behind)
 
     def _may_deny_next(self, event: ExplanationEvent, behind: ExplanationEvent | None) -> bool:
         """Whether a denial of no value, or of an article, may be one of the mention behind it: "it's not a recount".
@@ -699,10 +701,10 @@ class _Growth:
 
     def _is_off_record(self, least: float) -> bool:
         """Whether the cheapest explanation keeps the utterance off the record: no rival of it changes that."""
-        return any(event.happens is Happens.MOOD for path in self._cheapest(least)[:1] for event in path.events)
+        return any(event.kind is EventKind.MOOD for path in self._cheapest(least)[:1] for event in path.events)
 
     def _fills_template(self, least: float) -> bool:
-        return any(event.happens is Happens.TEMPLATE for path in self._cheapest(least)[:1] for event in path.events)
+        return any(event.kind is EventKind.TEMPLATE for path in self._cheapest(least)[:1] for event in path.events)
 
     def _cheapest(self, most: float) -> list[Path]:
         """The complete explanations of at most this cost, the cheapest first."""
@@ -764,8 +766,10 @@ class _Growth:
         for at, event in enumerate(path.events):
             if (
                 "l" in event.marks
-                and event.happens is Happens.LABEL
-                and not any(one[:2] == (Happens.MENTION, event.field) and "b" in one.marks for one in path.events[at:])
+                and event.kind is EventKind.LABEL
+                and not any(
+                    one[:2] == (EventKind.MENTION, event.field) and "b" in one.marks for one in path.events[at:]
+                )
             ):  # Its value does not follow behind another field: what has a label of its own is no value of this one.
                 path = path._replace(cost=path.cost + weights.FALSE_START - weights.LATER)
         unitless = {event.field for event in path.events if "u" in event.marks}
@@ -774,7 +778,7 @@ class _Growth:
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
             path = path.adding(
-                ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
+                ExplanationEvent(EventKind.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
         return path._replace(events=self._answers.mark_strange_mentions(path.events))
 
@@ -784,19 +788,19 @@ def _without_lesser(found: list[Path]) -> list[Path]:
 
     But for those that keep the utterance off the record.
     """
-    happens = [{event.happens for event in path.events} for path in found]
-    if not found or Happens.UNMATCHED in happens[0] or found[0].cost > weights.RIVALRY:
+    kinds = [{event.kind for event in path.events} for path in found]
+    if not found or EventKind.UNMATCHED in kinds[0] or found[0].cost > weights.RIVALRY:
         return found
-    kept = (Happens.MOOD in one or not _leaves_words(path) for one, path in zip(happens, found, strict=True))
+    kept = (EventKind.MOOD in one or not _leaves_words(path) for one, path in zip(kinds, found, strict=True))
     return list(compress(found, kept))
 
 
 def _leaves_words(path: Path) -> bool:
     """Whether words belong to nothing, or are a number that is in doubt; a doubt on a value or a cue leaves none."""
-    loose = {Happens.UNMATCHED, Happens.WITHDRAWN, Happens.NUMBER}
-    said = (one for one in path.events if one.happens not in loose)
+    loose = {EventKind.UNMATCHED, EventKind.WITHDRAWN, EventKind.NUMBER}
+    said = (one for one in path.events if one.kind not in loose)
     explained = {at for one in said for span in ((one.start, one.end), one.cue) for at in range(*span)}
-    return any(one.happens is Happens.UNMATCHED and one.start not in explained for one in path.events)
+    return any(one.kind is EventKind.UNMATCHED and one.start not in explained for one in path.events)
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

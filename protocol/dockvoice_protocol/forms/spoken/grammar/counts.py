@@ -9,7 +9,14 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
+    ExplanationEvent,
+    ParserState,
+    Path,
+    PathQueue,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -399,13 +406,17 @@ class CountMentions(SpanReader):
     def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
         if "w" in count.marks:
-            path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
+            path = path.adding(ExplanationEvent(EventKind.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
-            path = path.adding(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+            path = path.adding(
+                ExplanationEvent(EventKind.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end)
+            )
         for value in count.values[:-1]:
-            path = path.adding(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+            path = path.adding(
+                ExplanationEvent(EventKind.MENTION, count.field, value, marks, count.cost, at, count.end)
+            )
         return path
 
     def _follows_unitless_count(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
@@ -425,7 +436,7 @@ class CountMentions(SpanReader):
     def _joining_words_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of words between two values that may join them into one number: "seven hundred and | twelve"."""
         last = path.last
-        between = last is not None and last.happens is Happens.MENTION and 0 < last.end < at
+        between = last is not None and last.kind is EventKind.MENTION and 0 < last.end < at
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
         if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
@@ -435,7 +446,7 @@ class CountMentions(SpanReader):
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """Whether the words before a count may be its beginning: "one | oh one units"."""
         last = path.last
-        if last is not None and last.happens is Happens.ASIDE and self._numbers.only_joins(last.end, at):
+        if last is not None and last.kind is EventKind.ASIDE and self._numbers.only_joins(last.end, at):
             return True
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups[at])
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)

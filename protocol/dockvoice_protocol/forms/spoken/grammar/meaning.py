@@ -14,8 +14,8 @@ from itertools import pairwise
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
 from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
     ExplanationEvent,
-    Happens,
     Path,
     differ_by_one_error,
     marked,
@@ -26,12 +26,12 @@ from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
-_TELLING = frozenset({Happens.MENTION, Happens.NUMBER, Happens.WITHDRAWN})
+_TELLING = frozenset({EventKind.MENTION, EventKind.NUMBER, EventKind.WITHDRAWN})
 """Events with which an utterance is about a form; a label alone is not enough: "the dock doors are freezing"."""
-_NAMING = frozenset({Happens.MENTION, Happens.LABEL})
+_NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
 """Events that name a field."""
-_LOOSE = frozenset({Happens.UNMATCHED, Happens.NUMBER})
-_RELATING = frozenset({Happens.PORTION, Happens.TOTAL})
+_LOOSE = frozenset({EventKind.UNMATCHED, EventKind.NUMBER})
+_RELATING = frozenset({EventKind.PORTION, EventKind.TOTAL})
 _UNSURE = frozenset("hs")
 """Marks of a doubtful mention: it is hedged, or holds an unexplained word."""
 
@@ -59,7 +59,7 @@ class Meaning:
     @property
     def begins_astray(self) -> bool:
         """Whether its preface ends before the first event about the form."""
-        first = next((event.start for event in self.paths[0].events if event.happens in _NAMING), 0)
+        first = next((event.start for event in self.paths[0].events if event.kind in _NAMING), 0)
         return bool(self.preface) and max(self.preface) < first
 
     def preface_words(self, longer_than_s: float = 0.0) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def merge_explanations(
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
     mood = _no_record_reason(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
-    moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
+    moody = [path for path in rivals if any(event.kind is EventKind.MOOD for event in path.events)]
     recorded = _merge_field_readings(rivals, tokens, form) if says_something and not mood else {}
     unrecorded = _merge_field_readings(moody or rivals, tokens, form) if says_something and mood else {}
     return Meaning(recorded, mood, unrecorded, _preface_tokens(best), rivals, tokens)
@@ -113,40 +113,40 @@ def _no_record_reason(rivals: Sequence[Path], form: Form, *, asks: bool) -> str 
     """The reason why the utterance is no record: a rival explanation with a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
-            if event.happens is Happens.MOOD:
+            if event.kind is EventKind.MOOD:
                 return str(event.value)
     if asks:
         return "questions"
     # "No, fifteen units" is a correction; before a complete entry "no" may deny all of it.
     needed = {one.name for one in form.fields if one.required}
     best = rivals[0].events
-    denies = any(event.happens is Happens.NAY for event in best) and needed <= {event.field for event in best}
+    denies = any(event.kind is EventKind.NAY for event in best) and needed <= {event.field for event in best}
     return "denials" if denies else None
 
 
 def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: Language) -> bool:
     """Whether the utterance has a value, or a word of one: "742nd", "minus twelve"."""
-    if any(event.happens in _TELLING for path in rivals for event in path.events):
+    if any(event.kind in _TELLING for path in rivals for event in path.events):
         return True
-    strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
+    strange = (tokens[event.start].text for event in rivals[0].events if event.kind is EventKind.UNMATCHED)
     return any(any(one.isdigit() for one in word) or language.may_be_in_identifier(word) for word in strange)
 
 
 def _preface_tokens(best: Path) -> tuple[int, ...]:
     """The tokens before the first field that belong to none, or to a field that is mentioned later."""
-    mentions = [at for at, event in enumerate(best.events) if event.happens is Happens.MENTION]
+    mentions = [at for at, event in enumerate(best.events) if event.kind is EventKind.MENTION]
     before = best.events[: mentions[0]] if mentions else ()
     later = {best.events[at].field for at in mentions[1:]}
     # A withdrawn number belongs to none where the first mention is no count: "eight, no, pallet seven four two".
     first = [best.events[at] for at in mentions if best.events[at].start == best.events[mentions[0]].start]
     counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
-    loose = _LOOSE if counts else _LOOSE | {Happens.WITHDRAWN}
+    loose = _LOOSE if counts else _LOOSE | {EventKind.WITHDRAWN}
     # "Container maersk MSKU1234565": its check digit proves that no word before it is a part of it.
     labelled = {event.field for event in first if isinstance(event.value, str) and is_valid_container(event.value)}
     astray = (
         event
         for event in before
-        if (event.happens in loose and event.field not in labelled)
+        if (event.kind in loose and event.field not in labelled)
         or (event.field in later - {None} and "l" not in event.marks)
     )
     return tuple(at for event in astray for at in range(event.start, event.end))
@@ -232,8 +232,8 @@ class _FieldMeaning:
 
     def _is_about_current_value(self, beside: ExplanationEvent) -> bool:
         """Whether an event is no doubt of a replaced value alone, as a number beside that is; a word may say more."""
-        says_more = beside.happens is Happens.UNMATCHED
-        says_more |= beside.happens is Happens.NUMBER and beside.start >= self.end_of_replaced
+        says_more = beside.kind is EventKind.UNMATCHED
+        says_more |= beside.kind is EventKind.NUMBER and beside.start >= self.end_of_replaced
         return beside.end > self.replaced or (self.end_of_replaced > 0 and says_more)
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
@@ -299,7 +299,7 @@ class _FieldMeaning:
         if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
             # Words before it no longer cause doubt. A number between may: "742, 12 cases, and 743, 12 cases" are two.
             first = self.standing[0].start if self.standing else event.start
-            self.beside = [one for one in self.beside if one.happens is Happens.NUMBER and one.start > first]
+            self.beside = [one for one in self.beside if one.kind is EventKind.NUMBER and one.start > first]
         if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number or a repetition.
         self.standing.append(event)
@@ -345,7 +345,7 @@ def is_nearer_to_other_count(value: FieldValue | None, old: FieldValue | None, o
 
 def _is_of_number(event: ExplanationEvent) -> bool:
     """Whether it is a number without a field, or a word of one."""
-    return event.happens is Happens.NUMBER or "t" in event.marks
+    return event.kind is EventKind.NUMBER or "t" in event.marks
 
 
 def _is_unsure(event: ExplanationEvent) -> bool:
@@ -370,10 +370,10 @@ class _MeaningBuilder:
         self._events = events
         self._tokens = tokens
         self._form = form
-        self._loose = [event for event in events if event.happens in _LOOSE]
+        self._loose = [event for event in events if event.kind in _LOOSE]
         self._said: ExplanationEvent | None = None
         """The last added mention."""
-        self._last_mention = {event.field: at for at, event in enumerate(events) if event.happens is Happens.MENTION}
+        self._last_mention = {event.field: at for at, event in enumerate(events) if event.kind is EventKind.MENTION}
         """By field, the index of its last mention."""
         self.fields: dict[str, _FieldMeaning] = {}
 
@@ -385,20 +385,20 @@ class _MeaningBuilder:
 
     def apply_event(self, at: int, event: ExplanationEvent) -> None:
         """Apply the explanation's next event to its fields."""
-        match event.happens:
-            case Happens.MENTION:
+        match event.kind:
+            case EventKind.MENTION:
                 self._apply_mention(at, event)
                 self._said = event if self._form[str(event.field)].unit_of is None else self._said
-            case Happens.LABEL:
+            case EventKind.LABEL:
                 self._apply_label(at, event)
-            case Happens.HEDGE | Happens.DANGLING | Happens.UNIT | Happens.UNMATCHED if event.field is not None:
+            case EventKind.HEDGE | EventKind.DANGLING | EventKind.UNIT | EventKind.UNMATCHED if event.field is not None:
                 self.said_of(event.field).doubtful = True
                 self.said_of(event.field).hedged = event.end
-                if event.happens is not Happens.HEDGE:
+                if event.kind is not EventKind.HEDGE:
                     self.said_of(event.field).unexplained.append(self._with_own_words(event))
-                if event.happens is Happens.UNMATCHED:
+                if event.kind is EventKind.UNMATCHED:
                     self.said_of(event.field).beside.append(event)
-            case Happens.UNMATCHED | Happens.NUMBER | Happens.WITHDRAWN:
+            case EventKind.UNMATCHED | EventKind.NUMBER | EventKind.WITHDRAWN:
                 for name in self._doubted_fields(at, event):
                     self.said_of(name).beside.append(self._marked_as_remark(event))
                     self.said_of(name).unexplained.append(event)
@@ -407,7 +407,7 @@ class _MeaningBuilder:
 
     def _with_own_words(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event; a dangling denial or correction, which has no words, gets all words behind the last value."""
-        if event.happens is not Happens.DANGLING or self._said is None:
+        if event.kind is not EventKind.DANGLING or self._said is None:
             return event
         return event._replace(start=self._said.end, end=len(self._tokens))
 
@@ -465,12 +465,12 @@ class _MeaningBuilder:
             said.doubtful, said.begun_anew = True, True
 
     def _is_unit_of_denied_count(self, at: int, event: ExplanationEvent) -> bool:
-        behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(Happens.DANGLING)
+        behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(EventKind.DANGLING)
         return behind.field is not None and behind.field == self._form[str(event.field)].unit_of and "n" in behind.marks
 
     def _doubt_number_before(self, before: ExplanationEvent) -> None:
         """A cue that corrects nothing of its own field may take back the number before it: "2 8, my bad, door 19"."""
-        if before.happens is Happens.MENTION and self._form[str(before.field)].spoken.is_number:
+        if before.kind is EventKind.MENTION and self._form[str(before.field)].spoken.is_number:
             self.said_of(str(before.field)).doubtful = True
 
     def _doubt_difference(self, counted: _FieldMeaning, denied: FieldValue | None) -> None:
@@ -481,7 +481,7 @@ class _MeaningBuilder:
         found = counted.values[-1] if counted.values and denied not in counted.taken_back else None
         if not isinstance(found, int) or not isinstance(denied, int) or denied in counted.values:
             return
-        if any(event.happens is Happens.MOOD for event in self._events):
+        if any(event.kind is EventKind.MOOD for event in self._events):
             return
         difference = self._form.roles.get(FieldRole.SHORT if found < denied else FieldRole.OVER)
         if difference is not None and not self.said_of(difference).events:
@@ -502,7 +502,7 @@ class _MeaningBuilder:
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
-        if before is None or before.happens is not Happens.WITHDRAWN or of.unit_of is not None:
+        if before is None or before.kind is not EventKind.WITHDRAWN or of.unit_of is not None:
             return None
         words = [token.text for token in self._tokens]
         return before._replace(value=withdrawn_digits(before, words)) if of.spoken.spelt else before
@@ -520,13 +520,13 @@ class _MeaningBuilder:
         Between digits and a count, without a pause on either side, it may be part of both.
         """
         events = self._events
-        if at + 1 < len(events) and events[at + 1].happens is Happens.UNIT and events[at + 1].start == event.end:
+        if at + 1 < len(events) and events[at + 1].kind is EventKind.UNIT and events[at + 1].start == event.end:
             return []  # It is the unknown number of that unit.
         before, after = self._said, self._next_named(at)
-        if event.happens is Happens.WITHDRAWN and after is not None and "c" in after.marks:
+        if event.kind is EventKind.WITHDRAWN and after is not None and "c" in after.marks:
             return []
         labelled = after is not None and "b" not in after.marks and after.basis != after.start
-        if labelled and event.happens is not Happens.UNMATCHED:
+        if labelled and event.kind is not EventKind.UNMATCHED:
             after = None  # A value never precedes its label.
         if before is None or after is None:
             return [str(one.field) for one in (before, after) if one is not None]
@@ -534,7 +534,7 @@ class _MeaningBuilder:
 
     def _next_named(self, at: int) -> ExplanationEvent | None:
         """The next event that names a field; not that of a unit, which precedes that of its count."""
-        naming = (event for event in self._events[at + 1 :] if event.happens in _NAMING)
+        naming = (event for event in self._events[at + 1 :] if event.kind in _NAMING)
         return next((event for event in naming if self._form[str(event.field)].unit_of is None), None)
 
     def _run_around(self, event: ExplanationEvent) -> tuple[int, int]:
@@ -589,7 +589,7 @@ def _drop_whole_counts(path: Path, fields: Mapping[str, _FieldMeaning], tokens: 
     whole was said in an earlier entry ("two of those damaged"), only the part is here.
     """
     meanings = fields.values()
-    related = {event.happens for event in path.events if event.happens in _RELATING}
+    related = {event.kind for event in path.events if event.kind in _RELATING}
     counted = [said for said in meanings if said.of.spoken.counts]
     counts = [said for said in counted if said.values]
     # "24 cases damaged" may be 24 damaged ones, or 24 of which some are.
@@ -597,15 +597,15 @@ def _drop_whole_counts(path: Path, fields: Mapping[str, _FieldMeaning], tokens: 
     # "Two wet" may be a part of 24 cases.
     wrong = {said.of.name for said in meanings if said.of.bare}
     if any(
-        (event.happens is Happens.UNIT and event.field in unsaid)
-        or (event.happens is Happens.NUMBER and behind.field in wrong)
-        for event, behind in pairwise((*path.events, ExplanationEvent(Happens.DANGLING)))
+        (event.kind is EventKind.UNIT and event.field in unsaid)
+        or (event.kind is EventKind.NUMBER and behind.field in wrong)
+        for event, behind in pairwise((*path.events, ExplanationEvent(EventKind.DANGLING)))
     ):
-        related.add(Happens.PORTION)
+        related.add(EventKind.PORTION)
     for said in _conditions_behind_counts(path, fields, tokens, form):
         said.doubtful = True
-        related.add(Happens.PORTION)
-    if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
+        related.add(EventKind.PORTION)
+    if not related or (len(counts) == 1 and related == {EventKind.TOTAL}):
         return
     sizes = [max((value for value in said.values if isinstance(value, int)), default=0) for said in counts]
     for said, size in zip(counts, sizes, strict=True):
@@ -623,7 +623,7 @@ def _conditions_behind_counts(
     if sum(field.spoken.counts for field in form.fields) == 1:
         return
     for event, behind in pairwise(path.events):
-        both = event.happens is Happens.MENTION and behind.happens is Happens.MENTION
+        both = event.kind is EventKind.MENTION and behind.kind is EventKind.MENTION
         counts = both and form[str(event.field)].spoken.counts and form[str(behind.field)].bare
         if counts and event.end == behind.start and not tokens[behind.start].pause:
             yield fields[str(behind.field)]

@@ -12,8 +12,8 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
     ExplanationEvent,
-    Happens,
     ParserState,
     Path,
     PathQueue,
@@ -384,7 +384,7 @@ class Mentions(SpanReader):
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
-            said = any(one[:3] == (Happens.MENTION, name, value) for one in path.events)
+            said = any(one[:3] == (EventKind.MENTION, name, value) for one in path.events)
             more, pending = self._denial_cost_and_marks(
                 name, pending, stands=before is not None or "b" in marks, said=said
             )
@@ -397,10 +397,10 @@ class Mentions(SpanReader):
             pending = pending if led and "o" not in pending else marked(pending, "h")
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
-            path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+            path, marks = path.adding(ExplanationEvent(EventKind.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         if self._may_lack_letters(name, at):
             marks = marked(marks, "s")
-        event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
+        event = ExplanationEvent(EventKind.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, ParserState.SAID, name, "", None, events, story, at, path.cue)
 
@@ -468,7 +468,7 @@ class Mentions(SpanReader):
         others = any(event.field and event.end <= at for event in path.events)
         if "c" not in path.pending or before is not None or not others:
             return 0.0
-        withdrawn = any(event.happens is Happens.WITHDRAWN for event in path.events)
+        withdrawn = any(event.kind is EventKind.WITHDRAWN for event in path.events)
         begins = path.since if path.state is ParserState.LABELLED else at
         return 0.0 if withdrawn or self._tokens[begins].pause else weights.UNMENTIONED
 
@@ -587,7 +587,7 @@ class Mentions(SpanReader):
     def _may_field_continue(self, path: Path, name: str, at: int) -> bool:
         """Whether the last field may be repeated, or continue as a list."""
         field, token = self._fields[name], self._tokens[at]
-        if path.last is None or path.last.happens is not Happens.MENTION:
+        if path.last is None or path.last.kind is not EventKind.MENTION:
             return False
         if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
             return True  # "Not ten, twelve."
@@ -606,7 +606,7 @@ class Mentions(SpanReader):
         A hedge may come between: "seven four two, maybe twenty".
         """
         said, last = path.story.said, path.last
-        if last is None or last.happens is not Happens.MENTION:
+        if last is None or last.kind is not EventKind.MENTION:
             return
         pause = max(token.pause for token in self._tokens[last.end : at + 1])
         if not pause:
@@ -657,17 +657,17 @@ def _doubtful_correction_cost(
 def _differs_by_one_error(said: ExplanationEvent, value: FieldValue | None) -> bool:
     """Whether a bare value of another field differs by one error from the code or id directly before its cue."""
     old, new = str(said.value), str(value)
-    codes = said.happens is Happens.MENTION and isinstance(said.value, str)
+    codes = said.kind is EventKind.MENTION and isinstance(said.value, str)
     return codes and len(old) == len(new) > _PAIR and differ_by_one_error(old, new)
 
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
     """Whether what was just withdrawn may be the end of the value before it."""
-    found = (at for at, one in enumerate(path.events) if one.happens is Happens.WITHDRAWN and one.end == path.cue[0])
+    found = (at for at, one in enumerate(path.events) if one.kind is EventKind.WITHDRAWN and one.end == path.cue[0])
     if not (at := next(found, 0)):
         return False
     before, withdrawn = path.events[at - 1 : at + 1]
-    return before.happens is Happens.MENTION and before.end == withdrawn.start and not tokens[withdrawn.start].pause
+    return before.kind is EventKind.MENTION and before.end == withdrawn.start and not tokens[withdrawn.start].pause
 
 
 def _may_be_said_twice(text: str, shortest: int) -> bool:

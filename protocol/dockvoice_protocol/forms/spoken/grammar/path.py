@@ -19,7 +19,7 @@ from dockvoice_protocol.records import FieldValue
 
 
 @quick_members
-class Happens(StrEnum):
+class EventKind(StrEnum):
     """The type of an event in an explanation."""
 
     MENTION = "mention"  # A value of a field.
@@ -41,7 +41,7 @@ class Happens(StrEnum):
 class ExplanationEvent(NamedTuple):
     """One step of an explanation: tokens explained as a mention, a remark or the like."""
 
-    happens: Happens
+    kind: EventKind
     field: str | None = None
     value: FieldValue | None = None
     marks: str = ""
@@ -117,7 +117,7 @@ _BETWEEN: _Changes = {"state": ParserState.BETWEEN}
 _NOTHING: _Changes = {}
 
 
-_BINDING = frozenset({Happens.MENTION, Happens.LABEL, Happens.WITHDRAWN, Happens.UNIT, Happens.TEMPLATE})
+_BINDING = frozenset({EventKind.MENTION, EventKind.LABEL, EventKind.WITHDRAWN, EventKind.UNIT, EventKind.TEMPLATE})
 """Events on which the cost of later ones may depend, even where others are between."""
 
 
@@ -136,9 +136,9 @@ class Story:
         """The sequence with one more event."""
         key = event[:4]
         if (longer := self._next.get(key)) is None:
-            mentions = event.happens is Happens.MENTION and event.field not in self.said
+            mentions = event.kind is EventKind.MENTION and event.field not in self.said
             said = self.said | {event.field} if mentions else self.said
-            if event.happens not in _BINDING:
+            if event.kind not in _BINDING:
                 longer = Story(said, self.binding)
             else:
                 longer = Story(said, None if self.binding is self else self.binding.with_event(event))
@@ -195,7 +195,7 @@ class Path(NamedTuple):
         """The last mention of a field, or None."""
         if name not in self.story.said:
             return None
-        return next(one for one in reversed(self.events) if one.field == name and one.happens is Happens.MENTION)
+        return next(one for one in reversed(self.events) if one.field == name and one.kind is EventKind.MENTION)
 
 
 @lru_cache
@@ -285,7 +285,7 @@ class PathQueue:
         if cost > column.dearest:
             return
         _, state, field, pending, spelling, events, story, _, _ = path
-        last = (events[-1].happens, events[-1].end) if events else None
+        last = (events[-1].kind, events[-1].end) if events else None
         key = (state, field, pending, story.binding, last, spelling and spelling[2:])
         if (known := column.known.get(key)) is None:
             known = column.known[key] = {None: cost}
@@ -362,8 +362,8 @@ class PathQueue:
         """
         if path.state is not ParserState.LABELLED:
             return path
-        event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
-        unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
+        event = ExplanationEvent(EventKind.LABEL, path.field, start=path.since, end=path.since + 1)
+        unread = bool(path.events) and path.events[-1][:2] == (EventKind.UNMATCHED, path.field)
         path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
@@ -372,7 +372,7 @@ class PathQueue:
     @staticmethod
     def with_label_awaiting(path: Path) -> Path:
         """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
-        event = ExplanationEvent(Happens.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
+        event = ExplanationEvent(EventKind.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
         return path.adding(event)._replace(state=ParserState.BETWEEN, cost=path.cost + weights.LATER)
 
 

@@ -9,7 +9,14 @@ from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
+    ExplanationEvent,
+    ParserState,
+    Path,
+    PathQueue,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SMALL,
     SpanReader,
@@ -145,7 +152,7 @@ class _Links(SpanReader):
     def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
         last = path.last
-        if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
+        if not self._spans.lexicon.has_several_counts or last is None or last.kind is not EventKind.MENTION:
             return False
         said = self._said(at, match.end)
         counted = self._fields[str(last.field)].spoken.counts
@@ -224,7 +231,7 @@ class _Links(SpanReader):
         if path.state is ParserState.SAID:
             return not self._tokens[at].pause
         last = path.last
-        said = last is not None and last.happens is Happens.MENTION and path.state is ParserState.BETWEEN
+        said = last is not None and last.kind is EventKind.MENTION and path.state is ParserState.BETWEEN
         if last is None or not said or any(token.pause for token in self._tokens[last.end : at + 1]):
             return False
         return self._said(last.end, at) in self._language.words["links"]
@@ -234,7 +241,7 @@ class _Links(SpanReader):
         if match.role is Role.SETS_AGAIN:
             return "w" in path.pending and path.cue[1] == at
         last, changed = path.last, match.role is Role.SETS_CHANGED
-        if last is None or path.state is not ParserState.SAID or last.happens is not Happens.MENTION:
+        if last is None or path.state is not ParserState.SAID or last.kind is not EventKind.MENTION:
             return False
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         changes = not changed or (path.events[0] is last and path.cue[0] == 0 < path.cue[1])
@@ -290,7 +297,7 @@ class SmallWords(SpanReader):
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+        return path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -306,7 +313,7 @@ class SmallWords(SpanReader):
         if opened is not path and not any(token.pause for token in self._tokens[path.since + 1 : at + 1]):
             opened = self._queue.with_label_awaiting(path)
             if not path.story.said and self._said(path.since, at) in self._language.words["moves"]:
-                order = ExplanationEvent(Happens.MOOD, value="wishes", start=path.since, end=at)
+                order = ExplanationEvent(EventKind.MOOD, value="wishes", start=path.since, end=at)
                 opened = opened.adding(order)  # Italian "porta il rimorchio": its verb is a label, too.
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
@@ -315,7 +322,7 @@ class SmallWords(SpanReader):
         )
 
     def _step_over_unit(self, path: Path, match: Match, at: int) -> None:
-        event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
+        event = ExplanationEvent(EventKind.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
         if path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
@@ -362,7 +369,7 @@ class SmallWords(SpanReader):
             return
         begins = self._tokens[at].pause or path.state is ParserState.START or at == 0
         if self._links.ends_unfinished(path, match, at):
-            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
         self._queue.continue_at(
             path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between
         )
@@ -380,9 +387,9 @@ class SmallWords(SpanReader):
         coded = self._links.may_be_letters(path, match, at)
         coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
         if coded or self._links.ends_unfinished(path, match, at):
-            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
-            path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(EventKind.PORTION, start=at, end=match.end))
         changes = path.between
         if self._asked is None and self._links.says_where_to(path, match, at):
             changes = {**changes, "pending": marked(path.pending, "h")}
@@ -390,7 +397,7 @@ class SmallWords(SpanReader):
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
-        relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
+        relates = EventKind.TOTAL if match.role is Role.TOTAL else EventKind.PORTION
         cost = weights.LINK if path.state is not ParserState.LABELLED else weights.MISPLACED
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
@@ -408,7 +415,7 @@ class SmallWords(SpanReader):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and self._said(at, match.end) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
-                path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+                path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
             self._queue.continue_at(path, match.end, weights.LINK)
 
     def _step_over_closing_remark(self, path: Path, match: Match, at: int) -> None:
@@ -427,11 +434,11 @@ class SmallWords(SpanReader):
         end = match.end
         if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
             self._queue.continue_at(path, value, weights.DENIED, pending=marked(path.pending, "n"))
-            mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
+            mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
         if self._links.may_deny_deed(match, at):
-            mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=end)
+            mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=end)
             self._queue.continue_with(path, mood, weights.CUE)
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
@@ -440,7 +447,7 @@ class SmallWords(SpanReader):
         opened = self._queue.with_label_closed(path)
         denies = not path.events and self._said(at, end) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.counts_at[end]:
-            opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
+            opened = opened.adding(ExplanationEvent(EventKind.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
@@ -478,11 +485,11 @@ class SmallWords(SpanReader):
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if self._links.says_further_count(path, match, at):
-            self._queue.continue_with(path, ExplanationEvent(Happens.ASIDE, start=at, end=match.end), weights.LINK)
+            self._queue.continue_with(path, ExplanationEvent(EventKind.ASIDE, start=at, end=match.end), weights.LINK)
         elif path.field is not None and not (
             self._links.belongs_to_next_value(match, at) or self._links.is_part_of_count(match, at)
         ):
-            event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
+            event = ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             # "A-02-03 is short | five cases": what is no count itself is not short.
             counted = self._counts.counts_at[match.end] and not self._fields[path.field].spoken.counts
@@ -522,7 +529,7 @@ class SmallWords(SpanReader):
         if (not pause and started and at > 0) or self._links.denies_next_value(path, match, at):
             return
         begins = not started or pause >= weights.STOP
-        event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = ExplanationEvent(EventKind.MOOD, value=match.value, start=at, end=match.end)
         self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
@@ -531,14 +538,14 @@ class SmallWords(SpanReader):
             return  # "Me equivoco, palé 743": only at the end does it ask.
         if self._links.denies_next_value(path, match, at):
             return
-        event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
+        event = ExplanationEvent(EventKind.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
 
     def _step_over_cancellation(self, path: Path, match: Match, at: int) -> None:
         first = path.state is ParserState.START and self._said(at, match.end) not in self._language.cues
         if match.end == self._spans.size or first:
-            event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
+            event = ExplanationEvent(EventKind.MOOD, value="taken back", start=at, end=match.end)
             self._queue.continue_with(self._queue.with_label_closed(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {

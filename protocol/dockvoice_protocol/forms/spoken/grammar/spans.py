@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
 from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
@@ -431,7 +431,7 @@ class Spans:
             one for one in self.letters(at) if one[0] < self.size and self.tokens[one[0]].pause
         ]
         return [
-            (match.end, ExplanationEvent(Happens.WITHDRAWN, None, value, "", cost, at, end))
+            (match.end, ExplanationEvent(EventKind.WITHDRAWN, None, value, "", cost, at, end))
             for end, value, cost in (*paused, *self.numbers.cardinals[at])
             if end < self.size
             for match in self.matches[end]

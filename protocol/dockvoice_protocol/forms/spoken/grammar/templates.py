@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, ParserState, Path, PathQueue, marked
+from dockvoice_protocol.forms.spoken.grammar.path import (
+    EventKind,
+    ExplanationEvent,
+    ParserState,
+    Path,
+    PathQueue,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
@@ -82,7 +89,7 @@ class SentenceTemplates(SpanReader):
             if (filled := self._with_value_before(path, part, at)) is not None:
                 others = others and (None if part.before else path.dearer(weights.OUTSIDE_TEMPLATE))
                 marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
-                event = ExplanationEvent(Happens.TEMPLATE, marks=marks, start=at, end=part.end)
+                event = ExplanationEvent(EventKind.TEMPLATE, marks=marks, start=at, end=part.end)
                 self._queue.continue_with(
                     filled,
                     event,
@@ -125,7 +132,7 @@ class SentenceTemplates(SpanReader):
         if not part.before:
             return path if path.story.said or self._held or part.behind == ID else None
         last = path.last
-        if last is None or last.happens is not Happens.MENTION or last.end != at:
+        if last is None or last.kind is not EventKind.MENTION or last.end != at:
             return None
         fills = part.begin is None or self._fills_slot(path.events, last, part.begin)
         if not fills or not self._may_be_in_slot(path.events, last, _MARK[part.before]):
@@ -145,26 +152,26 @@ class SentenceTemplates(SpanReader):
     def _fills_slot(self, events: Sequence[ExplanationEvent], value: ExplanationEvent, begin: int) -> bool:
         """Whether a value is all that is said behind other words of the sentence, but for an article."""
         article = self._said(begin, value.start)
-        behind = any(one.happens is Happens.TEMPLATE and one.end == begin for one in events)
+        behind = any(one.kind is EventKind.TEMPLATE and one.end == begin for one in events)
         return behind and (not article or article in self._spans.language.words["particles"])
 
     def are_whole(self, events: Sequence[ExplanationEvent]) -> bool:
         """Whether each template has all its words, and in its slots what may be there."""
         for at, one in enumerate(events):
-            if one.happens is not Happens.TEMPLATE or not one.marks:
+            if one.kind is not EventKind.TEMPLATE or not one.marks:
                 continue
             value = events[at + 1] if at + 1 < len(events) else one
             behind = next((further for further in events[at + 2 :] if further.start >= value.end), one)
-            if value.happens is not Happens.MENTION or not self._fills_slot(events, value, one.end):
+            if value.kind is not EventKind.MENTION or not self._fills_slot(events, value, one.end):
                 return False
             last = events[at - 1] if at else one
             before = {earlier.field for earlier in events[:at] if earlier.start == last.start}  # a count's unit with it
-            fills = last.happens is Happens.MENTION and last.end == one.start and not {*last.marks}.isdisjoint("cn")
+            fills = last.kind is EventKind.MENTION and last.end == one.start and not {*last.marks}.isdisjoint("cn")
             if fills and _NAMES not in one.marks and value.field not in before:
                 return False  # A value takes the place of one of the same field.
             if _ENDS in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
                 return False
-            if _ENDS not in one.marks and (behind.happens is not Happens.TEMPLATE or behind.start != value.end):
+            if _ENDS not in one.marks and (behind.kind is not EventKind.TEMPLATE or behind.start != value.end):
                 return False
         return True
 
