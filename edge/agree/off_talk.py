@@ -43,7 +43,7 @@ def _begins_with_question(matches: Iterable[tuple[int, Match]]) -> bool:
     return any(start == 0 and match.role is Role.QUESTION for start, match in matches)
 
 
-_TELLING_OF_FIELD = frozenset({Role.LABEL, Role.VALUE, Role.DEED})
+_TELLING_OF_FIELD = frozenset({Role.LABEL, Role.VALUE, Role.VALUE_VERB})
 
 
 def find_mentioned_fields(reading: Reading, rules: Rules, known: AbstractSet[str] = frozenset()) -> set[str]:

@@ -25,7 +25,7 @@ from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",
-    Role.DEED_DONE: "tells what was done",
+    Role.ACTION_DONE: "tells what was done",
     Role.BEGINNING: "begins an entry of this form",
     Role.LINK: "link",
     Role.WITHIN: "between label and value",
@@ -39,7 +39,7 @@ SMALL: Mapping[Role, str] = {
     Role.HEDGE_BEHIND: "makes the value before doubtful",
     Role.CHOICE: "between two values",
     Role.OTHER_UNIT: "unit that the form does not have",
-    Role.DEED: "what is done to the next thing",
+    Role.VALUE_VERB: "what is done to the next thing",
     Role.SETS: "says what is right of a thing",
     Role.SETS_AGAIN: "says what is right of a thing",
     Role.SETS_CHANGED: "says what a thing is to be",
@@ -47,7 +47,7 @@ SMALL: Mapping[Role, str] = {
     Role.PORTION: "relates two counts",
     Role.TOTAL: "may say all there is",
     Role.VAGUE: "stands for a number nobody said",
-    Role.NOTHING: "says zero",
+    Role.ZERO_COUNT: "says zero",
     Role.ELSEWHERE: "before a place that is not meant",
     Role.CHECK: "announces check digits",
 }

@@ -449,7 +449,7 @@ class _ExplanationCheck(SpanReader):
             yield from ((stop, _OPENED) for stop in self._spans.role_ends(at, Role.OPENING, Role.BEGINNING))
         if gap.remark and now < _DONE:
             concluded = self._conclusions.ends(self._words, at)
-            yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.DEED_DONE)))
+            yield from ((stop, _DONE) for stop in (*concluded, *self._spans.role_ends(at, Role.ACTION_DONE)))
         if now < _OPENED and not (gap.opens and now == _REMARKED):
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 

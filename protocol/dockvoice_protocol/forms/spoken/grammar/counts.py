@@ -37,7 +37,7 @@ _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place:
 
 _UNSUMMED = frozenset(
     {
-        *(Role.LABEL, Role.VALUE, Role.DEED, Role.NOTHING, Role.VAGUE, Role.CUE, Role.CONTRAST, Role.CHOICE),
+        *(Role.LABEL, Role.VALUE, Role.VALUE_VERB, Role.ZERO_COUNT, Role.VAGUE, Role.CUE, Role.CONTRAST, Role.CHOICE),
         *(Role.RANGE, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.QUESTION, Role.MOOD, Role.TAKEN_BACK),
     }
 )
@@ -201,7 +201,7 @@ class UnitCounts(SpanReader):
         """Counts without a number: "empty" is 0, "a few cases" is unknown."""
         for match in self._spans.matches[at]:
             match match.role:
-                case Role.NOTHING:
+                case Role.ZERO_COUNT:
                     yield _UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
                 case Role.VAGUE:
                     for count in self._counts_with_unit(match.end, (0,), weights.HEDGE, ""):

@@ -34,9 +34,9 @@ class Role(IntEnum):
     UNIT = auto()  # Makes the number before it the value of a field.
     OTHER_UNIT = auto()  # A unit that the form lacks: the number before it is a count.
     VALUE = auto()  # A listed value of a field.
-    DEED = auto()  # A verb for a listed value, before its object: "refuse".
+    VALUE_VERB = auto()  # A verb for a listed value, before its object: "refuse".
     OPENING = auto()
-    DEED_DONE = auto()  # Says that the deed is done: "I've just put".
+    ACTION_DONE = auto()  # Says that the deed is done: "I've just put".
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
     WITHIN = auto()
@@ -56,7 +56,7 @@ class Role(IntEnum):
     PORTION = auto()  # One count may be a part of another: "of which".
     TOTAL = auto()  # A count may include the other counts: "in total".
     VAGUE = auto()  # In the place of a number: "a few".
-    NOTHING = auto()  # A count of zero: "empty".
+    ZERO_COUNT = auto()  # A count of zero: "empty".
     ELSEWHERE = auto()
     CHECK = auto()
     QUESTION = auto()
@@ -66,10 +66,10 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
-_BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
+_BY_THEMSELVES = OF_FIELDS | {Role.VALUE_VERB, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.DEED_DONE, Role.ADJECTIVE, Role.LINK})
-_OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.DEED_DONE, Role.LINK})
+_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
+_OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.ACTION_DONE, Role.LINK})
 """Roles of phrases that may say what was done."""
 _BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
 """Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
@@ -79,7 +79,7 @@ _OF_SEVERAL = ("portions", "totals")
 
 _ROLES = {
     "openings": Role.OPENING,
-    "deeds_done": Role.DEED_DONE,
+    "deeds_done": Role.ACTION_DONE,
     "links": Role.LINK,
     "within": Role.WITHIN,
     "adjectives": Role.ADJECTIVE,
@@ -167,7 +167,7 @@ class Lexicon:
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _unlabelled_boolean_phrases(form, language)
         # A value by itself, Spanish "roto", is no hedge and no other talk.
-        self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.NOTHING}}
+        self._valued = {said for said, use in own if use.role in {Role.VALUE, Role.ZERO_COUNT}}
         self._valued |= _unlabelled_boolean_phrases(form, language)
         self._meant = self._valued | self._other_deeds
         counts = {field.name for field in form.fields if field.spoken.counts}
@@ -246,7 +246,7 @@ class Lexicon:
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         # "We accepted them", where that is a value. "Not damaged" may stay a remark.
-        meant = self._meant if role is Role.DEED_DONE else self._other_deeds
+        meant = self._meant if role is Role.ACTION_DONE else self._other_deeds
         # "Take this down" is an order with its own object, and obeyed by recording.
         objects = self._orders if role is Role.OPENING and said[-1:] not in self._orders else frozenset()
         if role in _REMARKS and not (meant - objects).isdisjoint(_parts(said)):
@@ -516,7 +516,7 @@ def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Itera
         for said, value in value_words(field, catalogue, language).items():
             yield phrase(said), _Use(Role.VALUE, field.name, value)
         for said, code in wording.zero.items():
-            yield phrase(said), _Use(Role.NOTHING, field.name, code=code or None)
+            yield phrase(said), _Use(Role.ZERO_COUNT, field.name, code=code or None)
 
 
 def _label_phrases(labels: Iterable[str], language: Language) -> Iterator[Phrase]:
@@ -537,7 +537,7 @@ def _further_form_phrases(form: Form, language: Language) -> Iterator[tuple[Phra
         wording = field.wording(language.code)
         yield from ((phrase(said), _Use(Role.UNIT, field.name)) for said in wording.counted)
         for value, verbs in wording.verbs.items():
-            yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in verbs)
+            yield from ((phrase(said), _Use(Role.VALUE_VERB, field.name, value)) for said in verbs)
 
 
 def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
@@ -550,7 +550,7 @@ def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
 def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
     """The form's deed, which may stand anywhere, and other deeds, which are no record."""
     for said in language.deeds.get(str(form.deed), ()):
-        yield said, _Use(Role.DEED_DONE)
+        yield said, _Use(Role.ACTION_DONE)
         yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
     yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
 

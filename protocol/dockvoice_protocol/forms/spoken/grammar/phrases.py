@@ -176,7 +176,7 @@ class _Links(SpanReader):
         if not self._spans.goes_straight_on(match.end):
             return False
         said = self._words[match.end - 1]
-        if self._spans.role_ends(match.end, Role.DEED_DONE) and (said,) in self._language.words["nots"]:
+        if self._spans.role_ends(match.end, Role.ACTION_DONE) and (said,) in self._language.words["nots"]:
             return True
         return match.end > at + 1 and any(end > match.end for end in self._spans.role_ends(match.end - 1, Role.MOOD))
 
@@ -219,7 +219,7 @@ class _Links(SpanReader):
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.DEED_DONE)
+        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.ACTION_DONE)
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
@@ -335,7 +335,7 @@ class SmallWords(SpanReader):
     def _step_over_value(self, path: Path, match: Match, at: int) -> None:
         """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
-        if match.role is Role.DEED:
+        if match.role is Role.VALUE_VERB:
             if path.state is ParserState.START and is_before_id_label(self._spans, match.end):
                 self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
             return
@@ -552,11 +552,11 @@ class SmallWords(SpanReader):
         Role.LABEL: _step_over_label,
         Role.UNIT: _step_over_unit,
         Role.VALUE: _step_over_value,
-        Role.DEED: _step_over_value,
+        Role.VALUE_VERB: _step_over_value,
         Role.OPENING: _step_over_opening,
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
-        Role.DEED_DONE: _step_over_link,
+        Role.ACTION_DONE: _step_over_link,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,

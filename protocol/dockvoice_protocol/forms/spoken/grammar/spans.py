@@ -25,11 +25,11 @@ from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
-SMALL = frozenset({Role.OPENING, Role.DEED_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
+SMALL = frozenset({Role.OPENING, Role.ACTION_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
 """Roles of phrases that let an utterance be a record."""
 _TALK = frozenset({"hearsay", "past", "wishes"})
 """Moods of what is reported, is over or is yet to be done."""
-_NAMING_DEEDS = frozenset({Role.OPENING, Role.BEGINNING, Role.DEED_DONE})
+_NAMING_DEEDS = frozenset({Role.OPENING, Role.BEGINNING, Role.ACTION_DONE})
 """Roles of phrases that say what was done, before the thing to which it was done."""
 _LENGTHS_OF_NAMES = range(3, 10)
 """In digits, of a number that names a thing behind its article alone: "la 742", but "le 14"."""
@@ -524,7 +524,7 @@ def _without_impossible_hedges(spans: Spans, found: list[Match]) -> list[Match]:
 def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without those whose end changes the next number: "moved | up to thirteen", "en | moins deux"."""
     kept = {*OF_FIELDS, Role.HEDGE_BEFORE}  # "Por lo menos veinte" is no minus.
-    deeds = {match.end for match in found if match.role is Role.DEED_DONE}
+    deeds = {match.end for match in found if match.role is Role.ACTION_DONE}
     return [
         match
         for match in found
@@ -585,7 +585,7 @@ def _without_explained_letters(
 ) -> Iterator[tuple[int, FieldValue, float]]:
     """The letters, without those that the words behind explain ("N for November"); not where these are a value."""
     end, letter = max(((end, value) for end, value, _ in read), default=(0, None))
-    own = end > 0 and spans.role_ends(end - 1, *OF_FIELDS, Role.DEED, Role.NOTHING)
+    own = end > 0 and spans.role_ends(end - 1, *OF_FIELDS, Role.VALUE_VERB, Role.ZERO_COUNT)
     kept = own or end == 0 or spans.begins_unlabelled_value(end - 1)
     yield from (one for one in read if kept or one[0] == end or one[1] != letter)
 
