@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals, is_nearer_to_other_count
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.cut_numbers import begins_with_clear_number, has_plus
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import (

@@ -8,8 +8,8 @@ from dataclasses import replace
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken import number_head
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.decide import Rules
 from edge.agree.readings import possible_values, read_part, without_inherited

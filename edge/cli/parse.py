@@ -14,10 +14,10 @@ from rich.text import Text
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.account import AccountedWords, Sense, account_of
+from dockvoice_protocol.forms.spoken.grammar.costs import RIVALRY
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
-from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon, parse_meaning
 from dockvoice_protocol.records import FieldReading, Word, as_text

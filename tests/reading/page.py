@@ -1,6 +1,6 @@
 """What `docs/reading.md` has from the program, written anew: `python -m tests.reading.page`.
 
-These are the table of limits, each with its reason out of `weights.py`, and what commands print. They stand
+These are the table of limits, each with its reason out of `costs.py`, and what commands print. They stand
 between marks: `<!-- limits -->` and the next `<!-- -->`.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from edge.cli.forms import commands
 from tests.shipped import ROOT
 
@@ -46,7 +46,7 @@ LIMITS = (
     "BRIEF_S",
     "DRAWN_OUT",
 )
-"""The constants that the page shows; the costs stand in `weights.py`, each with its reason."""
+"""The constants that the page shows; the costs stand in `costs.py`, each with its reason."""
 
 
 def limits() -> str:
@@ -80,13 +80,13 @@ def written(page: str) -> str:
 
 
 def _constants() -> Iterator[tuple[str, object, str]]:
-    """Each constant of `weights.py`: name, value, reason. Several in one line have one reason."""
-    body = ast.parse(Path(weights.__file__).read_text(encoding="utf-8")).body
+    """Each constant of `costs.py`: name, value, reason. Several in one line have one reason."""
+    body = ast.parse(Path(costs.__file__).read_text(encoding="utf-8")).body
     for one, after in zip(body, [*body[1:], None], strict=True):
         if not isinstance(one, ast.Assign):
             continue
         name = ast.unparse(one.targets[0]).strip("()")
-        values = tuple(getattr(weights, each) for each in name.split(", "))
+        values = tuple(getattr(costs, each) for each in name.split(", "))
         said = after.value if isinstance(after, ast.Expr) else None
         told = said.value if isinstance(said, ast.Constant) else None
         if name not in LIMITS:

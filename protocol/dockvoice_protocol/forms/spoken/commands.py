@@ -15,7 +15,7 @@ from typing import Literal
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import value_wordings
 from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, token_texts
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
@@ -272,7 +272,7 @@ def _phrases_before_object(language: Language) -> dict[Phrase, ParsedCommand]:
 
 def _is_after_pause(said: Sequence[Word], at: int) -> bool:
     """Whether a pause of a comma's length or more precedes a word."""
-    return said[at].start - said[at - 1].end >= weights.COMMA_S
+    return said[at].start - said[at - 1].end >= costs.COMMA_S
 
 
 @lru_cache

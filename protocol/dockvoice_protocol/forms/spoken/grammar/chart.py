@@ -23,7 +23,8 @@ from operator import or_
 from typing import NamedTuple
 
 from dockvoice_protocol.forms.model import APART_FROM_HANDLING
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
@@ -43,7 +44,6 @@ from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, SpanReader, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.templates import SentenceTemplates
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
@@ -83,7 +83,7 @@ class _UnmatchedWords(SpanReader):
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.withdrawn_values[at]:
             crowded = isinstance(event.value, int) and path.state is ParserState.SAID and not self._tokens[at].pause
-            cost = weights.WITHDRAWN + event.cost + (weights.ELSEWHERE if crowded else 0.0)
+            cost = costs.WITHDRAWN + event.cost + (costs.ELSEWHERE if crowded else 0.0)
             closed = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
@@ -95,7 +95,7 @@ class _UnmatchedWords(SpanReader):
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over the longest and the shortest number that begins at a token, without a field."""
         if events := self._number_events[at]:
-            cost = weights.LOOSE + (weights.CROWDED if self._goes_on_spelling(path, at) else 0.0)
+            cost = costs.LOOSE + (costs.CROWDED if self._goes_on_spelling(path, at) else 0.0)
             closed = self._queue.with_label_closed(path)
             for event in events:
                 self._queue.continue_with(closed, event, cost, state=ParserState.BETWEEN)
@@ -125,18 +125,18 @@ class _UnmatchedWords(SpanReader):
             path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
             path = path.adding(ExplanationEvent(EventKind.ASIDE, start=at, end=end))
-        self._queue.continue_at(path, end, weights.ASIDE + path.interrupted, **path.between)
+        self._queue.continue_at(path, end, costs.ASIDE + path.interrupted, **path.between)
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
         last, field = path.last, path.field if path.state is ParserState.LABELLED else None
         code = field is not None and self._fields[field].spoken.is_code
         if self._known[at] or (code and any(self._spans.letters(at))):  # Inside a code, a letter has one too.
-            cost = weights.KNOWN_UNMATCHED
+            cost = costs.KNOWN_UNMATCHED
         elif last is not None and last.kind is EventKind.UNMATCHED and last.end == at:
-            cost = weights.FURTHER_UNMATCHED
+            cost = costs.FURTHER_UNMATCHED
         else:
-            cost = weights.UNMATCHED
+            cost = costs.UNMATCHED
         self._queue.continue_with(path, self._unmatched_event(at, field), cost)
 
     def _make_unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
@@ -679,7 +679,7 @@ class _Growth:
         self.may_fill_template = templates
         self._ended: list[Path] = []
         """The complete explanations, their unexplained words still to be found."""
-        self._left = weights.MOST
+        self._left = costs.MOST
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.clear()
         self._queue.add(0, Path(0.0, ParserState.START, None, self._pending, None, (), Story(), 0))
@@ -689,15 +689,15 @@ class _Growth:
 
         Then the words of a template mean nothing special.
         """
-        budget = weights.BUDGET
-        while (least := self._grow_within(budget)) > budget and self._left >= 0 and budget < weights.LARGEST_BUDGET:
-            budget += weights.RAISE
+        budget = costs.BUDGET
+        while (least := self._grow_within(budget)) > budget and self._left >= 0 and budget < costs.LARGEST_BUDGET:
+            budget += costs.RAISE
         if self.may_fill_template and not self._fills_template(least):
             return []
-        if least + weights.RIVALRY > budget and not self._is_off_record(least):
-            self._grow_within(least + weights.RIVALRY)
+        if least + costs.RIVALRY > budget and not self._is_off_record(least):
+            self._grow_within(least + costs.RIVALRY)
         # Explanations found before the search failed may have unknown rivals.
-        return _without_lesser(self._cheapest(least + weights.RIVALRY)) if self._left >= 0 else []
+        return _without_lesser(self._cheapest(least + costs.RIVALRY)) if self._left >= 0 else []
 
     def _is_off_record(self, least: float) -> bool:
         """Whether the cheapest explanation keeps the utterance off the record: no rival of it changes that."""
@@ -724,7 +724,7 @@ class _Growth:
                     self._take_steps(path, at)
                 elif (ended := self._complete(path)) is not None:
                     self._ended.append(ended)
-        return min((path.cost for path in self._ended), default=weights.LARGEST_BUDGET)
+        return min((path.cost for path in self._ended), default=costs.LARGEST_BUDGET)
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
@@ -762,7 +762,7 @@ class _Growth:
             if self._spans.is_rest_bare_value(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label without one.
             # No cost of a false start in addition: its value may follow in the next utterance.
-            path = self._queue.with_label_closed(path)._replace(cost=path.cost + weights.LAST_LABEL)
+            path = self._queue.with_label_closed(path)._replace(cost=path.cost + costs.LAST_LABEL)
         for at, event in enumerate(path.events):
             if (
                 "l" in event.marks
@@ -771,11 +771,11 @@ class _Growth:
                     one[:2] == (EventKind.MENTION, event.field) and "b" in one.marks for one in path.events[at:]
                 )
             ):  # Its value does not follow behind another field: what has a label of its own is no value of this one.
-                path = path._replace(cost=path.cost + weights.FALSE_START - weights.LATER)
+                path = path._replace(cost=path.cost + costs.FALSE_START - costs.LATER)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
             # A count with its unit makes a count without one unlikely.
-            path = path._replace(cost=path.cost + weights.OTHER)
+            path = path._replace(cost=path.cost + costs.OTHER)
         if path.pending:
             path = path.adding(
                 ExplanationEvent(EventKind.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
@@ -789,7 +789,7 @@ def _without_lesser(found: list[Path]) -> list[Path]:
     But for those that keep the utterance off the record.
     """
     kinds = [{event.kind for event in path.events} for path in found]
-    if not found or EventKind.UNMATCHED in kinds[0] or found[0].cost > weights.RIVALRY:
+    if not found or EventKind.UNMATCHED in kinds[0] or found[0].cost > costs.RIVALRY:
         return found
     kept = (EventKind.MOOD in one or not _leaves_words(path) for one, path in zip(kinds, found, strict=True))
     return list(compress(found, kept))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import (
@@ -21,9 +21,9 @@ from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanRead
 from dockvoice_protocol.records import FieldValue
 
 _BEFORE_UNITS = {
-    Role.ADJECTIVE: (weights.LINK, ""),
-    Role.HEDGE_BEHIND: (weights.HEDGE, "h"),
-    Role.PORTION: (weights.LINK, "w"),
+    Role.ADJECTIVE: (costs.LINK, ""),
+    Role.HEDGE_BEHIND: (costs.HEDGE, "h"),
+    Role.PORTION: (costs.LINK, "w"),
 }
 """Roles between a number and its unit, with their cost and mark on the count."""
 
@@ -98,7 +98,7 @@ class _Sums(SpanReader):
 
     def _begins_number(self, at: int) -> bool:
         """Whether a number begins at a token, and neither a label nor another number, without a pause, precedes it."""
-        if at == 0 or self._tokens[at].pause >= weights.COMMA:
+        if at == 0 or self._tokens[at].pause >= costs.COMMA:
             return True
         begun = range(max(0, at - _LONGEST_NUMBER), at)
         if self._numbers.are_one(begun.start, at):
@@ -170,11 +170,11 @@ class UnitCounts(SpanReader):
             return
         start, end = self._sums[at]
         total = next(value for stop, value, _ in self._numbers.cardinals[start] if stop == end)
-        counts = list(self._counts_with_unit(end, (total,), weights.REPEAT, ""))
+        counts = list(self._counts_with_unit(end, (total,), costs.REPEAT, ""))
         units = {match[2:] for one in range(at, start) for match in self._spans.matches[one] if match.role is Role.UNIT}
         if not counts and len(units) == 1:
             ((field, _, code),) = units
-            counts = [_UnitCount(end, field, (total,), weights.REPEAT, "", code)]
+            counts = [_UnitCount(end, field, (total,), costs.REPEAT, "", code)]
         yield from counts
 
     def _zero_counts(self, at: int) -> Iterator[_UnitCount]:
@@ -183,7 +183,7 @@ class UnitCounts(SpanReader):
         if straight_on and (self._words[at],) in self._language.words["contrasts"]:
             for count in self._counts_with_unit(at + 1, (0,), 0.0, ""):
                 if self._spans.fields[count.field].allows(0) and not count.marks:
-                    yield count._replace(values=(0,), cost=count.cost + weights.NONE)
+                    yield count._replace(values=(0,), cost=count.cost + costs.NONE)
 
     def _zero_answers(self) -> Iterator[_UnitCount]:
         """Zero as an answer, with a unit or alone: "none", "none, cases"."""
@@ -193,8 +193,8 @@ class UnitCounts(SpanReader):
         for said in self._language.words["none"]:
             if tuple(self._words[: len(said)]) == said:
                 code = next(iter(field.wording(self._language.code).zero.values()), None)
-                counts = [_UnitCount(len(said), field.name, (0,), weights.ASKED, "z" if code else "", code or None)]
-                counts += self._counts_with_unit(len(said), (0,), weights.ASKED, "") if len(said) < size else ()
+                counts = [_UnitCount(len(said), field.name, (0,), costs.ASKED, "z" if code else "", code or None)]
+                counts += self._counts_with_unit(len(said), (0,), costs.ASKED, "") if len(said) < size else ()
                 yield from (one for one in counts if one.end == size and one.field == field.name)
 
     def _numberless_counts(self, at: int) -> Iterator[_UnitCount]:
@@ -202,9 +202,9 @@ class UnitCounts(SpanReader):
         for match in self._spans.matches[at]:
             match match.role:
                 case Role.ZERO_COUNT:
-                    yield _UnitCount(match.end, match.field, (0,), weights.ASKED, "z", match.code)
+                    yield _UnitCount(match.end, match.field, (0,), costs.ASKED, "z", match.code)
                 case Role.VAGUE:
-                    for count in self._counts_with_unit(match.end, (0,), weights.HEDGE, ""):
+                    for count in self._counts_with_unit(match.end, (0,), costs.HEDGE, ""):
                         yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
                 case Role.RANGE:
                     yield from self._counts_after_between(match.end)
@@ -219,15 +219,13 @@ class UnitCounts(SpanReader):
                 starts = self._spans.role_ends(end, Role.CHOICE)
                 for start in {end + 1} | starts if joined else starts:
                     for stop, other, more, _ in self._numbers_at(start):
-                        yield from self._counts_with_unit(stop, (value, other), cost + more + weights.CHOICE, marks)
+                        yield from self._counts_with_unit(stop, (value, other), cost + more + costs.CHOICE, marks)
 
     def _number_counts(self, at: int) -> Iterator[_UnitCount]:
         for end, value, cost, marks in self._numbers_at(at):
             yield from self._counts_with_unit(end, (value,), cost, marks)
             if end < len(self._tokens):
-                yield from self._repeated_counts(
-                    end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA
-                )
+                yield from self._repeated_counts(end, value, cost, marks, parted=self._tokens[at].pause >= costs.COMMA)
                 yield from self._range_counts(at, end, value, cost, marks)
                 yield from self._announced_second_counts(end, value, cost, marks)
 
@@ -241,7 +239,7 @@ class UnitCounts(SpanReader):
         sounds = self._language.homophones.get(self._words[at]) if at < self._spans.size else None
         if sounds is not None and not found:
             (meant,) = self._language.numerals.counts([sounds], 0)[:1]
-            found.append((at + 1, meant.value, weights.HOMOPHONE, "bs"))
+            found.append((at + 1, meant.value, costs.HOMOPHONE, "bs"))
         return found
 
     def _repeated_counts(
@@ -254,10 +252,10 @@ class UnitCounts(SpanReader):
         # In figures and in words it is certainly a repetition; else it may be two counts.
         sure = self._words[at - 1].isdigit() != self._words[at].isdigit()
         for end, other, more in self._numbers.cardinals[at] if self._tokens[at].pause or sure else ():
-            if other == value and max(cost, more) < weights.ODD:
-                apart = parted and self._tokens[at].pause >= weights.COMMA  # ", twelve, twelve units."
+            if other == value and max(cost, more) < costs.ODD:
+                apart = parted and self._tokens[at].pause >= costs.COMMA  # ", twelve, twelve units."
                 again = marks if sure or apart else marked(marks, "s")
-                dearer = weights.TWICE if other > _DIGIT else weights.TWICE_DIGIT
+                dearer = costs.TWICE if other > _DIGIT else costs.TWICE_DIGIT
                 yield from self._counts_with_unit(end, (value,), min(cost, more) + dearer, again)
 
     def _product_counts(self, at: int) -> Iterator[_UnitCount]:
@@ -278,35 +276,35 @@ class UnitCounts(SpanReader):
     def _products(self, at: int, times: int, cost: float) -> Iterator[_UnitCount]:
         """The products of a number and one that begins at a token, hedged; without a unit where nothing follows."""
         for last, size, more in self._numbers.cardinals[at]:
-            dearer = cost + more + weights.LINK
+            dearer = cost + more + costs.LINK
             counts = list(self._counts_with_unit(last, (times * size,), dearer, "h"))
             yield from counts
             if not counts and self._measured is not None and not self._spans.goes_straight_on(last):
-                yield _UnitCount(last, self._measured, (times * size,), dearer + weights.LINK, "h")
+                yield _UnitCount(last, self._measured, (times * size,), dearer + costs.LINK, "h")
 
     def _restarted_counts(self, at: int) -> Iterator[_UnitCount]:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
         for end, value, cost in self._numbers.cardinals[at]:
             again = 2 * end - at
             paused = end < len(self._tokens) and self._tokens[end].pause > 0
-            if cost < weights.ODD and paused and self._words[at:end] == self._words[end:again]:
+            if cost < costs.ODD and paused and self._words[at:end] == self._words[end:again]:
                 longer = {whole for stop, whole, _ in self._numbers.cardinals[end] if stop > again}
                 for count in self.counts_at[end]:
                     if count.values[-1] in longer - {value}:
-                        yield count._replace(cost=count.cost + weights.RESTART)
+                        yield count._replace(cost=count.cost + costs.RESTART)
 
     def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A range, with a dash or without: "10-12 units", "two three units"."""
         dash = self._tokens[at].dash
         if not self._numbers.begins(at) or not (dash or self._spans.goes_straight_on(at)):
             return
-        one = {end for end, _, dearer in self._numbers.cardinals[start] if dearer < weights.DIGITWISE}
+        one = {end for end, _, dearer in self._numbers.cardinals[start] if dearer < costs.DIGITWISE}
         for end, other, more in self._numbers.cardinals[at]:
-            if not isinstance(value, int | float) or value >= other or max(cost, more) >= weights.DIGITWISE:
+            if not isinstance(value, int | float) or value >= other or max(cost, more) >= costs.DIGITWISE:
                 continue
             near = 1 < value == other - 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
             if dash or (near and end not in one):
-                rare = weights.CHOICE if dash else weights.DIGITWISE
+                rare = costs.CHOICE if dash else costs.DIGITWISE
                 yield from self._counts_with_unit(end, (value, other), cost + more + rare, marks)
 
     def _announced_second_counts(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
@@ -315,11 +313,11 @@ class UnitCounts(SpanReader):
         for match in self._spans.matches[at]:
             for end, other, more, _ in self._numbers_at(match.end) if match.role in announced else ():
                 if match.role is Role.CHOICE:
-                    yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+                    yield from self._counts_with_unit(end, (value, other), cost + more + costs.CHOICE, marks)
                 elif other == value:
-                    yield from self._counts_with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
-                elif cost < weights.DIGITWISE:  # "Two zero five five three are twelve boxes" is of a pallet.
-                    yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
+                    yield from self._counts_with_unit(end, (value,), min(cost, more) + costs.REPEAT, marks)
+                elif cost < costs.DIGITWISE:  # "Two zero five five three are twelve boxes" is of a pallet.
+                    yield from self._counts_with_unit(end, (value, other), cost + more + costs.OTHER, marks)
 
     def _counts_with_unit(
         self, number_end: int, values: tuple[FieldValue, ...], cost: float, marks: str
@@ -330,7 +328,7 @@ class UnitCounts(SpanReader):
             here, so_far, so_marked = reached.pop()
             if here >= len(self._tokens) or self._tokens[here].inner:
                 continue
-            so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
+            so_far += costs.BEFORE_UNIT * costs.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
                     unit_marks = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
@@ -340,7 +338,7 @@ class UnitCounts(SpanReader):
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == number_end and not self._spans.matches[here] and not self._numbers.begins(here):
-                reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
+                reached.append((here + 1, so_far + costs.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """Whether a unit may belong to the value before it, and not to "degrees below zero"."""
@@ -374,10 +372,10 @@ class CountMentions(SpanReader):
         straight_on = path.state is ParserState.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
         if straight_on and self._begins_with_end_of_code(path, at, count):
-            dearer += weights.OTHER
-        dearer += weights.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
+            dearer += costs.OTHER
+        dearer += costs.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
         if straight_on:
-            cost += weights.LINK
+            cost += costs.LINK
             dearer += self._split_number_cost(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_companion_events(path, count, at, marks).dearer(dearer)
@@ -399,9 +397,9 @@ class CountMentions(SpanReader):
 
     def _unvalued_label_cost(self, path: Path, count: _UnitCount, at: int) -> float:
         """The cost of a label without a value before a count: low for an identifier's label and a pause."""
-        apart = self._tokens[at].pause >= weights.COMMA and not path.pending and path.field not in path.story.said
-        things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
-        return weights.UNNUMBERED if apart and things else weights.FALSE_START
+        apart = self._tokens[at].pause >= costs.COMMA and not path.pending and path.field not in path.story.said
+        things = self._fields[str(path.field)].identifier and count.cost < costs.DIGITWISE
+        return costs.UNNUMBERED if apart and things else costs.FALSE_START
 
     def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
@@ -429,9 +427,9 @@ class CountMentions(SpanReader):
     def _digitwise_cost(self, path: Path, at: int, cost: float) -> float:
         """The cost of a count said digit by digit, without a long pause behind an id."""
         pause = self._tokens[at].pause
-        if cost < weights.DIGITWISE or pause >= weights.COMMA or not self._mentions.is_behind_spelt(path):
+        if cost < costs.DIGITWISE or pause >= costs.COMMA or not self._mentions.is_behind_spelt(path):
             return 0.0
-        return weights.CROWDED
+        return costs.CROWDED
 
     def _joining_words_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of words between two values that may join them into one number: "seven hundred and | twelve"."""
@@ -440,8 +438,8 @@ class CountMentions(SpanReader):
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
         if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
-            return weights.OTHER
-        return weights.JOINER
+            return costs.OTHER
+        return costs.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
         """Whether the words before a count may be its beginning: "one | oh one units"."""
@@ -449,21 +447,21 @@ class CountMentions(SpanReader):
         if last is not None and last.kind is EventKind.ASIDE and self._numbers.only_joins(last.end, at):
             return True
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups[at])
-        return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
+        return zero and cost >= costs.DIGITWISE and (at == 0 or self._tokens[at].pause < costs.COMMA)
 
     def _split_number_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of a count that begins inside a possible number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
         around = [*numbers.cardinals[at - 1], *(numbers.decimals(at - 1) if isinstance(value, float) else ())]
         longer = [cost for end, _, cost in around if at < end <= count.end]
-        if min(longer, default=weights.DIGITWISE) >= weights.DIGITWISE:
+        if min(longer, default=costs.DIGITWISE) >= costs.DIGITWISE:
             return 0.0
         if min(longer) > 0:
-            return weights.TORN_LOOSE
+            return costs.TORN_LOOSE
         own = min((cost for _, other, cost in numbers.cardinals[at] if other == value), default=0.0)
         if own > 0 or self._is_behind_digits(path, at, count):
-            return weights.OTHER
-        return weights.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else weights.TORN
+            return costs.OTHER
+        return costs.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else costs.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: _UnitCount) -> bool:
         """Whether a count begins inside a usual one without a pause, which follows an id said digit by digit."""

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import ORDERS, OTHER_DEEDS, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.members import quick_members
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
@@ -106,7 +106,7 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
-_LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: weights.SHORT}
+_LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: costs.SHORT}
 """The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but
 people stop within "a lot of ... milk"."""
 _TAKING_BACK = ("cancel", "refusals", "deletions")
@@ -278,9 +278,9 @@ class Lexicon:
     def _implausibility(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
         if value is None or not field.allows(value):
-            return weights.FORBIDDEN
-        cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
-        return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
+            return costs.FORBIDDEN
+        cost = 0.0 if field.is_usual(value) else costs.UNUSUAL
+        return cost + (costs.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
     def _is_usual(self, name: str, value: str) -> bool:
         return self._items[name].allows(value) and self._items[name].is_usual(value)
@@ -354,7 +354,7 @@ class Lexicon:
 
     def _begins_sentence(self, tokens: Sequence[Token], at: int) -> bool:
         """Whether a sentence begins at a token, or has only "okay" and the like before it."""
-        if at == 0 or tokens[at].pause >= weights.STOP:
+        if at == 0 or tokens[at].pause >= costs.STOP:
             return True
         said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
         return any(one in self._before and self._begins_sentence(tokens, at - len(one)) for one in said)
@@ -368,7 +368,7 @@ class Lexicon:
             behind = tokens[at + 1 : at + 1 + len(rest)]
             if tuple(token.text for token in behind) != rest:
                 continue
-            if use.role in OF_FIELDS or all(token.pause < weights.COMMA for token in behind):
+            if use.role in OF_FIELDS or all(token.pause < costs.COMMA for token in behind):
                 yield Match(at + 1 + len(rest), *use)
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
@@ -399,7 +399,7 @@ def _words_of_breath(tokens: Sequence[Token], at: int) -> Iterator[str]:
     """The words from a token on up to a pause, which splits a phrase, other than one of a field."""
     yield tokens[at].text
     for token in tokens[at + 1 :]:
-        if token.pause >= weights.COMMA:
+        if token.pause >= costs.COMMA:
             return
         yield token.text
 

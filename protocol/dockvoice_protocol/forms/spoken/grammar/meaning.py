@@ -1,6 +1,6 @@
 """Merges the explanations of an utterance into the fields of a form.
 
-A field has a value only where all explanations within `weights.RIVALRY` of the cheapest agree on it, and none of them
+A field has a value only where all explanations within `costs.RIVALRY` of the cheapest agree on it, and none of them
 leaves words beside it unexplained. Different values are rivals; a single doubtful value is the runner-up, about which
 the device asks.
 """
@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
     ExplanationEvent,
@@ -22,7 +23,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     withdrawn_digits,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 

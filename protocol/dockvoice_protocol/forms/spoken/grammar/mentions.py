@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -70,7 +70,7 @@ class Speller(SpanReader):
     def add_group(self, path: Path, spelling: Spelling, at: int) -> None:
         """Step over another group of a value."""
         # By the silence, or by the lengthened word before.
-        pause = max(self._tokens[at].pause_inside, weights.SLIGHT if self._tokens[at - 1].final else 0)
+        pause = max(self._tokens[at].pause_inside, costs.SLIGHT if self._tokens[at - 1].final else 0)
         for end, cost, longer in self._next_groups(str(path.field), spelling, at, pause):
             self._queue.add(end, Path(path.cost + cost, path.state, path.field, path.pending, longer, *path[5:]))
         self._step_between_groups(path, spelling, at, pause)
@@ -91,17 +91,15 @@ class Speller(SpanReader):
         """Step over words between two groups without a meaning: a separator, or an "oh" of surprise."""
         word = self._words[at]
         if word in self._separators and not pause and self._words[at - 1] not in self._separators:
-            self._queue.add(
-                at + 1, path._replace(cost=path.cost + weights.LINK, spelling=spelling._replace(joined=True))
-            )
+            self._queue.add(at + 1, path._replace(cost=path.cost + costs.LINK, spelling=spelling._replace(joined=True)))
         if pause and word == "oh" and at + 1 < len(self._tokens):
             # Behind a hesitation it is equally likely the digit.
-            surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
-            surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
-            if self._tokens[at + 1].pause >= weights.COMMA:
+            surprise = costs.HESITATED if self._tokens[at].hesitated else 0.0
+            surprise += costs.BREATHLESS if self._numbers.goes_on(at) else 0.0
+            if self._tokens[at + 1].pause >= costs.COMMA:
                 # Between two pauses it may be the zero that a slow speaker goes on with.
                 path = path._replace(spelling=spelling._replace(marks=marked(spelling.marks, "s")))
-            self._queue.continue_at(path, at + 1, weights.RESTART + surprise)
+            self._queue.continue_at(path, at + 1, costs.RESTART + surprise)
 
     def _with_group(
         self, field: FormField, spelling: Spelling, at: int, group: DigitGroup, pause: int
@@ -111,25 +109,25 @@ class Speller(SpanReader):
         # A number of hundreds is usually a whole value; among other digits it is rare.
         whole = len(text) > _DIGITS_IN_GROUP and not word.isdigit() and word not in self._numerals.times
         digits_before = any(one.isdigit() for one in spelling.text)
-        cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
-        cost += weights.WHOLE if digits_before and whole else 0.0
+        cost = group.cost + (0.0 if pause >= costs.SHORT else spelling.cut)
+        cost += costs.WHOLE if digits_before and whole else 0.0
         if spelling.groups:
             cost += self._style_change_cost(at, pause)
         elif self._numbers.is_headless(at):
-            cost += weights.HEADLESS
-        cost += weights.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
+            cost += costs.HEADLESS
+        cost += costs.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
-            cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
+            cost += costs.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
         paused, spared = _pause_and_spared_cost(spelling, pause, singles=singles)
         breathes = self._breathes(spelling, at, text, pause) and not spared
         parted = pause > 0 or len(spelling.breaths) > 0
         torn = parted and group.end < self._spans.size and self._numbers.are_one(at, group.end)
         run = len(text) + (0 if pause else spelling.run)
-        waived = weights.PAUSED[pause] - weights.ENUMERATED if breathes else 0.0
+        waived = costs.PAUSED[pause] - costs.ENUMERATED if breathes else 0.0
         unpaid = waived or spelling.unpaid
         if breathes:
-            paused = weights.ENUMERATED
+            paused = costs.ENUMERATED
         elif pause:
             paused, unpaid = paused + unpaid, 0.0
         waived += spelling.waived
@@ -166,7 +164,7 @@ class Speller(SpanReader):
         if self._words[at].isdigit() and before.isdigit() and 1 < len(text) != len(before) > 1:
             return True
         # So may be words behind long figures: "4093 thirty, five boxes".
-        if self._style_change_cost(at, 0) == weights.MIXED and field.item_field.allows(before):
+        if self._style_change_cost(at, 0) == costs.MIXED and field.item_field.allows(before):
             return True
         # Two complete values are doubtful too: "pallet 742 743".
         return self._spans.lexicon.is_usual(field.name, before) and self._spans.lexicon.is_usual(field.name, text)
@@ -177,12 +175,7 @@ class Speller(SpanReader):
         A single digit between pauses may be a hesitation: "um" comes as "one", "uh" as "oh". Words of another style,
         or figures, may be another number.
         """
-        if (
-            not self._counted
-            or pause < weights.SHORT
-            or spelling.run < _DIGITS_IN_GROUP
-            or len(text) > _DIGITS_IN_GROUP
-        ):
+        if not self._counted or pause < costs.SHORT or spelling.run < _DIGITS_IN_GROUP or len(text) > _DIGITS_IN_GROUP:
             return False
         pairs = not spelling.singles and len(spelling.text) == _DIGITS_IN_GROUP * spelling.groups
         pairs &= spelling.text[0] != "0"
@@ -218,7 +211,7 @@ class Speller(SpanReader):
         label = any(end > at + 1 for end in self._spans.role_ends(at, Role.LABEL))
         if sounds is not None and not label and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
-                yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
+                yield DigitGroup(at + 1, group.text, costs.HOMOPHONE)
 
     def _style_change_cost(self, at: int, pause: int) -> float:
         """The cost of a change of style within a value: between figures and words, or a dash between figures."""
@@ -226,8 +219,8 @@ class Speller(SpanReader):
         longer = max(len(one) if one.isdigit() else 0 for one in (before, word)) > _DIGITS_IN_GROUP
         words = (one for one in (before, word) if not one.isdigit())
         if before.isdigit() != word.isdigit() and all(map(self._numerals.is_part, words)):
-            return weights.MIXED if pause or longer else 0.0
-        return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
+            return costs.MIXED if pause or longer else 0.0
+        return costs.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
     def _find_endings(self, name: str, spelling: Spelling) -> Sequence[tuple[str | None, float]]:
         if not spelling.groups or spelling.joined:
@@ -235,7 +228,7 @@ class Speller(SpanReader):
         if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
             return ()  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
         field = self._spans.fields[name]
-        cost = spelling.unpaid + (spelling.spared if spelling.groups < weights.ENUMERATION else 0.0)
+        cost = spelling.unpaid + (spelling.spared if spelling.groups < costs.ENUMERATION else 0.0)
         parts = [(spelling.text[:at], spelling.text[at:]) for at in spelling.breaths]
         item = field.item_field
         again = any(last.startswith(first) or (item.is_usual(first) and item.is_usual(last)) for first, last in parts)
@@ -257,14 +250,14 @@ def _may_continue(number: str, *, several: bool) -> bool:
 
 def _pause_and_spared_cost(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
     """The cost of a pause before the next group, and the cost waived as an enumeration: "seven, four, two"."""
-    owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
+    owed = min(spelling.spared, costs.PAUSED[costs.COMMA])
     if pause and spelling.text.isalpha():  # Letters alone are no value yet: "T, R, 4471".
-        return weights.ENUMERATED, 0.0
+        return costs.ENUMERATED, 0.0
     if not pause:
         return owed, 0.0
     if singles and spelling.paused + 1 == spelling.groups:
-        return weights.ENUMERATED, spelling.spared + weights.PAUSED[pause] - weights.ENUMERATED
-    return weights.PAUSED[pause] + owed, 0.0
+        return costs.ENUMERATED, spelling.spared + costs.PAUSED[pause] - costs.ENUMERATED
+    return costs.PAUSED[pause] + owed, 0.0
 
 
 def _values_ending_in(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
@@ -383,7 +376,7 @@ class Mentions(SpanReader):
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
-                dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
+                dearer += costs.OTHER  # "Not twelve" should deny a value that is twelve.
             said = any(one[:3] == (EventKind.MENTION, name, value) for one in path.events)
             more, pending = self._denial_cost_and_marks(
                 name, pending, stands=before is not None or "b" in marks, said=said
@@ -408,7 +401,7 @@ class Mentions(SpanReader):
         """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
         token = self._tokens[at]
         figures = token.text.isdigit() and len(token.text) > _PAIR
-        named = may_be_letters(token.hesitated) and token.pause <= weights.SHORT
+        named = may_be_letters(token.hesitated) and token.pause <= costs.SHORT
         return figures and named and self._fields[name].spoken.is_code
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
@@ -434,7 +427,7 @@ class Mentions(SpanReader):
         if "a" in marks and before is not None:
             return self._unannounced_value_cost(before, value, at)
         # An announced repetition with another value.
-        return weights.OTHER if "r" in pending and before is not None and before.value != value else 0.0
+        return costs.OTHER if "r" in pending and before is not None and before.value != value else 0.0
 
     def _unannounced_value_cost(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
         """The cost of an unannounced second value from the token `at` on."""
@@ -442,17 +435,17 @@ class Mentions(SpanReader):
         if "n" in before.marks or self._fields[str(before.field)].many is not None:
             return 0.0  # "Not B, D", and a further value of a list.
         # A hesitation is likelier inside a value than before a restart.
-        anew = weights.HESITATED if self._tokens[at].hesitated else 0.0
+        anew = costs.HESITATED if self._tokens[at].hesitated else 0.0
         if earlier == value:
-            return weights.AGAIN + anew
+            return costs.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
-            return weights.OTHER
+            return costs.OTHER
         if value.startswith(earlier) and (set(earlier) != {"0"} or self._tokens[at].hesitated):
             # The broken-off part need not be a plausible value.
-            again = weights.RESTART + anew
-            again += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
+            again = costs.RESTART + anew
+            again += costs.BREATHLESS if self._numbers.goes_on(at) else 0.0
             return again - self._implausible(str(before.field), earlier)
-        return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
+        return costs.OTHER + (costs.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
     def _length_change_cost(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
@@ -461,7 +454,7 @@ class Mentions(SpanReader):
         if not isinstance(value, str) or (before is not None and "e" not in marks):
             return 0.0
         corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
-        return weights.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
+        return costs.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned_field_cost(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
         """The cost of correcting an unmentioned field behind others, with neither a withdrawn number nor a pause."""
@@ -470,7 +463,7 @@ class Mentions(SpanReader):
             return 0.0
         withdrawn = any(event.kind is EventKind.WITHDRAWN for event in path.events)
         begins = path.since if path.state is ParserState.LABELLED else at
-        return 0.0 if withdrawn or self._tokens[begins].pause else weights.UNMENTIONED
+        return 0.0 if withdrawn or self._tokens[begins].pause else costs.UNMENTIONED
 
     def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool, said: bool) -> tuple[float, str]:
         """The cost of a denial, and its marks on the value.
@@ -484,14 +477,14 @@ class Mentions(SpanReader):
         field, cost = self._fields[name], 0.0
         if "m" in pending:
             # "No" and a value corrects an earlier mention; without one it denies the value.
-            cost += weights.OTHER if stands else 0.0
+            cost += costs.OTHER if stands else 0.0
             pending = marked(pending.replace("m", ""), "n")
         if "n" in pending and field.spoken.answers:
-            cost += weights.OTHER  # "Not sealed" is a value of its own.
+            cost += costs.OTHER  # "Not sealed" is a value of its own.
         if "x" in pending:
             # Only a place can be denied by "elsewhere" phrases.
             place = not field.identifier and not field.spoken.counts
-            cost += 0.0 if place else weights.OTHER
+            cost += 0.0 if place else costs.OTHER
             pending = marked(pending.replace("x", ""), "n", *("" if said else "h"))
         return cost, pending
 
@@ -517,13 +510,13 @@ class Mentions(SpanReader):
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is ParserState.START and self._named is not None:
             for end, number in ids_before_correction(self._spans, at):
-                self.add(path, at, end, self._named, number, weights.ASKED, "")
+                self.add(path, at, end, self._named, number, costs.ASKED, "")
         if path.state is ParserState.START and self._put is not None and leads_to_place(self._spans, at):
-            self.step_over_value(path, self._put, at, weights.ASKED, "")
+            self.step_over_value(path, self._put, at, costs.ASKED, "")
         codes = self._spans.place_codes(at)
         if codes and not path.pending.strip("hnxr"):
             for end, name, code, cost in codes:
-                self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
+                self.add(path, at, end, name, code, cost + costs.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
         """Whether a bare value of the field is valid: as the answer to its question, or as a correction."""
@@ -546,24 +539,24 @@ class Mentions(SpanReader):
         )
         doubtful |= labels and begins
         marks = "s" if doubtful else ""
-        self.add(path, at, end, name, value, cost + weights.ASKED, marks)
+        self.add(path, at, end, name, value, cost + costs.ASKED, marks)
 
     def _step_over_unitless_measurement(self, path: Path, name: str, at: int) -> None:
         """Step over a number that needs no unit, of the only field that may be negative: "minus eighteen"."""
         if not (found := self._spans.unitless(at)) or path.pending.strip("hc") or name in path.story.said:
             return
         for end, value, cost in found:
-            self.add(path, at, end, name, value, cost + weights.ASKED, "")
+            self.add(path, at, end, name, value, cost + costs.ASKED, "")
 
     def _possible_bare_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said
         if "w" in pending:
-            yield from ((name, weights.ASKED, "b") for name in self._measured)
+            yield from ((name, costs.ASKED, "b") for name in self._measured)
             return
         if asked is not None and (asked not in said or pending):
-            yield asked, weights.ASKED, "b"
+            yield asked, costs.ASKED, "b"
         if "r" in pending or "o" in pending:
             if last is not None and last != asked:
                 yield last, 0.0, "b"
@@ -577,7 +570,7 @@ class Mentions(SpanReader):
             name = field.name
             if name != self._asked and (name in said or name in self._held):
                 elsewhere = bool(said) and name != last
-                yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
+                yield name, costs.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
 
     def _may_be_of_another_field(self, path: Path, name: str, value: FieldValue | None) -> bool:
         """Whether a bare correction fits another said field than `name`: "dock B, pallet 742, sorry, D" does not."""
@@ -614,12 +607,10 @@ class Mentions(SpanReader):
         for name in self._counted - {*said, self._asked}:
             for end, value, cost in self._numbers.cardinals[at]:
                 if value >= SMALLEST_COUNT and ends_word(self._tokens, end):
-                    apart = (
-                        pause >= weights.COMMA and cost < weights.DIGITWISE and self._is_id_complete(last, at, value)
-                    )
+                    apart = pause >= costs.COMMA and cost < costs.DIGITWISE and self._is_id_complete(last, at, value)
                     # Of a temperature, "minus" may be lost.
                     apart &= self._fields[name].spoken.counts
-                    dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
+                    dearer = costs.UNITLESS_APART if apart else costs.UNITLESS
                     self.add(path, at, end, name, value, cost + dearer, "u")
 
     def _is_id_complete(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
@@ -631,7 +622,7 @@ class Mentions(SpanReader):
         said = range(begin, spelt.end)
         figures = len(said) == 1 and self._words[begin].isdigit()
         singly = len(said) >= SINGLY and all(self._numbers.is_digit(one) for one in said)
-        one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
+        one_breath = all(self._tokens[one].pause_inside <= costs.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
 
@@ -645,12 +636,12 @@ def _doubtful_correction_cost(
     cost = 0.0
     said = next((one for one in reversed(path.events) if one.end == path.cue[0]), None)
     if "e" in marks and said is not None and _differs_by_one_error(said, value):
-        cost += weights.OTHER  # "Pallet 86464, no, 86424": one digit is another.
+        cost += costs.OTHER  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
-        cost += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
+        cost += costs.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
     denies = tuple(spans.words[slice(*path.cue)]) in spans.language.words["nots"]
     if "c" in path.pending and denies and before.value == value:
-        cost += weights.OTHER  # "No muelle C, muelle G" denies what was said, and repeats nothing.
+        cost += costs.OTHER  # "No muelle C, muelle G" denies what was said, and repeats nothing.
     return cost
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple, TypedDict, Unpack
 
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.members import quick_members
 from dockvoice_protocol.records import FieldValue
 
@@ -180,7 +180,7 @@ class Path(NamedTuple):
     @property
     def interrupted(self) -> float:
         """The cost of other words between "not" or "about" and the value."""
-        return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
+        return costs.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
     def dearer(self, cost: float) -> Path:
         """A copy of the path with the cost added."""
@@ -219,7 +219,7 @@ def withdrawn_digits(withdrawn: ExplanationEvent, words: Sequence[str]) -> str:
     figures, said = words[withdrawn.start], withdrawn.end - withdrawn.start
     if said == 1 and figures.isdigit():
         return figures
-    return str(withdrawn.value).zfill(said if withdrawn.cost >= weights.DIGITWISE else 0)
+    return str(withdrawn.value).zfill(said if withdrawn.cost >= costs.DIGITWISE else 0)
 
 
 def _by_kind_and_cost(path: Path) -> tuple[bool, float]:
@@ -227,7 +227,7 @@ def _by_kind_and_cost(path: Path) -> tuple[bool, float]:
     return path.spelling is None, path.cost
 
 
-_BEYOND = weights.RIVALRY + 0.001
+_BEYOND = costs.RIVALRY + 0.001
 """What a rival never costs more than another one; sums are rounded."""
 
 
@@ -296,7 +296,7 @@ class PathQueue:
         known[story] = cost
         column.waiting[key, story] = path
         column.cheapest = min(column.cheapest, cost)
-        column.dearest = min(column.dearest, cost + weights.HORIZON)
+        column.dearest = min(column.dearest, cost + costs.HORIZON)
 
     def tokens_within_budget(self) -> Iterator[int]:
         """The tokens whose cheapest path is within the budget, in order; each once all earlier ones were processed."""
@@ -355,7 +355,7 @@ class PathQueue:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
 
-    def with_label_closed(self, path: Path, cost: float = weights.FALSE_START) -> Path:
+    def with_label_closed(self, path: Path, cost: float = costs.FALSE_START) -> Path:
         """The path, whose open label without a value, if any, becomes a LABEL event at this cost.
 
         Behind an unexplained word, its value, without the cost; a misheard label costs UNMATCHED besides.
@@ -366,14 +366,14 @@ class PathQueue:
         unread = bool(path.events) and path.events[-1][:2] == (EventKind.UNMATCHED, path.field)
         path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
-        dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
+        dearer = costs.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         return path._replace(state=ParserState.BETWEEN, cost=path.cost + dearer + (0.0 if unread else cost))
 
     @staticmethod
     def with_label_awaiting(path: Path) -> Path:
         """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
         event = ExplanationEvent(EventKind.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
-        return path.adding(event)._replace(state=ParserState.BETWEEN, cost=path.cost + weights.LATER)
+        return path.adding(event)._replace(state=ParserState.BETWEEN, cost=path.cost + costs.LATER)
 
 
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:

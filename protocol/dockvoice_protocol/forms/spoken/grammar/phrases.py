@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
@@ -305,7 +305,7 @@ class SmallWords(SpanReader):
         """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and self._said(at, match.end) in self._language.words["within"]:
-            begins = (path.state is ParserState.START and not path.events) or self._tokens[at].pause >= weights.COMMA
+            begins = (path.state is ParserState.START and not path.events) or self._tokens[at].pause >= costs.COMMA
             if path.state is ParserState.LABELLED or not begins:
                 return
         again = path.state is ParserState.LABELLED and path.field == match.field
@@ -315,7 +315,7 @@ class SmallWords(SpanReader):
             if not path.story.said and self._said(path.since, at) in self._language.words["moves"]:
                 order = ExplanationEvent(EventKind.MOOD, value="wishes", start=path.since, end=at)
                 opened = opened.adding(order)  # Italian "porta il rimorchio": its verb is a label, too.
-        cost = weights.RESTART if again else 0.0
+        cost = costs.RESTART if again else 0.0
         pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
         self._queue.continue_at(
             opened, match.end, cost, state=ParserState.LABELLED, field=match.field, since=at, pending=pending
@@ -323,26 +323,26 @@ class SmallWords(SpanReader):
 
     def _step_over_unit(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(EventKind.UNIT, match.field, start=at, end=match.end)
-        cost = weights.LOOSE_UNIT
+        cost = costs.LOOSE_UNIT
         if path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt:
-            cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
+            cost = costs.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=ParserState.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is ParserState.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
-            self._mentions.add(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
+            self._mentions.add(path, at, match.end, unit.name, match.code, costs.ASKED, "b")
 
     def _step_over_value(self, path: Path, match: Match, at: int) -> None:
         """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.VALUE_VERB:
             if path.state is ParserState.START and is_before_id_label(self._spans, match.end):
-                self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
+                self._mentions.add(path, at, match.end, match.field, match.value, costs.ASKED, "")
             return
         if path.state is ParserState.LABELLED or path.pending.strip("h"):
             return
         if field.unlabelled:
-            self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            self._mentions.add(path, at, match.end, match.field, match.value, costs.ASKED, "")
         elif field.bare:
             self._mentions.add_named(path, at, match.end, match.field, match.value, 0.0)
 
@@ -354,7 +354,7 @@ class SmallWords(SpanReader):
         catalogue = self._fields[str(path.field)].catalogue
         checks = () if catalogue is None else self._spans.catalogue.check_words(catalogue, str(last.value))
         ends = {end for check in checks for end in self._numbers.check_ends(check, match.end)}
-        cost, marks = (0.0, last.marks) if ends else (weights.WRONG_CHECK, marked(last.marks, "s"))
+        cost, marks = (0.0, last.marks) if ends else (costs.WRONG_CHECK, marked(last.marks, "s"))
         if not ends:
             lengths = {len(check) for check in checks if check.isdigit()}
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
@@ -370,9 +370,7 @@ class SmallWords(SpanReader):
         begins = self._tokens[at].pause or path.state is ParserState.START or at == 0
         if self._links.ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
-        self._queue.continue_at(
-            path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between
-        )
+        self._queue.continue_at(path, match.end, costs.OPENING if begins else costs.UNPAUSED_OPENING, **path.between)
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
@@ -383,7 +381,7 @@ class SmallWords(SpanReader):
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
-        cost = weights.MISPLACED if labelled else weights.LINK
+        cost = costs.MISPLACED if labelled else costs.LINK
         coded = self._links.may_be_letters(path, match, at)
         coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
         if coded or self._links.ends_unfinished(path, match, at):
@@ -398,7 +396,7 @@ class SmallWords(SpanReader):
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
         relates = EventKind.TOTAL if match.role is Role.TOTAL else EventKind.PORTION
-        cost = weights.LINK if path.state is not ParserState.LABELLED else weights.MISPLACED
+        cost = costs.LINK if path.state is not ParserState.LABELLED else costs.MISPLACED
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _step_over_word_after_label(self, path: Path, match: Match, at: int) -> None:
@@ -408,7 +406,7 @@ class SmallWords(SpanReader):
         answers = expected is not None and (labelled or path.state is ParserState.START)
         coded = match.end in self._spans.role_ends(at, Role.LINK) and self._links.may_be_letters(path, match, at)
         if answers and not coded and not self._spans.may_be_letter(str(expected), at, match.end):
-            self._queue.continue_at(path, match.end, weights.WITHIN)
+            self._queue.continue_at(path, match.end, costs.WITHIN)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
         if path.state is ParserState.SAID and not self._links.says_how(path, match, at):
@@ -416,7 +414,7 @@ class SmallWords(SpanReader):
             if measured and self._said(at, match.end) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
                 path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
-            self._queue.continue_at(path, match.end, weights.LINK)
+            self._queue.continue_at(path, match.end, costs.LINK)
 
     def _step_over_closing_remark(self, path: Path, match: Match, at: int) -> None:
         """Step over a remark, at a lower cost between pauses; none that describes the place before it."""
@@ -424,7 +422,7 @@ class SmallWords(SpanReader):
             return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
-        cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
+        cost = costs.TAIL if parted else costs.UNPAUSED_TAIL
         self._queue.continue_at(path, match.end, cost + path.interrupted, **path.between)
 
     # Phrases about the next value, or the last.
@@ -433,13 +431,13 @@ class SmallWords(SpanReader):
         """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
         if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
-            self._queue.continue_at(path, value, weights.DENIED, pending=marked(path.pending, "n"))
+            self._queue.continue_at(path, value, costs.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=value)
-            self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            self._queue.continue_with(path, mood, costs.MOOD if value == end else costs.MOOD_PHRASE)
             return
         if self._links.may_deny_deed(match, at):
             mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=end)
-            self._queue.continue_with(path, mood, weights.CUE)
+            self._queue.continue_with(path, mood, costs.CUE)
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
         if may_choose(self._spans, at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
@@ -449,22 +447,22 @@ class SmallWords(SpanReader):
         if denies and self._spans.goes_straight_on(end) and self._counts.counts_at[end]:
             opened = opened.adding(ExplanationEvent(EventKind.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
-        self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+        self._queue.continue_at(opened, end, costs.CUE, pending=pending, cue=(begun, end))
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is ParserState.START:
-            self._queue.continue_at(path, match.end, weights.REPEAT)
+            self._queue.continue_at(path, match.end, costs.REPEAT)
         elif path.state is ParserState.SAID:
-            self._queue.continue_at(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
+            self._queue.continue_at(path, match.end, costs.REPEAT, pending=marked(path.pending, "r"))
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
         """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = self._said(at, match.end)
         if said not in self._language.cues:
-            self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
+            self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, "n"))
         elif path.events and self._spans.goes_straight_on(match.end):
             pending = "n" if said in self._language.words["nots"] else "m"
-            self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
+            self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, pending))
 
     def _step_over_place_denial(self, path: Path, match: Match, at: int) -> None:
         if match.end in self._spans.role_ends(at, Role.RANGE) and self._counts.counts_at[at]:
@@ -473,7 +471,7 @@ class SmallWords(SpanReader):
             return  # "Behind" is a value of this form.
         if match.end in self._spans.role_ends(at, Role.LINK) and not _may_be_beside(self._spans, match):
             return
-        self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
+        self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, "x"))
 
     def _step_over_hedge_before(self, path: Path, match: Match, at: int) -> None:
         if at and any(end > match.end for end, _, _ in self._spans.letters(at - 1)):
@@ -481,11 +479,11 @@ class SmallWords(SpanReader):
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
         if {Role.ELSEWHERE, Role.RANGE} <= roles and not self._counts.counts_at[match.end]:
             return  # "From dock A" is where it was.
-        self._queue.continue_at(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
+        self._queue.continue_at(path, match.end, costs.HEDGE, pending=marked(path.pending, "h"))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if self._links.says_further_count(path, match, at):
-            self._queue.continue_with(path, ExplanationEvent(EventKind.ASIDE, start=at, end=match.end), weights.LINK)
+            self._queue.continue_with(path, ExplanationEvent(EventKind.ASIDE, start=at, end=match.end), costs.LINK)
         elif path.field is not None and not (
             self._links.belongs_to_next_value(match, at) or self._links.is_part_of_count(match, at)
         ):
@@ -496,7 +494,7 @@ class SmallWords(SpanReader):
             either = (Role.HEDGE_BEFORE in roles or counted) and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
             opened = self._queue.with_label_closed(path)
-            self._queue.continue_with(opened, event, weights.HEDGE, state=ParserState.BETWEEN, pending=pending)
+            self._queue.continue_with(opened, event, costs.HEDGE, state=ParserState.BETWEEN, pending=pending)
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not ParserState.SAID:
@@ -510,7 +508,7 @@ class SmallWords(SpanReader):
         if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
             return  # "Dock B, sorry, to dock G", "from dock A to dock C".
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
-            cost = weights.OTHER if self._words[at] in self._language.separators else weights.CHOICE
+            cost = costs.OTHER if self._words[at] in self._language.separators else costs.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
 
     def _step_over_correction(self, path: Path, match: Match, at: int) -> None:
@@ -518,7 +516,7 @@ class SmallWords(SpanReader):
         begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
         if self._links.sets_value(path, match, at):
             self._queue.continue_at(
-                path, match.end, weights.CUE, state=ParserState.BETWEEN, pending="w", cue=(begun, match.end)
+                path, match.end, costs.CUE, state=ParserState.BETWEEN, pending="w", cue=(begun, match.end)
             )
 
     # Phrases that keep the utterance off the record.
@@ -528,25 +526,25 @@ class SmallWords(SpanReader):
         pause, started = self._tokens[at].pause, path.state is not ParserState.START
         if (not pause and started and at > 0) or self._links.denies_next_value(path, match, at):
             return
-        begins = not started or pause >= weights.STOP
+        begins = not started or pause >= costs.STOP
         event = ExplanationEvent(EventKind.MOOD, value=match.value, start=at, end=match.end)
-        self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
+        self._queue.continue_with(path, event, costs.QUESTION if begins else costs.MOOD)
 
     def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
-        goes_on = match.end < self._spans.size and self._tokens[match.end].pause < weights.STOP
+        goes_on = match.end < self._spans.size and self._tokens[match.end].pause < costs.STOP
         if match.value == "tags" and goes_on and self._said(at, match.end) in self._language.cues:
             return  # "Me equivoco, palé 743": only at the end does it ask.
         if self._links.denies_next_value(path, match, at):
             return
         event = ExplanationEvent(EventKind.MOOD, value=match.value, start=at, end=match.end)
-        cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
+        cost = costs.MOOD if match.end == at + 1 else costs.MOOD_PHRASE
         self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
 
     def _step_over_cancellation(self, path: Path, match: Match, at: int) -> None:
         first = path.state is ParserState.START and self._said(at, match.end) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(EventKind.MOOD, value="taken back", start=at, end=match.end)
-            self._queue.continue_with(self._queue.with_label_closed(path), event, weights.QUESTION)
+            self._queue.continue_with(self._queue.with_label_closed(path), event, costs.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {
         Role.LABEL: _step_over_label,

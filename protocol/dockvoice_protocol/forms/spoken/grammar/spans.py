@@ -12,7 +12,7 @@ from functools import cached_property
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.folding import Phrase
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
 from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
@@ -119,7 +119,7 @@ class _Numbers:
         """The cost of pauses inside one number, which are rarer than between the digits of an id."""
         if end == at + 1:
             return 0.0
-        return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
+        return costs.WITHIN_NUMBER * sum(costs.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def begins(self, at: int) -> bool:
         return bool(self.ends[at])
@@ -129,7 +129,7 @@ class _Numbers:
 
     def goes_on(self, at: int) -> bool:
         """Whether a silence before a token is only its onset: too short for a break, and behind no lengthened word."""
-        return self._tokens[at].pause == weights.SLIGHT and not self._tokens[at - 1].final
+        return self._tokens[at].pause == costs.SLIGHT and not self._tokens[at - 1].final
 
     def is_headless(self, at: int) -> bool:
         """Whether a number begins with a bare "hundred": "hundred and five". The word before it may be lost."""
@@ -147,7 +147,7 @@ class _Numbers:
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
         runs = ((first, self._numerals.number_context(self._words, first)) for first in starts)
         counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
-        return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
+        return any(end > at and cost < costs.DIGITWISE for end, cost in counts)
 
     def only_joins(self, start: int, end: int) -> bool:
         """Whether only joiners of numbers, and no pause, are between two tokens."""
@@ -318,7 +318,7 @@ class Spans:
         return frozenset(
             end - 1
             for start, end in found
-            if end > start + 1 and all(token.pause <= weights.SLIGHT for token in self.tokens[start + 1 : end])
+            if end > start + 1 and all(token.pause <= costs.SLIGHT for token in self.tokens[start + 1 : end])
         )
 
     def is_adjective_of_next_label(self, at: int, end: int) -> bool:
@@ -633,7 +633,7 @@ def _is_count(spans: Spans, at: int) -> bool:
     """Whether a number is a count by its size or its unit; "seven four three" is another thing."""
     for end, value, cost in spans.numbers.cardinals[at]:
         unit = spans.role_ends(end, Role.UNIT)
-        if cost < weights.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
+        if cost < costs.DIGITWISE and (unit or (value < _SHORTEST_NAME and not spans.numbers.begins(end))):
             return True
     return False
 
@@ -723,7 +723,7 @@ def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
         return
     named = named_letter(spans.words, at, alphabet)
     if named is not None and spans.words[at] not in alphabet.ordinary and not _means_something(spans, at):
-        yield *named, weights.OTHER_KIND
+        yield *named, costs.OTHER_KIND
 
 
 def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
@@ -736,7 +736,7 @@ def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float
     # "KA 7712" may be the letters K and A, "ka siete siete" is hardly ever.
     spelt = (word,) not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
     if spelt and spans.goes_straight_on(at + 1) and spans.numbers.begins(at + 1):
-        yield at + 1, word.upper(), weights.OTHER_KIND
+        yield at + 1, word.upper(), costs.OTHER_KIND
 
 
 def _means_something(spans: Spans, at: int) -> bool:
@@ -752,12 +752,12 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
     while reached:
         start, text, cost, singly = reached.pop()
         if text and spans.goes_straight_on(start) and spans.words[start] in spans.language.separators:
-            start, cost = start + 1, cost + weights.LINK
+            start, cost = start + 1, cost + costs.LINK
         groups = [(one.end, one.text, one.cost) for one in spans.numbers.digit_groups[start]]
         if start < spans.size and not spans.tokens[start].inner:
             groups += spans.letters(start)
         for end, group, dearer in groups:
-            pause = weights.PAUSED[spans.tokens[start].pause_inside] if text else 0.0
+            pause = costs.PAUSED[spans.tokens[start].pause_inside] if text else 0.0
             said, cost_of_said = text + group, cost + dearer + pause
             one_by_one = singly and len(group) == 1
             if ends_word(spans.tokens, end) and (said in codes or one_by_one):
@@ -789,7 +789,7 @@ def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str
 def _values_of_part(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     """The letters and numbers that begin at a token."""
     yield from ((end, text) for end, text, _ in letters_at(spans.words, at, spans.language.alphabet, names=True))
-    yield from ((end, str(value)) for end, value, cost in spans.numbers.cardinals[at] if cost < weights.DIGITWISE)
+    yield from ((end, str(value)) for end, value, cost in spans.numbers.cardinals[at] if cost < costs.DIGITWISE)
     yield from ((end, text) for size in (1, 2, 3) for end, text in spans.numbers.digits(size, at))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from dockvoice_protocol.forms.spoken.grammar import weights
+from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -87,13 +87,13 @@ class SentenceTemplates(SpanReader):
         others: Path | None = path
         for part in self._parts.get(at, ()):
             if (filled := self._with_value_before(path, part, at)) is not None:
-                others = others and (None if part.before else path.dearer(weights.OUTSIDE_TEMPLATE))
+                others = others and (None if part.before else path.dearer(costs.OUTSIDE_TEMPLATE))
                 marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
                 event = ExplanationEvent(EventKind.TEMPLATE, marks=marks, start=at, end=part.end)
                 self._queue.continue_with(
                     filled,
                     event,
-                    weights.CUE,
+                    costs.CUE,
                     state=ParserState.BETWEEN,
                     pending=_MARK.get(part.behind, "").replace(_NAMES, ""),
                     cue=(at, part.end) if part.behind == NEW else path.cue,

@@ -14,7 +14,7 @@ from itertools import accumulate, chain, zip_longest
 from statistics import median
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
-from dockvoice_protocol.forms.spoken.grammar.weights import BRIEF_S, DRAWN_OUT, HOMOPHONE, PAUSE_S, SHORT
+from dockvoice_protocol.forms.spoken.grammar.costs import BRIEF_S, DRAWN_OUT, HOMOPHONE, PAUSE_S, SHORT
 from dockvoice_protocol.forms.spoken.language import LETTERS, Alphabet, Language
 from dockvoice_protocol.records import Word
 
@@ -51,7 +51,7 @@ class Token:
     brief: bool
     """Its known duration is that of a preposition, at most `BRIEF_S`."""
     pause: int = 0
-    """The length of the pause before it: 0, or one of `weights.SLIGHT` to `STOP`."""
+    """The length of the pause before it: 0, or one of `costs.SLIGHT` to `STOP`."""
     inner: bool = False
     """A later part of one word: no phrase begins here or ends before it."""
     dash: bool = False

@@ -17,7 +17,7 @@ from typing import Any
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
-from dockvoice_protocol.forms.spoken.grammar.weights import DIGITWISE
+from dockvoice_protocol.forms.spoken.grammar.costs import DIGITWISE
 from dockvoice_protocol.forms.spoken.in_words import digit_in_words, number_in_words
 from dockvoice_protocol.forms.spoken.kinds.kind import (
     RARE,

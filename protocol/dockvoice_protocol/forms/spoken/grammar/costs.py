@@ -1,7 +1,6 @@
-"""What each explanation of words costs: natural logarithms of how much rarer it is than the usual one.
+"""The cost of each kind of explanation in nats: 0 is the usual wording, 3 is twenty times rarer.
 
-0 is what everybody says, 3 is said twenty times less often, 6 hardly ever. Costs of a whole reading add up; two
-readings within `RIVALRY` of each other are rivals, and the operator is asked.
+Costs of a whole reading add up; two readings within `RIVALRY` of each other are rivals, and the operator is asked.
 """
 
 from __future__ import annotations
