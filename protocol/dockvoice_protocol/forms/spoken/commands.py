@@ -337,10 +337,10 @@ def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) ->
     said, listed = token_texts(words, language), language.words
     numbers = [at for at, word in enumerate(said) if word.isdigit() or language.numerals.is_part(word)]
     changes = max(listed["changes"].ends(said, 0), default=0) > max(listed["openings"].ends(said, 0), default=0)
-    roles = ("sets", "sets_changed") if changes else ("sets",)
+    roles = ("corrects_to", "changes_to") if changes else ("corrects_to",)
     named = range(numbers[0] + 1, len(said)) if numbers else ()
     ends = {end for role in roles for at in named for end in listed[role].ends(said, at)}
-    ends |= {end for at in ends for end in listed["sets_again"].ends(said, at)}
+    ends |= {end for at in ends for end in listed["corrects_to_again"].ends(said, at)}
     return not ends.isdisjoint(numbers)
 
 

@@ -258,7 +258,7 @@ _OF_MARK = {
     "o": frozenset({Role.CHOICE, Role.RANGE}),
     "n": frozenset({Role.CONTRAST, Role.ELSEWHERE, Role.CUE}),
     "c": frozenset({Role.CONTRAST, Role.CUE}),
-    "w": frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}),
+    "w": frozenset({Role.CORRECTS_TO, Role.CORRECTS_TO_AGAIN, Role.CHANGES_TO}),
 }
 """Roles of the words that announce what a mention is marked as."""
 _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)

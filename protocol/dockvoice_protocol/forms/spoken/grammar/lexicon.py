@@ -49,9 +49,9 @@ class Role(IntEnum):
     HEDGE_BEFORE = auto()
     HEDGE_BEHIND = auto()
     CHOICE = auto()
-    SETS = auto()  # Between a recorded thing and its corrected value: "was actually".
-    SETS_AGAIN = auto()  # Behind one of these: "was wrong, it was".
-    SETS_CHANGED = auto()  # Between the object of a change and its new value: "to".
+    CORRECTS_TO = auto()  # Between a recorded thing and its corrected value: "was actually".
+    CORRECTS_TO_AGAIN = auto()  # Behind one of these: "was wrong, it was".
+    CHANGES_TO = auto()  # Between the object of a change and its new value: "to".
     RANGE = auto()  # Before the first of two numbers: "between".
     PORTION = auto()  # One count may be a part of another: "of which".
     TOTAL = auto()  # A count may include the other counts: "in total".
@@ -66,7 +66,13 @@ class Role(IntEnum):
 
 OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
-_BY_THEMSELVES = OF_FIELDS | {Role.VALUE_VERB, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
+_BY_THEMSELVES = OF_FIELDS | {
+    Role.VALUE_VERB,
+    Role.OTHER_UNIT,
+    Role.CORRECTS_TO,
+    Role.CORRECTS_TO_AGAIN,
+    Role.CHANGES_TO,
+}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
 _REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
 _OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.ACTION_DONE, Role.LINK})
@@ -102,9 +108,9 @@ _ROLES = {
     "elsewhere": Role.ELSEWHERE,
     "checks": Role.CHECK,
     "other_units": Role.OTHER_UNIT,
-    "sets": Role.SETS,
-    "sets_again": Role.SETS_AGAIN,
-    "sets_changed": Role.SETS_CHANGED,
+    "corrects_to": Role.CORRECTS_TO,
+    "corrects_to_again": Role.CORRECTS_TO_AGAIN,
+    "changes_to": Role.CHANGES_TO,
 }
 _LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: costs.SHORT}
 """The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but

@@ -238,9 +238,9 @@ class _Links(SpanReader):
 
     def sets_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a phrase says what is right of the only thing that was said: "743 was actually", "change 743 to"."""
-        if match.role is Role.SETS_AGAIN:
+        if match.role is Role.CORRECTS_TO_AGAIN:
             return "w" in path.pending and path.cue[1] == at
-        last, changed = path.last, match.role is Role.SETS_CHANGED
+        last, changed = path.last, match.role is Role.CHANGES_TO
         if last is None or path.state is not ParserState.SAID or last.kind is not EventKind.MENTION:
             return False
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
@@ -277,14 +277,14 @@ class SmallWords(SpanReader):
         ]
         """By token, the phrases that begin there, each with its step."""
         self._changing = [
-            at for at, found in enumerate(spans.matches) if any(one.role is Role.SETS_CHANGED for one in found)
+            at for at, found in enumerate(spans.matches) if any(one.role is Role.CHANGES_TO for one in found)
         ]
 
     def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
         steps = self._steps[at]
         if at in self._changing:  # "Change 743 to eleven" says one thing.
-            changes = [(step, one) for step, one in steps if one.role is Role.SETS_CHANGED]
+            changes = [(step, one) for step, one in steps if one.role is Role.CHANGES_TO]
             steps = [one for one in changes if self._links.sets_value(path, one[1], at)] or steps
         labelled = path.state is ParserState.LABELLED
         for step, match in steps:
@@ -513,7 +513,7 @@ class SmallWords(SpanReader):
 
     def _step_over_correction(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that corrects a named thing: "742 was actually fourteen", "change 743 to eleven"."""
-        begun = path.cue[0] if match.role is Role.SETS_AGAIN else at
+        begun = path.cue[0] if match.role is Role.CORRECTS_TO_AGAIN else at
         if self._links.sets_value(path, match, at):
             self._queue.continue_at(
                 path, match.end, costs.CUE, state=ParserState.BETWEEN, pending="w", cue=(begun, match.end)
@@ -560,9 +560,9 @@ class SmallWords(SpanReader):
         Role.TAIL: _step_over_closing_remark,
         Role.CUE: _step_over_cue,
         Role.REPEAT: _step_over_repetition_cue,
-        Role.SETS: _step_over_correction,
-        Role.SETS_AGAIN: _step_over_correction,
-        Role.SETS_CHANGED: _step_over_correction,
+        Role.CORRECTS_TO: _step_over_correction,
+        Role.CORRECTS_TO_AGAIN: _step_over_correction,
+        Role.CHANGES_TO: _step_over_correction,
         Role.CONTRAST: _step_over_contrast,
         Role.HEDGE_BEFORE: _step_over_hedge_before,
         Role.HEDGE_BEHIND: _step_over_hedge_behind,

@@ -620,9 +620,9 @@ def is_article(spans: Spans, at: int) -> bool:
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:
     """Whether a phrase before a count corrects a thing."""
     end = match.end
-    if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
+    if match.role is not (Role.CHANGES_TO if changed else Role.CORRECTS_TO) or end >= spans.size:
         return False
-    return any(_is_count(spans, one) for one in {end, *spans.role_ends(end, Role.SETS_AGAIN)})
+    return any(_is_count(spans, one) for one in {end, *spans.role_ends(end, Role.CORRECTS_TO_AGAIN)})
 
 
 _LONGEST_NUMBER = 8
