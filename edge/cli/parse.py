@@ -107,7 +107,7 @@ class _Parse:
     """The likely interpretations of a sentence."""
 
     fields: Mapping[str, FieldReading]  # What they agree on, and where they do not, the rivals.
-    mood: str | None
+    no_record_reason: str | None
     explanations: tuple[_Explanation, ...]
     """The cheapest first; of those that come to the same values, the cheapest alone."""
 
@@ -119,27 +119,32 @@ def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, lang
     explanations: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
         alone = merge_explanations([path], tokens, form, language)
-        key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
+        key = (
+            alone.no_record_reason,
+            *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()),
+        )
         if key not in explanations:
             fields = {**alone.unrecorded, **alone.fields}
             explanations[key] = _Explanation(
                 path.cost, account_of(path, tokens, fields, lexicon, language), alone.fields
             )
-    return _Parse(found.fields, found.mood, tuple(explanations.values()))
+    return _Parse(found.fields, found.no_record_reason, tuple(explanations.values()))
 
 
 def parse_as_text(parse: _Parse) -> Group:
     """The parse as text: the words of the best interpretation, and a table of the others."""
     if not parse.explanations:
-        return Group(Text(f"no explanation: {parse.mood or 'no words'}", style=STYLES[Tone.BAD]))
+        return Group(Text(f"no explanation: {parse.no_record_reason or 'no words'}", style=STYLES[Tone.BAD]))
     best, *rivals = parse.explanations
     words = Table("words", "stands for", box=SIMPLE_HEAD)
     for one in best.parts:
         meaning, tone = _meaning_text(one)
         words.add_row(" ".join(one.words), Text(meaning, style=STYLES[tone]))
     parts: list[Table | Text] = [words]
-    if parse.mood is not None:
-        parts.append(Text(f"no record: {MOODS.get(parse.mood, parse.mood)}", style=STYLES[Tone.BAD]))
+    if parse.no_record_reason is not None:
+        parts.append(
+            Text(f"no record: {MOODS.get(parse.no_record_reason, parse.no_record_reason)}", style=STYLES[Tone.BAD])
+        )
     parts.append(_rival_table(best, rivals))
     if not rivals:
         parts.append(Text(f"Nothing else is within {RIVALRY:g} of it.", style=STYLES[Tone.QUIET]))
@@ -149,7 +154,7 @@ def parse_as_text(parse: _Parse) -> Group:
 def as_json(parse: _Parse) -> dict[str, Any]:
     """The parse for programs."""
     return {
-        "mood": parse.mood,
+        "mood": parse.no_record_reason,
         "explanations": [
             {
                 "cost": round(one.cost, 2),

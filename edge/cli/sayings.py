@@ -226,13 +226,13 @@ def _reasons(verdict: Verdict, reading: Reading, saying: _Saying) -> list[str]:
 
 
 def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
-    """What was not understood: the mood that prevents a record, and the unexplained words."""
+    """What was not understood: the reason for no record, and the unexplained words."""
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
     meaning = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
-    if meaning.mood is not None:
-        yield MOODS.get(meaning.mood, meaning.mood)
+    if meaning.no_record_reason is not None:
+        yield MOODS.get(meaning.no_record_reason, meaning.no_record_reason)
     if not meaning.paths:
         return
     for kind, what in ((EventKind.UNMATCHED, "nothing explains"), (EventKind.NUMBER, "belongs to nothing")):

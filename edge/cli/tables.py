@@ -99,7 +99,7 @@ MOODS = {
     "strangers": "it is about something else than the form",
     "taken back": "it is taken back",
 }
-"""Why an utterance is no record, by the lists of a language's file (`[moods]`)."""
+"""Why an utterance is no record, by the lists of a language's file (`[not_a_record]`)."""
 
 _STATES = {
     OutboxState.SETTLED: ToneText("in the inventory", Tone.GOOD),

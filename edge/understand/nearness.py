@@ -70,7 +70,7 @@ _TAKES_BACK = frozenset(
     (
         *ENGLISH.words["cues"],
         *ENGLISH.words["contrasts"],
-        *ENGLISH.moods["denials"],
+        *ENGLISH.not_a_record["denials"],
         *(said for name in ("no", "cancel", "refusals", "deletions") for said in ENGLISH.commands[name]),
     )
 )

@@ -215,7 +215,7 @@ def _make_not_dictation(said: Reading, form: Form, meant: Meaning) -> Reading:
         and not (one.value is None and one.runner_up is None)
     }
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
-    known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
+    known = {_PAST: more, _DENIALS: named}.get(meant.no_record_reason or "", {}) if named else {}
     return replace(said, not_understood=NotUnderstoodReason.NOT_DICTATION, unrecorded=known)
 
 

@@ -59,7 +59,12 @@ def guess(best: Sequence[Word], random: Random) -> Iterator[Word]:
 
 def said_of(meaning: Meaning) -> tuple[Any, ...]:
     """All that a meaning says, its explanations too."""
-    return meaning.fields, meaning.mood, meaning.preface, [(path.cost, path.events) for path in meaning.paths]
+    return (
+        meaning.fields,
+        meaning.no_record_reason,
+        meaning.preface,
+        [(path.cost, path.events) for path in meaning.paths],
+    )
 
 
 def differing(text: str, form: str, language: str) -> Iterator[str]:

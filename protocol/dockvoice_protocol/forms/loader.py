@@ -542,10 +542,10 @@ def _opening_fault(opening: Phrase, words: Mapping[str, set[Phrase]], language: 
         if _is_reserved(language, word, spells=True):
             return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
     if len(opening) == 1 and any(
-        opening in phrases for phrases in (*language.words.values(), *language.moods.values())
+        opening in phrases for phrases in (*language.words.values(), *language.not_a_record.values())
     ):
         return "is said in talk too; add the word behind it"
-    ends = ((at, end) for at in range(len(opening)) for end in language.moods["denials"].ends(opening, at))
+    ends = ((at, end) for at in range(len(opening)) for end in language.not_a_record["denials"].ends(opening, at))
     if denials := [opening[at:end] for at, end in ends]:
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
     if parse_command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:

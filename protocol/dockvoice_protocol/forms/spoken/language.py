@@ -137,9 +137,11 @@ class Language:
         }
 
     @cached_property
-    def moods(self) -> Mapping[str, PhraseList]:
-        """Phrases that keep an utterance off the record, by mood ("denials", "questions")."""
-        return {mood: PhraseList(map(self._classes.parse, said)) for mood, said in self.table["moods"].items()}
+    def not_a_record(self) -> Mapping[str, PhraseList]:
+        """Phrases that keep an utterance off the record, by the reason ("denials", "questions")."""
+        return {
+            reason: PhraseList(map(self._classes.parse, said)) for reason, said in self.table["not_a_record"].items()
+        }
 
     @cached_property
     def _classes(self) -> Classes:

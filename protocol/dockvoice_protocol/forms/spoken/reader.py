@@ -104,7 +104,7 @@ def parse_meaning(
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
 ) -> Meaning:
-    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read_fields`."""
+    """The full meaning of an utterance, with its unexplained words. Arguments as for `read_fields`."""
     spoken = language or language_named("en")
     tokens = tokenize(words, spoken)
     today = datetime.now().astimezone().date() if form.depends_on_today else None

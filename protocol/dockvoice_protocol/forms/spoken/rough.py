@@ -107,7 +107,9 @@ def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
 @cache
 def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
-    listed = [one for lists in (language.words, language.moods) for said in lists.values() for one in said.samples()]
+    listed = [
+        one for lists in (language.words, language.not_a_record) for said in lists.values() for one in said.samples()
+    ]
     candidates = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
     return tuple(one for one in candidates if not any(map(language.may_be_in_identifier, phrase(one))))
 

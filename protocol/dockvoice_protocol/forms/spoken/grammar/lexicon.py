@@ -131,7 +131,7 @@ class _Use(NamedTuple):
     field: str = ""
     """The field of a label, a unit or a value."""
     value: str = ""
-    """Its value, or its mood."""
+    """Its value, or its reason for no record."""
     code: str | None = None
     """The code of a unit, where another field holds it."""
 
@@ -504,8 +504,8 @@ def _language_phrases(language: Language) -> State[tuple[_Use, bool]]:
     """An automaton of the language's phrases, shared by all forms. Its labels: a meaning, whether a number has it."""
     words = ((language.words[name], (_Use(role), False)) for name, role in _ROLES.items())
     moods = (
-        (said, (_Use(Role.QUESTION if mood == "questions" else Role.MOOD, value=mood), True))
-        for mood, said in language.moods.items()
+        (said, (_Use(Role.QUESTION if reason == "questions" else Role.MOOD, value=reason), True))
+        for reason, said in language.not_a_record.items()
     )
     taken_back = ((language.phrase_list("commands", name), (_Use(Role.TAKEN_BACK), True)) for name in _TAKING_BACK)
     return automaton((*words, *moods, *taken_back))

@@ -43,13 +43,13 @@ _PLACES = (10, 100, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The fields, mood and unexplained words of an utterance."""
+    """The fields and unexplained words of an utterance."""
 
     fields: Mapping[str, FieldReading]
-    mood: str | None
+    no_record_reason: str | None
     """The reason why it makes no record; None where it may make one."""
     unrecorded: Mapping[str, FieldReading]
-    """The fields that are not recorded because of its mood."""
+    """The fields that are not recorded for that reason."""
     preface: tuple[int, ...]
     """The unexplained tokens before the first field."""
     paths: Sequence[Path]
@@ -85,12 +85,12 @@ def merge_explanations(
         return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
-    mood = _no_record_reason(rivals, form, asks=asks)
+    reason = _no_record_reason(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
     moody = [path for path in rivals if any(event.kind is EventKind.MOOD for event in path.events)]
-    recorded = _merge_field_readings(rivals, tokens, form) if says_something and not mood else {}
-    unrecorded = _merge_field_readings(moody or rivals, tokens, form) if says_something and mood else {}
-    return Meaning(recorded, mood, unrecorded, _preface_tokens(best), rivals, tokens)
+    recorded = _merge_field_readings(rivals, tokens, form) if says_something and not reason else {}
+    unrecorded = _merge_field_readings(moody or rivals, tokens, form) if says_something and reason else {}
+    return Meaning(recorded, reason, unrecorded, _preface_tokens(best), rivals, tokens)
 
 
 def _values_of_field(path: Path, name: str, tokens: Sequence[Token], form: Form) -> Sequence[FieldValue | None]:

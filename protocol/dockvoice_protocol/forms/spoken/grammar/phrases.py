@@ -201,7 +201,9 @@ class _Links(SpanReader):
         """Whether a word only denies: "not", but not "no", which corrects too."""
         said = (self._words[at],)
         known = self._language.words
-        return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
+        return (
+            said in known["contrasts"] and said in self._language.not_a_record["denials"] and said not in known["nots"]
+        )
 
     def _denial_ends(self, at: int) -> Iterator[int]:
         """The ends of denials of several words that begin at a token, with words behind them and without a pause."""

@@ -686,7 +686,7 @@ def _is_attention_check(spans: Spans, at: int) -> bool:
 def _is_begun(spans: Spans, at: int) -> bool:
     """Whether an opening of the form that is a question itself ("can i get") precedes a token in its sentence."""
     first = next((one + 1 for one in range(at - 1, -1, -1) if spans.tokens[one].asks), 0)
-    questions = spans.language.moods["questions"]
+    questions = spans.language.not_a_record["questions"]
     return any(
         match.role is Role.BEGINNING and bool(questions.ends(spans.words[: match.end], start))
         for start in range(first, at)
