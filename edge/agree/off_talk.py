@@ -68,7 +68,7 @@ def begins_with_foreign_words(reading: Reading, rules: Rules, *, behind_cue: boo
     return bool(parse_meaning(words, rules.form, rules.catalogue, rules.language).preface)
 
 
-_PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
+_PLAIN_ROLES = frozenset({Role.AFTER_LABEL, Role.REPEAT, Role.CUE, Role.CONTRAST})
 """The roles of words that may surround a corrected field: "it's fifteen units, not twelve"."""
 
 
@@ -95,7 +95,10 @@ def has_remark(reading: Reading, rules: Rules) -> bool:
     return any(not said.isdisjoint(map(fold, one.unexplained)) for one in reading.fields.values())
 
 
-_BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
+_BEFORE, _BEHIND = (
+    _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK},
+    _PLAIN_ROLES - {Role.AFTER_LABEL} | {Role.CLOSING_REMARK},
+)
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
@@ -220,7 +223,7 @@ def mentions_entry(reading: Reading, rules: Rules) -> bool:
     numbers = [token.text for token in tokens if language.may_be_in_identifier(token.text)]
     if named or is_correction(reading.words, language):
         return bool(numbers)
-    joins = sum((token.text,) in language.words["joins"] for token in tokens)  # also within "zweiundvierzig"
+    joins = sum((token.text,) in language.words["conjunctions"] for token in tokens)  # also within "zweiundvierzig"
     counts = [one.value for text in numbers for one in language.numerals.counts([text], 0)]
     return len(numbers) + joins == len(tokens) and bool(counts) and counts != [1]  # "One" alone may be anything.
 

@@ -81,7 +81,7 @@ def _has_names(part: Reading, named: Mapping[str, Sequence[FieldValue]]) -> bool
 
 def _join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:
     """The words of several things, joined by "and", so that names alone are told apart again."""
-    join = min(map(" ".join, rules.language.words["joins"]), key=len)
+    join = min(map(" ".join, rules.language.words["conjunctions"]), key=len)
     ends = [replace(part.words[-1], text=join) for part in parts[:-1]]
     return [*chain.from_iterable((*part.words, end) for part, end in zip(parts, ends, strict=False)), *parts[-1].words]
 
@@ -213,7 +213,7 @@ def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
     values = {word for one in read_part(reading, words, rules).fields.values() for word in one.words}
     first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
     for end in range(at - 1, first - 1, -1):
-        if (_normalized(words[end]),) in language.words["joins"]:
+        if (_normalized(words[end]),) in language.words["conjunctions"]:
             return end, end + 1
     ends = [end for end in range(first, at) if _says_next(words[end:], rules)]
     return (ends[0], ends[0]) if ends else (at, at)
@@ -273,7 +273,7 @@ def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
     if len(reading.words) > _MOST_WORDS:
         return
     words, each = _remove_word_each(reading.words, rules)
-    joins = [(_normalized(word),) in rules.language.words["joins"] for word in words]
+    joins = [(_normalized(word),) in rules.language.words["conjunctions"] for word in words]
     named = [_is_number_or_label(word, rules) for word in words]
     listed = [one or join for one, join in zip(named, joins, strict=True)]
     for link in (at for at, join in enumerate(joins) if join):

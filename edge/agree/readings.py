@@ -79,7 +79,7 @@ def without_joining_and(reading: Reading, claim: Reading, rules: Rules) -> Readi
 
     Unchanged where that changes a value.
     """
-    joins = rules.language.words["joins"]
+    joins = rules.language.words["conjunctions"]
     kept = [word for word in reading.words if (fold(word.text),) not in joins]
     goes_on = kept[:1] != [*reading.words[:1]] and reading.fields.keys() & claim.fields.keys()
     if not reading.fields or goes_on or len(kept) == len(reading.words):

@@ -28,10 +28,10 @@ SMALL: Mapping[Role, str] = {
     Role.ACTION_DONE: "tells what was done",
     Role.BEGINNING: "begins an entry of this form",
     Role.LINK: "link",
-    Role.WITHIN: "between label and value",
+    Role.AFTER_LABEL: "between label and value",
     Role.ADJECTIVE: "between number and unit",
-    Role.BEHIND: "remark behind a value",
-    Role.TAIL: "remark",
+    Role.AFTER_COUNT: "remark behind a value",
+    Role.CLOSING_REMARK: "remark",
     Role.CUE: "announces a correction",
     Role.REPEAT: "announces the same once more",
     Role.CONTRAST: "denies what follows",
@@ -48,7 +48,7 @@ SMALL: Mapping[Role, str] = {
     Role.TOTAL: "may say all there is",
     Role.VAGUE: "stands for a number nobody said",
     Role.ZERO_COUNT: "says zero",
-    Role.ELSEWHERE: "before a place that is not meant",
+    Role.NOT_THIS_PLACE: "before a place that is not meant",
     Role.CHECK: "announces check digits",
 }
 """The effect of words that name no field, by role, the harmless ones first."""

@@ -68,7 +68,7 @@ _EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)
 
 _TAKES_BACK = frozenset(
     (
-        *ENGLISH.words["cues"],
+        *ENGLISH.words["correction_cues"],
         *ENGLISH.words["contrasts"],
         *ENGLISH.not_a_record["denials"],
         *(said for name in ("no", "cancel", "refusals", "deletions") for said in ENGLISH.commands[name]),

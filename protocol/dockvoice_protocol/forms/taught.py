@@ -34,7 +34,7 @@ _OF_LANGUAGE = frozenset(
         Role.HEDGE_BEHIND,
         Role.QUESTION,
         Role.TAKEN_BACK,
-        Role.ELSEWHERE,
+        Role.NOT_THIS_PLACE,
     }
 )
 """Roles of a language's phrases that a form's word must not replace: without them records would be wrong."""

@@ -43,7 +43,7 @@ class AccountedWords(NamedTuple):
 _SENSES: Mapping[Role | EventKind, Sense] = {
     Role.LABEL: Sense.LABEL,
     Role.UNIT: Sense.UNIT,
-    **dict.fromkeys((Role.CUE, Role.REPEAT, Role.CONTRAST, Role.ELSEWHERE), Sense.CUE),
+    **dict.fromkeys((Role.CUE, Role.REPEAT, Role.CONTRAST, Role.NOT_THIS_PLACE), Sense.CUE),
     **dict.fromkeys((Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE), Sense.DOUBT),
     EventKind.MENTION: Sense.VALUE,
     EventKind.TEMPLATE: Sense.CUE,
@@ -59,9 +59,9 @@ _FIELD_ROLES = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.QUESTION, Role
 
 _ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
     "c": (Role.CUE,),
-    "n": (Role.CONTRAST, Role.ELSEWHERE),
+    "n": (Role.CONTRAST, Role.NOT_THIS_PLACE),
     "r": (Role.REPEAT,),
-    "h": (Role.HEDGE_BEFORE, Role.ELSEWHERE),
+    "h": (Role.HEDGE_BEFORE, Role.NOT_THIS_PLACE),
     "o": (Role.CHOICE,),
 }
 """What must stand before a mention that is marked so."""
@@ -128,7 +128,7 @@ class _Account:
                 at = match.end
                 break
         if at < begins:
-            yield from self._phrases(at, begins, (Role.WITHIN,))
+            yield from self._phrases(at, begins, (Role.AFTER_LABEL,))
         unit = self._unit_start(event, begins)
         ends = self._adjective_start(begins, unit) if unit < event.end else unit
         yield from self._value(event, begins, ends)
@@ -188,7 +188,7 @@ class _Account:
         """Sort key of a role's fit to its position; of equal ones the longest phrase first."""
         last = match.end == len(self._tokens) or self._tokens[match.end].pause > 0
         begins = at == 0 or self._tokens[at].pause > 0
-        usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK
+        usual = Role.CLOSING_REMARK if last and at else Role.OPENING if begins else Role.LINK
         return (match.role not in announced, -match.end, match.role is not usual, match.role)
 
     def _words(self, start: int, end: int) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def words_after_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> 
 
 def without_courtesy(said: str, language: Language = ENGLISH) -> str:
     """The text without "please" and the like at its end: they may also be in a name, which only a roster decides."""
-    words, tails = phrase(said), language.words["tails"]
+    words, tails = phrase(said), language.words["closing_remarks"]
     return " ".join(words[: next((at for at in range(1, len(words)) if len(words) in tails.ends(words, at)), None)])
 
 
@@ -194,7 +194,10 @@ def chosen_position(words: Sequence[Word], offered: int, language: Language = EN
     "The other one" chooses of two alone. A bare number, "two", chooses none: it may be a value.
     """
     said = _plain_phrase(words, language)
-    little, is_number = [language.words[role] for role in ("links", "within", "tails")], language.numerals.is_part
+    little, is_number = (
+        [language.words[role] for role in ("links", "after_label", "closing_remarks")],
+        language.numerals.is_part,
+    )
     if any(map(is_number, said)) and all(is_number(word) or any((word,) in one for one in little) for word in said):
         return None
     end = offered - 1
@@ -442,7 +445,7 @@ def _answers(words: Sequence[Word], language: Language) -> list[Phrase]:
     return [said[at:] for at in found]
 
 
-_BEFORE_CHECK = ("checks", "openings", "repeats", "within")
+_BEFORE_CHECK = ("checks", "openings", "repeats", "after_label")
 """Lists of phrases that may lead to a check."""
 
 
@@ -578,7 +581,7 @@ def _prefixes_past_courtesies(words: Sequence[Word], language: Language) -> Iter
     said = _plain_phrase(words, language)
     while said:
         yield from (said[:size] for size in range(1, len(said) + 1))
-        if not any(said[:1] in language.words[role] for role in ("links", "openings", "tails")):
+        if not any(said[:1] in language.words[role] for role in ("links", "openings", "closing_remarks")):
             return
         said = said[1:]
 
@@ -591,7 +594,7 @@ def _without_hesitations(words: Sequence[Word], language: Language) -> tuple[Wor
     return tuple(word for word in words if token_texts((word,), language))
 
 
-_REMARKS = ("openings", "addresses", "tails")
+_REMARKS = ("openings", "addresses", "closing_remarks")
 """Lists of phrases around an entry, of which one may begin with the words of a cue: "sorry for the noise"."""
 
 
@@ -611,7 +614,7 @@ def _cue_length(words: Sequence[Word], language: Language) -> int:
     if not cue:
         return 0
     remarks = (end for name in _REMARKS for end in language.words[name].ends(begun, 0))
-    answers = language.words["tails"].ends(begun, cue)
+    answers = language.words["closing_remarks"].ends(begun, cue)
     return 0 if answers or max(remarks, default=0) > cue else longest
 
 

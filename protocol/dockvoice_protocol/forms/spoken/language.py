@@ -128,7 +128,7 @@ class Language:
 
     @cached_property
     def words(self) -> Mapping[str, PhraseList]:
-        """Phrases by role ("links", "cues"); the language's file documents the roles."""
+        """Phrases by role ("links", "correction_cues"); the language's file documents the roles."""
         # A number word has no other role.
         parsed = {role: map(self._classes.parse, patterns) for role, patterns in self.table["words"].items()}
         return {
@@ -221,7 +221,7 @@ class Language:
     @cached_property
     def cues(self) -> frozenset[Phrase]:
         """Phrases that make the next mention of a field replace the previous one."""
-        return frozenset((*self.words["cues"], *self.words["last_one"]))
+        return frozenset((*self.words["correction_cues"], *self.words["last_one"]))
 
     def unelided(self, words: Phrase) -> Phrase:
         """The words of a transcript without elided prefixes: "est ça" for "c'est ça"."""

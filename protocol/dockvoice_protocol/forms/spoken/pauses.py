@@ -19,7 +19,9 @@ from dockvoice_protocol.records import FieldReading, TurnExpectation, Word
 
 _UNLIKELY = 1.0
 """Nats: a count said digit by digit, "one two" for 12, is no split number."""
-_LEADING_ON = frozenset({Role.LABEL, Role.WITHIN, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK})
+_LEADING_ON = frozenset(
+    {Role.LABEL, Role.AFTER_LABEL, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK}
+)
 """Roles of phrases that end only an unfinished sentence: "dock", "no", "and". A finished one may end with "please"."""
 _LONGEST = 5
 """Words of the longest phrase that is searched at the end."""

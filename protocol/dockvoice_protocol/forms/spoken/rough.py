@@ -66,7 +66,7 @@ def rough_sentences(
         order = fields if random.random() < _IN_ORDER else random.sample(fields, len(fields))
         begun = [random.choice(openings)] if openings and random.random() < BEGUN else []
         sentences.append(" ".join([*begun, *(said[one.name].sample_mention() for one in order)]))
-    cues = [cue for cue in language.table["words"]["cues"] if knows(cue)] or [""]
+    cues = [cue for cue in language.table["words"]["correction_cues"] if knows(cue)] or [""]
     for ways in said.values():
         for _ in range(_ANSWERS):
             sentences += [ways.sample_value(), ways.sample_mention(), f"{random.choice(cues)} {ways.sample_mention()}"]

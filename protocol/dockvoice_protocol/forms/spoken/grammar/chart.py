@@ -150,14 +150,14 @@ class _UnmatchedWords(SpanReader):
         return ExplanationEvent(EventKind.UNMATCHED, field, marks=marks, start=at, end=end)
 
 
-_CORRECTING = ("cues", "last_one", "contrasts", "repeats")
+_CORRECTING = ("correction_cues", "last_one", "contrasts", "repeats")
 """Roles of words that correct or confirm."""
 _CHOICE = ("choices",)
 """Valid only between two values: "to" of "ten to twelve"."""
 _BEFORE, _BEHIND = ("before_answers",), ("behind_answers",)
-_BEFORE_PLACE = ("within", "before_places")
+_BEFORE_PLACE = ("after_label", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
-_LEADING = ("links", "within")
+_LEADING = ("links", "after_label")
 """Between a correction and the next field with its label or unit: "no, 743 | is at | dock B"."""
 _SAID = frozenset({EventKind.MENTION, EventKind.WITHDRAWN, EventKind.NUMBER, EventKind.HEDGE, EventKind.LABEL})
 """Events that explain their own words."""
@@ -251,12 +251,12 @@ def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> PhraseList:
 
 _KNOWN = ("between_counts", "each")
 _NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
-_REMARK = frozenset({Role.TAIL})
-_LEAD = frozenset({Role.LINK, Role.WITHIN, Role.REPEAT})
+_REMARK = frozenset({Role.CLOSING_REMARK})
+_LEAD = frozenset({Role.LINK, Role.AFTER_LABEL, Role.REPEAT})
 _OF_MARK = {
     "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
     "o": frozenset({Role.CHOICE, Role.RANGE}),
-    "n": frozenset({Role.CONTRAST, Role.ELSEWHERE, Role.CUE}),
+    "n": frozenset({Role.CONTRAST, Role.NOT_THIS_PLACE, Role.CUE}),
     "c": frozenset({Role.CONTRAST, Role.CUE}),
     "w": frozenset({Role.CORRECTS_TO, Role.CORRECTS_TO_AGAIN, Role.CHANGES_TO}),
 }
@@ -264,7 +264,7 @@ _OF_MARK = {
 _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
 """What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
 phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
-_WITHIN = frozenset({Role.WITHIN})
+_AFTER_LABEL = frozenset({Role.AFTER_LABEL})
 
 
 class _Gap(NamedTuple):
@@ -290,7 +290,7 @@ def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
 def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, end: int) -> bool:
     """Whether a phrase says what else was done to the thing beside it: "scanned | pallet 742", "Tor B | gescannt"."""
     straight_on = at == gap.begin and not gap.opens and spans.goes_straight_on(at)
-    counted = straight_on and Role.BEHIND in gap.remark  # "Twelve cases counted" is of the count alone.
+    counted = straight_on and Role.AFTER_COUNT in gap.remark  # "Twelve cases counted" is of the count alone.
     leads = gap.behind is not None and all(map(spans.goes_straight_on, range(end, gap.end + 1)))
     of_next = leads and (gap.opens or not spans.fields[str(gap.behind)].spoken.counts)
     inside = range(at, end) if not counted and (straight_on or of_next) else ()
@@ -377,9 +377,9 @@ class _ExplanationCheck(SpanReader):
             others = (one for one in events if one.kind is not EventKind.MENTION)
             if at == event.basis or any(one.start < event.basis and at < one.end > one.start for one in others):
                 continue
-            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event.marks), event.field)
+            gap = _Gap(at, event.basis, frozenset(), _AFTER_LABEL, _announcing_roles(event.marks), event.field)
             # French "remorque et 2823" may be ET 2823.
-            joined = (self._words[event.basis - 1],) in self._language.words["joins"]
+            joined = (self._words[event.basis - 1],) in self._language.words["conjunctions"]
             if self._fewest_unexplained(gap) or (joined and self._fields[str(event.field)].spoken.is_code):
                 yield ExplanationEvent(EventKind.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
@@ -400,7 +400,7 @@ class _ExplanationCheck(SpanReader):
         gap = _Gap(
             begin,
             end,
-            _REMARK | {Role.BEHIND} if remarked else _REMARK,
+            _REMARK | {Role.AFTER_COUNT} if remarked else _REMARK,
             lead,
             announced,
             behind and behind.field,

@@ -43,10 +43,10 @@ LINK = 0.1
 UNPAUSED_OPENING = 1.5
 """An opening in the middle of a clause."""
 OPENING = 0.2
-TAIL = 0.3
-UNPAUSED_TAIL = 0.6
+CLOSING_REMARK = 0.3
+UNPAUSED_CLOSING_REMARK = 0.6
 ASIDE = 0.8
-WITHIN = 0.1
+AFTER_LABEL = 0.1
 MISPLACED = 3.0
 """A link where none belongs: between a label and its value."""
 WHOLE = 2.0

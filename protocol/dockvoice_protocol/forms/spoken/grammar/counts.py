@@ -32,7 +32,7 @@ _DIGIT = 9  # The largest digit.
 _RANGE = 2
 """Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
 "One two" is no range: it is how twelve is said digit by digit."""
-_WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
+_WHERE = frozenset({Role.LINK, Role.NOT_THIS_PLACE})  # Roles of phrases for a place: "over there".
 
 
 _UNSUMMED = frozenset(
@@ -42,7 +42,7 @@ _UNSUMMED = frozenset(
     }
 )
 """Roles of words that no sum holds; "from", "for" and the like, which have weaker roles too, do not count."""
-_JOINING = frozenset({Role.LINK, Role.BEHIND, Role.PORTION})
+_JOINING = frozenset({Role.LINK, Role.AFTER_COUNT, Role.PORTION})
 _BETWEEN_PARTS = 5
 """Words between two numbers of a sum: "cases and then another"."""
 
@@ -215,7 +215,7 @@ class UnitCounts(SpanReader):
         """Both numbers behind "between": "ten and twelve units"."""
         for end, value, cost, marks in self._numbers_at(at):
             if end < len(self._tokens):
-                joined = (self._words[end],) in self._language.words["joins"]
+                joined = (self._words[end],) in self._language.words["conjunctions"]
                 starts = self._spans.role_ends(end, Role.CHOICE)
                 for start in {end + 1} | starts if joined else starts:
                     for stop, other, more, _ in self._numbers_at(start):

@@ -39,10 +39,10 @@ class Role(IntEnum):
     ACTION_DONE = auto()  # Says that the deed is done: "I've just put".
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
-    WITHIN = auto()
+    AFTER_LABEL = auto()
     ADJECTIVE = auto()
-    BEHIND = auto()
-    TAIL = auto()
+    AFTER_COUNT = auto()
+    CLOSING_REMARK = auto()
     CUE = auto()
     REPEAT = auto()
     CONTRAST = auto()
@@ -57,7 +57,7 @@ class Role(IntEnum):
     TOTAL = auto()  # A count may include the other counts: "in total".
     VAGUE = auto()  # In the place of a number: "a few".
     ZERO_COUNT = auto()  # A count of zero: "empty".
-    ELSEWHERE = auto()
+    NOT_THIS_PLACE = auto()
     CHECK = auto()
     QUESTION = auto()
     MOOD = auto()  # Any other phrase that keeps an utterance off the record.
@@ -74,10 +74,10 @@ _BY_THEMSELVES = OF_FIELDS | {
     Role.CHANGES_TO,
 }
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
+_REMARKS = frozenset({Role.CLOSING_REMARK, Role.AFTER_COUNT, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
 _OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.ACTION_DONE, Role.LINK})
 """Roles of phrases that may say what was done."""
-_BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
+_BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.AFTER_COUNT})
 """Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
@@ -87,14 +87,14 @@ _ROLES = {
     "openings": Role.OPENING,
     "deeds_done": Role.ACTION_DONE,
     "links": Role.LINK,
-    "within": Role.WITHIN,
+    "after_label": Role.AFTER_LABEL,
     "adjectives": Role.ADJECTIVE,
-    "behind": Role.BEHIND,
-    "goods": Role.BEHIND,
-    "tails": Role.TAIL,
-    "conclusions": Role.TAIL,
-    "attention_checks": Role.TAIL,
-    "cues": Role.CUE,
+    "after_count": Role.AFTER_COUNT,
+    "goods": Role.AFTER_COUNT,
+    "closing_remarks": Role.CLOSING_REMARK,
+    "conclusions": Role.CLOSING_REMARK,
+    "attention_checks": Role.CLOSING_REMARK,
+    "correction_cues": Role.CUE,
     "last_one": Role.CUE,
     "repeats": Role.REPEAT,
     "contrasts": Role.CONTRAST,
@@ -105,7 +105,7 @@ _ROLES = {
     "portions": Role.PORTION,
     "totals": Role.TOTAL,
     "vague": Role.VAGUE,
-    "elsewhere": Role.ELSEWHERE,
+    "not_this_place": Role.NOT_THIS_PLACE,
     "checks": Role.CHECK,
     "other_units": Role.OTHER_UNIT,
     "corrects_to": Role.CORRECTS_TO,
@@ -249,7 +249,7 @@ class Lexicon:
 
     def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
-        if role is Role.WITHIN and said in self._door_labels:
+        if role is Role.AFTER_LABEL and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         # "We accepted them", where that is a value. "Not damaged" may stay a remark.
         meant = self._meant if role is Role.ACTION_DONE else self._other_deeds
@@ -513,7 +513,7 @@ def _language_phrases(language: Language) -> State[tuple[_Use, bool]]:
 
 def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
     if form.terminator is not None:
-        yield (form.terminator,), _Use(Role.TAIL)
+        yield (form.terminator,), _Use(Role.CLOSING_REMARK)
     for field in form.fields:
         wording = field.wording(language.code)
         for unit in wording.units:

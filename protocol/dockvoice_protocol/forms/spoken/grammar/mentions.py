@@ -298,7 +298,7 @@ def _may_be_confirmed(spans: Spans, at: int) -> bool:
     links = spans.role_ends(at, Role.LINK)
     sentence = any(end > at + _PAIR for end in links)  # "that is in"
     alone = spans.role_ends(at, Role.OPENING) - links
-    return bool(sentence or alone or spans.role_ends(at, Role.TAIL, Role.REPEAT))
+    return bool(sentence or alone or spans.role_ends(at, Role.CLOSING_REMARK, Role.REPEAT))
 
 
 class Mentions(SpanReader):
@@ -386,7 +386,7 @@ class Mentions(SpanReader):
         start = path.since if labelled and "b" not in marks else at
         if before is not None and {"h", "n"} <= set(before.marks):
             # "From dock A to dock C" is C; "between dock A and dock C" and "behind dock A or dock C" are neither.
-            led = start > before.end and (self._words[before.end],) not in self._language.words["joins"]
+            led = start > before.end and (self._words[before.end],) not in self._language.words["conjunctions"]
             pending = pending if led and "o" not in pending else marked(pending, "h")
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
@@ -482,7 +482,7 @@ class Mentions(SpanReader):
         if "n" in pending and field.spoken.answers:
             cost += costs.OTHER  # "Not sealed" is a value of its own.
         if "x" in pending:
-            # Only a place can be denied by "elsewhere" phrases.
+            # Only a place can be denied by phrases for another place.
             place = not field.identifier and not field.spoken.counts
             cost += 0.0 if place else costs.OTHER
             pending = marked(pending.replace("x", ""), "n", *("" if said else "h"))
@@ -493,7 +493,7 @@ class Mentions(SpanReader):
     def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
         expected = path.pending or path.field is not None or self._asked is not None
-        joins = (self._words[at],) in self._language.words["joins"]  # Spanish "dock D, no | e cantidad siete".
+        joins = (self._words[at],) in self._language.words["conjunctions"]  # Spanish "dock D, no | e cantidad siete".
         article = ("c" in path.pending or joins) and is_article(self._spans, at)
         if expected and at not in self._spans.pointer_ends and not article:
             for name, cost, marks in self._possible_bare_fields(path, at):

@@ -41,7 +41,7 @@ def _is_known_alone(spans: Spans, path: Path, at: int) -> bool:
     """Whether a letter is a known value, with remarks alone up to a pause: Italian "B, e così va bene, il pallet"."""
     remarked = {at + 1}
     for end in range(at + 1, spans.size):
-        remarked.update(spans.role_ends(end, Role.TAIL) if end in remarked else ())
+        remarked.update(spans.role_ends(end, Role.CLOSING_REMARK) if end in remarked else ())
     alone = any(not spans.goes_straight_on(end) for end in remarked - {at + 1})
     known = spans.lexicon.values.get(str(path.field), ())
     return alone and spans.words[at].upper() in known
@@ -113,7 +113,7 @@ class _Links(SpanReader):
             return False
         if path.state is ParserState.SAID and self._fields[path.field].spoken.is_digits:
             return not goes_on and self._spans.is_letter(at, match.end)
-        joins = self._said(at, match.end) in self._language.words["joins"]
+        joins = self._said(at, match.end) in self._language.words["conjunctions"]
         joins = joins and not _is_known_alone(self._spans, path, at)
         if goes_on and (self._leads_to_value(match.end) or (joins and not self._spans.role_ends(match.end, Role.CUE))):
             return False
@@ -221,7 +221,7 @@ class _Links(SpanReader):
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        return match.end not in self._spans.role_ends(at, Role.TAIL, Role.BEHIND, Role.ACTION_DONE)
+        return match.end not in self._spans.role_ends(at, Role.CLOSING_REMARK, Role.AFTER_COUNT, Role.ACTION_DONE)
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
@@ -306,7 +306,7 @@ class SmallWords(SpanReader):
     def _step_over_label(self, path: Path, match: Match, at: int) -> None:
         """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
-        if named and self._said(at, match.end) in self._language.words["within"]:
+        if named and self._said(at, match.end) in self._language.words["after_label"]:
             begins = (path.state is ParserState.START and not path.events) or self._tokens[at].pause >= costs.COMMA
             if path.state is ParserState.LABELLED or not begins:
                 return
@@ -408,7 +408,7 @@ class SmallWords(SpanReader):
         answers = expected is not None and (labelled or path.state is ParserState.START)
         coded = match.end in self._spans.role_ends(at, Role.LINK) and self._links.may_be_letters(path, match, at)
         if answers and not coded and not self._spans.may_be_letter(str(expected), at, match.end):
-            self._queue.continue_at(path, match.end, costs.WITHIN)
+            self._queue.continue_at(path, match.end, costs.AFTER_LABEL)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
         if path.state is ParserState.SAID and not self._links.says_how(path, match, at):
@@ -424,7 +424,7 @@ class SmallWords(SpanReader):
             return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
-        cost = costs.TAIL if parted else costs.UNPAUSED_TAIL
+        cost = costs.CLOSING_REMARK if parted else costs.UNPAUSED_CLOSING_REMARK
         self._queue.continue_at(path, match.end, cost + path.interrupted, **path.between)
 
     # Phrases about the next value, or the last.
@@ -479,7 +479,7 @@ class SmallWords(SpanReader):
         if at and any(end > match.end for end, _, _ in self._spans.letters(at - 1)):
             return  # It explains a letter: Spanish "B como Barcelona".
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
-        if {Role.ELSEWHERE, Role.RANGE} <= roles and not self._counts.counts_at[match.end]:
+        if {Role.NOT_THIS_PLACE, Role.RANGE} <= roles and not self._counts.counts_at[match.end]:
             return  # "From dock A" is where it was.
         self._queue.continue_at(path, match.end, costs.HEDGE, pending=marked(path.pending, "h"))
 
@@ -504,7 +504,9 @@ class SmallWords(SpanReader):
         if self._links.adds_another_count(path, match, at):
             return
         labels = (one for one in self._spans.matches[match.end] if one.role is Role.LABEL)
-        if match.end in self._spans.role_ends(at, Role.ELSEWHERE) and any(one.field != path.field for one in labels):
+        if match.end in self._spans.role_ends(at, Role.NOT_THIS_PLACE) and any(
+            one.field != path.field for one in labels
+        ):
             return  # German "Palette 742 von Tor A": "von" chooses only between two numbers.
         denied = path.last is not None and {"h", "n"} <= set(path.last.marks)
         if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
@@ -557,9 +559,9 @@ class SmallWords(SpanReader):
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
         Role.ACTION_DONE: _step_over_link,
-        Role.WITHIN: _step_over_word_after_label,
-        Role.BEHIND: _step_over_remark_behind_value,
-        Role.TAIL: _step_over_closing_remark,
+        Role.AFTER_LABEL: _step_over_word_after_label,
+        Role.AFTER_COUNT: _step_over_remark_behind_value,
+        Role.CLOSING_REMARK: _step_over_closing_remark,
         Role.CUE: _step_over_cue,
         Role.REPEAT: _step_over_repetition_cue,
         Role.CORRECTS_TO: _step_over_correction,
@@ -571,7 +573,7 @@ class SmallWords(SpanReader):
         Role.CHOICE: _step_over_choice,
         Role.PORTION: _step_over_portion,
         Role.TOTAL: _step_over_portion,
-        Role.ELSEWHERE: _step_over_place_denial,
+        Role.NOT_THIS_PLACE: _step_over_place_denial,
         Role.CHECK: _step_over_check_digits,
         Role.QUESTION: _step_over_question,
         Role.MOOD: _step_over_mood,

@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
-SMALL = frozenset({Role.OPENING, Role.ACTION_DONE, Role.LINK, Role.WITHIN, Role.BEHIND, Role.TAIL})
+SMALL = frozenset({Role.OPENING, Role.ACTION_DONE, Role.LINK, Role.AFTER_LABEL, Role.AFTER_COUNT, Role.CLOSING_REMARK})
 """Roles of phrases that let an utterance be a record."""
 _TALK = frozenset({"hearsay", "past", "wishes"})
 """Moods of what is reported, is over or is yet to be done."""
@@ -414,7 +414,7 @@ class Spans:
 
     def _ends_utterance(self, at: int) -> bool:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
-        return self.size in {at, *self.role_ends(at, Role.TAIL)}
+        return self.size in {at, *self.role_ends(at, Role.CLOSING_REMARK)}
 
     def may_be_value(self, field: FormField, value: FieldValue | None) -> bool:
         """Whether a bare value may be one of a field; of a spelt field, only a usual one."""
@@ -640,7 +640,7 @@ def _is_count(spans: Spans, at: int) -> bool:
 
 def _without_signs(spans: Spans, at: int, found: list[Match]) -> list[Match]:
     """The phrases without places and hedges that are the sign of the number before them: "sixteen below"."""
-    placing = {Role.ELSEWHERE, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}
+    placing = {Role.NOT_THIS_PLACE, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}
     if all(one.role not in placing for one in found) or all(not one.spoken.measures for one in spans.form.fields):
         return found
     begins = range(max(0, at - _LONGEST_NUMBER), at)
