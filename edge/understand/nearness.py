@@ -71,7 +71,7 @@ _TAKES_BACK = frozenset(
         *ENGLISH.words["correction_cues"],
         *ENGLISH.words["contrasts"],
         *ENGLISH.not_a_record["denials"],
-        *(said for name in ("no", "cancel", "refusals", "deletions") for said in ENGLISH.commands[name]),
+        *(said for name in ("no", "cancel", "cancels_open_entry", "deletions") for said in ENGLISH.commands[name]),
     )
 )
 """What takes back, or corrects, what was said before it."""

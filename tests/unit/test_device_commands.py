@@ -67,11 +67,11 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
 @each_of("code", LANGUAGES)
 def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str) -> None:
     language = language_named(code)
-    for way in language.table["commands"]["parts"]:
+    for way in language.table["commands"]["field_questions"]:
         asked, named = parse_command_with_object(words(f"{way.replace('*', 'xxx')} 5501"), language) or (None, ())
         assert asked is not None, way
         assert asked.command is not None, way
-        assert asked.command.lists.parts == "parts", way
+        assert asked.command.lists.field_questions == "field_questions", way
         assert [one.text for one in named] == ["5501"], way
 
 
@@ -173,7 +173,7 @@ def test_a_sentence_after_words_that_say_nothing_is_whole(before: str, form: For
 @each_of("code", LANGUAGES)
 def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str) -> None:
     language = language_named(code)
-    for phrase in (*language.commands["refusals"], *language.commands["deletions"]):
+    for phrase in (*language.commands["cancels_open_entry"], *language.commands["deletions"]):
         said = " ".join(phrase)
         assert parse_command(words(said), language) == CANCEL, said
         assert begins_with_cancellation(words(f"{said} 742"), language) or phrase in language.cues, said
@@ -208,7 +208,7 @@ def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
 @each_of("code", LANGUAGES)
 def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     listed = language_named(code).commands
-    assert all(cancels_open_entry(words(" ".join(one))) for one in listed["refusals"])
+    assert all(cancels_open_entry(words(" ".join(one))) for one in listed["cancels_open_entry"])
     assert cancels_open_entry(words("please never mind about that one"))
     for one in (*listed["deletions"], *listed["cancel"]):
         assert not cancels_open_entry(words(" ".join(one))), one

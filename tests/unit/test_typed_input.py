@@ -178,7 +178,7 @@ def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench
 @pytest.mark.parametrize("code", OTHERS)
 def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, code: str) -> None:
     besides = language_named(code)
-    refusal = " ".join(besides.commands["refusals"][0])
+    refusal = " ".join(besides.commands["cancels_open_entry"][0])
     for text in (f"don't record {WHOLE}", f"{refusal} {said_in(code)['sentence']}", f"{refusal} {WHOLE}"):
         assert values(parse_typed(text, bench.rules, besides)) == {}, text
 

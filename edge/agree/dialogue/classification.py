@@ -40,7 +40,7 @@ _UNDOING = frozenset({Topic.CANCEL, Topic.DROP, Topic.CLOSE, Topic.REOPEN})
 
 _LISTED = {
     **dict.fromkeys((State.IDLE, *QUESTIONS), ("waits", Event.NOISE)),
-    State.PAUSED: ("returns", Event.RESUME),
+    State.PAUSED: ("end_break", Event.RESUME),
 }
 """By state, the list of phrases that mean something there alone, and their row. Over a readback "wait" may object."""
 
@@ -98,7 +98,7 @@ def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
         return False
     says_value = not has_no_values(utterance.reading) or number_head(without_cue(words, language), language)
     refuses = begins_with_no(words, language) and not says_value and not is_courtesy(words, language)
-    return refuses or is_listed_command("keeps", words, language)
+    return refuses or is_listed_command("decline_cancel_or_close", words, language)
 
 
 def _names_another(session: DialogueSession, reading: Reading) -> bool:
@@ -180,7 +180,7 @@ def _assents(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is an "okay" to whether to close a trailer, or to cancel or drop an entry: nothing goes by itself."""
     words, language = reading.words, session.rules.language
     undoes = session.topic in {Topic.CANCEL, Topic.DROP} and is_courtesy(words, language)  # "Close it" closes.
-    return (undoes or session.topic is Topic.CLOSE) and is_listed_command("assents", words, language)
+    return (undoes or session.topic is Topic.CLOSE) and is_listed_command("agree_to_close", words, language)
 
 
 def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> bool:
@@ -194,9 +194,9 @@ def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> 
             bidden = parse_command(behind, language)
             return bidden is not None and bidden.act is Act.CANCEL and not cancels_open_entry(behind)
         case Topic.CLOSE:
-            return is_listed_command("assents", behind, language)
+            return is_listed_command("agree_to_close", behind, language)
         case Topic.FIELD_RIGHT if session.current_question.why in ANNOUNCED_OTHERWISE:
-            return is_listed_command("takes", behind, language)
+            return is_listed_command("accept_unannounced", behind, language)
         case _ if session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT:
             said = possible_digit_strings(" ".join(word.text for word in behind), language)
             return not said.isdisjoint(map(str, values_of(session.open_draft.reading).values()))

@@ -23,7 +23,7 @@ class _Lists(NamedTuple):
     more: str = ""  # Whole utterances that no recogniser is told to expect.
     named: str = ""  # What is said before the entry, the trailer or the place that is asked about.
     ends: str = ""  # What may stand behind that.
-    parts: str = ""  # Questions for one field of an entry: a `*` for the field, the entry behind it.
+    field_questions: str = ""  # Questions for one field of an entry: a `*` for the field, the entry behind it.
 
 
 _NO_LISTS = _Lists()
@@ -86,7 +86,7 @@ class Command(StrEnum):
         "tell the last entry",
         "l",
         CommandTrait.OF_RECORD,
-        _Lists("last_few", "lookups", "lookup_ends", "parts"),
+        _Lists("last_few", "lookups", "lookup_ends", "field_questions"),
     )
     WHERE_AM_I = "where_am_i", "tell which trailer, door or order all entries are for now", "t"
     HELP = "help", "tell what can be said", "h"

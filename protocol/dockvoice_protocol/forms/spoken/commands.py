@@ -41,7 +41,7 @@ NAMED: Mapping[str, ParsedCommand] = {"yes": YES, "no": _NO, "cancel": CANCEL} |
 """Commands by the name of their list in a language's file."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 """Lists of phrases that ask for the last entries, today's totals, and the missing fields of the open entry."""
-BESIDES: Mapping[str, ParsedCommand] = {"refusals": CANCEL, "deletions": CANCEL} | {
+BESIDES: Mapping[str, ParsedCommand] = {"cancels_open_entry": CANCEL, "deletions": CANCEL} | {
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
 """Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
@@ -253,7 +253,7 @@ def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[P
     """A question about one field of an entry, and the words of the entry: "what was the seal on trailer 5501"."""
     words, table = _plain_phrase(said, language), language.table["commands"]
     for asked, way in (
-        (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.parts, ())
+        (one, way) for command, one in _OF_COMMANDS.items() for way in table.get(command.lists.field_questions, ())
     ):
         before, after = (language.unelided(phrase(part)) for part in way.split("*"))
         for at in range(len(before) + 1, len(before) + _LONGEST_PART + 1) if words[: len(before)] == before else ():
@@ -324,7 +324,7 @@ def cancels_open_entry(words: Sequence[Word]) -> bool:
     """
     spoken = [language_named(code) for code in LANGUAGES]
     return not any(is_listed_command("deletions", words, language) for language in spoken) and any(
-        one in _listed_phrases("refusals", language)
+        one in _listed_phrases("cancels_open_entry", language)
         for language in spoken
         for one in _prefixes_past_courtesies(words, language)
     )

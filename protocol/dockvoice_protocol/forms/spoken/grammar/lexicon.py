@@ -115,7 +115,7 @@ _ROLES = {
 _LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: costs.SHORT}
 """The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but
 people stop within "a lot of ... milk"."""
-_TAKING_BACK = ("cancel", "refusals", "deletions")
+_TAKING_BACK = ("cancel", "cancels_open_entry", "deletions")
 _VOWELS = frozenset("aeiouy")
 """A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
 _LONGEST_BEFORE = 3
