@@ -23,7 +23,7 @@ from dockvoice_protocol.records import FieldValue
 _BEFORE_UNITS = {
     Role.ADJECTIVE: (costs.LINK, ""),
     Role.HEDGE_BEHIND: (costs.HEDGE, "h"),
-    Role.PORTION: (costs.LINK, "w"),
+    Role.PORTION: (costs.LINK, "q"),
 }
 """Roles between a number and its unit, with their cost and mark on the count."""
 
@@ -205,7 +205,7 @@ class UnitCounts(SpanReader):
                     yield _UnitCount(match.end, match.field, (0,), costs.ASKED, "z", match.code)
                 case Role.VAGUE:
                     for count in self._counts_with_unit(match.end, (0,), costs.HEDGE, ""):
-                        yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
+                        yield count._replace(values=(None,), marks=marked(count.marks, "q", "v"))
                 case Role.RANGE:
                     yield from self._counts_after_between(match.end)
                 case _:
@@ -403,7 +403,7 @@ class CountMentions(SpanReader):
 
     def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
-        if "w" in count.marks:
+        if "q" in count.marks:
             path = path.adding(ExplanationEvent(EventKind.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:

@@ -48,10 +48,11 @@ class ExplanationEvent(NamedTuple):
     """Letters. Of a mention: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds an unexplained
     word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
     `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before,
-    `+` begins with a word for plus.
+    `w` is the corrected value of a thing ("was actually"), `q` may be a part of another count,
+    `i` names the thing of a sentence template, `+` begins with a word for plus.
     Of a label: `l` has its value behind another field.
     Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
-    field: `r` is part of a remark."""
+    field: `r` is part of a remark. Of the words of a template: `n`, `c` and `i` as above, `f` ends the sentence."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
@@ -156,8 +157,7 @@ class Path(NamedTuple):
     pending: str
     """Marks of the next mention: `c`, `n`, `h`, `o`, `r`; `m` denies like "no", `x` denies a place.
 
-    `w`: it is the corrected value of a recorded thing ("was actually").
-    `t`: it is a destination, and no mention."""
+    `w`: it is the corrected value of a recorded thing ("was actually")."""
     spelling: Spelling | None
     events: tuple[ExplanationEvent, ...]
     story: Story
