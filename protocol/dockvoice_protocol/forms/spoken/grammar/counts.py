@@ -29,7 +29,7 @@ _BEFORE_UNITS = {
 
 
 _DIGIT = 9  # The largest digit.
-_RANGE = 2
+_MOST_RANGE_FACTOR = 2
 """Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
 "One two" is no range: it is how twelve is said digit by digit."""
 _WHERE = frozenset({Role.LINK, Role.NOT_THIS_PLACE})  # Roles of phrases for a place: "over there".
@@ -43,6 +43,7 @@ _UNSUMMED = frozenset(
 )
 """Roles of words that no sum holds; "from", "for" and the like, which have weaker roles too, do not count."""
 _JOINING = frozenset({Role.LINK, Role.AFTER_COUNT, Role.PORTION})
+_TWO_PARTS = 2
 _BETWEEN_PARTS = 5
 """Words between two numbers of a sum: "cases and then another"."""
 
@@ -66,8 +67,8 @@ class _UnitCount(NamedTuple):
 
 def _totals_of(parts: tuple[int, ...]) -> set[int]:
     """What numbers come to: their sum; of two, the product or the difference too."""
-    if len(parts) != _RANGE:
-        return {sum(parts)} if len(parts) > _RANGE else set()
+    if len(parts) != _TWO_PARTS:
+        return {sum(parts)} if len(parts) > _TWO_PARTS else set()
     return {sum(parts), prod(parts), parts[0] - parts[1]}
 
 
@@ -302,7 +303,7 @@ class UnitCounts(SpanReader):
         for end, other, more in self._numbers.cardinals[at]:
             if not isinstance(value, int | float) or value >= other or max(cost, more) >= costs.DIGITWISE:
                 continue
-            near = 1 < value == other - 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
+            near = 1 < value == other - 1 if other <= _DIGIT else other <= _MOST_RANGE_FACTOR * value and value > _DIGIT
             if dash or (near and end not in one):
                 rare = costs.CHOICE if dash else costs.DIGITWISE
                 yield from self._counts_with_unit(end, (value, other), cost + more + rare, marks)

@@ -278,6 +278,10 @@ SINGLY = 3
 and 86, since behind "one nine four", "eighty" is not the digits 8 and 0."""
 _PAIR = 2
 """Least number of digits of a repetition at an id's end that is no coincidence."""
+_LONGEST_LINK = 2
+"""Words up to which a link before a place is no sentence: "is at"."""
+_SHORT_FIGURES = 2  # Of so many figures, no letters are missed before them.
+_SHORT_CODE = 2  # Of codes so short, two differ in one character by chance.
 HUNDRED = 100  # Least count that may begin with the word "hundred".
 _SHORTEST_TWICE = 4
 """Characters of a code that is corrected without a word; of shorter ones, halves are alike by chance."""
@@ -296,7 +300,7 @@ def _doubt_small_word(spans: Spans, field: FormField, at: int, pending: str, mar
 def _may_be_confirmed(spans: Spans, at: int) -> bool:
     """Whether a phrase at a token may say that the number before it is the right one: not a mere "is at"."""
     links = spans.role_ends(at, Role.LINK)
-    sentence = any(end > at + _PAIR for end in links)  # "that is in"
+    sentence = any(end > at + _LONGEST_LINK for end in links)  # "that is in"
     alone = spans.role_ends(at, Role.OPENING) - links
     return bool(sentence or alone or spans.role_ends(at, Role.CLOSING_REMARK, Role.REPEAT))
 
@@ -400,7 +404,7 @@ class Mentions(SpanReader):
     def _may_lack_letters(self, name: str, at: int) -> bool:
         """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
         token = self._tokens[at]
-        figures = token.text.isdigit() and len(token.text) > _PAIR
+        figures = token.text.isdigit() and len(token.text) > _SHORT_FIGURES
         named = may_be_letters(token.hesitated) and token.pause <= costs.SHORT
         return figures and named and self._fields[name].spoken.is_code
 
@@ -649,7 +653,7 @@ def _differs_by_one_error(said: ExplanationEvent, value: FieldValue | None) -> b
     """Whether a bare value of another field differs by one error from the code or id directly before its cue."""
     old, new = str(said.value), str(value)
     codes = said.kind is EventKind.MENTION and isinstance(said.value, str)
-    return codes and len(old) == len(new) > _PAIR and differ_by_one_error(old, new)
+    return codes and len(old) == len(new) > _SHORT_CODE and differ_by_one_error(old, new)
 
 
 def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
