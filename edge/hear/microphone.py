@@ -158,7 +158,7 @@ class Microphone:
             missing = piece.start - expected + watch.count_lost_samples(piece)
             expected = piece.end
             lost = bool(missing) or piece.overflowed
-            if not self._report_and_is_usable(piece, stream, lost=lost):
+            if not self._report_and_keeps_stream_open(piece, stream, lost=lost):
                 unusable += missing + piece.samples
                 continue
             if lost or unusable:
@@ -255,7 +255,7 @@ class Microphone:
 
     def _pieces(self, stream: Stream) -> Iterator[Piece]:
         """Yield the stream's pieces until it must be closed."""
-        while self._health.is_usable:
+        while self._health.keeps_stream_open:
             self._heartbeat()
             self._report_routing_and_move_back()
             try:
@@ -278,10 +278,10 @@ class Microphone:
             self._report_stop()
         return stream.ended or self._closing.is_set() or self._blinks.is_set()
 
-    def _report_and_is_usable(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
+    def _report_and_keeps_stream_open(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Report faults in this piece; False while it comes from another source or at a wrong rate."""
         self._report_all(self._health.note_sound(measure_sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
-        if not self._health.is_hearing:
+        if not self._health.is_sound_usable:
             self._count_deaf_time_or_give_up(piece.samples / stream.rate)
             return False
         self._deaf_s = 0.0

@@ -198,13 +198,13 @@ class MicrophoneHealth:
         self.note_opened(SAMPLE_RATE)
 
     @property
-    def is_hearing(self) -> bool:
+    def is_sound_usable(self) -> bool:
         """Whether the sound is usable."""
         return DEAF.isdisjoint(self.faults)
 
     def note_opened(self, rate: int) -> None:
         """Restart all counts for a new stream. Faults end only when its sound shows it."""
-        self.is_usable = True
+        self.keeps_stream_open = True
         """Whether to keep the stream open; else it must be reopened."""
         self._rate = rate
         self._came = False
@@ -322,7 +322,7 @@ class MicrophoneHealth:
 
     def _begin_fault(self, fault: FaultKind, what: str) -> list[MicrophoneEvent]:
         if fault in _STOPPED or fault is FaultKind.WRONG_RATE:
-            self.is_usable = False
+            self.keeps_stream_open = False
         if fault in self.faults:
             return []
         self.faults[fault] = what

@@ -87,7 +87,7 @@ def test_sound_at_fault_is_noticed_within_two_seconds_told_once_and_is_over(soun
     assert at - 5 <= 2
     worn.brings(ROOM, 5)
     assert worn.faults == [(FaultBegan, fault), (FaultEnded, fault)]
-    assert worn.health.is_hearing  # it is bad, and better than nothing
+    assert worn.health.is_sound_usable  # it is bad, and better than nothing
 
 
 def test_a_room_that_is_heard_has_no_fault_in_two_minutes() -> None:
@@ -103,7 +103,7 @@ def test_nothing_after_there_was_something_is_noticed_within_two_seconds() -> No
     assert worn.seen == []
     worn.brings_nothing(0.4)
     assert worn.faults == [(FaultBegan, FaultKind.STUCK)]
-    assert not worn.health.is_usable
+    assert not worn.health.keeps_stream_open
 
 
 @each_of(("server_gone", "fault"), [(True, FaultKind.SERVER_GONE), (False, FaultKind.UNPLUGGED)])
@@ -111,12 +111,12 @@ def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gon
     worn = Worn()
     worn.brings(ROOM, 1)
     worn._note(worn.health.note_stopped(server_gone=server_gone))
-    assert not worn.health.is_hearing
+    assert not worn.health.is_sound_usable
     worn.reopen()
     assert worn.faults == [(FaultBegan, fault)]
     worn.brings(ROOM, 1)
     assert worn.faults == [(FaultBegan, fault), (FaultEnded, fault)]
-    assert worn.health.is_hearing
+    assert worn.health.is_sound_usable
 
 
 @each_of("speed", [48 / 44.1, 44.1 / 48, 1.5, 3.0, 0.5])
@@ -154,7 +154,7 @@ def test_another_source_than_the_first_is_another_microphone() -> None:
     worn.note_routing(Routing("theirs", 1, sources=frozenset({"theirs"})))
     assert worn.faults == [(FaultBegan, FaultKind.REROUTED)]
     assert "records from theirs, not from ours, which is gone" in worn.health.faults[FaultKind.REROUTED]
-    assert (worn.health.is_hearing, worn.health.is_usable) == (False, True)
+    assert (worn.health.is_sound_usable, worn.health.keeps_stream_open) == (False, True)
     worn.brings(SQUARE, 2)
     worn.note_routing(Routing("ours", 1, sources=BOTH))
     assert worn.faults == [(FaultBegan, FaultKind.REROUTED), (FaultEnded, FaultKind.REROUTED)]
