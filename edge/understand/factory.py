@@ -131,7 +131,7 @@ def make_panel(surroundings: InterpreterArguments, on_device: Interpreter, sure_
     def member(name: str) -> Member:
         reads = make_interpreter(name, surroundings)
         kind = wanted.interpreters[name]
-        return Member(reads, kind, is_beyond=kind.kind is not InterpreterKind.MOONSHINE)
+        return Member(reads, kind, is_remote=kind.kind is not InterpreterKind.MOONSHINE)
 
     asked = [] if wanted.first is None else [wanted.first, *wanted.fallback]
     second = None if wanted.second is None else member(wanted.second)

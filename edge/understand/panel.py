@@ -51,7 +51,7 @@ class Member:
 
     interpreter: Interpreter
     prices: Prices | None = None
-    is_beyond: bool = True  # Whether it may be out of reach: false for a second reader on this device.
+    is_remote: bool = True  # Whether it may be out of reach: false for a second reader on this device.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class _Round:
     utterance: Utterance
     deadline: float
     opinions: dict[PanelRole, Reading] = field(default_factory=dict)
-    asked_beyond: bool = False
-    answered_beyond: bool = False
+    asked_remote: bool = False
+    answered_remote: bool = False
     is_over: bool = False
 
 
@@ -146,7 +146,7 @@ class Panel(Interpreter):
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
-        beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
+        beyond = [one for one in (*self._first, self._second) if one is not None and one.is_remote]
         for member in beyond if self._may_spend() else ():
             try:
                 reading = _with_cost(await member.interpreter.listen().finish(utterance), member.prices)
@@ -173,7 +173,7 @@ class Panel(Interpreter):
         except TimeoutError:
             logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(one.opinions))
         one.is_over = True
-        out_of_reach = one.asked_beyond and not one.answered_beyond
+        out_of_reach = one.asked_remote and not one.answered_remote
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
     async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: UtteranceListener) -> Reading | None:
@@ -206,7 +206,7 @@ class Panel(Interpreter):
 
     async def _ask_member(self, one: _Round, member: Member, ear: UtteranceListener) -> Reading | None:
         """One model's reading; None where it fails. An answer after the verdict is reported as late."""
-        one.asked_beyond |= member.is_beyond
+        one.asked_remote |= member.is_remote
         try:
             reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
@@ -214,7 +214,7 @@ class Panel(Interpreter):
                 one.utterance, member, fault, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME
             )
             return None
-        one.answered_beyond |= member.is_beyond
+        one.answered_remote |= member.is_remote
         self._charge_and_note_answer(one.utterance, reading, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME)
         return reading
 
