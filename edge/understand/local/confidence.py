@@ -17,7 +17,6 @@ from types import MappingProxyType
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
 from edge.understand.proposal import UNKNOWN
@@ -73,13 +72,14 @@ def likeliest_meaning(
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
     parts: Collection[str] = (),
-    numbers: Numerals | None = ENGLISH.numerals,
+    *,
+    has_word_times: bool = True,
 ) -> tuple[tuple[Word, ...], _Fields]:
     """The words and fields of the likeliest meaning, each field with its share as confidence.
 
     All hearings have the same weight; each has at least one alternative, the likeliest first. `allows` returns whether
-    a field may have a value; `parts` are words that mean something only as part of a longer value. `numbers` are the
-    numerals that other words may hide; None where the times of the words are not known.
+    a field may have a value; `parts` are words that mean something only as part of a longer value. `has_word_times`:
+    the words' times are known, by which other words may hide a number.
     """
     each = [_weigh_alternatives(hearing, len(hearings), read, allows, parts) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
@@ -88,11 +88,10 @@ def likeliest_meaning(
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
-    weighed = list(
-        candidates
-        if numbers is None
-        else chain.from_iterable(_boost_non_numbers_over_numbers(one, best.words, len(hearings)) for one in each)
-    )
+    weighed = candidates
+    if has_word_times:
+        boosted = (_boost_non_numbers_over_numbers(one, best.words, len(hearings)) for one in each)
+        weighed = list(chain.from_iterable(boosted))
     fields = {name: _with_share(name, field, weighed) for name, field in best.fields.items()}
     fields |= _find_left_out_fields(best, candidates)
     return tuple(_with_word_confidence(word, hearings) for word in best.words), fields

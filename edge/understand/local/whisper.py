@@ -130,7 +130,7 @@ class WhisperInterpreter(OnDeviceInterpreter):
             [Alternative(score, make_timed_words(self._spelling.correct(text), *known)) for text, score in one]
             for one in hearings
         ]
-        words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, numbers=None)
+        words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, has_word_times=False)
         meant = parse_meaning(words, *known)
         # Its scores tell right from wrong hardly at all: each value is confirmed.
         unsure = {name: replace(field, confirmed=False) for name, field in fields.items()}
