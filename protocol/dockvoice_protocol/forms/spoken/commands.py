@@ -47,7 +47,7 @@ BESIDES: Mapping[str, ParsedCommand] = {"cancels_open_entry": CANCEL, "deletions
 """Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
 EXPECTED = 4
 """Number of phrases of each list, from the first, in a recogniser's grammar."""
-_REMEMBERED = 128
+_CACHE_SIZE = 128
 """Cache size of `possible_digit_strings`: each name at sign-on is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
 _BIDS = 3
@@ -544,7 +544,7 @@ def command_phrases(
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def possible_digit_strings(said: str, language: Language = ENGLISH) -> frozenset[str]:
     """The digit strings that all the words together may say: "one four", "fourteen" and "14" give "14"."""
     return frozenset(_spelt_digits(phrase(said), language))

@@ -77,7 +77,7 @@ _LOOSE = 0.5
 _PLAIN = 1.0
 """Largest cost of a compound word that is one number."""
 
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 """Cache size: more words than any form's vocabulary, and the runs of words of many alternatives."""
 
 _FIGURES = re.compile("[0-9]+")
@@ -442,7 +442,7 @@ class _Compounds:
         parts = cardinals.words | cardinals.joiners | digits.times.keys() | digits.zeros
         halved = {one[0] for one in self._half_within if len(one) == 1}
         self._compounded = {part: part for part in parts | halved} | _fold_table(table.get("bound", {}))
-        self.morphemes = lru_cache(_REMEMBERED)(self._morphemes)
+        self.morphemes = lru_cache(_CACHE_SIZE)(self._morphemes)
         """The words of a number that is written as one word; any other word unchanged."""
 
     def all_splits(self, word: str) -> Iterator[Phrase]:
@@ -497,13 +497,13 @@ class Numerals:
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
-        self.is_part = lru_cache(_REMEMBERED)(self._is_part)
+        self.is_part = lru_cache(_CACHE_SIZE)(self._is_part)
         """Whether the word belongs to numbers and is no joiner."""
-        self.is_number = lru_cache(_REMEMBERED)(self._is_number)
+        self.is_number = lru_cache(_CACHE_SIZE)(self._is_number)
         """Whether the word alone is a number, or digits of one."""
-        self.counts_of = lru_cache(_REMEMBERED)(self._counts_of)
+        self.counts_of = lru_cache(_CACHE_SIZE)(self._counts_of)
         """The counts at the beginning of a run: number of words, value, cost; cached, since runs recur."""
-        self.groups_of = lru_cache(_REMEMBERED)(self._groups_of)
+        self.groups_of = lru_cache(_CACHE_SIZE)(self._groups_of)
         """The digit groups at the beginning of a run; `end` is the number of words."""
         self.counts = self._counts.counts_at
         """All cardinals, 0 to 99,999, that begin at a word; for each end and value the cheapest."""

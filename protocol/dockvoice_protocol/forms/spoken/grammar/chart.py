@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.model import APART_FROM_HANDLING
 from dockvoice_protocol.forms.spoken.grammar import costs
+from dockvoice_protocol.forms.spoken.grammar.cached_method import cached_method
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
@@ -40,7 +41,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     withdrawn_digits,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
-from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, SpanReader, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.templates import SentenceTemplates
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
@@ -64,7 +64,7 @@ class _UnmatchedWords(SpanReader):
         self._queue = queue
         self._nots = spans.language.words["nots"]
         self._number_events = [self._make_number_events(ends, at) for at, ends in enumerate(self._numbers.ends)]
-        self._unmatched_event = remembering(self._make_unmatched_event)
+        self._unmatched_event = cached_method(self._make_unmatched_event)
         self._known = [
             numbers or any(one.role in _KNOWN_WORDS for one in found)
             for numbers, found in zip(map(bool, self._numbers.ends), spans.matches, strict=True)
@@ -317,7 +317,7 @@ class _ExplanationCheck(SpanReader):
         super().__init__(spans)
         self._remarks = remarks
         self._held = frozenset(held)
-        self._fewest_unexplained = remembering(self._left_over_by_phrases)
+        self._fewest_unexplained = cached_method(self._left_over_by_phrases)
         """The fewest tokens of a gap that are left over by phrases in their places."""
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]

@@ -22,7 +22,7 @@ from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
-_REMEMBERED = 1024
+_CACHE_SIZE = 1024
 """Cache size: more values and phrases than the alternatives of one utterance have."""
 
 
@@ -223,11 +223,11 @@ class Lexicon:
             for name, codes in self.codes.items()
         }
         """All proper prefixes of the codes in `codes` and `shortened`, by field."""
-        self.implausible = lru_cache(_REMEMBERED, typed=True)(self._implausibility)
+        self.implausible = lru_cache(_CACHE_SIZE, typed=True)(self._implausibility)
         """The cost of a value for a field; cached, since the alternatives of one utterance share most values."""
-        self.is_usual = lru_cache(_REMEMBERED)(self._is_usual)
+        self.is_usual = lru_cache(_CACHE_SIZE)(self._is_usual)
         """Whether a field, given by name, allows a string, and it is a usual one."""
-        self._uses_in_language = lru_cache(_REMEMBERED)(self._find_uses_in_language)
+        self._uses_in_language = lru_cache(_CACHE_SIZE)(self._find_uses_in_language)
         """What a phrase of the language means beside the words of the form."""
         self.asides, self.slotted = _index_asides(form, language, self._units, self._meant)
 

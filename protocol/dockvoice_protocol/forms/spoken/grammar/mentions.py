@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.grammar import costs
+from dockvoice_protocol.forms.spoken.grammar.cached_method import cached_method
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -21,7 +22,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     differ_by_one_error,
     marked,
 )
-from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SpanReader,
     Spans,
@@ -56,8 +56,8 @@ class Speller(SpanReader):
             for one in some
         )
         """Whether the utterance has a unit or the label of a count, so that no loose number is one."""
-        self._next_groups = remembering(self._find_next_groups)
-        self.endings = remembering(self._find_endings)
+        self._next_groups = cached_method(self._find_next_groups)
+        self.endings = cached_method(self._find_endings)
         """Each possible value of a spelt one, given with its field's name, that ends here, and the cost of the end."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:

@@ -13,9 +13,9 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import costs
+from dockvoice_protocol.forms.spoken.grammar.cached_method import cached_method
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
-from dockvoice_protocol.forms.spoken.grammar.remembering import remembering
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import Read, phrase_ends
@@ -66,7 +66,7 @@ class _Numbers:
         """The whole numbers that begin at a token: end, value, cost."""
         self.digit_groups = [*map(self._digit_groups, every), []]
         """The groups of digits of an identifier that begin at a token."""
-        self.decimals = remembering(self._decimals)
+        self.decimals = cached_method(self._decimals)
         """The decimals that begin at a token: end, value, cost."""
         self.ends = [
             [one[0] for one in counts] + [group.end for group in groups]
@@ -228,18 +228,18 @@ class Spans:
         self.matches = [*(lexicon.matches(tokens, at) for at in range(len(tokens))), []]
         """By token, the phrases that begin at it; none at the end."""
         self.numbers = _Numbers(tokens, language)
-        self.unitless = remembering(self._unitless)
+        self.unitless = cached_method(self._unitless)
         """The numbers at a token that are a measurement without a unit: end, value, cost.
 
         They have a sign ("minus six") or a point ("four point two"); "two and a half" may be a time of day.
         """
-        self.unlabelled = remembering(self._unlabelled)
+        self.unlabelled = cached_method(self._unlabelled)
         """The values of a yes-or-no field, given by name, without its label at a token ("sealed"): end, value, cost."""
         self._fit_matches_to_neighbours()
         self.today = today
-        self.values = remembering(self._values)
+        self.values = cached_method(self._values)
         """The possible values of a field, given by name, at a token, unless it is spelt: end, value, cost."""
-        self.place_codes = remembering(self._place_codes)
+        self.place_codes = cached_method(self._place_codes)
         """The places that begin at a token and need no label: end, field, code, cost.
 
         Only complete codes of the catalogue, and all that a code without leading zeros may mean.

@@ -23,7 +23,7 @@ _WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
 _QUESTION_MARK = "?"
 _MARKS = ".,;:!?¿¡…\"'«»„“” "
 """Punctuation around a word, which is removed."""
-_REMEMBERED = 4096
+_CACHE_SIZE = 4096
 """Cache size: more words than the vocabulary of any form."""
 _SHORTEST_PAUSE_S = PAUSE_S[-1][0]
 _INITIALS = 2
@@ -118,7 +118,7 @@ def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list
     return tuple(chain.from_iterable(said)), [0, *accumulate(map(len, said))]
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _texts_of_word(said: str, language: Language) -> Phrase:
     return tuple(token.text for token in tokenize((Word(said, 0.0, 0.0, 1.0),), language))
 
@@ -167,7 +167,7 @@ def _pause_length(seconds: float) -> int:
     return next(length for least, length in PAUSE_S if seconds >= least)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _hyphenated_parts(text: str, language: Language) -> Sequence[tuple[str, str]]:
     """The hyphenated parts of a word, each without punctuation around it, and its folded text."""
     plain = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").rstrip(_MARKS)

@@ -21,7 +21,7 @@ from dockvoice_protocol.records import FieldValue
 
 _ANSWERED = 5.0
 """Cost of a word for true or false directly before "yes" or "no", where it is the label: "sealed no"."""
-_REMEMBERED = 256
+_CACHE_SIZE = 256
 """Cache size: a dozen forms with one or two such fields each, in seven languages."""
 _YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, whole, dry.
 
@@ -67,7 +67,7 @@ class _YesNo(FieldKind):
         return True
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _first_words(phrases: tuple[str, ...]) -> frozenset[str]:
     return frozenset(said[0] for said in map(phrase, phrases) if said)
 

@@ -1,4 +1,4 @@
-"""Remembers what the methods of one utterance's objects find."""
+"""Caches the results of a bound method without keeping its object alive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Arguments = ParamSpec("_Arguments")
 _Found = TypeVar("_Found")
 
 
-def remembering(method: Callable[_Arguments, _Found]) -> Callable[_Arguments, _Found]:
+def cached_method(method: Callable[_Arguments, _Found]) -> Callable[_Arguments, _Found]:
     """As `functools.cache` for a bound method, but without a reference to its object, which must hold the result.
 
     With one, object and cache would refer to each other, and all that was made for an utterance would wait for the
