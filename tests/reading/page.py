@@ -36,10 +36,10 @@ BAR = r"\|"  # Inside a table.
 LIMITS = (
     "RIVALRY",
     "HORIZON",
-    "MOST",
+    "MAX_PATHS",
     "BUDGET",
-    "RAISE",
-    "LARGEST_BUDGET",
+    "BUDGET_STEP",
+    "UNREACHABLE_COST",
     "ODD",
     "DIGITWISE",
     "ENUMERATION",

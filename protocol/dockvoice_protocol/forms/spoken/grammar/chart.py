@@ -679,7 +679,7 @@ class _Growth:
         self.may_fill_template = templates
         self._ended: list[Path] = []
         """The complete explanations, their unexplained words still to be found."""
-        self._left = costs.MOST
+        self._left = costs.MAX_PATHS
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.clear()
         self._queue.add(0, Path(0.0, ParserState.START, None, self._pending, None, (), Story(), 0))
@@ -690,8 +690,8 @@ class _Growth:
         Then the words of a template mean nothing special.
         """
         budget = costs.BUDGET
-        while (least := self._grow_within(budget)) > budget and self._left >= 0 and budget < costs.LARGEST_BUDGET:
-            budget += costs.RAISE
+        while (least := self._grow_within(budget)) > budget and self._left >= 0 and budget < costs.UNREACHABLE_COST:
+            budget += costs.BUDGET_STEP
         if self.may_fill_template and not self._fills_template(least):
             return []
         if least + costs.RIVALRY > budget and not self._is_off_record(least):
@@ -724,7 +724,7 @@ class _Growth:
                     self._take_steps(path, at)
                 elif (ended := self._complete(path)) is not None:
                     self._ended.append(ended)
-        return min((path.cost for path in self._ended), default=costs.LARGEST_BUDGET)
+        return min((path.cost for path in self._ended), default=costs.UNREACHABLE_COST)
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""

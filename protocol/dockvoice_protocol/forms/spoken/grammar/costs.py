@@ -9,16 +9,16 @@ RIVALRY = 3.0
 """e^3 is 20: where another meaning is less than twenty times rarer, the operator must be asked."""
 BUDGET = 1.0
 """What an explanation may cost at first: one nat is enough for the best of most sentences."""
-RAISE = 2.0
-"""What it may cost more, each time that none was found; the rest of a raise is searched in vain. Once one is found,
-none may cost more than the rivals of the cheapest."""
-LARGEST_BUDGET = 1000.0
-"""What no explanation costs."""
+BUDGET_STEP = 2.0
+"""The budget grows by this much each time that no explanation was found. Once one is found, none may cost more than
+the rivals of the cheapest."""
+UNREACHABLE_COST = 1000.0
+"""No explanation costs this much; it stands for infinity."""
 HORIZON = 7.0
 """Partial readings that are so much dearer than the best one cannot become its rivals any more."""
-MOST = 4000
-"""Partial readings that are followed in one utterance. Of 15,000 sentences one took 3600, none else 1800; 60 words of
-talk take more. What does is not read to the end, and says nothing: a rival might be among those that were left."""
+MAX_PATHS = 4000
+"""The parser gives up after this many partial explanations and reports no meaning: a rival might be among those that
+were left. Of 15,000 sentences one took 3600, none else 1800; 60 words of talk take more."""
 
 SLIGHT, SHORT, COMMA, STOP = 1, 2, 3, 4
 """Lengths of a pause before a word; 0 is none."""
