@@ -83,7 +83,7 @@ class _UnmatchedWords(SpanReader):
         """Step over a value and the cue that withdraws it."""
         for stop, event in self._spans.withdrawn_values[at]:
             crowded = isinstance(event.value, int) and path.state is ParserState.SAID and not self._tokens[at].pause
-            cost = costs.WITHDRAWN + event.cost + (costs.ELSEWHERE if crowded else 0.0)
+            cost = costs.WITHDRAWN + event.cost + (costs.OTHER_FIELD if crowded else 0.0)
             closed = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
@@ -775,7 +775,7 @@ class _Growth:
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
             # A count with its unit makes a count without one unlikely.
-            path = path._replace(cost=path.cost + costs.OTHER)
+            path = path._replace(cost=path.cost + costs.UNLIKELY)
         if path.pending:
             path = path.adding(
                 ExplanationEvent(EventKind.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))

@@ -87,13 +87,13 @@ TWICE = 1.0
 TWICE_DIGIT = 2.0
 """The same of a digit, of which the first may as well be the last of an id: a comma before that costs `RIVALRY` more
 than saying a number twice (`TWICE`), and must cost less."""
-OTHER = 4.0
-"""Another value behind the first, with nothing that announces it."""
+UNLIKELY = 4.0
+"""Any reading that is very unlikely, such as an unannounced second value."""
 UNMENTIONED = 4.0
 """A correction of what was not said before."""
 OTHER_LENGTH = 3.0
 """An id that corrects one of another length, where another field may be meant."""
-ELSEWHERE = 2.0
+OTHER_FIELD = 2.0
 """A bare correction of another field than the last one."""
 ASKED = 0.2
 """The bare value of the field that is asked for."""
@@ -147,7 +147,7 @@ MOOD_PHRASE = 2.0
 """One of several words: "there is no", "no one". Hardly ever do they stand beside one another by chance."""
 QUESTION = 0.5
 """A question, by the words that begin it."""
-OTHER_KIND = 0.5
+LETTER_OR_DIGIT = 0.5
 """An "o" that is a zero behind a letter, or a letter behind a figure."""
 HOMOPHONE = 2.0
 """A word that sounds like the number or letter that fits."""

@@ -318,7 +318,7 @@ class UnitCounts(SpanReader):
                 elif other == value:
                     yield from self._counts_with_unit(end, (value,), min(cost, more) + costs.REPEAT, marks)
                 elif cost < costs.DIGITWISE:  # "Two zero five five three are twelve boxes" is of a pallet.
-                    yield from self._counts_with_unit(end, (value, other), cost + more + costs.OTHER, marks)
+                    yield from self._counts_with_unit(end, (value, other), cost + more + costs.UNLIKELY, marks)
 
     def _counts_with_unit(
         self, number_end: int, values: tuple[FieldValue, ...], cost: float, marks: str
@@ -373,8 +373,8 @@ class CountMentions(SpanReader):
         straight_on = path.state is ParserState.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
         if straight_on and self._begins_with_end_of_code(path, at, count):
-            dearer += costs.OTHER
-        dearer += costs.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
+            dearer += costs.UNLIKELY
+        dearer += costs.UNLIKELY if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
         if straight_on:
             cost += costs.LINK
             dearer += self._split_number_cost(path, at, count)
@@ -439,7 +439,7 @@ class CountMentions(SpanReader):
         if last is None or not between or not self._numbers.are_inside_one(last.end, at):
             return 0.0
         if not self._fields[str(path.field)].spoken.spelt or self._is_behind_digits(path, at, count):
-            return costs.OTHER
+            return costs.UNLIKELY
         return costs.JOINER
 
     def _may_lack_its_beginning(self, path: Path, at: int, cost: float) -> bool:
@@ -461,7 +461,7 @@ class CountMentions(SpanReader):
             return costs.TORN_LOOSE
         own = min((cost for _, other, cost in numbers.cardinals[at] if other == value), default=0.0)
         if own > 0 or self._is_behind_digits(path, at, count):
-            return costs.OTHER
+            return costs.UNLIKELY
         return costs.TORN_HUNDRED if isinstance(value, int | float) and value >= HUNDRED else costs.TORN
 
     def _is_behind_digits(self, path: Path, at: int, count: _UnitCount) -> bool:

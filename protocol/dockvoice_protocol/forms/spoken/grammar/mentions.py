@@ -117,7 +117,7 @@ class Speller(SpanReader):
             cost += costs.HEADLESS
         cost += costs.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
-            cost += costs.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
+            cost += costs.LETTER_OR_DIGIT if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
         paused, spared = _pause_and_spared_cost(spelling, pause, singles=singles)
         breathes = self._breathes(spelling, at, text, pause) and not spared
@@ -380,7 +380,7 @@ class Mentions(SpanReader):
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
-                dearer += costs.OTHER  # "Not twelve" should deny a value that is twelve.
+                dearer += costs.UNLIKELY  # "Not twelve" should deny a value that is twelve.
             said = any(one[:3] == (EventKind.MENTION, name, value) for one in path.events)
             more, pending = self._denial_cost_and_marks(
                 name, pending, stands=before is not None or "b" in marks, said=said
@@ -431,7 +431,7 @@ class Mentions(SpanReader):
         if "a" in marks and before is not None:
             return self._unannounced_value_cost(before, value, at)
         # An announced repetition with another value.
-        return costs.OTHER if "r" in pending and before is not None and before.value != value else 0.0
+        return costs.UNLIKELY if "r" in pending and before is not None and before.value != value else 0.0
 
     def _unannounced_value_cost(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
         """The cost of an unannounced second value from the token `at` on."""
@@ -443,13 +443,13 @@ class Mentions(SpanReader):
         if earlier == value:
             return costs.AGAIN + anew
         if not isinstance(earlier, str) or not isinstance(value, str):
-            return costs.OTHER
+            return costs.UNLIKELY
         if value.startswith(earlier) and (set(earlier) != {"0"} or self._tokens[at].hesitated):
             # The broken-off part need not be a plausible value.
             again = costs.RESTART + anew
             again += costs.BREATHLESS if self._numbers.goes_on(at) else 0.0
             return again - self._implausible(str(before.field), earlier)
-        return costs.OTHER + (costs.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
+        return costs.UNLIKELY + (costs.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
     def _length_change_cost(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
@@ -481,14 +481,14 @@ class Mentions(SpanReader):
         field, cost = self._fields[name], 0.0
         if "m" in pending:
             # "No" and a value corrects an earlier mention; without one it denies the value.
-            cost += costs.OTHER if stands else 0.0
+            cost += costs.UNLIKELY if stands else 0.0
             pending = marked(pending.replace("m", ""), "n")
         if "n" in pending and field.spoken.answers:
-            cost += costs.OTHER  # "Not sealed" is a value of its own.
+            cost += costs.UNLIKELY  # "Not sealed" is a value of its own.
         if "x" in pending:
             # Only a place can be denied by phrases for another place.
             place = not field.identifier and not field.spoken.counts
-            cost += 0.0 if place else costs.OTHER
+            cost += 0.0 if place else costs.UNLIKELY
             pending = marked(pending.replace("x", ""), "n", *("" if said else "h"))
         return cost, pending
 
@@ -574,7 +574,7 @@ class Mentions(SpanReader):
             name = field.name
             if name != self._asked and (name in said or name in self._held):
                 elsewhere = bool(said) and name != last
-                yield name, costs.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
+                yield name, costs.OTHER_FIELD if elsewhere else 0.0, "be" if elsewhere else "b"
 
     def _may_be_of_another_field(self, path: Path, name: str, value: FieldValue | None) -> bool:
         """Whether a bare correction fits another said field than `name`: "dock B, pallet 742, sorry, D" does not."""
@@ -640,12 +640,12 @@ def _doubtful_correction_cost(
     cost = 0.0
     said = next((one for one in reversed(path.events) if one.end == path.cue[0]), None)
     if "e" in marks and said is not None and _differs_by_one_error(said, value):
-        cost += costs.OTHER  # "Pallet 86464, no, 86424": one digit is another.
+        cost += costs.UNLIKELY  # "Pallet 86464, no, 86424": one digit is another.
     if "b" not in marks and _withdraws_end(path, spans.tokens):
-        cost += costs.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
+        cost += costs.UNLIKELY  # Its label says what is corrected: "seal 4739, no, trailer 5501".
     denies = tuple(spans.words[slice(*path.cue)]) in spans.language.words["nots"]
     if "c" in path.pending and denies and before.value == value:
-        cost += costs.OTHER  # "No muelle C, muelle G" denies what was said, and repeats nothing.
+        cost += costs.UNLIKELY  # "No muelle C, muelle G" denies what was said, and repeats nothing.
     return cost
 
 

@@ -512,7 +512,7 @@ class SmallWords(SpanReader):
         if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
             return  # "Dock B, sorry, to dock G", "from dock A to dock C".
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
-            cost = costs.OTHER if self._words[at] in self._language.separators else costs.CHOICE
+            cost = costs.UNLIKELY if self._words[at] in self._language.separators else costs.CHOICE
             self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
 
     def _step_over_correction(self, path: Path, match: Match, at: int) -> None:

@@ -723,7 +723,7 @@ def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
         return
     named = named_letter(spans.words, at, alphabet)
     if named is not None and spans.words[at] not in alphabet.ordinary and not _means_something(spans, at):
-        yield *named, costs.OTHER_KIND
+        yield *named, costs.LETTER_OR_DIGIT
 
 
 def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
@@ -736,7 +736,7 @@ def letters_in_one_word(spans: Spans, at: int) -> Iterator[tuple[int, str, float
     # "KA 7712" may be the letters K and A, "ka siete siete" is hardly ever.
     spelt = (word,) not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
     if spelt and spans.goes_straight_on(at + 1) and spans.numbers.begins(at + 1):
-        yield at + 1, word.upper(), costs.OTHER_KIND
+        yield at + 1, word.upper(), costs.LETTER_OR_DIGIT
 
 
 def _means_something(spans: Spans, at: int) -> bool:
