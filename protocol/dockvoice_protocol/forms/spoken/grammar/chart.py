@@ -84,7 +84,7 @@ class _UnmatchedWords(SpanReader):
         for stop, event in self._spans.withdrawn_values[at]:
             crowded = isinstance(event.value, int) and path.state is ParserState.SAID and not self._tokens[at].pause
             cost = costs.WITHDRAWN + event.cost + (costs.OTHER_FIELD if crowded else 0.0)
-            closed = self._queue.with_label_closed(path).adding(event)
+            closed = self._queue.with_label_closed(path).with_event_added(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
             pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
@@ -122,10 +122,10 @@ class _UnmatchedWords(SpanReader):
         spelt = path.state is ParserState.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < _NAMED:
-            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=end))
+            path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
-            path = path.adding(ExplanationEvent(EventKind.ASIDE, start=at, end=end))
-        self._queue.continue_at(path, end, costs.ASIDE + path.interrupted, **path.between)
+            path = path.with_event_added(ExplanationEvent(EventKind.ASIDE, start=at, end=end))
+        self._queue.continue_at(path, end, costs.ASIDE + path.interruption_cost, **path.changes_behind_value)
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
@@ -304,7 +304,7 @@ def _announcing_roles(marks: str) -> frozenset[Role]:
 
 
 class _ExplanationCheck(SpanReader):
-    """Finds the words of one utterance that an explanation lets go, though they are not harmless where they stand."""
+    """Finds the words that an explanation skips although they may change its meaning there."""
 
     def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str]) -> None:
         """Prepare to judge which words of an utterance nothing explains.
@@ -777,17 +777,14 @@ class _Growth:
             # A count with its unit makes a count without one unlikely.
             path = path._replace(cost=path.cost + costs.UNLIKELY)
         if path.pending:
-            path = path.adding(
+            path = path.with_event_added(
                 ExplanationEvent(EventKind.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
         return path._replace(events=self._answers.mark_strange_mentions(path.events))
 
 
 def _without_lesser(found: list[Path]) -> list[Path]:
-    """The explanations, the cheapest first; if that is likely and explains every word, those that do not are no rivals.
-
-    But for those that keep the utterance off the record.
-    """
+    """Drops explanations with unexplained words if a likely one explains all; keeps those that make no record."""
     kinds = [{event.kind for event in path.events} for path in found]
     if not found or EventKind.UNMATCHED in kinds[0] or found[0].cost > costs.RIVALRY:
         return found

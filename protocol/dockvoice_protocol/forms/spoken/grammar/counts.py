@@ -379,7 +379,7 @@ class CountMentions(SpanReader):
             cost += costs.LINK
             dearer += self._split_number_cost(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
-        path = self._with_companion_events(path, count, at, marks).dearer(dearer)
+        path = self._with_companion_events(path, count, at, marks).with_added_cost(dearer)
         self._mentions.add(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
     def _begins_with_end_of_code(self, path: Path, at: int, count: _UnitCount) -> bool:
@@ -405,15 +405,15 @@ class CountMentions(SpanReader):
     def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
         if "q" in count.marks:
-            path = path.adding(ExplanationEvent(EventKind.PORTION, start=at, end=count.end))
+            path = path.with_event_added(ExplanationEvent(EventKind.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
-            path = path.adding(
+            path = path.with_event_added(
                 ExplanationEvent(EventKind.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end)
             )
         for value in count.values[:-1]:
-            path = path.adding(
+            path = path.with_event_added(
                 ExplanationEvent(EventKind.MENTION, count.field, value, marks, count.cost, at, count.end)
             )
         return path

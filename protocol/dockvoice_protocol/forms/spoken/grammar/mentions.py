@@ -360,7 +360,7 @@ class Mentions(SpanReader):
 
     def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
-        self._queue.add(end, self._with_mention(path.dearer(cost), at, end, name, value, cost, marks))
+        self._queue.add(end, self._with_mention(path.with_added_cost(cost), at, end, name, value, cost, marks))
 
     def _with_mention(
         self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str
@@ -394,7 +394,10 @@ class Mentions(SpanReader):
             pending = pending if led and "o" not in pending else marked(pending, "h")
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
-            path, marks = path.adding(ExplanationEvent(EventKind.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+            path, marks = (
+                path.with_event_added(ExplanationEvent(EventKind.HEDGE, echoed, start=at, end=end)),
+                marked(marks, "s"),
+            )
         if self._may_lack_letters(name, at):
             marks = marked(marks, "s")
         event = ExplanationEvent(EventKind.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)

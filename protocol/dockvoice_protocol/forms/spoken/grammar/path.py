@@ -173,20 +173,20 @@ class Path(NamedTuple):
         return self.events[-1] if self.events else None
 
     @property
-    def between(self) -> _Changes:
+    def changes_behind_value(self) -> _Changes:
         """The attributes that a path changes behind a value."""
         return _BETWEEN if self.state is ParserState.SAID else _NOTHING
 
     @property
-    def interrupted(self) -> float:
+    def interruption_cost(self) -> float:
         """The cost of other words between "not" or "about" and the value."""
         return costs.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
-    def dearer(self, cost: float) -> Path:
+    def with_added_cost(self, cost: float) -> Path:
         """A copy of the path with the cost added."""
         return Path(self.cost + cost, *self[1:])
 
-    def adding(self, event: ExplanationEvent) -> Path:
+    def with_event_added(self, event: ExplanationEvent) -> Path:
         """A copy of the path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.with_event(event), since, cue)
@@ -227,8 +227,8 @@ def _by_kind_and_cost(path: Path) -> tuple[bool, float]:
     return path.spelling is None, path.cost
 
 
-_BEYOND = costs.RIVALRY + 0.001
-"""What a rival never costs more than another one; sums are rounded."""
+_RIVAL_LIMIT = costs.RIVALRY + 0.001
+"""A path is no rival if it costs this much more than another; 0.001 allows for rounding."""
 
 
 class _Later(NamedTuple):
@@ -243,7 +243,7 @@ class _Later(NamedTuple):
 class _Column:
     """The partial explanations at one token."""
 
-    __slots__ = ("cheapest", "dearest", "known", "later", "waiting")
+    __slots__ = ("cheapest", "cost_limit", "known", "later", "waiting")
 
     def __init__(self) -> None:
         self.known: dict[object, dict[Story | None, float]] = {}
@@ -254,7 +254,7 @@ class _Column:
         """Steps beyond the budget, not taken yet."""
         self.cheapest = math.inf
         """The lowest cost in `waiting` and `later`."""
-        self.dearest = math.inf
+        self.cost_limit = math.inf
         """The highest cost of a possible rival of the best path here."""
 
 
@@ -282,21 +282,21 @@ class PathQueue:
         Nor where it is no rival of one to whose end the same can be added at the same cost.
         """
         column, cost = self._columns[at], path.cost
-        if cost > column.dearest:
+        if cost > column.cost_limit:
             return
         _, state, field, pending, spelling, events, story, _, _ = path
         last = (events[-1].kind, events[-1].end) if events else None
         key = (state, field, pending, story.binding, last, spelling and spelling[2:])
         if (known := column.known.get(key)) is None:
             known = column.known[key] = {None: cost}
-        elif known.get(story, math.inf) <= cost or cost > known[None] + _BEYOND:
+        elif known.get(story, math.inf) <= cost or cost > known[None] + _RIVAL_LIMIT:
             return
         elif cost < known[None]:
             known[None] = cost
         known[story] = cost
         column.waiting[key, story] = path
         column.cheapest = min(column.cheapest, cost)
-        column.dearest = min(column.dearest, cost + costs.HORIZON)
+        column.cost_limit = min(column.cost_limit, cost + costs.HORIZON)
 
     def tokens_within_budget(self) -> Iterator[int]:
         """The tokens whose cheapest path is within the budget, in order; each once all earlier ones were processed."""
@@ -311,7 +311,7 @@ class PathQueue:
         if column.later:
             later, column.later = column.later, []
             for one in later:
-                if one.cost > column.dearest:
+                if one.cost > column.cost_limit:
                     continue
                 if one.cost > budget:
                     column.later.append(one)
@@ -322,13 +322,13 @@ class PathQueue:
     def take_growing_paths(self, at: int) -> list[Path]:
         """Remove and return the paths at a token that grow now: those inside a value first, each kind by cost."""
         column = self._columns[at]
-        most = min(self.budget, column.dearest)
+        most = min(self.budget, column.cost_limit)
         waiting, column.waiting = column.waiting, {}
         growing: list[Path] = []
         for key, path in waiting.items():
             if path.cost <= most:
                 growing.append(path)
-            elif path.cost <= column.dearest:
+            elif path.cost <= column.cost_limit:
                 column.waiting[key] = path
         waiting_costs = (path.cost for path in column.waiting.values())
         column.cheapest = min(chain(waiting_costs, (one.cost for one in column.later)), default=math.inf)
@@ -347,7 +347,7 @@ class PathQueue:
         self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes
     ) -> None:
         column = self._columns[end]
-        if cost > column.dearest:
+        if cost > column.cost_limit:
             return
         if cost <= self.budget:
             self.add(end, _next_path(path, event, cost, changes))
@@ -358,13 +358,14 @@ class PathQueue:
     def with_label_closed(self, path: Path, cost: float = costs.FALSE_START) -> Path:
         """The path, whose open label without a value, if any, becomes a LABEL event at this cost.
 
-        Behind an unexplained word, its value, without the cost; a misheard label costs UNMATCHED besides.
+        The cost is waived if the last event is an unexplained word in the place of the label's value. A word that only
+        sounds like a label costs UNMATCHED more.
         """
         if path.state is not ParserState.LABELLED:
             return path
         event = ExplanationEvent(EventKind.LABEL, path.field, start=path.since, end=path.since + 1)
         unread = bool(path.events) and path.events[-1][:2] == (EventKind.UNMATCHED, path.field)
-        path = path.adding(event)
+        path = path.with_event_added(event)
         # A word that only sounds like a label is one only before a value.
         dearer = costs.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         return path._replace(state=ParserState.BETWEEN, cost=path.cost + dearer + (0.0 if unread else cost))
@@ -373,7 +374,7 @@ class PathQueue:
     def with_label_awaiting(path: Path) -> Path:
         """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
         event = ExplanationEvent(EventKind.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
-        return path.adding(event)._replace(state=ParserState.BETWEEN, cost=path.cost + costs.LATER)
+        return path.with_event_added(event)._replace(state=ParserState.BETWEEN, cost=path.cost + costs.LATER)
 
 
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:

@@ -299,7 +299,7 @@ class SmallWords(SpanReader):
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
+        return path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -316,7 +316,7 @@ class SmallWords(SpanReader):
             opened = self._queue.with_label_awaiting(path)
             if not path.story.said and self._said(path.since, at) in self._language.words["moves"]:
                 order = ExplanationEvent(EventKind.MOOD, value="wishes", start=path.since, end=at)
-                opened = opened.adding(order)  # Italian "porta il rimorchio": its verb is a label, too.
+                opened = opened.with_event_added(order)  # Italian "porta il rimorchio": its verb is a label, too.
         cost = costs.RESTART if again else 0.0
         pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
         self._queue.continue_at(
@@ -371,8 +371,10 @@ class SmallWords(SpanReader):
             return
         begins = self._tokens[at].pause or path.state is ParserState.START or at == 0
         if self._links.ends_unfinished(path, match, at):
-            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
-        self._queue.continue_at(path, match.end, costs.OPENING if begins else costs.UNPAUSED_OPENING, **path.between)
+            path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
+        self._queue.continue_at(
+            path, match.end, costs.OPENING if begins else costs.UNPAUSED_OPENING, **path.changes_behind_value
+        )
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
@@ -387,10 +389,10 @@ class SmallWords(SpanReader):
         coded = self._links.may_be_letters(path, match, at)
         coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
         if coded or self._links.ends_unfinished(path, match, at):
-            path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
+            path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
-            path = path.adding(ExplanationEvent(EventKind.PORTION, start=at, end=match.end))
-        changes = path.between
+            path = path.with_event_added(ExplanationEvent(EventKind.PORTION, start=at, end=match.end))
+        changes = path.changes_behind_value
         if self._asked is None and self._links.says_where_to(path, match, at):
             changes = {**changes, "pending": marked(path.pending, "h")}
         self._queue.continue_at(path, match.end, cost, **changes)
@@ -399,7 +401,9 @@ class SmallWords(SpanReader):
         """Step over a phrase that relates one count to another."""
         relates = EventKind.TOTAL if match.role is Role.TOTAL else EventKind.PORTION
         cost = costs.LINK if path.state is not ParserState.LABELLED else costs.MISPLACED
-        self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
+        self._queue.continue_with(
+            path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.changes_behind_value
+        )
 
     def _step_over_word_after_label(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between the label and its value, or before the answer to a question."""
@@ -415,7 +419,7 @@ class SmallWords(SpanReader):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and self._said(at, match.end) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
-                path = path.adding(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
+                path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
             self._queue.continue_at(path, match.end, costs.LINK)
 
     def _step_over_closing_remark(self, path: Path, match: Match, at: int) -> None:
@@ -425,7 +429,7 @@ class SmallWords(SpanReader):
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
         cost = costs.CLOSING_REMARK if parted else costs.UNPAUSED_CLOSING_REMARK
-        self._queue.continue_at(path, match.end, cost + path.interrupted, **path.between)
+        self._queue.continue_at(path, match.end, cost + path.interruption_cost, **path.changes_behind_value)
 
     # Phrases about the next value, or the last.
 
@@ -447,7 +451,7 @@ class SmallWords(SpanReader):
         opened = self._queue.with_label_closed(path)
         denies = not path.events and self._said(at, end) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.counts_at[end]:
-            opened = opened.adding(ExplanationEvent(EventKind.NAY, start=at, end=end))
+            opened = opened.with_event_added(ExplanationEvent(EventKind.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, costs.CUE, pending=pending, cue=(begun, end))
 

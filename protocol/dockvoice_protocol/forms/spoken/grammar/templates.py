@@ -87,7 +87,7 @@ class SentenceTemplates(SpanReader):
         others: Path | None = path
         for part in self._parts.get(at, ()):
             if (filled := self._with_value_before(path, part, at)) is not None:
-                others = others and (None if part.before else path.dearer(costs.OUTSIDE_TEMPLATE))
+                others = others and (None if part.before else path.with_added_cost(costs.OUTSIDE_TEMPLATE))
                 marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
                 event = ExplanationEvent(EventKind.TEMPLATE, marks=marks, start=at, end=part.end)
                 self._queue.continue_with(
