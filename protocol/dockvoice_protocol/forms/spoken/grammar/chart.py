@@ -645,32 +645,32 @@ def explanations(
         held: The entry that a bare correction may refer to.
         correcting: Whether the whole utterance corrects it, with or without a cue.
     """
-    growth = _Growth(spans, asked, held or {}, correcting=correcting)
-    found = growth.find_explanations()
-    if growth.may_fill_template and not found:
-        growth.start(templates=False)
-        found = growth.find_explanations()
+    parser = _ChartParser(spans, asked, held or {}, correcting=correcting)
+    found = parser.find_explanations()
+    if parser.may_fill_template and not found:
+        parser.start(templates=False)
+        found = parser.find_explanations()
     return found
 
 
-class _Growth:
-    """Grows the explanations of one utterance."""
+class _ChartParser:
+    """The chart parser of one utterance."""
 
     def __init__(self, spans: Spans, asked: str | None, held: Mapping[str, FieldValue], *, correcting: bool) -> None:
         self._spans = spans
-        self._counts = UnitCounts(spans, asked)
+        self._unit_counts = UnitCounts(spans, asked)
         self._remarks = Remarks(spans)
         self._tokens = spans.tokens
         self._queue = PathQueue(spans.words, spans.language.misheard)
-        self._speller = Speller(spans, self._queue, self._counts.counts_at)
+        self._speller = Speller(spans, self._queue, self._unit_counts.counts_at)
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
-        self._counted = CountMentions(spans, self._queue, self._mentions)
-        self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
+        self._count_steps = CountMentions(spans, self._queue, self._mentions)
+        self._phrases = SmallWords(spans, self._unit_counts, self._queue, self._mentions, asked)
         self._templates = SentenceTemplates(spans, self._queue, held)
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
-        self._answers = _AnswerCheck(spans, answers=answers)
-        self._unexplained = _ExplanationCheck(spans, self._remarks, held)
+        self._answer_check = _AnswerCheck(spans, answers=answers)
+        self._explanation_check = _ExplanationCheck(spans, self._remarks, held)
         self._pending = "c" if correcting else ""
         self.start(templates=self._templates.are_possible)
 
@@ -709,7 +709,7 @@ class _Growth:
     def _cheapest(self, most: float) -> list[Path]:
         """The complete explanations of at most this cost, the cheapest first."""
         found = (path for path in self._ended if round(path.cost - most, _PLACES) <= 0)
-        return sorted(map(self._unexplained.add_unexplained, found), key=_by_cost)
+        return sorted(map(self._explanation_check.add_unexplained, found), key=_by_cost)
 
     def _grow_within(self, budget: float) -> float:
         """Complete the explanations within the budget, which must never shrink; return the lowest cost of one."""
@@ -750,8 +750,8 @@ class _Growth:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
         else:
             self._mentions.step_over_unlabelled_value(path, at)
-        for count in self._counts.counts_at[at]:
-            self._counted.add_count_mention(path, count, at)
+        for count in self._unit_counts.counts_at[at]:
+            self._count_steps.add_count_mention(path, count, at)
         self._unmatched.step_over(path, at)
 
     def _complete(self, path: Path) -> Path | None:
@@ -780,7 +780,7 @@ class _Growth:
             path = path.with_event_added(
                 ExplanationEvent(EventKind.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return path._replace(events=self._answers.mark_strange_mentions(path.events))
+        return path._replace(events=self._answer_check.mark_strange_mentions(path.events))
 
 
 def _without_lesser(found: list[Path]) -> list[Path]:
