@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.spoken import (
     speaker_name,
     words_after_sign_on,
 )
-from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
+from dockvoice_protocol.forms.spoken.commands import CANCEL, NAMED, UNRECOGNISED_LISTS, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstoodReason, Word
@@ -48,8 +48,8 @@ def test_every_language_can_say_every_command_and_each_phrase_means_one(code: st
     listed = language_named(code).commands
     assert {one.command for one in NAMED.values() if one.act is Act.COMMAND} == set(Command)
     assert {one.act for one in NAMED.values()} == {Act.YES, Act.NO, Act.CANCEL, Act.COMMAND}
-    assert all(listed[name] for name in (*NAMED, *BESIDES))
-    said = [phrase for name in (*NAMED, *BESIDES) for phrase in listed[name]]
+    assert all(listed[name] for name in (*NAMED, *UNRECOGNISED_LISTS))
+    said = [phrase for name in (*NAMED, *UNRECOGNISED_LISTS) for phrase in listed[name]]
     assert sorted(said) == sorted(set(said))
 
 
@@ -194,14 +194,14 @@ def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     harmless = [
         language.words[role] for role in ("openings", "links", "closing_remarks")
     ]  # too many phrases to list them
-    for name in ("no", "cancel", *(name for name, asked in BESIDES.items() if asked == CANCEL)):
+    for name in ("no", "cancel", *(name for name, asked in UNRECOGNISED_LISTS.items() if asked == CANCEL)):
         assert not [said for said in language.commands[name] if any(said in phrases for phrases in harmless)], name
 
 
 @each_of("code", LANGUAGES)
 def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
     language = language_named(code)
-    unexpected = {" ".join(phrase) for name in BESIDES for phrase in language.commands[name]}
+    unexpected = {" ".join(phrase) for name in UNRECOGNISED_LISTS for phrase in language.commands[name]}
     assert unexpected.isdisjoint(command_phrases(["ana"], language))
 
 

@@ -41,16 +41,16 @@ NAMED: Mapping[str, ParsedCommand] = {"yes": YES, "no": _NO, "cancel": CANCEL} |
 """Commands by the name of their list in a language's file."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 """Lists of phrases that ask for the last entries, today's totals, and the missing fields of the open entry."""
-BESIDES: Mapping[str, ParsedCommand] = {"cancels_open_entry": CANCEL, "deletions": CANCEL} | {
+UNRECOGNISED_LISTS: Mapping[str, ParsedCommand] = {"cancels_open_entry": CANCEL, "deletions": CANCEL} | {
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
 """Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
-EXPECTED = 4
+PHRASES_IN_GRAMMAR = 4
 """Number of phrases of each list, from the first, in a recogniser's grammar."""
 _CACHE_SIZE = 128
 """Cache size of `possible_digit_strings`: each name at sign-on is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
-_BIDS = 3
+_CHANGE_PHRASES_IN_GRAMMAR = 3
 """Number of phrases for a change of work, from the first, in a recogniser's grammar."""
 _TWICE = 2
 """Repetitions in one utterance that confirm an exception without a question."""
@@ -518,9 +518,11 @@ def form_choice_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> 
     """Phrases for a recogniser that name each of several works, or ask which is active; none for a single work."""
     if len(forms) == 1:
         return ()
-    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:_BIDS]
+    bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][
+        :_CHANGE_PHRASES_IN_GRAMMAR
+    ]
     names = [name for form in forms for name in form.spoken_names(language.code)]
-    asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:EXPECTED])
+    asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:PHRASES_IN_GRAMMAR])
     return (*names, *(f"{bid} {name}" for name in names for bid in bids), *asking)
 
 
@@ -537,7 +539,7 @@ def command_phrases(
         traits = CommandTrait(0) if asked.command is None else asked.command.traits
         if CommandTrait.UNEXPECTED in traits or (CommandTrait.OF_TRAILER in traits and not trailers):
             continue
-        ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
+        ways_to_say = [" ".join(said) for said in language.commands[name][:PHRASES_IN_GRAMMAR]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
     plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is misheard
     spoken = [speak_name(name, language) for name in names]
@@ -566,7 +568,7 @@ def wording(asked: ParsedCommand, language: Language = ENGLISH) -> str:
 
 @lru_cache
 def _phrases_to_commands(language: Language) -> Mapping[Phrase, ParsedCommand]:
-    known = {said: asked for name, asked in BESIDES.items() for said in _listed_phrases(name, language)}
+    known = {said: asked for name, asked in UNRECOGNISED_LISTS.items() for said in _listed_phrases(name, language)}
     known |= dict.fromkeys(_phrases_to_break_reasons(language), _OF_COMMANDS[Command.PAUSE])
     return known | {said: asked for name, asked in NAMED.items() for said in _listed_phrases(name, language)}
 

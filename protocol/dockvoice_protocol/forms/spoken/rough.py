@@ -14,7 +14,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.forms.spoken.commands import EXPECTED, NAMED, speak_name
+from dockvoice_protocol.forms.spoken.commands import NAMED, PHRASES_IN_GRAMMAR, speak_name
 from dockvoice_protocol.forms.spoken.folding import fold, phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import value_words
 from dockvoice_protocol.forms.spoken.kinds import kind_of
@@ -92,7 +92,7 @@ def form_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator
 def commands_by_name(language: Language) -> dict[str, tuple[str, ...]]:
     """The first phrases of each command and the first of each reason for a break, unfolded."""
     table = language.table["commands"]
-    return {name: tuple(table[name][:EXPECTED]) for name in NAMED} | {
+    return {name: tuple(table[name][:PHRASES_IN_GRAMMAR]) for name in NAMED} | {
         reason: tuple(ways[:1]) for reason, ways in language.table["breaks"].items()
     }
 
