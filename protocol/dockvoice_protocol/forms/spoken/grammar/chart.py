@@ -289,7 +289,7 @@ def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
 
 def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, end: int) -> bool:
     """Whether a phrase says what else was done to the thing beside it: "scanned | pallet 742", "Tor B | gescannt"."""
-    straight_on = at == gap.begin and not gap.opens and spans.goes_straight_on(at)
+    straight_on = not gap.opens and all(map(spans.goes_straight_on, range(gap.begin, at + 1)))
     counted = straight_on and Role.AFTER_COUNT in gap.remark  # "Twelve cases counted" is of the count alone.
     leads = gap.behind is not None and all(map(spans.goes_straight_on, range(end, gap.end + 1)))
     of_next = leads and (gap.opens or not spans.fields[str(gap.behind)].spoken.counts)
