@@ -16,6 +16,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.account import AccountedWords, Sense, account_of
 from dockvoice_protocol.forms.spoken.grammar.costs import RIVALRY
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.marks import ALTERNATIVE, CORRECTS, DENIED, HEDGED
 from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent
 from dockvoice_protocol.forms.spoken.language import Language
@@ -53,7 +54,12 @@ SMALL: Mapping[Role, str] = {
 }
 """The effect of words that name no field, by role, the harmless ones first."""
 
-_MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
+_MARKED: Mapping[str, str] = {
+    CORRECTS: "a correction",
+    DENIED: "denied",
+    HEDGED: "only about right",
+    ALTERNATIVE: "one of two",
+}
 """Words for the marks of a mention; the other marks say how it was found."""
 
 EVENT_TEXTS: Mapping[EventKind, str] = {

@@ -9,6 +9,14 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    ANNOUNCED_AGAIN,
+    CORRECTS,
+    DENIED,
+    HEDGED,
+    UNEXPLAINED,
+)
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent, Path
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
@@ -58,11 +66,11 @@ _FIELD_ROLES = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.QUESTION, Role
 """Roles that only events have."""
 
 _ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
-    "c": (Role.CUE,),
-    "n": (Role.CONTRAST, Role.NOT_THIS_PLACE),
-    "r": (Role.REPEAT,),
-    "h": (Role.HEDGE_BEFORE, Role.NOT_THIS_PLACE),
-    "o": (Role.CHOICE,),
+    CORRECTS: (Role.CUE,),
+    DENIED: (Role.CONTRAST, Role.NOT_THIS_PLACE),
+    ANNOUNCED_AGAIN: (Role.REPEAT,),
+    HEDGED: (Role.HEDGE_BEFORE, Role.NOT_THIS_PLACE),
+    ALTERNATIVE: (Role.CHOICE,),
 }
 """What must stand before a mention that is marked so."""
 
@@ -153,7 +161,7 @@ class _Account:
 
     def _value(self, event: ExplanationEvent, begins: int, ends: int) -> Iterator[AccountedWords]:
         """The value; where it holds unexplained words, its figures are the value and all else is unexplained."""
-        mixed = "s" in event.marks and any(self._is_figure(at) for at in range(begins, ends))
+        mixed = UNEXPLAINED in event.marks and any(self._is_figure(at) for at in range(begins, ends))
         start = begins
         for at in range(begins + 1, ends + 1):
             if at < ends and (not mixed or self._is_figure(at) == self._is_figure(start)):

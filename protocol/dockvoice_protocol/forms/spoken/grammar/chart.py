@@ -28,6 +28,22 @@ from dockvoice_protocol.forms.spoken.grammar.cached_method import cached_method
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    BARE,
+    CORRECTS,
+    CORRECTS_RECORD,
+    DENIED,
+    DROPS_ALL,
+    HEDGED,
+    OF_NUMBER,
+    PAUSED,
+    REPEATED,
+    UNEXPLAINED,
+    UNITLESS,
+    VALUE_APART,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions, Speller
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -37,7 +53,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     PathQueue,
     Story,
     differ_by_one_error,
-    marked,
     withdrawn_digits,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
@@ -87,7 +102,7 @@ class _UnmatchedWords(SpanReader):
             closed = self._queue.with_label_closed(path).with_event_added(event)
             # "Doce no quince" may correct or deny.
             denies = self._said(event.end, stop) in self._nots and self._spans.goes_straight_on(stop)
-            pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
+            pending = CORRECTS + HEDGED if denies or may_choose(self._spans, event.end, stop) else CORRECTS
             self._queue.continue_at(
                 closed, stop, cost, pending=pending, state=ParserState.BETWEEN, cue=(event.end, stop)
             )
@@ -144,9 +159,9 @@ class _UnmatchedWords(SpanReader):
         end = at + 1
         while not ends_word(self._tokens, end):
             end += 1
-        marks = "p" if self._tokens[at].pause else ""
+        marks = PAUSED if self._tokens[at].pause else ""
         numerals = self._language.numerals
-        marks += "t" if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
+        marks += OF_NUMBER if self._words[at] in numerals.spoilers or self._words[at] in numerals.times else ""
         return ExplanationEvent(EventKind.UNMATCHED, field, marks=marks, start=at, end=end)
 
 
@@ -177,7 +192,7 @@ class _AnswerCheck(SpanReader):
         said = {event.field for event in events if event.kind is EventKind.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
-            event._replace(marks=marked(event.marks, "s"))
+            event._replace(marks=marked(event.marks, UNEXPLAINED))
             if self._has_strange_words_beside(events, at, answers)
             else event
             for at, event in enumerate(events)
@@ -186,7 +201,7 @@ class _AnswerCheck(SpanReader):
     def _has_strange_words_beside(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
         """Whether a mention has words beside it that are invalid in an answer."""
         event = events[at]
-        if event.kind is not EventKind.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
+        if event.kind is not EventKind.MENTION or REPEATED in event.marks or not (answers or BARE in event.marks):
             return False
         if not answers and self._corrects_one_error(events[:at], event):
             return False
@@ -196,13 +211,13 @@ class _AnswerCheck(SpanReader):
         end = size if follows is None else follows.start
         counts = self._fields[str(event.field)].spoken.counts
         # "Two by two" is not 2.
-        again = counts and at > 0 and events[at - 1][:3] == event[:3] and "o" in event.marks
+        again = counts and at > 0 and events[at - 1][:3] == event[:3] and ALTERNATIVE in event.marks
         # A remark may follow a comma.
         clause = next((one for one in range(event.end, end) if self._tokens[one].pause >= COMMA), end)
         places = () if counts else _BEFORE_PLACE
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
-        leads = follows is not None and follows.kind is EventKind.MENTION and "b" not in follows.marks
-        leading = _LEADING if leads and clause == end and "c" in event.marks else ()
+        leads = follows is not None and follows.kind is EventKind.MENTION and BARE not in follows.marks
+        leading = _LEADING if leads and clause == end and CORRECTS in event.marks else ()
         behind = (*_CORRECTING, *_BEHIND, *leading)
         begins = {event.start, event.basis or event.start}  # A phrase may end with the label: "I count twelve".
         # "Twelve each" answers how many there are of one.
@@ -226,7 +241,7 @@ class _AnswerCheck(SpanReader):
     def _corrects_one_error(self, before: tuple[ExplanationEvent, ...], event: ExplanationEvent) -> bool:
         """Whether a code corrects one of its length that it differs from in one character: it needs no label."""
         said = next((one for one in reversed(before) if one[:2] == event[:2]), event)
-        codes = "c" in event.marks and self._fields[str(event.field)].spoken.spelt
+        codes = CORRECTS in event.marks and self._fields[str(event.field)].spoken.spelt
         old, new = str(said.value), str(event.value)
         if before and before[-1].kind is EventKind.WITHDRAWN and before[-1].start == said.end:
             old += withdrawn_digits(before[-1], [token.text for token in self._tokens])
@@ -254,11 +269,11 @@ _NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
 _REMARK = frozenset({Role.CLOSING_REMARK})
 _LEAD = frozenset({Role.LINK, Role.AFTER_LABEL, Role.REPEAT})
 _OF_MARK = {
-    "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
-    "o": frozenset({Role.CHOICE, Role.RANGE}),
-    "n": frozenset({Role.CONTRAST, Role.NOT_THIS_PLACE, Role.CUE}),
-    "c": frozenset({Role.CONTRAST, Role.CUE}),
-    "w": frozenset({Role.CORRECTS_TO, Role.CORRECTS_TO_AGAIN, Role.CHANGES_TO}),
+    HEDGED: frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
+    ALTERNATIVE: frozenset({Role.CHOICE, Role.RANGE}),
+    DENIED: frozenset({Role.CONTRAST, Role.NOT_THIS_PLACE, Role.CUE}),
+    CORRECTS: frozenset({Role.CONTRAST, Role.CUE}),
+    CORRECTS_RECORD: frozenset({Role.CORRECTS_TO, Role.CORRECTS_TO_AGAIN, Role.CHANGES_TO}),
 }
 """Roles of the words that announce what a mention is marked as."""
 _NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
@@ -332,7 +347,7 @@ class _ExplanationCheck(SpanReader):
         found = list(events)
         # Each is known, and so no part of the number before it.
         strange = [
-            ExplanationEvent(EventKind.UNMATCHED, marks="p", start=at, end=at + 1)
+            ExplanationEvent(EventKind.UNMATCHED, marks=PAUSED, start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         ]
         doubts = (*self._doubts_about_earlier_values(events), *self._doubts_before_cues(events, strange))
@@ -343,8 +358,8 @@ class _ExplanationCheck(SpanReader):
 
     def _mark_drop(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event, marked `d` where its cue drops all that was said: "scratch that"."""
-        drops = "c" in event.marks and self._said(*event.cue) in self._language.words["drops"]
-        return event._replace(marks=marked(event.marks, "d")) if drops else event
+        drops = CORRECTS in event.marks and self._said(*event.cue) in self._language.words["drops"]
+        return event._replace(marks=marked(event.marks, DROPS_ALL)) if drops else event
 
     # Words.
 
@@ -381,7 +396,7 @@ class _ExplanationCheck(SpanReader):
             # French "remorque et 2823" may be ET 2823.
             joined = (self._words[event.basis - 1],) in self._language.words["conjunctions"]
             if self._fewest_unexplained(gap) or (joined and self._fields[str(event.field)].spoken.is_code):
-                yield ExplanationEvent(EventKind.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
+                yield ExplanationEvent(EventKind.UNMATCHED, event.field, marks=PAUSED, start=at, end=event.basis)
 
     def _unexplained_in_gap(
         self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool
@@ -481,18 +496,18 @@ class _ExplanationCheck(SpanReader):
     def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
-            changes = event.kind is EventKind.WITHDRAWN or not {*event.marks}.isdisjoint("cn")
+            changes = event.kind is EventKind.WITHDRAWN or not {*event.marks}.isdisjoint((CORRECTS, DENIED))
             before = [one for one in events[:at] if one.kind is EventKind.MENTION] if changes else []
             if event.kind is EventKind.WITHDRAWN and (doubted := self._may_correct(event, before, events[at + 1 :])):
                 yield ExplanationEvent(EventKind.NUMBER, start=event.start, end=event.end)
                 for name in doubted:
-                    yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=event.start, end=event.end)
+                    yield ExplanationEvent(EventKind.UNMATCHED, name, marks=PAUSED, start=event.start, end=event.end)
             if event.kind is not EventKind.MENTION:
                 continue
             for name in self._doubted_beside(event, before, events[at + 1 :]):
-                yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=event.start, end=event.end)
+                yield ExplanationEvent(EventKind.UNMATCHED, name, marks=PAUSED, start=event.start, end=event.end)
             if self._rejects_another_field(event, before):
-                yield ExplanationEvent(EventKind.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
+                yield ExplanationEvent(EventKind.UNMATCHED, marks=PAUSED, start=event.cue[0], end=event.cue[1])
 
     def _doubted_beside(
         self, event: ExplanationEvent, before: list[ExplanationEvent], behind: tuple[ExplanationEvent, ...]
@@ -501,8 +516,8 @@ class _ExplanationCheck(SpanReader):
         follows = next((one for one in behind if one.kind is EventKind.MENTION), None)
         if self._may_deny_next(event, follows):
             yield follows and follows.field
-        denied = any("n" in one.marks for one in behind[:1])
-        joined = "n" in event.marks and any(self._may_hold_denied(one, event) for one in before)
+        denied = any(DENIED in one.marks for one in behind[:1])
+        joined = DENIED in event.marks and any(self._may_hold_denied(one, event) for one in before)
         if joined or self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
             yield event.field
         yield from self._fields_of_lettered(event, before)
@@ -518,7 +533,7 @@ class _ExplanationCheck(SpanReader):
         for at, event in enumerate(events):
             said = [one for one in events[:at] if one.kind is EventKind.MENTION]
             begin = event.cue[0]
-            if event.kind is not EventKind.MENTION or "c" not in event.marks or not begin:
+            if event.kind is not EventKind.MENTION or CORRECTS not in event.marks or not begin:
                 continue  # Without a cue, the whole utterance corrects.
             doubted = [one.field for one in said if one.end == begin and self._is_bare_no(one)]
             letter = self._spans.is_letter(begin - 1, begin) and self._spans.follows_pause(begin - 1)
@@ -526,7 +541,7 @@ class _ExplanationCheck(SpanReader):
             if apart and event.field not in {one.field for one in said} | self._held:
                 doubted += (one.field for one in said if self._fields[str(one.field)].unit_of is None)
             for name in dict.fromkeys(doubted):
-                yield ExplanationEvent(EventKind.UNMATCHED, name, marks="p", start=begin - 1, end=begin)
+                yield ExplanationEvent(EventKind.UNMATCHED, name, marks=PAUSED, start=begin - 1, end=begin)
 
     def _is_bare_no(self, mention: ExplanationEvent) -> bool:
         """Whether a "no" is all that is said of a field, without a pause behind it: it may begin a correction."""
@@ -569,12 +584,12 @@ class _ExplanationCheck(SpanReader):
         A small word is letters where the code before begins with it, or it stands before both: "la 676, no, la 670".
         """
         start, spoken = event.basis or event.start, self._fields[str(event.field)].spoken
-        word, counts = self._words[start - 1], spoken.counts and "c" in event.marks
+        word, counts = self._words[start - 1], spoken.counts and CORRECTS in event.marks
         if not start or not (spoken.is_code or counts) or start - 1 == event.start:
             return []
         said = [one for one in before if self._fields[str(one.field)].spoken.is_code] if counts else [event]
         same = [one for one in before if one.field == event.field]
-        begun = {self._words[one.basis - 1] for one in same if one.basis and "b" in event.marks}
+        begun = {self._words[one.basis - 1] for one in same if one.basis and BARE in event.marks}
         again = word in begun or any(str(one.value).startswith(word.upper()) for one in same)
         if not self._spans.is_letter(start - 1, start) and not (len(word) <= _LETTERS and again):
             return []
@@ -610,9 +625,9 @@ class _ExplanationCheck(SpanReader):
 
         "Not a single one damaged" denies the "one".
         """
-        if "n" not in event.marks or event.value is None or behind is None:
-            return "n" in event.marks and event.value is None
-        near = "b" in event.marks and all(map(self._spans.goes_straight_on, range(event.end, behind.start + 1)))
+        if DENIED not in event.marks or event.value is None or behind is None:
+            return DENIED in event.marks and event.value is None
+        near = BARE in event.marks and all(map(self._spans.goes_straight_on, range(event.end, behind.start + 1)))
         answers = event.end == behind.start and bool(self._fields[str(behind.field)].spoken.answers)
         return near and (answers or self._words[event.start] in self._language.common)
 
@@ -623,7 +638,7 @@ class _ExplanationCheck(SpanReader):
         """
         cue, rejections = self._said(*event.cue), self._language.words["rejections"]
         others = [one for one in before if one.end <= event.cue[0]]
-        if "c" not in event.marks or event.field in {one.field for one in others} | self._held:
+        if CORRECTS not in event.marks or event.field in {one.field for one in others} | self._held:
             return False
         counts = [self._fields[str(one.field)].spoken.counts for one in (event, *others[-1:])]
         renames = all(counts) and any(one.end == event.cue[0] for one in others[-1:])
@@ -671,7 +686,7 @@ class _ChartParser:
         answers = asked is not None or bool(held) or correcting
         self._answer_check = _AnswerCheck(spans, answers=answers)
         self._explanation_check = _ExplanationCheck(spans, self._remarks, held)
-        self._pending = "c" if correcting else ""
+        self._pending = CORRECTS if correcting else ""
         self.start(templates=self._templates.are_possible)
 
     def start(self, *, templates: bool) -> None:
@@ -765,15 +780,15 @@ class _ChartParser:
             path = self._queue.with_label_closed(path)._replace(cost=path.cost + costs.LAST_LABEL)
         for at, event in enumerate(path.events):
             if (
-                "l" in event.marks
+                VALUE_APART in event.marks
                 and event.kind is EventKind.LABEL
                 and not any(
-                    one[:2] == (EventKind.MENTION, event.field) and "b" in one.marks for one in path.events[at:]
+                    one[:2] == (EventKind.MENTION, event.field) and BARE in one.marks for one in path.events[at:]
                 )
             ):  # Its value does not follow behind another field: what has a label of its own is no value of this one.
                 path = path._replace(cost=path.cost + costs.FALSE_START - costs.LATER)
-        unitless = {event.field for event in path.events if "u" in event.marks}
-        if any(event.field in unitless and "u" not in event.marks for event in path.events):
+        unitless = {event.field for event in path.events if UNITLESS in event.marks}
+        if any(event.field in unitless and UNITLESS not in event.marks for event in path.events):
             # A count with its unit makes a count without one unlikely.
             path = path._replace(cost=path.cost + costs.UNLIKELY)
         if path.pending:

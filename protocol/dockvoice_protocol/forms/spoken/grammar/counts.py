@@ -8,6 +8,18 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    ANNOUNCED_AGAIN,
+    BARE,
+    DENIED,
+    HEDGED,
+    MAYBE_PART,
+    NUMBERLESS,
+    UNEXPLAINED,
+    ZERO,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -15,15 +27,14 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     ParserState,
     Path,
     PathQueue,
-    marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
 _BEFORE_UNITS = {
     Role.ADJECTIVE: (costs.LINK, ""),
-    Role.HEDGE_BEHIND: (costs.HEDGE, "h"),
-    Role.PORTION: (costs.LINK, "q"),
+    Role.HEDGE_BEHIND: (costs.HEDGE, HEDGED),
+    Role.PORTION: (costs.LINK, MAYBE_PART),
 }
 """Roles between a number and its unit, with their cost and mark on the count."""
 
@@ -194,7 +205,7 @@ class UnitCounts(SpanReader):
         for said in self._language.words["none"]:
             if tuple(self._words[: len(said)]) == said:
                 code = next(iter(field.wording(self._language.code).zero.values()), None)
-                counts = [_UnitCount(len(said), field.name, (0,), costs.ASKED, "z" if code else "", code or None)]
+                counts = [_UnitCount(len(said), field.name, (0,), costs.ASKED, ZERO if code else "", code or None)]
                 counts += self._counts_with_unit(len(said), (0,), costs.ASKED, "") if len(said) < size else ()
                 yield from (one for one in counts if one.end == size and one.field == field.name)
 
@@ -203,10 +214,10 @@ class UnitCounts(SpanReader):
         for match in self._spans.matches[at]:
             match match.role:
                 case Role.ZERO_COUNT:
-                    yield _UnitCount(match.end, match.field, (0,), costs.ASKED, "z", match.code)
+                    yield _UnitCount(match.end, match.field, (0,), costs.ASKED, ZERO, match.code)
                 case Role.VAGUE:
                     for count in self._counts_with_unit(match.end, (0,), costs.HEDGE, ""):
-                        yield count._replace(values=(None,), marks=marked(count.marks, "q", "v"))
+                        yield count._replace(values=(None,), marks=marked(count.marks, MAYBE_PART, NUMBERLESS))
                 case Role.RANGE:
                     yield from self._counts_after_between(match.end)
                 case _:
@@ -240,7 +251,7 @@ class UnitCounts(SpanReader):
         sounds = self._language.homophones.get(self._words[at]) if at < self._spans.size else None
         if sounds is not None and not found:
             (meant,) = self._language.numerals.counts([sounds], 0)[:1]
-            found.append((at + 1, meant.value, costs.HOMOPHONE, "bs"))
+            found.append((at + 1, meant.value, costs.HOMOPHONE, BARE + UNEXPLAINED))
         return found
 
     def _repeated_counts(
@@ -255,7 +266,7 @@ class UnitCounts(SpanReader):
         for end, other, more in self._numbers.cardinals[at] if self._tokens[at].pause or sure else ():
             if other == value and max(cost, more) < costs.ODD:
                 apart = parted and self._tokens[at].pause >= costs.COMMA  # ", twelve, twelve units."
-                again = marks if sure or apart else marked(marks, "s")
+                again = marks if sure or apart else marked(marks, UNEXPLAINED)
                 dearer = costs.TWICE if other > _DIGIT else costs.TWICE_DIGIT
                 yield from self._counts_with_unit(end, (value,), min(cost, more) + dearer, again)
 
@@ -278,10 +289,10 @@ class UnitCounts(SpanReader):
         """The products of a number and one that begins at a token, hedged; without a unit where nothing follows."""
         for last, size, more in self._numbers.cardinals[at]:
             dearer = cost + more + costs.LINK
-            counts = list(self._counts_with_unit(last, (times * size,), dearer, "h"))
+            counts = list(self._counts_with_unit(last, (times * size,), dearer, HEDGED))
             yield from counts
             if not counts and self._measured is not None and not self._spans.goes_straight_on(last):
-                yield _UnitCount(last, self._measured, (times * size,), dearer + costs.LINK, "h")
+                yield _UnitCount(last, self._measured, (times * size,), dearer + costs.LINK, HEDGED)
 
     def _restarted_counts(self, at: int) -> Iterator[_UnitCount]:
         """A number that is restarted after its first words: "four, four thousand nine hundred boxes"."""
@@ -332,14 +343,16 @@ class UnitCounts(SpanReader):
             so_far += costs.BEFORE_UNIT * costs.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
                 if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
-                    unit_marks = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
+                    unit_marks = (
+                        marked(so_marked, UNEXPLAINED) if self._begins_place_phrase(here, match.end) else so_marked
+                    )
                     yield _UnitCount(match.end, match.field, values, so_far, unit_marks, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
-                    yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
+                    yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, UNEXPLAINED))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
             if here == number_end and not self._spans.matches[here] and not self._numbers.begins(here):
-                reached.append((here + 1, so_far + costs.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
+                reached.append((here + 1, so_far + costs.UNMATCHED_ADJECTIVE, marked(so_marked, UNEXPLAINED)))
 
     def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """Whether a unit may belong to the value before it, and not to "degrees below zero"."""
@@ -368,7 +381,9 @@ class CountMentions(SpanReader):
             self._mentions.add(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is ParserState.LABELLED and path.field != count.field:
             path = self._queue.with_label_closed(path, self._unvalued_label_cost(path, count, at))
-        marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
+        marks = (
+            marked(count.marks, ALTERNATIVE) if ALTERNATIVE in path.pending or len(count.values) > 1 else count.marks
+        )
         cost = count.cost + self._digitwise_cost(path, at, count.cost)
         straight_on = path.state is ParserState.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
@@ -378,7 +393,7 @@ class CountMentions(SpanReader):
         if straight_on:
             cost += costs.LINK
             dearer += self._split_number_cost(path, at, count)
-        last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
+        last_marks = marked(marks, UNEXPLAINED) if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_companion_events(path, count, at, marks).with_added_cost(dearer)
         self._mentions.add(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
@@ -404,11 +419,11 @@ class CountMentions(SpanReader):
 
     def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
-        if "q" in count.marks:
+        if MAYBE_PART in count.marks:
             path = path.with_event_added(ExplanationEvent(EventKind.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
-            so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
+            so_marked = marked("", *({*marks, *path.pending.replace(ANNOUNCED_AGAIN, "")} - {HEDGED}))
             path = path.with_event_added(
                 ExplanationEvent(EventKind.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end)
             )
@@ -423,7 +438,7 @@ class CountMentions(SpanReader):
         last = path.last
         if path.pending or path.state is not ParserState.SAID or last is None or path.field != count.field:
             return False
-        return straight_on or ("b" in last.marks and "n" not in last.marks)
+        return straight_on or (BARE in last.marks and DENIED not in last.marks)
 
     def _digitwise_cost(self, path: Path, at: int, cost: float) -> float:
         """The cost of a count said digit by digit, without a long pause behind an id."""

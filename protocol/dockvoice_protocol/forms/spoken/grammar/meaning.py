@@ -14,12 +14,30 @@ from itertools import pairwise
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA, ODD, RIVALRY
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    BARE,
+    CORRECTS,
+    DENIED,
+    DROPS_ALL,
+    HEDGED,
+    IN_REMARK,
+    OF_NUMBER,
+    OTHER_FIELD,
+    PAUSED,
+    PLUS,
+    REPEATED,
+    UNEXPLAINED,
+    UNITLESS,
+    VALUE_APART,
+    ZERO,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
     ExplanationEvent,
     Path,
     differ_by_one_error,
-    marked,
     withdrawn_digits,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
@@ -32,7 +50,7 @@ _NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
 """Events that name a field."""
 _LOOSE = frozenset({EventKind.UNMATCHED, EventKind.NUMBER})
 _RELATING = frozenset({EventKind.PORTION, EventKind.TOTAL})
-_UNSURE = frozenset("hs")
+_UNSURE = frozenset({HEDGED, UNEXPLAINED})
 """Marks of a doubtful mention: it is hedged, or holds an unexplained word."""
 
 _TENS = 20
@@ -147,7 +165,7 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
         event
         for event in before
         if (event.kind in loose and event.field not in labelled)
-        or (event.field in later - {None} and "l" not in event.marks)
+        or (event.field in later - {None} and VALUE_APART not in event.marks)
     )
     return tuple(at for event in astray for at in range(event.start, event.end))
 
@@ -187,18 +205,18 @@ class _FieldMeaning:
     def add_mention(self, event: ExplanationEvent, withdrawn: ExplanationEvent | None) -> None:
         """Add a mention; `withdrawn` is the bare number that it corrects."""
         self.events += [event] if withdrawn is None else [withdrawn, event]
-        if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
+        if UNEXPLAINED in event.marks and event.cue[0] < event.cue[1] <= event.start:
             # A correction with unexplained words: "wait, there is one more".
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
-        if "n" in event.marks:
+        if DENIED in event.marks:
             self.denied.append(event.value)
             # "Not 5501 5502" may deny the first, and say the second.
             longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
-            unclear = "h" in event.marks and bool(self.values)  # "Trailer 7742 behind 7741".
+            unclear = HEDGED in event.marks and bool(self.values)  # "Trailer 7742 behind 7741".
             self.doubtful |= unclear or (longer and event.value not in self.taken_back)
-        elif self.of.many is not None and "c" not in event.marks:
+        elif self.of.many is not None and CORRECTS not in event.marks:
             self._add_to_list(event)
-        elif "c" in event.marks or (self.begun_anew and self.values):
+        elif CORRECTS in event.marks or (self.begun_anew and self.values):
             self._join_withdrawn_end(withdrawn)
             self._replace_values(event)
         elif not self.values or event.value not in self.values:
@@ -213,7 +231,7 @@ class _FieldMeaning:
     @property
     def is_unitless(self) -> bool:
         """Whether all its events are counts without a unit."""
-        return bool(self.events) and all("u" in event.marks for event in self.events)
+        return bool(self.events) and all(UNITLESS in event.marks for event in self.events)
 
     def apply_doubts(self) -> None:
         """Remove denied values and mark doubtful ones, after the last event."""
@@ -224,7 +242,7 @@ class _FieldMeaning:
             self.values, self.parts = [], self.values  # A possible part of a number is not offered.
         # One of two numbers, of which the other is no value of this field: "three times four cases".
         alone = len(self.values) == 1 and self.of.spoken.is_number
-        self.doubtful |= alone and any("o" in event.marks for event in self.standing)
+        self.doubtful |= alone and any(ALTERNATIVE in event.marks for event in self.standing)
         if self.denied:
             self.values = [value for value in self.values if value not in self.denied]
             self.doubtful |= not self.values
@@ -238,19 +256,19 @@ class _FieldMeaning:
 
     def _is_part(self, beside: ExplanationEvent) -> bool:
         """Whether an event beside the values makes them possible parts of the true value."""
-        if "r" in beside.marks and self.of.spoken.spelt:
+        if IN_REMARK in beside.marks and self.of.spoken.spelt:
             return False
         return _is_of_number(beside) or self._continues_id(beside)
 
     def _continues_id(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
-        return touches and "p" not in strange.marks and self.of.spoken.spelt
+        return touches and PAUSED not in strange.marks and self.of.spoken.spelt
 
     def _add_to_list(self, event: ExplanationEvent) -> None:
         lists = [one for one in self.values if isinstance(one, tuple)] or [()]
         self.values = [(*listed, str(event.value)) for listed in lists]
-        self.doubtful |= _is_unsure(event) or "o" in event.marks
+        self.doubtful |= _is_unsure(event) or ALTERNATIVE in event.marks
         self.standing.append(event)
 
     def _join_withdrawn_end(self, withdrawn: ExplanationEvent | None) -> None:
@@ -261,17 +279,17 @@ class _FieldMeaning:
 
     def _replace_values(self, event: ExplanationEvent) -> None:
         sure = event.value not in self.taken_back  # "Dock C, wrong, it is A, not C" may deny it.
-        if "c" in event.marks:
+        if CORRECTS in event.marks:
             self.taken_back += self.values
         if self.of.many is not None:
             self.values = self._correct_list(event)
-        elif self.values and "c" in event.marks:
+        elif self.values and CORRECTS in event.marks:
             self.values, certain = self._correct_values(event)
             sure &= certain
         else:
             self.values = [event.value]
         hedged = self.hedged > event.start  # "Sorry, trailer an 4483".
-        self.doubtful = _is_unsure(event) or not sure or hedged or "o" in event.marks
+        self.doubtful = _is_unsure(event) or not sure or hedged or ALTERNATIVE in event.marks
         self.end_of_replaced = max((one.end for one in self.standing), default=0)
         # Where no value is replaced, words between the cue and this one are doubt: "no three units on pallet 62877".
         self.replaced = event.start if self.standing else event.cue[1]
@@ -281,26 +299,26 @@ class _FieldMeaning:
         earlier = self.values[-1] if self.values else None
         restart = isinstance(earlier, str) and isinstance(event.value, str) and event.value.startswith(earlier)
         # Also behind a pause, with its label and nothing between: "pallet six four, pallet six four six".
-        behind = [one.end for one in self.standing[-1:]] == [event.start] and "b" not in event.marks
-        if restart and ("a" in event.marks or behind):
+        behind = [one.end for one in self.standing[-1:]] == [event.start] and BARE not in event.marks
+        if restart and (REPEATED in event.marks or behind):
             self.values[-1:] = [event.value]
             self.standing = [event]
         else:
             self.values.append(event.value)
             self.standing.append(event)
-            if "o" in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
+            if ALTERNATIVE in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
                 self.values += [one for one in corrected_decimals(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
     def _add_repeated_value(self, event: ExplanationEvent) -> None:
-        if "b" not in event.marks and event.value == self.values[-1] and "a" in self.standing[-1].marks:
+        if BARE not in event.marks and event.value == self.values[-1] and REPEATED in self.standing[-1].marks:
             # A repetition with its label decides for the last value: "dock b ... d, dock d".
             self.values = [event.value]
-        if "b" not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
+        if BARE not in event.marks and len(self.values) == 1 and event.value == self.values[0]:
             # Words before it no longer cause doubt. A number between may: "742, 12 cases, and 743, 12 cases" are two.
             first = self.standing[0].start if self.standing else event.start
             self.beside = [one for one in self.beside if one.kind is EventKind.NUMBER and one.start > first]
-        if "a" in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
+        if REPEATED in event.marks and self.of.spoken.spelt and len(set(str(event.value))) == 1:
             self.values = [None]  # "0, 0, 0, 000" may be one number or a repetition.
         self.standing.append(event)
         self.doubtful |= _is_unsure(event)
@@ -308,7 +326,7 @@ class _FieldMeaning:
     def _correct_list(self, event: ExplanationEvent) -> list[FieldValue | None]:
         """The possible lists after a correction: a bare one may replace the last value, or all."""
         anew = (str(event.value),)
-        lists = [one for one in self.values if isinstance(one, tuple)] if "b" in event.marks else []
+        lists = [one for one in self.values if isinstance(one, tuple)] if BARE in event.marks else []
         return [anew, *((*one[:-1], *anew) for one in lists if one[:-1])]
 
     def _correct_values(self, event: ExplanationEvent) -> tuple[list[FieldValue | None], bool]:
@@ -318,13 +336,13 @@ class _FieldMeaning:
         unusual one, unless it is usual and longer.
         """
         value, old = event.value, self.values[-1]
-        bare = "b" in event.marks
-        if bare and "e" in event.marks:
+        bare = BARE in event.marks
+        if bare and OTHER_FIELD in event.marks:
             return [old, value], True
         # A count without a unit may also have been the beginning: "two hundred and, wait, fifty units".
-        if isinstance(value, int) and isinstance(old, int) and (bare or "u" in self.standing[-1].marks):
+        if isinstance(value, int) and isinstance(old, int) and (bare or UNITLESS in self.standing[-1].marks):
             return [value, *_completed_numbers(old, value)], True
-        measures = self.of.spoken.measures and "+" not in event.marks
+        measures = self.of.spoken.measures and PLUS not in event.marks
         if measures and isinstance(value, int | float) and isinstance(old, int | float):
             return [*corrected_decimals(old, value)], True
         if not bare:
@@ -345,7 +363,7 @@ def is_nearer_to_other_count(value: FieldValue | None, old: FieldValue | None, o
 
 def _is_of_number(event: ExplanationEvent) -> bool:
     """Whether it is a number without a field, or a word of one."""
-    return event.kind is EventKind.NUMBER or "t" in event.marks
+    return event.kind is EventKind.NUMBER or OF_NUMBER in event.marks
 
 
 def _is_unsure(event: ExplanationEvent) -> bool:
@@ -415,26 +433,26 @@ class _MeaningBuilder:
         """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
         start, _ = self._run_around(event)
         remark = self._tokens[start].pause >= COMMA and not self._holds_number(start, start + 1)
-        return event._replace(marks=marked(event.marks, "r")) if remark else event
+        return event._replace(marks=marked(event.marks, IN_REMARK)) if remark else event
 
     def _apply_mention(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)
-        if "d" in event.marks and self._form[name].identifier:
+        if DROPS_ALL in event.marks and self._form[name].identifier:
             behind = [one for one in self.said_of(name).beside if one.start >= event.cue[1]]
             self._drop_all()
             self.said_of(name).beside += behind  # "scratch that one seven one nine" may be 719 or 1719.
-        if "c" in event.marks and self._form[name].identifier and name in self.fields:
+        if CORRECTS in event.marks and self._form[name].identifier and name in self.fields:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
-        if "c" in event.marks and at and not self.said_of(name).events:
+        if CORRECTS in event.marks and at and not self.said_of(name).events:
             self._doubt_number_before(self._events[at - 1])
         event = self._marked_if_of_other_count(event)
-        if {"n", "b"} <= set(event.marks) and event.value not in self.said_of(name).values:
+        if {DENIED, BARE} <= set(event.marks) and event.value not in self.said_of(name).values:
             self._doubt_what_may_be_denied(name, event.value)
-        if {"n", "h"} & set(event.marks) == {"n"} and name == self._form.roles.get(FieldRole.QUANTITY):
+        if {DENIED, HEDGED} & set(event.marks) == {DENIED} and name == self._form.roles.get(FieldRole.QUANTITY):
             self._doubt_difference(self.said_of(name), event.value)
-        if "n" in event.marks and self._is_unit_of_denied_count(at, event):
+        if DENIED in event.marks and self._is_unit_of_denied_count(at, event):
             self.said_of(name).denied_with_count.append(event.value)
             return
         self.said_of(name).add_mention(event, self._withdrawn_before(at, event))
@@ -446,14 +464,14 @@ class _MeaningBuilder:
         """
         unit, said = self._form.unit_field(str(event.field)), "" if self._said is None else str(self._said.field)
         goods, part = self.fields.get(str(event.field)), self.fields.get(said)
-        if "c" not in event.marks or unit is None or goods is None or part is None or part is goods:
+        if CORRECTS not in event.marks or unit is None or goods is None or part is None or part is goods:
             return event
         old, other = (one.values[-1] if one.values and one.of.spoken.counts else None for one in (goods, part))
         if not is_nearer_to_other_count(event.value, old, other):
             return event
         counted = self.fields.get(unit.name)
         same_unit = counted is None or counted.values == counted.taken_back[-1:]
-        return event._replace(marks=marked(event.marks, *("be" if same_unit else "h")))
+        return event._replace(marks=marked(event.marks, *((BARE, OTHER_FIELD) if same_unit else HEDGED)))
 
     def _drop_all(self) -> None:
         """Drop what was said, since it is another thing: "scratch that, pallet 743".
@@ -466,7 +484,9 @@ class _MeaningBuilder:
 
     def _is_unit_of_denied_count(self, at: int, event: ExplanationEvent) -> bool:
         behind = self._events[at + 1] if at + 1 < len(self._events) else ExplanationEvent(EventKind.DANGLING)
-        return behind.field is not None and behind.field == self._form[str(event.field)].unit_of and "n" in behind.marks
+        return (
+            behind.field is not None and behind.field == self._form[str(event.field)].unit_of and DENIED in behind.marks
+        )
 
     def _doubt_number_before(self, before: ExplanationEvent) -> None:
         """A cue that corrects nothing of its own field may take back the number before it: "2 8, my bad, door 19"."""
@@ -523,9 +543,9 @@ class _MeaningBuilder:
         if at + 1 < len(events) and events[at + 1].kind is EventKind.UNIT and events[at + 1].start == event.end:
             return []  # It is the unknown number of that unit.
         before, after = self._said, self._next_named(at)
-        if event.kind is EventKind.WITHDRAWN and after is not None and "c" in after.marks:
+        if event.kind is EventKind.WITHDRAWN and after is not None and CORRECTS in after.marks:
             return []
-        labelled = after is not None and "b" not in after.marks and after.basis != after.start
+        labelled = after is not None and BARE not in after.marks and after.basis != after.start
         if labelled and event.kind is not EventKind.UNMATCHED:
             after = None  # A value never precedes its label.
         if before is None or after is None:
@@ -575,7 +595,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
         said.apply_doubts()
     _drop_whole_counts(path, telling.fields, tokens, form)
     for said in telling.fields.values():
-        if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
+        if said.of.unit_of in telling.fields and any(ZERO in event.marks for event in said.standing):
             # The unit of "empty" is valid only with the count 0: not in "twelve empty boxes".
             count = telling.fields[said.of.unit_of]
             said.doubtful |= count.doubtful or count.values != [0]

@@ -12,6 +12,24 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.cached_method import cached_method
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    ANNOUNCED_AGAIN,
+    BARE,
+    CORRECTS,
+    CORRECTS_RECORD,
+    DENIED,
+    DENIED_BY_NO,
+    HEDGED,
+    NOT_THIS_PLACE,
+    NUMBERLESS,
+    OTHER_FIELD,
+    PLUS,
+    REPEATED,
+    UNEXPLAINED,
+    UNITLESS,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
     ExplanationEvent,
@@ -20,7 +38,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     PathQueue,
     Spelling,
     differ_by_one_error,
-    marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SpanReader,
@@ -98,7 +115,7 @@ class Speller(SpanReader):
             surprise += costs.BREATHLESS if self._numbers.goes_on(at) else 0.0
             if self._tokens[at + 1].pause >= costs.COMMA:
                 # Between two pauses it may be the zero that a slow speaker goes on with.
-                path = path._replace(spelling=spelling._replace(marks=marked(spelling.marks, "s")))
+                path = path._replace(spelling=spelling._replace(marks=marked(spelling.marks, UNEXPLAINED)))
             self._queue.continue_at(path, at + 1, costs.RESTART + surprise)
 
     def _with_group(
@@ -145,7 +162,7 @@ class Speller(SpanReader):
             spelling.start,
             spelling.cost + cost,
             spelling.text + text,
-            marked(spelling.marks, "s") if doubtful else spelling.marks,
+            marked(spelling.marks, UNEXPLAINED) if doubtful else spelling.marks,
             singles,
             whole and _may_continue(text, several=not all(one.inner for one in self._tokens[at + 1 : group.end])),
             spelling.groups + 1,
@@ -225,7 +242,7 @@ class Speller(SpanReader):
     def _find_endings(self, name: str, spelling: Spelling) -> Sequence[tuple[str | None, float]]:
         if not spelling.groups or spelling.joined:
             return ()
-        if spelling.groups == 1 and "b" in spelling.marks and self._words[spelling.start] in self._homophones:
+        if spelling.groups == 1 and BARE in spelling.marks and self._words[spelling.start] in self._homophones:
             return ()  # Bare and alone it is the other word, not the number that it sounds like: "non, pas toi".
         field = self._spans.fields[name]
         cost = spelling.unpaid + (spelling.spared if spelling.groups < costs.ENUMERATION else 0.0)
@@ -293,8 +310,8 @@ SMALLEST_COUNT = 10
 
 def _doubt_small_word(spans: Spans, field: FormField, at: int, pending: str, marks: str) -> str:
     """The marks of a mention, with doubt where its code begins with a small word behind a cue: "corrige a 12"."""
-    small = "b" in marks and spans.goes_straight_on(at) and spans.words[at] in spans.language.common
-    return marked(marks, "s") if small and "c" in pending and field.spoken.is_code else marks
+    small = BARE in marks and spans.goes_straight_on(at) and spans.words[at] in spans.language.common
+    return marked(marks, UNEXPLAINED) if small and CORRECTS in pending and field.spoken.is_code else marks
 
 
 def _may_be_confirmed(spans: Spans, at: int) -> bool:
@@ -353,7 +370,7 @@ class Mentions(SpanReader):
         if _may_be_said_twice(spelling.text, _SHORTEST_CONFIRMED) and (
             len(spelling.text) >= 2 * _SHORTEST_TWICE or _may_be_confirmed(self._spans, at)
         ):
-            marks = marked(marks, "s")
+            marks = marked(marks, UNEXPLAINED)
         for value, cost in endings:
             without = Path(path.cost + cost, ParserState.SAID, path.field, path.pending, None, *path[5:])
             yield self._with_mention(without, spelling.start, at, name, value, spelling.cost + cost, marks)
@@ -369,37 +386,37 @@ class Mentions(SpanReader):
         pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
         marks = _doubt_small_word(self._spans, self._fields[name], at, pending, marks)
-        if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
-            marks = marks.replace("e", "")
+        if OTHER_FIELD in marks and letter and not self._may_be_of_another_field(path, name, value):
+            marks = marks.replace(OTHER_FIELD, "")
         if self._fields[name].spoken.measures and self._numbers.says_plus(at):
-            marks += "+"
-        dearer = 0.0 if "v" in marks else self._implausible(name, value)
+            marks += PLUS
+        dearer = 0.0 if NUMBERLESS in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
         dearer += _doubtful_correction_cost(path, before, value, marks, self._spans)
         dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
-            if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
+            if DENIED in pending and BARE in marks and before is None and self._held.get(name, value) != value:
                 dearer += costs.UNLIKELY  # "Not twelve" should deny a value that is twelve.
             said = any(one[:3] == (EventKind.MENTION, name, value) for one in path.events)
             more, pending = self._denial_cost_and_marks(
-                name, pending, stands=before is not None or "b" in marks, said=said
+                name, pending, stands=before is not None or BARE in marks, said=said
             )
             dearer += more
         labelled = path.since <= at and path.field == name and (before is None or before.basis != path.since)
-        start = path.since if labelled and "b" not in marks else at
-        if before is not None and {"h", "n"} <= set(before.marks):
+        start = path.since if labelled and BARE not in marks else at
+        if before is not None and {HEDGED, DENIED} <= set(before.marks):
             # "From dock A to dock C" is C; "between dock A and dock C" and "behind dock A or dock C" are neither.
             led = start > before.end and (self._words[before.end],) not in self._language.words["conjunctions"]
-            pending = pending if led and "o" not in pending else marked(pending, "h")
-        cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
+            pending = pending if led and ALTERNATIVE not in pending else marked(pending, HEDGED)
+        cue = path.cue if {CORRECTS, CORRECTS_RECORD} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = (
                 path.with_event_added(ExplanationEvent(EventKind.HEDGE, echoed, start=at, end=end)),
-                marked(marks, "s"),
+                marked(marks, UNEXPLAINED),
             )
         if self._may_lack_letters(name, at):
-            marks = marked(marks, "s")
+            marks = marked(marks, UNEXPLAINED)
         event = ExplanationEvent(EventKind.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, ParserState.SAID, name, "", None, events, story, at, path.cue)
@@ -431,15 +448,15 @@ class Mentions(SpanReader):
     def _second_mention_cost(
         self, before: ExplanationEvent | None, value: FieldValue | None, marks: str, pending: str, at: int
     ) -> float:
-        if "a" in marks and before is not None:
+        if REPEATED in marks and before is not None:
             return self._unannounced_value_cost(before, value, at)
         # An announced repetition with another value.
-        return costs.UNLIKELY if "r" in pending and before is not None and before.value != value else 0.0
+        return costs.UNLIKELY if ANNOUNCED_AGAIN in pending and before is not None and before.value != value else 0.0
 
     def _unannounced_value_cost(self, before: ExplanationEvent, value: FieldValue | None, at: int) -> float:
         """The cost of an unannounced second value from the token `at` on."""
         earlier = before.value
-        if "n" in before.marks or self._fields[str(before.field)].many is not None:
+        if DENIED in before.marks or self._fields[str(before.field)].many is not None:
             return 0.0  # "Not B, D", and a further value of a list.
         # A hesitation is likelier inside a value than before a restart.
         anew = costs.HESITATED if self._tokens[at].hesitated else 0.0
@@ -458,15 +475,15 @@ class Mentions(SpanReader):
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
     ) -> float:
         """The cost of correcting an id by one of another length."""
-        if not isinstance(value, str) or (before is not None and "e" not in marks):
+        if not isinstance(value, str) or (before is not None and OTHER_FIELD not in marks):
             return 0.0
-        corrected = before.value if before is not None else self._held.get(name) if "b" in marks else None
+        corrected = before.value if before is not None else self._held.get(name) if BARE in marks else None
         return costs.OTHER_LENGTH if corrected is not None and len(value) != len(str(corrected)) else 0.0
 
     def _unmentioned_field_cost(self, path: Path, before: ExplanationEvent | None, at: int) -> float:
         """The cost of correcting an unmentioned field behind others, with neither a withdrawn number nor a pause."""
         others = any(event.field and event.end <= at for event in path.events)
-        if "c" not in path.pending or before is not None or not others:
+        if CORRECTS not in path.pending or before is not None or not others:
             return 0.0
         withdrawn = any(event.kind is EventKind.WITHDRAWN for event in path.events)
         begins = path.since if path.state is ParserState.LABELLED else at
@@ -482,17 +499,17 @@ class Mentions(SpanReader):
             said: The denied value was said before.
         """
         field, cost = self._fields[name], 0.0
-        if "m" in pending:
+        if DENIED_BY_NO in pending:
             # "No" and a value corrects an earlier mention; without one it denies the value.
             cost += costs.UNLIKELY if stands else 0.0
-            pending = marked(pending.replace("m", ""), "n")
-        if "n" in pending and field.spoken.answers:
+            pending = marked(pending.replace(DENIED_BY_NO, ""), DENIED)
+        if DENIED in pending and field.spoken.answers:
             cost += costs.UNLIKELY  # "Not sealed" is a value of its own.
-        if "x" in pending:
+        if NOT_THIS_PLACE in pending:
             # Only a place can be denied by phrases for another place.
             place = not field.identifier and not field.spoken.counts
             cost += 0.0 if place else costs.UNLIKELY
-            pending = marked(pending.replace("x", ""), "n", *("" if said else "h"))
+            pending = marked(pending.replace(NOT_THIS_PLACE, ""), DENIED, *("" if said else HEDGED))
         return cost, pending
 
     # Values without label or unit.
@@ -501,7 +518,7 @@ class Mentions(SpanReader):
         """Step over a value without its label."""
         expected = path.pending or path.field is not None or self._asked is not None
         joins = (self._words[at],) in self._language.words["conjunctions"]  # Spanish "dock D, no | e cantidad siete".
-        article = ("c" in path.pending or joins) and is_article(self._spans, at)
+        article = (CORRECTS in path.pending or joins) and is_article(self._spans, at)
         if expected and at not in self._spans.pointer_ends and not article:
             for name, cost, marks in self._possible_bare_fields(path, at):
                 self.step_over_value(path, name, at, cost, marks)
@@ -510,7 +527,7 @@ class Mentions(SpanReader):
         self._step_over_known_code(path, at)
         if self._below_zero is not None:
             self._step_over_unitless_measurement(path, self._below_zero.name, at)
-        if not path.pending.strip("h") and self.is_behind_spelt(path):
+        if not path.pending.strip(HEDGED) and self.is_behind_spelt(path):
             self._step_over_unitless_count(path, at)
 
     def _step_over_known_code(self, path: Path, at: int) -> None:
@@ -521,15 +538,15 @@ class Mentions(SpanReader):
         if path.state is ParserState.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, costs.ASKED, "")
         codes = self._spans.place_codes(at)
-        if codes and not path.pending.strip("hnxr"):
+        if codes and not path.pending.strip(HEDGED + DENIED + NOT_THIS_PLACE + ANNOUNCED_AGAIN):
             for end, name, code, cost in codes:
-                self.add(path, at, end, name, code, cost + costs.ASKED, "a" if name in path.story.said else "")
+                self.add(path, at, end, name, code, cost + costs.ASKED, REPEATED if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
         """Whether a bare value of the field is valid: as the answer to its question, or as a correction."""
         if name == self._asked or (alone and name in self._held):
             return True
-        return "c" in path.pending and (name in path.story.said or name in self._held)
+        return CORRECTS in path.pending and (name in path.story.said or name in self._held)
 
     def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """Add a mention of a value with its own words.
@@ -545,12 +562,12 @@ class Mentions(SpanReader):
             self._numbers.begins(end) or self._spans.is_letter(end, end + 1)
         )
         doubtful |= labels and begins
-        marks = "s" if doubtful else ""
+        marks = UNEXPLAINED if doubtful else ""
         self.add(path, at, end, name, value, cost + costs.ASKED, marks)
 
     def _step_over_unitless_measurement(self, path: Path, name: str, at: int) -> None:
         """Step over a number that needs no unit, of the only field that may be negative: "minus eighteen"."""
-        if not (found := self._spans.unitless(at)) or path.pending.strip("hc") or name in path.story.said:
+        if not (found := self._spans.unitless(at)) or path.pending.strip(HEDGED + CORRECTS) or name in path.story.said:
             return
         for end, value, cost in found:
             self.add(path, at, end, name, value, cost + costs.ASKED, "")
@@ -559,25 +576,25 @@ class Mentions(SpanReader):
         """The possible fields of a bare value: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said
-        if "w" in pending:
-            yield from ((name, costs.ASKED, "b") for name in self._measured)
+        if CORRECTS_RECORD in pending:
+            yield from ((name, costs.ASKED, BARE) for name in self._measured)
             return
         if asked is not None and (asked not in said or pending):
-            yield asked, costs.ASKED, "b"
-        if "r" in pending or "o" in pending:
+            yield asked, costs.ASKED, BARE
+        if ANNOUNCED_AGAIN in pending or ALTERNATIVE in pending:
             if last is not None and last != asked:
-                yield last, 0.0, "b"
-        elif pending.strip("h"):
+                yield last, 0.0, BARE
+        elif pending.strip(HEDGED):
             yield from self._corrected_fields(said, last)
         elif last is not None and self._may_field_continue(path, last, at):
-            yield last, 0.0, "ab"
+            yield last, 0.0, REPEATED + BARE
 
     def _corrected_fields(self, said: frozenset[str | None], last: str | None) -> Iterator[tuple[str, float, str]]:
         for field in self._spans.form.fields:
             name = field.name
             if name != self._asked and (name in said or name in self._held):
                 elsewhere = bool(said) and name != last
-                yield name, costs.OTHER_FIELD if elsewhere else 0.0, "be" if elsewhere else "b"
+                yield name, costs.OTHER_FIELD if elsewhere else 0.0, BARE + OTHER_FIELD if elsewhere else BARE
 
     def _may_be_of_another_field(self, path: Path, name: str, value: FieldValue | None) -> bool:
         """Whether a bare correction fits another said field than `name`: "dock B, pallet 742, sorry, D" does not."""
@@ -589,7 +606,7 @@ class Mentions(SpanReader):
         field, token = self._fields[name], self._tokens[at]
         if path.last is None or path.last.kind is not EventKind.MENTION:
             return False
-        if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
+        if DENIED in path.last.marks and path.last.end == at and BARE in path.last.marks and token.pause:
             return True  # "Not ten, twelve."
         figures = self._words[at - 1]
         listed = token.dash and len(figures) > 1 and figures.isdigit()  # "742-743" may be two values; "7-4-2" is one.
@@ -618,7 +635,7 @@ class Mentions(SpanReader):
                     # Of a temperature, "minus" may be lost.
                     apart &= self._fields[name].spoken.counts
                     dearer = costs.UNITLESS_APART if apart else costs.UNITLESS
-                    self.add(path, at, end, name, value, cost + dearer, "u")
+                    self.add(path, at, end, name, value, cost + dearer, UNITLESS)
 
     def _is_id_complete(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
         """Whether an id is complete, and the number behind it is neither another id nor a part of the same number.
@@ -642,12 +659,12 @@ def _doubtful_correction_cost(
         return 0.0
     cost = 0.0
     said = next((one for one in reversed(path.events) if one.end == path.cue[0]), None)
-    if "e" in marks and said is not None and _differs_by_one_error(said, value):
+    if OTHER_FIELD in marks and said is not None and _differs_by_one_error(said, value):
         cost += costs.UNLIKELY  # "Pallet 86464, no, 86424": one digit is another.
-    if "b" not in marks and _withdraws_end(path, spans.tokens):
+    if BARE not in marks and _withdraws_end(path, spans.tokens):
         cost += costs.UNLIKELY  # Its label says what is corrected: "seal 4739, no, trailer 5501".
     denies = tuple(spans.words[slice(*path.cue)]) in spans.language.words["nots"]
-    if "c" in path.pending and denies and before.value == value:
+    if CORRECTS in path.pending and denies and before.value == value:
         cost += costs.UNLIKELY  # "No muelle C, muelle G" denies what was said, and repeats nothing.
     return cost
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterator, Sequence
 from enum import IntEnum, StrEnum, auto
-from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple, TypedDict, Unpack
 
 from dockvoice_protocol.forms.spoken.grammar import costs
+from dockvoice_protocol.forms.spoken.grammar.marks import DENIED, HEDGED, NOT_THIS_PLACE, VALUE_APART
 from dockvoice_protocol.forms.spoken.grammar.members import quick_members
 from dockvoice_protocol.records import FieldValue
 
@@ -45,14 +45,7 @@ class ExplanationEvent(NamedTuple):
     field: str | None = None
     value: FieldValue | None = None
     marks: str = ""
-    """Letters. Of a mention: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds an unexplained
-    word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
-    `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before,
-    `w` is the corrected value of a thing ("was actually"), `q` may be a part of another count,
-    `i` names the thing of a sentence template, `+` begins with a word for plus.
-    Of a label: `l` has its value behind another field.
-    Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
-    field: `r` is part of a remark. Of the words of a template: `n`, `c` and `i` as above, `f` ends the sentence."""
+    """Of the constants in `marks`."""
     cost: float = 0.0
     start: int = 0
     end: int = 0
@@ -155,9 +148,7 @@ class Path(NamedTuple):
     field: str | None
     """The last named field."""
     pending: str
-    """Marks of the next mention: `c`, `n`, `h`, `o`, `r`; `m` denies like "no", `x` denies a place.
-
-    `w`: it is the corrected value of a recorded thing ("was actually")."""
+    """Marks of the next mention."""
     spelling: Spelling | None
     events: tuple[ExplanationEvent, ...]
     story: Story
@@ -180,7 +171,7 @@ class Path(NamedTuple):
     @property
     def interruption_cost(self) -> float:
         """The cost of other words between "not" or "about" and the value."""
-        return costs.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
+        return costs.MISPLACED if set(self.pending) & {HEDGED, DENIED, NOT_THIS_PLACE} else 0.0
 
     def with_added_cost(self, cost: float) -> Path:
         """A copy of the path with the cost added."""
@@ -196,12 +187,6 @@ class Path(NamedTuple):
         if name not in self.story.said:
             return None
         return next(one for one in reversed(self.events) if one.field == name and one.kind is EventKind.MENTION)
-
-
-@lru_cache
-def marked(marks: str, *more: str) -> str:
-    """The union of marks, sorted."""
-    return "".join(sorted({*marks, *more}))
 
 
 _SWAPPED = 2
@@ -373,7 +358,7 @@ class PathQueue:
     @staticmethod
     def with_label_awaiting(path: Path) -> Path:
         """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
-        event = ExplanationEvent(EventKind.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
+        event = ExplanationEvent(EventKind.LABEL, path.field, marks=VALUE_APART, start=path.since, end=path.since + 1)
         return path.with_event_added(event)._replace(state=ParserState.BETWEEN, cost=path.cost + costs.LATER)
 
 

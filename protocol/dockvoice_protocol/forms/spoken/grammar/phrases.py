@@ -8,6 +8,19 @@ from typing import ClassVar
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.marks import (
+    ALTERNATIVE,
+    ANNOUNCED_AGAIN,
+    BARE,
+    CORRECTS,
+    CORRECTS_RECORD,
+    DENIED,
+    DENIED_BY_NO,
+    HEDGED,
+    NOT_THIS_PLACE,
+    UNEXPLAINED,
+    marked,
+)
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
@@ -15,7 +28,6 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     ParserState,
     Path,
     PathQueue,
-    marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SMALL,
@@ -76,7 +88,7 @@ class _Links(SpanReader):
     def may_name_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin may name the destination of an already named thing: "to door nine"."""
         if (
-            "c" in path.pending
+            CORRECTS in path.pending
             or (path.last is not None and path.last.field == match.field)  # "Correct trailer 8510 to trailer 8511".
             or not self._fields[match.field].source
             or path.story.said <= frozenset(self._spans.form.standing_fields)
@@ -241,7 +253,7 @@ class _Links(SpanReader):
     def sets_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether a phrase says what is right of the only thing that was said: "743 was actually", "change 743 to"."""
         if match.role is Role.CORRECTS_TO_AGAIN:
-            return "w" in path.pending and path.cue[1] == at
+            return CORRECTS_RECORD in path.pending and path.cue[1] == at
         last, changed = path.last, match.role is Role.CHANGES_TO
         if last is None or path.state is not ParserState.SAID or last.kind is not EventKind.MENTION:
             return False
@@ -318,7 +330,9 @@ class SmallWords(SpanReader):
                 order = ExplanationEvent(EventKind.MOOD, value="wishes", start=path.since, end=at)
                 opened = opened.with_event_added(order)  # Italian "porta il rimorchio": its verb is a label, too.
         cost = costs.RESTART if again else 0.0
-        pending = marked(opened.pending, "h") if self._links.may_name_destination(path, match, at) else opened.pending
+        pending = opened.pending
+        if self._links.may_name_destination(path, match, at):
+            pending = marked(pending, HEDGED)
         self._queue.continue_at(
             opened, match.end, cost, state=ParserState.LABELLED, field=match.field, since=at, pending=pending
         )
@@ -332,7 +346,7 @@ class SmallWords(SpanReader):
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is ParserState.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
-            self._mentions.add(path, at, match.end, unit.name, match.code, costs.ASKED, "b")
+            self._mentions.add(path, at, match.end, unit.name, match.code, costs.ASKED, BARE)
 
     def _step_over_value(self, path: Path, match: Match, at: int) -> None:
         """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
@@ -341,7 +355,7 @@ class SmallWords(SpanReader):
             if path.state is ParserState.START and is_before_id_label(self._spans, match.end):
                 self._mentions.add(path, at, match.end, match.field, match.value, costs.ASKED, "")
             return
-        if path.state is ParserState.LABELLED or path.pending.strip("h"):
+        if path.state is ParserState.LABELLED or path.pending.strip(HEDGED):
             return
         if field.unlabelled:
             self._mentions.add(path, at, match.end, match.field, match.value, costs.ASKED, "")
@@ -356,7 +370,7 @@ class SmallWords(SpanReader):
         catalogue = self._fields[str(path.field)].catalogue
         checks = () if catalogue is None else self._spans.catalogue.check_words(catalogue, str(last.value))
         ends = {end for check in checks for end in self._numbers.check_ends(check, match.end)}
-        cost, marks = (0.0, last.marks) if ends else (costs.WRONG_CHECK, marked(last.marks, "s"))
+        cost, marks = (0.0, last.marks) if ends else (costs.WRONG_CHECK, marked(last.marks, UNEXPLAINED))
         if not ends:
             lengths = {len(check) for check in checks if check.isdigit()}
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
@@ -394,7 +408,7 @@ class SmallWords(SpanReader):
             path = path.with_event_added(ExplanationEvent(EventKind.PORTION, start=at, end=match.end))
         changes = path.changes_behind_value
         if self._asked is None and self._links.says_where_to(path, match, at):
-            changes = {**changes, "pending": marked(path.pending, "h")}
+            changes = {**changes, "pending": marked(path.pending, HEDGED)}
         self._queue.continue_at(path, match.end, cost, **changes)
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
@@ -437,17 +451,17 @@ class SmallWords(SpanReader):
         """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
         if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
-            self._queue.continue_at(path, value, costs.DENIED, pending=marked(path.pending, "n"))
+            self._queue.continue_at(path, value, costs.DENIED, pending=marked(path.pending, DENIED))
             mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, costs.MOOD if value == end else costs.MOOD_PHRASE)
             return
         if self._links.may_deny_deed(match, at):
             mood = ExplanationEvent(EventKind.MOOD, value="denials", start=at, end=end)
             self._queue.continue_with(path, mood, costs.CUE)
-        pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
+        pending = marked(path.pending.replace(DENIED, "").replace(DENIED_BY_NO, ""), CORRECTS)
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
         if may_choose(self._spans, at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
-            pending = marked(pending, "h")
+            pending = marked(pending, HEDGED)
         opened = self._queue.with_label_closed(path)
         denies = not path.events and self._said(at, end) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.counts_at[end]:
@@ -459,15 +473,15 @@ class SmallWords(SpanReader):
         if self._asked is not None and path.state is ParserState.START:
             self._queue.continue_at(path, match.end, costs.REPEAT)
         elif path.state is ParserState.SAID:
-            self._queue.continue_at(path, match.end, costs.REPEAT, pending=marked(path.pending, "r"))
+            self._queue.continue_at(path, match.end, costs.REPEAT, pending=marked(path.pending, ANNOUNCED_AGAIN))
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
         """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = self._said(at, match.end)
         if said not in self._language.cues:
-            self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, "n"))
+            self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, DENIED))
         elif path.events and self._spans.goes_straight_on(match.end):
-            pending = "n" if said in self._language.words["nots"] else "m"
+            pending = DENIED if said in self._language.words["nots"] else DENIED_BY_NO
             self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, pending))
 
     def _step_over_place_denial(self, path: Path, match: Match, at: int) -> None:
@@ -477,7 +491,7 @@ class SmallWords(SpanReader):
             return  # "Behind" is a value of this form.
         if match.end in self._spans.role_ends(at, Role.LINK) and not _may_be_beside(self._spans, match):
             return
-        self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, "x"))
+        self._queue.continue_at(path, match.end, costs.DENIED, pending=marked(path.pending, NOT_THIS_PLACE))
 
     def _step_over_hedge_before(self, path: Path, match: Match, at: int) -> None:
         if at and any(end > match.end for end, _, _ in self._spans.letters(at - 1)):
@@ -485,7 +499,7 @@ class SmallWords(SpanReader):
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
         if {Role.NOT_THIS_PLACE, Role.RANGE} <= roles and not self._counts.counts_at[match.end]:
             return  # "From dock A" is where it was.
-        self._queue.continue_at(path, match.end, costs.HEDGE, pending=marked(path.pending, "h"))
+        self._queue.continue_at(path, match.end, costs.HEDGE, pending=marked(path.pending, HEDGED))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if self._links.says_further_count(path, match, at):
@@ -498,7 +512,7 @@ class SmallWords(SpanReader):
             # "A-02-03 is short | five cases": what is no count itself is not short.
             counted = self._counts.counts_at[match.end] and not self._fields[path.field].spoken.counts
             either = (Role.HEDGE_BEFORE in roles or counted) and self._spans.goes_straight_on(match.end)
-            pending = marked(path.pending, "h") if either else path.pending
+            pending = marked(path.pending, HEDGED) if either else path.pending
             opened = self._queue.with_label_closed(path)
             self._queue.continue_with(opened, event, costs.HEDGE, state=ParserState.BETWEEN, pending=pending)
 
@@ -512,19 +526,19 @@ class SmallWords(SpanReader):
             one.field != path.field for one in labels
         ):
             return  # German "Palette 742 von Tor A": "von" chooses only between two numbers.
-        denied = path.last is not None and {"h", "n"} <= set(path.last.marks)
-        if (denied or "c" in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
+        denied = path.last is not None and {HEDGED, DENIED} <= set(path.last.marks)
+        if (denied or CORRECTS in path.pending) and match.end in self._spans.role_ends(at, Role.LINK, Role.OPENING):
             return  # "Dock B, sorry, to dock G", "from dock A to dock C".
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             cost = costs.UNLIKELY if self._words[at] in self._language.separators else costs.CHOICE
-            self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
+            self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, ALTERNATIVE))
 
     def _step_over_correction(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that corrects a named thing: "742 was actually fourteen", "change 743 to eleven"."""
         begun = path.cue[0] if match.role is Role.CORRECTS_TO_AGAIN else at
         if self._links.sets_value(path, match, at):
             self._queue.continue_at(
-                path, match.end, costs.CUE, state=ParserState.BETWEEN, pending="w", cue=(begun, match.end)
+                path, match.end, costs.CUE, state=ParserState.BETWEEN, pending=CORRECTS_RECORD, cue=(begun, match.end)
             )
 
     # Phrases that keep the utterance off the record.

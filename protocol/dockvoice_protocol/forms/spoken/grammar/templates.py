@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
+from dockvoice_protocol.forms.spoken.grammar.marks import BARE, CORRECTS, DENIED, ENDS_SENTENCE, NAMES_THING, marked
 from dockvoice_protocol.forms.spoken.grammar.path import (
     EventKind,
     ExplanationEvent,
     ParserState,
     Path,
     PathQueue,
-    marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
@@ -28,11 +28,9 @@ from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
 from dockvoice_protocol.records import FieldValue
 
 OLD, NEW, ID = "{old}", "{new}", "{id}"
-_MARK = {OLD: "n", NEW: "c", ID: "i"}
+_MARK = {OLD: DENIED, NEW: CORRECTS, ID: NAMES_THING}
 """By slot, the mark of the words before it; those of the first two are also the marks of the mention in it."""
 _NAMES = _MARK[ID]
-_ENDS = "f"
-"""The mark of words whose slot ends the sentence."""
 _LONGEST = 14
 """Words of the longest value in a slot: a label of two words, and an id of twelve characters said one by one."""
 
@@ -88,7 +86,7 @@ class SentenceTemplates(SpanReader):
         for part in self._parts.get(at, ()):
             if (filled := self._with_value_before(path, part, at)) is not None:
                 others = others and (None if part.before else path.with_added_cost(costs.OUTSIDE_TEMPLATE))
-                marks = _MARK.get(part.behind, "") + (_ENDS if part.ends else "")
+                marks = _MARK.get(part.behind, "") + (ENDS_SENTENCE if part.ends else "")
                 event = ExplanationEvent(EventKind.TEMPLATE, marks=marks, start=at, end=part.end)
                 self._queue.continue_with(
                     filled,
@@ -142,7 +140,7 @@ class SentenceTemplates(SpanReader):
     @staticmethod
     def _with_marked_value(path: Path, last: ExplanationEvent, part: _Part, at: int) -> Path:
         """The path, its last value marked as the old or the new one; a count's unit with it."""
-        cue = (at, part.end) if part.before == NEW and "c" not in last.marks else last.cue
+        cue = (at, part.end) if part.before == NEW and CORRECTS not in last.marks else last.cue
         events = tuple(
             one._replace(marks=marked(one.marks, _MARK[part.before]), cue=cue) if one.start == last.start else one
             for one in path.events
@@ -166,12 +164,16 @@ class SentenceTemplates(SpanReader):
                 return False
             last = events[at - 1] if at else one
             before = {earlier.field for earlier in events[:at] if earlier.start == last.start}  # a count's unit with it
-            fills = last.kind is EventKind.MENTION and last.end == one.start and not {*last.marks}.isdisjoint("cn")
+            fills = (
+                last.kind is EventKind.MENTION
+                and last.end == one.start
+                and not {*last.marks}.isdisjoint((CORRECTS, DENIED))
+            )
             if fills and _NAMES not in one.marks and value.field not in before:
                 return False  # A value takes the place of one of the same field.
-            if _ENDS in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
+            if ENDS_SENTENCE in one.marks and not self._may_be_in_slot(events, value, one.marks[0]):
                 return False
-            if _ENDS not in one.marks and (behind.kind is not EventKind.TEMPLATE or behind.start != value.end):
+            if ENDS_SENTENCE not in one.marks and (behind.kind is not EventKind.TEMPLATE or behind.start != value.end):
                 return False
         return True
 
@@ -183,9 +185,9 @@ class SentenceTemplates(SpanReader):
         if mark == _NAMES:
             return self._spans.fields[str(value.field)].spoken.spelt
         begin = value.start if value.basis is None else value.basis
-        if "b" in value.marks and begin + 1 == value.end and self._spans.lexicon.joins(self._words[begin]):
+        if BARE in value.marks and begin + 1 == value.end and self._spans.lexicon.joins(self._words[begin]):
             return False
         said = (one for one in events if one[:2] == value[:2] and one.start < value.start)
-        earlier = [one.value for one in said if mark == _MARK[OLD] or "n" not in one.marks]
+        earlier = [one.value for one in said if mark == _MARK[OLD] or DENIED not in one.marks]
         earlier = earlier or [held for name, held in self._held.items() if name == value.field]
         return bool(earlier) and (value.value in earlier) is (mark == _MARK[OLD])
