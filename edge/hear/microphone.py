@@ -22,11 +22,11 @@ from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
-_UNSEEN_S = 5.0
+_NEW_DEVICE_S = 5.0
 """Time that a new device may take until it opens, where PortAudio cannot rescan: its sound server may set it up step
 by step. After that only a restart sees it."""
 
-_BLINK = SAMPLE_RATE // 2
+_RESCAN_GAP = SAMPLE_RATE // 2
 """Upper bound of the sound lost in a rescan of devices; on a sound card it is a tenth of it."""
 
 _SLICE_S = 0.2
@@ -35,9 +35,9 @@ only the current slice expires, and the sound server's buffer is still read."""
 
 _REOPEN_EVERY_S = 0.5  # Retry interval for opening the microphone.
 
-_LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
+_POLL_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
 
-_LOOK_ANYHOW_S = 300.0  # Interval of rescans without a visible change: an ALSA plug-in may hide the device.
+_RESCAN_EVERY_S = 300.0  # Interval of rescans without a visible change: an ALSA plug-in may hide the device.
 
 _ZEROS_REOPEN_S = (20.0, 40.0)
 """After so long with only zeros the device is reopened: that wakes a dead Bluetooth link."""
@@ -91,17 +91,17 @@ class Microphone:
         self._locks = ExitStack()
         self._claimed = False
         self._closing = Event()
-        self._blinks = Event()
-        self._blinked = Event()
+        self._rescan_requested = Event()
+        self._rescan_done = Event()
         self._patient = patient
-        self._looking = Lock()
+        self._rescan_lock = Lock()
         """Held during a rescan of PortAudio, and while its permission is decided."""
         self._stream: Stream | None = None
-        self._there: frozenset[str] = frozenset()
-        self._looked = float("-inf")
-        self._searched = float("-inf")
-        self._unseen: Mapping[str, float] = {}  # Those that came and PortAudio could not look for, and since when.
-        self._came = False
+        self._known_devices: frozenset[str] = frozenset()
+        self._polled_at = float("-inf")
+        self._rescanned_at = float("-inf")
+        self._new_devices: Mapping[str, float] = {}  # Devices that PortAudio has not listed yet, by when they appeared.
+        self._was_opened = False
         self._position = 0
         self._deaf_s = 0.0
         self._silent_s = 0.0
@@ -116,7 +116,7 @@ class Microphone:
         with self._locks:
             self._locks.callback(self._server.kill_query)
             self._locks.callback(self._close_stream)
-            self._locks.callback(self._blinked.set)
+            self._locks.callback(self._rescan_done.set)
             self._open_or_wait()
             while not self._closing.is_set():
                 if self._stream is None:
@@ -138,15 +138,15 @@ class Microphone:
         Received sound is yielded; then the numbering leaves a gap. Call from any thread but the listening one, with no
         other stream open. After the timeout it is not done any more.
         """
-        self._blinked.clear()
-        self._blinks.set()
+        self._rescan_done.clear()
+        self._rescan_requested.set()
         stream = self._stream
         if stream is not None:
             stream.hand_off.put(None)
-        self._blinked.wait(within_s)
-        with self._looking:
-            given_up = self._blinks.is_set()
-            self._blinks.clear()
+        self._rescan_done.wait(within_s)
+        with self._rescan_lock:
+            given_up = self._rescan_requested.is_set()
+            self._rescan_requested.clear()
         return not given_up
 
     def stream_frames(self, stream: Stream) -> Iterator[Frame]:
@@ -173,7 +173,7 @@ class Microphone:
 
     def _open_or_wait(self) -> None:
         """Open the device. A missing one is reported and waited for, or raises Unavailable unless `patient`."""
-        self._there, self._searched = snapshot_capture_devices(), time.monotonic()  # before PortAudio looks
+        self._known_devices, self._rescanned_at = snapshot_capture_devices(), time.monotonic()  # before PortAudio looks
         try:
             self._open_device()
         except DeviceNotOpened as why:
@@ -183,8 +183,8 @@ class Microphone:
 
     def _try_to_reopen(self) -> None:
         self._heartbeat()
-        with self._looking:
-            if self._blinks.is_set():
+        with self._rescan_lock:
+            if self._rescan_requested.is_set():
                 self._do_requested_rescan()
         if FaultKind.SUSPENDED in self._health.faults and self._health.wanted is not None:
             self._server.resume(self._health.wanted)
@@ -194,28 +194,28 @@ class Microphone:
             if not self._health.faults:  # it went while it was closed
                 self._report_stop()
             self._closing.wait(_REOPEN_EVERY_S)
-            if self._came:
+            if self._was_opened:
                 self._count_deaf_time_or_give_up(_REOPEN_EVERY_S)
             else:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Make PortAudio list devices again where inputs changed, every _LOOK_EVERY_S seconds.
+        """Make PortAudio list devices again where inputs changed, every _POLL_EVERY_S seconds.
 
         Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
-        if now - self._looked < _LOOK_EVERY_S:
+        if now - self._polled_at < _POLL_EVERY_S:
             return
-        before, self._there, self._looked = self._there, snapshot_capture_devices(), now
-        still = {name: since for name, since in self._unseen.items() if name in self._there}
-        self._unseen = dict.fromkeys(self._there - before, now) | still
-        changed = self._there != before or now - self._searched >= _LOOK_ANYHOW_S
-        if not changed and not self._unseen:
+        before, self._known_devices, self._polled_at = self._known_devices, snapshot_capture_devices(), now
+        still = {name: since for name, since in self._new_devices.items() if name in self._known_devices}
+        self._new_devices = dict.fromkeys(self._known_devices - before, now) | still
+        changed = self._known_devices != before or now - self._rescanned_at >= _RESCAN_EVERY_S
+        if not changed and not self._new_devices:
             return
-        self._searched = now
+        self._rescanned_at = now
         if restart_portaudio():
-            self._unseen = {}
-        elif any(now - since >= _UNSEEN_S for since in self._unseen.values()):
+            self._new_devices = {}
+        elif any(now - since >= _NEW_DEVICE_S for since in self._new_devices.values()):
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
 
     def _open_device(self) -> None:
@@ -224,8 +224,8 @@ class Microphone:
             self._name = str(found["name"])
             self._lock_microphone()
         self._stream = Stream.open(found)
-        self._came = True
-        if self._blinks.is_set():  # since it was being opened: there was none yet to be ended
+        self._was_opened = True
+        if self._rescan_requested.is_set():  # since it was being opened: there was none yet to be ended
             self._stream.hand_off.put(None)
 
     def _lock_microphone(self) -> None:
@@ -242,11 +242,11 @@ class Microphone:
 
     def _do_requested_rescan(self) -> None:
         restart_portaudio()
-        self._position += _BLINK
+        self._position += _RESCAN_GAP
         if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
-        self._blinks.clear()
-        self._blinked.set()
+        self._rescan_requested.clear()
+        self._rescan_done.set()
 
     def _close_stream(self) -> None:
         stream, self._stream = self._stream, None
@@ -276,7 +276,7 @@ class Microphone:
         """Whether the stream ended, or `close` or a rescan asks for it; a rescan that timed out does not."""
         if stream.ended:
             self._report_stop()
-        return stream.ended or self._closing.is_set() or self._blinks.is_set()
+        return stream.ended or self._closing.is_set() or self._rescan_requested.is_set()
 
     def _report_and_keeps_stream_open(self, piece: Piece, stream: Stream, *, lost: bool) -> bool:
         """Report faults in this piece; False while it comes from another source or at a wrong rate."""
@@ -288,7 +288,7 @@ class Microphone:
         return True
 
     def _report_stop(self) -> None:
-        if not (self._closing.is_set() or self._blinks.is_set()):
+        if not (self._closing.is_set() or self._rescan_requested.is_set()):
             self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
             self._report_all(
                 self._health.note_stopped(server_gone=isinstance(self._server.query_and_wait(), ServerState))

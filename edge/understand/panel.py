@@ -136,8 +136,8 @@ class Panel(Interpreter):
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
         second = self._second if self._terms.mode is UnderstandingMode.PANEL else None
         asked = {PanelRole.FIRST: next(iter(self._first), None), PanelRole.SECOND: second}
-        ears = {seat: one.interpreter.listen() for seat, one in asked.items() if one is not None}
-        return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **ears})
+        listeners = {role: one.interpreter.listen() for role, one in asked.items() if one is not None}
+        return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **listeners})
 
     async def read_deferred(self, utterance: Utterance) -> Reading:
         """The reading of a deferred utterance, by the first model that answers.
@@ -159,38 +159,38 @@ class Panel(Interpreter):
                 return reading
         raise trouble
 
-    async def weigh_answers(self, utterance: Utterance, ears: Mapping[PanelRole, UtteranceListener]) -> Reading:
+    async def weigh_answers(self, utterance: Utterance, listeners: Mapping[PanelRole, UtteranceListener]) -> Reading:
         """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
-            return await ears[PanelRole.ON_DEVICE].finish(utterance)
+            return await listeners[PanelRole.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
-        one = _Round(utterance, now + self._terms.deadline_s)
-        seats = {self._start_task(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
+        round_ = _Round(utterance, now + self._terms.deadline_s)
+        readings = {self._start_task(self._read_for_role(round_, *one)) for one in listeners.items()}
         try:
-            async with asyncio.timeout_at(one.deadline):
-                while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
-                    _, seats = await asyncio.wait(seats, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout_at(round_.deadline):
+                while readings and not is_settled(round_.opinions, self._terms.mode, self._form, self._terms.sure_from):
+                    _, readings = await asyncio.wait(readings, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
-            logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(one.opinions))
-        one.is_over = True
-        out_of_reach = one.asked_remote and not one.answered_remote
-        return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
+            logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(round_.opinions))
+        round_.is_over = True
+        out_of_reach = round_.asked_remote and not round_.answered_remote
+        return weigh(round_.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
-    async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: UtteranceListener) -> Reading | None:
-        if seat is PanelRole.FIRST:
-            reading = await self._first_answer_or_fallback(one, ear)
-        elif seat is PanelRole.SECOND and self._second is not None:
-            reading = await self._ask_member(one, self._second, ear)
+    async def _read_for_role(self, round_: _Round, role: PanelRole, listener: UtteranceListener) -> Reading | None:
+        if role is PanelRole.FIRST:
+            reading = await self._first_answer_or_fallback(round_, listener)
+        elif role is PanelRole.SECOND and self._second is not None:
+            reading = await self._ask_member(round_, self._second, listener)
         else:
-            reading = await _reading_or_none(ear.finish(one.utterance))
-        if reading is not None and not one.is_over:
-            one.opinions[seat] = reading
+            reading = await _reading_or_none(listener.finish(round_.utterance))
+        if reading is not None and not round_.is_over:
+            round_.opinions[role] = reading
         return reading
 
-    async def _first_answer_or_fallback(self, one: _Round, ear: UtteranceListener) -> Reading | None:
+    async def _first_answer_or_fallback(self, round_: _Round, listener: UtteranceListener) -> Reading | None:
         """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
-        pending = {self._start_task(self._ask_member(one, first, ear))}
+        pending = {self._start_task(self._ask_member(round_, first, listener))}
         patience = self._terms.hedge_s
         while pending:
             done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -200,22 +200,23 @@ class Panel(Interpreter):
             is_hedge = not done
             if is_hedge:
                 patience = None
-            if (is_hedge or another is not first) and not one.is_over:
-                pending.add(self._start_task(self._ask_member(one, another, another.interpreter.listen())))
+            if (is_hedge or another is not first) and not round_.is_over:
+                pending.add(self._start_task(self._ask_member(round_, another, another.interpreter.listen())))
         return None
 
-    async def _ask_member(self, one: _Round, member: Member, ear: UtteranceListener) -> Reading | None:
+    async def _ask_member(self, round_: _Round, member: Member, listener: UtteranceListener) -> Reading | None:
         """One model's reading; None where it fails. An answer after the verdict is reported as late."""
-        one.asked_remote |= member.is_remote
+        round_.asked_remote |= member.is_remote
         try:
-            reading = _with_cost(await ear.finish(one.utterance), member.prices)
+            reading = _with_cost(await listener.finish(round_.utterance), member.prices)
         except Unavailable as fault:
             self._log_failure_and_charge_usage(
-                one.utterance, member, fault, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME
+                round_.utterance, member, fault, ArrivalTime.LATE if round_.is_over else ArrivalTime.IN_TIME
             )
             return None
-        one.answered_remote |= member.is_remote
-        self._charge_and_note_answer(one.utterance, reading, ArrivalTime.LATE if one.is_over else ArrivalTime.IN_TIME)
+        round_.answered_remote |= member.is_remote
+        arrived = ArrivalTime.LATE if round_.is_over else ArrivalTime.IN_TIME
+        self._charge_and_note_answer(round_.utterance, reading, arrived)
         return reading
 
     def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: ArrivalTime) -> None:
@@ -258,23 +259,23 @@ class Panel(Interpreter):
 
 
 class _Listening(UtteranceListener):
-    """The open attentions of all interpreters to one utterance."""
+    """The open listeners of all interpreters to one utterance."""
 
-    def __init__(self, panel: Panel, ears: Mapping[PanelRole, UtteranceListener]) -> None:
+    def __init__(self, panel: Panel, listeners: Mapping[PanelRole, UtteranceListener]) -> None:
         self._panel = panel
-        self._ears = ears
+        self._listeners = listeners
 
     def hear(self, pcm: bytes) -> None:
-        for ear in self._ears.values():
-            ear.hear(pcm)
+        for listener in self._listeners.values():
+            listener.hear(pcm)
 
     def judge_pause(self) -> TurnExpectation:
         """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
-        expectations = [ear.judge_pause() for ear in self._ears.values()]
+        expectations = [listener.judge_pause() for listener in self._listeners.values()]
         return next((one for one in expectations if one is not TurnExpectation.EITHER), TurnExpectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:
-        return await self._panel.weigh_answers(utterance, self._ears)
+        return await self._panel.weigh_answers(utterance, self._listeners)
 
 
 async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:

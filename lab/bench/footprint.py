@@ -39,7 +39,7 @@ from edge.records import SAMPLE_RATE
 from edge.understand.local import vosk
 from edge.understand.local.incremental import SpeculationCounters
 from edge.understand.local.vosk import VoskInterpreter
-from edge.understand.nearness import Loudness
+from edge.understand.wearer_loudness import Loudness
 from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.pipelines import FixedPause, SinglePassTurnRecogniser, TurnPipeline, installed_pipelines
 from lab.bench.recogniser import resident_mb

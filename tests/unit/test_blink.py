@@ -87,7 +87,7 @@ def test_a_blink_that_is_wanted_while_the_microphone_is_opened_again_is_made(
 
         def wanted_meanwhile(_stream: FakeStream) -> None:
             blinks.append(threads.submit(worn.close_for_rescan, 30))
-            until(worn._blinks.is_set, "no blink is asked for")
+            until(worn._rescan_requested.is_set, "no blink is asked for")
 
         portaudio.play = bringing_all(np.full(320, 5))
         portaudio.again = [wanted_meanwhile, bringing(np.full(320, 7))]

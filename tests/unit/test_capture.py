@@ -65,7 +65,7 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
     told: list[MicrophoneEvent] = []
     there = iter([frozenset(), frozenset(), frozenset({"a card"})])
     monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_POLL_EVERY_S", 0)
 
     def look_anew() -> bool:
         portaudio.present = True
@@ -89,8 +89,8 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     there = chain([frozenset()], repeat(frozenset({"a card"})))
     monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
     monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
-    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
-    monkeypatch.setattr(microphone, "_UNSEEN_S", 0.1)
+    monkeypatch.setattr(microphone, "_POLL_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_NEW_DEVICE_S", 0.1)
     portaudio.present = False
     with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
         next(listening("headset", 30, patient=True).frames())
@@ -108,8 +108,8 @@ def test_a_device_that_came_and_went_again_is_no_reason_for_a_fresh_start(
 
     monkeypatch.setattr(microphone, "snapshot_capture_devices", there)
     monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
-    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
-    monkeypatch.setattr(microphone, "_UNSEEN_S", 0.1)
+    monkeypatch.setattr(microphone, "_POLL_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_NEW_DEVICE_S", 0.1)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 

@@ -37,7 +37,6 @@ from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnEx
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
@@ -48,6 +47,7 @@ from edge.understand.proposal import (
 )
 from edge.understand.stt.transcript_reader import TranscriptParser
 from edge.understand.unclear_digits import doubt_digits
+from edge.understand.wearer_loudness import Loudness, WearerLoudness
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
 
@@ -121,7 +121,7 @@ class VoskInterpreter(OnDeviceInterpreter):
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's words, without those of other voices."""
         likeliest = hearings[0][0].words
-        wearer = Wearer(likeliest, loudness)
+        wearer = WearerLoudness(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
         stretch = wearer.find_entry_between_other_voices(words, self._read, self._needed)
 

@@ -1,4 +1,4 @@
-"""Nearness: separates the wearer's words from other voices by the level of each word. Pure.
+"""Separates the wearer's words from other voices by the level of each word. Pure.
 
 The microphone is at the wearer's mouth, so a colleague's voice is 10 to 20 dB fainter; a recogniser transcribes both.
 """
@@ -76,8 +76,8 @@ _TAKES_BACK = frozenset(
 )
 """What takes back, or corrects, what was said before it."""
 
-_Stretch = tuple[float, float]
-"""Some of an utterance, in seconds from its first sample: from when until when."""
+_TimeSpan = tuple[float, float]
+"""The start and the end of a part of an utterance, in seconds from its first sample."""
 
 
 class Loudness:
@@ -102,7 +102,7 @@ class Loudness:
         return power_to_dbfs(powers[int(len(powers) * _VOWEL)]) if powers else BOTTOM_DB
 
 
-class Wearer:
+class WearerLoudness:
     """Selects the wearer's words in one utterance, by their level against its loudest words."""
 
     def __init__(self, words: Sequence[Word], loudness: Loudness) -> None:
@@ -114,11 +114,11 @@ class Wearer:
 
     def drop_or_mask_other_voices(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """The words without those of other voices; fainter ones that could change the meaning become UNKNOWN."""
-        fainter = self._measure_attenuation(words)
+        drops_db = self._measure_attenuation(words)
         said = list(words)
-        for begin, end in sorted(_find_faint_runs(fainter), reverse=True):
-            beyond = _trim_fading(fainter, begin, end)
-            most = max((fainter[at] for at in beyond), default=0.0)
+        for begin, end in sorted(_find_faint_runs(drops_db), reverse=True):
+            beyond = _trim_fading(drops_db, begin, end)
+            most = max((drops_db[at] for at in beyond), default=0.0)
             within = beyond.start > 0 and beyond.stop < len(words)
             trails_off = len(beyond) == 1 and beyond.stop == len(words)  # "dock echo": down by 19 dB in one breath
             if most >= _FAR_DB and not trails_off:
@@ -136,14 +136,14 @@ class Wearer:
         words: Sequence[Word],
         read: Callable[[Sequence[Word]], Mapping[str, FieldReading]],
         needed: Collection[str],
-    ) -> _Stretch | None:
+    ) -> _TimeSpan | None:
         """The span (seconds) of a whole entry that another voice precedes or follows; None where none does.
 
         `read` returns the fields of words; an entry has all `needed` ones. Words that correct or complete the entry may
         be the wearer's own mutter, and are not cut off.
         """
-        fainter = self._measure_attenuation(words)
-        for begin, end in _spans_without_faint_ends(fainter):
+        drops_db = self._measure_attenuation(words)
+        for begin, end in _spans_without_faint_ends(drops_db):
             outside = (words[:begin], words[end:])
             corrects = any(_begins_with_phrase(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
             if corrects or _begins_with_phrase(words[end:], _EXPLAINS):
@@ -160,13 +160,13 @@ class Wearer:
                     return words[begin].start, words[end - 1].end
         return None
 
-    def cut_and_mask_faint_numbers(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
+    def cut_and_mask_faint_numbers(self, words: Sequence[Word], stretch: _TimeSpan) -> tuple[Word, ...]:
         """The words within a span; a number fainter than both neighbours becomes UNKNOWN."""
         begin, end = stretch
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]
-        fainter = self._measure_attenuation(said)
+        drops_db = self._measure_attenuation(said)
         dips = [
-            0 < at < len(said) - 1 and fainter[at] - max(fainter[at - 1], fainter[at + 1]) >= _BETWEEN_DB
+            0 < at < len(said) - 1 and drops_db[at] - max(drops_db[at - 1], drops_db[at + 1]) >= _BETWEEN_DB
             for at in range(len(said))
         ]
         return tuple(
@@ -178,17 +178,21 @@ class Wearer:
         return [self._level - self._loudness.vowel_level(word) for word in words]
 
 
-def _spans_without_faint_ends(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _spans_without_faint_ends(drops_db: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Yield spans of word indexes left by cutting faint words off either end, shortest first."""
-    last = len(fainter)
-    heads = [at for at in range(1, last) if _is_distant(fainter[:at]) and fainter[at - 1] - fainter[at] >= _SETS_IN_DB]
-    tails = [at for at in range(1, last) if _is_distant(fainter[at:]) and fainter[at] - fainter[at - 1] >= _SETS_IN_DB]
+    last = len(drops_db)
+    heads = [
+        at for at in range(1, last) if _is_distant(drops_db[:at]) and drops_db[at - 1] - drops_db[at] >= _SETS_IN_DB
+    ]
+    tails = [
+        at for at in range(1, last) if _is_distant(drops_db[at:]) and drops_db[at] - drops_db[at - 1] >= _SETS_IN_DB
+    ]
     spans = [(begin, end) for begin, end in product((0, *heads), (*tails, last)) if begin < end]
     yield from sorted(((begin, end) for begin, end in spans if end - begin < last), key=lambda span: span[1] - span[0])
 
 
-def _is_distant(fainter: Sequence[float]) -> bool:
-    return min(fainter) >= _FADING_DB and sum(fainter) / len(fainter) >= _OUTSIDE_DB
+def _is_distant(drops_db: Sequence[float]) -> bool:
+    return min(drops_db) >= _FADING_DB and sum(drops_db) / len(drops_db) >= _OUTSIDE_DB
 
 
 def _all_words_allow_value(
@@ -225,18 +229,18 @@ def _begins_with_phrase(words: Sequence[Word], phrases: Collection[tuple[str, ..
     return any(tuple(said[:size]) in phrases for size in range(1, len(said) + 1))
 
 
-def _find_faint_runs(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _find_faint_runs(drops_db: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Yield the index spans of consecutive faint words."""
-    for is_faint, run in groupby(range(len(fainter)), key=lambda at: fainter[at] >= _FAINT_DB):
+    for is_faint, run in groupby(range(len(drops_db)), key=lambda at: drops_db[at] >= _FAINT_DB):
         if is_faint:
             first, *others = run
             yield first, first + len(others) + 1
 
 
-def _trim_fading(fainter: Sequence[float], begin: int, end: int) -> range:
+def _trim_fading(drops_db: Sequence[float], begin: int, end: int) -> range:
     """The run of faint words without those at its ends into which the wearer's voice only fades."""
-    while begin < end and begin > 0 and fainter[begin] - fainter[begin - 1] <= _FADING_DB:
+    while begin < end and begin > 0 and drops_db[begin] - drops_db[begin - 1] <= _FADING_DB:
         begin += 1
-    while begin < end < len(fainter) and fainter[end - 1] - fainter[end] <= _FADING_DB:
+    while begin < end < len(drops_db) and drops_db[end - 1] - drops_db[end] <= _FADING_DB:
         end -= 1
     return range(begin, end)

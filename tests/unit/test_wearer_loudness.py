@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.records import SAMPLE_RATE
-from edge.understand.nearness import Loudness, Wearer
+from edge.understand.wearer_loudness import Loudness, WearerLoudness
 from tests import shipped
 from tests.rows import each_of, rows_of
 
@@ -32,19 +32,19 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
     return tuple(words), loudness
 
 
-@each_of(("heard", "own"), rows_of("nearness", "loudness"))
+@each_of(("heard", "own"), rows_of("wearer_loudness", "loudness"))
 def test_words_are_the_wearers_by_how_loud_they_are(heard: str, own: str) -> None:
     words, loudness = said(heard)
-    assert " ".join(word.text for word in Wearer(words, loudness).drop_or_mask_other_voices(words)) == own
+    assert " ".join(word.text for word in WearerLoudness(words, loudness).drop_or_mask_other_voices(words)) == own
 
 
 WHOLE = "pallet seven four two twelve units dock-2 b-4"
 
 
-@each_of(("heard", "left"), rows_of("nearness", "beside"))
+@each_of(("heard", "left"), rows_of("wearer_loudness", "beside"))
 def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: str, left: str | None) -> None:
     words, loudness = said(heard)
-    wearer = Wearer(words, loudness)
+    wearer = WearerLoudness(words, loudness)
     stretch = wearer.find_entry_between_other_voices(
         words, lambda some: read_fields(some, shipped.form(), shipped.catalogue()), NEEDED
     )
@@ -55,7 +55,7 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
 def test_what_completes_an_entry_is_not_cut_off(heard: str, cut: bool, repository: Path) -> None:
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
     words, loudness = said(heard)
-    stretch = Wearer(words, loudness).find_entry_between_other_voices(
+    stretch = WearerLoudness(words, loudness).find_entry_between_other_voices(
         words, lambda some: read_fields(some, choices, Catalogue.from_rows({})), {"coffee_drink"}
     )
     assert (stretch is not None) is cut
