@@ -590,8 +590,6 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
 def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
     if session.topic is not Topic.DROP:
-        if session.deferred_action is not None and session.deferred_action.cancels:
-            session.deferred_action = None
         return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     if session.doubted:
         return [utterance.note_as_heeded(), *session.ask(session.entry_question)]

@@ -184,7 +184,7 @@ def _say_listening(*_: object) -> list[Say]:
 def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Pause: a held entry is committed, or asked about if doubted, and a question stays open until its timeout.
 
-    A cancellation or a closing that is being asked about is dropped.
+    Cancellations and a closing that are being asked about, or wait, are dropped.
 
     Another reason during a break begins another break.
     """
@@ -198,6 +198,7 @@ def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         orders = drafting.commit_draft(session)
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = parking.park_draft(session)
+    orders += parking.give_up_waiting_orders(session)
     session.state = State.PAUSED
     return [utterance.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
@@ -243,7 +244,9 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         besides = [say for one in others[-MOST_READ_OUT:] for say in parking.announce_parked_before(session, one)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        asked = [*shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
+        session.waiting_orders = started.draft.behind
+        restored = _ask_about_restored_draft(session, replace(started.draft, behind=()))
+        asked = [*shifts.end_break(session), *restored]
         return [*announcements, *besides, *asked]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
@@ -286,7 +289,8 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     known = (*([] if recorded.last is None else [recorded.last]), *reversed(recorded.entries))
     entry = next((one for one in known if recorded.find_applied_event(one.event_id) == standing), None)
     if standing is None or entry is None:
-        return [StoreDropped(draft)]
+        is_of_closing = session.settings.is_closing(draft)
+        return [StoreDropped(draft)] if is_of_closing else amendments.ask_about_order(session, draft)
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
     return session.ask(amendments.build_cancel_question(session, entry))
 
