@@ -372,6 +372,15 @@ def correction_names_another_than_last(session: DialogueSession, draft: Draft) -
     return bool(find_differing_identifiers(last.draft.reading, draft.reading, rules.identifying_fields))
 
 
+def find_renamed_entry(session: DialogueSession, draft: Draft) -> LastEntry | None:
+    """The entry on record that a draft would give another name; None for any other draft."""
+    entry = find_entry_replaced_by(session, draft) if draft.act is Act.AMEND else None
+    if entry is None:
+        return None
+    differs = find_differing_identifiers(entry.draft.reading, draft.reading, session.rules.identifying_fields)
+    return entry if differs else None
+
+
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, reading: Reading) -> list[Order]:
     """Ask whether the draft replaces the last entry, or is one of its own.
 

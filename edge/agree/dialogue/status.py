@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.records import Act, Command
+from dockvoice_protocol.records import Act, Command, Reading
 from edge.agree.dialogue import amendments, context, drafting, parking, repeating, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
 from edge.agree.dialogue.table import State
 from edge.agree.readings import values_of
-from edge.records import Cause, ConfirmationKind, Draft, Outcome, Park, Reason, StoreDropped, Verdict
+from edge.records import Cause, ConfirmationKind, Draft, LastEntry, Outcome, Park, Reason, StoreDropped, Verdict
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
@@ -266,8 +266,10 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_cancel_or_close_again(session, draft)
     verdict = replace(judge_draft(draft, rules), confirm=ConfirmationKind.READBACK)
-    if amendments.correction_names_another_than_last(session, draft):
-        return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
+    if (renamed := amendments.find_renamed_entry(session, draft)) is not None:
+        session.recorded.last = renamed
+        said = _leave_out_known(session, draft.reading, renamed)
+        return amendments.ask_if_replaces_last(session, draft, verdict, said)
     # The next values may belong to a thing that was named during the power cut.
     session.named = replace(session.named, left=True)
     context.unset_named_identifiers(session, draft.reading)
@@ -277,6 +279,13 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
         return orders
     session.needs_yes.add(draft.utterance_id)
     return session.ask(replace(session.entry_question, prompt=Prompt.RESTORED))
+
+
+def _leave_out_known(session: DialogueSession, reading: Reading, entry: LastEntry) -> Reading:
+    """The reading, without the values that only the entry has: they were not said of a thing of another name."""
+    name, known = session.rules.identifying_fields, entry.draft.reading.fields
+    said = {of: one for of, one in reading.fields.items() if of in name or one != known.get(of)}
+    return replace(reading, fields=said)
 
 
 def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[Order]:
