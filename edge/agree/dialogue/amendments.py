@@ -29,7 +29,7 @@ from edge.agree.readings import (
     values_of,
     without_inherited,
 )
-from edge.records import Cause, Draft, LastEntry, Outcome, Reason, StoreDropped, Verdict
+from edge.records import Cause, Commit, Draft, LastEntry, Outcome, Reason, StoreDropped, Verdict
 from edge.records.speech import Prompt, Say
 
 
@@ -270,12 +270,12 @@ def ask_to_cancel_more(session: DialogueSession, utterance: UtteranceHeard, but:
 def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Order]:
     """Leave the question whether to cancel for what is said of another entry, and ask it again behind that.
 
-    Behind a "no" it is answered.
+    Behind a "no" it is answered, and told.
     """
     draft, fields = session.open_draft, session.current_question.fields
     denies = begins_with_no(said.words, session.rules.language)
     if session.topic is not Topic.CANCEL or denies or session.settings.is_closing(draft):
-        return parking.drop_open_question(session, corrects=denies)
+        return parking.drop_open_question(session)
     named = {name: FieldReading(value, (), 1.0) for name, value in fields.items()}
     order = replace(draft, reading=replace(draft.reading, fields=named))
     asked_now = session.identifiers_of(values_of(said))
@@ -285,13 +285,17 @@ def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Or
     return [StoreDropped(one) for one in anew]
 
 
-def ask_waiting_order(session: DialogueSession) -> list[Order]:
-    """Ask again about the order to cancel that waits last; one whose entry was cancelled or dropped since is done."""
+def ask_waiting_order(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+    """Ask again about the order to cancel that waits last; one whose entry was cancelled or dropped since is done.
+
+    So is one whose entry is corrected by `before`, the orders of the step so far: the correction came behind it.
+    """
+    changed = {one.draft.replaces for one in before if isinstance(one, Commit)} - {None}
     orders: list[Order] = []
     while session.waiting_orders and session.state is State.IDLE:
         *left, order = session.waiting_orders
         session.waiting_orders = tuple(left)
-        orders += ask_about_order(session, order)
+        orders += [StoreDropped(order)] if order.replaces in changed else ask_about_order(session, order)
     return orders
 
 

@@ -386,7 +386,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     orders: list[Order] = []
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
-        orders += amendments.ask_waiting_order(session)
+        orders += amendments.ask_waiting_order(session, before)
     commits = any(isinstance(order, Commit) for order in before)
     is_due = (
         behind is not None and not (commits and behind.counts) and (behind.newcomer or session.queued_draft is None)
