@@ -29,8 +29,10 @@ from edge.agree.readings import (
     values_of,
     without_inherited,
 )
-from edge.records import Cause, Commit, Draft, LastEntry, Outcome, Reason, StoreDropped, Verdict
+from edge.records import Cause, Commit, Draft, LastEntry, Note, Outcome, Reason, StoreDropped, Verdict
 from edge.records.speech import Prompt, Say
+
+_SURE = Verdict(Outcome.ACCEPT, (), {})  # The verdict on an order to cancel, which a yes is asked for.
 
 
 def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -285,6 +287,17 @@ def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Or
     return [StoreDropped(one) for one in anew]
 
 
+def queue_order_of_record(session: DialogueSession, utterance: UtteranceHeard) -> Note:
+    """The record of an order to drop what is open; where its name is on record too, it waits to be asked about."""
+    entry = session.find_own_entry(values_of(utterance.reading))
+    if entry is None or entry.refused or session.settings.is_closing(entry.draft):
+        return utterance.note_as_heeded()
+    standing = session.recorded.find_applied_event(entry.event_id)
+    order = _draft_order(session, utterance, entry.draft.form, standing)
+    session.waiting_orders = (*session.waiting_orders, order)
+    return utterance.note_utterance(hold_if_accepted(_SURE))
+
+
 def ask_waiting_order(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Ask again about the order to cancel that waits last; one whose entry was cancelled or dropped since is done.
 
@@ -327,16 +340,15 @@ def _ask_to_cancel(
     replaces: str | None = None,
 ) -> list[Order]:
     """Ask whether to cancel an event's entry, or the question's other draft."""
-    session.draft = Draft(
-        utterance.utterance_id,
-        form or session.rules.form.name,
-        utterance.reading,
-        session.recording_operator,
-        act=Act.CANCEL,
-        replaces=replaces,
-    )
-    session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [utterance.note_utterance(hold_if_accepted(session.verdict)), *session.ask(question)]
+    session.draft, session.verdict = _draft_order(session, utterance, form, replaces), _SURE
+    return [utterance.note_utterance(hold_if_accepted(_SURE)), *session.ask(question)]
+
+
+def _draft_order(
+    session: DialogueSession, utterance: UtteranceHeard, form: str | None = None, replaces: str | None = None
+) -> Draft:
+    form, operator = form or session.rules.form.name, session.recording_operator
+    return Draft(utterance.utterance_id, form, utterance.reading, operator, act=Act.CANCEL, replaces=replaces)
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
