@@ -69,19 +69,27 @@ def draft_json(draft: Draft | None) -> str | None:
     """Encode a draft; None stays None."""
     if draft is None:
         return None
-    # Omitted where empty, as in most drafts.
-    exclude = {"reading", *(name for name in ("counted", "stands", "begun") if not getattr(draft, name))}
-    return to_json(
-        {**_DRAFT.dump_python(draft, mode="json", exclude=exclude), "reading": _reading_members(draft.reading)}
-    )
+    return to_json(_draft_members(draft))
 
 
 def parse_draft(stored: str | None) -> Draft | None:
     """Decode a draft, its reading without usage."""
     if stored is None:
         return None
-    row = json.loads(stored)
-    return _DRAFT.validate_python({**row, "reading": parse_reading(row["reading"])})
+    return _parse_draft_members(json.loads(stored))
+
+
+def _draft_members(draft: Draft) -> dict[str, Any]:
+    # Omitted where empty, as in most drafts.
+    exclude = {"reading", "behind", *(name for name in ("counted", "stands", "begun") if not getattr(draft, name))}
+    behind = {"behind": [_draft_members(one) for one in draft.behind]} if draft.behind else {}
+    written = _DRAFT.dump_python(draft, mode="json", exclude=exclude)
+    return {**written, "reading": _reading_members(draft.reading), **behind}
+
+
+def _parse_draft_members(row: Mapping[str, Any]) -> Draft:
+    behind = tuple(map(_parse_draft_members, row.get("behind", ())))
+    return _DRAFT.validate_python({**row, "reading": parse_reading(row["reading"]), "behind": behind})
 
 
 def context_json(context: StandingContext) -> str | None:

@@ -85,6 +85,8 @@ class Draft:
     """The fields whose values also hold for later entries, each with its utterance."""
     begun: tuple[tuple[Word, ...], ...] = field(default=(), repr=False, compare=False)
     """The utterances whose end no field took, and which may go on in an answer: "minus" | "eighteen"."""
+    behind: tuple[Draft, ...] = field(default=(), repr=False)
+    """The orders to cancel that are asked about again behind it, the last one first."""
 
 
 Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the name of a shift, where there are any.

@@ -82,3 +82,9 @@ def test_a_draft_is_read_and_written_as_ever() -> None:
     assert written is not None
     assert json.loads(written) == json.loads(DRAFT)
     assert (draft_json(None), parse_draft(None)) == (None, None)
+
+
+def test_a_draft_is_read_with_the_orders_that_wait_behind_it() -> None:
+    order = replace(HELD, utterance_id="v", act=Act.CANCEL)
+    whole = replace(HELD, behind=(order, replace(order, utterance_id="w")))
+    assert parse_draft(draft_json(whole)) == whole

@@ -12,13 +12,13 @@ from edge.agree.dialogue import context, drafting, parking, reference, repeating
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import (
-    DeferredAction,
     DialogueSession,
     entry_terms,
     list_own_entries,
     name_of,
     read_out_entry,
 )
+from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words, has_remark
 from edge.agree.one_breath import pick_by_answer, split_if_several
@@ -29,8 +29,10 @@ from edge.agree.readings import (
     values_of,
     without_inherited,
 )
-from edge.records import Cause, Draft, LastEntry, Outcome, Reason, Verdict
+from edge.records import Cause, Commit, Draft, LastEntry, Note, Outcome, Reason, StoreDropped, Verdict
 from edge.records.speech import Prompt, Say
+
+_SURE = Verdict(Outcome.ACCEPT, (), {})  # The verdict on an order to cancel, which a yes is asked for.
 
 
 def begin_or_replace_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -270,32 +272,53 @@ def ask_to_cancel_more(session: DialogueSession, utterance: UtteranceHeard, but:
 def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Order]:
     """Leave the question whether to cancel for what is said of another entry, and ask it again behind that.
 
-    Behind a "no" it is answered; where something else waits already it is told that the entry stays.
+    Behind a "no" it is answered, and told.
     """
-    question, draft, before = session.current_question, session.open_draft, session.deferred_action
-    if before is not None and before.cancels and before.cancels == session.identifiers_of(values_of(said)):
-        before = None  # It is asked now.
+    draft, fields = session.open_draft, session.current_question.fields
     denies = begins_with_no(said.words, session.rules.language)
-    asks = question.about is Topic.CANCEL and not (denies or session.settings.is_closing(draft))
-    asks &= before is None or bool(before.cancels)
-    if asks:
-        fields = {name: FieldReading(value, (), 1.0) for name, value in question.fields.items()}
-        again = UtteranceHeard(draft.utterance_id, replace(draft.reading, fields=fields))
-
-        def carry_out() -> list[Order]:
-            session.deferred_action = before
-            return _ask_to_cancel_if_known(session, again)
-
-        session.deferred_action = DeferredAction(carry_out, cancels=session.identifiers_of(question.fields))
-    return parking.drop_open_question(session, corrects=asks or denies)
+    if session.topic is not Topic.CANCEL or denies or session.settings.is_closing(draft):
+        return parking.drop_open_question(session)
+    named = {name: FieldReading(value, (), 1.0) for name, value in fields.items()}
+    order = replace(draft, reading=replace(draft.reading, fields=named))
+    asked_now = session.identifiers_of(values_of(said))
+    anew = [one for one in session.waiting_orders if session.identifiers_of(values_of(one.reading)) == asked_now]
+    session.waiting_orders = (*(one for one in session.waiting_orders if one not in anew), order)
+    session.close_draft()
+    return [StoreDropped(one) for one in anew]
 
 
-def _ask_to_cancel_if_known(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel what is named, unless it was cancelled or dropped since."""
-    values = values_of(utterance.reading)
+def queue_order_of_record(session: DialogueSession, utterance: UtteranceHeard) -> Note:
+    """The record of an order to drop what is open; where its name is on record too, it waits to be asked about."""
+    entry = session.find_own_entry(values_of(utterance.reading))
+    if entry is None or entry.refused or session.settings.is_closing(entry.draft):
+        return utterance.note_as_heeded()
+    standing = session.recorded.find_applied_event(entry.event_id)
+    order = _draft_order(session, utterance, entry.draft.form, standing)
+    session.waiting_orders = (*session.waiting_orders, order)
+    return utterance.note_utterance(hold_if_accepted(_SURE))
+
+
+def ask_waiting_order(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+    """Ask again about the order to cancel that waits last; one whose entry was cancelled or dropped since is done.
+
+    So is one whose entry is corrected by `before`, the orders of the step so far: the correction came behind it.
+    """
+    changed = {one.draft.replaces for one in before if isinstance(one, Commit)} - {None}
+    orders: list[Order] = []
+    while session.waiting_orders and session.state is State.IDLE:
+        *left, order = session.waiting_orders
+        session.waiting_orders = tuple(left)
+        orders += [StoreDropped(order)] if order.replaces in changed else ask_about_order(session, order)
+    return orders
+
+
+def ask_about_order(session: DialogueSession, order: Draft) -> list[Order]:
+    """Ask again whether to cancel what an order names, unless that was cancelled or dropped since."""
+    values = values_of(order.reading)
     aside = reference.find_put_aside(session, session.identifiers_of(values))
-    is_known = session.find_own_entry(values) is not None or aside is not None
-    return ask_to_cancel_named_or_last(session, utterance) if is_known else []
+    if session.find_own_entry(values) is None and aside is None:
+        return [StoreDropped(order)]
+    return ask_to_cancel_named_or_last(session, UtteranceHeard(order.utterance_id, order.reading))
 
 
 def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:
@@ -317,16 +340,15 @@ def _ask_to_cancel(
     replaces: str | None = None,
 ) -> list[Order]:
     """Ask whether to cancel an event's entry, or the question's other draft."""
-    session.draft = Draft(
-        utterance.utterance_id,
-        form or session.rules.form.name,
-        utterance.reading,
-        session.recording_operator,
-        act=Act.CANCEL,
-        replaces=replaces,
-    )
-    session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [utterance.note_utterance(hold_if_accepted(session.verdict)), *session.ask(question)]
+    session.draft, session.verdict = _draft_order(session, utterance, form, replaces), _SURE
+    return [utterance.note_utterance(hold_if_accepted(_SURE)), *session.ask(question)]
+
+
+def _draft_order(
+    session: DialogueSession, utterance: UtteranceHeard, form: str | None = None, replaces: str | None = None
+) -> Draft:
+    form, operator = form or session.rules.form.name, session.recording_operator
+    return Draft(utterance.utterance_id, form, utterance.reading, operator, act=Act.CANCEL, replaces=replaces)
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
@@ -364,6 +386,15 @@ def correction_names_another_than_last(session: DialogueSession, draft: Draft) -
     if last is None or draft.act is not Act.AMEND or not is_correction(draft.reading.words, rules.language):
         return False
     return bool(find_differing_identifiers(last.draft.reading, draft.reading, rules.identifying_fields))
+
+
+def find_renamed_entry(session: DialogueSession, draft: Draft) -> LastEntry | None:
+    """The entry on record that a draft would give another name; None for any other draft."""
+    entry = find_entry_replaced_by(session, draft) if draft.act is Act.AMEND else None
+    if entry is None:
+        return None
+    differs = find_differing_identifiers(entry.draft.reading, draft.reading, session.rules.identifying_fields)
+    return entry if differs else None
 
 
 def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdict, reading: Reading) -> list[Order]:

@@ -590,8 +590,6 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
 def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
     if session.topic is not Topic.DROP:
-        if session.deferred_action is not None and session.deferred_action.cancels:
-            session.deferred_action = None
         return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
     if session.doubted:
         return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
@@ -668,8 +666,11 @@ def _drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, na
 
 
 def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
-    """Drop the one of the question's two things that is named, else the other one, which came last."""
-    orders: list[Order] = [utterance.note_as_heeded(), session.say(Prompt.DROPPED)]
+    """Drop the one of the question's two things that is named, else the other one, which came last.
+
+    Whether to cancel the entry on record that has that name is asked behind the one that is left.
+    """
+    orders: list[Order] = [amendments.queue_order_of_record(session, utterance), session.say(Prompt.DROPPED)]
     if session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items():
         left: list[Order] = [StoreDropped(session.open_draft)]
         return [*orders, *next_or_instead.begin_as_next(session, utterance, other, left=left)]

@@ -544,14 +544,14 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
         return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
     asked = amendments.find_entry_to_cancel(session)
     corrects = said.act is Act.AMEND or corrected
-    another = not named.items() <= session.current_question.fields.items() and session.is_recorded_or_in_review(named)
-    if corrects and another:
+    if corrects and not named.items() <= session.current_question.fields.items():
         orders = amendments.ask_again_behind_another(session, said)
     else:
         orders = parking.drop_open_question(session, corrects=corrects)
+    if corrects:
+        session.recorded.last = asked or session.recorded.last
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
-    session.recorded.last = asked or session.recorded.last
     return [*orders, *amendments.correct_named_or_last(session, utterance)]
 
 

@@ -261,8 +261,9 @@ class Dialogue:
 
     @property
     def draft(self) -> Draft | None:
-        """The open draft."""
-        return self._session.draft
+        """The open draft, with the orders that wait behind it."""
+        draft, behind = self._session.draft, self._session.waiting_orders
+        return replace(draft, behind=behind) if draft is not None and behind else draft
 
     @property
     def question(self) -> Question | None:
@@ -381,9 +382,11 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """Carry out what was queued until nothing is open: a sign-on, a draft, the roster, and news."""
+    """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
     orders: list[Order] = []
     behind = session.deferred_action
+    if behind is None or not behind.newcomer:
+        orders += amendments.ask_waiting_order(session, before)
     commits = any(isinstance(order, Commit) for order in before)
     is_due = (
         behind is not None and not (commits and behind.counts) and (behind.newcomer or session.queued_draft is None)

@@ -118,6 +118,15 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
 
+def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
+    """Drop the orders to cancel that wait, and tell of each that its entry is kept."""
+    orders: list[Order] = []
+    for one in session.waiting_orders:
+        orders += [StoreDropped(one), *say_draft(session, one, Prompt.ABOUT), Say(Prompt.KEPT_AS_IT_IS)]
+    session.waiting_orders = ()
+    return orders
+
+
 def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = tell_queued_parked(session)

@@ -79,14 +79,12 @@ class SignOnQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DeferredAction:
-    """A sign-on, sign-off, change of form, cancellation or closing, deferred until the open entry is finished."""
+    """A sign-on, sign-off, change of form or closing, deferred until the open entry is finished."""
 
     carry_out: Callable[[], list[Order]]
     newcomer: bool = False  # Whether it signs on another operator, who dictates from then on.
     leaves: bool = False  # Whether it signs the operator off: what is said of another thing is not his any more.
     counts: bool = False  # Whether it reads the entries on record, so a pending commit must finish first.
-    cancels: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
-    """The identifiers of what it asks again whether to cancel: a "no" to the next such question answers it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +278,9 @@ class DialogueSession:
     context: StandingContext = NOTHING_STANDS  # Values that later entries inherit.
     shift: Shift | None = None  # The site's current shift; None: unknown.
     identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
+    waiting_orders: tuple[Draft, ...] = field(default=(), repr=False)
+    """Orders to cancel that another order or a correction came before: each is asked about again, the last one first,
+    also after a restart."""
     deferred_action: DeferredAction | None = field(default=None, repr=False)
     placeless: Reading | None = field(default=None, repr=False)
     """The last utterance, where it is "trailer done" and its trailer was asked for."""

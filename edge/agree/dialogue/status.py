@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.records import Act, Command
+from dockvoice_protocol.records import Act, Command, Reading
 from edge.agree.dialogue import amendments, context, drafting, parking, repeating, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
 from edge.agree.dialogue.table import State
 from edge.agree.readings import values_of
-from edge.records import Cause, ConfirmationKind, Draft, Outcome, Park, Reason, StoreDropped, Verdict
+from edge.records import Cause, ConfirmationKind, Draft, LastEntry, Outcome, Park, Reason, StoreDropped, Verdict
 from edge.records.speech import AdjustVoice, Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 
 UNASKED = frozenset({State.SIGNED_OFF, State.IDENTIFYING, State.PAUSED, State.CHOOSING_WORK})
@@ -184,7 +184,7 @@ def _say_listening(*_: object) -> list[Say]:
 def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Pause: a held entry is committed, or asked about if doubted, and a question stays open until its timeout.
 
-    A cancellation or a closing that is being asked about is dropped.
+    Cancellations and a closing that are being asked about, or wait, are dropped.
 
     Another reason during a break begins another break.
     """
@@ -198,6 +198,7 @@ def begin_pause(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         orders = drafting.commit_draft(session)
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
         orders = parking.park_draft(session)
+    orders += parking.give_up_waiting_orders(session)
     session.state = State.PAUSED
     return [utterance.note_as_heeded(Reason.COMMAND), *orders, *shifts.begin_break(session, reason)]
 
@@ -243,7 +244,9 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         besides = [say for one in others[-MOST_READ_OUT:] for say in parking.announce_parked_before(session, one)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        asked = [*shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
+        session.waiting_orders = started.draft.behind
+        restored = _ask_about_restored_draft(session, replace(started.draft, behind=()))
+        asked = [*shifts.end_break(session), *restored]
         return [*announcements, *besides, *asked]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
@@ -263,8 +266,10 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_cancel_or_close_again(session, draft)
     verdict = replace(judge_draft(draft, rules), confirm=ConfirmationKind.READBACK)
-    if amendments.correction_names_another_than_last(session, draft):
-        return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
+    if (renamed := amendments.find_renamed_entry(session, draft)) is not None:
+        session.recorded.last = renamed
+        said = _leave_out_known(session, draft.reading, renamed)
+        return amendments.ask_if_replaces_last(session, draft, verdict, said)
     # The next values may belong to a thing that was named during the power cut.
     session.named = replace(session.named, left=True)
     context.unset_named_identifiers(session, draft.reading)
@@ -274,6 +279,13 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
         return orders
     session.needs_yes.add(draft.utterance_id)
     return session.ask(replace(session.entry_question, prompt=Prompt.RESTORED))
+
+
+def _leave_out_known(session: DialogueSession, reading: Reading, entry: LastEntry) -> Reading:
+    """The reading, without the values that only the entry has: they were not said of a thing of another name."""
+    name, known = session.rules.identifying_fields, entry.draft.reading.fields
+    said = {of: one for of, one in reading.fields.items() if of in name or one != known.get(of)}
+    return replace(reading, fields=said)
 
 
 def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[Order]:
@@ -286,7 +298,8 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     known = (*([] if recorded.last is None else [recorded.last]), *reversed(recorded.entries))
     entry = next((one for one in known if recorded.find_applied_event(one.event_id) == standing), None)
     if standing is None or entry is None:
-        return [StoreDropped(draft)]
+        is_of_closing = session.settings.is_closing(draft)
+        return [StoreDropped(draft)] if is_of_closing else amendments.ask_about_order(session, draft)
     session.draft, session.verdict = draft, Verdict(Outcome.ACCEPT, (), {})
     return session.ask(amendments.build_cancel_question(session, entry))
 

@@ -403,11 +403,11 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
         if session.question is not None
         else session.ask(session.entry_question)
     )
-    if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
+    if session.settings.is_closing(draft):
         return [noted, *asked]
     if session.deferred_action is None:  # a queued sign-on comes first
         session.deferred_action = DeferredAction(lambda: _count_last_and_ask_to_close(session, utterance), counts=True)
-    if session.topic is Topic.ENTRY_RIGHT:
+    if session.topic in {Topic.ENTRY_RIGHT, Topic.CANCEL}:
         return [noted, *asked]
     return [noted, *parking.say_draft(session, draft), *asked]
 
