@@ -66,7 +66,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
+from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides, is_long_number
 from edge.records import Draft, Note, Outcome, Park, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
@@ -325,7 +325,8 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
     offered = session.current_question.candidates
     answers = name in said.fields and (not offered or {*possible_values(said.fields[name])} <= {*offered})
-    if reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers):
+    of_another = reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers)
+    if of_another or _may_name_thing(said.fields.get(name)):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
@@ -345,6 +346,11 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
         return addition
     reference.require_yes_if_named_later(session, said, name)
     return _apply_answer(session, utterance, draft)
+
+
+def _may_name_thing(answer: FieldReading | None) -> bool:
+    """Whether an answer is a number as long as a name, beside words that were not understood: "I said 743"."""
+    return answer is not None and bool(answer.unexplained) and any(map(is_long_number, possible_values(answer)))
 
 
 def _add_to_recorded(session: DialogueSession, utterance: UtteranceHeard, said: Reading, draft: Draft) -> list[Order]:
