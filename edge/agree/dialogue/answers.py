@@ -173,7 +173,8 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
     name, rules = str(session.current_question.field), session.rules
     whole = utterance.verdict.outcome is Outcome.ACCEPT
     if (whole or _has_entry_of_its_own(session, reading)) and _is_of_another_than_withdrawn(session, reading):
-        return corrections.begin_next_instead_of_answer(session, utterance)
+        # A word of correction takes back nothing of it: the name was right, and what was said of it may be.
+        return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     if whole and reference.is_begun_without_name(session, name):
         # What was begun was of the thing before: "two damaged", and then the next pallet, whole.
         return corrections.begin_next_instead_of_answer(session, utterance)
@@ -195,13 +196,13 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
 def _is_of_another_than_withdrawn(session: DialogueSession, reading: Reading) -> bool:
     """Whether an answer is of another thing than one that a "no" withdrew, "is recorded already": other values differ.
 
-    A name that was understood is withdrawn, and not corrected.
+    A name that was understood is withdrawn, and not corrected; its item is a value of it.
     """
     identifies, said = session.rules.identifying_fields, values_of(reading)
     own = values_of(without_inherited(session.open_draft.reading))
     withdrawn = session.topic is Topic.FIELD and session.current_question.why in AS_MEANT
     differs = find_differing_identifiers(session.open_draft.reading, reading, identifies)
-    return bool(withdrawn and differs) and any(said.get(name) != own[name] for name in own.keys() - {*identifies})
+    return bool(withdrawn and differs) and any(said.get(name) != own[name] for name in own.keys() - {*differs})
 
 
 def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
