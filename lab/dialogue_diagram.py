@@ -87,7 +87,8 @@ Another name said alone is *next or instead*: "743 next, or 743 instead of 742?"
 Unanswered, both go to a person; two names in one breath are next. "No, next" takes "instead" back. Digits alone name
 another thing, in doubt: "743, three cases" over 742 is asked, "743?". Behind a word of correction a second part of the
 name, or words that mean nothing, are more than a name: "no, pallet 743, item A200" corrects 743 where it is on record,
-a remark of 743 is put aside where that is known; else it is asked.
+a remark of 743 is put aside where that is known; else it is asked. A number alone behind one, where an answer is asked
+that nobody gave yet, doubts the name: "no, 743" to "How many?" is asked, "743, or 742?", until that is answered.
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
 heard well is put aside aloud. To some claims silence is no consent (`needs_yes`): those asked about again, named by an

@@ -66,7 +66,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides
+from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides, is_long_number
 from edge.records import Draft, Note, Outcome, Park, Reason, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
@@ -173,7 +173,8 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
     name, rules = str(session.current_question.field), session.rules
     whole = utterance.verdict.outcome is Outcome.ACCEPT
     if (whole or _has_entry_of_its_own(session, reading)) and _is_of_another_than_withdrawn(session, reading):
-        return corrections.begin_next_instead_of_answer(session, utterance)
+        # A word of correction takes back nothing of it: the name was right, and what was said of it may be.
+        return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     if whole and reference.is_begun_without_name(session, name):
         # What was begun was of the thing before: "two damaged", and then the next pallet, whole.
         return corrections.begin_next_instead_of_answer(session, utterance)
@@ -195,13 +196,13 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
 def _is_of_another_than_withdrawn(session: DialogueSession, reading: Reading) -> bool:
     """Whether an answer is of another thing than one that a "no" withdrew, "is recorded already": other values differ.
 
-    A name that was understood is withdrawn, and not corrected.
+    A name that was understood is withdrawn, and not corrected; its item is a value of it.
     """
     identifies, said = session.rules.identifying_fields, values_of(reading)
     own = values_of(without_inherited(session.open_draft.reading))
     withdrawn = session.topic is Topic.FIELD and session.current_question.why in AS_MEANT
     differs = find_differing_identifiers(session.open_draft.reading, reading, identifies)
-    return bool(withdrawn and differs) and any(said.get(name) != own[name] for name in own.keys() - {*identifies})
+    return bool(withdrawn and differs) and any(said.get(name) != own[name] for name in own.keys() - {*differs})
 
 
 def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
@@ -325,7 +326,8 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
     offered = session.current_question.candidates
     answers = name in said.fields and (not offered or {*possible_values(said.fields[name])} <= {*offered})
-    if reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers):
+    of_another = reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers)
+    if of_another or _may_name_thing(said.fields.get(name)):
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields and drafting.is_sure_correction(session, utterance):
         return drafting.revise_draft(session, utterance, with_fields(draft, said.fields, utterance.utterance_id))
@@ -345,6 +347,11 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
         return addition
     reference.require_yes_if_named_later(session, said, name)
     return _apply_answer(session, utterance, draft)
+
+
+def _may_name_thing(answer: FieldReading | None) -> bool:
+    """Whether an answer is a number as long as a name, beside words that were not understood: "I said 743"."""
+    return answer is not None and bool(answer.unexplained) and any(map(is_long_number, possible_values(answer)))
 
 
 def _add_to_recorded(session: DialogueSession, utterance: UtteranceHeard, said: Reading, draft: Draft) -> list[Order]:

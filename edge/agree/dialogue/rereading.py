@@ -43,7 +43,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import read_number_as_place, read_stray_names
+from edge.agree.unclear_numbers import SHORTEST_NAME, read_number_as_place, read_stray_names
 from edge.records import Draft
 
 
@@ -280,18 +280,57 @@ def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Readin
 
 
 def _as_correction_while_asked(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
+    """The reading, as a correction of a known field while another one is asked for: "no, rear".
+
+    What also answers the question, "no, 743" to "How many?", puts the open name in doubt.
+    """
     name, takes_back = str(session.current_question.field), is_correction(reading.words, session.rules.language)
-    is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
-    is_answer = is_answer and name in read_as_answer_to(name, reading, session.rules).fields
+    answer = _read_answer(session, reading)
     is_value = any(one.value is not None for one in reading.fields.values())
-    if is_answer or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
+    if (answer is not None and not takes_back) or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
     fields = _read_against(session, session.open_draft, reading.words, correcting=takes_back)
+    is_answer = answer is not None and _is_possible(answer, name, session.rules)
+    if answer is not None and (doubted := _as_rival_names(session, fields, is_answer=is_answer)):
+        return replace(reading, fields=doubted, act=Act.AMEND, not_understood=None)
     objects = takes_back or any(one.value is None and one.denied for one in fields.values())
-    if name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
+    if is_answer or name in fields or not objects or not fields.keys() <= session.open_draft.reading.fields.keys():
         return reading
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
+
+
+def _read_answer(session: DialogueSession, reading: Reading) -> FieldReading | None:
+    """The field that is asked for, as the utterance answers it; None where any "no" may be its answer."""
+    name = str(session.current_question.field)
+    if session.rules.form[name].spoken.answers:
+        return None
+    return read_as_answer_to(name, reading, session.rules).fields.get(name)
+
+
+def _is_possible(answer: FieldReading, name: str, rules: Rules) -> bool:
+    """Whether it may be a value of the field: 5502 is no temperature. What was not understood may be any."""
+    likely = possible_values(answer)
+    return not likely or any(rules.allows_value(rules.form[name], one) for one in likely)
+
+
+def _as_rival_names(
+    session: DialogueSession, fields: Mapping[str, FieldReading], *, is_answer: bool
+) -> Mapping[str, FieldReading]:
+    """A correction of the open name alone, as a rival of that; empty for any other.
+
+    Where nothing was said of the asked field there is nothing else to correct. What is an answer, too, must be a name
+    beyond doubt.
+    """
+    known, asked = session.open_identifiers, session.open_draft.reading.fields.get(str(session.current_question.field))
+    if session.topic is not Topic.FIELD or possible_values(asked) or not fields.keys() <= known.keys():
+        return {}
+    if is_answer and any(one.value is None and known[name] not in one.denied for name, one in fields.items()):
+        return {}
+    names = {name: as_text(value) for name, one in fields.items() for value in possible_values(one)[:1]}
+    if names.keys() != fields.keys() or any(len(value) < SHORTEST_NAME for value in names.values()):
+        return {}
+    rivals = {name: () if value == as_text(known[name]) else (known[name],) for name, value in names.items()}
+    return {name: replace(fields[name], value=value, rivals=rivals[name]) for name, value in names.items()}
 
 
 _OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})
