@@ -8,9 +8,10 @@ from itertools import chain, combinations
 from typing import NamedTuple, TypeVar
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
+from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, is_listed_command
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import (
@@ -177,8 +178,8 @@ class BeforeName(NamedTuple):
 
     before: Reading
     behind: Reading
-    is_joined: bool  # "And" or "next" stands before the name.
-    is_apart: bool  # Or a pause.
+    is_closed: bool  # What stands before the name is ended: by "that's it", "then", "and", "next", "for that one".
+    is_apart: bool  # Or by a pause.
 
 
 def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeName | None:
@@ -193,8 +194,8 @@ def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeN
             continue
         end, start = _find_gap(reading, at, rules)
         before, behind = (read_part(reading, part, rules) for part in (words[:end], words[start:]))
-        is_joined = end < at
-        parts = BeforeName(before, behind, is_joined, is_joined or _is_separated(words[at - 1], words[at]))
+        is_closed = end < at
+        parts = BeforeName(before, behind, is_closed, is_closed or _is_separated(words[at - 1], words[at]))
         if of & before.fields.keys() <= behind.fields.keys() - known.fields.keys():
             found.append(parts)
     return max(found, key=lambda one: _count_values(one.before, rules) + _count_values(one.behind, rules), default=None)
@@ -208,20 +209,38 @@ def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bo
 
 
 def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
-    """Where what stands before the name at this place ends, and where the next thing begins; "and" is of neither."""
-    words, language = reading.words[:at], rules.language
+    """Where what stands before the name at this place ends, and where the next thing begins.
+
+    The words that close it are of neither; where others stand behind them, they begin the next thing.
+    """
+    words = reading.words[:at]
     values = {word for one in read_part(reading, words, rules).fields.values() for word in one.words}
     first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
-    for end in range(at - 1, first - 1, -1):
-        if (_normalized(words[end]),) in language.words["conjunctions"]:
-            return end, end + 1
-    ends = [end for end in range(first, at) if _says_next(words[end:], rules)]
-    return (ends[0], ends[0]) if ends else (at, at)
+    for end in range(first, at):
+        reached = {end}
+        for begin in range(end, at):
+            if begin in reached:
+                reached |= {stop for stop in range(begin + 1, at + 1) if _closes(words[begin:stop], rules)}
+        if len(reached) > 1:
+            return end, at if at in reached else end
+    return at, at
 
 
-def _says_next(words: Sequence[Word], rules: Rules) -> bool:
-    found = split_at_listed("next_one", words, rules.language)
-    return found is not None and not found[1]
+def _closes(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words end what is said of one thing: "that's it", "then", "and", "okay", "next", "for that one"."""
+    language = rules.language
+    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words", "conjunctions")) or is_courtesy(
+        words, language
+    ):
+        return True
+    if any(is_listed_command(name, words, language) for name in ("next_one", "now")):
+        return True
+    of_open = (at for at in range(1, len(words)) if _is_phrase("before_places", words[:at], rules))
+    return any(is_listed_command("same_one", words[at:], language) for at in of_open)
+
+
+def _is_phrase(name: str, words: Sequence[Word], rules: Rules) -> bool:
+    return token_texts(words, rules.language) in rules.language.words[name]
 
 
 def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:

@@ -50,11 +50,12 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
         return replace(utterance, reading=answer, behind=parts.behind)
     before = _read_exception(parts.before, rules)
-    gives = _gives_open_thing(session, before, is_joined=parts.is_joined)
-    ends = parts.is_joined or (parts.is_apart and _says_more(parts.behind, rules))
+    leading = _list_leading_fields(rules, is_closed=parts.is_closed)
+    gives = _gives_open_thing(session, before, leading)
+    ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
-    own = said.fields.keys() - parts.behind.fields.keys() - _list_leading_fields(rules)
+    own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
     if own and (gives or ends):
         session.needs_yes.add(utterance.utterance_id)
     return utterance
@@ -72,7 +73,7 @@ def _is_one_sentence(session: DialogueSession, parts: BeforeName) -> bool:
     rules = session.rules
     lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
     is_other = session.state is State.HELD or _says_more(parts.behind, rules)
-    return is_other and not parts.is_joined and not lacks.isdisjoint(parts.before.fields)
+    return is_other and not parts.is_closed and not lacks.isdisjoint(parts.before.fields)
 
 
 def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading | None:
@@ -94,15 +95,19 @@ def _read_exception(part: Reading, rules: Rules) -> Reading:
     return replace(part, fields=found, act=Act.AMEND) if found else replace(part, act=Act.RECORD)
 
 
-def _list_leading_fields(rules: Rules) -> set[str]:
-    """The fields that often come before a name: "trailer 5502, pallet 743", "item A100, pallet 743"."""
-    return {*rules.form.standing_fields, *(name for name in rules.identifying_fields if not rules.form[name].required)}
+def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
+    """The fields that often come before a name: "trailer 5502, pallet 743", "item A100, pallet 743".
+
+    Behind a closing word that is only the place of many: "item A100, that's it, pallet 743".
+    """
+    optional = {name for name in rules.identifying_fields if not rules.form[name].required}
+    return {*rules.form.standing_fields, *(() if is_closed else optional)}
 
 
-def _gives_open_thing(session: DialogueSession, said: Reading, *, is_joined: bool) -> bool:
+def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]) -> bool:
     """Whether it gives what the open thing lacks or is asked for, and contradicts nothing that is known of it.
 
-    Without an "and" behind it, a place or an item alone is of the next thing.
+    Nothing but leading fields that are not asked for is of the next thing.
     """
     question, form, known = session.question, session.rules.form, values_of(session.open_draft.reading)
     if session.another_unclear or (question is not None and question.other is not None):
@@ -110,8 +115,7 @@ def _gives_open_thing(session: DialogueSession, said: Reading, *, is_joined: boo
     asked = question.field if question is not None and question.about in OF_VALUE else None
     new = {name for name in said.fields if name not in known or name == asked}
     others = {name for name in said.fields.keys() - new if form[name].unit_of not in new}
-    leading = set() if is_joined else _list_leading_fields(session.rules) - {asked}
-    return not new <= leading and all(values_of(said).get(name) == known[name] for name in others)
+    return not new <= leading - {asked} and all(values_of(said).get(name) == known[name] for name in others)
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
