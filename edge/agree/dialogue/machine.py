@@ -404,12 +404,13 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
 
 
 def _carry_out_before(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:
-    """Carry out what comes before the step of an utterance: a change of operator, and a yes that it begins with."""
+    """Carry out what comes before the step of an utterance: a change of operator, a yes first, an order within."""
     arrived, happening = _change_operator(session, happening)
     if not isinstance(happening, UtteranceHeard):
         return arrived, happening
     agreed, rest = answers.take_leading_yes(session, happening)
-    return [*arrived, *agreed], rest
+    ordered, rest = several.take_what_is_of_another(session, rest)
+    return [*arrived, *agreed, *ordered], rest
 
 
 def _change_operator(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, parse_command, parse_exception
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_command, parse_exception
+from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
-from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no
+from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import rivals_are_mishearings, with_reading
 from edge.agree.one_breath import (
@@ -23,6 +23,7 @@ from edge.agree.one_breath import (
     split_if_several,
 )
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
+from edge.agree.words_of_another import OfAnother, is_understood, split_off_mention, split_off_order
 from edge.records import Draft, Park
 from edge.records.speech import Prompt, Say
 
@@ -30,6 +31,70 @@ _OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
 """The questions that no value answers."""
 
 _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+
+
+def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
+    """Take an order about the open thing off the next thing's sentence, "743, eight cases, forget 742"; and the rest.
+
+    What else it says of a thing before its own is not got: that is told in its question, and what was read back to
+    the operator needs a yes.
+    """
+    said, rules = utterance.reading, session.rules
+    begins = said.act in {Act.RECORD, Act.AMEND} and not (said.is_scan or leading_cue(said.words, rules.language))
+    begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
+    if not begins or next_or_instead.leave_out_instead(session, said) != (False, said):  # "743 instead of 742"
+        return [], utterance
+    orders = [one for one in split_off_order(said, rules) if _is_known(session, one)]
+    found = max(orders, key=lambda one: (len(values_of(one.entry)), len(one.words)), default=None)
+    found = found or split_off_mention(said, _list_names_before(session, said), rules)
+    if found is None:
+        return [], utterance
+    if _drops_open_thing(session, utterance, found):
+        dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
+        return dropped, replace(utterance, reading=found.entry, aloud=True)
+    session.doubted |= session.draft is not None and session.state is State.HELD
+    return [], replace(utterance, reading=_with_words_not_got(found, rules))
+
+
+def _is_known(session: DialogueSession, found: OfAnother) -> bool:
+    """Whether an order is about the open thing, or one on record or in review, and not about the sentence's own."""
+    named = {name: one.value for name, one in found.cancels.items() if one.value is not None}
+    own = found.entry.fields
+    if all(named[name] in possible_values(own.get(name)) for name in named) or not named:
+        return False
+    is_open = session.draft is not None and named.items() <= session.open_identifiers.items()
+    return is_open or session.is_recorded_or_in_review(named)
+
+
+def _list_names_before(session: DialogueSession, said: Reading) -> set[FieldValue]:
+    """The names of the open thing, and of those on record or in review, that are not the sentence's own."""
+    needed, open_one = session.needed_identifiers, {} if session.draft is None else session.open_identifiers
+    things = (open_one, *list_known_things(session))
+    own = [value for name in needed[:1] for value in possible_values(said.fields.get(name))[:1]]
+    return {one[name] for one in things for name in needed if name in one} - {*own}
+
+
+def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found: OfAnother) -> bool:
+    """Whether a sentence surely orders to drop the open thing, and is about another one."""
+    draft, rules = session.draft, session.rules
+    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
+    if draft is None or not is_open or session.current_question.other is not None or not found.cancels:
+        return False
+    named = {name: one.value for name, one in found.cancels.items()}
+    is_entry = draft.act is Act.RECORD and not session.recorded.replaces_recorded_entry(draft)
+    whole = {*session.needed_identifiers} <= named.keys() and named.items() <= session.open_identifiers.items()
+    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in utterance.reading.words)
+    sure &= not utterance.is_indistinct(rules)
+    alone = session.find_own_entry(values_of(draft.reading)) is None
+    return is_entry and whole and sure and alone and is_understood(found.entry, rules)
+
+
+def _with_words_not_got(found: OfAnother, rules: Rules) -> Reading:
+    """The sentence without the words of the other thing, which its question tells."""
+    entry, words = found.entry, tuple(word.text for word in found.words)
+    name = next(one for one in rules.identifying_fields if one in entry.fields)
+    doubted = replace(entry.fields[name], confirmed=False, unexplained=(*entry.fields[name].unexplained, *words))
+    return replace(entry, fields={**entry.fields, name: doubted})
 
 
 def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
