@@ -43,7 +43,7 @@ def split_off_order(reading: Reading, rules: Rules) -> Iterator[OfAnother]:
             named = _read_cancelled(words[start:end], rules)
             if not named:
                 continue
-            joined = (_plain(words[start - 1]),) in rules.language.words["joins"]
+            joined = (_plain(words[start - 1]),) in rules.language.words["conjunctions"]
             rest = (*words[: start - joined], *words[end:])
             if (entry := _read_entry(reading, rest, rules)) is not None:
                 yield OfAnother(entry, words[start:end], named)
@@ -84,7 +84,7 @@ def split_off_mention(reading: Reading, known: Iterable[FieldValue], rules: Rule
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:
     """Whether it is of an entry before: "the last one is wet", "forget the last one"; not "that's the last one"."""
     language = rules.language
-    words = words[(_plain(words[0]),) in language.words["joins"] :]
+    words = words[(_plain(words[0]),) in language.words["conjunctions"] :]
     is_order = parse_command(words, language) == CANCEL or _split_cancellation(words, rules) is not None
     of_last = names_last_one(words, language) if is_order else begins_with_last_one(words, language)
     return of_last or names_by_position(words, (), language)
