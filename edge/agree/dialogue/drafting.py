@@ -446,8 +446,8 @@ def require_yes_until_model_answers(session: DialogueSession, utterance: Utteran
 def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask to repeat words that may be a "no"; silence does not commit.
 
-    A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right.
-    The rest of a number that a pause cut completes it instead.
+    A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right; what may
+    name another thing is to be repeated, too. The rest of a number that a pause cut completes it instead.
     """
     if (
         whole := complete_cut_number(session.open_draft, session.breath.words, utterance.reading, session.rules)
@@ -459,7 +459,8 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
         session.doubted = True
         return repeating.ask_to_repeat(session, utterance)
-    again = session.ask(session.entry_question)
+    given_up = [session.say(Prompt.REPEAT)] if repeating.may_name_another(session, utterance.reading) else []
+    again = [*given_up, *session.ask(session.entry_question)]
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
 

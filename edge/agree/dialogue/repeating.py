@@ -50,14 +50,20 @@ def ask_to_repeat(session: DialogueSession, utterance: UtteranceHeard) -> list[O
 
 
 def _remember_if_named(session: DialogueSession, reading: Reading) -> None:
-    """Remember that it may name a thing that is not on record: by an identifying field, or `SHORTEST_NAME` digits."""
-    rules = session.rules
-    digits = sum(
-        len(word.text) if word.text.isdigit() else rules.language.may_be_in_identifier(word.text)
-        for word in reading.words
-    )
-    if digits >= SHORTEST_NAME or any(name in reading.fields for name in rules.identifying_fields):
+    """Remember that it may name a thing that is not on record: by an identifying field, or as many digits."""
+    if _has_digits_of_name(session, reading) or not reading.fields.keys().isdisjoint(session.rules.identifying_fields):
         session.named = replace(session.named, left=True)
+
+
+def _has_digits_of_name(session: DialogueSession, reading: Reading) -> bool:
+    tells = session.rules.language.may_be_in_identifier
+    digits = sum(len(word.text) if word.text.isdigit() else tells(word.text) for word in reading.words)
+    return digits >= SHORTEST_NAME
+
+
+def may_name_another(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an utterance without fields may name another thing than the open one."""
+    return not reading.fields and _has_digits_of_name(session, reading) and _has_new_number(session, reading)
 
 
 def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -52,7 +52,7 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     if _drops_open_thing(session, utterance, found):
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
-    session.doubted |= session.draft is not None and session.state is State.HELD
+    session.doubted |= session.draft is not None
     return [], replace(utterance, reading=_with_words_not_got(found, rules))
 
 
