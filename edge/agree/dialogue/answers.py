@@ -321,7 +321,11 @@ def _rename_or_ask_or_begin_next(
 
 
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
-    draft, name, rules = session.open_draft, str(session.current_question.field), session.rules
+    draft, name, rules = (
+        _without_rival_of_other_field(session, said),
+        str(session.current_question.field),
+        session.rules,
+    )
     takes_back = drafting.is_sure_correction(session, utterance)
     said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
     offered = session.current_question.candidates
@@ -347,6 +351,18 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
         return addition
     reference.require_yes_if_named_later(session, said, name)
     return _apply_answer(session, utterance, draft)
+
+
+def _without_rival_of_other_field(session: DialogueSession, said: Reading) -> Draft:
+    """The open draft, without the one of two names that another field has: "743 cases" to "743, or 742?"."""
+    draft, question, name = session.open_draft, session.current_question, str(session.current_question.field)
+    others = {as_text(value) for value in values_of(said).values()}
+    left = [one for one in question.candidates if as_text(one) not in others]
+    of_name = session.topic is Topic.CHOICE and name in session.rules.identifying_fields and name not in said.fields
+    if not of_name or len(left) != 1:
+        return draft
+    named = replace(draft.reading.fields[name], value=left[0], rivals=())
+    return replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, name: named}))
 
 
 def _may_name_thing(answer: FieldReading | None) -> bool:
@@ -743,12 +759,16 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     """Ask whether to cancel the entry of another thing than the open one; empty where the utterance names no such.
 
     What is open is left as for the next entry. It stays where no entry has that name: then the name may be its own,
-    misheard, and silence commits it no more.
+    misheard, and silence commits it no more. One of the two names that are asked is to be said first.
     """
     said = utterance.reading
     named = session.identifiers_of(values_of(said))
     if not named or is_about_open(session, named):
-        return []
+        if session.topic is not Topic.CHOICE or session.current_question.field not in named:
+            return []
+        # Whether that is its name is asked: the other name would vanish with it.
+        again = repeating.repeat_question(session, [session.say(Prompt.REPEAT)])
+        return [utterance.note_as_not_understood(), *again]
     if session.find_own_entry(values_of(said)) is None and reference.find_put_aside(session, named) is None:
         asked = session.ask(session.entry_question) if session.question is None else []
         return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]

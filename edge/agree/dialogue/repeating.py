@@ -82,6 +82,8 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     """
     said, rules = utterance.reading, session.rules
     if _names_no_open_thing(session, said):
+        if rejects_value(said, rules):
+            require_yes(session)  # "That's wrong, it's 743" may be of the name.
         return park_and_repeat_question(session, utterance, said)
     context.unset_named_identifiers(session, said)
     if said.act in {Act.RECORD, Act.AMEND, Act.NO} and _may_object(session, said):
