@@ -332,7 +332,8 @@ class Dialogue:
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
-        step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
+        restored = happening.draft if isinstance(happening, DeviceStarted) else None
+        step, open_before, asked = TABLE[before][event], _collect_open_claims(session, restored), _asked_for(session)
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = several.queue_next(session, happening, _take_utterance(session, step, happening))
@@ -430,12 +431,12 @@ def _change_operator(session: DialogueSession, happening: DialogueInput) -> tupl
     return behind.carry_out(), replace(happening, aloud=True)  # A step commits one entry.
 
 
-def _collect_open_claims(session: DialogueSession) -> claims.OpenDraftsSnapshot:
-    """The open claims: the draft, the one its question compares it with, and the queued one."""
+def _collect_open_claims(session: DialogueSession, restored: Draft | None = None) -> claims.OpenDraftsSnapshot:
+    """The open claims: the draft, or the one that a restart restores, its question's other one, and the queued one."""
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims(
-        (session.draft, other, session.queued_draft), session.recorded.aside.drafts, closing
+        (session.draft or restored, other, session.queued_draft), session.recorded.aside.drafts, closing
     )
 
 
