@@ -121,7 +121,7 @@ def _choose_best_splits(splits: Iterator[_Split], rules: Rules, first: str | Non
     """
     best: tuple[tuple[int, int], list[_Split]] = ((0, 0), [])
     for parts in splits:
-        begins = _find_first_field(parts[-1], rules) if first in rules.identifying_fields else None
+        begins = find_first_field(parts[-1], rules) if first in rules.identifying_fields else None
         named = (begins in rules.identifying_fields) + (begins is not None and begins == first)
         rank = named, sum(_count_values(part, rules) for part in parts)
         if rank >= best[0] and all(
@@ -147,11 +147,11 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
 
 def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
     """The last thing is split off, and what is before it is split again if it names several."""
-    first = _find_first_field(reading, rules)
+    first = find_first_field(reading, rules)
     splits = _choose_best_splits(_split_off_last(reading, rules), rules, first)
     if not splits:
         return ()
-    begins = _find_first_field(splits[-1][0], rules) in rules.identifying_fields
+    begins = find_first_field(splits[-1][0], rules) in rules.identifying_fields
     before, last = splits[-1] if begins else _without_disputed(splits)
     earlier = (before,) if _surely_named(before, rules.identifying_fields) else _split_in_sequence(before, rules)
     if earlier and find_telling_field((*earlier, last), rules) is not None:
@@ -198,7 +198,13 @@ def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeN
         parts = BeforeName(before, behind, is_closed, is_closed or _is_separated(words[at - 1], words[at]))
         if of & before.fields.keys() <= behind.fields.keys() - known.fields.keys():
             found.append(parts)
-    return max(found, key=lambda one: _count_values(one.before, rules) + _count_values(one.behind, rules), default=None)
+    return max(found, key=lambda one: _rank_before_name(one, rules), default=None)
+
+
+def _rank_before_name(parts: BeforeName, rules: Rules) -> tuple[int, int]:
+    """By which of several splits is chosen: that with the most values, of these that with the most before the name."""
+    before = _count_values(parts.before, rules)
+    return before + _count_values(parts.behind, rules), before
 
 
 def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bool:
@@ -214,16 +220,26 @@ def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
     The words that close it are of neither; where others stand behind them, they begin the next thing.
     """
     words = reading.words[:at]
-    values = {word for one in read_part(reading, words, rules).fields.values() for word in one.words}
+    fields = read_part(reading, words, rules).fields
+    values = {word for one in fields.values() for word in one.words}
     first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
-    for end in range(first, at):
-        reached = {end}
-        for begin in range(end, at):
-            if begin in reached:
-                reached |= {stop for stop in range(begin + 1, at + 1) if _closes(words[begin:stop], rules)}
-        if len(reached) > 1:
-            return end, at if at in reached else end
+    for end in range(1, at):
+        reached = _find_closing_ends(words, end, rules)
+        # "Next one" closes, though its "one" may be a number.
+        if at in reached and (end >= first or read_part(reading, words[:end], rules).fields.keys() == fields.keys()):
+            return end, at
+        if end >= first and reached:
+            return end, end
     return at, at
+
+
+def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[int]:
+    """The ends of all closing words that begin at a word, one behind another."""
+    reached: set[int] = set()
+    for begin in range(start, len(words)):
+        if begin == start or begin in reached:
+            reached |= {end for end in range(begin + 1, len(words) + 1) if _closes(words[begin:end], rules)}
+    return reached
 
 
 def _closes(words: Sequence[Word], rules: Rules) -> bool:
@@ -248,11 +264,11 @@ def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:
     for at in range(1, len(reading.words)):
         before, behind = (read_part(reading, words, rules) for words in (reading.words[:at], reading.words[at:]))
         if _surely_named(before, (name,)) and find_differing_identifiers(before, behind, (name,)):
-            return _find_first_field(before, rules) in rules.identifying_fields
+            return find_first_field(before, rules) in rules.identifying_fields
     return False
 
 
-def _find_first_field(part: Reading, rules: Rules) -> str | None:
+def find_first_field(part: Reading, rules: Rules) -> str | None:
     """The field that was said first, besides what stands for several entries; None: there is none."""
     texts, stands = [word.text for word in part.words], {*rules.form.context} - {*rules.identifying_fields}
     begins = {

@@ -1,8 +1,9 @@
 """Reference: which thing is meant by words that name none: always the one that the device named last.
 
 While a thing is open, that is the open one: behind another thing that the device names, its question says whose it is,
-and its readback is spoken again (`end_with_open_thing`). With nothing open it is the entry that the device named
-last; where that is not the last one on record, a correction of it needs a yes.
+and its readback is spoken again (`end_with_open_thing`). So does the question of a value that was said before the name.
+With nothing open it is the entry that the device named last; where that is not the last one on record, a correction of
+it needs a yes.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import find_fields_with_another_old_value
-from edge.agree.one_breath import split_if_several
-from edge.agree.readings import likely_values, possible_values, values_of
-from edge.records import Draft, LastEntry
+from edge.agree.one_breath import find_first_field, split_if_several
+from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
+from edge.records import Commit, Draft, LastEntry
 from edge.records.speech import Prompt, Say
 
 
@@ -36,8 +37,9 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     if not says or draft is None or session.state not in {State.HELD, *QUESTIONS} or (question and question.unspoken):
         return orders
     another, last = _names_another(session, draft, says), says[-1]
+    behind_another = bool(another) or _asks_of_value_before_name(session, draft, orders)
     is_asked = question is not None and last.prompt is render_question(question).prompt
-    if is_asked and _say_name_of_question(session, last, behind_another=bool(another)) in ([], says[-2:-1]):
+    if is_asked and _say_name_of_question(session, last, behind_another=behind_another) in ([], says[-2:-1]):
         return orders
     if another:
         session.named = replace(session.named, things=(another, session.open_identifiers or another))
@@ -46,7 +48,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     at = orders.index(last) if is_asked else len(orders)
     again = session.spoken.again if session.spoken.again == tuple(says) and not (another or is_asked) else ()
     asked = session.say_question(question)
-    name = _say_name_of_question(session, asked, behind_another=bool(another))
+    name = _say_name_of_question(session, asked, behind_another=behind_another)
     session.make_repeatable_together([*again, *name, asked])
     return [*orders[:at], *name, asked, *orders[at + 1 :]]
 
@@ -57,6 +59,16 @@ def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) 
     own = session.open_identifiers
     is_same = bool(own) and all(own.get(name, value) == value for name, value in named.items())
     return {} if is_same or draft.act is Act.CONTEXT or session.settings.is_closing(draft) else named
+
+
+def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: Sequence[Order]) -> bool:
+    """Whether the question is of a value that was said before the name: it may be of the thing before."""
+    asked = None if session.question is None else session.question.field
+    named = values_of(without_inherited(draft.reading)).keys() & {*session.needed_identifiers}
+    if asked is None or asked in named or not named or draft.support:
+        return False
+    follows = session.recorded.last is not None or any(isinstance(order, Commit) for order in orders)
+    return follows and find_first_field(draft.reading, session.rules) == asked
 
 
 def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_another: bool) -> list[Say]:

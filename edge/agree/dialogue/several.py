@@ -163,10 +163,12 @@ def _read_exception(part: Reading, rules: Rules) -> Reading:
 def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
     """The fields that often come before a name: "trailer 5502, pallet 743", "item A100, pallet 743".
 
-    Behind a closing word that is only the place of many: "item A100, that's it, pallet 743".
+    Behind a closing word those alone that then hold for all that follow: not "item A100, that's it, pallet 743".
     """
-    optional = {name for name in rules.identifying_fields if not rules.form[name].required}
-    return {*rules.form.standing_fields, *(() if is_closed else optional)}
+    form = rules.form
+    if is_closed:
+        return set() if form.is_identified_by_context else {*form.standing_fields}
+    return {*form.standing_fields, *(name for name in rules.identifying_fields if not form[name].required)}
 
 
 def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]) -> bool:
