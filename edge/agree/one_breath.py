@@ -211,7 +211,10 @@ def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bo
     first = part.words[0].text
     own = {name: part.fields[name] for name in rules.identifying_fields if name in part.fields}
     begun = [name for name, one in own.items() if one.value is not None and one.words[:1] == (first,)]
-    return not is_correction(part.words, rules.language) and bool(find_differing_identifiers(known, part, begun))
+    several = split_if_several(known, rules) if begun else ()  # Of these it is not said yet which is the open one.
+    is_none_of_them = bool(several) and pick_by_answer(known, part, rules) is None
+    differs = is_none_of_them or bool(find_differing_identifiers(known, part, begun))
+    return differs and not is_correction(part.words, rules.language)
 
 
 def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
