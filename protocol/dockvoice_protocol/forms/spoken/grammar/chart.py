@@ -305,8 +305,9 @@ def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
 def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, end: int) -> bool:
     """Whether a phrase says what else was done to the thing beside it: "scanned | pallet 742", "Tor B | gescannt"."""
     straight_on = not gap.opens and all(map(spans.goes_straight_on, range(gap.begin, at + 1)))
-    counted = straight_on and Role.AFTER_COUNT in gap.remark  # "Twelve cases counted" is of the count alone.
     leads = gap.behind is not None and all(map(spans.goes_straight_on, range(end, gap.end + 1)))
+    # "Twelve cases counted" is of the count alone; "twelve cases counted on pallet 742" tells where they are.
+    counted = straight_on and not leads and Role.AFTER_COUNT in gap.remark
     of_next = leads and (gap.opens or not spans.fields[str(gap.behind)].spoken.counts)
     inside = range(at, end) if not counted and (straight_on or of_next) else ()
     return any(stop <= end for one in inside for stop in handled.ends(spans.words, one))
