@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, parse
 from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldValue, Reading
@@ -73,9 +73,12 @@ _PLAIN_ROLES = frozenset({Role.AFTER_LABEL, Role.REPEAT, Role.CUE, Role.CONTRAST
 
 
 def has_only_fields(reading: Reading, rules: Rules) -> bool:
-    """Whether it has only fields: "dock D", but not "I am going to dock D"."""
+    """Whether it has only fields: "dock D", "dock D, that's it", but not "I am going to dock D"."""
     field_positions, tokens, roles = _find_field_words(reading, rules)
-    return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in range(len(tokens)))
+    behind = max(field_positions, default=-1) + 1
+    concludes = token_texts(reading.words, rules.language)[behind:] in rules.language.words["conclusions"]
+    read = range(behind if concludes else len(tokens))
+    return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in read)
 
 
 _UNREAD = frozenset({Sense.UNEXPLAINED, Sense.MOOD})

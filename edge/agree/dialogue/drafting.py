@@ -185,7 +185,7 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
-    if _objects_without_change(session, utterance, draft):
+    if _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
     require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)
     draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
@@ -193,6 +193,19 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
         utterance.note_as_heeded(),
         *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),
     ]
+
+
+def _may_be_of_queued(session: DialogueSession) -> bool:
+    """Whether a name alone came last, behind a value of the open thing: what follows may be of either.
+
+    "Twelve cases, that's it, pallet 743" over 742.
+    """
+    queued = session.queued_draft
+    if queued is None or queued.utterance_id not in session.open_draft.support:
+        return False
+    return {name for name, one in queued.reading.fields.items() if not one.is_inherited} <= {
+        *session.rules.identifying_fields
+    }
 
 
 def _objects_without_change(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> bool:

@@ -382,16 +382,19 @@ def commit_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard)
 
 
 def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
-    """Add a commit to `session.lately`, which was loaded before it."""
-    entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
-    latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
-    session.lately = replace(session.lately, entries=(latest, *entries))
+    """Add a commit to `session.lately`, which was loaded before it; a cancelled entry is there no more."""
+    entries = [one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces}]
+    if draft.act is not Act.CANCEL:
+        entries.insert(0, StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now))
+    session.lately = replace(session.lately, entries=tuple(entries))
 
 
 def _count_last_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    last = session.recorded.last
-    if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
-        _count_commit(session, last.event_id, last.draft, last.fields)
+    # A cancellation is not the last entry, but among these.
+    latest = session.recorded.entries[-1] if session.recorded.entries else None
+    for one in (session.recorded.last, latest):
+        if one is not None and not one.refused:
+            _count_commit(session, one.event_id, one.draft, one.fields)
     return ask_to_close_trailer(session, utterance)
 
 

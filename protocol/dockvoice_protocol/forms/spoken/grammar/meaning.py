@@ -494,14 +494,15 @@ class _MeaningBuilder:
             self.said_of(str(before.field)).doubtful = True
 
     def _doubt_difference(self, counted: _FieldMeaning, denied: FieldValue | None) -> None:
-        """A count that is denied, but was never said, may be what was due: "30 cases instead of 32" are two short.
+        """A count that is denied, but was never said, may be what was due: "pallet 742, 30 cases instead of 32".
 
-        Not of what was: "it was 30, not 32" corrects what is on record.
+        Not without a name, or of what was: "30, not 32", "it was 30, not 32" correct what was said before.
         """
         found = counted.values[-1] if counted.values and denied not in counted.taken_back else None
         if not isinstance(found, int) or not isinstance(denied, int) or denied in counted.values:
             return
-        if any(event.kind is EventKind.MOOD for event in self._events):
+        named = any(event.field is not None and self._form[event.field].identifier for event in self._events)
+        if not named or any(event.kind is EventKind.MOOD for event in self._events):
             return
         difference = self._form.roles.get(FieldRole.SHORT if found < denied else FieldRole.OVER)
         if difference is not None and not self.said_of(difference).events:
