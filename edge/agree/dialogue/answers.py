@@ -584,7 +584,8 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
         return [utterance.note_as_heeded(), *parking.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)
     if not session.settings.is_closing(draft):
-        cancelled = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
+        # Said before what the commit lets go on, such as the closing of the trailer.
+        cancelled = [utterance.note_as_heeded(), session.say(Prompt.CANCELLED), *drafting.commit_draft(session)]
         return [*cancelled, *amendments.ask_to_cancel_more(session, named, draft.replaces)]
     orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, fields)]
     context.begin_reopened_context(session, fields, utterance)
