@@ -36,7 +36,7 @@ OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """By the deed of a form, those that an utterance may tell of in the same words, and which are no entry of that form."""
 
-APART_FROM_HANDLING = frozenset({"bring", "close", "move"})
+APART_FROM_HANDLING = frozenset({"bring", "close", "load", "move", "unload"})
 """The deeds that handling a thing does not imply: who scans a pallet at dock B has not brought it there."""
 
 ORDERS = ("moving", "placing")

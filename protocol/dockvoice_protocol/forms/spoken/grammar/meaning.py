@@ -278,7 +278,9 @@ class _FieldMeaning:
             self.values = [f"{self.values[0]}{withdrawn.value}"]
 
     def _replace_values(self, event: ExplanationEvent) -> None:
-        sure = event.value not in self.taken_back  # "Dock C, wrong, it is A, not C" may deny it.
+        # "Dock C, wrong, it is A, not C" and German "Tor C, doch nicht C" may deny it; a unit may stay.
+        again = event.value in self.values and self.of.unit_of is None
+        sure = not again and event.value not in self.taken_back
         if CORRECTS in event.marks:
             self.taken_back += self.values
         if self.of.many is not None:
