@@ -56,7 +56,8 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 - **Several things in one breath** are taken one at a time. Where each begins with its name, what stands between two
   names is the first one's, and what stands before the first is of the open one, if that lacks it or is asked for it:
   "twelve cases and pallet 743", "item A200, that's it, pallet 743", "item A200 for that one, pallet 743". What else may
-  be of either, a place behind "that's it" too, or of both without "each", is asked, by the name it is to be of.
+  be of either, a place behind "that's it" too, or of both without "each", is asked, by the name it is to be of; what
+  follows a name that came last, or points back ("on that"), needs a yes.
 - **Of the one before, within the next.** "Pallet 743, eight cases, forget 742" drops 742 where that is open. What else
   is said there of another thing is told as not got, and asked with the next; what was read back then needs a yes.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a

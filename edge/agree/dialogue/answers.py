@@ -573,6 +573,7 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if aside is not None:
         session.close_draft()
         left = several.leave_out_named(session, aside, draft.reading)
+        left = left or several.leave_out_name(session, aside, draft.reading)
         dropped = (
             StoreDropped(aside)
             if left is None

@@ -37,9 +37,12 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     if not says or draft is None or session.state not in {State.HELD, *QUESTIONS} or (question and question.unspoken):
         return orders
     another, last = _names_another(session, draft, says), says[-1]
-    behind_another = bool(another) or _asks_of_value_before_name(session, draft, orders)
+    early = _asks_of_value_before_name(session, draft, orders)
     is_asked = question is not None and last.prompt is render_question(question).prompt
-    if is_asked and _say_name_of_question(session, last, behind_another=behind_another) in ([], says[-2:-1]):
+    if is_asked and _say_name_of_question(session, last, behind_another=bool(another), early=early) in (
+        [],
+        says[-2:-1],
+    ):
         return orders
     if another:
         session.named = replace(session.named, things=(another, session.open_identifiers or another))
@@ -48,7 +51,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     at = orders.index(last) if is_asked else len(orders)
     again = session.spoken.again if session.spoken.again == tuple(says) and not (another or is_asked) else ()
     asked = session.say_question(question)
-    name = _say_name_of_question(session, asked, behind_another=behind_another)
+    name = _say_name_of_question(session, asked, behind_another=bool(another), early=early)
     session.make_repeatable_together([*again, *name, asked])
     return [*orders[:at], *name, asked, *orders[at + 1 :]]
 
@@ -71,7 +74,9 @@ def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: S
     return follows and find_first_field(draft.reading, session.rules) == asked
 
 
-def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_another: bool) -> list[Say]:
+def _say_name_of_question(
+    session: DialogueSession, asked: Say, *, behind_another: bool, early: bool = False
+) -> list[Say]:
     """The name of the open thing before its question, behind another thing; empty where that has a name itself.
 
     Always before whether another part of the name takes its place: "item B715 instead of item B714?".
@@ -83,7 +88,10 @@ def _say_name_of_question(session: DialogueSession, asked: Say, *, behind_anothe
         return [Say(Prompt.ABOUT, beside)]
     # Neither the place nor a count would tell which entry is corrected, and not the one that waits.
     behind_another |= corrects and (asked.prompt is Prompt.PROVE or session.queued_draft is not None)
-    if not behind_another or _identifiers_in(session, asked):
+    named = _identifiers_in(session, asked)
+    if early and named.keys().isdisjoint(beside):  # Of a value said before the name.
+        return [Say(Prompt.ABOUT, beside)] if beside else []
+    if not behind_another or named:
         return []
     return parking.say_draft(session, session.open_draft, Prompt.ABOUT)
 

@@ -14,6 +14,7 @@ from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import rivals_are_mishearings, with_reading
+from edge.agree.off_talk import states_context
 from edge.agree.one_breath import (
     BeforeName,
     find_telling_field,
@@ -105,9 +106,10 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     said, rules, draft = utterance.reading, session.rules, session.draft
     is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
     named = not said.fields.keys().isdisjoint(rules.identifying_fields)
-    if draft is None or draft.act is Act.CONTEXT or not (is_open and named) or said.is_scan:
+    if said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
         return utterance
-    if said.act not in {Act.RECORD, Act.AMEND}:
+    if draft is None or draft.act is Act.CONTEXT or not is_open:
+        _doubt_what_may_be_of_last(session, utterance)
         return utterance
     parts = split_before_name(said, draft.reading, rules)
     if parts is None or _is_one_sentence(session, parts):
@@ -121,9 +123,26 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
-    if own and (gives or ends):
+    # "Item A200 on that, pallet 743": more than the value stands before the name.
+    refers = not leading.isdisjoint(before.fields) and not states_context(before, rules)
+    if refers or (own and (gives or ends)):
         session.needs_yes.add(utterance.utterance_id)
     return utterance
+
+
+def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHeard) -> None:
+    """Require a yes for what is closed off before another name while nothing is open: it may be of the last entry.
+
+    "Three damaged and then pallet 743, eight cases" behind 742; not where the next thing lacks it.
+    """
+    rules, last = session.rules, session.recorded.last
+    parts = None if last is None else split_before_name(utterance.reading, last.draft.reading, rules)
+    if parts is None or not parts.is_closed or session.state is not State.IDLE:
+        return
+    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=False)
+    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
+    if own and lacks.isdisjoint(own):
+        session.needs_yes.add(utterance.utterance_id)
 
 
 def _says_more(behind: Reading, rules: Rules) -> bool:
@@ -316,6 +335,17 @@ def leave_out_named(session: DialogueSession, several: Draft, named: Reading) ->
     """A draft of several things in one breath, without the one that is named; None where it names none of them."""
     picked = pick_by_answer(several.reading, named, session.rules)
     return None if picked is None else replace(several, reading=picked[1])
+
+
+def leave_out_name(session: DialogueSession, several: Draft, named: Reading) -> Draft | None:
+    """A draft of several things of which it is unclear whose its values are, with the other names alone; or None."""
+    rules, gone = session.rules, values_of(named).values()
+    left = [value for value in list_several_identifiers(several.reading, rules) if value not in gone]
+    if not left:
+        return None
+    name = next(one for one in rules.identifying_fields if left[0] in possible_values(several.reading.fields.get(one)))
+    one = replace(several.reading.fields[name], value=left[0], rivals=tuple(left[1:]))
+    return replace(several, reading=replace(several.reading, fields={name: one}))
 
 
 def take_one_of_several(

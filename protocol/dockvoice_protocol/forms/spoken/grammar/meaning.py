@@ -348,7 +348,7 @@ class _FieldMeaning:
         if measures and isinstance(value, int | float) and isinstance(old, int | float):
             return [*corrected_decimals(old, value)], True
         if not bare:
-            return [value], True
+            return [value], not _is_end_with_one_error(old, value)
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -370,6 +370,13 @@ def _is_of_number(event: ExplanationEvent) -> bool:
 
 def _is_unsure(event: ExplanationEvent) -> bool:
     return bool(_UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+
+
+def _is_end_with_one_error(old: FieldValue | None, value: FieldValue | None) -> bool:
+    """Whether a corrected code may be short for the end of the one before: "trailer LA1483, no, trailer 1683"."""
+    if not (isinstance(old, str) and isinstance(value, str) and len(value) < len(old)):
+        return False
+    return differ_by_one_error(old[len(old) - len(value) :], value)
 
 
 def corrected_decimals(old: float, value: float) -> list[float]:
