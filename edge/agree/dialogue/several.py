@@ -139,7 +139,7 @@ def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHea
     parts = None if last is None else split_before_name(utterance.reading, last.draft.reading, rules)
     if parts is None or not parts.is_closed or session.state is not State.IDLE:
         return
-    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=False)
+    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=True)
     lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
     if own and lacks.isdisjoint(own):
         session.needs_yes.add(utterance.utterance_id)

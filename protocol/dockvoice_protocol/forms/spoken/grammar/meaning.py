@@ -55,6 +55,8 @@ _UNSURE = frozenset({HEDGED, UNEXPLAINED})
 
 _TENS = 20
 """Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
+_MOST_DUE_FACTOR = 2
+"""A denied count this much larger or smaller is hardly what was due: "8 cases, and not 628" names another pallet."""
 _PLACES = (10, 100, 1000)
 """Decimal places below which a correction may replace a number's end."""
 
@@ -512,6 +514,8 @@ class _MeaningBuilder:
             return
         named = any(event.field is not None and self._form[event.field].identifier for event in self._events)
         if not named or any(event.kind is EventKind.MOOD for event in self._events):
+            return
+        if max(found, denied) > _MOST_DUE_FACTOR * min(found, denied):
             return
         difference = self._form.roles.get(FieldRole.SHORT if found < denied else FieldRole.OVER)
         if difference is not None and not self.said_of(difference).events:
