@@ -45,7 +45,7 @@ def split_off_order(reading: Reading, rules: Rules) -> Iterator[OfAnother]:
                 continue
             joined = (_plain(words[start - 1]),) in rules.language.words["conjunctions"]
             rest = (*words[: start - joined], *words[end:])
-            if (entry := _read_entry(reading, rest, rules)) is not None:
+            if (entry := _read_entry(reading, rest, rules, alone=True)) is not None:
                 yield OfAnother(entry, words[start:end], named)
 
 
@@ -96,12 +96,13 @@ def _split_cancellation(words: Sequence[Word], rules: Rules) -> Sequence[Word] |
     return None if order is None or order[0].act is not Act.CANCEL else order[1]
 
 
-def _read_entry(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading | None:
-    """The reading of these of its words as an entry; None where they have no name, or a name alone."""
+def _read_entry(reading: Reading, words: Sequence[Word], rules: Rules, *, alone: bool = False) -> Reading | None:
+    """The reading of these of its words as an entry; None where they have no name, or, but `alone`, a name alone."""
     part = read_part(reading, words, rules)
     own = {name for name, one in part.fields.items() if not one.is_inherited}
     named = own & {*rules.identifying_fields}
-    return replace(part, act=Act.RECORD, unrecorded={}) if own > named > set() else None
+    has_values = own > named or alone
+    return replace(part, act=Act.RECORD, unrecorded={}) if named and has_values else None
 
 
 def _find_numbers(words: Sequence[Word], numbers: Collection[str], rules: Rules) -> list[int]:

@@ -174,6 +174,22 @@ def _as_yes_to_dropping(session: DialogueSession, reading: Reading) -> Reading:
     return replace(reading, act=Act.YES, fields={}, not_understood=None) if agrees else reading
 
 
+def _as_other_to_drop(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where its number names another thing known, over whether to drop one: "no, 743"."""
+    corrects = is_correction(reading.words, session.rules.language)
+    if session.topic not in {Topic.CANCEL, Topic.DROP} or reading.fields or not corrects:
+        return reading
+    rules, open_names = session.rules, session.identifiers_of(session.current_question.fields)
+    name, words = session.needed_identifiers[0], reading.words
+    fields = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name, held=open_names)
+    named = likely_values(replace(reading, fields=fields))
+    known = named.keys() == fields.keys() == {name} and session.is_recorded_or_in_review(named)
+    if not known or named[name] == open_names.get(name):
+        return reading
+    said = {name: replace(fields[name], value=named[name])}
+    return replace(reading, fields=said, act=Act.AMEND, not_understood=None)
+
+
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
@@ -272,24 +288,23 @@ def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Readin
     if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
         return counted
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
-    fields = _read_against(session, session.open_draft, reading.words, correcting=wrong)
-    known = values_of(session.open_draft.reading)
-    if any(one.value is None and known.get(name) in one.denied for name, one in fields.items()):
-        fields = _read_against(session, session.open_draft, reading.words, correcting=True)  # "13, not 12" over 12
+    fields = _read_against_open(session, reading.words, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
 
 
 def _as_correction_while_asked(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear".
 
-    What also answers the question, "no, 743" to "How many?", puts the open name in doubt.
+    What also answers the question, "no, 743" or "743, not 742" to "How many?", puts the open name in doubt.
     """
     name, takes_back = str(session.current_question.field), is_correction(reading.words, session.rules.language)
-    answer = _read_answer(session, reading)
-    is_value = any(one.value is not None for one in reading.fields.values())
-    if (answer is not None and not takes_back) or is_value or reading.act not in {Act.RECORD, Act.AMEND}:
+    answer, known = _read_answer(session, reading), session.open_identifiers
+    if any(one.value is not None for one in reading.fields.values()) or reading.act not in {Act.RECORD, Act.AMEND}:
         return reading
-    fields = _read_against(session, session.open_draft, reading.words, correcting=takes_back)
+    fields = _read_against_open(session, reading.words, correcting=takes_back)
+    denies_name = any(known.get(other) in one.denied for other, one in fields.items() if other in known)
+    if answer is not None and not (takes_back or denies_name):
+        return reading
     is_answer = answer is not None and _is_possible(answer, name, session.rules)
     if answer is not None and (doubted := _as_rival_names(session, fields, is_answer=is_answer)):
         return replace(reading, fields=doubted, act=Act.AMEND, not_understood=None)
@@ -493,6 +508,16 @@ def _reject_if_named_by_position(session: DialogueSession, reading: Reading) -> 
     return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION) if named else reading
 
 
+def _read_against_open(
+    session: DialogueSession, words: Sequence[Word], *, correcting: bool
+) -> Mapping[str, FieldReading]:
+    """The fields that the words give, read against the open entry's values; what denies one corrects it."""
+    draft = session.open_draft
+    known, fields = values_of(draft.reading), _read_against(session, draft, words, correcting=correcting)
+    denies = any(one.value is None and known.get(name) in one.denied for name, one in fields.items())
+    return _read_against(session, draft, words, correcting=True) if denies else fields  # "13, not 12" over 12
+
+
 def _read_against(
     session: DialogueSession, draft: Draft, words: Sequence[Word], *, correcting: bool
 ) -> Mapping[str, FieldReading]:
@@ -518,6 +543,7 @@ def _read_against(
 
 _REREADINGS = (
     _as_yes_to_dropping,
+    _as_other_to_drop,
     _as_correction_behind_drop,
     _as_correction_of_known,
     _as_addition_to_recorded,

@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import rivals_are_mishearings, with_reading
-from edge.agree.off_talk import states_context
+from edge.agree.off_talk import has_only_fields, states_context
 from edge.agree.one_breath import (
     BeforeName,
     find_telling_field,
@@ -123,8 +123,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
-    # "Item A200 on that, pallet 743": more than the value stands before the name.
-    refers = not leading.isdisjoint(before.fields) and not states_context(before, rules)
+    refers = not leading.isdisjoint(before.fields) and not _is_leading(before, rules)
     if refers or (own and (gives or ends)):
         session.needs_yes.add(utterance.utterance_id)
     return utterance
@@ -188,6 +187,12 @@ def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
     if is_closed:
         return set() if form.is_identified_by_context else {*form.standing_fields}
     return {*form.standing_fields, *(name for name in rules.identifying_fields if not form[name].required)}
+
+
+def _is_leading(before: Reading, rules: Rules) -> bool:
+    """Whether it is a value and no more, or tells the place: not "item A200 on that", "that one's item A200"."""
+    tells_place = before.fields.keys() <= {*rules.form.standing_fields}
+    return states_context(before, rules) if tells_place else has_only_fields(before, rules)
 
 
 def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]) -> bool:
