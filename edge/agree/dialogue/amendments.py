@@ -281,7 +281,8 @@ def ask_again_behind_another(session: DialogueSession, said: Reading) -> list[Or
     named = {name: FieldReading(value, (), 1.0) for name, value in fields.items()}
     order = replace(draft, reading=replace(draft.reading, fields=named))
     asked_now = session.identifiers_of(values_of(said))
-    anew = [one for one in session.waiting_orders if session.identifiers_of(values_of(one.reading)) == asked_now]
+    cancels = (one for one in session.waiting_orders if one.act is Act.CANCEL)
+    anew = [one for one in cancels if session.identifiers_of(values_of(one.reading)) == asked_now]
     session.waiting_orders = (*(one for one in session.waiting_orders if one not in anew), order)
     session.close_draft()
     return [StoreDropped(one) for one in anew]
@@ -305,7 +306,7 @@ def ask_waiting_order(session: DialogueSession, before: Sequence[Order]) -> list
     """
     changed = {one.draft.replaces for one in before if isinstance(one, Commit)} - {None}
     orders: list[Order] = []
-    while session.waiting_orders and session.state is State.IDLE:
+    while session.state is State.IDLE and session.waiting_orders and session.waiting_orders[-1].act is Act.CANCEL:
         *left, order = session.waiting_orders
         session.waiting_orders = tuple(left)
         orders += [StoreDropped(order)] if order.replaces in changed else ask_about_order(session, order)

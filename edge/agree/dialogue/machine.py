@@ -298,7 +298,7 @@ class Dialogue:
     @property
     def counts_when_finished(self) -> bool:
         """Whether the entries on record will be counted as soon as nothing is open: a trailer is done."""
-        return self._session.deferred_action is not None and self._session.deferred_action.counts
+        return any(map(self._session.settings.is_closing, self._session.waiting_orders))
 
     def set_recent_entries(self, lately: RecentEntries) -> None:
         """Set the current entries on record, which the next event needs."""
@@ -388,13 +388,13 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
         orders += amendments.ask_waiting_order(session, before)
-    commits = any(isinstance(order, Commit) for order in before)
-    is_due = (
-        behind is not None and not (commits and behind.counts) and (behind.newcomer or session.queued_draft is None)
-    )
+    is_due = behind is not None and (behind.newcomer or session.queued_draft is None)
     if behind is not None and is_due and session.state is State.IDLE:
         session.deferred_action = session.placeless = None  # Which trailer is done was asked of what is left now.
         orders += behind.carry_out()
+    commits = any(isinstance(order, Commit) for order in before)  # That one is to be counted, too.
+    if session.state is State.IDLE and not commits and session.queued_draft is None:
+        orders += trailers.ask_waiting_closing(session)
     if session.state is State.IDLE and session.queued_draft is not None:
         orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:

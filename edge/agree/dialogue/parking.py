@@ -119,10 +119,13 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
 
 
 def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
-    """Drop the orders to cancel that wait, and tell of each that its entry is kept."""
+    """Drop the orders that wait, and tell of each that its entry is kept, or the trailer not closed."""
     orders: list[Order] = []
     for one in session.waiting_orders:
-        orders += [StoreDropped(one), *say_draft(session, one, Prompt.ABOUT), Say(Prompt.KEPT_AS_IT_IS)]
+        if session.settings.is_closing(one) and (trailer := values_of(one.reading)):
+            orders += [StoreDropped(one), session.say(Prompt.STAYS_OPEN, trailer)]
+        else:
+            orders += [StoreDropped(one), *say_draft(session, one, Prompt.ABOUT), Say(Prompt.KEPT_AS_IT_IS)]
     session.waiting_orders = ()
     return orders
 

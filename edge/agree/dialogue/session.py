@@ -79,12 +79,11 @@ class SignOnQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DeferredAction:
-    """A sign-on, sign-off, change of form or closing, deferred until the open entry is finished."""
+    """A sign-on, sign-off or change of form, deferred until the open entry is finished."""
 
     carry_out: Callable[[], list[Order]]
     newcomer: bool = False  # Whether it signs on another operator, who dictates from then on.
     leaves: bool = False  # Whether it signs the operator off: what is said of another thing is not his any more.
-    counts: bool = False  # Whether it reads the entries on record, so a pending commit must finish first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +278,8 @@ class DialogueSession:
     shift: Shift | None = None  # The site's current shift; None: unknown.
     identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
     waiting_orders: tuple[Draft, ...] = field(default=(), repr=False)
-    """Orders to cancel that another order or a correction came before: each is asked about again, the last one first,
-    also after a restart."""
+    """Orders that wait until nothing is open, also after a restart: to close a trailer; and to cancel, that another
+    order or a correction came before. Each is asked about again, the last one first."""
     deferred_action: DeferredAction | None = field(default=None, repr=False)
     placeless: Reading | None = field(default=None, repr=False)
     """The last utterance, where it is "trailer done" and its trailer was asked for."""

@@ -18,7 +18,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, parking, repeating, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DeferredAction, DialogueSession, list_known_things, terms_on_record
+from edge.agree.dialogue.session import DialogueSession, list_known_things, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import (
     EntryTotals,
@@ -389,13 +389,18 @@ def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields:
     session.lately = replace(session.lately, entries=tuple(entries))
 
 
-def _count_last_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+def ask_waiting_closing(session: DialogueSession) -> list[Order]:
+    """Tell the sums of the trailer whose closing waits, and ask whether to close it; empty where none waits."""
+    if not session.waiting_orders or not session.settings.is_closing(session.waiting_orders[-1]):
+        return []
+    *left, closing = session.waiting_orders
+    session.waiting_orders, session.placeless = tuple(left), None
     # A cancellation is not the last entry, but among these.
     latest = session.recorded.entries[-1] if session.recorded.entries else None
     for one in (session.recorded.last, latest):
         if one is not None and not one.refused:
             _count_commit(session, one.event_id, one.draft, one.fields)
-    return ask_to_close_trailer(session, utterance)
+    return ask_to_close_trailer(session, UtteranceHeard(closing.utterance_id, closing.reading))
 
 
 def ask_open_question_before_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -408,8 +413,14 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
     )
     if session.settings.is_closing(draft):
         return [noted, *asked]
-    if session.deferred_action is None:  # a queued sign-on comes first
-        session.deferred_action = DeferredAction(lambda: _count_last_and_ask_to_close(session, utterance), counts=True)
+    form = _find_closing_form(session)
+    if form is not None and not any(map(session.settings.is_closing, session.waiting_orders)):
+        place = _find_queried_place(session, utterance)
+        where = {} if place is None else _as_place_field(session, place)
+        fields = {name: FieldReading(value, (), 1.0) for name, value in where.items()}
+        reading = replace(utterance.reading, fields=fields)
+        closing = Draft(utterance.utterance_id, form.name, reading, session.recording_operator)
+        session.waiting_orders = (closing, *session.waiting_orders)
     if session.topic in {Topic.ENTRY_RIGHT, Topic.CANCEL}:
         return [noted, *asked]
     return [noted, *parking.say_draft(session, draft), *asked]
