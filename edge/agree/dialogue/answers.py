@@ -1,8 +1,8 @@
-"""Answers: the steps that take a value, a choice, yes, no or check digits, or what is said instead of an answer."""
+"""Answers: the steps that take a value, a choice or check digits, or what is said instead of an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -13,12 +13,10 @@ from dockvoice_protocol.forms.spoken import (
     is_murmur,
     may_be_check,
     names_by_position,
-    names_last_one,
     number_head,
     parse_command_with_object,
     says_all_is_well,
     without_cue,
-    words_behind_yes,
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
@@ -34,12 +32,13 @@ from edge.agree.dialogue import (
     repeating,
     several,
     trailers,
+    yes_no_answers,
 )
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
+from edge.agree.dialogue.questions import Topic, build_check_digits_question
 from edge.agree.dialogue.scans import disputes_label
-from edge.agree.dialogue.session import REACTION_S, DialogueSession
+from edge.agree.dialogue.session import DialogueSession
 from edge.agree.expectations import find_expected_place
 from edge.agree.merging import (
     agreement_mark,
@@ -47,7 +46,6 @@ from edge.agree.merging import (
     keep_first_count,
     read_as_answer_to,
     read_correction_of_number,
-    settle_dependent_fields,
     unconfirm_doubtful_fields,
     with_agreed_value,
     with_answer,
@@ -61,13 +59,12 @@ from edge.agree.readings import (
     has_no_values,
     likely_values,
     possible_values,
-    read_part,
     values_of,
     with_unconfirmed,
     without_inherited,
 )
 from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides, is_long_number
-from edge.records import Draft, Note, Outcome, Park, Reason, StoreDropped
+from edge.records import Draft, Outcome, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -109,7 +106,7 @@ def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) 
         case Topic.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
         case Topic.ENTRY_RIGHT if drafting.is_terminator(session, utterance.reading.words):
-            return _take_yes
+            return yes_no_answers.take_yes
         case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case Topic.WRONG | Topic.ENTRY_RIGHT | Topic.DROP:
@@ -137,7 +134,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     if (by_place := _drop_by_place(session, utterance)) is not None:
         return by_place
     if session.topic is Topic.CHOICE and value is not None:
-        return _apply_answer(
+        return drafting.revise_draft_with_answer(
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
     reading = _read_answer_with_doubts(session, utterance)
@@ -157,7 +154,7 @@ def _drop_by_place(session: DialogueSession, utterance: UtteranceHeard) -> list[
     if session.current_question.prompt is not Prompt.ONE_BY_ONE or order is None or order[0].act is not Act.CANCEL:
         return None
     meant = replace(utterance, reading=replace(said, words=order[1]))
-    return _drop_one_of_several(session, utterance, _read_as_answer(session, meant))
+    return yes_no_answers.drop_one_of_several(session, utterance, _read_as_answer(session, meant))
 
 
 def _read_answer_with_doubts(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
@@ -350,7 +347,7 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     if addition := _add_to_recorded(session, utterance, said, draft):
         return addition
     reference.require_yes_if_named_later(session, said, name)
-    return _apply_answer(session, utterance, draft)
+    return drafting.revise_draft_with_answer(session, utterance, draft)
 
 
 def _without_rival_of_other_field(session: DialogueSession, said: Reading) -> Draft:
@@ -384,16 +381,6 @@ def _add_to_recorded(session: DialogueSession, utterance: UtteranceHeard, said: 
     if name is not None and name.said_in and last is not None and not reference.is_surely_at_hand(session, last):
         session.needs_yes.add(draft.utterance_id)
     return drafting.revise_draft(session, utterance, addition)
-
-
-def _apply_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
-    """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
-    name, rules = str(session.current_question.field), session.rules
-    draft = context.mark_answer_as_context(session, draft, utterance)
-    doubts = drafting.judge_after_utterance(session, draft, utterance).reasons
-    if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
-        draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
-    return drafting.revise_draft(session, utterance, draft)
 
 
 def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading:
@@ -476,319 +463,3 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
     orders = [utterance.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]
     session.tries = tries
     return orders
-
-
-# Yes, no, cancel and never mind.
-
-
-def is_early(session: DialogueSession, utterance: UtteranceHeard) -> bool:
-    """Whether it began before the prompt could be heard, so that it cannot answer it.
-
-    A typed answer has no reaction time: its prompt is on the screen at once.
-    """
-    if utterance.began is None or session.spoken.put_at is None:
-        return False
-    return utterance.began < session.spoken.put_at + (0.0 if utterance.known.acoustics is None else REACTION_S)
-
-
-def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
-    match session.topic:
-        case Topic.CLOSE:
-            return trailers.commit_closing(session, utterance)
-        case Topic.REOPEN:
-            return trailers.reopen_trailer(session, utterance)
-        case _:
-            return _take_yes(session, utterance)
-
-
-def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
-    """Take a yes that closes what is open, before what is said of another thing behind it; and the rest.
-
-    "Yes, pallet 743, ten cases", to whether to cancel 742. Elsewhere, and of the same thing, it is one utterance.
-    """
-    said, rules = utterance.reading, session.rules
-    behind = words_behind_yes(said.words, rules.language)
-    if session.topic not in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT} or said.act is not Act.RECORD or not behind:
-        return [], utterance
-    rest = read_part(said, behind, rules)
-    named = session.identifiers_of(likely_values(rest))
-    another = named and not is_about_open(session, named)
-    of_none = rest.fields and not named and context.is_between_entries(session)
-    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in said.words[: -len(behind)])
-    if not (another or of_none) or not sure or is_early(session, utterance) or utterance.is_indistinct(rules):
-        return [], utterance
-    taken: list[Order] = [order for order in _take_yes(session, utterance) if not isinstance(order, Note)]
-    return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
-
-
-def _take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Accept what the open question asked."""
-    question, draft = session.current_question, session.open_draft
-    match question.about:
-        case Topic.FIELD | Topic.WRONG:
-            return _fill_yes_no(session, utterance, yes=True)
-        case Topic.FIELD_RIGHT:
-            name, value, meant = str(question.field), question.candidates[0], question.is_about_implausible_value
-            agreed = with_agreed_value(draft, name, value, utterance.utterance_id, as_meant=meant)
-            agreed = _agree_to_unit(agreed, name, utterance.utterance_id, session.rules)
-            if name in session.rules.identifying_fields and not session.tries:
-                session.needs_yes.discard(draft.utterance_id)
-            return drafting.revise_draft(session, utterance, agreed)
-        case Topic.INSTEAD if question.other is not None:
-            other = _agree_to_name(question.other, question.before, utterance.utterance_id)
-            return next_or_instead.rename_open_entry(session, utterance, other)
-        case Topic.CANCEL | Topic.DROP:
-            return _agree_to_cancel(session, utterance)
-        case _ if drafting.judge_after_utterance(session, draft, utterance).outcome is not Outcome.ACCEPT:
-            # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
-            return drafting.revise_draft(session, utterance, with_support(draft, utterance.utterance_id))
-        case _:
-            session.draft = with_support(draft, utterance.utterance_id)
-            return [utterance.note_as_heeded(), *drafting.commit_draft(session)]
-
-
-def _agree_to_name(other: Draft, named: Iterable[str], utterance_id: str) -> Draft:
-    """The other draft, agreed in what the question named of it: words beside that put it in doubt."""
-    for name in named:
-        if other.reading.fields[name].unexplained:
-            other = with_agreed_value(other, name, likely_values(other.reading)[name], utterance_id)
-    return other
-
-
-def _agree_to_unit(draft: Draft, counted: str, utterance_id: str, rules: Rules) -> Draft:
-    """The draft, agreed in the unit of a count too: the question "24 cases?" named both. Not one with a rival."""
-    unit = rules.form.unit_field(counted)
-    said = None if unit is None else draft.reading.fields.get(unit.name)
-    if unit is None or said is None or said.value is None or said.rivals or said.runner_up or said.unexplained:
-        return draft
-    return with_agreed_value(draft, unit.name, said.value, utterance_id)
-
-
-def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
-    named = replace(utterance, reading=replace(utterance.reading, fields=draft.reading.fields))
-    if session.topic is Topic.DROP:
-        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
-    if aside is not None:
-        session.close_draft()
-        left = several.leave_out_named(session, aside, draft.reading)
-        left = left or several.leave_out_name(session, aside, draft.reading)
-        dropped = (
-            StoreDropped(aside)
-            if left is None
-            else Park(aside.utterance_id, parking.UNANSWERED, values_of(left.reading), left)
-        )
-        more = amendments.ask_to_cancel_more(session, named, aside.utterance_id)
-        return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *more]
-    if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
-        return [utterance.note_as_heeded(), *parking.drop_draft(session), *amendments.give_up_refused_last(session)]
-    session.draft = with_support(draft, utterance.utterance_id)
-    if not session.settings.is_closing(draft):
-        # Said before what the commit lets go on, such as the closing of the trailer.
-        cancelled = [utterance.note_as_heeded(), session.say(Prompt.CANCELLED), *drafting.commit_draft(session)]
-        return [*cancelled, *amendments.ask_to_cancel_more(session, named, draft.replaces)]
-    orders = [utterance.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, fields)]
-    context.begin_reopened_context(session, fields, utterance)
-    return orders
-
-
-def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Reject what the open question asked."""
-    question = session.current_question
-    match question.about:
-        case Topic.FIELD | Topic.WRONG:
-            return _fill_yes_no(session, utterance, yes=False)
-        case Topic.FIELD_RIGHT | Topic.REOPEN:
-            return ask_for_value_not_offered(session, utterance)
-        case Topic.CLOSE:
-            return [utterance.note_as_heeded(), *parking.drop_trailer_closing(session)]
-        case Topic.INSTEAD if question.other is not None:
-            separate = corrections.record_as_separate_entry(session, question.other, utterance)
-            return [utterance.note_as_heeded(), *separate]
-        case Topic.CANCEL | Topic.DROP:
-            return _keep_as_it_is(session, utterance)
-        case _:
-            return ask_what_is_wrong(session, utterance)
-
-
-def _keep_as_it_is(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Cancel nothing; an open entry is read back or asked about again, and needs its yes as before."""
-    if session.topic is not Topic.DROP:
-        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
-    if session.doubted:
-        return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
-    return drafting.revise_draft(session, utterance, session.open_draft)
-
-
-def _fill_yes_no(session: DialogueSession, utterance: UtteranceHeard, *, yes: bool) -> list[Order]:
-    """Fill a field whose question has a yes or no as value, "is it sealed?"; for any other field it is no answer."""
-    name = session.current_question.field
-    counted = None if yes or name is None else session.rules.form[name].unit_of
-    if counted is not None and counted in session.open_draft.reading.fields:
-        return _ask_count_again_after_no(session, utterance, counted)
-    if name is None or not session.rules.form[name].spoken.answers:
-        return repeating.reject_answer(session, utterance)
-    return _apply_answer(session, utterance, with_agreed_value(session.open_draft, name, yes, utterance.utterance_id))
-
-
-def _ask_count_again_after_no(session: DialogueSession, utterance: UtteranceHeard, count_field: str) -> list[Order]:
-    """Ask again for a count: a "no" to the question for its unit can only reject the count."""
-    draft = session.open_draft
-    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [count_field]))
-    session.verdict = judge_draft(session.draft, session.rules)
-    return [utterance.note_as_heeded(), *session.ask(Question(Topic.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
-
-
-def ask_for_value_not_offered(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask for the field, since no offered value is right."""
-    if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
-        return repeating.reject_answer(session, utterance)
-    asked = session.current_question
-    question = Question(Topic.FIELD, asked.field, why=asked.why, prompt=Prompt.ASK_FIELD)
-    return [utterance.note_as_heeded(), *session.ask(question)]
-
-
-def ask_what_is_wrong(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask what is wrong with the entry that was read back."""
-    return [utterance.note_as_heeded(), *session.ask(Question(Topic.WRONG))]
-
-
-def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open, but not for the name of another thing; over the question whether to cancel it is a yes.
-
-    Over a question about an entry on record, which stands whatever is dropped, ask whether to cancel that.
-    """
-    other = _take_back_another(session, utterance) or _take_back_corrected_entry(session, utterance)
-    if other := other or reference.ask_whose_is_dropped(session, utterance):
-        return other
-    if session.topic is Topic.CANCEL:
-        unclear = is_correction(utterance.reading.words, session.rules.language)  # "no, delete pallet 742"
-        return repeating.reject_answer(session, utterance) if unclear else _take_yes(session, utterance)
-    question, named = session.current_question, bool(utterance.reading.fields)
-    if question.prompt is Prompt.ONE_BY_ONE and (
-        named or names_last_one(utterance.reading.words, session.rules.language)
-    ):
-        return _drop_one_of_several(session, utterance, utterance.reading)
-    beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
-    if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
-        return _drop_one_of_two(session, utterance, question.other)
-    if session.topic is Topic.CLOSE:
-        return reject_open_question(session, utterance)
-    by = session.open_draft.utterance_id
-    dropped = [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
-    return [*dropped, *amendments.ask_to_cancel_more(session, utterance, by)]
-
-
-def _drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, named: Reading) -> list[Order]:
-    """Drop one of the things in one breath; the question is put again where it is not clear which."""
-    left = several.leave_out_named(session, session.open_draft, named)
-    if left is None:
-        return repeating.reject_answer(session, utterance)
-    left = replace(left, reading=context.fill_unless_other_trailer(session, left.reading))
-    supported = with_support(left, utterance.utterance_id)
-    return [session.say(Prompt.DROPPED), *drafting.revise_draft(session, utterance, supported)]
-
-
-def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
-    """Drop the one of the question's two things that is named, else the other one, which came last.
-
-    Whether to cancel the entry on record that has that name is asked behind the one that is left.
-    """
-    orders: list[Order] = [amendments.queue_order_of_record(session, utterance), session.say(Prompt.DROPPED)]
-    if session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items():
-        left: list[Order] = [StoreDropped(session.open_draft)]
-        return [*orders, *next_or_instead.begin_as_next(session, utterance, other, left=left)]
-    return [*orders, StoreDropped(other), *session.ask(session.entry_question)]
-
-
-def _is_about_entry_on_record(session: DialogueSession, *, is_held: bool = False) -> bool:
-    """Whether the open question is about an entry on record: what is wrong with it, which value is, or if it is right.
-
-    Whether another thing takes its place is not: that other thing was said. `is_held`: also where it is corrected, and
-    that was read back.
-    """
-    corrects = (is_held or session.question is not None) and session.open_draft.act is Act.AMEND
-    return corrects and session.topic is not Topic.INSTEAD
-
-
-def _only_objects_to_record(session: DialogueSession) -> bool:
-    """Whether nothing but an objection to an entry on record is open."""
-    return _is_about_entry_on_record(session) and session.recorded.changes_nothing(session.open_draft)
-
-
-def _take_back_corrected_entry(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel an entry on record that is objected to, or whose open correction is named and so dropped.
-
-    Without a name drop a correction that is asked about. Empty for all else.
-    """
-    draft, only_objects = session.open_draft, session.recorded.changes_nothing(session.open_draft)
-    said = session.identifiers_of(values_of(utterance.reading))
-    named, is_of_open = bool(said), said.items() & session.open_identifiers.items()
-    of_other = session.topic is Topic.NEXT_OR_INSTEAD and not is_of_open  # That came last.
-    if of_other or not _is_about_entry_on_record(session, is_held=named):
-        return []
-    if not (named or only_objects):
-        return _keep_as_it_is(session, utterance)
-    dropped = [*parking.drop_draft(session), *([] if only_objects else [session.say(Prompt.DROPPED)])]
-    corrected = amendments.find_entry_replaced_by(session, draft)
-    return [*dropped, *amendments.ask_to_cancel_named_or_last(session, utterance, corrected)]
-
-
-def drop_open_or_park_again(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing.
-
-    What names a thing drops that, except that it is no yes to whether to cancel it.
-    """
-    named = bool(utterance.reading.fields)
-    is_behind_name = session.current_question.unspoken  # Of a name alone no question was heard: it is of that.
-    if is_behind_name or (named and session.topic is not Topic.CANCEL):
-        return handle_cancel_over_open(session, utterance)
-    match session.topic:
-        case Topic.CANCEL if named:
-            return _take_back_another(session, utterance) or repeating.reject_answer(session, utterance)
-        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD if not _only_objects_to_record(session):
-            return repeating.reject_answer(session, utterance)
-        case _ if session.recorded.is_in_review(session.open_draft):
-            return [utterance.note_as_heeded(), *parking.park_draft(session)]
-        case _ if session.topic is Topic.CANCEL or _is_about_entry_on_record(session):
-            return _keep_as_it_is(session, utterance)
-        case _:
-            return handle_cancel_over_open(session, utterance)
-
-
-def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Ask whether to cancel the entry of another thing than the open one; empty where the utterance names no such.
-
-    What is open is left as for the next entry. It stays where no entry has that name: then the name may be its own,
-    misheard, and silence commits it no more. One of the two names that are asked is to be said first.
-    """
-    said = utterance.reading
-    named = session.identifiers_of(values_of(said))
-    if not named or is_about_open(session, named):
-        if session.topic is not Topic.CHOICE or session.current_question.field not in named:
-            return []
-        # Whether that is its name is asked: the other name would vanish with it.
-        again = repeating.repeat_question(session, [session.say(Prompt.REPEAT)])
-        return [utterance.note_as_not_understood(), *again]
-    if session.find_own_entry(values_of(said)) is None and reference.find_put_aside(session, named) is None:
-        asked = session.ask(session.entry_question) if session.question is None else []
-        return [utterance.note_as_heeded(), *amendments.say_no_own_entry(session, named), *asked]
-    if context.is_between_entries(session):
-        left = amendments.ask_again_behind_another(session, said)
-    elif session.question is None:
-        left = corrections.commit_or_queue_held(session, said)
-    else:
-        left = parking.queue_or_park_open_draft(session)
-    return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
-
-
-def is_about_open(session: DialogueSession, named: Mapping[str, FieldValue]) -> bool:
-    """Whether these identifiers name the open thing, or the other one that the question asks about."""
-    asked, question = amendments.find_entry_to_cancel(session), session.current_question
-    if asked is not None:
-        return named.items() <= asked.fields.items()
-    drafts = (session.open_draft, *(() if question.other is None else (question.other,)))
-    return any(
-        all(value in possible_values(one.reading.fields.get(name)) for name, value in named.items()) for one in drafts
-    )

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE
-from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works
+from edge.agree.dialogue import answers, claims, rereading, shifts, status, trailers, works, yes_no_answers
 from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classify_event
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
@@ -70,7 +70,7 @@ def classify_happening(session: DialogueSession, happening: DialogueInput) -> Ev
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
     agrees = event is Event.YES or (event is Event.CANCEL and session.topic in {Topic.CANCEL, Topic.DROP})
-    return Event.NOISE if agrees and answers.is_early(session, happening) else event
+    return Event.NOISE if agrees and yes_no_answers.is_early(session, happening) else event
 
 
 def _is_for_somebody_called(session: DialogueSession, reading: Reading) -> bool:

@@ -1,30 +1,24 @@
-"""The values that an entry takes from what was said before: the standing context, and "same again". Pure."""
+"""The standing context: the values that later entries take from what was said once, "trailer 5501". Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_listed, split_at_same_place
-from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
-from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.merging import has_lone_one, has_number_word, read_as_answer_to
-from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields, states_context
+from edge.agree.dialogue.table import State
+from edge.agree.merging import has_lone_one, has_number_word
+from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields
 from edge.agree.readings import (
     find_differing_identifiers,
-    has_no_values,
     likely_values,
-    read_part,
     values_of,
-    with_unconfirmed,
 )
 from edge.records import (
     NOTHING_STANDS,
@@ -43,114 +37,6 @@ from edge.records.speech import Prompt, Say
 CONTEXT_VERDICT = Verdict(Outcome.HEED, (Cause(Reason.CONTEXT),), {})  # On what sets the context.
 
 
-# Readings.
-
-
-def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[str, ...]]:
-    """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
-
-    Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
-    """
-    once, open_ = session.rules.form.standing_fields, session.state in AGREEING or session.state is State.IDLE
-    asked = _find_field_left_behind(session)
-    if asked is not None and reading.act is Act.RECORD and not reading.is_scan and has_no_values(reading):
-        answer = read_as_answer_to(asked, reading, session.rules)
-        reading = answer if answer.fields.keys() == {asked} else reading
-    if not once or not open_ or not reading.fields:
-        return reading, ()
-    if reading.is_scan or reading.act not in {Act.RECORD, Act.AMEND}:
-        return fill_new_entry_from_context(session, reading), ()
-    alone, from_now_on = _split_off_from_now_on(session, reading)
-    if alone.fields.keys() <= set(once) and (from_now_on or _only_sets_context(session, alone)):
-        is_pointing = begins_with_last_one(alone.words, session.rules.language)
-        if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
-            alone = with_unconfirmed(
-                alone, list(alone.fields)
-            )  # "take it to door thirteen" may be said to other people
-        whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
-        return whole, ()
-    next_to = _fields_next_to(alone, from_now_on)
-    if asked in alone.fields and once[0] not in alone.fields:
-        next_to.append(str(asked))  # "Which door?", and the first pallet has it.
-    stands = tuple(name for name in next_to if name in once)
-    if not stands or not _begins_entry(session, alone):
-        return fill_new_entry_from_context(session, reading), ()
-    return replace(fill_new_entry_from_context(session, alone), words=reading.words, preface=reading.preface), stands
-
-
-def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[Word, ...]]:
-    """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
-
-    Over an open entry a "no" before them may be about that: unchanged too.
-    """
-    rules, draft = session.rules, session.draft
-    found = split_off_from_now_on(session, reading)
-    if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
-        return reading, ()
-    if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
-        return reading, ()
-    from_now_on, rest = found
-    alone = read_part(reading, rest, rules)
-    return (alone, tuple(from_now_on)) if alone.fields else (reading, ())
-
-
-def split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Sequence[Word], Sequence[Word]] | None:
-    """The words for "from now on", and the others; None without such words.
-
-    "Now" before context fields alone is such, but where these tell what is wrong, or which thing it is.
-    """
-    form, language, words = session.rules.form, session.rules.language, reading.words
-    found = split_at_listed("from_now_on", words, language)
-    told = session.topic is Topic.WRONG or not {*form.context}.isdisjoint(form.identifies)
-    if found is not None or told or not reading.fields.keys() <= {*form.standing_fields}:
-        return found
-    ways = [at for at in range(1, len(words)) if token_texts(words[:at], language) in language.commands["now"]]
-    return (words[: ways[-1]], words[ways[-1] :]) if ways else None
-
-
-def _fields_next_to(alone: Reading, from_now_on: tuple[Word, ...]) -> list[str]:
-    """The fields next to the words for "from now on"."""
-    if not from_now_on:
-        return []
-    next_to = alone.words[-1] if alone.words[0].start < from_now_on[0].start else alone.words[0]
-    return [name for name, one in alone.fields.items() if fold(next_to.text) in map(fold, one.words)]
-
-
-def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
-    """Whether a reading with context fields only sets the context: between entries, or if the operator has moved.
-
-    Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
-    """
-    draft, form = session.draft, session.rules.form
-    if draft is not None and not is_between_entries(session):
-        return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
-    if reading.act is Act.AMEND:
-        told_last = not all(session.named.things)  # ... and no entry behind it, which it would correct
-        return told_last and reading.fields.keys() <= set(session.context.not_read_back)
-    return not form.is_identified_by_context and not has_required_fields(reading.fields, form)
-
-
-def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
-    """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
-
-    What it says beside that is of the other place. Not where the trailer identifies an entry, is the entry's own, nor
-    where it says what is wrong with it. Over a correction, or whether the entry is right, a single field corrects that.
-    """
-    own, stands = draft.reading.fields, session.context.fields
-    if session.topic is Topic.WRONG or _is_of_other_trailer(session, draft):
-        return False
-    if len(reading.fields) == 1 and (
-        session.topic is Topic.ENTRY_RIGHT
-        or draft.act is not Act.RECORD
-        or reading.fields.keys() <= set(session.rules.identifying_fields)
-    ):
-        return False
-    before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.
-    stood = {name for name in reading.fields if name in before and (name not in own or own[name].is_inherited)}
-    moves = any(reading.fields[name].value != before[name].value for name in stood)
-    return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
-
-
 def has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
     """Whether these are enough for an entry of the form."""
     return all(field.name in fields for field in form.fields if field.required)
@@ -165,7 +51,7 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> R
     if (
         reading.act is not Act.RECORD
         or reading.fields.keys() <= set(form.standing_fields)
-        or not _begins_entry(session, reading)
+        or not begins_entry(session, reading)
     ):
         return reading
     whole = fill_unless_other_trailer(session, reading)
@@ -239,7 +125,7 @@ def _can_begin_entry(session: DialogueSession) -> bool:
     return is_between_entries(session) or (draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session))
 
 
-def _begins_entry(session: DialogueSession, reading: Reading) -> bool:
+def begins_entry(session: DialogueSession, reading: Reading) -> bool:
     """Whether it begins an entry; the open one has its own values."""
     draft, rules = session.draft, session.rules
     if _can_begin_entry(session):
@@ -282,7 +168,7 @@ def build_readback(session: DialogueSession) -> Say:
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields
-        lost = _find_field_left_behind(session)
+        lost = find_field_left_behind(session)
         changed = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, changed, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
@@ -305,7 +191,7 @@ def build_readback(session: DialogueSession) -> Say:
     return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, spoken)
 
 
-def _find_field_left_behind(session: DialogueSession) -> str | None:
+def find_field_left_behind(session: DialogueSession) -> str | None:
     """The field of the trailer before that the held context lacks, whose readback asks for it."""
     draft = session.draft
     if draft is None or draft.act is not Act.CONTEXT or session.state is not State.HELD:
@@ -519,14 +405,15 @@ def mark_answer_as_context(session: DialogueSession, draft: Draft, utterance: Ut
         and name not in session.context.fields
     )
     if name not in utterance.stands and (
-        not first or session.recorded.is_in_review(draft) or _is_of_other_trailer(session, draft)
+        not first or session.recorded.is_in_review(draft) or is_of_other_trailer(session, draft)
     ):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
     return replace(draft, stands=(*others, (name, utterance.utterance_id)))
 
 
-def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
+def is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
+    """Whether the draft has another trailer than the context."""
     once = session.rules.form.standing_fields
     said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
     return said is not None and before is not None and said.value != before.value
@@ -634,99 +521,3 @@ def _values_in_form(session: DialogueSession, context: StandingContext) -> dict[
     """The values of the fields that the current form has."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}
-
-
-# "Same dock" and "same again".
-
-
-def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
-
-    "Same again" copies all fields that are not given, except those of the context.
-    """
-    if reading.act is not Act.RECORD or not reading.words:
-        return reading
-    rules = session.rules
-    asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
-    if has_no_values(reading):
-        asked = asked or _find_field_left_behind(session)
-    before = _entry_before(session, asked)
-    found = split_at_same_place(reading.words, rules.form, rules.language, asked)
-    again = split_at_listed("same_again", reading.words, rules.language) if found is None and asked is None else None
-    if session.draft is not None and found is not None and found[0] in session.open_identifiers:
-        before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
-    is_choice = asked is not None and session.topic is Topic.CHOICE and not rules.form[asked].is_place
-    if before is None or is_choice or (found is None and again is None):
-        return reading
-    phrase, words = found[1:] if found is not None else again or ((), ())
-    rest = read_part(reading, words, rules)
-    names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
-    if not names or any(name in rest.fields or name not in before.fields for name in names):
-        return reading
-    if words and not _is_sure_and_adjacent(rest, phrase, reading, rules):
-        return reading
-    sure = min(word.confidence for word in phrase)
-    phrase_words = tuple(word.text for word in phrase)
-    fields = {**rest.fields, **{name: _copy_field(session, before, name, phrase_words, sure) for name in names}}
-    known = {*fields, *inheritable_fields(session)}
-    whole = all(field.name in known for field in rules.form.fields if field.required)
-    begun = bool(rest.fields or again) and session.state is not State.HELD
-    if not (whole or begun or asked in names):
-        return reading
-    return replace(reading, fields=fields, not_understood=None)
-
-
-def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
-    """The held entry, as if it was recorded, unless it is in doubt; else the last one, if nothing was named since.
-
-    While a field is asked for, the last entry is the one before the open one.
-    """
-    draft = session.draft
-    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
-        return None if session.doubted else LastEntry("", draft, session.values)
-    is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
-    is_open = asked is None and is_entry
-    return None if is_open or session.named.left else session.recorded.last
-
-
-def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
-
-    While there is a context, none of its fields either: a different value in the entry before applied to that alone.
-    """
-    form, stands = session.rules.form, inheritable_fields(session)
-    known = {*rest.fields, *(form.standing_fields if stands else ())}
-    return [
-        field.name
-        for field in form.fields
-        if field.name in before.fields
-        and not ({field.name, field.unit_of} & known or field.many is not None)
-        and not (field.identifier and field.required)
-        and not _describes_one_thing(field)
-    ]
-
-
-def _describes_one_thing(field: FormField) -> bool:
-    """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
-    found = field.bare or field.spoken.counts or field.spoken.answers
-    return field.exception or (found and not field.required)
-
-
-def _copy_field(
-    session: DialogueSession, before: LastEntry, name: str, words: tuple[str, ...], confidence: float
-) -> FieldReading:
-    """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
-    said = before.draft.reading.fields.get(name)
-    counted = said.words if said is not None and session.rules.form[name].units else ()
-    said_in = said.said_in if said is not None else ()
-    by = said_in or (before.draft.utterance_id, *before.draft.support)
-    return FieldReading(before.fields[name], (*words, *counted), confidence, said_in=by)
-
-
-def _is_sure_and_adjacent(rest: Reading, phrase: Sequence[Word], reading: Reading, rules: Rules) -> bool:
-    """Whether the rest is sure and adjacent to the phrase: no "not", or anything else, in between."""
-    if begins_with_foreign_words(rest, rules):
-        return False
-    next_to = rest.words[0] if reading.words[0] in phrase[:1] else rest.words[-1]
-    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
-    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

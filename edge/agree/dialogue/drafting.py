@@ -23,7 +23,13 @@ from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, jud
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
-from edge.agree.merging import agreement_mark, has_number_word, unconfirm_doubtful_fields, with_support
+from edge.agree.merging import (
+    agreement_mark,
+    has_number_word,
+    settle_dependent_fields,
+    unconfirm_doubtful_fields,
+    with_support,
+)
 from edge.agree.off_talk import has_unread_words
 from edge.agree.one_breath import list_several_identifiers, pick_by_answer, split_if_several, split_things
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
@@ -193,6 +199,16 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
         utterance.note_as_heeded(),
         *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),
     ]
+
+
+def revise_draft_with_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
+    """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
+    name, rules = str(session.current_question.field), session.rules
+    draft = context.mark_answer_as_context(session, draft, utterance)
+    doubts = judge_after_utterance(session, draft, utterance).reasons
+    if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
+        draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
+    return revise_draft(session, utterance, draft)
 
 
 def _may_be_of_queued(session: DialogueSession) -> bool:

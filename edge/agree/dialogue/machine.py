@@ -42,6 +42,7 @@ from edge.agree.dialogue import (
     status,
     trailers,
     works,
+    yes_no_answers,
 )
 from edge.agree.dialogue.classification import classify_happening
 from edge.agree.dialogue.interface import (
@@ -89,18 +90,18 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SCAN: scans.apply_scan,
     Step.SCAN_FAULT: scans.announce_scan_fault,
     Step.PROVE: answers.compare_check_digits,
-    Step.AGREE: answers.close_or_reopen_trailer_or_accept_yes,
-    Step.DISAGREE: answers.reject_open_question,
-    Step.NEITHER: answers.ask_for_value_not_offered,
-    Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
+    Step.AGREE: yes_no_answers.close_or_reopen_trailer_or_accept_yes,
+    Step.DISAGREE: yes_no_answers.reject_open_question,
+    Step.NEITHER: yes_no_answers.ask_for_value_not_offered,
+    Step.WHAT_IS_WRONG: yes_no_answers.ask_what_is_wrong,
     Step.KEEP: corrections.put_named_utterance_under_review,
     Step.COMMIT: drafting.commit_on_yes,
     Step.DOUBT: drafting.ask_to_repeat_possible_no,
     Step.NOT_UNDERSTOOD: repeating.ask_to_repeat,
     Step.ASK_AGAIN: repeating.reject_answer,
     Step.NOT_HEARD: repeating.reject_indistinct,
-    Step.DROP: answers.handle_cancel_over_open,
-    Step.FORGET: answers.drop_open_or_park_again,
+    Step.DROP: yes_no_answers.handle_cancel_over_open,
+    Step.FORGET: yes_no_answers.drop_open_or_park_again,
     Step.OBJECT: standing.ask_what_is_wrong_with_context_or_last,
     Step.TAKE_BACK: amendments.ask_to_cancel_named_or_last,
     Step.DEFER: repeating.defer_until_model_answers,
@@ -409,7 +410,7 @@ def _carry_out_before(session: DialogueSession, happening: DialogueInput) -> tup
     arrived, happening = _change_operator(session, happening)
     if not isinstance(happening, UtteranceHeard):
         return arrived, happening
-    agreed, rest = answers.take_leading_yes(session, happening)
+    agreed, rest = yes_no_answers.take_leading_yes(session, happening)
     ordered, rest = several.take_what_is_of_another(session, rest)
     return [*arrived, *agreed, *ordered], rest
 

@@ -23,7 +23,16 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.dialogue import answers, claims, context, next_or_instead, reference, trailers
+from edge.agree.dialogue import (
+    claims,
+    context,
+    context_reading,
+    next_or_instead,
+    reference,
+    same_again,
+    trailers,
+    yes_no_answers,
+)
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
@@ -76,7 +85,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         reading = doubt_values_before_name(reading, session.rules)
     reading = read_number_as_place(reading, reading.fields if session.draft is None else {str(asked)}, session.rules)
     same = trailers.expand_last_digits(
-        session, context.copy_from_entry_before(session, reading), utterance.known.expected
+        session, same_again.copy_from_entry_before(session, reading), utterance.known.expected
     )
     return _fill_in_context(session, utterance, reading, same)
 
@@ -98,7 +107,7 @@ def _fill_in_context(
     session: DialogueSession, utterance: UtteranceHeard, reading: Reading, same: Reading
 ) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `reading` with values of the entry before."""
-    meant, stands = context.read_as_context_or_fill_in(session, same)
+    meant, stands = context_reading.read_as_context_or_fill_in(session, same)
     needs_readback = same is not reading or context.has_unread_inherited_values(session, meant)
     return replace(utterance, reading=meant, stands=stands, aloud=utterance.aloud or needs_readback)
 
@@ -170,7 +179,7 @@ def _as_yes_to_dropping(session: DialogueSession, reading: Reading) -> Reading:
     part = read_part(reading, behind, session.rules)
     named = session.identifiers_of(values_of(part))
     alone = named and named.keys() == part.fields.keys() and has_only_fields(part, session.rules)
-    agrees = alone and answers.is_about_open(session, named)
+    agrees = alone and yes_no_answers.is_about_open(session, named)
     return replace(reading, act=Act.YES, fields={}, not_understood=None) if agrees else reading
 
 

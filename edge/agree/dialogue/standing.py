@@ -7,7 +7,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
-from edge.agree.dialogue import amendments, answers, context, drafting, parking, repeating, status
+from edge.agree.dialogue import amendments, answers, context, context_reading, drafting, parking, repeating, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -94,7 +94,7 @@ def _commit_entry_left(session: DialogueSession) -> list[Order]:
 
 def _as_answer_to_open(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
-    lasting = context.split_off_from_now_on(session, utterance.reading)
+    lasting = context_reading.split_off_from_now_on(session, utterance.reading)
     act = Act.AMEND if is_correction(utterance.reading.words, session.rules.language) else Act.RECORD
     said = replace(utterance.reading, words=tuple(lasting[1]), preface=None) if lasting else utterance.reading
     return replace(utterance, reading=replace(said, act=act))
