@@ -16,6 +16,7 @@ from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import (
     find_differing_identifiers,
+    normalize_word,
     possible_values,
     read_part,
     values_of,
@@ -311,7 +312,7 @@ def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
     if len(reading.words) > _MOST_WORDS:
         return
     words, each = _remove_word_each(reading.words, rules)
-    joins = [(_normalized(word),) in rules.language.words["conjunctions"] for word in words]
+    joins = [(normalize_word(word.text),) in rules.language.words["conjunctions"] for word in words]
     named = [_is_number_or_label(word, rules) for word in words]
     listed = [one or join for one, join in zip(named, joins, strict=True)]
     for link in (at for at, join in enumerate(joins) if join):
@@ -365,11 +366,6 @@ def _read_each_name(
     return tuple(_with_doubtful(part, [] if each else own) for part in parts)
 
 
-def _normalized(word: Word) -> str:
-    """The word folded, without the punctuation that a transcript adds."""
-    return fold(word.text).strip(".,;:!?")
-
-
 def _positions_of_identifier(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
     """Yield the positions up to the first word that cannot be part of an identifier."""
     for at in positions:
@@ -379,7 +375,7 @@ def _positions_of_identifier(positions: Sequence[int], named: Sequence[bool]) ->
 
 
 def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, ...], bool]:
-    normalized = [_normalized(word) for word in words]
+    normalized = [normalize_word(word.text) for word in words]
     said = sorted(rules.language.words["each"], key=len, reverse=True)
     for at in range(len(normalized)):
         found = next((one for one in said if tuple(normalized[at : at + len(one)]) == one), None)
@@ -389,7 +385,7 @@ def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, 
 
 
 def _is_number_or_label(word: Word, rules: Rules) -> bool:
-    text = _normalized(word)
+    text = normalize_word(word.text)
     return rules.language.may_be_in_identifier(text) or _find_label(text, rules) is not None
 
 
@@ -399,7 +395,7 @@ def _is_named_by(part: Reading, name: Sequence[Word], rules: Rules) -> bool:
     def number(texts: Iterable[str]) -> list[str]:
         return [text for text in texts if rules.language.may_be_in_identifier(text)]
 
-    own = number(map(_normalized, name))
+    own = number(normalize_word(word.text) for word in name)
     fields = ((rules.form[name], part.fields.get(name)) for name in rules.identifying_fields)
     return any(
         one is not None
@@ -418,7 +414,7 @@ def _with_singular_label(
 
     With `always`, a name without a label gets the form's first one.
     """
-    labels = [_find_label(_normalized(word), rules) for word in (*before, *named)]
+    labels = [_find_label(normalize_word(word.text), rules) for word in (*before, *named)]
     lacking = always and not any(labels)
     first = next((one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()

@@ -16,6 +16,11 @@ def values_of(reading: Reading) -> dict[str, FieldValue]:
     return {name: said.value for name, said in reading.fields.items() if said.value is not None}
 
 
+def normalize_word(text: str) -> str:
+    """A word's text folded, without the punctuation that a transcript adds."""
+    return fold(text).strip(".,;:!?")
+
+
 def likely_values(reading: Reading) -> dict[str, FieldValue]:
     """As `values_of`; a field without a value has its likely one."""
     may_be = {name: said.runner_up for name, said in reading.fields.items() if said.runner_up is not None}

@@ -9,6 +9,7 @@ from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
+from edge.agree.readings import normalize_word
 from edge.records import Draft
 from edge.records.speech import Terms
 
@@ -78,7 +79,7 @@ def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[_Counted]
     """Yield the words up to and including each unit, from the unit before on, with the unit."""
     start = 0
     for at, word in enumerate(words):
-        if (unit := fold(word).strip(".,;:!?")) in units:
+        if (unit := normalize_word(word)) in units:
             yield " ".join(words[start : at + 1]), unit
             start = at + 1
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.readings import possible_values, read_part, without_inherited
+from edge.agree.readings import normalize_word, possible_values, read_part, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
@@ -157,7 +157,7 @@ def _find_number_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[in
 
 def _is_part_of_number(word: str, rules: Rules) -> bool:
     """Whether it has digits, or is a number word: "743", "hundred", "uno"; not "and"."""
-    bare, numerals = fold(word).strip(".,;:!?"), rules.language.numerals
+    bare, numerals = normalize_word(word), rules.language.numerals
     return bare.isdigit() or numerals.is_part(bare) or bool(numerals.groups([bare], 0))
 
 
@@ -178,7 +178,7 @@ def _is_stray(reading: Reading, start: int, end: int, rules: Rules) -> bool:
 
 def _is_understood(words: Sequence[Word], reading: Reading, rules: Rules) -> bool:
     """Whether the digits are of fields that were understood: a seal, an order, a count, or two of them in turn."""
-    said, digits = {fold(word.text).strip(".,;:!?") for word in words}, _spell_digits(words, rules)
+    said, digits = {normalize_word(word.text) for word in words}, _spell_digits(words, rules)
     return any(
         # The separators of a value are not spoken: "A0102" of A-01-02.
         (digits in one.translate(_NO_SEPARATORS) if isinstance(one, str) else digits == as_text(one))

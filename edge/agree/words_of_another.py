@@ -16,12 +16,11 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL
-from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words
-from edge.agree.readings import read_part
+from edge.agree.readings import normalize_word, read_part
 
 _MOST_WORDS = 60
 """The longest utterance that is searched for an order: it takes a tenth of a second."""
@@ -43,7 +42,7 @@ def split_off_order(reading: Reading, rules: Rules) -> Iterator[OfAnother]:
             named = _read_cancelled(words[start:end], rules)
             if not named:
                 continue
-            joined = (_plain(words[start - 1]),) in rules.language.words["conjunctions"]
+            joined = (normalize_word(words[start - 1].text),) in rules.language.words["conjunctions"]
             rest = (*words[: start - joined], *words[end:])
             if (entry := _read_entry(reading, rest, rules, alone=True)) is not None:
                 yield OfAnother(entry, words[start:end], named)
@@ -84,7 +83,7 @@ def split_off_mention(reading: Reading, known: Iterable[FieldValue], rules: Rule
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:
     """Whether it is of an entry before: "the last one is wet", "forget the last one"; not "that's the last one"."""
     language = rules.language
-    words = words[(_plain(words[0]),) in language.words["conjunctions"] :]
+    words = words[(normalize_word(words[0].text),) in language.words["conjunctions"] :]
     is_order = parse_command(words, language) == CANCEL or _split_cancellation(words, rules) is not None
     of_last = names_last_one(words, language) if is_order else begins_with_last_one(words, language)
     return of_last or names_by_position(words, (), language)
@@ -107,7 +106,7 @@ def _read_entry(reading: Reading, words: Sequence[Word], rules: Rules, *, alone:
 
 def _find_numbers(words: Sequence[Word], numbers: Collection[str], rules: Rules) -> list[int]:
     """Where the words begin to say one of the numbers."""
-    said, longest = [_plain(word) for word in words], max(map(len, numbers), default=0)
+    said, longest = [normalize_word(word.text) for word in words], max(map(len, numbers), default=0)
     starts = [at for at, word in enumerate(said) if rules.language.may_be_in_identifier(word)]
     spans = ((at, said[at:end]) for at in starts for end in range(at + 1, min(at + longest, len(said)) + 1))
     return [at for at, span in spans if possible_digit_strings(" ".join(span), rules.language) & {*numbers}]
@@ -118,8 +117,3 @@ def is_understood(reading: Reading, rules: Rules) -> bool:
     said = [one for one in reading.fields.values() if not one.is_inherited]
     sure = all(one.value is not None and not one.rivals and not one.unexplained for one in said)
     return sure and reading.not_understood is None and not has_unread_words(reading, rules)
-
-
-def _plain(word: Word) -> str:
-    """The word folded, without the punctuation that a transcript adds."""
-    return fold(word.text).strip(".,;:!?")
