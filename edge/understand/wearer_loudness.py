@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, Word
 from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, power_to_dbfs
 from edge.records import SAMPLE_RATE
-from edge.understand.proposal import UNKNOWN
+from edge.understand.reading_builder import UNKNOWN
 
 _SLICE = SAMPLE_RATE // 50  # 20 ms: shorter than the shortest vowel.
 

@@ -18,7 +18,7 @@ from edge.agree.dialogue.interface import ReadingContradicted
 from edge.agree.dialogue.table import State
 from edge.records import ClosedBy, Draft, Segment, Utterance
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of
 
 SOUND = b"\x01\x00" * 1600

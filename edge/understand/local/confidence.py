@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
-from edge.understand.proposal import UNKNOWN
+from edge.understand.reading_builder import UNKNOWN
 
 _Fields = Mapping[str, FieldReading]
 _FieldMeanings = tuple[tuple[str, FieldValue | None], ...]

@@ -37,11 +37,11 @@ from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnEx
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.proposal import (
+from edge.understand.reading_builder import (
     NOISE_S,
     UNKNOWN,
     build_reading,
-    parse_without_breath,
+    parse_without_initial_noise,
     refuse_unknown_words,
     resolve_homophones,
 )
@@ -157,7 +157,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return replace(field, runner_up=rival)
 
     def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
-        return parse_without_breath(words, self._form, self._catalogue)[1]
+        return parse_without_initial_noise(words, self._form, self._catalogue)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

@@ -38,7 +38,7 @@ from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.local.mel import mel_filters
 from edge.understand.local.spelling_correction import SpellingCorrector
-from edge.understand.proposal import build_reading, parse_without_breath
+from edge.understand.reading_builder import build_reading, parse_without_initial_noise
 from edge.understand.stt.hallucinations import detect_hallucination
 
 _WINDOW, _HOP, _BANDS = 400, 160, 80
@@ -125,7 +125,7 @@ class WhisperInterpreter(OnDeviceInterpreter):
             return Reading(self.name, self._form.name, (), {}, NotUnderstoodReason.NO_WORDS)
 
         def read(words: Sequence[Word]) -> Mapping[str, FieldReading]:
-            return parse_without_breath(words, *known, longest_noise_s=0)[1]
+            return parse_without_initial_noise(words, *known, longest_noise_s=0)[1]
 
         known = (self._form, self._catalogue, self._language)
         alternatives = [

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import (
     Transcript,
     Word,
 )
-from edge.understand.proposal import build_reading
+from edge.understand.reading_builder import build_reading
 from edge.understand.stt.transcriber import spread_words
 
 _TELLING = 3
