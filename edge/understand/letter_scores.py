@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_weak_letter
 from dockvoice_protocol.records import FieldReading, Reading
-from edge.understand.witness import SECONDED
+from edge.understand.second_recogniser import SECONDED
 
 _MARGIN = 2.0
 """How much likelier the letter must be than any other, as the logarithm of the ratio. Of docks said as a letter by ten

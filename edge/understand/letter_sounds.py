@@ -33,7 +33,7 @@ from dockvoice_protocol.records import FieldReading, Reading
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
 from edge.understand.letter_scores import allowed_letters, find_letter
-from edge.understand.witness import SECONDED
+from edge.understand.second_recogniser import SECONDED
 
 _Floats = npt.NDArray[np.float64]
 
@@ -58,8 +58,8 @@ _MOST_BELIEVED = 30.0
 confidence. The sound must then bear it out by 17 times."""
 
 _BORNE_OUT = 500.0
-"""How much likelier a letter must be than any other, by the recogniser and its sound together, to need no other
-witness. Of 542 docks in doubt, of the development sets and of ten voices, 199 were, and all of these were heard
+"""How much likelier a letter must be than any other, by the recogniser and its sound together, to need no second
+recogniser. Of 542 docks in doubt, of the development sets and of ten voices, 199 were, and all of these were heard
 right."""
 
 _OVERRULES = 10_000.0

@@ -18,7 +18,7 @@ from edge.understand.local import letter_check
 from edge.understand.local.letter_check import LetterCheck
 from tests.rows import each_of
 from tests.unit.test_second_hearing import Scripted
-from tests.unit.test_witness import spoken
+from tests.unit.test_second_recogniser import spoken
 
 HEARD = "Pallet 742, twelve units, dock B."
 PCM = b"\x01\x00" * 1600

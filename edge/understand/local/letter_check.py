@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading
 from edge.understand.letter_scores import LetterText, ScoredLetters, list_letter_texts, second_by_scores
-from edge.understand.witness import check_letters, find_doubtful_letters
+from edge.understand.second_recogniser import check_letters, find_doubtful_letters
 
 logger = logging.getLogger(__name__)
 
@@ -57,19 +57,19 @@ class SecondRecogniser(Protocol):
 class LetterCheck:
     """Has the letters of one form's readings checked."""
 
-    def __init__(self, second: SecondRecogniser, form: Form, catalogue: Catalogue) -> None:
-        self._second = second
+    def __init__(self, second_recogniser: SecondRecogniser, form: Form, catalogue: Catalogue) -> None:
+        self._second_recogniser = second_recogniser
         self._form = form
         self._catalogue = catalogue
         self._failures = 0
 
     def begin(self, reading: Reading, pcm: bytes) -> Future[Reading] | None:
         """Begin to check the reading, where it has such letters; from any thread."""
-        loop = self._second.loop
+        loop = self._second_recogniser.loop
         if loop is None or self._failures >= _MOST_FAILURES:
             return None
         known = reading, self._form, self._catalogue
-        texts = list_letter_texts(*known) if self._second.scores else ()
+        texts = list_letter_texts(*known) if self._second_recogniser.scores else ()
         if not texts and not find_doubtful_letters(*known):
             return None
         answer = self._hear(reading, pcm, texts)
@@ -79,11 +79,11 @@ class LetterCheck:
         """The reading with letters seconded, first by how well they fit, and then by what is heard."""
         scored = ScoredLetters(reading, frozenset())
         if texts:
-            scores = await self._second.score(pcm, [one.text for one in texts])
+            scores = await self._second_recogniser.score(pcm, [one.text for one in texts])
             scored = second_by_scores(reading, texts, scores)
         if not find_doubtful_letters(scored.reading, self._form, self._catalogue).keys() - scored.contradicted:
             return scored.reading
-        transcript = await self._second.recognise(pcm)
+        transcript = await self._second_recogniser.recognise(pcm)
         return await asyncio.to_thread(check_letters, scored.reading, transcript, self._form, self._catalogue)
 
     async def check(self, reading: Reading, pcm: bytes, begun: Future[Reading] | None) -> Reading:
