@@ -19,6 +19,7 @@ from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_w
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
+from edge.understand.letter_corroboration import corroborate, is_doubtful_letter
 from edge.understand.stt.transcript_reader import correct_labels
 
 _LONGEST = 3
@@ -26,9 +27,6 @@ _LONGEST = 3
 
 _MOSTLY = 0.5
 """The part of the first recogniser's words that the second one must have heard alike to be believed on the others."""
-
-SECONDED = 0.9
-"""How likely a letter that it writes as a word of its own, or scores best by far, is the one that was said."""
 
 _HOMOPHONES: Mapping[str, str] = {
     "too": "two",
@@ -65,8 +63,8 @@ def find_contradictions(
     return found
 
 
-def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
-    """The reading, in which doubtful letters that the second recogniser heard alike are seconded.
+def corroborate_letters_by_transcript(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
+    """The reading, in which doubtful letters that the second recogniser heard alike are corroborated.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter.
@@ -88,8 +86,7 @@ def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Cata
         if one.runner_up == find_unlisted_rival(one.value):
             continue  # Of one voice both write "a" for "e"; only the vowel itself tells them apart.
         if others == {letter}:
-            sure = 1 - (1 - one.confidence) * (1 - SECONDED)
-            fields[name] = replace(one, seconded=True, confidence=sure)
+            fields[name] = corroborate(one)
         elif len(others) == 1 and is_weak_letter(one.value, other := str(others.pop()).upper()):
             fields[name] = replace(one, runner_up=other)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
@@ -109,10 +106,7 @@ def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) ->
     return {
         name: one
         for name, one in reading.fields.items()
-        if not one.rivals
-        and not one.seconded
-        and is_weak_letter(one.value, one.runner_up)
-        and is_distinguishable(name, one)
+        if not one.seconded and is_doubtful_letter(one) and is_distinguishable(name, one)
     }
 
 

@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
-from edge.understand.second_recogniser import check_letters, find_contradictions
+from edge.understand.second_recogniser import corroborate_letters_by_transcript, find_contradictions
 from tests.rows import each_of, rows_of
 
 Otherwise = dict[str, list[FieldValue]]
@@ -58,6 +58,6 @@ def checked(
     words = spoken(first)
     fields = dict(read_fields(words, form, catalogue))
     fields["dock"] = replace(fields["dock"], confidence=0.8, runner_up=rival)
-    return fields["dock"], check_letters(Reading("first", form.name, words, fields), heard, form, catalogue).fields[
-        "dock"
-    ]
+    return fields["dock"], corroborate_letters_by_transcript(
+        Reading("first", form.name, words, fields), heard, form, catalogue
+    ).fields["dock"]

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.letter_sounds import load_discriminants, second_letters
+from edge.understand.letter_classifier import corroborate_letters_by_spectrum, load_discriminants
 from edge.understand.local.letter_check import LetterCheck
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
@@ -202,7 +202,7 @@ class OnDeviceInterpreter(ABC):
         """The wearer's; utterances in another one are asked about. Set once, before the first utterance."""
         self.letters: LetterCheck | None = None
         """Checks letters that rhyme, where a second recogniser is here. Set once, before the first utterance."""
-        self.letter_sounds = load_discriminants() if language is ENGLISH else None
+        self.letter_discriminants = load_discriminants() if language is ENGLISH else None
         """Tells letters by their sound, where those of the language are known. Set once, before the first utterance."""
         self._form = form
         self._catalogue = catalogue
@@ -225,9 +225,9 @@ class OnDeviceInterpreter(ABC):
         )
 
     def _second_letters(self, reading: Reading, pcm: bytes) -> Reading:
-        if self.letter_sounds is None:
+        if self.letter_discriminants is None:
             return reading
-        return second_letters(reading, pcm, self._form, self._catalogue, self.letter_sounds)
+        return corroborate_letters_by_spectrum(reading, pcm, self._form, self._catalogue, self.letter_discriminants)
 
     def _doubt(self, reading: Reading) -> Reading:
         """The reading with one unconfirmed field, for one question: the identifier, where it was said."""
