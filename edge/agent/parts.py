@@ -201,7 +201,7 @@ class _Making:
         )
         made.voice = self.voice
         if self.second_recogniser is not None and (language is None or language.code == moonshine.LANGUAGE):
-            made.letters = LetterCheck(self.second_recogniser, form, self.catalogue)
+            made.letter_check = LetterCheck(self.second_recogniser, form, self.catalogue)
         return made
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:

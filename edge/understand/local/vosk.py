@@ -75,7 +75,7 @@ _UNSURE = 0.0
 
 
 class VoskInterpreter(OnDeviceInterpreter):
-    """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
+    """Reads utterances with the weights in one directory, for one form. Any number of listeners may be open."""
 
     def __init__(
         self,
