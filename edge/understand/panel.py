@@ -146,8 +146,10 @@ class Panel(Interpreter):
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
-        beyond = [one for one in (*self._first, self._second) if one is not None and one.is_remote]
-        for member in beyond if self._may_spend() else ():
+        remote = [one for one in (*self._first, self._second) if one is not None and one.is_remote]
+        if not self._may_spend():
+            raise trouble
+        for member in remote:
             try:
                 reading = _with_cost(await member.interpreter.listen().finish(utterance), member.prices)
             except Unavailable as fault:
