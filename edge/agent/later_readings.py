@@ -230,8 +230,7 @@ class SecondRecogniserQueue:
             self._log_failure_once(str(fault))
         else:
             self.failures = 0
-            known = rules.form, rules.catalogue
-            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
+            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, rules.form, rules.catalogue)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(ReadingContradicted(utterance.utterance_id, otherwise))
         finally:

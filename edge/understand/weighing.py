@@ -325,8 +325,16 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[EntryUtteranc
         right *= 1.0 - _probability_wrong(sure, fields.get(name), other_readings)
         for reader, other in other_readings:
             if other.value is not None and not _are_same(other.value, fields.get(name)):
-                known_as = (name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
-                otherwise.append(_DoubtedField(*known_as))
+                otherwise.append(
+                    _DoubtedField(
+                        field=name,
+                        recorded=fields.get(name),
+                        other_value=other.value,
+                        interpreter=reader,
+                        confidence=other.confidence,
+                        utterance_id=where.utterance_id,
+                    )
+                )
     return Doubt(1.0 - right, tuple(otherwise))
 
 

@@ -254,8 +254,15 @@ class OnDeviceInterpreter(ABC):
     def _begin(self) -> _Recogniser: ...
 
     def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> TurnExpectation:
-        known = (self._form, self._catalogue, self._language)
-        return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
+        return expect_more(
+            words,
+            fields,
+            self._form,
+            self._catalogue,
+            self._language,
+            converses=self._converses,
+            awaited=self._awaited(),
+        )
 
     def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
         """Whether the entry was begun and lacks two or more fields."""

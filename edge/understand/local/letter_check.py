@@ -73,9 +73,8 @@ class LetterCheck:
         loop = self._second_recogniser.loop
         if loop is None or self._failures >= _MOST_FAILURES:
             return None
-        known = reading, self._form, self._catalogue
-        texts = list_letter_texts(*known) if self._second_recogniser.scores else ()
-        if not texts and not find_doubtful_letters(*known):
+        texts = list_letter_texts(reading, self._form, self._catalogue) if self._second_recogniser.scores else ()
+        if not texts and not find_doubtful_letters(reading, self._form, self._catalogue):
             return None
         answer = self._hear(reading, pcm, texts)
         return asyncio.run_coroutine_threadsafe(answer, loop)  # noqa: TID251 - before the utterance is handed over
