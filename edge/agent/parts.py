@@ -242,8 +242,8 @@ class _Making:
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply_for_diagnosis, settings.state)
-        surroundings = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = make_panel(surroundings, own, demands.site_policy.uncalibrated)
+        arguments = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
+        asking = make_panel(arguments, own, demands.site_policy.uncalibrated)
         return asking, asking
 
 
