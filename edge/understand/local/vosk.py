@@ -123,11 +123,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         likeliest = hearings[0][0].words
         wearer = WearerLoudness(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
-        stretch = wearer.find_entry_between_other_voices(words, self._read, self._needed)
+        span = wearer.find_entry_between_other_voices(words, self._read, self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
             near = wearer.drop_or_mask_other_voices(words)
-            return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
+            return near if span is None else wearer.cut_and_mask_faint_numbers(near, span)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone)
@@ -359,7 +359,7 @@ class _AlternativesHearing(_Hearing):
         super().__init__(decoders)
         self._speed = speed
         self._labels = labels
-        self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
+        self._resampler = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def accept(self, pcm: bytes) -> None:
         super().accept(pcm if self._speed == 1 else self._resample(pcm))
@@ -381,7 +381,7 @@ class _AlternativesHearing(_Hearing):
         return super()._at(decoder_s) * self._speed
 
     def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
-        return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
+        return bytes(self._resampler.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
 def make_vocabulary_test(weights: Path) -> Callable[[str], bool]:
