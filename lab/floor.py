@@ -25,7 +25,7 @@ from edge.records import SAMPLE_RATE
 from edge.understand.local.factory import load_sentences
 from edge.understand.local.vosk import load_model
 from edge.understand.local.weights import find_model, locate
-from edge.understand.proposal import UNKNOWN
+from edge.understand.reading_builder import UNKNOWN
 
 _Words = Sequence[str]
 

@@ -23,7 +23,7 @@ from edge.keep.queries import UtteranceHistory
 from edge.keep.readings import PastUtterance
 from edge.ports import Interpreter
 from edge.records import Outcome
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 

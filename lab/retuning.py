@@ -23,7 +23,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
-from edge.understand.local.confidence import VOSK, Calibration, log_odds
+from edge.understand.local.confidence import VOSK, Calibration, share_log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import group_by
 from lab.report.statistics import Interval, SpeakerHalf, speaker_half, wilson_interval
@@ -166,7 +166,7 @@ def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Calibration, pull
 
     Ridge regression by Newton's method; a step that overshoots is halved until it improves.
     """
-    odds = np.array([[1.0, log_odds(one.share)] for one in reads])
+    odds = np.array([[1.0, share_log_odds(one.share)] for one in reads])
     right = np.array([one.right for one in reads], float)
     prior = np.array([drawn_to.offset, drawn_to.slope])
 

@@ -43,7 +43,7 @@ from edge.agent.dialogue_driver import (
 from edge.agent.dictation import Dictation
 from edge.agent.events import DictationEvent, UtteranceDecided
 from edge.agent.headset import AudibilityChanged, Headset, HeadsetEvent, HeadsetOrder, MicrophoneFault
-from edge.agent.later_readings import LateReadings, WitnessQueue
+from edge.agent.later_readings import LateReadings, SecondRecogniserQueue
 from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.parts import (
     Parts,
@@ -242,10 +242,12 @@ class Agent:
             beside=self._announcements.announce,
         )
         self._voice = parts.voice
-        self._witness_queue = (
+        self._second_recogniser_queue = (
             None
-            if parts.witness is None or self._dialogue_driver is None
-            else WitnessQueue(parts.witness, self._workplaces.rules_for_witness, self._dialogue_driver.post)
+            if parts.second_recogniser is None or self._dialogue_driver is None
+            else SecondRecogniserQueue(
+                parts.second_recogniser, self._workplaces.rules_for_second_recogniser, self._dialogue_driver.post
+            )
         )
         self._dictation = make_dictation(
             parts,
@@ -417,7 +419,7 @@ class Agent:
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
-                working = (self._dialogue_driver, self._audibility_monitor, self._witness_queue)
+                working = (self._dialogue_driver, self._audibility_monitor, self._second_recogniser_queue)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
                 beside.append(group.create_task(self._workplaces.prepare_recognisers()))
                 await dictate_sources(self._dictation, sources)
@@ -480,7 +482,7 @@ class Agent:
         )
 
     def _distribute_dictation_event(self, event: DictationEvent) -> None:
-        """Pass an event of dictation to delivery, models, witness, voice and the subscriber."""
+        """Pass an event of dictation to delivery, models, second recogniser, voice and the subscriber."""
         if isinstance(event, UtteranceDecided):
             if event.row is not None:
                 self._delivery.notify_pending()
@@ -488,8 +490,8 @@ class Agent:
             if self._live and event.sound is not None:
                 dictated = event.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(event.sound, asyncio.get_running_loop().time(), dictated=dictated)
-            if self._witness_queue is not None and self._dialogue_driver is not None:
-                self._witness_queue.queue_if_held(
+            if self._second_recogniser_queue is not None and self._dialogue_driver is not None:
+                self._second_recogniser_queue.queue_if_held(
                     event.utterance, event.reading, *self._dialogue_driver.state_and_draft
                 )
             if self._late_readings is not None:
@@ -499,11 +501,11 @@ class Agent:
         self._publish(event)
 
     def _on_step(self, stands: DialogueStatus) -> None:
-        """Publish a step of the dialogue; forget who signed off; cancel the witness where its entry is not held."""
+        """Publish a step of the dialogue; forget who signed off; cancel a second reading whose entry is not held."""
         if self._voice is not None:
             self._voice.sign_on(stands.operator)
-        if self._witness_queue is not None:
-            self._witness_queue.cancel_if_not_held(stands.state, stands.draft)
+        if self._second_recogniser_queue is not None:
+            self._second_recogniser_queue.cancel_if_not_held(stands.state, stands.draft)
         self._publish(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:

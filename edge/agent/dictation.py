@@ -80,15 +80,15 @@ class Dictation:
         converse: Callable[[UtteranceHeard], Awaitable[Verdict]] | None = None,
         expected: Callable[[], Expectations] = lambda: NOTHING_EXPECTED,
         voice: WearerVoice | None = None,
-        witness: SecondRecogniser | None = None,
+        second_recogniser: SecondRecogniser | None = None,
     ) -> None:
         """`workplaces` has the interpreters and rules. `render` makes an entry's event, `publish` receives each event.
 
         `converse` returns the dialogue's verdict on a live utterance; without it, one utterance is one entry.
         `expected` returns the current lists of expected receipts. `voice` learns from what is accepted.
-        `witness` is the second recogniser, which ends with the last utterance.
+        `second_recogniser` ends with the last utterance.
         """
-        self._witness = witness
+        self._second_recogniser = second_recogniser
         self._voice = voice
         self._listening = listening
         self._workplaces = workplaces
@@ -198,8 +198,8 @@ class Dictation:
 
     async def process_queue(self) -> None:
         """Read, decide and store the queued utterances in order, until the last source has ended."""
-        if self._witness is not None:
-            self._witness.open()
+        if self._second_recogniser is not None:
+            self._second_recogniser.open()
         try:
             while (queued := await self._handed.get()) is not None:
                 if isinstance(queued, ListenedUtterance):
@@ -218,9 +218,9 @@ class Dictation:
                     self._publish(queued)
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
-            if self._witness is not None:
-                self._witness.loop = None
-                await self._witness.end()
+            if self._second_recogniser is not None:
+                self._second_recogniser.loop = None
+                await self._second_recogniser.end()
 
     async def _decide_or_put_under_review(self, listened: ListenedUtterance) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""

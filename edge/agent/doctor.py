@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Session, SessionConnected, SessionEvent
 from edge.agent.clock import Clock
-from edge.agent.parts import list_switchable_forms, load_named_form, make_witness, uses_dialogue
+from edge.agent.parts import list_switchable_forms, load_named_form, make_second_recogniser, uses_dialogue
 from edge.agent.site_publications import (
     load_operators,
     load_published_master_data,
@@ -323,12 +323,12 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
     if not uses_dialogue(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
-    if (witness := make_witness(settings)) is not None:
+    if (second_recogniser := make_second_recogniser(settings)) is not None:
         try:
             await asyncio.to_thread(_load_scoring_weights, settings)
         except Misconfigured as fault:
             return [replace(error_finding("witness", fault), level=Severity.WARNING)]
-        scores = ", and whisper scores letters" if witness.scores else ""
+        scores = ", and whisper scores letters" if second_recogniser.scores else ""
         return [Finding("witness", Severity.WELL, f"moonshine hears again what is held{scores}")]
     found = "none: it takes moonshine, English and two cores"
     return [Finding("witness", Severity.WELL, found, "pip install 'dockvoice[second-reader]'")]

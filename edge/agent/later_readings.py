@@ -1,9 +1,9 @@
 """Later readings of an utterance: they make and change no entry themselves.
 
-While an entry is held, a second recogniser (the witness) reads its sound and may contradict it. It is cancelled when
-the undo window ends or the operator goes on; after a crash or a timeout the entry is recorded as it would be without
-it. Models' answers after the verdict are stored as evidence, and flag an accepted entry that they contradict.
-Deferred utterances are read in the background once a model answers again, the oldest first, and go to review.
+While an entry is held, a second recogniser reads its sound and may contradict it. It is cancelled when the undo window
+ends or the operator goes on; after a crash or a timeout the entry is recorded as it would be without it. Models'
+answers after the verdict are stored as evidence, and flag an accepted entry that they contradict. Deferred utterances
+are read in the background once a model answers again, the oldest first, and go to review.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from edge.records import ClosedBy, Draft, OutboxRow, Outcome, Utterance
 from edge.understand.local.letter_check import SecondRecogniser
 from edge.understand.panel import ArrivalTime, PanelAnswer
 from edge.understand.remote.failures import Garbled, Rejected
+from edge.understand.second_recogniser import find_contradictions
 from edge.understand.weighing import RetryPacing, contradicts
-from edge.understand.witness import find_contradictions
 
 logger = logging.getLogger(__name__)
 
@@ -169,20 +169,20 @@ _LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 _MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 
-class WitnessQueue:
-    """Has the witness read held utterances. Use it in the event loop only."""
+class SecondRecogniserQueue:
+    """Has the second recogniser read held utterances. Use it in the event loop only."""
 
     def __init__(
         self,
-        witness: SecondRecogniser,
+        second_recogniser: SecondRecogniser,
         rules: Callable[[Utterance], Rules | None],
         post: Callable[[ReadingContradicted], None],
     ) -> None:
-        """`rules` returns the rules of an utterance; None where the witness does not support its language.
+        """`rules` returns the rules of an utterance; None where the second recogniser does not support its language.
 
         `post` passes a contradiction to the dialogue.
         """
-        self._witness = witness
+        self._second_recogniser = second_recogniser
         self._rules = rules
         self._post = post
         self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
@@ -191,14 +191,14 @@ class WitnessQueue:
         self.failures = 0  # Failures in a row.
 
     def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
-        """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
+        """Queue a concluded utterance for the second recogniser, if its entry is held and not yet recorded."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
         if held and utterance.segment.pcm and self.failures < _MOST_FAILURES:
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
     def cancel_if_not_held(self, state: State, draft: Draft | None) -> None:
-        """Cancel the witness when its entry is not held any more."""
+        """Cancel the second recogniser when its entry is not held any more."""
         if state is State.HELD and draft is not None and draft.utterance_id == self._of:
             return
         self._of = None
@@ -212,17 +212,17 @@ class WitnessQueue:
             while True:
                 await self._post_contradictions(*await self._wanted.get())
         finally:
-            await self._witness.end()
+            await self._second_recogniser.end()
 
     async def _post_contradictions(self, utterance: Utterance, reading: Reading) -> None:
-        """Have the witness read a held utterance; post a contradiction to the dialogue. Failures are logged."""
+        """Have a held utterance read again; post a contradiction to the dialogue. Failures are logged."""
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
-            return  # not held any more, or a language that the witness does not support
+            return  # not held any more, or a language that the second recogniser does not support
         try:
             async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
-                words = await self._witness.recognise(utterance.segment.pcm)
+                words = await self._second_recogniser.recognise(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
                 self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
@@ -230,8 +230,7 @@ class WitnessQueue:
             self._log_failure_once(str(fault))
         else:
             self.failures = 0
-            known = rules.form, rules.catalogue
-            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
+            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, rules.form, rules.catalogue)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(ReadingContradicted(utterance.utterance_id, otherwise))
         finally:

@@ -29,7 +29,7 @@ from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadUtterance
 from edge.records import ClosedBy, Outcome, Verdict
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from edge.understand.weighing import is_same_value
 
 _EXAMPLES = 3  # Examples per phrase.

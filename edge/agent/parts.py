@@ -54,9 +54,9 @@ from edge.understand.local.factory import (
     recogniser_language,
 )
 from edge.understand.local.letter_check import LetterCheck
+from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.local.voice_embedding import make_wearer_voice
 from edge.understand.local.vosk import WakeWord
-from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, today_at_site
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
@@ -81,7 +81,7 @@ class Parts:
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
     closing: Form | None = None  # The form that closes trailers.
     voice: WearerVoice | None = None  # The wearer's; None: not used.
-    witness: WitnessProcess | None = None  # The second recogniser; None: not used.
+    second_recogniser: SecondRecogniserProcess | None = None  # None: not used.
     renew: Callable[[tuple[MasterData, ...]], Parts] | None = None
     """Makes these parts from new master data; None where new data needs a restart."""
 
@@ -129,7 +129,7 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
         names,
         closing,
         make_wearer_voice(settings),
-        make_witness(settings),
+        make_second_recogniser(settings),
         uses_dialogue=agrees,
     )
     made, name = making.make_parts(chosen.name)
@@ -157,7 +157,7 @@ class _Making:
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     voice: WearerVoice | None
-    witness: WitnessProcess | None
+    second_recogniser: SecondRecogniserProcess | None
     uses_dialogue: bool = field(kw_only=True)
 
     def make_parts(self, named: str) -> tuple[Parts, str]:
@@ -181,7 +181,7 @@ class _Making:
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         shared = self.clients, self.past, self.at_hand
-        made = Parts(self.settings, *of_start, *shared, make, self.closing, self.voice, self.witness, renew)
+        made = Parts(self.settings, *of_start, *shared, make, self.closing, self.voice, self.second_recogniser, renew)
         return made, reader.name
 
     def make_recogniser_for(self, form: Form, language: Language | None = None) -> Interpreter:
@@ -200,8 +200,8 @@ class _Making:
             language=language,
         )
         made.voice = self.voice
-        if self.witness is not None and (language is None or language.code == moonshine.LANGUAGE):
-            made.letters = LetterCheck(self.witness, form, self.catalogue)
+        if self.second_recogniser is not None and (language is None or language.code == moonshine.LANGUAGE):
+            made.letter_check = LetterCheck(self.second_recogniser, form, self.catalogue)
         return made
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
@@ -242,8 +242,8 @@ class _Making:
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply_for_diagnosis, settings.state)
-        surroundings = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = make_panel(surroundings, own, demands.site_policy.uncalibrated)
+        arguments = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
+        asking = make_panel(arguments, own, demands.site_policy.uncalibrated)
         return asking, asking
 
 
@@ -293,7 +293,7 @@ def uses_dialogue(settings: Settings, *, operator_present: bool) -> bool:
     return operator_present and settings.speak.enabled is not False if wanted == "auto" else wanted
 
 
-def make_witness(settings: Settings) -> WitnessProcess | None:
+def make_second_recogniser(settings: Settings) -> SecondRecogniserProcess | None:
     """The second recogniser for held entries and for letters that rhyme, or None.
 
     Raises Misconfigured where it is required but unusable.
@@ -307,7 +307,7 @@ def make_witness(settings: Settings) -> WitnessProcess | None:
         raise Misconfigured(f"understand.witness = true: the witness hears English only, and {language!r} is spoken")
     can = moonshine.is_installed() and language.startswith(moonshine.LANGUAGE) and (os.cpu_count() or 1) > 1
     scoring = find_scoring_weights(settings)
-    return WitnessProcess(scoring) if wanted is True or (wanted == "auto" and can) else None
+    return SecondRecogniserProcess(scoring) if wanted is True or (wanted == "auto" and can) else None
 
 
 def make_rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
@@ -387,7 +387,7 @@ def make_dictation(
         converse=None if dialogue_driver is None else dialogue_driver.decide,
         expected=expected,
         voice=parts.voice,
-        witness=parts.witness,
+        second_recogniser=parts.second_recogniser,
     )
 
 

@@ -25,7 +25,7 @@ from edge.agree.decide import Rules
 from edge.config import Scan
 from edge.ports import Interpreter, UtteranceListener, WholeUtteranceListener
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Segment, Utterance
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 
 KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 

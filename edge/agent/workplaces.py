@@ -106,8 +106,8 @@ class Workplaces:
         """A fresh listener for the utterance, by the readers of its workplace."""
         return self.for_utterance(utterance).readers.listen(utterance)
 
-    def rules_for_witness(self, utterance: Utterance) -> Rules | None:
-        """The rules of an utterance in the device's own language, which the witness supports; None for another."""
+    def rules_for_second_recogniser(self, utterance: Utterance) -> Rules | None:
+        """The rules of an utterance in the device's own language, the second recogniser's; None for another."""
         return self.for_utterance(utterance).rules if utterance.language is None else None
 
     def find_rules(self, form: str) -> Rules | None:

@@ -133,8 +133,8 @@ async def read_again_and_rank(
         for at, one in enumerate(found.entries):
             form = one.entry.form
             if form not in readers:
-                around = InterpreterArguments(settings, load_named_form(settings, form), catalogue, clients)
-                readers[form] = make_interpreter(name, around)
+                arguments = InterpreterArguments(settings, load_named_form(settings, form), catalogue, clients)
+                readers[form] = make_interpreter(name, arguments)
             said = []
             for saying in one.said:
                 reading = None

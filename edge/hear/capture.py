@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
 from edge.audio.portaudio import TURN, close_stream, import_sounddevice, require_alsa_opens, start_stream
+from edge.hear.lag_window import LagWindow
 from edge.records import SAMPLE_RATE
 
 _HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -56,29 +57,19 @@ class _HandOff:
 
 
 class LossWatch:
-    """Detects sound that was lost without an error: the sample count falls behind the monotonic clock.
-
-    A single late piece is followed by a burst. So the smallest lag within a window is compared with that of the window
-    before.
-    """
+    """Detects sound that was lost without an error: the sample count falls behind the monotonic clock."""
 
     WINDOW_S = 0.4  # Less than the usual hangover, so that a loss is known before the utterance it fell into is closed.
     TOLERANCE_S = 0.1  # Lag grows by so much without any loss, on a loaded machine.
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._usual = self._smallest = float("inf")
-        self._window_end = 0.0
+        self._lags = LagWindow(rate, self.WINDOW_S)
 
     def count_lost_samples(self, piece: Piece) -> int:
         """The samples, at the device's rate, that are missing before this piece."""
-        lag = piece.arrived - piece.end / self._rate
-        if piece.arrived < self._window_end:
-            self._smallest = min(self._smallest, lag)
-            return 0
-        more = self._smallest - self._usual
-        self._usual, self._smallest, self._window_end = self._smallest, lag, piece.arrived + self.WINDOW_S
-        return round(more * self._rate) if more > self.TOLERANCE_S else 0
+        growth_s = self._lags.update(piece.end, piece.arrived)
+        return 0 if growth_s is None or growth_s <= self.TOLERANCE_S else round(growth_s * self._rate)
 
 
 class DeviceNotOpened(Exception):

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from edge.audio.pcm import SoundLevel
 from edge.audio.sound_server import Routing
+from edge.hear.lag_window import LagWindow
 from edge.records import SAMPLE_RATE
 
 _GATE_S = 0.1  # Zeros for so long come from a gate: in quiet sound they are single.
@@ -144,25 +145,14 @@ class _RateWatch:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._window_end: float | None = None
-        self._smallest = float("inf")
-        self._before: float | None = None
+        self._lags = LagWindow(rate, _RATE_WINDOW_S)
         self._drifts: deque[float] = deque(maxlen=_RATE_WINDOWS)
 
     def update(self, end: int, arrived: float) -> None:
-        """Add the sample count after a piece and its arrival time in seconds.
-
-        The smallest lag within a window counts: a late piece is followed by a burst.
-        """
-        lag = arrived - end / self._rate
-        if self._window_end is None:
-            self._window_end = arrived + _RATE_WINDOW_S
-        if arrived < self._window_end:
-            self._smallest = min(self._smallest, lag)
-            return
-        if self._before is not None:
-            self._drifts.append((self._smallest - self._before) / _RATE_WINDOW_S)
-        self._before, self._smallest, self._window_end = self._smallest, lag, arrived + _RATE_WINDOW_S
+        """Add the sample count after a piece and its arrival time in seconds."""
+        growth_s = self._lags.update(end, arrived)
+        if growth_s is not None:
+            self._drifts.append(growth_s / _RATE_WINDOW_S)
 
     @property
     def is_known(self) -> bool:

@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.model import Form
 from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings, Understand
 from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, discard_reply
-from edge.understand.llm.prompt import Context, Situation
+from edge.understand.llm.prompt import Context, ContextSource
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.panel import Member, Panel, PanelSettings
 from edge.understand.remote.client import Client
@@ -76,37 +76,35 @@ class InterpreterArguments:
     form: Form
     catalogue: Catalogue
     clients: Mapping[str, Client]  # The connections by name, shared by all interpreters.
-    context: Situation = Context  # Returns the dialogue's state when an utterance is read.
-    spoken: ReplySink = discard_reply  # Called with each spoken reply, where the settings request one.
+    get_context: ContextSource = Context  # Returns the dialogue's state when an utterance is read.
+    on_spoken_reply: ReplySink = discard_reply  # Called with each spoken reply, where the settings request one.
 
 
-def make_interpreter(name: str, surroundings: InterpreterArguments) -> Interpreter:
+def make_interpreter(name: str, arguments: InterpreterArguments) -> Interpreter:
     """The interpreter of this name in the settings. Raises Misconfigured where it, or a setting of it, is missing."""
-    settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
+    settings, form, catalogue = arguments.settings, arguments.form, arguments.catalogue
     wanted = _find_settings("interpreter", name, settings.understand.interpreters)
     if missing := wanted.unset_keys:
         raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
     match wanted.kind:
         case InterpreterKind.CHAT_AUDIO | InterpreterKind.GEMINI:
-            return AudioLlm(wanted, _make_model_reader(wanted, surroundings))
+            return AudioLlm(wanted, _make_model_reader(wanted, arguments))
         case InterpreterKind.CASCADE:
-            writer = make_transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
-            reader = (
-                None if wanted.client is None and wanted.model is None else _make_model_reader(wanted, surroundings)
-            )
+            writer = make_transcriber(str(wanted.transcriber), settings, form, arguments.clients, wanted.language)
+            reader = None if wanted.client is None and wanted.model is None else _make_model_reader(wanted, arguments)
             return Cascade(writer, reader, form, catalogue, wanted)
         case InterpreterKind.MOONSHINE:
             return MoonshineInterpreter(form, catalogue)
 
 
-def _make_model_reader(wanted: InterpreterSettings, surroundings: InterpreterArguments) -> ModelReader:
+def _make_model_reader(wanted: InterpreterSettings, arguments: InterpreterArguments) -> ModelReader:
     return ModelReader(
         wanted,
-        surroundings.clients[str(wanted.client)],
-        surroundings.form,
-        surroundings.catalogue,
-        context=surroundings.context,
-        spoken=surroundings.spoken,
+        arguments.clients[str(wanted.client)],
+        arguments.form,
+        arguments.catalogue,
+        get_context=arguments.get_context,
+        on_spoken_reply=arguments.on_spoken_reply,
     )
 
 
@@ -121,15 +119,15 @@ def _find_hearing_model_name(wanted: Understand, name: str) -> str:
     return f"{client}/{model}" if kind in OWN_NAMES or model is None else model_family(model)
 
 
-def make_panel(surroundings: InterpreterArguments, on_device: Interpreter, sure_from: float) -> Panel:
+def make_panel(arguments: InterpreterArguments, on_device: Interpreter, sure_from: float) -> Panel:
     """The panel for a form. Raises Misconfigured where an interpreter lacks a setting, or the second repeats a model.
 
     `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
     """
-    wanted = surroundings.settings.understand
+    wanted = arguments.settings.understand
 
     def member(name: str) -> Member:
-        reads = make_interpreter(name, surroundings)
+        reads = make_interpreter(name, arguments)
         kind = wanted.interpreters[name]
         return Member(reads, kind, is_remote=kind.kind is not InterpreterKind.MOONSHINE)
 
@@ -144,5 +142,5 @@ def make_panel(surroundings: InterpreterArguments, on_device: Interpreter, sure_
                 "another model: two readings of one model are one opinion"
             )
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / 1000
-    terms = PanelSettings(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
-    return Panel(on_device, first, second, terms, surroundings.form)
+    panel_settings = PanelSettings(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
+    return Panel(on_device, first, second, panel_settings, arguments.form)

@@ -97,16 +97,16 @@ class Panel(Interpreter):
         on_device: Interpreter,
         first: Sequence[Member],
         second: Member | None,
-        terms: PanelSettings,
+        settings: PanelSettings,
         form: Form,
         today: Callable[[], date] = today_at_site,
     ) -> None:
         """`first`: the first model, then its fallbacks. `today` returns the site's date, for the daily budget."""
-        self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
+        self.name = f"{settings.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
         self._on_device = on_device
         self._first = tuple(first)
         self._second = second
-        self._terms = terms
+        self._settings = settings
         self._form = form
         self._today = today
         self._budget = Budget(None, today())
@@ -134,7 +134,7 @@ class Panel(Interpreter):
     def listen(self) -> _Listening:
         """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
-        second = self._second if self._terms.mode is UnderstandingMode.PANEL else None
+        second = self._second if self._settings.mode is UnderstandingMode.PANEL else None
         asked = {PanelRole.FIRST: next(iter(self._first), None), PanelRole.SECOND: second}
         listeners = {role: one.interpreter.listen() for role, one in asked.items() if one is not None}
         return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **listeners})
@@ -146,8 +146,10 @@ class Panel(Interpreter):
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
-        beyond = [one for one in (*self._first, self._second) if one is not None and one.is_remote]
-        for member in beyond if self._may_spend() else ():
+        remote = [one for one in (*self._first, self._second) if one is not None and one.is_remote]
+        if not self._may_spend():
+            raise trouble
+        for member in remote:
             try:
                 reading = _with_cost(await member.interpreter.listen().finish(utterance), member.prices)
             except Unavailable as fault:
@@ -164,17 +166,21 @@ class Panel(Interpreter):
         if not self._may_spend():
             return await listeners[PanelRole.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
-        round_ = _Round(utterance, now + self._terms.deadline_s)
+        round_ = _Round(utterance, now + self._settings.deadline_s)
         readings = {self._start_task(self._read_for_role(round_, *one)) for one in listeners.items()}
         try:
             async with asyncio.timeout_at(round_.deadline):
-                while readings and not is_settled(round_.opinions, self._terms.mode, self._form, self._terms.sure_from):
+                while readings and not is_settled(
+                    round_.opinions, self._settings.mode, self._form, self._settings.sure_from
+                ):
                     _, readings = await asyncio.wait(readings, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             logger.info("%s: decided at the deadline by %d opinions", utterance.utterance_id, len(round_.opinions))
         round_.is_over = True
         out_of_reach = round_.asked_remote and not round_.answered_remote
-        return weigh(round_.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
+        return weigh(
+            round_.opinions, self._settings.mode, self._form, self._settings.sure_from, out_of_reach=out_of_reach
+        )
 
     async def _read_for_role(self, round_: _Round, role: PanelRole, listener: UtteranceListener) -> Reading | None:
         if role is PanelRole.FIRST:
@@ -191,7 +197,7 @@ class Panel(Interpreter):
         """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
         pending = {self._start_task(self._ask_member(round_, first, listener))}
-        patience = self._terms.hedge_s
+        patience = self._settings.hedge_s
         while pending:
             done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if answers := [answer for task in done if (answer := task.result()) is not None]:

@@ -5,6 +5,7 @@ Tokens are those that a request's answer reports, and prices those of the site's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -33,6 +34,17 @@ def with_cost(usage: Usage, prices: Prices | None) -> Usage:
     if usage.cost_usd is not None or prices is None:
         return usage
     return replace(usage, cost_usd=cost_usd(usage, prices))
+
+
+def add_amounts(first: Usage, others: Sequence[Usage]) -> Usage:
+    """The first usage with the tokens and seconds of sound of the others added; its cost and request id stay."""
+    return replace(
+        first,
+        text_tokens_in=first.text_tokens_in + sum(one.text_tokens_in for one in others),
+        audio_tokens_in=first.audio_tokens_in + sum(one.audio_tokens_in for one in others),
+        tokens_out=first.tokens_out + sum(one.tokens_out for one in others),
+        audio_seconds=first.audio_seconds + sum(one.audio_seconds for one in others),
+    )
 
 
 class Budget:

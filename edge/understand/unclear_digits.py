@@ -64,8 +64,8 @@ def doubt_digits(field: FieldReading, words: Sequence[Word], allows: Callable[[F
 
 def _find_digits(field: FieldReading, words: Sequence[Word]) -> list[int]:
     """The indexes of the field's number words in the utterance."""
-    kept, of = [at for at, word in enumerate(words) if word.text != _UH], len(field.words)
-    runs = (kept[at : at + of] for at in range(len(kept) - of + 1))
+    kept, word_count = [at for at, word in enumerate(words) if word.text != _UH], len(field.words)
+    runs = (kept[at : at + word_count] for at in range(len(kept) - word_count + 1))
     found = next((run for run in runs if tuple(words[n].text for n in run) == field.words), [])
     return [n for n in found if ENGLISH.numerals.is_part(words[n].text)]
 

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, Word
 from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, power_to_dbfs
 from edge.records import SAMPLE_RATE
-from edge.understand.proposal import UNKNOWN
+from edge.understand.reading_builder import UNKNOWN
 
 _SLICE = SAMPLE_RATE // 50  # 20 ms: shorter than the shortest vowel.
 
@@ -114,11 +114,11 @@ class WearerLoudness:
 
     def drop_or_mask_other_voices(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """The words without those of other voices; fainter ones that could change the meaning become UNKNOWN."""
-        drops_db = self._measure_attenuation(words)
+        attenuations_db = self._measure_attenuations(words)
         said = list(words)
-        for begin, end in sorted(_find_faint_runs(drops_db), reverse=True):
-            beyond = _trim_fading(drops_db, begin, end)
-            most = max((drops_db[at] for at in beyond), default=0.0)
+        for begin, end in sorted(_find_faint_runs(attenuations_db), reverse=True):
+            beyond = _trim_fading(attenuations_db, begin, end)
+            most = max((attenuations_db[at] for at in beyond), default=0.0)
             within = beyond.start > 0 and beyond.stop < len(words)
             trails_off = len(beyond) == 1 and beyond.stop == len(words)  # "dock echo": down by 19 dB in one breath
             if most >= _FAR_DB and not trails_off:
@@ -142,8 +142,8 @@ class WearerLoudness:
         `read` returns the fields of words; an entry has all `needed` ones. Words that correct or complete the entry may
         be the wearer's own mutter, and are not cut off.
         """
-        drops_db = self._measure_attenuation(words)
-        for begin, end in _spans_without_faint_ends(drops_db):
+        attenuations_db = self._measure_attenuations(words)
+        for begin, end in _spans_without_faint_ends(attenuations_db):
             outside = (words[:begin], words[end:])
             corrects = any(_begins_with_phrase(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
             if corrects or _begins_with_phrase(words[end:], _EXPLAINS):
@@ -160,13 +160,14 @@ class WearerLoudness:
                     return words[begin].start, words[end - 1].end
         return None
 
-    def cut_and_mask_faint_numbers(self, words: Sequence[Word], stretch: _TimeSpan) -> tuple[Word, ...]:
+    def cut_and_mask_faint_numbers(self, words: Sequence[Word], span: _TimeSpan) -> tuple[Word, ...]:
         """The words within a span; a number fainter than both neighbours becomes UNKNOWN."""
-        begin, end = stretch
+        begin, end = span
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]
-        drops_db = self._measure_attenuation(said)
+        attenuations_db = self._measure_attenuations(said)
         dips = [
-            0 < at < len(said) - 1 and drops_db[at] - max(drops_db[at - 1], drops_db[at + 1]) >= _BETWEEN_DB
+            0 < at < len(said) - 1
+            and attenuations_db[at] - max(attenuations_db[at - 1], attenuations_db[at + 1]) >= _BETWEEN_DB
             for at in range(len(said))
         ]
         return tuple(
@@ -174,25 +175,30 @@ class WearerLoudness:
             for word, dip in zip(said, dips, strict=True)
         )
 
-    def _measure_attenuation(self, words: Sequence[Word]) -> list[float]:
+    def _measure_attenuations(self, words: Sequence[Word]) -> list[float]:
+        """By how many dB each word is fainter than the wearer."""
         return [self._level - self._loudness.vowel_level(word) for word in words]
 
 
-def _spans_without_faint_ends(drops_db: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _spans_without_faint_ends(attenuations_db: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Yield spans of word indexes left by cutting faint words off either end, shortest first."""
-    last = len(drops_db)
+    last = len(attenuations_db)
     heads = [
-        at for at in range(1, last) if _is_distant(drops_db[:at]) and drops_db[at - 1] - drops_db[at] >= _SETS_IN_DB
+        at
+        for at in range(1, last)
+        if _is_distant(attenuations_db[:at]) and attenuations_db[at - 1] - attenuations_db[at] >= _SETS_IN_DB
     ]
     tails = [
-        at for at in range(1, last) if _is_distant(drops_db[at:]) and drops_db[at] - drops_db[at - 1] >= _SETS_IN_DB
+        at
+        for at in range(1, last)
+        if _is_distant(attenuations_db[at:]) and attenuations_db[at] - attenuations_db[at - 1] >= _SETS_IN_DB
     ]
     spans = [(begin, end) for begin, end in product((0, *heads), (*tails, last)) if begin < end]
     yield from sorted(((begin, end) for begin, end in spans if end - begin < last), key=lambda span: span[1] - span[0])
 
 
-def _is_distant(drops_db: Sequence[float]) -> bool:
-    return min(drops_db) >= _FADING_DB and sum(drops_db) / len(drops_db) >= _OUTSIDE_DB
+def _is_distant(attenuations_db: Sequence[float]) -> bool:
+    return min(attenuations_db) >= _FADING_DB and sum(attenuations_db) / len(attenuations_db) >= _OUTSIDE_DB
 
 
 def _all_words_allow_value(
@@ -229,18 +235,18 @@ def _begins_with_phrase(words: Sequence[Word], phrases: Collection[tuple[str, ..
     return any(tuple(said[:size]) in phrases for size in range(1, len(said) + 1))
 
 
-def _find_faint_runs(drops_db: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _find_faint_runs(attenuations_db: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Yield the index spans of consecutive faint words."""
-    for is_faint, run in groupby(range(len(drops_db)), key=lambda at: drops_db[at] >= _FAINT_DB):
+    for is_faint, run in groupby(range(len(attenuations_db)), key=lambda at: attenuations_db[at] >= _FAINT_DB):
         if is_faint:
             first, *others = run
             yield first, first + len(others) + 1
 
 
-def _trim_fading(drops_db: Sequence[float], begin: int, end: int) -> range:
+def _trim_fading(attenuations_db: Sequence[float], begin: int, end: int) -> range:
     """The run of faint words without those at its ends into which the wearer's voice only fades."""
-    while begin < end and begin > 0 and drops_db[begin] - drops_db[begin - 1] <= _FADING_DB:
+    while begin < end and begin > 0 and attenuations_db[begin] - attenuations_db[begin - 1] <= _FADING_DB:
         begin += 1
-    while begin < end < len(drops_db) and drops_db[end - 1] - drops_db[end] <= _FADING_DB:
+    while begin < end < len(attenuations_db) and attenuations_db[end - 1] - attenuations_db[end] <= _FADING_DB:
         end -= 1
     return range(begin, end)

@@ -219,5 +219,6 @@ def _refuse_copy() -> NoReturn:
 
 
 def _snr_db(samples: npt.NDArray[np.float32]) -> float:
+    """The SNR in dB of the whole utterance; its pauses are the background; for `Acoustics` it is what surrounds it."""
     powers = np.sort((samples[: len(samples) // _SLICE * _SLICE].reshape(-1, _SLICE) ** 2).mean(axis=1)) + 1e-10
     return float(10 * np.log10(powers[len(powers) // 2 :].mean() / np.quantile(powers, _FLOOR)))

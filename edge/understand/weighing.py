@@ -16,6 +16,7 @@ from enum import IntEnum
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, ScanFault
 from edge.config import UnderstandingMode
+from edge.understand.log_odds import log_odds
 from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
@@ -274,6 +275,7 @@ class RetryPacing:
         self._failures, self._failed_until = 0, 0.0
 
 
+_LEAST_SURE = 0.5  # A lower confidence counts as this: no reading speaks against its own value.
 _SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: recognisers and models say 1.0 at times.
 
 
@@ -325,8 +327,16 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[EntryUtteranc
         right *= 1.0 - _probability_wrong(sure, fields.get(name), other_readings)
         for reader, other in other_readings:
             if other.value is not None and not _are_same(other.value, fields.get(name)):
-                known_as = (name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
-                otherwise.append(_DoubtedField(*known_as))
+                otherwise.append(
+                    _DoubtedField(
+                        field=name,
+                        recorded=fields.get(name),
+                        other_value=other.value,
+                        interpreter=reader,
+                        confidence=other.confidence,
+                        utterance_id=where.utterance_id,
+                    )
+                )
     return Doubt(1.0 - right, tuple(otherwise))
 
 
@@ -354,14 +364,8 @@ def _probability_wrong(
     sure: float, value: FieldValue | None, other_readings: Sequence[tuple[str, FieldReading]]
 ) -> float:
     """The probability that the value on record is wrong, by its own confidence and those of other readings."""
-    odds = _log_odds(sure)
+    odds = log_odds(sure, _LEAST_SURE, _SUREST)
     for _, other in other_readings:
-        says = _log_odds(other.confidence)
+        says = log_odds(other.confidence, _LEAST_SURE, _SUREST)
         odds += says if _are_same(other.value, value) else -says
     return 1.0 / (1.0 + math.exp(odds))
-
-
-def _log_odds(sure: float) -> float:
-    """The log of the odds; a confidence below one half counts as one half."""
-    bounded = min(max(sure, 0.5), _SUREST)
-    return math.log(bounded / (1.0 - bounded))

@@ -67,7 +67,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((GatedSilero, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
     "reader": tuple(
-        (vosk, name) for name in ("likeliest_meaning", "parse_without_breath", "parse_meaning", "build_reading")
+        (vosk, name) for name in ("likeliest_meaning", "parse_without_initial_noise", "parse_meaning", "build_reading")
     ),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("store_utterance", "conclude", "commit")),

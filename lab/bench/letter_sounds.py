@@ -28,14 +28,14 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import Reading, Word
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
-from edge.understand.letter_sounds import (
+from edge.understand.letter_classifier import (
     TABLE,
     Discriminants,
+    corroborate_letters_by_spectrum,
     load_discriminants,
-    may_be_another,
     measure_letter,
-    second_letters,
 )
+from edge.understand.letter_corroboration import is_doubtful_letter
 from edge.understand.local.factory import make_recogniser
 from lab.bench.command import make_parser
 from lab.bench.letters import voice_recording
@@ -121,7 +121,7 @@ class _Hearing:
             Path(folder, "docks.csv").write_text("value\n" + "\n".join(letters) + "\n", encoding="utf-8")
             self.catalogue = Catalogue.load(Path(folder))
         self._reader = make_recogniser(settings, self.form, self.catalogue)
-        self._reader.letter_sounds = None
+        self._reader.letter_discriminants = None
 
     def hear(self, audio: Path, said: str) -> _Letter | None:
         """The letter behind the last "dock" of a recording; None if no letter was heard there."""
@@ -176,9 +176,9 @@ def judge_clips(found: Discriminants, clips: Sequence[Clip], hearing: _Hearing) 
             continue
         if (letter := hearing.hear(clip.audio, said)) is None:
             continue
-        judged = second_letters(letter.reading, letter.pcm, hearing.form, hearing.catalogue, found)
+        judged = corroborate_letters_by_spectrum(letter.reading, letter.pcm, hearing.form, hearing.catalogue, found)
         dock = letter.reading.fields.get("dock")
-        if dock is not None and may_be_another(dock):
+        if dock is not None and is_doubtful_letter(dock):
             yield clip.condition, judged.fields["dock"].value == said, judged.fields["dock"].seconded
 
 

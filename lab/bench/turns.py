@@ -30,7 +30,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
-from edge.understand.proposal import parse_without_breath
+from edge.understand.reading_builder import parse_without_initial_noise
 from lab.bench.command import REPOSITORY, make_parser
 from lab.bench.pipelines import (
     OTHERS,
@@ -170,7 +170,7 @@ def pipeline_turn_end(
 def _accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry parsed from the words, if all required fields have one value; confidence is ignored."""
     form, catalogue = rules.form, rules.catalogue
-    _, fields = parse_without_breath(words, form, catalogue)
+    _, fields = parse_without_initial_noise(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
     known = all(catalogue.has_values(form[name].catalogue, value) for name, value in values.items())
     whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)

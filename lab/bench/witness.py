@@ -19,8 +19,8 @@ from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.records import Outcome
-from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.witness import find_contradictions
+from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
+from edge.understand.second_recogniser import find_contradictions
 from lab.bench.command import make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
@@ -45,7 +45,7 @@ class _WitnessedEntry:
 
 async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:
     """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
-    parts, witness = assemble_interpretation(settings, clips[0].form), WitnessProcess()
+    parts, witness = assemble_interpretation(settings, clips[0].form), SecondRecogniserProcess()
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     found: list[_WitnessedEntry] = []
     with show_progress("hearing", 2 * len(clips)) as tick:

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 

@@ -33,9 +33,9 @@ from edge.understand.factory import InterpreterArguments
 from edge.understand.factory import make_interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
+from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from edge.understand.local.weights import find_model, locate
-from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AnswerFault, Garbled
 from tests.sayings import DEMO, recorded, spoken
@@ -454,13 +454,13 @@ def test_half_an_answer_makes_no_other_record(
         assert said == truth(CLEAR)
 
 
-def test_the_witness_hears_a_clip_in_a_process_of_its_own() -> None:
+def test_the_second_recogniser_hears_a_clip_in_a_process_of_its_own() -> None:
     async def whole() -> tuple[str, str]:
-        witness = WitnessProcess()
+        second = SecondRecogniserProcess()
         try:
-            return await witness.recognise(b""), await witness.recognise(recorded(CLEAR))
+            return await second.recognise(b""), await second.recognise(recorded(CLEAR))
         finally:
-            await witness.end()
+            await second.end()
 
     silence, words = asyncio.run(whole())
     assert silence == ""

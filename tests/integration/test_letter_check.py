@@ -16,11 +16,11 @@ from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Reading
 from edge.understand.local import letter_check
 from edge.understand.local.letter_check import LetterCheck
+from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.local.weights import find_model, locate
 from edge.understand.local.whisper import is_installed
-from edge.understand.local.witness_process import WitnessProcess
 from tests.sayings import recorded
-from tests.unit.test_witness import spoken
+from tests.unit.test_second_recogniser import spoken
 from tests.waiting import until
 
 CLIP_WITH_B = "../set/044-clean.flac"
@@ -36,7 +36,7 @@ def test_a_letter_stays_in_doubt_where_the_process_is_killed_and_the_next_one_is
     fields = dict(read_fields(words, form, catalogue))
     doubtful = Reading("first", form.name, words, {**fields, "dock": replace(fields["dock"], runner_up="D")})
 
-    async def seconded(checking: LetterCheck, second: WitnessProcess, *, killed: bool) -> bool:
+    async def seconded(checking: LetterCheck, second: SecondRecogniserProcess, *, killed: bool) -> bool:
         begun = await asyncio.to_thread(checking.begin, doubtful, pcm)
         if killed:
             await asyncio.to_thread(until, lambda: second.pid is not None, "it was not started")
@@ -45,7 +45,7 @@ def test_a_letter_stays_in_doubt_where_the_process_is_killed_and_the_next_one_is
         return (await checking.check(doubtful, pcm, begun)).fields["dock"].seconded
 
     async def run() -> list[bool]:
-        second = WitnessProcess()
+        second = SecondRecogniserProcess()
         second.open()
         checking = LetterCheck(second, form, catalogue)
         try:
@@ -64,7 +64,7 @@ def test_the_process_scores_how_well_each_letter_fits_and_hears_the_sound_as_bef
     texts, pcm = [TEXT.removesuffix("a") + letter for letter in "ABCDEFGH"], recorded(CLIP)
 
     async def run() -> tuple[list[float], str]:
-        second = WitnessProcess(WEIGHTS)
+        second = SecondRecogniserProcess(WEIGHTS)
         try:
             return await second.score(pcm, texts), await second.recognise(pcm)
         finally:
@@ -97,7 +97,7 @@ def test_damaged_weights_are_named_in_the_log_with_what_to_do_and_end_no_process
     doubtful = Reading("first", form.name, words, {**fields, "dock": replace(fields["dock"], runner_up="E")})
 
     async def run() -> set[int | None]:
-        second = WitnessProcess(weights)
+        second = SecondRecogniserProcess(weights)
         second.open()
         checking = LetterCheck(second, form, catalogue)
         pids = set()

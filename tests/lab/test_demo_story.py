@@ -15,7 +15,7 @@ from dockvoice_protocol.records import Act, Command, FieldValue, Reading
 from edge.agent.parts import load_named_form
 from edge.agree.dialogue.questions import Question, Topic
 from edge.config import Settings
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from lab.demo.story import AnsweringOperator, Sentence, Story, StoryLanguage, gives, load_story
 from tests.processes.command import called
 from tests.rows import each_of

@@ -47,9 +47,9 @@ from edge.keep.queries import KeptUtterance
 from edge.records import Acoustics, ClosedBy, Outcome, Shift, StoreFormOrLanguageChange
 from edge.records.speech import AdjustVoice, PlayEarcon, Say, StopSpeaking
 from edge.speak.wording import Phrasing
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
+from edge.understand.second_recogniser import find_contradictions
 from edge.understand.stt.transcript_reader import TranscriptParser
-from edge.understand.witness import find_contradictions
 from lab.typed_conversation import TypedConversation, to_scanner_characters
 from tests.playbook.script import DOES, Line
 from tests.shipped import catalogue_in, form, form_in

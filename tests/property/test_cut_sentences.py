@@ -21,7 +21,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, EntryCommitted, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.tiers import examples
 
 REPOSITORY = Path(__file__).parent.parent.parent

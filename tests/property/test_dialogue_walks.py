@@ -40,7 +40,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
 from edge.records import ClosedBy, Commit, LastEntry, Note, Park, StoreDropped
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOADED = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")

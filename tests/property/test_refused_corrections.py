@@ -25,7 +25,7 @@ from edge.agree.dialogue.interface import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.records import Commit, Draft, LastEntry
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")

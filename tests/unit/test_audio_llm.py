@@ -73,7 +73,7 @@ def read(model: Model, pcm: bytes, context: Context | None = None, **settings: A
     async def reading() -> Reading:
         client = Client("service", ClientSettings(kind="openai", key="k"), transport=httpx.MockTransport(model))
         try:
-            reader = ModelReader(wanted, client, form(), catalogue(), context=lambda: context or Context())
+            reader = ModelReader(wanted, client, form(), catalogue(), get_context=lambda: context or Context())
             attention = AudioLlm(wanted, reader).listen()
             attention.hear(pcm)
             return await attention.finish(utterance(pcm))
@@ -177,7 +177,7 @@ def test_the_state_of_the_conversation_goes_along() -> None:
 # ---- from settings ----
 
 
-def surroundings(**understand: Any) -> InterpreterArguments:
+def arguments(**understand: Any) -> InterpreterArguments:
     settings = load_settings(Settings, None, understand=understand)
     return InterpreterArguments(settings, form(), catalogue(), Clients(settings.understand.clients))
 
@@ -186,14 +186,14 @@ def test_an_interpreter_that_is_not_set_up_is_told() -> None:
     with pytest.raises(
         Misconfigured, match=r"no interpreter is called 'x'; known: none; add \[understand.interpreters.x\]"
     ):
-        make_interpreter("x", surroundings())
+        make_interpreter("x", arguments())
 
 
 def test_an_interpreter_without_client_or_model_is_told() -> None:
     with pytest.raises(
         Misconfigured, match=r"understand.interpreters.a.client: must be given .*a.model: must be given"
     ):
-        surroundings(interpreters={"a": {"kind": "chat-audio"}})
+        arguments(interpreters={"a": {"kind": "chat-audio"}})
     settings = Settings(understand=Understand(interpreters={"a": InterpreterSettings(kind="cascade", client="x")}))
     unchecked = InterpreterArguments(settings, form(), catalogue(), {})
     with pytest.raises(Misconfigured, match=r"understand.interpreters.a: transcriber and model must be given"):
@@ -205,4 +205,4 @@ def test_a_model_that_is_asked_in_the_way_of_another_service_is_told(kind: str, 
     reader = {"kind": kind, "client": "service", "model": "m"}
     told = rf"interpreters.a.kind: is {kind}, but client 'service' is of kind {service}; change one"
     with pytest.raises(Misconfigured, match=told):
-        surroundings(clients={"service": {"kind": service}}, interpreters={"a": reader})
+        arguments(clients={"service": {"kind": service}}, interpreters={"a": reader})

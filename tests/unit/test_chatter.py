@@ -3,7 +3,7 @@ from __future__ import annotations
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
-from edge.understand.proposal import is_chatter
+from edge.understand.reading_builder import is_chatter
 from tests.rows import each_of, rows_of
 
 

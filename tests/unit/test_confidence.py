@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.local.confidence import Alternative, likeliest_meaning
-from edge.understand.proposal import UNKNOWN
+from edge.understand.reading_builder import UNKNOWN
 from tests.rows import each_of
 
 TEMPERATURE = 0.7

@@ -31,7 +31,7 @@ from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstoodRe
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.records import ClosedBy, Outcome
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.reading.languages import said_in, that_say
 from tests.rows import each_of, rows_of
 from tests.shipped import catalogue as catalogue_shipped

@@ -40,7 +40,7 @@ from edge.records import Acoustics, ClosedBy, OutboxRow, Outcome
 from edge.records.sound import Frame, Utterance
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, StopSpeaking
 from edge.understand.llm.prompt import PromptState
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
 from tests.rows import acted
 from tests.sayings import utterance

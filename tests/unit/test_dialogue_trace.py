@@ -10,7 +10,7 @@ from edge.agree.dialogue.interface import EntryCommitted, HeadsetFaultChanged, S
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 
 ENTRY = "pallet seven four two twelve units dock b"
 

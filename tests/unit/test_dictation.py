@@ -36,7 +36,7 @@ from edge.keep.storage import DiskFull
 from edge.ports import Interpreter, UtteranceListener
 from edge.records import Entry, EventIds, Outcome, Utterance, Verdict
 from edge.records.sound import SAMPLE_RATE
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
 

@@ -21,7 +21,7 @@ from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
 from edge.records import ClosedBy, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of, rows_of
 
 NO_CATALOGUE = Catalogue.from_rows({})

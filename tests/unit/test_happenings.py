@@ -7,7 +7,7 @@ from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue.interface import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, ClosedBy
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of
 
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, second_voice=0.0)

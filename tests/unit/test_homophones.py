@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
-from edge.understand.proposal import resolve_homophones
+from edge.understand.reading_builder import resolve_homophones
 from tests import shipped
 from tests.rows import each_of, rows_of
 

@@ -13,12 +13,12 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, Reading
-from edge.understand.letter_scores import list_letter_texts, second_by_scores
+from edge.understand.letter_rescoring import corroborate_letters_by_rescoring, list_letter_texts
 from edge.understand.local import letter_check
 from edge.understand.local.letter_check import LetterCheck
 from tests.rows import each_of
 from tests.unit.test_second_hearing import Scripted
-from tests.unit.test_witness import spoken
+from tests.unit.test_second_recogniser import spoken
 
 HEARD = "Pallet 742, twelve units, dock B."
 PCM = b"\x01\x00" * 1600
@@ -134,7 +134,7 @@ def test_a_g_must_fit_better_than_other_letters_since_some_a_b_fitted_it(
     doubtful = in_doubt("pallet seven four two, twelve units, dock g", "D", form, catalogue)
     texts = list_letter_texts(doubtful, form, catalogue)
     scores = [0.0 if one.letter == "G" else -fits for one in texts]
-    assert second_by_scores(doubtful, texts, scores).reading.fields["dock"].seconded is seconded
+    assert corroborate_letters_by_rescoring(doubtful, texts, scores).reading.fields["dock"].seconded is seconded
 
 
 def test_a_letter_is_not_scored_beside_one_that_its_fit_does_not_tell_from_it(form: Form, catalogue: Catalogue) -> None:

@@ -16,7 +16,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic
 from edge.records import ClosedBy, Commit, Draft, Note
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 
 PACKAGES = (
     "dockvoice_protocol.records",

@@ -1,4 +1,4 @@
-"""The second hearing, with witnesses that do what goes wrong."""
+"""The second hearing, with second recognisers that do what goes wrong."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.later_readings import WitnessQueue
+from edge.agent.later_readings import SecondRecogniserQueue
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import ReadingContradicted
 from edge.agree.dialogue.table import State
 from edge.records import ClosedBy, Draft, Segment, Utterance
-from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.proposal import read_recognised_words
+from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
+from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of
 
 SOUND = b"\x01\x00" * 1600
@@ -64,10 +64,10 @@ class Scripted:
 class Desk:
     """A second hearing at work, and what it posted."""
 
-    def __init__(self, witness: Scripted, rules: Rules) -> None:
+    def __init__(self, second: Scripted, rules: Rules) -> None:
         self.posted: list[ReadingContradicted] = []
         self._told = asyncio.Event()
-        self.hearing = WitnessQueue(witness, lambda _: rules, self._post)
+        self.hearing = SecondRecogniserQueue(second, lambda _: rules, self._post)
         self.rules = rules
 
     def _post(self, what: ReadingContradicted) -> None:
@@ -90,8 +90,8 @@ class Desk:
         self.hearing.queue_if_held(utterance, reading, state, draft)
 
 
-def play(witness: Scripted, rules: Rules, acted: Callable[[Desk], Awaitable[None]]) -> Desk:
-    desk = Desk(witness, rules)
+def play(second: Scripted, rules: Rules, acted: Callable[[Desk], Awaitable[None]]) -> Desk:
+    desk = Desk(second, rules)
 
     async def whole() -> None:
         async with asyncio.TaskGroup() as group:
@@ -100,7 +100,7 @@ def play(witness: Scripted, rules: Rules, acted: Callable[[Desk], Awaitable[None
             running.cancel()
 
     asyncio.run(whole())
-    assert witness.ended
+    assert second.ended
     return desk
 
 
@@ -119,18 +119,18 @@ def test_what_is_held_is_heard_again_and_what_differs_is_told(rules: Rules) -> N
 
 @each_of(("state", "draft_of"), [(State.ASKING, None), (State.IDLE, None), (State.HELD, "another")])
 def test_what_is_not_held_is_not_heard_again(rules: Rules, state: State, draft_of: str | None) -> None:
-    witness = Scripted()
+    second = Scripted()
 
     async def acted(desk: Desk) -> None:
         desk.hold("one", state=state, draft_of=draft_of)
         await a_while()
 
-    assert not play(witness, rules, acted).posted
-    assert witness.asked == 0
+    assert not play(second, rules, acted).posted
+    assert second.asked == 0
 
 
-def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rules) -> None:
-    witness = Scripted(None, HEARD)
+def test_a_second_recogniser_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rules) -> None:
+    second = Scripted(None, HEARD)
 
     async def acted(desk: Desk) -> None:
         desk.hold("one")
@@ -141,14 +141,16 @@ def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rule
         desk.hold("two")
         await desk.told()
 
-    desk = play(witness, rules, acted)
-    assert witness.cancelled == 1
+    desk = play(second, rules, acted)
+    assert second.cancelled == 1
     assert [one.utterance_id for one in desk.posted] == ["two"]
     assert desk.hearing.failures == 0, "being late is no fault of it"
 
 
-def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
-    witness = Scripted(*[Unavailable("the witness ended")] * 3, HEARD)
+def test_a_second_recogniser_that_crashes_again_and_again_is_left_alone(
+    rules: Rules, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = Scripted(*[Unavailable("the witness ended")] * 3, HEARD)
 
     async def acted(desk: Desk) -> None:
         for number in range(5):
@@ -156,8 +158,8 @@ def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, capl
             await a_while()
 
     with caplog.at_level(logging.WARNING):
-        assert not play(witness, rules, acted).posted
-    assert witness.asked == 3
+        assert not play(second, rules, acted).posted
+    assert second.asked == 3
     assert [record.getMessage().endswith("until the next start") for record in caplog.records] == [False, False, True]
 
 
@@ -173,12 +175,12 @@ ECHO = (
 
 def asked(program: str, *sounds: bytes) -> list[str]:
     async def whole() -> list[str]:
-        witness = WitnessProcess(command=(sys.executable, "-c", program))
+        second = SecondRecogniserProcess(command=(sys.executable, "-c", program))
         try:
-            return [await witness.recognise(pcm) for pcm in sounds]
+            return [await second.recognise(pcm) for pcm in sounds]
         finally:
-            await witness.end()
-            await witness.end()
+            await second.end()
+            await second.end()
 
     return asyncio.run(whole())
 
@@ -197,12 +199,12 @@ def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_
     late = ECHO.replace("    print(", "    import time; time.sleep(60 if len(pcm) == 2 else 0)\n    print(")
 
     async def whole() -> str:
-        witness = WitnessProcess(command=(sys.executable, "-c", late))
+        second = SecondRecogniserProcess(command=(sys.executable, "-c", late))
         try:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(witness.recognise(b"ab"), 0.5)
-            return await witness.recognise(b"abcd")
+                await asyncio.wait_for(second.recognise(b"ab"), 0.5)
+            return await second.recognise(b"abcd")
         finally:
-            await witness.end()
+            await second.end()
 
     assert asyncio.run(whole()) == "4 bytes"

@@ -155,8 +155,8 @@ def seated(second: str, client: str) -> None:
         },
     }
     settings = load_settings(Settings, None, understand=understand)
-    surroundings = InterpreterArguments(settings, form(), catalogue(), Clients(settings.understand.clients))
-    make_panel(surroundings, Silent("vosk/small-en-us"), 0.9)
+    arguments = InterpreterArguments(settings, form(), catalogue(), Clients(settings.understand.clients))
+    make_panel(arguments, Silent("vosk/small-en-us"), 0.9)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields, read_transcript
 from dockvoice_protocol.records import FieldReading, NotUnderstoodReason, Word
-from edge.understand.proposal import read_recognised_words
+from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of, every, rows_of
 
 TABLES = Path(__file__).parent / "tables"

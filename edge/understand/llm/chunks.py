@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Usage, Word
+from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
+from edge.understand.prices import add_amounts
 
 _STEP = SAMPLE_RATE // 50  # Samples in each step of the search for a pause: 20 ms, the frame of endpointing.
 _PAUSE = 10  # Steps of a pause: 200 ms, longer than any stop inside a word.
@@ -61,7 +62,8 @@ def join_readings(name: str, readings: Sequence[Reading], parts: Sequence[bytes]
         for number, reading in enumerate(readings, start=1)
     )
     words = tuple(_join_words(readings, parts))
-    usage = _sum_usages([reading.usage for reading in readings if reading.usage])
+    usages = [reading.usage for reading in readings if reading.usage]
+    usage = add_amounts(usages[0], usages[1:]) if usages else None
     dictated = [reading for reading in readings if reading.not_understood is not NotUnderstoodReason.NO_WORDS]
     if not dictated:
         return Reading(name, readings[0].form, (), {}, NotUnderstoodReason.NO_WORDS, usage=usage, opinions=numbered)
@@ -93,14 +95,3 @@ def _join_words(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator
         for word in reading.words:
             yield replace(word, start=at + word.start, end=at + word.end)
         at += len(part) / SAMPLE_BYTES / SAMPLE_RATE
-
-
-def _sum_usages(usages: Sequence[Usage]) -> Usage | None:
-    if not usages:
-        return None
-    return replace(
-        usages[0],
-        text_tokens_in=sum(usage.text_tokens_in for usage in usages),
-        audio_tokens_in=sum(usage.audio_tokens_in for usage in usages),
-        tokens_out=sum(usage.tokens_out for usage in usages),
-    )

@@ -17,7 +17,7 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import join_readings, split_at_pauses
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
-from edge.understand.llm.prompt import Context, ModelPrompt, PromptLeakDetector, Situation
+from edge.understand.llm.prompt import Context, ContextSource, ModelPrompt, PromptLeakDetector
 from edge.understand.llm.tool import CallContext, build_tools, claimed_words, to_reading
 from edge.understand.llm.wire import InvalidAnswer, ModelAnswer, ModelQuestion, ModelWire, Tokens, parse_call
 from edge.understand.remote.client import Client, ServiceAnswer
@@ -42,10 +42,10 @@ class ModelReader:
         form: Form,
         catalogue: Catalogue,
         *,
-        context: Situation = Context,
-        spoken: ReplySink = discard_reply,
+        get_context: ContextSource = Context,
+        on_spoken_reply: ReplySink = discard_reply,
     ) -> None:
-        """`context` returns the dialogue's state; `spoken` is called with each spoken reply."""
+        """`get_context` returns the dialogue's state; `on_spoken_reply` is called with each spoken reply."""
         self._client = client
         kind = client.settings.kind
         self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_KINDS else ChatWire(settings, kind)
@@ -55,16 +55,16 @@ class ModelReader:
         self._prompt = ModelPrompt(form, catalogue, len(json.dumps(self._tools)))
         self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
         self._leaks = PromptLeakDetector(self._prompt.text(Context()), self._tools)
-        self._context = context
-        self._spoken = spoken
-        self._terms = CallContext(self.name, form, catalogue, settings.language, settings.confidence)
+        self._get_context = get_context
+        self._on_spoken_reply = on_spoken_reply
+        self._call_context = CallContext(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
         """Read PCM sound or a transcript. Raises a Failure without a reading in time.
 
         `utterance_id` is only passed on with a spoken reply.
         """
-        question = ModelQuestion(self._prompt.text(self._context()), self._tools, said)
+        question = ModelQuestion(self._prompt.text(self._get_context()), self._tools, said)
         path, body = self._wire.path(self._client), self._wire.body(question)
         answer = await self._client.post(path, json=body, within_s=within_s, about=self._wire.model)
         seconds = len(said) / SAMPLE_BYTES / SAMPLE_RATE if isinstance(said, bytes) else 0.0
@@ -76,7 +76,7 @@ class ModelReader:
             returned, tokens = self._wire.parse(answer)
             answered = returned.model
             if returned.spoken:
-                self._spoken(utterance_id, returned.spoken)
+                self._on_spoken_reply(utterance_id, returned.spoken)
             reading = self._read_call_unless_leaked(returned, seconds)
         except InvalidAnswer as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.message, answer.request_id)
@@ -90,9 +90,9 @@ class ModelReader:
 
     def _read_call_unless_leaked(self, returned: ModelAnswer, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
-        made = parse_call(returned, self._offered)
-        self._refuse_leaked(claimed_words(made))
-        return to_reading(made, self._terms, seconds)
+        call = parse_call(returned, self._offered)
+        self._refuse_leaked(claimed_words(call))
+        return to_reading(call, self._call_context, seconds)
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:
         if self._leaks.is_leaked_in(texts):

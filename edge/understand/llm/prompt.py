@@ -60,11 +60,11 @@ class Context(PromptState):
     turns: tuple[DialogueTurn, ...] = ()  # The oldest first.
 
 
-Situation = Callable[[], Context]  # Returns the dialogue's state when an utterance is read.
+ContextSource = Callable[[], Context]  # Returns the dialogue's state when an utterance is read.
 
 
 class DialogueHistory:
-    """The dialogue's state and latest turns, as a `Situation` for prompts."""
+    """The dialogue's state and latest turns, as a `ContextSource` for prompts."""
 
     def __init__(self) -> None:
         self._state = Context()

@@ -151,39 +151,41 @@ class CallContext:
     confidence: float  # Confidence of a field that only the model has read, 0 to 1; models return none.
 
 
-def to_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
+def to_reading(call: ToolCall, call_context: CallContext, seconds: float) -> Reading:
     """Convert a tool call for sound of `seconds` length to a reading. Raises InvalidAnswer."""
-    if made.tool == _NOT_UNDERSTOOD:
-        return _declined_reading(made, terms, seconds)
-    if made.tool == _CANCEL:
-        return _act_reading(Act.CANCEL, made, terms, seconds)
-    if made.tool == _ANSWER:
-        act = Act.YES if _parse_choice(made, "answer", (_YES, _NO)) == _YES else Act.NO
-        return _act_reading(act, made, terms, seconds)
-    if made.tool == _COMMAND:
-        command = Command(_parse_choice(made, "command", tuple(Command)))
-        return _act_reading(Act.COMMAND, made, terms, seconds, command)
-    return _dictated_reading(Act.AMEND if made.tool == _AMEND else Act.RECORD, made, terms, seconds)
+    if call.tool == _NOT_UNDERSTOOD:
+        return _declined_reading(call, call_context, seconds)
+    if call.tool == _CANCEL:
+        return _act_reading(Act.CANCEL, call, call_context, seconds)
+    if call.tool == _ANSWER:
+        act = Act.YES if _parse_choice(call, "answer", (_YES, _NO)) == _YES else Act.NO
+        return _act_reading(act, call, call_context, seconds)
+    if call.tool == _COMMAND:
+        command = Command(_parse_choice(call, "command", tuple(Command)))
+        return _act_reading(Act.COMMAND, call, call_context, seconds, command)
+    return _dictated_reading(Act.AMEND if call.tool == _AMEND else Act.RECORD, call, call_context, seconds)
 
 
-def claimed_words(made: ToolCall) -> Iterator[str]:
+def claimed_words(call: ToolCall) -> Iterator[str]:
     """Yield the words that a tool call claims to have heard."""
-    for one in (made.arguments, *made.arguments.values()):
+    for one in (call.arguments, *call.arguments.values()):
         if isinstance(one, Mapping):
             yield from _to_texts(one.get("heard"))
 
 
-def _dictated_reading(act: Act, made: ToolCall, terms: CallContext, seconds: float) -> Reading:
-    claims = {field.name: _parse_claim(made.arguments.get(field.name)) for field in terms.form.fields}
+def _dictated_reading(act: Act, call: ToolCall, call_context: CallContext, seconds: float) -> Reading:
+    claims = {field.name: _parse_claim(call.arguments.get(field.name)) for field in call_context.form.fields}
     fields = {
-        name: _check_claim(value, words, terms.form[name], terms)
+        name: _check_claim(value, words, call_context.form[name], call_context)
         for name, (value, words) in claims.items()
         if value is not None or words
     }
     # A sentence that a model repeats for each field was heard once.
     said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
     nothing = None if fields else NotUnderstoodReason.NOT_DICTATION
-    return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), fields, nothing, act)
+    return Reading(
+        call_context.interpreter, call_context.form.name, _to_words(said, call_context, seconds), fields, nothing, act
+    )
 
 
 def _parse_claim(given: Any) -> tuple[Any, str]:
@@ -197,19 +199,19 @@ def _parse_claim(given: Any) -> tuple[Any, str]:
     return given.get("value"), _join_words(given.get("heard"))
 
 
-def _check_claim(given: Any, words: str, field: FormField, terms: CallContext) -> FieldReading:
+def _check_claim(given: Any, words: str, field: FormField, call_context: CallContext) -> FieldReading:
     spoken_words = tuple(_split_plain_words(words))
-    meant = _parse_words(words, field, terms) if words else None
+    meant = _parse_words(words, field, call_context) if words else None
     if given is None or meant is None or meant.value is None or not _equals(given, meant.value, field):
-        return FieldReading(None, spoken_words, terms.confidence)
-    return FieldReading(meant.value, spoken_words, terms.confidence, meant.rivals)
+        return FieldReading(None, spoken_words, call_context.confidence)
+    return FieldReading(meant.value, spoken_words, call_context.confidence, meant.rivals)
 
 
-def _parse_words(words: str, field: FormField, terms: CallContext) -> FieldReading | None:
+def _parse_words(words: str, field: FormField, call_context: CallContext) -> FieldReading | None:
     """Parse the words for the field: as they are, else preceded by its label, which models omit."""
-    label = next(iter(field.wording(terms.language[:2]).labels), "")
+    label = next(iter(field.wording(call_context.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
-        found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
+        found = read_transcript(text, call_context.form, call_context.catalogue, call_context.language).get(field.name)
         if found is not None and (found.value is not None or found.rivals):
             return found
     return None
@@ -246,24 +248,24 @@ def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
 
 
 def _act_reading(
-    act: Act, made: ToolCall, terms: CallContext, seconds: float, command: Command | None = None
+    act: Act, call: ToolCall, call_context: CallContext, seconds: float, command: Command | None = None
 ) -> Reading:
-    words = _to_words(_join_words(made.arguments.get("heard")), terms, seconds)
+    words = _to_words(_join_words(call.arguments.get("heard")), call_context, seconds)
     if not words:
         raise InvalidAnswer(AnswerFault.NOTHING_HEARD, "an act without the words for it")
-    return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
+    return Reading(call_context.interpreter, call_context.form.name, words, {}, act=act, command=command)
 
 
-def _declined_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
+def _declined_reading(call: ToolCall, call_context: CallContext, seconds: float) -> Reading:
     """The reading of a declining call: silence only for "no words" without words, else not dictation."""
-    said = _join_words(made.arguments.get("heard"))
-    silent = made.arguments.get("reason") == NotUnderstoodReason.NO_WORDS and not said
+    said = _join_words(call.arguments.get("heard"))
+    silent = call.arguments.get("reason") == NotUnderstoodReason.NO_WORDS and not said
     reason = NotUnderstoodReason.NO_WORDS if silent else NotUnderstoodReason.NOT_DICTATION
-    return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), {}, reason)
+    return Reading(call_context.interpreter, call_context.form.name, _to_words(said, call_context, seconds), {}, reason)
 
 
-def _parse_choice(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
-    given = made.arguments.get(key)
+def _parse_choice(call: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
+    given = call.arguments.get(key)
     if not isinstance(given, str) or given not in allowed:
         raise InvalidAnswer(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
     return given
@@ -283,9 +285,9 @@ def _to_texts(given: Any) -> list[str]:
     return texts
 
 
-def _to_words(said: str, terms: CallContext, seconds: float) -> tuple[Word, ...]:
+def _to_words(said: str, call_context: CallContext, seconds: float) -> tuple[Word, ...]:
     texts = _split_plain_words(said)
-    return spread_words(texts, [terms.confidence] * len(texts), seconds)
+    return spread_words(texts, [call_context.confidence] * len(texts), seconds)
 
 
 def _split_plain_words(words: str) -> list[str]:

@@ -19,7 +19,8 @@ from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
-from edge.understand.proposal import UNKNOWN
+from edge.understand.log_odds import log_odds
+from edge.understand.reading_builder import UNKNOWN
 
 _Fields = Mapping[str, FieldReading]
 _FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
@@ -219,6 +220,8 @@ def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
 _CERTAIN = 0.999
 """Upper limit of shares: a few hundred readings cannot distinguish one error in a thousand from none."""
 
+_ALMOST_1 = 1 - 1e-9  # Upper limit of a probability whose share is sought: 1 has no log odds.
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -229,17 +232,16 @@ class Calibration:
 
     def probability(self, share: float) -> float:
         """The probability, 0 to 1, that a value of this share is right."""
-        return 1 / (1 + math.exp(-(self.offset + self.slope * log_odds(share))))
+        return 1 / (1 + math.exp(-(self.offset + self.slope * share_log_odds(share))))
 
     def share(self, probability: float) -> float:
         """The share that has this probability: the inverse of `probability`."""
-        return 1 / (1 + math.exp(-(log_odds(probability, certain=1 - 1e-9) - self.offset) / self.slope))
+        return 1 / (1 + math.exp(-(log_odds(probability, 1 - _ALMOST_1, _ALMOST_1) - self.offset) / self.slope))
 
 
-def log_odds(share: float, certain: float = _CERTAIN) -> float:
-    """The log odds, with the share clamped to 1 - `certain` .. `certain`."""
-    held = min(max(share, 1 - certain), certain)
-    return math.log(held / (1 - held))
+def share_log_odds(share: float) -> float:
+    """The natural logarithm of the odds of a share, which is limited to what a share can tell."""
+    return log_odds(share, 1 - _CERTAIN, _CERTAIN)
 
 
 VOSK: Mapping[RivalKind, Calibration] = MappingProxyType(

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.letter_sounds import load_discriminants, second_letters
+from edge.understand.letter_classifier import corroborate_letters_by_spectrum, load_discriminants
 from edge.understand.local.letter_check import LetterCheck
 from edge.understand.wearer_voice import VoiceTrack, WearerVoice
 
@@ -82,7 +82,7 @@ class SpeculationCounters:
 
 
 class SpeculativeListener:
-    """An on-device recogniser's attention to one utterance, which reads speculatively at each pause.
+    """An on-device recogniser that listens to one utterance, and reads speculatively at each pause.
 
     If speech goes on, the reading is discarded and the recogniser decodes the sound again from the start.
     """
@@ -95,18 +95,19 @@ class SpeculativeListener:
         cpu_seconds: Callable[[], float] = thread_time,
         voice: VoiceTrack | None = None,
         doubt: Callable[[Reading], Reading] = lambda reading: reading,
-        letters: LetterCheck | None = None,
-        second: Callable[[Reading, bytes], Reading] = lambda reading, _: reading,
+        letter_check: LetterCheck | None = None,
+        corroborate: Callable[[Reading, bytes], Reading] = lambda reading, _: reading,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
         `speculation` counts the cost of speculative readings, by the clock `cpu_seconds`. `voice` is the voice in the
-        utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about. `letters`
-        checks letters that rhyme, None where no second recogniser is here. `second` seconds letters by the sound.
+        utterance, None where none is known; `doubt` makes a reading of another voice one that is asked about.
+        `letter_check` checks letters that rhyme, None where no second recogniser is here. `corroborate` makes letters
+        surer by their spectrum.
         """
-        self._second_letters = second
-        self._letters = letters
-        self._second: Future[Reading] | None = None
+        self._corroborate = corroborate
+        self._letter_check = letter_check
+        self._pending_letter_check: Future[Reading] | None = None
         self._voice = voice
         self._doubt = doubt
         self._begin = begin
@@ -143,8 +144,8 @@ class SpeculativeListener:
         self._speculation.made += 1
         self._speculation.made_s += self._foresight_s
         self._speculation.ahead_s += self._foresight_s
-        if self._letters is not None and self._second is None:
-            self._second = self._letters.begin(self._foreseen, bytes(self._pcm))
+        if self._letter_check is not None and self._pending_letter_check is None:
+            self._pending_letter_check = self._letter_check.begin(self._foreseen, bytes(self._pcm))
         return self._judge(self._foreseen)
 
     async def finish(self, utterance: Utterance) -> Reading:
@@ -155,9 +156,11 @@ class SpeculativeListener:
             self._speculation.used_s += self._foresight_s
             reading = self._foreseen
         else:
-            self._second = None  # It is of less sound.
+            self._pending_letter_check = None  # It is of less sound.
             reading = await asyncio.to_thread(self._read_timed, pcm)
-        return reading if self._letters is None else await self._letters.check(reading, pcm, self._second)
+        if self._letter_check is None:
+            return reading
+        return await self._letter_check.check(reading, pcm, self._pending_letter_check)
 
     def _read_timed(self, pcm: bytes) -> Reading:
         began = self._cpu_seconds()
@@ -171,11 +174,11 @@ class SpeculativeListener:
         self._accept_pieces(pcm)
         if rest := pcm[self._taken :]:
             self._recogniser.accept(rest)
-        reading = self._second_letters(self._recogniser.reading(), pcm)
+        reading = self._corroborate(self._recogniser.reading(), pcm)
         return self._doubt(reading) if self._voice is not None and self._voice.is_another_voice(pcm) else reading
 
     def _begin_anew(self) -> None:
-        self._recogniser, self._taken, self._foreseen, self._second = self._begin(), 0, None, None
+        self._recogniser, self._taken, self._foreseen, self._pending_letter_check = self._begin(), 0, None, None
 
     def _accept_pieces(self, pcm: bytes | bytearray) -> None:
         while self._taken + PIECE <= len(pcm):
@@ -184,7 +187,7 @@ class SpeculativeListener:
 
 
 class OnDeviceInterpreter(ABC):
-    """A recogniser on the device, for one form. Any number of attentions may be open."""
+    """A recogniser on the device, for one form. Any number of listeners may be open."""
 
     def __init__(
         self,
@@ -200,9 +203,9 @@ class OnDeviceInterpreter(ABC):
         self.speculation = SpeculationCounters()
         self.voice: WearerVoice | None = None
         """The wearer's; utterances in another one are asked about. Set once, before the first utterance."""
-        self.letters: LetterCheck | None = None
+        self.letter_check: LetterCheck | None = None
         """Checks letters that rhyme, where a second recogniser is here. Set once, before the first utterance."""
-        self.letter_sounds = load_discriminants() if language is ENGLISH else None
+        self.letter_discriminants = load_discriminants() if language is ENGLISH else None
         """Tells letters by their sound, where those of the language are known. Set once, before the first utterance."""
         self._form = form
         self._catalogue = catalogue
@@ -220,14 +223,14 @@ class OnDeviceInterpreter(ABC):
             self._cpu_seconds,
             None if self.voice is None else VoiceTrack(self.voice),
             self._doubt,
-            self.letters,
-            self._second_letters,
+            self.letter_check,
+            self._corroborate_letters,
         )
 
-    def _second_letters(self, reading: Reading, pcm: bytes) -> Reading:
-        if self.letter_sounds is None:
+    def _corroborate_letters(self, reading: Reading, pcm: bytes) -> Reading:
+        if self.letter_discriminants is None:
             return reading
-        return second_letters(reading, pcm, self._form, self._catalogue, self.letter_sounds)
+        return corroborate_letters_by_spectrum(reading, pcm, self._form, self._catalogue, self.letter_discriminants)
 
     def _doubt(self, reading: Reading) -> Reading:
         """The reading with one unconfirmed field, for one question: the identifier, where it was said."""
@@ -251,8 +254,15 @@ class OnDeviceInterpreter(ABC):
     def _begin(self) -> _Recogniser: ...
 
     def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> TurnExpectation:
-        known = (self._form, self._catalogue, self._language)
-        return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
+        return expect_more(
+            words,
+            fields,
+            self._form,
+            self._catalogue,
+            self._language,
+            converses=self._converses,
+            awaited=self._awaited(),
+        )
 
     def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
         """Whether the entry was begun and lacks two or more fields."""

@@ -1,4 +1,4 @@
-"""Checks letters that rhyme by a second recogniser: one that bears the letter out need not be asked about.
+"""Checks letters that rhyme by a second recogniser: a letter that it corroborates need not be asked about.
 
 It tells how well each letter fits the sound, where it can, else what it hears. It begins at the pause at which the
 first recogniser has read the utterance, so that it has mostly answered when the utterance is closed. Whatever fails
@@ -17,8 +17,13 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading
-from edge.understand.letter_scores import LetterText, ScoredLetters, list_letter_texts, second_by_scores
-from edge.understand.witness import check_letters, find_doubtful_letters
+from edge.understand.letter_rescoring import (
+    LetterText,
+    ScoredLetters,
+    corroborate_letters_by_rescoring,
+    list_letter_texts,
+)
+from edge.understand.second_recogniser import corroborate_letters_by_transcript, find_doubtful_letters
 
 logger = logging.getLogger(__name__)
 
@@ -57,37 +62,38 @@ class SecondRecogniser(Protocol):
 class LetterCheck:
     """Has the letters of one form's readings checked."""
 
-    def __init__(self, second: SecondRecogniser, form: Form, catalogue: Catalogue) -> None:
-        self._second = second
+    def __init__(self, second_recogniser: SecondRecogniser, form: Form, catalogue: Catalogue) -> None:
+        self._second_recogniser = second_recogniser
         self._form = form
         self._catalogue = catalogue
         self._failures = 0
 
     def begin(self, reading: Reading, pcm: bytes) -> Future[Reading] | None:
         """Begin to check the reading, where it has such letters; from any thread."""
-        loop = self._second.loop
+        loop = self._second_recogniser.loop
         if loop is None or self._failures >= _MOST_FAILURES:
             return None
-        known = reading, self._form, self._catalogue
-        texts = list_letter_texts(*known) if self._second.scores else ()
-        if not texts and not find_doubtful_letters(*known):
+        texts = list_letter_texts(reading, self._form, self._catalogue) if self._second_recogniser.scores else ()
+        if not texts and not find_doubtful_letters(reading, self._form, self._catalogue):
             return None
         answer = self._hear(reading, pcm, texts)
         return asyncio.run_coroutine_threadsafe(answer, loop)  # noqa: TID251 - before the utterance is handed over
 
     async def _hear(self, reading: Reading, pcm: bytes, texts: Sequence[LetterText]) -> Reading:
-        """The reading with letters seconded, first by how well they fit, and then by what is heard."""
+        """The reading with letters corroborated, first by how well they fit, and then by what is heard."""
         scored = ScoredLetters(reading, frozenset())
         if texts:
-            scores = await self._second.score(pcm, [one.text for one in texts])
-            scored = second_by_scores(reading, texts, scores)
+            scores = await self._second_recogniser.score(pcm, [one.text for one in texts])
+            scored = corroborate_letters_by_rescoring(reading, texts, scores)
         if not find_doubtful_letters(scored.reading, self._form, self._catalogue).keys() - scored.contradicted:
             return scored.reading
-        transcript = await self._second.recognise(pcm)
-        return await asyncio.to_thread(check_letters, scored.reading, transcript, self._form, self._catalogue)
+        transcript = await self._second_recogniser.recognise(pcm)
+        return await asyncio.to_thread(
+            corroborate_letters_by_transcript, scored.reading, transcript, self._form, self._catalogue
+        )
 
     async def check(self, reading: Reading, pcm: bytes, begun: Future[Reading] | None) -> Reading:
-        """The reading with the letters seconded that the second recogniser bears out.
+        """The reading, in which the letters that the second recogniser finds too are corroborated.
 
         `begun` is what `begin` gave for the same reading.
         """

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf_grammar
 from dockvoice_protocol.records import Reading, Word
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.proposal import read_recognised_words, refuse_unknown_words
+from edge.understand.reading_builder import read_recognised_words, refuse_unknown_words
 
 NAME = "pocketsphinx/en-us"
 

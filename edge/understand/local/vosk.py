@@ -37,11 +37,11 @@ from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnEx
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
-from edge.understand.proposal import (
+from edge.understand.reading_builder import (
     NOISE_S,
     UNKNOWN,
     build_reading,
-    parse_without_breath,
+    parse_without_initial_noise,
     refuse_unknown_words,
     resolve_homophones,
 )
@@ -75,7 +75,7 @@ _UNSURE = 0.0
 
 
 class VoskInterpreter(OnDeviceInterpreter):
-    """Reads utterances with the weights in one directory, for one form. Any number of attentions may be open."""
+    """Reads utterances with the weights in one directory, for one form. Any number of listeners may be open."""
 
     def __init__(
         self,
@@ -123,11 +123,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         likeliest = hearings[0][0].words
         wearer = WearerLoudness(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
-        stretch = wearer.find_entry_between_other_voices(words, self._read, self._needed)
+        span = wearer.find_entry_between_other_voices(words, self._read, self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
             near = wearer.drop_or_mask_other_voices(words)
-            return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
+            return near if span is None else wearer.cut_and_mask_faint_numbers(near, span)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone)
@@ -157,7 +157,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return replace(field, runner_up=rival)
 
     def _read(self, words: Sequence[Word]) -> Mapping[str, FieldReading]:
-        return parse_without_breath(words, self._form, self._catalogue)[1]
+        return parse_without_initial_noise(words, self._form, self._catalogue)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):
@@ -359,7 +359,7 @@ class _AlternativesHearing(_Hearing):
         super().__init__(decoders)
         self._speed = speed
         self._labels = labels
-        self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
+        self._resampler = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def accept(self, pcm: bytes) -> None:
         super().accept(pcm if self._speed == 1 else self._resample(pcm))
@@ -381,7 +381,7 @@ class _AlternativesHearing(_Hearing):
         return super()._at(decoder_s) * self._speed
 
     def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
-        return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
+        return bytes(self._resampler.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
 def make_vocabulary_test(weights: Path) -> Callable[[str], bool]:

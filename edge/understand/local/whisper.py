@@ -38,7 +38,7 @@ from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.local.mel import mel_filters
 from edge.understand.local.spelling_correction import SpellingCorrector
-from edge.understand.proposal import build_reading, parse_without_breath
+from edge.understand.reading_builder import build_reading, parse_without_initial_noise
 from edge.understand.stt.hallucinations import detect_hallucination
 
 _WINDOW, _HOP, _BANDS = 400, 160, 80
@@ -123,21 +123,21 @@ class WhisperInterpreter(OnDeviceInterpreter):
         texts = [text for hearing in hearings for text, _ in hearing[:1]]
         if not all(texts) or len(texts) < len(_SPEEDS) or any(detect_hallucination(one, self._prompt) for one in texts):
             return Reading(self.name, self._form.name, (), {}, NotUnderstoodReason.NO_WORDS)
+        form, catalogue, language = self._form, self._catalogue, self._language
 
         def read(words: Sequence[Word]) -> Mapping[str, FieldReading]:
-            return parse_without_breath(words, *known, longest_noise_s=0)[1]
+            return parse_without_initial_noise(words, form, catalogue, language, longest_noise_s=0)[1]
 
-        known = (self._form, self._catalogue, self._language)
-        alternatives = [
-            [Alternative(score, make_timed_words(self._spelling.correct(text), *known)) for text, score in one]
-            for one in hearings
-        ]
+        def make_words(text: str) -> tuple[Word, ...]:
+            return make_timed_words(self._spelling.correct(text), form, catalogue, language)
+
+        alternatives = [[Alternative(score, make_words(text)) for text, score in hearing] for hearing in hearings]
         words, fields = likeliest_meaning(alternatives, read, self._allows, self._parts_of_values, has_word_times=False)
-        meant = parse_meaning(words, *known)
+        meant = parse_meaning(words, form, catalogue, language)
         # Its scores tell right from wrong hardly at all: each value is confirmed.
         unsure = {name: replace(field, confirmed=False) for name, field in fields.items()}
         return build_reading(
-            self.name, *known[:2], words, unsure, self._language, preface=meant.preface_words(), meant=meant
+            self.name, form, catalogue, words, unsure, language, preface=meant.preface_words(), meant=meant
         )
 
     def _hear(self, pcm: bytes, speed: float) -> list[tuple[str, float]]:

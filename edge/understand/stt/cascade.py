@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Reading, Transcript, Usage
 from edge.config import InterpreterSettings, ParserUse
 from edge.ports import Interpreter, Transcriber, UtteranceListener, WholeUtteranceListener
 from edge.records import Utterance
-from edge.understand.prices import with_cost
+from edge.understand.prices import add_amounts, with_cost
 from edge.understand.stt.transcript_reader import (
     DICTATED,
     TranscriptParser,
@@ -117,16 +117,14 @@ class Cascade(Interpreter):
 
 
 def _sum_usage(transcribed: Usage | None, read: Usage | None) -> Usage | None:
+    """The usage of both models together, with the sum of the costs that are known and the text model's request id."""
     if transcribed is None or read is None:
         return transcribed or read
     costs = [cost for cost in (transcribed.cost_usd, read.cost_usd) if cost is not None]
-    return Usage(
+    return replace(
+        add_amounts(transcribed, [read]),
         client=f"{transcribed.client} + {read.client}",
         model=f"{transcribed.model} + {read.model}",
-        text_tokens_in=transcribed.text_tokens_in + read.text_tokens_in,
-        audio_tokens_in=transcribed.audio_tokens_in + read.audio_tokens_in,
-        tokens_out=transcribed.tokens_out + read.tokens_out,
-        audio_seconds=transcribed.audio_seconds + read.audio_seconds,
         request_id=read.request_id,
         cost_usd=sum(costs) if costs else None,
     )

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import (
     Transcript,
     Word,
 )
-from edge.understand.proposal import build_reading
+from edge.understand.reading_builder import build_reading
 from edge.understand.stt.transcriber import spread_words
 
 _TELLING = 3
@@ -136,11 +136,13 @@ class TranscriptParser:
             reason = NotUnderstoodReason.NO_WORDS if silent else NotUnderstoodReason.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.correct_labels(transcript.text)
-        language, known = language_named(self._language), (self._form, self._catalogue)
-        said = parse_meaning(make_timed_words(text, *known, language, sure), *known, language)
+        form, catalogue, language = self._form, self._catalogue, language_named(self._language)
+        said = parse_meaning(make_timed_words(text, form, catalogue, language, sure), form, catalogue, language)
         fields = {name: cap_confidence_by_words(field, transcript.words) for name, field in said.fields.items()}
-        before, meant = said.preface_words(), parse_meaning(words, *known, language)
-        reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
+        before, meant = said.preface_words(), parse_meaning(words, form, catalogue, language)
+        reading = build_reading(
+            transcript.transcriber, form, catalogue, words, fields, language, preface=before, meant=meant
+        )
         return replace(reading, usage=transcript.usage)
 
     def correct_labels(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Unit: a letter is seconded where it sounds like itself, and gets a runner-up where it sounds like another one."""
+"""Unit: a letter is corroborated where it sounds like itself, and gets a runner-up where it sounds like another one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import FieldReading, Reading, Word
-from edge.understand import letter_sounds
-from edge.understand.letter_sounds import Discriminants, load_discriminants, measure_letter, second_letters
+from edge.understand import letter_classifier
+from edge.understand.letter_classifier import (
+    Discriminants,
+    corroborate_letters_by_spectrum,
+    load_discriminants,
+    measure_letter,
+)
 from lab.bench.letter_sounds import fit_discriminants, format_table
 from tests.shipped import catalogue, form
 
@@ -50,10 +55,10 @@ def judged(pcm: bytes, letter: str, runner_up: str | None, end: float = _END, be
     words = (Word("dock", 0.2, 0.5, 1.0), Word(letter.lower(), _START, end, 1.0), *rest)
     dock = FieldReading(letter, ("dock", letter.lower()), 0.9, runner_up=runner_up)
     reading = Reading("vosk", "pallet-move", words, {"dock": dock})
-    return second_letters(reading, pcm, form("pallet-move"), catalogue(), tones()).fields["dock"]
+    return corroborate_letters_by_spectrum(reading, pcm, form("pallet-move"), catalogue(), tones()).fields["dock"]
 
 
-def test_a_letter_that_sounds_like_itself_is_seconded_and_surer() -> None:
+def test_a_letter_that_sounds_like_itself_is_corroborated_and_surer() -> None:
     low = judged(tone(400), "B", "D")
     assert low.seconded
     assert low.confidence > 0.9
@@ -113,11 +118,11 @@ def test_letters_are_told_apart_by_what_they_were_fitted_on() -> None:
 def test_a_table_that_is_lost_or_cut_off_says_so_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[str], str] | None, why: str
 ) -> None:
-    whole = files(letter_sounds.__package__).joinpath(letter_sounds.TABLE).read_text(encoding="utf-8")
+    whole = files(letter_classifier.__package__).joinpath(letter_classifier.TABLE).read_text(encoding="utf-8")
     if damage:
         (tmp_path / "broken.csv").write_text(damage(whole), encoding="utf-8")
-    monkeypatch.setattr(letter_sounds, "files", lambda _: tmp_path)
-    monkeypatch.setattr(letter_sounds, "TABLE", "broken.csv")
+    monkeypatch.setattr(letter_classifier, "files", lambda _: tmp_path)
+    monkeypatch.setattr(letter_classifier, "TABLE", "broken.csv")
     load_discriminants.cache_clear()
     try:
         with pytest.raises(Misconfigured, match=rf"broken\.csv: .*{why}.*; install dockvoice again"):

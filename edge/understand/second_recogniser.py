@@ -1,8 +1,8 @@
-"""The witness: finds fields that a second recogniser with an open vocabulary heard otherwise. Pure.
+"""Finds fields that a second recogniser with an open vocabulary heard otherwise. Pure.
 
 It casts no vote. A grammar-bound recogniser writes a word of the form for any sound: "pallet four seven four for dock
-F" becomes 4744, where an open one hears "for". Both texts are aligned. Each difference between equal neighbours is
-substituted into the first reader's words, which are parsed again; a field whose value changes is doubtful. A
+F" becomes 4744, where the second one hears "for". Both texts are aligned. Each difference between equal neighbours is
+substituted into the first recogniser's words, which are parsed again; a field whose value changes is doubtful. A
 substitution that gives no value is ignored.
 """
 
@@ -19,16 +19,14 @@ from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_w
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
+from edge.understand.letter_corroboration import corroborate, is_doubtful_letter
 from edge.understand.stt.transcript_reader import correct_labels
 
 _LONGEST = 3
-"""Words of a difference that is believed: where more differ, the witness lost its way rather than the first reader."""
+"""Words of a difference that is believed: where more differ, the second recogniser lost its way, not the first."""
 
 _MOSTLY = 0.5
-"""The part of the first reader's words that the witness must have heard alike to be believed on the others."""
-
-SECONDED = 0.9
-"""How likely a letter that it writes as a word of its own, or scores best by far, is the one that was said."""
+"""The part of the first recogniser's words that the second one must have heard alike to be believed on the others."""
 
 _HOMOPHONES: Mapping[str, str] = {
     "too": "two",
@@ -53,12 +51,11 @@ class _Symbol:
 def find_contradictions(
     words: Sequence[Word], transcript: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
-    """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
+    """The fields that the second recogniser heard otherwise, each with the first one's value and its own."""
     first = read_fields(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
     text = correct_labels(_split_letters_off_labels(transcript, form), form, vocabulary(form, catalogue))
-    witness = make_timed_words(text, form, catalogue, ENGLISH)
-    for changed in _substitute(words, witness):
+    for changed in _substitute(words, make_timed_words(text, form, catalogue, ENGLISH)):
         other = read_fields(changed, form, catalogue)
         for name, said in first.items():
             if name in other and (pair := _differing_pair(said, other[name])) is not None:
@@ -66,31 +63,30 @@ def find_contradictions(
     return found
 
 
-def check_letters(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
-    """The reading, in which doubtful letters that the witness heard alike are seconded.
+def corroborate_letters_by_transcript(reading: Reading, transcript: str, form: Form, catalogue: Catalogue) -> Reading:
+    """The reading, in which doubtful letters that the second recogniser heard alike are corroborated.
 
     A letter that it heard as another one has that as its runner-up. Its text must have the letter as a word of its own,
     wherever it was said: of "docky" the end may be any letter.
     """
     doubtful = find_doubtful_letters(reading, form, catalogue)
-    ours, theirs = (
+    first, second = (
         _to_symbols(reading.words),
         _to_symbols(make_timed_words(transcript.casefold(), form, catalogue, ENGLISH)),
     )
-    pairs = _align([one.text for one in ours], [one.text for one in theirs]) if doubtful else []
-    aligned = {i: theirs[j].text for i, j in pairs if i is not None and j is not None}
-    if sum(ours[at].text == text for at, text in aligned.items()) < _MOSTLY * len(ours):
+    pairs = _align([one.text for one in first], [one.text for one in second]) if doubtful else []
+    aligned = {i: second[j].text for i, j in pairs if i is not None and j is not None}
+    if sum(first[at].text == text for at, text in aligned.items()) < _MOSTLY * len(first):
         return reading
     fields = {}
     for name, one in doubtful.items():
         letter = str(one.value).casefold()
-        places = [at for at, symbol in enumerate(ours) if symbol.text == letter]
+        places = [at for at, symbol in enumerate(first) if symbol.text == letter]
         others = {aligned.get(at) for at in places}
         if one.runner_up == find_unlisted_rival(one.value):
             continue  # Of one voice both write "a" for "e"; only the vowel itself tells them apart.
         if others == {letter}:
-            sure = 1 - (1 - one.confidence) * (1 - SECONDED)
-            fields[name] = replace(one, seconded=True, confidence=sure)
+            fields[name] = corroborate(one)
         elif len(others) == 1 and is_weak_letter(one.value, other := str(others.pop()).upper()):
             fields[name] = replace(one, runner_up=other)
     return replace(reading, fields={**reading.fields, **fields}) if fields else reading
@@ -110,10 +106,7 @@ def find_doubtful_letters(reading: Reading, form: Form, catalogue: Catalogue) ->
     return {
         name: one
         for name, one in reading.fields.items()
-        if not one.rivals
-        and not one.seconded
-        and is_weak_letter(one.value, one.runner_up)
-        and is_distinguishable(name, one)
+        if not one.seconded and is_doubtful_letter(one) and is_distinguishable(name, one)
     }
 
 
@@ -133,27 +126,27 @@ def _differing_pair(first: FieldReading, other: FieldReading) -> tuple[FieldValu
     return first.value, meant
 
 
-def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
-    """Yield the first reader's words once for each difference, with the witness's words in its place."""
-    ours, theirs = _to_symbols(words), _to_symbols(witness)
-    for begin, end, put in _diff(ours, theirs):
-        if max(end - begin, len(put)) <= _LONGEST and _may_change_value(ours, begin, end, put):
-            yield _replace_symbols(words, ours, (begin, end), put)
+def _substitute(words: Sequence[Word], second_words: Sequence[Word]) -> Iterator[list[Word]]:
+    """Yield the first recogniser's words once for each difference, with the second one's words in its place."""
+    first, second = _to_symbols(words), _to_symbols(second_words)
+    for begin, end, put in _diff(first, second):
+        if max(end - begin, len(put)) <= _LONGEST and _may_change_value(first, begin, end, put):
+            yield _replace_symbols(words, first, (begin, end), put)
 
 
-def _diff(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
-    """Yield the differences between equal neighbours: their span in `ours`, and the symbols in `theirs`."""
-    pairs = _align([one.text for one in ours], [one.text for one in theirs])
-    alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
-    if sum(alike) < _MOSTLY * len(ours):
+def _diff(first: Sequence[_Symbol], second: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
+    """Yield the differences between equal neighbours: their span in `first`, and the symbols of `second`."""
+    pairs = _align([one.text for one in first], [one.text for one in second])
+    alike = [i is not None and j is not None and first[i].text == second[j].text for i, j in pairs]
+    if sum(alike) < _MOSTLY * len(first):
         return  # Another voice, or a bad transcript.
     same = [
-        sure or (i is not None and j is not None and _is_word(ours[i].text) and _is_word(theirs[j].text))
+        sure or (i is not None and j is not None and _is_word(first[i].text) and _is_word(second[j].text))
         for sure, (i, j) in zip(alike, pairs, strict=True)
     ]
     for at in range(1, len(pairs) - 1):  # one digit alike within a number that differs is part of the difference
         i = pairs[at][0]
-        if alike[at] and i is not None and ours[i].text.isdigit() and not (same[at - 1] or same[at + 1]):
+        if alike[at] and i is not None and first[i].text.isdigit() and not (same[at - 1] or same[at + 1]):
             same[at] = False
     at = 0
     while at < len(pairs):
@@ -161,12 +154,12 @@ def _diff(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[
             at += 1
             continue
         end = next((n for n in range(at, len(pairs)) if same[n]), len(pairs))
-        mine = [i for i, _ in pairs[at:end] if i is not None]
-        put = [theirs[j] for _, j in pairs[at:end] if j is not None]
+        replaced = [i for i, _ in pairs[at:end] if i is not None]
+        put = [second[j] for _, j in pairs[at:end] if j is not None]
         firmly = end == len(pairs) or alike[end]
-        if at and alike[at - 1] and (firmly or (mine and put)):
-            begin = mine[0] if mine else next((i for i, _ in pairs[end:] if i is not None), len(ours))
-            yield begin, begin + len(mine), put
+        if at and alike[at - 1] and (firmly or (replaced and put)):
+            begin = replaced[0] if replaced else next((i for i, _ in pairs[end:] if i is not None), len(first))
+            yield begin, begin + len(replaced), put
         at = end
 
 
@@ -174,19 +167,19 @@ def _is_word(text: str) -> bool:
     return len(text) > 1 and not text.isdigit()
 
 
-def _align(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
+def _align(first: Sequence[str], second: Sequence[str]) -> list[tuple[int | None, int | None]]:
     """The cheapest alignment, as index pairs; replacing a word costs less than changing a digit or letter."""
-    costs = [[float(column) for column in range(len(theirs) + 1)]]
-    for row, mine in enumerate(ours, 1):
+    costs = [[float(column) for column in range(len(second) + 1)]]
+    for row, one in enumerate(first, 1):
         line = [float(row)]
-        for column, other in enumerate(theirs, 1):
-            line.append(min(costs[-1][column - 1] + _edit_cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
+        for column, other in enumerate(second, 1):
+            line.append(min(costs[-1][column - 1] + _edit_cost(one, other), costs[-1][column] + 1, line[-1] + 1))
         costs.append(line)
     pairs: list[tuple[int | None, int | None]] = []
-    row, column = len(ours), len(theirs)
+    row, column = len(first), len(second)
     while row or column:
         here = costs[row][column]
-        if row and column and here == costs[row - 1][column - 1] + _edit_cost(ours[row - 1], theirs[column - 1]):
+        if row and column and here == costs[row - 1][column - 1] + _edit_cost(first[row - 1], second[column - 1]):
             row, column = row - 1, column - 1
             pairs.append((row, column))
         elif row and here == costs[row - 1][column] + 1:
@@ -198,15 +191,15 @@ def _align(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None,
     return pairs[::-1]
 
 
-def _edit_cost(mine: str, other: str) -> float:
-    if mine == other:
+def _edit_cost(one: str, other: str) -> float:
+    if one == other:
         return 0.0
-    return 0.5 if _is_word(mine) and _is_word(other) else 1.0
+    return 0.5 if _is_word(one) and _is_word(other) else 1.0
 
 
-def _may_change_value(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
+def _may_change_value(symbols: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
     """Whether a difference may change a value, and is not only another spelling of the same."""
-    lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
+    lost, before, behind = symbols[begin:end], symbols[begin - 1].text, symbols[end].text if end < len(symbols) else ""
     letters = any(_is_letter(one.text) for one in put)
     if any(_is_letter(one.text) for one in lost) != letters:
         return False  # A letter for a figure, "a" for "eight"; or a place that it heard as no place.
@@ -224,20 +217,20 @@ def _is_letter(text: str) -> bool:
 
 
 def _replace_symbols(
-    words: Sequence[Word], ours: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
+    words: Sequence[Word], symbols: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
 ) -> list[Word]:
     """The words, with the symbols of `span` replaced; a number that is changed in part is written as digits."""
     first, last = span
     begin = (
-        ours[first].begin
-        if first < len(ours) and (first < last or ours[first - 1].end > ours[first].begin)
-        else ours[first - 1].end
+        symbols[first].begin
+        if first < len(symbols) and (first < last or symbols[first - 1].end > symbols[first].begin)
+        else symbols[first - 1].end
     )
-    end = ours[last - 1].end if first < last else begin
-    if first == last and first < len(ours) and ours[first - 1].begin == ours[first].begin:
-        end = ours[first].end
-    before = [one.text for one in ours[:first] if one.end > begin]
-    behind = [one.text for one in ours[last:] if one.begin < end]
+    end = symbols[last - 1].end if first < last else begin
+    if first == last and first < len(symbols) and symbols[first - 1].begin == symbols[first].begin:
+        end = symbols[first].end
+    before = [one.text for one in symbols[:first] if one.end > begin]
+    behind = [one.text for one in symbols[last:] if one.begin < end]
     texts = _join_digits([*before, *(one.text for one in put), *behind])
     start = words[begin].start if begin < len(words) else words[-1].end
     stop = words[end - 1].end if end > begin else start

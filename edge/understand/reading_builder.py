@@ -1,4 +1,4 @@
-"""Proposals: make a reading of recognised words, with homophones resolved and talk recognised.
+"""Builds readings: makes a reading of recognised words, with homophones resolved and talk recognised.
 
 Rather one question too many than dictation ignored: words are no talk if they contain a word of the form, a correction
 or three digits in a row, or are as short as an answer.
@@ -59,12 +59,12 @@ def read_recognised_words(
 
     Unknown words before the first field that last at most `longest_noise_s` are dropped; 0: none is.
     """
-    meant, fields = parse_without_breath(words, form, catalogue, language, longest_noise_s=longest_noise_s)
+    meant, fields = parse_without_initial_noise(words, form, catalogue, language, longest_noise_s=longest_noise_s)
     before = meant.preface_words(longer_than_s=longest_noise_s)
     return build_reading(interpreter_name, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
-def parse_without_breath(
+def parse_without_initial_noise(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
@@ -72,7 +72,7 @@ def parse_without_breath(
     *,
     longest_noise_s: float = NOISE_S,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
-    """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
+    """The meaning of a sentence, and its fields, ignoring initial noise that was recognised as words."""
     meant = parse_meaning(words, form, catalogue, language)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])

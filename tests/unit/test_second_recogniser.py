@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
-from edge.understand.witness import check_letters, find_contradictions
+from edge.understand.second_recogniser import corroborate_letters_by_transcript, find_contradictions
 from tests.rows import each_of, rows_of
 
 Otherwise = dict[str, list[FieldValue]]
@@ -21,15 +21,15 @@ def spoken(text: str) -> tuple[Word, ...]:
     return tuple(words)
 
 
-@each_of(("first", "heard", "otherwise"), rows_of("witness", "heard"))
-def test_a_witness_is_heard_on_the_words_in_question_alone(
+@each_of(("first", "heard", "otherwise"), rows_of("second_recogniser", "heard"))
+def test_a_second_recogniser_is_heard_on_the_words_in_question_alone(
     form: Form, catalogue: Catalogue, first: str, heard: str, otherwise: Otherwise
 ) -> None:
     found = find_contradictions(spoken(first), heard, form, catalogue)
     assert {name: [*both] for name, both in found.items()} == otherwise
 
 
-@each_of(("first", "rival", "heard", "seconded"), rows_of("witness", "seconded"))
+@each_of(("first", "rival", "heard", "seconded"), rows_of("second_recogniser", "seconded"))
 def test_a_letter_is_seconded_by_the_same_letter_in_a_word_of_its_own(
     form: Form, catalogue: Catalogue, first: str, rival: str, heard: str, seconded: bool
 ) -> None:
@@ -58,6 +58,6 @@ def checked(
     words = spoken(first)
     fields = dict(read_fields(words, form, catalogue))
     fields["dock"] = replace(fields["dock"], confidence=0.8, runner_up=rival)
-    return fields["dock"], check_letters(Reading("first", form.name, words, fields), heard, form, catalogue).fields[
-        "dock"
-    ]
+    return fields["dock"], corroborate_letters_by_transcript(
+        Reading("first", form.name, words, fields), heard, form, catalogue
+    ).fields["dock"]

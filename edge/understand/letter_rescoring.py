@@ -1,4 +1,4 @@
-"""Judges letters that rhyme by how well each letter fits the sound, as a second recogniser scores it. Pure.
+"""Rescores letters that rhyme: how well each letter fits the sound, by a second recogniser. Pure.
 
 It is given the first recogniser's words once with each letter that the field may have. So it cannot lose its way, as it
 does where it writes what it hears: "docky" and "darker" are no letters.
@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.confusable import find_unlisted_rival, is_weak_letter
 from dockvoice_protocol.records import FieldReading, Reading
-from edge.understand.witness import SECONDED
+from edge.understand.letter_corroboration import corroborate, is_doubtful_letter
 
 _MARGIN = 2.0
 """How much likelier the letter must be than any other, as the logarithm of the ratio. Of docks said as a letter by ten
@@ -47,7 +47,7 @@ def list_letter_texts(reading: Reading, form: Form, catalogue: Catalogue) -> tup
     words = [word.text for word in reading.words]
     found: list[LetterText] = []
     for name, one in reading.fields.items():
-        if one.rivals or one.seconded or not is_weak_letter(one.value, one.runner_up):
+        if one.seconded or not is_doubtful_letter(one):
             continue
         letters = allowed_letters(form[name], catalogue)
         rivals = _NOT_TOLD_APART.get(str(one.value), frozenset())
@@ -67,10 +67,10 @@ def allowed_letters(field: FormField, catalogue: Catalogue) -> tuple[str, ...]:
 
 def find_letter(one: FieldReading, words: Sequence[str]) -> int | None:
     """The index of the field's letter among the words; None where it was said by its code word alone."""
-    letter, of = str(one.value).casefold(), len(one.words)
+    letter, word_count = str(one.value).casefold(), len(one.words)
     if letter not in one.words:
         return None
-    begun = [at for at in range(len(words) - of + 1) if tuple(words[at : at + of]) == one.words]
+    begun = [at for at in range(len(words) - word_count + 1) if tuple(words[at : at + word_count]) == one.words]
     return begun[-1] + one.words.index(letter) if begun else None
 
 
@@ -83,8 +83,10 @@ class ScoredLetters:
     """Fields of which another letter fits better: it is the runner-up now, and may be offered."""
 
 
-def second_by_scores(reading: Reading, texts: Sequence[LetterText], scores: Sequence[float]) -> ScoredLetters:
-    """Second the letters that fit better than any other by the margin.
+def corroborate_letters_by_rescoring(
+    reading: Reading, texts: Sequence[LetterText], scores: Sequence[float]
+) -> ScoredLetters:
+    """Corroborate the letters that fit better than any other by the margin.
 
     Not an A where E is allowed: of one voice, 8 of 41 E that the first recogniser had as A fitted an A by 3.2 to 8.9,
     as its own A do (3.9 to 7.5).
@@ -92,15 +94,16 @@ def second_by_scores(reading: Reading, texts: Sequence[LetterText], scores: Sequ
     fields, contradicted = dict(reading.fields), set()
     for name in dict.fromkeys(text.field for text in texts):
         one = fields[name]
-        of = {text.letter: score for text, score in zip(texts, scores, strict=True) if text.field == name}
-        own = of.pop(str(one.value), None)
-        if own is None or not of:
+        scores_by_letter = {text.letter: score for text, score in zip(texts, scores, strict=True) if text.field == name}
+        own = scores_by_letter.pop(str(one.value), None)
+        if own is None or not scores_by_letter:
             continue
-        best = max(of, key=of.__getitem__)
-        fits = one.confidence >= _SURE and own - of[best] >= _GREATER_MARGINS.get(str(one.value), _MARGIN)
-        if own < of[best] and is_weak_letter(one.value, best):
+        best = max(scores_by_letter, key=scores_by_letter.__getitem__)
+        margin = _GREATER_MARGINS.get(str(one.value), _MARGIN)
+        fits = one.confidence >= _SURE and own - scores_by_letter[best] >= margin
+        if own < scores_by_letter[best] and is_weak_letter(one.value, best):
             fields[name] = replace(one, runner_up=best)
             contradicted.add(name)
-        elif fits and find_unlisted_rival(one.value) not in of:
-            fields[name] = replace(one, seconded=True, confidence=1 - (1 - one.confidence) * (1 - SECONDED))
+        elif fits and find_unlisted_rival(one.value) not in scores_by_letter:
+            fields[name] = corroborate(one)
     return ScoredLetters(replace(reading, fields=fields), frozenset(contradicted))

@@ -1,8 +1,8 @@
-"""The witness in a process of its own, which may crash or hang without affecting the agent.
+"""The second recogniser in a process of its own, which may crash or hang without affecting the agent.
 
-`python -m edge.understand.local.witness_process [WEIGHTS]` reads utterances on standard input: two lengths of four
-bytes, 16-bit sound, and a list of texts in JSON, which may be empty. It writes a line of JSON for each: the words that
-Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory; or the
+`python -m edge.understand.local.second_recogniser_process [WEIGHTS]` reads utterances on standard input: two lengths of
+four bytes, 16-bit sound, and a list of texts in JSON, which may be empty. It writes a line of JSON for each: the words
+that Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory; or the
 fault of weights that cannot be loaded. It runs at a lower priority than the agent, and the agent kills it when its
 answer is no longer needed.
 """
@@ -33,7 +33,7 @@ _NICE = 10
 _LENGTH = 4  # Bytes of each length before the sound.
 
 
-class WitnessProcess:
+class SecondRecogniserProcess:
     """Starts the process at the first request, and again after it ended."""
 
     def __init__(self, weights: Path | None = None, command: Sequence[str] = _COMMAND) -> None:

@@ -1,4 +1,4 @@
-"""Tells by its sound which letter was said, beside the recogniser: linear discriminants of its spectrum. Pure.
+"""Classifies a spoken letter by its spectrum, beside the recogniser, with linear discriminants. Pure.
 
 Recognisers learn words, and letters that rhyme are none: they have the E of some speakers as a G, and list no E beside
 it, so that no confidence tells them apart. A letter is short and its place is known from the recogniser's words, so it
@@ -7,7 +7,8 @@ parametric representations"), projected to where letters are furthest apart and 
 closest together (Fisher, 1936; Rao, 1948, "The utilization of multiple measurements"). There a letter is the likelier
 the nearer it is to the mean of its kind, by the square of the distance.
 
-`letter_sounds.csv` has the projection and the means, which `python -m lab.bench.letter_sounds` fits on its own voices.
+`letter_classifier.csv` has the projection and the means; `python -m lab.bench.letter_sounds` fits them on its own
+voices.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from dockvoice_protocol.forms.spoken.language import CODE_WORDS
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.audio.pcm import to_floats
 from edge.records import SAMPLE_RATE
-from edge.understand.letter_scores import allowed_letters, find_letter
-from edge.understand.witness import SECONDED
+from edge.understand.letter_corroboration import CORROBORATION_PROBABILITY, corroborate, is_doubtful_letter
+from edge.understand.letter_rescoring import allowed_letters, find_letter
 
 _Floats = npt.NDArray[np.float64]
 
@@ -46,23 +47,23 @@ _FLOOR = 1e-6  # 60 dB below the loudest band: silence is no more silent than th
 _EARLY_S, _LATE_S = 0.03, 0.1  # A recogniser begins a letter in its consonant, and ends it before it has faded.
 _BEFORE_S, _BEHIND_S = 0.3, 0.25  # What is heard of the voice and the place around the letter.
 
-TABLE = "letter_sounds.csv"
+TABLE = "letter_classifier.csv"
 _LEAST = 1e-9  # No probability is less.
 
-_TRUSTED = 300.0
-"""However much likelier a letter is by its sound, it counts as so many times: one B by a voice unlike all that were
-fitted sounded like the E that was heard, at any odds."""
+_MAX_SOUND_ODDS = 300.0
+"""The sound's likelihood ratio is capped here: one B by a voice unlike all that were fitted sounded like the E that was
+heard, at any ratio."""
 
-_MOST_BELIEVED = 30.0
-"""However sure the recogniser is, its letter counts as so many times likelier: it has the E of a voice as an A, at any
-confidence. The sound must then bear it out by 17 times."""
+_MAX_RECOGNISER_ODDS = 30.0
+"""The recogniser's odds are capped here: it has the E of a voice as an A, at any confidence. The sound must then make
+the letter 17 times likelier."""
 
-_BORNE_OUT = 500.0
-"""How much likelier a letter must be than any other, by the recogniser and its sound together, to need no other
-witness. Of 542 docks in doubt, of the development sets and of ten voices, 199 were, and all of these were heard
+_CORROBORATING_ODDS = 500.0
+"""How much likelier a letter must be than any other, by the recogniser and its sound together, to need no second
+recogniser. Of 542 docks in doubt, of the development sets and of ten voices, 199 were, and all of these were heard
 right."""
 
-_OVERRULES = 10_000.0
+_OVERRULING_ODDS = 10_000.0
 """How much likelier a letter that the recogniser listed must be than the one that it heard, to be taken instead. Of the
 same docks 61 were so, rightly."""
 
@@ -84,10 +85,10 @@ class Discriminants(NamedTuple):
         return {one: weight / sum(weights.values()) for one, weight in weights.items()}
 
 
-def second_letters(
+def corroborate_letters_by_spectrum(
     reading: Reading, pcm: bytes, form: Form, catalogue: Catalogue, discriminants: Discriminants
 ) -> Reading:
-    """The reading; a letter that may be another one is seconded where it sounds like none of those.
+    """The reading; a letter that may be another one is corroborated where it sounds like none of those.
 
     `pcm`: the sound in which the words have their times, 16-bit at 16 kHz. Where it is surely another letter, which the
     recogniser listed, that is the value.
@@ -95,7 +96,7 @@ def second_letters(
     fields, words = dict(reading.fields), list(reading.words)
     coded = {CODE_WORDS.get((word.text,)) for word in words}  # "G as in golf" needs no ear.
     for name, one in reading.fields.items():
-        place = find_letter(one, [word.text for word in words]) if may_be_another(one) else None
+        place = find_letter(one, [word.text for word in words]) if is_doubtful_letter(one) else None
         if place is None or words[place].text in coded or words[place].end <= words[place].start:
             continue
         measured = measure_letter(pcm, words[place].start, words[place].end)
@@ -106,11 +107,6 @@ def second_letters(
     return replace(reading, fields=fields, words=tuple(words))
 
 
-def may_be_another(one: FieldReading) -> bool:
-    """Whether it is a letter for which the one that is listed beside it may have been said."""
-    return not one.rivals and is_weak_letter(one.value, one.runner_up)
-
-
 def _judge(one: FieldReading, likely: Mapping[str, float]) -> FieldReading:
     """`likely`: how likely the sound is to be the letter that was heard, and each that may have been said for it."""
     heard, recognised = str(one.value), one.confidence / max(1 - one.confidence, _LEAST)
@@ -118,15 +114,14 @@ def _judge(one: FieldReading, likely: Mapping[str, float]) -> FieldReading:
     if heard not in likely or not others:
         return one
     best = max(others, key=others.__getitem__)
-    sounds = likely[heard] / max(others[best], _LEAST)
-    if sounds > 1:
-        borne_out = min(recognised, _MOST_BELIEVED) * min(sounds, _TRUSTED) >= _BORNE_OUT
-        sure = 1 - (1 - one.confidence) * (1 - SECONDED)
-        return replace(one, seconded=True, confidence=sure) if borne_out else one
-    if best != one.runner_up or recognised * sounds * _OVERRULES > 1:
+    sound_odds = likely[heard] / max(others[best], _LEAST)
+    if sound_odds > 1:
+        odds = min(recognised, _MAX_RECOGNISER_ODDS) * min(sound_odds, _MAX_SOUND_ODDS)
+        return corroborate(one) if odds >= _CORROBORATING_ODDS else one
+    if best != one.runner_up or recognised * sound_odds * _OVERRULING_ODDS > 1:
         return one
     words = tuple(best.casefold() if word == heard.casefold() else word for word in one.words)
-    return replace(one, value=best, words=words, runner_up=heard, seconded=True, confidence=SECONDED)
+    return replace(one, value=best, words=words, runner_up=heard, seconded=True, confidence=CORROBORATION_PROBABILITY)
 
 
 def measure_letter(pcm: bytes, start: float, end: float) -> _Floats:
@@ -184,6 +179,6 @@ def _check_shape(projection: _Floats, means: Mapping[str, _Floats]) -> None:
     expected = (_SPECTRA * _BANDS + 2, directions)  # The spectra, the length and the constant.
     if projection.shape != expected:
         raise ValueError(f"its projection has the shape {projection.shape}, not {expected}")
-    lacking = [letter for letter in ascii_uppercase if means.get(letter, projection[0, :0]).shape != (directions,)]
+    lacking = [one for one in ascii_uppercase if one not in means or means[one].shape != (directions,)]
     if lacking:
         raise ValueError(f"no mean of {directions} values for {', '.join(lacking)}")
