@@ -81,6 +81,12 @@ def has_only_fields(reading: Reading, rules: Rules) -> bool:
     return all(at in field_positions or roles[at] & _PLAIN_ROLES for at in read)
 
 
+def has_no_other_words(reading: Reading) -> bool:
+    """Whether all of its words are in its fields: "item A200", but not "that's item A200"."""
+    field_words = {word for one in reading.fields.values() for word in one.words}
+    return all(word.text in field_words for word in reading.words)
+
+
 _UNREAD = frozenset({Sense.UNEXPLAINED, Sense.MOOD})
 
 
@@ -114,6 +120,12 @@ def states_context(reading: Reading, rules: Rules) -> bool:
     ):
         return False
     return all(at in field_positions or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(tokens)))
+
+
+def begins_with_pointer(reading: Reading, rules: Rules) -> bool:
+    """Whether the words before its first field say what a thing is: "that's door 4", "it's door 4"; not "at door 4"."""
+    field_positions, _, roles = _find_field_words(reading, rules)
+    return any(Role.AFTER_LABEL in roles[at] for at in range(min(field_positions, default=0)))
 
 
 def _find_field_words(reading: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:

@@ -246,14 +246,24 @@ def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[i
     return reached
 
 
+def begins_anew(words: Sequence[Word], rules: Rules) -> Iterator[Sequence[Word]]:
+    """What stands behind words that end what was said before: "that's it", "and then", "now", but not "and" alone."""
+    ends = sorted(_find_closing_ends(words, 0, rules) - {len(words)})
+    spans = {end: (words[at:to] for at in range(end) for to in range(at + 1, end + 1)) for end in ends}
+    yield from (words[end:] for end in ends if any(_begins_next(span, rules) for span in spans[end]))
+
+
+def _begins_next(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words end what is said of one thing, and begin the next: "that's it", "then", "next"."""
+    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words")):
+        return True
+    return any(is_listed_command(name, words, rules.language) for name in ("next_one", "now"))
+
+
 def _closes(words: Sequence[Word], rules: Rules) -> bool:
     """Whether the words end what is said of one thing: "that's it", "then", "and", "okay", "next", "for that one"."""
     language = rules.language
-    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words", "conjunctions")) or is_courtesy(
-        words, language
-    ):
-        return True
-    if any(is_listed_command(name, words, language) for name in ("next_one", "now")):
+    if _begins_next(words, rules) or _is_phrase("conjunctions", words, rules) or is_courtesy(words, language):
         return True
     of_open = (at for at in range(1, len(words)) if _is_phrase("before_places", words[:at], rules))
     return any(is_listed_command("same_one", words[at:], language) for at in of_open)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
     begins_with_last_one,
     names_by_position,
@@ -16,10 +18,12 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL
+from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.off_talk import has_unread_words
+from edge.agree.off_talk import has_unread_words, states_context
+from edge.agree.one_breath import begins_anew
 from edge.agree.readings import normalize_word, read_part
 
 _MOST_WORDS = 60
@@ -78,6 +82,41 @@ def split_off_mention(reading: Reading, known: Iterable[FieldValue], rules: Rule
         if entry is not None and is_understood(entry, rules):
             return OfAnother(entry, tail, {})
     return None
+
+
+def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
+    """Split off what a sentence says behind its entry: "... then trailer 5502", "... trailer done".
+
+    A place behind a closing word is of what follows, and an order to close the trailer is no part of an entry.
+    """
+    words = reading.words if len(reading.words) <= _MOST_WORDS else ()
+    for at in range(1, len(words)):
+        if is_trailer_done(reading, words[at:], rules) or _is_next_place(reading, words[at:], rules):
+            part = read_part(reading, words[:at], rules)
+            return OfAnother(replace(part, act=Act.RECORD, unrecorded={}), words[at:], {}) if part.fields else None
+    return None
+
+
+def is_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
+    """Whether these of its words order to close a trailer: "trailer done", "trailer 5501 done".
+
+    Not where they merely end the entry: "trailer 5501, done", or German "das war's".
+    """
+    alone, named = parse_command(words, rules.language), parse_command_with_object(words, rules.language)
+    if alone is not None:
+        ends = token_texts(words, rules.language) in rules.language.words["conclusions"]
+        return alone.command is Command.TRAILER_DONE and not ends
+    paused = any(one.text.endswith(",") or two.start - one.end >= COMMA_S for one, two in pairwise(words))
+    if named is None or named[0].command is not Command.TRAILER_DONE or paused:
+        return False
+    return read_part(reading, named[1], rules).fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)}
+
+
+def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words tell the place of what follows: "then trailer 5502"."""
+    behind = (read_part(reading, rest, rules) for rest in begins_anew(words, rules))
+    places = (one for one in behind if {*rules.form.standing_fields} >= one.fields.keys() > set())
+    return any(states_context(one, rules) for one in places)
 
 
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:

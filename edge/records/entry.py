@@ -6,6 +6,7 @@ The optional fields depend on the site's settings and master data; what is not c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -112,6 +113,10 @@ class StandingContext:
     def fields_elsewhere(self) -> Mapping[str, FieldReading]:
         """The fields that apply in the other forms."""
         return self.fields if self.elsewhere is None else self.elsewhere
+
+    def with_doubted(self, names: AbstractSet[str]) -> StandingContext:
+        """The context with these of its fields in doubt: the next entry that inherits one of them needs a yes."""
+        return replace(self, doubted=self.doubted | (self.fields.keys() & names))
 
     def in_other_form(self) -> StandingContext:
         """The context in another form, none of it read back there yet."""

@@ -301,6 +301,7 @@ def _rename_or_ask_or_begin_next(
     name, draft = str(session.current_question.field), session.open_draft
     if (
         relation is Relation.NAME
+        and not session.rules.form[name].spoken.answers  # "No, trailer 5502" to "Is it sealed?"
         and drafting.is_sure_correction(session, utterance)
         and corrections.may_rename_open_claim_unasked(session, reading)
     ):

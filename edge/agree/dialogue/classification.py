@@ -94,7 +94,8 @@ def _refuses(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """
     words, language = utterance.reading.words, session.rules.language
     behind = parse_command(words[1:], language)
-    if session.topic not in _UNDOING or (behind and behind.act is Act.CANCEL):  # "No, delete it" may be a yes.
+    if session.topic not in _UNDOING or (behind and behind.act in {Act.CANCEL, Act.COMMAND}):
+        # "No, delete it" may be a yes; "no, trailer done" is more than a no.
         return False
     says_value = not has_no_values(utterance.reading) or number_head(without_cue(words, language), language)
     refuses = begins_with_no(words, language) and not says_value and not is_courtesy(words, language)

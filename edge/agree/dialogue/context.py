@@ -329,7 +329,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
     if agreed is not None and read_back:
         session.context = _context_with_draft(session, agreed)
-    doubt_fields(session, draft.reading.fields.keys())
+    session.context = session.context.with_doubted(draft.reading.fields.keys())
     if agreed is None or not read_back:
         return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
     noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
@@ -464,13 +464,15 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     numbered = has_number_word((word.text for word in reading.words), session.rules) and not may_be_article
     told = find_mentioned_fields(reading, session.rules)
     is_of_any = numbered and not told and (is_between_entries(session) or session.named.left)
-    doubt_fields(session, session.context.fields.keys() if is_of_any else told)
+    session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
 
 
-def doubt_fields(session: DialogueSession, names: AbstractSet[str]) -> None:
-    """Doubt these fields of the context: the next entry that inherits one of them needs a yes."""
-    doubted = session.context.doubted | (session.context.fields.keys() & names)
-    session.context = replace(session.context, doubted=doubted)
+def doubt_behind_open_entry(session: DialogueSession, names: AbstractSet[str]) -> None:
+    """Doubt these fields of the context for all that follows the open entry: what was said of them was not got."""
+    if names and session.draft is not None:
+        session.doubted_behind = session.draft.utterance_id, frozenset(names)
+    else:
+        session.context = session.context.with_doubted(names)
 
 
 def begin_reopened_context(

@@ -373,7 +373,7 @@ def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple
     if not needed or draft.act is not Act.RECORD:
         return []
     waiting = (one for one in session.recorded.aside.drafts if one.act is Act.RECORD and one.form == draft.form)
-    others = (one for one in waiting if one.utterance_id != draft.utterance_id)
+    others = (one for one in waiting if one.utterance_id not in {draft.utterance_id, *draft.support})
     found: list[tuple[Draft, Reading, Reading | None]] = []
     for one in others:
         part, rest = pick_by_answer(one.reading, draft.reading, session.rules) or (one.reading, None)

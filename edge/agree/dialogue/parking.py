@@ -36,7 +36,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     context.unset_named_identifiers(session, draft.reading)
     _remember_what_it_lacks(session, draft, asked)
     if draft.act is Act.AMEND and asked is not None:
-        context.doubt_fields(session, {asked})  # "That one's at dock B" may have been of the trailer.
+        session.context = session.context.with_doubted({asked})  # "That one's at dock B" may have been of the trailer.
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)

@@ -340,7 +340,7 @@ def _is_possible(answer: FieldReading, name: str, rules: Rules) -> bool:
 def _as_rival_names(
     session: DialogueSession, fields: Mapping[str, FieldReading], *, is_answer: bool
 ) -> Mapping[str, FieldReading]:
-    """A correction of the open name alone, as a rival of that; empty for any other.
+    """A correction of the open name alone, as a rival of that, unless it denies that; empty for any other.
 
     Where nothing was said of the asked field there is nothing else to correct. What is an answer, too, must be a name
     beyond doubt.
@@ -353,7 +353,10 @@ def _as_rival_names(
     names = {name: as_text(value) for name, one in fields.items() for value in possible_values(one)[:1]}
     if names.keys() != fields.keys() or any(len(value) < SHORTEST_NAME for value in names.values()):
         return {}
-    rivals = {name: () if value == as_text(known[name]) else (known[name],) for name, value in names.items()}
+    settled = {
+        name for name, value in names.items() if value == as_text(known[name]) or known[name] in fields[name].denied
+    }
+    rivals = {name: () if name in settled else (known[name],) for name in names}
     return {name: replace(fields[name], value=value, rivals=rivals[name]) for name, value in names.items()}
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_command, parse_exception
+from dockvoice_protocol.forms.spoken import (
+    is_correction,
+    leading_cue,
+    parse_command,
+    parse_exception,
+)
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, trailers
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.merging import rivals_are_mishearings, with_reading
-from edge.agree.off_talk import has_only_fields, states_context
+from edge.agree.merging import rivals_are_mishearings, with_fields, with_reading
+from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import (
     BeforeName,
     find_telling_field,
@@ -23,8 +29,15 @@ from edge.agree.one_breath import (
     split_before_name,
     split_if_several,
 )
-from edge.agree.readings import find_differing_identifiers, possible_values, values_of
-from edge.agree.words_of_another import OfAnother, is_understood, split_off_mention, split_off_order
+from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
+from edge.agree.words_of_another import (
+    OfAnother,
+    is_trailer_done,
+    is_understood,
+    split_off_end,
+    split_off_mention,
+    split_off_order,
+)
 from edge.records import Draft, Park
 from edge.records.speech import Prompt, Say
 
@@ -49,12 +62,38 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     found = max(orders, key=lambda one: (len(values_of(one.entry)), len(one.words)), default=None)
     found = found or split_off_mention(said, _list_names_before(session, said), rules)
     if found is None:
-        return [], utterance
+        return [], _without_end(session, utterance)
     if _drops_open_thing(session, utterance, found):
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
     return [], replace(utterance, reading=_with_words_not_got(found, rules))
+
+
+def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance without the next place, or a command, at its end, which is told as not got.
+
+    A place that the entry lacks is its own. "Trailer done" behind an answer waits until the entry is finished.
+    """
+    said, rules, draft = utterance.reading, session.rules, session.draft
+    ended = split_off_end(said, rules)
+    if ended is None:
+        return utterance
+    entry, names = context.fill_new_entry_from_context(session, ended.entry), {*rules.identifying_fields}
+    behind = read_part(said, ended.words, rules)
+    is_answer = session.state in {State.HELD, *QUESTIONS} and ended.entry.fields.keys().isdisjoint(names)
+    known = entry.fields if draft is None or not is_answer else {**draft.reading.fields, **entry.fields}
+    lacks = {one.name for one in rules.form.fields if one.required} - known.keys()
+    if not lacks.isdisjoint(behind.fields):
+        return utterance
+    closes = is_trailer_done(said, ended.words, rules)
+    if is_answer and closes:
+        trailers.queue_closing(session, replace(utterance, reading=behind))
+        return replace(utterance, reading=ended.entry)
+    if ended.entry.fields.keys().isdisjoint(names):
+        session.needs_yes.add(utterance.utterance_id)  # What is said next may be of the next thing.
+    places = frozenset[str]() if closes else frozenset(behind.fields)
+    return replace(utterance, reading=_with_words_not_got(ended, rules), not_got=places)
 
 
 def _is_known(session: DialogueSession, found: OfAnother) -> bool:
@@ -93,7 +132,7 @@ def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found
 def _with_words_not_got(found: OfAnother, rules: Rules) -> Reading:
     """The sentence without the words of the other thing, which its question tells."""
     entry, words = found.entry, tuple(word.text for word in found.words)
-    name = next(one for one in rules.identifying_fields if one in entry.fields)
+    name = next(one for one in (*rules.identifying_fields, *entry.fields) if one in entry.fields)
     doubted = replace(entry.fields[name], confirmed=False, unexplained=(*entry.fields[name].unexplained, *words))
     return replace(entry, fields={**entry.fields, name: doubted})
 
@@ -190,9 +229,10 @@ def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
 
 
 def _is_leading(before: Reading, rules: Rules) -> bool:
-    """Whether it is a value and no more, or tells the place: not "item A200 on that", "that one's item A200"."""
-    tells_place = before.fields.keys() <= {*rules.form.standing_fields}
-    return states_context(before, rules) if tells_place else has_only_fields(before, rules)
+    """Whether it is a value and no more, or tells the place: not "item A200 on that", "that's item A200"."""
+    if not before.fields.keys() <= {*rules.form.standing_fields}:
+        return has_no_other_words(before)
+    return states_context(before, rules) and not begins_with_pointer(before, rules)
 
 
 def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]) -> bool:
@@ -235,6 +275,8 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     A correction of several on record is to be said again, one at a time.
     """
     draft, rules = session.draft, session.rules
+    if begun := _begin_queued_if_contradicted(session, utterance):
+        return begun
     if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
         parts = _split_by_open_thing(session, utterance)
         if parts is not None and find_differing_identifiers(draft.reading, parts[1], rules.identifying_fields):
@@ -254,6 +296,25 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     else:
         return step(session, utterance)
     return [*left, *drafting.begin_entry(session, utterance)]
+
+
+def _begin_queued_if_contradicted(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Begin the queued thing with values that contradict the held one; empty where they need not be of the queued one.
+
+    "Twelve cases then pallet 743", "eight cases": the name came last. Each of the two then needs a yes.
+    """
+    queued, reading = session.queued_draft, without_inherited(utterance.reading)
+    if session.state is not State.HELD or queued is None or queued.utterance_id in session.needs_yes:
+        return []
+    known, said = values_of(session.open_draft.reading), values_of(reading)
+    contradicts = any(known.get(name, value) != value for name, value in said.items())
+    plain = reading.act is Act.RECORD and not (reading.is_scan or is_correction(reading.words, session.rules.language))
+    if not (contradicts and plain) or session.relate_to_claim(reading) is not Relation.NONE:
+        return []
+    session.queued_draft, session.doubted = None, True
+    session.needs_yes.add(queued.utterance_id)
+    begun = with_fields(queued, reading.fields, utterance.utterance_id)
+    return [utterance.note_as_heeded(), *next_or_instead.begin_as_next(session, utterance, begun)]
 
 
 def _are_of_their_own(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:

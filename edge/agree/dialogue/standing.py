@@ -146,7 +146,7 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if _corrects_recorded_entry(session, utterance):
         sure, fields = is_held and not session.doubted, session.open_draft.reading.fields
         left = drafting.commit_draft(session)
-        context.doubt_fields(session, set() if sure else fields.keys())
+        session.context = session.context.with_doubted(set() if sure else fields.keys())
         correction = replace(utterance, reading=without_inherited(utterance.reading))
         return [*left, *amendments.correct_named_or_last(session, correction)]
     if utterance.reading.act is not Act.RECORD:

@@ -403,6 +403,19 @@ def ask_waiting_closing(session: DialogueSession) -> list[Order]:
     return ask_to_close_trailer(session, UtteranceHeard(closing.utterance_id, closing.reading))
 
 
+def queue_closing(session: DialogueSession, utterance: UtteranceHeard) -> None:
+    """Let the order to close a trailer wait until nothing is open, unless one waits."""
+    form = _find_closing_form(session)
+    if form is None or any(map(session.settings.is_closing, session.waiting_orders)):
+        return
+    place = _find_queried_place(session, utterance)
+    where = {} if place is None else _as_place_field(session, place)
+    fields = {name: FieldReading(value, (), 1.0) for name, value in where.items()}
+    reading = replace(utterance.reading, fields=fields)
+    closing = Draft(utterance.utterance_id, form.name, reading, session.recording_operator)
+    session.waiting_orders = (closing, *session.waiting_orders)
+
+
 def ask_open_question_before_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
     noted, draft = utterance.note_as_heeded(Reason.COMMAND), session.open_draft
@@ -413,14 +426,7 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
     )
     if session.settings.is_closing(draft):
         return [noted, *asked]
-    form = _find_closing_form(session)
-    if form is not None and not any(map(session.settings.is_closing, session.waiting_orders)):
-        place = _find_queried_place(session, utterance)
-        where = {} if place is None else _as_place_field(session, place)
-        fields = {name: FieldReading(value, (), 1.0) for name, value in where.items()}
-        reading = replace(utterance.reading, fields=fields)
-        closing = Draft(utterance.utterance_id, form.name, reading, session.recording_operator)
-        session.waiting_orders = (closing, *session.waiting_orders)
+    queue_closing(session, utterance)
     if session.topic in {Topic.ENTRY_RIGHT, Topic.CANCEL}:
         return [noted, *asked]
     return [noted, *parking.say_draft(session, draft), *asked]

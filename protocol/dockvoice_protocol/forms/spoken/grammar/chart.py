@@ -313,6 +313,17 @@ def _tells_of_handling(spans: Spans, handled: PhraseList, gap: _Gap, at: int, en
     return any(stop <= end for one in inside for stop in handled.ends(spans.words, one))
 
 
+def _tells_of_speaker(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
+    """Whether a phrase says what the operator is: "I'm | soaked", or how far he has come: "I'm at | ten cases"."""
+    if gap.behind is None or end != gap.end or not spans.goes_straight_on(end):
+        return False
+    field, persons = spans.fields[gap.behind], spans.language.words["first_person"].ends(spans.words, at)
+    arrives = field.spoken.counts or field.unit_of is not None
+    is_place = (spans.words[end - 1],) in spans.language.words["before_places"]
+    is_thing = gap.opens and field.bare and end in persons  # Italian "i cartoni sono bagnati": the goods are.
+    return is_thing or (arrives and is_place and any(one < end for one in persons))
+
+
 @cache
 def _announcing_roles(marks: str) -> frozenset[Role]:
     """The roles of the words that announce what mentions are marked as."""
@@ -443,6 +454,8 @@ class _ExplanationCheck(SpanReader):
                 for stop, to, still in steps:
                     known = still is left and to != _ANNOUNCED
                     if known and _tells_of_handling(self._spans, self._handled, gap, at, stop):
+                        continue
+                    if known and _tells_of_speaker(self._spans, gap, at, stop):
                         continue
                     if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
                         best[stop, to] = still

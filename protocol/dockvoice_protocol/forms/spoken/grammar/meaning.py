@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
@@ -459,8 +459,8 @@ class _MeaningBuilder:
         if CORRECTS in event.marks and at and not self.said_of(name).events:
             self._doubt_number_before(self._events[at - 1])
         event = self._marked_if_of_other_count(event)
-        if {DENIED, BARE} <= set(event.marks) and event.value not in self.said_of(name).values:
-            self._doubt_what_may_be_denied(name, event.value)
+        if DENIED in event.marks and event.value not in self.said_of(name).values:
+            self._doubt_what_may_be_denied(name, event)
         if {DENIED, HEDGED} & set(event.marks) == {DENIED} and name == self._form.roles.get(FieldRole.QUANTITY):
             self._doubt_difference(self.said_of(name), event.value)
         if DENIED in event.marks and self._is_unit_of_denied_count(at, event):
@@ -521,15 +521,31 @@ class _MeaningBuilder:
         if difference is not None and not self.said_of(difference).events:
             self.said_of(difference).values, self.said_of(difference).doubtful = [abs(denied - found)], True
 
-    def _doubt_what_may_be_denied(self, name: str, value: FieldValue | None) -> None:
-        """A bare denial of what was never said may be one of the value before it, or of one that it begins with.
+    def _doubt_what_may_be_denied(self, name: str, denied: ExplanationEvent) -> None:
+        """A denial of what was never said may be one of a value with which it begins; a bare one, of the value before.
 
-        "12 cartons, not 12 70"; "pallet 877, lot 5654, not 877 872".
+        "12 cartons, not 12 70"; "pallet 877, lot 5654, not 877 872"; "thirty boxes, not thirty one thousand boxes".
         """
+        self._doubt_if_words_begin_denied(self.said_of(name), denied)
+        if BARE not in denied.marks:
+            return
         before = None if self._said is None else self._said.field
         for said in self.fields.values():
-            begun = any(str(value).startswith(str(one)) for one in said.values)
+            begun = any(str(denied.value).startswith(str(one)) for one in said.values)
             said.doubtful |= begun or before == said.of.name != name
+
+    def _doubt_if_words_begin_denied(self, said: _FieldMeaning, denied: ExplanationEvent) -> None:
+        """Doubt a value with whose words, but for the unit, a denied one begins."""
+        own = self._value_words(denied)
+        for one in said.standing:
+            words = self._value_words(one)
+            same = sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(words, own, strict=False)))
+            # Of the value, all but the unit, which both may have.
+            said.doubtful |= 0 < same < len(own) and own[len(own) - len(words[same:]) :] == words[same:]
+
+    def _value_words(self, event: ExplanationEvent) -> list[str]:
+        """The words of a mention without its label."""
+        return [token.text for token in self._tokens[event.basis or event.start : event.end]]
 
     def _withdrawn_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
         """The bare number directly before a mention, which that corrects, as a value of its field; None for none."""

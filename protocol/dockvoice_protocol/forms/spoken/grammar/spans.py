@@ -356,6 +356,8 @@ class Spans:
         field = self.fields[name]
         listed = (one for one in self.matches[at] if one.role is Role.VALUE and one.field == name)
         read = [one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0])]
+        if field.spoken.answers:  # Spanish "recuento si he leído bien" says "if".
+            read = [one for one in read if not any(end > one[0] for end in self.role_ends(at, Role.MOOD))]
         other = _without_explained_letters(self, read) if field.spoken.is_single_letter else read
         return [*((one.end, one.value, 0.0) for one in listed), *other]
 
