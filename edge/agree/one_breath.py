@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, is_listed_command
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
-from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import (
@@ -124,7 +122,7 @@ def _choose_best_splits(splits: Iterator[_Split], rules: Rules, first: str | Non
     for parts in splits:
         begins = find_first_field(parts[-1], rules) if first in rules.identifying_fields else None
         named = (begins in rules.identifying_fields) + (begins is not None and begins == first)
-        rank = named, sum(_count_values(part, rules) for part in parts)
+        rank = named, sum(count_values(part, rules) for part in parts)
         if rank >= best[0] and all(
             find_differing_identifiers(*two, rules.identifying_fields) for two in combinations(parts, 2)
         ):
@@ -132,7 +130,7 @@ def _choose_best_splits(splits: Iterator[_Split], rules: Rules, first: str | Non
     return best[1]
 
 
-def _count_values(part: Reading, rules: Rules) -> int:
+def count_values(part: Reading, rules: Rules) -> int:
     """The number of its values; of a single thing those without a rival."""
     single = _surely_named(part, rules.identifying_fields)
     known = (one for one in part.fields.values() if one.value is not None)
@@ -172,105 +170,6 @@ def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
                 name in before.fields and before.fields[name].rivals for name in identifies
             ):
                 yield before, last
-
-
-class BeforeName(NamedTuple):
-    """An utterance, split before the first name of another thing than the open one."""
-
-    before: Reading
-    behind: Reading
-    is_closed: bool  # What stands before the name is ended: by "that's it", "then", "and", "next", "for that one".
-    is_apart: bool  # Or by a pause.
-
-
-def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeName | None:
-    """Split an utterance before the first name of another thing than `known`; None if nothing is before that.
-
-    Nor if that is another name, beside the one that `known` is asked for: then the other thing has its own, too.
-    """
-    words, found = reading.words, []
-    of = {name for name in rules.identifying_fields if rules.form[name].required}
-    for at in range(1, len(words)):
-        if not _begins_with_another_name(read_part(reading, words[at:], rules), known, rules):
-            continue
-        end, start = _find_gap(reading, at, rules)
-        before, behind = (read_part(reading, part, rules) for part in (words[:end], words[start:]))
-        is_closed = end < at
-        parts = BeforeName(before, behind, is_closed, is_closed or _is_separated(words[at - 1], words[at]))
-        if of & before.fields.keys() <= behind.fields.keys() - known.fields.keys():
-            found.append(parts)
-    return max(found, key=lambda one: _rank_before_name(one, rules), default=None)
-
-
-def _rank_before_name(parts: BeforeName, rules: Rules) -> tuple[int, int]:
-    """By which of several splits is chosen: that with the most values, of these that with the most before the name."""
-    before = _count_values(parts.before, rules)
-    return before + _count_values(parts.behind, rules), before
-
-
-def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bool:
-    first = part.words[0].text
-    own = {name: part.fields[name] for name in rules.identifying_fields if name in part.fields}
-    begun = [name for name, one in own.items() if one.value is not None and one.words[:1] == (first,)]
-    several = split_if_several(known, rules) if begun else ()  # Of these it is not said yet which is the open one.
-    is_none_of_them = bool(several) and pick_by_answer(known, part, rules) is None
-    differs = is_none_of_them or bool(find_differing_identifiers(known, part, begun))
-    return differs and not is_correction(part.words, rules.language)
-
-
-def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
-    """Where what stands before the name at this place ends, and where the next thing begins.
-
-    The words that close it are of neither; where others stand behind them, they begin the next thing.
-    """
-    words = reading.words[:at]
-    fields = read_part(reading, words, rules).fields
-    values = {word for one in fields.values() for word in one.words}
-    first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
-    for end in range(1, at):
-        reached = _find_closing_ends(words, end, rules)
-        # "Next one" closes, though its "one" may be a number.
-        if at in reached and (end >= first or read_part(reading, words[:end], rules).fields.keys() == fields.keys()):
-            return end, at
-        if end >= first and reached:
-            return end, end
-    return at, at
-
-
-def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[int]:
-    """The ends of all closing words that begin at a word, one behind another."""
-    reached: set[int] = set()
-    for begin in range(start, len(words)):
-        if begin == start or begin in reached:
-            reached |= {end for end in range(begin + 1, len(words) + 1) if _closes(words[begin:end], rules)}
-    return reached
-
-
-def begins_anew(words: Sequence[Word], rules: Rules) -> Iterator[Sequence[Word]]:
-    """What stands behind words that end what was said before: "that's it", "and then", "now", but not "and" alone."""
-    ends = sorted(_find_closing_ends(words, 0, rules) - {len(words)})
-    spans = {end: (words[at:to] for at in range(end) for to in range(at + 1, end + 1)) for end in ends}
-    yield from (words[end:] for end in ends if any(_begins_next(span, rules) for span in spans[end]))
-
-
-def _begins_next(words: Sequence[Word], rules: Rules) -> bool:
-    """Whether the words end what is said of one thing, and begin the next: "that's it", "then", "next"."""
-    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words")):
-        return True
-    return any(is_listed_command(name, words, rules.language) for name in ("next_one", "now"))
-
-
-def _closes(words: Sequence[Word], rules: Rules) -> bool:
-    """Whether the words end what is said of one thing: "that's it", "then", "and", "okay", "next", "for that one"."""
-    language = rules.language
-    if _begins_next(words, rules) or _is_phrase("conjunctions", words, rules) or is_courtesy(words, language):
-        return True
-    of_open = (at for at in range(1, len(words)) if _is_phrase("before_places", words[:at], rules))
-    return any(is_listed_command("same_one", words[at:], language) for at in of_open)
-
-
-def _is_phrase(name: str, words: Sequence[Word], rules: Rules) -> bool:
-    return token_texts(words, rules.language) in rules.language.words[name]
 
 
 def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:
@@ -341,7 +240,7 @@ def _split_at_separators(words: Sequence[Word], joins: Sequence[bool]) -> list[l
     for at_pauses in (False, True):
         names: list[list[Word]] = [[]]
         for at, (word, join) in enumerate(zip(words, joins, strict=True)):
-            if join or (at_pauses and at and _is_separated(words[at - 1], word)):
+            if join or (at_pauses and at and is_separated(words[at - 1], word)):
                 names.append([])
             if not join:
                 names[-1].append(word)
@@ -350,7 +249,8 @@ def _split_at_separators(words: Sequence[Word], joins: Sequence[bool]) -> list[l
     return ways
 
 
-def _is_separated(before: Word, word: Word) -> bool:
+def is_separated(before: Word, word: Word) -> bool:
+    """Whether a comma, or a pause as long as one, stands between two words."""
     return before.text.endswith(",") or word.start - before.end >= COMMA_S
 
 

@@ -38,6 +38,7 @@ from edge.agree.dialogue import (
     scans,
     several,
     shifts,
+    splitting,
     standing,
     status,
     trailers,
@@ -329,7 +330,7 @@ class Dialogue:
         before, question, draft = session.state, session.question, session.draft
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
-            happening = several.split_off_next(session, happening)
+            happening = splitting.split_off_next(session, happening)
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
@@ -337,7 +338,7 @@ class Dialogue:
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session, restored), _asked_for(session)
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
-            orders = several.queue_next(session, happening, _take_utterance(session, step, happening))
+            orders = splitting.queue_next(session, happening, _take_utterance(session, step, happening))
             context.doubt_behind_open_entry(session, happening.not_got)
         else:
             orders = OTHER_STEPS[step](session, happening)
@@ -412,7 +413,7 @@ def _carry_out_before(session: DialogueSession, happening: DialogueInput) -> tup
     if not isinstance(happening, UtteranceHeard):
         return arrived, happening
     agreed, rest = yes_no_answers.take_leading_yes(session, happening)
-    ordered, rest = several.take_what_is_of_another(session, rest)
+    ordered, rest = splitting.take_what_is_of_another(session, rest)
     return [*arrived, *agreed, *ordered], rest
 
 

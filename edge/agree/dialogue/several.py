@@ -7,264 +7,30 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
     is_correction,
-    leading_cue,
-    parse_command,
-    parse_exception,
 )
-from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
+from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, trailers
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
-from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
 from edge.agree.merging import rivals_are_mishearings, with_fields, with_reading
-from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import (
-    BeforeName,
     find_telling_field,
     list_several_identifiers,
     pick_by_answer,
-    split_before_name,
     split_if_several,
 )
-from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
-from edge.agree.words_of_another import (
-    OfAnother,
-    is_trailer_done,
-    is_understood,
-    split_off_end,
-    split_off_mention,
-    split_off_order,
-)
-from edge.records import Draft, Park
+from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
+from edge.records import Draft
 from edge.records.speech import Prompt, Say
 
 _OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
 """The questions that no value answers."""
 
 _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
-
-
-def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
-    """Take an order about the open thing off the next thing's sentence, "743, eight cases, forget 742"; and the rest.
-
-    What else it says of a thing before its own is not got: that is told in its question, and what was read back to
-    the operator needs a yes.
-    """
-    said, rules = utterance.reading, session.rules
-    begins = said.act in {Act.RECORD, Act.AMEND} and not (said.is_scan or leading_cue(said.words, rules.language))
-    begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
-    if not begins or next_or_instead.leave_out_instead(session, said) != (False, said):  # "743 instead of 742"
-        return [], utterance
-    orders = [one for one in split_off_order(said, rules) if _is_known(session, one)]
-    found = max(orders, key=lambda one: (len(values_of(one.entry)), len(one.words)), default=None)
-    found = found or split_off_mention(said, _list_names_before(session, said), rules)
-    if found is None:
-        return [], _without_end(session, utterance)
-    if _drops_open_thing(session, utterance, found):
-        dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
-        return dropped, replace(utterance, reading=found.entry, aloud=True)
-    session.doubted |= session.draft is not None
-    return [], replace(utterance, reading=_with_words_not_got(found, rules))
-
-
-def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance without the next place, or a command, at its end, which is told as not got.
-
-    A place that the entry lacks is its own. "Trailer done" behind an answer waits until the entry is finished.
-    """
-    said, rules, draft = utterance.reading, session.rules, session.draft
-    ended = split_off_end(said, rules)
-    if ended is None:
-        return utterance
-    entry, names = context.fill_new_entry_from_context(session, ended.entry), {*rules.identifying_fields}
-    behind = read_part(said, ended.words, rules)
-    is_answer = session.state in {State.HELD, *QUESTIONS} and ended.entry.fields.keys().isdisjoint(names)
-    known = entry.fields if draft is None or not is_answer else {**draft.reading.fields, **entry.fields}
-    lacks = {one.name for one in rules.form.fields if one.required} - known.keys()
-    if not lacks.isdisjoint(behind.fields):
-        return utterance
-    closes = is_trailer_done(said, ended.words, rules)
-    if is_answer and closes:
-        trailers.queue_closing(session, replace(utterance, reading=behind))
-        return replace(utterance, reading=ended.entry)
-    if ended.entry.fields.keys().isdisjoint(names):
-        session.needs_yes.add(utterance.utterance_id)  # What is said next may be of the next thing.
-    places = frozenset[str]() if closes else frozenset(behind.fields)
-    return replace(utterance, reading=_with_words_not_got(ended, rules), not_got=places)
-
-
-def _is_known(session: DialogueSession, found: OfAnother) -> bool:
-    """Whether an order is about the open thing, or one on record or in review, and not about the sentence's own."""
-    named = {name: one.value for name, one in found.cancels.items() if one.value is not None}
-    own = found.entry.fields
-    if all(named[name] in possible_values(own.get(name)) for name in named) or not named:
-        return False
-    is_open = session.draft is not None and named.items() <= session.open_identifiers.items()
-    return is_open or session.is_recorded_or_in_review(named)
-
-
-def _list_names_before(session: DialogueSession, said: Reading) -> set[FieldValue]:
-    """The names of the open thing, and of those on record or in review, that are not the sentence's own."""
-    needed, open_one = session.needed_identifiers, {} if session.draft is None else session.open_identifiers
-    things = (open_one, *list_known_things(session))
-    own = [value for name in needed[:1] for value in possible_values(said.fields.get(name))[:1]]
-    return {one[name] for one in things for name in needed if name in one} - {*own}
-
-
-def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found: OfAnother) -> bool:
-    """Whether a sentence surely orders to drop the open thing, and is about another one."""
-    draft, rules = session.draft, session.rules
-    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
-    if draft is None or not is_open or session.current_question.other is not None or not found.cancels:
-        return False
-    named = {name: one.value for name, one in found.cancels.items()}
-    is_entry = draft.act is Act.RECORD and not session.recorded.replaces_recorded_entry(draft)
-    whole = {*session.needed_identifiers} <= named.keys() and named.items() <= session.open_identifiers.items()
-    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in utterance.reading.words)
-    sure &= not utterance.is_indistinct(rules)
-    alone = session.find_own_entry(values_of(draft.reading)) is None
-    return is_entry and whole and sure and alone and is_understood(found.entry, rules)
-
-
-def _with_words_not_got(found: OfAnother, rules: Rules) -> Reading:
-    """The sentence without the words of the other thing, which its question tells."""
-    entry, words = found.entry, tuple(word.text for word in found.words)
-    name = next(one for one in (*rules.identifying_fields, *entry.fields) if one in entry.fields)
-    doubted = replace(entry.fields[name], confirmed=False, unexplained=(*entry.fields[name].unexplained, *words))
-    return replace(entry, fields={**entry.fields, name: doubted})
-
-
-def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance as it is of the open thing, if that is what stands before another name; the rest waits behind it.
-
-    What may be of either is the next thing's, which then needs a yes.
-    """
-    said, rules, draft = utterance.reading, session.rules, session.draft
-    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
-    named = not said.fields.keys().isdisjoint(rules.identifying_fields)
-    if said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
-        return utterance
-    if draft is None or draft.act is Act.CONTEXT or not is_open:
-        _doubt_what_may_be_of_last(session, utterance)
-        return utterance
-    parts = split_before_name(said, draft.reading, rules)
-    if parts is None or _is_one_sentence(session, parts):
-        return utterance
-    if (answer := _read_as_yes_or_no(session, parts)) is not None:
-        return replace(utterance, reading=answer, behind=parts.behind)
-    before = _read_exception(parts.before, rules)
-    leading = _list_leading_fields(rules, is_closed=parts.is_closed)
-    gives = _gives_open_thing(session, before, leading)
-    ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
-    if gives and ends and not is_correction(said.words, rules.language):
-        return replace(utterance, reading=before, behind=parts.behind)
-    own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
-    refers = not leading.isdisjoint(before.fields) and not _is_leading(before, rules)
-    if refers or (own and (gives or ends)):
-        session.needs_yes.add(utterance.utterance_id)
-    return utterance
-
-
-def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHeard) -> None:
-    """Require a yes for what is closed off before another name while nothing is open: it may be of the last entry.
-
-    "Three damaged and then pallet 743, eight cases" behind 742; not where the next thing lacks it.
-    """
-    rules, last = session.rules, session.recorded.last
-    parts = None if last is None else split_before_name(utterance.reading, last.draft.reading, rules)
-    if parts is None or not parts.is_closed or session.state is not State.IDLE:
-        return
-    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=True)
-    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
-    if own and lacks.isdisjoint(own):
-        session.needs_yes.add(utterance.utterance_id)
-
-
-def _says_more(behind: Reading, rules: Rules) -> bool:
-    return not behind.fields.keys() <= {*rules.identifying_fields}
-
-
-def _is_one_sentence(session: DialogueSession, parts: BeforeName) -> bool:
-    """Whether it is a sentence that lacks a value without its beginning: "ten units, pallet 503", over what is held.
-
-    Where something is asked, that may be an answer; not "dock D, pallet 503, ten units".
-    """
-    rules = session.rules
-    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
-    is_other = session.state is State.HELD or _says_more(parts.behind, rules)
-    return is_other and not parts.is_closed and not lacks.isdisjoint(parts.before.fields)
-
-
-def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading | None:
-    """The reading of a yes or no before a name, where the question asks for one; None for all else.
-
-    "No, trailer 5825" over 5824 may be that one, misheard.
-    """
-    command = parse_command(parts.before.words, session.rules.language)
-    if parts.before.fields or command is None or not asks_yes_or_no(session):
-        return None
-    is_name = command.act is Act.NO and next_or_instead.may_correct_identifier(session, parts.behind)
-    answers = command.act in {Act.YES, Act.NO} and not is_name
-    return replace(parts.before, act=command.act) if answers else None
-
-
-def _read_exception(part: Reading, rules: Rules) -> Reading:
-    """The reading of words without fields as an exception of the form, if they are one: "damaged"."""
-    found = {} if part.fields else parse_exception(part.words, rules.form, rules.language)
-    return replace(part, fields=found, act=Act.AMEND) if found else replace(part, act=Act.RECORD)
-
-
-def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
-    """The fields that often come before a name: "trailer 5502, pallet 743", "item A100, pallet 743".
-
-    Behind a closing word those alone that then hold for all that follow: not "item A100, that's it, pallet 743".
-    """
-    form = rules.form
-    if is_closed:
-        return set() if form.is_identified_by_context else {*form.standing_fields}
-    return {*form.standing_fields, *(name for name in rules.identifying_fields if not form[name].required)}
-
-
-def _is_leading(before: Reading, rules: Rules) -> bool:
-    """Whether it is a value and no more, or tells the place: not "item A200 on that", "that's item A200"."""
-    if not before.fields.keys() <= {*rules.form.standing_fields}:
-        return has_no_other_words(before)
-    return states_context(before, rules) and not begins_with_pointer(before, rules)
-
-
-def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]) -> bool:
-    """Whether it gives what the open thing lacks or is asked for, and contradicts nothing that is known of it.
-
-    Nothing but leading fields that are not asked for is of the next thing.
-    """
-    question, form, known = session.question, session.rules.form, values_of(session.open_draft.reading)
-    if session.another_unclear or (question is not None and question.other is not None):
-        return False
-    asked = question.field if question is not None and question.about in OF_VALUE else None
-    new = {name for name in said.fields if name not in known or name == asked}
-    others = {name for name in said.fields.keys() - new if form[name].unit_of not in new}
-    return not new <= leading - {asked} and all(values_of(said).get(name) == known[name] for name in others)
-
-
-def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
-    """The orders of a step that took what is of the open thing, with the next thing queued behind it.
-
-    Where that step opened a claim of this utterance, which can have no second one, the next thing is given up aloud.
-    """
-    if utterance.behind is None:
-        return taken
-    other = None if session.question is None else session.question.other
-    claims = {one.utterance_id for one in (session.draft, other) if one is not None}
-    claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
-    if utterance.utterance_id in claims:
-        named = session.identifiers_of(values_of(utterance.behind))
-        return [*taken, session.say(Prompt.NOT_RECORDED, named)]
-    said = drafting.read_with_acoustic_doubts(session, replace(utterance, reading=utterance.behind))
-    others = context.fill_unless_other_trailer(session, said)
-    return [*parking.tell_queued_parked(session), *taken, parking.queue_entry(session, utterance, others)]
 
 
 def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _SpeechStep) -> list[Order]:

@@ -1,4 +1,4 @@
-"""Words of another thing, said before, within the sentence of the next: "pallet 743, eight cases, forget 742". Pure."""
+"""Parts of a sentence: what it says of the open thing, of one said before, and of what follows. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import NamedTuple
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
     begins_with_last_one,
+    is_correction,
+    is_courtesy,
+    is_listed_command,
     names_by_position,
     names_last_one,
     parse_command,
@@ -18,13 +21,16 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL
-from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
-from edge.agree.one_breath import begins_anew
-from edge.agree.readings import normalize_word, read_part
+from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
+from edge.agree.readings import (
+    find_differing_identifiers,
+    normalize_word,
+    read_part,
+)
 
 _MOST_WORDS = 60
 """The longest utterance that is searched for an order: it takes a tenth of a second."""
@@ -106,7 +112,7 @@ def is_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> bo
     if alone is not None:
         ends = token_texts(words, rules.language) in rules.language.words["conclusions"]
         return alone.command is Command.TRAILER_DONE and not ends
-    paused = any(one.text.endswith(",") or two.start - one.end >= COMMA_S for one, two in pairwise(words))
+    paused = any(is_separated(*two) for two in pairwise(words))
     if named is None or named[0].command is not Command.TRAILER_DONE or paused:
         return False
     return read_part(reading, named[1], rules).fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)}
@@ -156,3 +162,102 @@ def is_understood(reading: Reading, rules: Rules) -> bool:
     said = [one for one in reading.fields.values() if not one.is_inherited]
     sure = all(one.value is not None and not one.rivals and not one.unexplained for one in said)
     return sure and reading.not_understood is None and not has_unread_words(reading, rules)
+
+
+class BeforeName(NamedTuple):
+    """An utterance, split before the first name of another thing than the open one."""
+
+    before: Reading
+    behind: Reading
+    is_closed: bool  # What stands before the name is ended: by "that's it", "then", "and", "next", "for that one".
+    is_apart: bool  # Or by a pause.
+
+
+def split_before_name(reading: Reading, known: Reading, rules: Rules) -> BeforeName | None:
+    """Split an utterance before the first name of another thing than `known`; None if nothing is before that.
+
+    Nor if that is another name, beside the one that `known` is asked for: then the other thing has its own, too.
+    """
+    words, found = reading.words, []
+    of = {name for name in rules.identifying_fields if rules.form[name].required}
+    for at in range(1, len(words)):
+        if not _begins_with_another_name(read_part(reading, words[at:], rules), known, rules):
+            continue
+        end, start = _find_gap(reading, at, rules)
+        before, behind = (read_part(reading, part, rules) for part in (words[:end], words[start:]))
+        is_closed = end < at
+        parts = BeforeName(before, behind, is_closed, is_closed or is_separated(words[at - 1], words[at]))
+        if of & before.fields.keys() <= behind.fields.keys() - known.fields.keys():
+            found.append(parts)
+    return max(found, key=lambda one: _rank_before_name(one, rules), default=None)
+
+
+def _rank_before_name(parts: BeforeName, rules: Rules) -> tuple[int, int]:
+    """By which of several splits is chosen: that with the most values, of these that with the most before the name."""
+    before = count_values(parts.before, rules)
+    return before + count_values(parts.behind, rules), before
+
+
+def _begins_with_another_name(part: Reading, known: Reading, rules: Rules) -> bool:
+    first = part.words[0].text
+    own = {name: part.fields[name] for name in rules.identifying_fields if name in part.fields}
+    begun = [name for name, one in own.items() if one.value is not None and one.words[:1] == (first,)]
+    several = split_if_several(known, rules) if begun else ()  # Of these it is not said yet which is the open one.
+    is_none_of_them = bool(several) and pick_by_answer(known, part, rules) is None
+    differs = is_none_of_them or bool(find_differing_identifiers(known, part, begun))
+    return differs and not is_correction(part.words, rules.language)
+
+
+def _find_gap(reading: Reading, at: int, rules: Rules) -> tuple[int, int]:
+    """Where what stands before the name at this place ends, and where the next thing begins.
+
+    The words that close it are of neither; where others stand behind them, they begin the next thing.
+    """
+    words = reading.words[:at]
+    fields = read_part(reading, words, rules).fields
+    values = {word for one in fields.values() for word in one.words}
+    first = next((end for end in range(at, 0, -1) if words[end - 1].text in values), 1)
+    for end in range(1, at):
+        reached = _find_closing_ends(words, end, rules)
+        # "Next one" closes, though its "one" may be a number.
+        if at in reached and (end >= first or read_part(reading, words[:end], rules).fields.keys() == fields.keys()):
+            return end, at
+        if end >= first and reached:
+            return end, end
+    return at, at
+
+
+def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[int]:
+    """The ends of all closing words that begin at a word, one behind another."""
+    reached: set[int] = set()
+    for begin in range(start, len(words)):
+        if begin == start or begin in reached:
+            reached |= {end for end in range(begin + 1, len(words) + 1) if _closes(words[begin:end], rules)}
+    return reached
+
+
+def begins_anew(words: Sequence[Word], rules: Rules) -> Iterator[Sequence[Word]]:
+    """What stands behind words that end what was said before: "that's it", "and then", "now", but not "and" alone."""
+    ends = sorted(_find_closing_ends(words, 0, rules) - {len(words)})
+    spans = {end: (words[at:to] for at in range(end) for to in range(at + 1, end + 1)) for end in ends}
+    yield from (words[end:] for end in ends if any(_begins_next(span, rules) for span in spans[end]))
+
+
+def _begins_next(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words end what is said of one thing, and begin the next: "that's it", "then", "next"."""
+    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words")):
+        return True
+    return any(is_listed_command(name, words, rules.language) for name in ("next_one", "now"))
+
+
+def _closes(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words end what is said of one thing: "that's it", "then", "and", "okay", "next", "for that one"."""
+    language = rules.language
+    if _begins_next(words, rules) or _is_phrase("conjunctions", words, rules) or is_courtesy(words, language):
+        return True
+    of_open = (at for at in range(1, len(words)) if _is_phrase("before_places", words[:at], rules))
+    return any(is_listed_command("same_one", words[at:], language) for at in of_open)
+
+
+def _is_phrase(name: str, words: Sequence[Word], rules: Rules) -> bool:
+    return token_texts(words, rules.language) in rules.language.words[name]
