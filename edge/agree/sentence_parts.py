@@ -34,6 +34,10 @@ from edge.agree.readings import (
 
 _MOST_WORDS = 60
 """The longest utterance that is searched for an order: it takes a tenth of a second."""
+_MOST_CLOSING_WORDS = 8
+"""No phrase that closes what is said of a thing is longer: "that's all there is for this one"."""
+_MOST_WORDS_OF_ORDER = 14
+"""No order is longer, its number digit by digit: "trailer number five five zero one is now closed"."""
 
 
 class OfAnother(NamedTuple):
@@ -48,7 +52,7 @@ def split_off_order(reading: Reading, rules: Rules) -> Iterator[OfAnother]:
     """Split an order to cancel another thing off a sentence, "pallet 743, eight cases, forget 742", in all ways."""
     words = reading.words if len(reading.words) <= _MOST_WORDS else ()
     for start in range(1, len(words)):
-        for end in range(len(words), start + 1, -1):
+        for end in range(min(start + _MOST_WORDS_OF_ORDER, len(words)), start + 1, -1):
             named = _read_cancelled(words[start:end], rules)
             if not named:
                 continue
@@ -108,6 +112,8 @@ def is_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> bo
 
     Not where they merely end the entry: "trailer 5501, done", or German "das war's".
     """
+    if len(words) > _MOST_WORDS_OF_ORDER:
+        return False
     alone, named = parse_command(words, rules.language), parse_command_with_object(words, rules.language)
     if alone is not None:
         ends = token_texts(words, rules.language) in rules.language.words["conclusions"]
@@ -232,7 +238,8 @@ def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[i
     reached: set[int] = set()
     for begin in range(start, len(words)):
         if begin == start or begin in reached:
-            reached |= {end for end in range(begin + 1, len(words) + 1) if _closes(words[begin:end], rules)}
+            ends = range(begin + 1, min(begin + _MOST_CLOSING_WORDS, len(words)) + 1)
+            reached |= {end for end in ends if _closes(words[begin:end], rules)}
     return reached
 
 
