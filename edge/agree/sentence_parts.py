@@ -101,34 +101,35 @@ def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
     """
     words = reading.words if len(reading.words) <= _MOST_WORDS else ()
     for at in range(1, len(words)):
-        if is_trailer_done(reading, words[at:], rules) or _is_next_place(reading, words[at:], rules):
+        if read_trailer_done(reading, words[at:], rules) is not None or _is_next_place(reading, words[at:], rules):
             part = read_part(reading, words[:at], rules)
             return OfAnother(replace(part, act=Act.RECORD, unrecorded={}), words[at:], {}) if part.fields else None
     return None
 
 
-def is_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
-    """Whether these of its words order to close a trailer: "trailer done", "trailer 5501 done".
+def read_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading | None:
+    """The trailer that these words order to close, if they name one: "trailer done", "trailer 5501 done"; else None.
 
-    Not where they merely end the entry: "trailer 5501, done", or German "das war's".
+    None, too, where they merely end the entry: "trailer 5501, done", or German "das war's".
     """
     if len(words) > _MOST_WORDS_OF_ORDER:
-        return False
+        return None
     alone, named = parse_command(words, rules.language), parse_command_with_object(words, rules.language)
     if alone is not None:
         ends = token_texts(words, rules.language) in rules.language.words["conclusions"]
-        return alone.command is Command.TRAILER_DONE and not ends
+        return replace(reading, fields={}) if alone.command is Command.TRAILER_DONE and not ends else None
     paused = any(is_separated(*two) for two in pairwise(words))
     if named is None or named[0].command is not Command.TRAILER_DONE or paused:
-        return False
-    return read_part(reading, named[1], rules).fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)}
+        return None
+    part = read_part(reading, named[1], rules)
+    return part if part.fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)} else None
 
 
 def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
-    """Whether the words tell the place of what follows: "then trailer 5502"."""
+    """Whether the words tell the place, or the name alone, of what follows: "then trailer 5502"."""
+    names = {*rules.form.standing_fields, *rules.identifying_fields}
     behind = (read_part(reading, rest, rules) for rest in begins_anew(words, rules))
-    places = (one for one in behind if {*rules.form.standing_fields} >= one.fields.keys() > set())
-    return any(states_context(one, rules) for one in places)
+    return any(names >= one.fields.keys() > set() and states_context(one, rules) for one in behind)
 
 
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:

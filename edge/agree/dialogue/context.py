@@ -102,9 +102,9 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
 
 def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether a new entry takes a value from the context although something was said of that field since it was set."""
-    fields = draft.reading.fields
-    return any(
-        one.is_inherited and name in session.context.doubted and draft.act is Act.RECORD for name, one in fields.items()
+    doubted = session.context.doubted - places_behind(session, draft)
+    return draft.act is Act.RECORD and any(
+        one.is_inherited and name in doubted for name, one in draft.reading.fields.items()
     )
 
 
@@ -349,7 +349,7 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
-    agreed = inherited if draft.utterance_id in session.needs_yes else set()
+    agreed = inherited - places_behind(session, draft) if draft.utterance_id in session.needs_yes else set[str]()
     session.context = replace(after, not_read_back=(*left, *anew), doubted=after.doubted - agreed)
 
 
@@ -467,12 +467,17 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
 
 
-def doubt_behind_open_entry(session: DialogueSession, names: AbstractSet[str]) -> None:
+def remember_places_not_got(session: DialogueSession, names: frozenset[str]) -> None:
     """Doubt these fields of the context for all that follows the open entry: what was said of them was not got."""
+    session.context = session.context.with_doubted(names)
     if names and session.draft is not None:
-        session.doubted_behind = session.draft.utterance_id, frozenset(names)
-    else:
-        session.context = session.context.with_doubted(names)
+        session.places_not_got = session.draft.utterance_id, names
+
+
+def places_behind(session: DialogueSession, draft: Draft) -> frozenset[str]:
+    """The context fields that were said for what follows this draft, and were not got."""
+    of, names = session.places_not_got
+    return names if of == draft.utterance_id else frozenset()
 
 
 def begin_reopened_context(

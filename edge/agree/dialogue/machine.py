@@ -339,7 +339,7 @@ class Dialogue:
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = splitting.queue_next(session, happening, _take_utterance(session, step, happening))
-            context.doubt_behind_open_entry(session, happening.not_got)
+            context.remember_places_not_got(session, happening.not_got)
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)

@@ -275,8 +275,8 @@ class DialogueSession:
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""
     context: StandingContext = NOTHING_STANDS  # Values that later entries inherit.
-    doubted_behind: tuple[str, frozenset[str]] = field(default=("", frozenset()), repr=False)
-    """The context fields that are in doubt as soon as the draft of this utterance is closed."""
+    places_not_got: tuple[str, frozenset[str]] = field(default=("", frozenset()), repr=False)
+    """The context fields that were said for what follows the draft of this utterance, and were not got."""
     shift: Shift | None = None  # The site's current shift; None: unknown.
     identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
     waiting_orders: tuple[Draft, ...] = field(default=(), repr=False)
@@ -424,9 +424,6 @@ class DialogueSession:
 
     def close_draft(self) -> None:
         """Close the draft and its question."""
-        of, names = self.doubted_behind
-        if self.draft is not None and self.draft.utterance_id == of:
-            self.context = self.context.with_doubted(names)
         self.draft = self.verdict = self.question = None
         self.leaving = False
         self.named_again, self.denied_identifiers = {}, frozenset()

@@ -10,12 +10,10 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating
-from edge.agree.dialogue.claims import Relation
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, splitting
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import State
 from edge.agree.merging import rivals_are_mishearings, with_fields, with_reading
 from edge.agree.one_breath import (
     find_telling_field,
@@ -70,12 +68,7 @@ def _begin_queued_if_contradicted(session: DialogueSession, utterance: Utterance
     "Twelve cases then pallet 743", "eight cases": the name came last. Each of the two then needs a yes.
     """
     queued, reading = session.queued_draft, without_inherited(utterance.reading)
-    if session.state is not State.HELD or queued is None or queued.utterance_id in session.needs_yes:
-        return []
-    known, said = values_of(session.open_draft.reading), values_of(reading)
-    contradicts = any(known.get(name, value) != value for name, value in said.items())
-    plain = reading.act is Act.RECORD and not (reading.is_scan or is_correction(reading.words, session.rules.language))
-    if not (contradicts and plain) or session.relate_to_claim(reading) is not Relation.NONE:
+    if queued is None or not splitting.contradicts_held_while_next_waits(session, reading):
         return []
     session.queued_draft, session.doubted = None, True
     session.needs_yes.add(queued.utterance_id)

@@ -13,6 +13,7 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, trailers
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
@@ -22,8 +23,8 @@ from edge.agree.readings import possible_values, read_part, values_of
 from edge.agree.sentence_parts import (
     BeforeName,
     OfAnother,
-    is_trailer_done,
     is_understood,
+    read_trailer_done,
     split_before_name,
     split_off_end,
     split_off_mention,
@@ -66,19 +67,21 @@ def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
     if ended is None:
         return utterance
     entry, names = context.fill_new_entry_from_context(session, ended.entry), {*rules.identifying_fields}
-    behind = read_part(said, ended.words, rules)
-    is_answer = session.state in {State.HELD, *QUESTIONS} and ended.entry.fields.keys().isdisjoint(names)
-    known = entry.fields if draft is None or not is_answer else {**draft.reading.fields, **entry.fields}
+    closing = read_trailer_done(said, ended.words, rules)
+    behind = read_part(said, ended.words, rules) if closing is None else closing
+    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
+    is_answer = is_open and session.relate_to_claim(ended.entry) in {Relation.NONE, Relation.SAME}
+    known = {**session.open_draft.reading.fields, **entry.fields} if is_answer else entry.fields
     lacks = {one.name for one in rules.form.fields if one.required} - known.keys()
-    if not lacks.isdisjoint(behind.fields):
+    waits = is_answer and split_before_name(said, session.open_draft.reading, rules) is not None
+    if waits or not lacks.isdisjoint(behind.fields):
         return utterance
-    closes = is_trailer_done(said, ended.words, rules)
-    if is_answer and closes:
-        trailers.queue_closing(session, replace(utterance, reading=behind))
+    if is_answer and closing is not None:
+        trailers.queue_closing(session, replace(utterance, reading=closing))
         return replace(utterance, reading=ended.entry)
     if ended.entry.fields.keys().isdisjoint(names):
         session.needs_yes.add(utterance.utterance_id)  # What is said next may be of the next thing.
-    places = frozenset[str]() if closes else frozenset(behind.fields)
+    places = frozenset(behind.fields) if closing is None else frozenset[str]()
     return replace(utterance, reading=_with_words_not_got(ended, rules), not_got=places)
 
 
@@ -143,7 +146,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         return replace(utterance, reading=answer, behind=parts.behind)
     before = _read_exception(parts.before, rules)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
-    gives = _gives_open_thing(session, before, leading)
+    gives = _gives_open_thing(session, before, leading) or contradicts_held_while_next_waits(session, before)
     ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
@@ -157,15 +160,17 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
 def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHeard) -> None:
     """Require a yes for what is closed off before another name while nothing is open: it may be of the last entry.
 
-    "Three damaged and then pallet 743, eight cases" behind 742; not where the next thing lacks it.
+    "Three damaged and then pallet 743, eight cases" behind 742, or "that's wet, pallet 743"; not where the next thing
+    lacks it.
     """
     rules, last = session.rules, session.recorded.last
     parts = None if last is None else split_before_name(utterance.reading, last.draft.reading, rules)
-    if parts is None or not parts.is_closed or session.state is not State.IDLE:
+    if parts is None or session.state is not State.IDLE:
         return
-    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=True)
+    own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=parts.is_closed)
     lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
-    if own and lacks.isdisjoint(own):
+    ends = parts.is_closed or begins_with_pointer(parts.before, rules)
+    if ends and own and lacks.isdisjoint(own):
         session.needs_yes.add(utterance.utterance_id)
 
 
@@ -233,6 +238,17 @@ def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]
     new = {name for name in said.fields if name not in known or name == asked}
     others = {name for name in said.fields.keys() - new if form[name].unit_of not in new}
     return not new <= leading - {asked} and all(values_of(said).get(name) == known[name] for name in others)
+
+
+def contradicts_held_while_next_waits(session: DialogueSession, said: Reading) -> bool:
+    """Whether values without a name, and no correction, contradict the held thing while the next one waits."""
+    queued = session.queued_draft
+    if session.state is not State.HELD or queued is None or queued.utterance_id in session.needs_yes:
+        return False
+    plain = said.act is Act.RECORD and not (said.is_scan or is_correction(said.words, session.rules.language))
+    known, values = values_of(session.open_draft.reading), values_of(said)
+    contradicts = any(known.get(name, value) != value for name, value in values.items())
+    return plain and contradicts and session.relate_to_claim(said) is Relation.NONE
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:

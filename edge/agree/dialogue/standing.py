@@ -35,6 +35,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         said, language = utterance.reading, session.rules.language
         lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
+        alone &= not said.fields.keys() <= context.places_behind(session, draft)
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
