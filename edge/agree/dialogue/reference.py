@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
+from edge.agree.decide import ANNOUNCED_OTHERWISE
 from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
@@ -37,7 +38,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     if not says or draft is None or session.state not in {State.HELD, *QUESTIONS} or (question and question.unspoken):
         return orders
     another, last = _names_another(session, draft, says), says[-1]
-    early = _asks_of_value_before_name(session, draft, orders)
+    early = _asks_of_value_before_name(session, draft, orders) or _asks_of_other_place(session, draft)
     is_asked = question is not None and last.prompt is render_question(question).prompt
     if is_asked and _say_name_of_question(session, last, behind_another=bool(another), early=early) in (
         [],
@@ -72,6 +73,17 @@ def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: S
         return False
     follows = session.recorded.last is not None or any(isinstance(order, Commit) for order in orders)
     return follows and find_first_field(draft.reading, session.rules) == asked
+
+
+def _asks_of_other_place(session: DialogueSession, draft: Draft) -> bool:
+    """Whether the question is of a place other than the one that holds: it may be of what follows the entry."""
+    asked, form = None if session.question is None else session.question.field, session.rules.form
+    if asked is None or asked not in form.standing_fields or asked in form.identifies or not session.open_identifiers:
+        return False
+    holds, said = session.context.fields.get(asked), draft.reading.fields.get(asked)
+    if session.topic is not Topic.FIELD_RIGHT or session.current_question.why in ANNOUNCED_OTHERWISE:
+        return False
+    return holds is not None and said is not None and {*possible_values(said)} != {holds.value}
 
 
 def _say_name_of_question(
