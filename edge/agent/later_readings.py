@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import ClosedBy, Draft, OutboxRow, Outcome, Utterance
+from edge.understand.breaker import Breaker
 from edge.understand.local.letter_check import SecondRecogniser
 from edge.understand.panel import ArrivalTime, PanelAnswer
 from edge.understand.remote.failures import Garbled, Rejected
@@ -166,8 +168,6 @@ class LateReadings:
 
 _LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 
-_MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
-
 
 class SecondRecogniserQueue:
     """Has the second recogniser read held utterances. Use it in the event loop only."""
@@ -188,12 +188,12 @@ class SecondRecogniserQueue:
         self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
         self._of: str | None = None
         self._limit: asyncio.Timeout | None = None
-        self.failures = 0  # Failures in a row.
+        self.breaker = Breaker()
 
     def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
         """Queue a concluded utterance for the second recogniser, if its entry is held and not yet recorded."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
-        if held and utterance.segment.pcm and self.failures < _MOST_FAILURES:
+        if held and utterance.segment.pcm and not self.breaker.wait_s(time.monotonic()):
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
@@ -219,24 +219,28 @@ class SecondRecogniserQueue:
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
             return  # not held any more, or a language that the second recogniser does not support
+        if not self.breaker.try_acquire(time.monotonic()):
+            return
         try:
             async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
                 words = await self._second_recogniser.recognise(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
-                self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
+                self._log_failure(f"the witness said nothing within {_LONGEST_S:g} s")
         except Unavailable as fault:
-            self._log_failure_once(str(fault))
+            self._log_failure(str(fault))
         else:
-            self.failures = 0
+            self.breaker.record_success()
             otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, rules.form, rules.catalogue)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(ReadingContradicted(utterance.utterance_id, otherwise))
         finally:
             self._limit = None
+            self.breaker.release()
 
-    def _log_failure_once(self, why: str) -> None:
-        self.failures += 1
-        last = "; it is not asked again until the next start" if self.failures == _MOST_FAILURES else ""
-        logger.warning("%s: entries are held without a second hearing%s", why, last)
+    def _log_failure(self, why: str) -> None:
+        self.breaker.record_failure(time.monotonic())
+        rest = self.breaker.wait_s(time.monotonic())
+        again = f"; it is asked again in {rest:.0f} s" if rest else ""
+        logger.warning("%s: entries are held without a second hearing%s", why, again)

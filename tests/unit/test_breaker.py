@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.understand.remote.breaker import Breaker
+from edge.understand.breaker import Breaker
 from tests.rows import each_of
 
 

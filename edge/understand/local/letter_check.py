@@ -17,6 +17,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading
+from edge.understand.breaker import Breaker
 from edge.understand.letter_rescoring import (
     LetterText,
     ScoredLetters,
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_S = 1.5
 """Timeout behind the end of the utterance: a question and its answer take some 7 s."""
-
-_MOST_FAILURES = 3  # In a row; after that it is not asked again until the next start.
 
 
 class SecondRecogniser(Protocol):
@@ -66,12 +65,12 @@ class LetterCheck:
         self._second_recogniser = second_recogniser
         self._form = form
         self._catalogue = catalogue
-        self._failures = 0
+        self._breaker = Breaker()
 
     def begin(self, reading: Reading, pcm: bytes) -> Future[Reading] | None:
         """Begin to check the reading, where it has such letters; from any thread."""
         loop = self._second_recogniser.loop
-        if loop is None or self._failures >= _MOST_FAILURES:
+        if loop is None or self._breaker.wait_s(loop.time()):
             return None
         texts = list_letter_texts(reading, self._form, self._catalogue) if self._second_recogniser.scores else ()
         if not texts and not find_doubtful_letters(reading, self._form, self._catalogue):
@@ -97,20 +96,27 @@ class LetterCheck:
 
         `begun` is what `begin` gave for the same reading.
         """
-        answer = begun or self.begin(reading, pcm)
+        answer, loop = begun or self.begin(reading, pcm), asyncio.get_running_loop()
         if answer is None:
+            return reading
+        if not self._breaker.try_acquire(loop.time()):
+            answer.cancel()
             return reading
         try:
             checked = await asyncio.wait_for(asyncio.wrap_future(answer), _LONGEST_S)
         except TimeoutError:
-            return self._left_alone(reading, f"no answer within {_LONGEST_S:g} s")
+            return self._left_alone(reading, f"no answer within {_LONGEST_S:g} s", loop.time())
         except Unavailable as fault:
-            return self._left_alone(reading, str(fault))
-        self._failures = 0
+            return self._left_alone(reading, str(fault), loop.time())
+        except asyncio.CancelledError:
+            self._breaker.release()
+            raise
+        self._breaker.record_success()
         return checked
 
-    def _left_alone(self, reading: Reading, why: str) -> Reading:
-        self._failures += 1
-        last = "; it is not asked again until the next start" if self._failures == _MOST_FAILURES else ""
-        logger.warning("a letter is not checked by a second recogniser: %s%s", why, last)
+    def _left_alone(self, reading: Reading, why: str, now: float) -> Reading:
+        self._breaker.record_failure(now)
+        rest = self._breaker.wait_s(now)
+        again = f"; it is asked again in {rest:g} s" if rest else ""
+        logger.warning("a letter is not checked by a second recogniser: %s%s", why, again)
         return reading

@@ -27,7 +27,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
-from edge.understand.remote.breaker import Breaker
+from edge.understand.breaker import Breaker
 from edge.understand.remote.failures import (
     LIMITS,
     AccessDenied,
