@@ -17,6 +17,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import ReadingContradicted
 from edge.agree.dialogue.table import State
 from edge.records import ClosedBy, Draft, Segment, Utterance
+from edge.understand.local import second_recogniser_process
 from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.reading_builder import read_recognised_words
 from tests.rows import each_of
@@ -195,16 +196,21 @@ def test_a_process_that_answers_nothing_is_unavailable(program: str) -> None:
         asked(program, SOUND)
 
 
-def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_own() -> None:
-    late = ECHO.replace("    print(", "    import time; time.sleep(60 if len(pcm) == 2 else 0)\n    print(")
+@each_of(("takes_s", "latest_s", "same"), [(60, 0.3, False), (0.8, 20.0, True)])
+def test_a_late_answer_is_discarded_and_a_process_that_gives_none_is_started_anew(
+    takes_s: float, latest_s: float, same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_recogniser_process, "_LATEST_S", latest_s)
+    late = ECHO.replace("    print(", f"    import time; time.sleep({takes_s} if len(pcm) == 2 else 0)\n    print(")
 
-    async def whole() -> str:
+    async def whole() -> tuple[str, bool]:
         second = SecondRecogniserProcess(command=(sys.executable, "-c", late))
         try:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(second.recognise(b"ab"), 0.5)
-            return await second.recognise(b"abcd")
+                await asyncio.wait_for(second.recognise(b"ab"), 0.4)
+            before = second.pid
+            return await second.recognise(b"abcd"), second.pid == before
         finally:
             await second.end()
 
-    assert asyncio.run(whole()) == "4 bytes"
+    assert asyncio.run(whole()) == ("4 bytes", same)

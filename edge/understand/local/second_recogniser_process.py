@@ -3,8 +3,7 @@
 `python -m edge.understand.local.second_recogniser_process [WEIGHTS]` reads utterances on standard input: two lengths of
 four bytes, 16-bit sound, and a list of texts in JSON, which may be empty. It writes a line of JSON for each: the words
 that Moonshine hears, or how well each text fits the sound, as Whisper has it with the weights in that directory; or the
-fault of weights that cannot be loaded. It runs at a lower priority than the agent, and the agent kills it when its
-answer is no longer needed.
+fault of weights that cannot be loaded. It runs at a lower priority than the agent.
 """
 
 from __future__ import annotations
@@ -32,6 +31,9 @@ _NICE = 10
 
 _LENGTH = 4  # Bytes of each length before the sound.
 
+_LATEST_S = 20.0
+"""How long after it was cancelled a request may go unanswered: both models load in 3 s, on a busy machine in ten."""
+
 
 class SecondRecogniserProcess:
     """Starts the process at the first request, and again after it ended."""
@@ -43,6 +45,8 @@ class SecondRecogniserProcess:
         self._command = command if weights is None else (*command, str(weights))
         self._process: Process | None = None
         self._turn = asyncio.Lock()  # One sound at a time.
+        self._late: tuple[asyncio.Task[bytes], float] | None = None
+        """The exchange of a cancelled request, and until when its answer is waited for, on the loop's clock."""
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def open(self) -> None:
@@ -50,7 +54,7 @@ class SecondRecogniserProcess:
         self.loop = asyncio.get_running_loop()
 
     async def recognise(self, pcm: bytes) -> str:
-        """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
+        """The recognised words; empty for none. Raises Unavailable where it fails."""
         return str(await self._ask(pcm, (), "words"))
 
     async def score(self, pcm: bytes, texts: Sequence[str]) -> list[float]:
@@ -58,18 +62,38 @@ class SecondRecogniserProcess:
         return [float(one) for one in await self._ask(pcm, texts, "scores")]
 
     async def _ask(self, pcm: bytes, texts: Sequence[str], wanted: str) -> Any:
+        """The wanted part of the answer. Cancelled, the answer that is under way is discarded before the next request.
+
+        The process is not killed for that: loading the weights anew takes longer than any answer.
+        """
         async with self._turn:
+            await self._discard_late_answer()
             process = self._process or await self._ensure_started()
+            told = _exchange(process, pcm, json.dumps([*texts]).encode())
+            exchange = asyncio.create_task(told)  # noqa: TID251 - awaited here, or before the next request
             try:
-                answer = json.loads(await _exchange(process, pcm, json.dumps([*texts]).encode()))
+                answer = json.loads(await asyncio.shield(exchange))
                 if "fault" not in answer:
                     return answer[wanted]
-            except BaseException as fault:
-                await self.end()  # an answer to this may still be under way, and would be taken for one to the next
-                if isinstance(fault, OSError | ValueError | LookupError | EOFError):
-                    raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
+            except asyncio.CancelledError:
+                self._late = exchange, asyncio.get_running_loop().time() + _LATEST_S
                 raise
+            except (OSError, ValueError, LookupError, EOFError):
+                await self.end()
+                raise Unavailable(f"the witness ended before it answered (status {process.returncode})") from None
             raise Unavailable(answer["fault"])
+
+    async def _discard_late_answer(self) -> None:
+        """Wait for the answer to a cancelled request, which nobody needs; kill a process that gives none."""
+        if self._late is None:
+            return
+        late, until = self._late
+        try:
+            async with asyncio.timeout_at(until):
+                await asyncio.shield(late)
+        except (TimeoutError, OSError, ValueError, EOFError):
+            await self.end()
+        self._late = None
 
     @property
     def pid(self) -> int | None:
@@ -87,6 +111,9 @@ class SecondRecogniserProcess:
 
     async def end(self) -> None:
         """Kill the process, if one runs."""
+        late, self._late = self._late, None
+        if late is not None:
+            late[0].cancel()
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):
