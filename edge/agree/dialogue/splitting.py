@@ -60,29 +60,47 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
 def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance without the next place, or a command, at its end, which is told as not got.
 
-    A place that the entry lacks is its own. "Trailer done" behind an answer waits until the entry is finished.
+    "Trailer done" behind an answer waits until the entry is finished.
     """
-    said, rules, draft = utterance.reading, session.rules, session.draft
+    said, rules = utterance.reading, session.rules
     ended = split_off_end(said, rules)
     if ended is None:
         return utterance
-    entry, names = context.fill_new_entry_from_context(session, ended.entry), {*rules.identifying_fields}
     closing = read_trailer_done(said, ended.words, rules)
     behind = read_part(said, ended.words, rules) if closing is None else closing
-    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
-    is_answer = is_open and session.relate_to_claim(ended.entry) in {Relation.NONE, Relation.SAME}
-    known = {**session.open_draft.reading.fields, **entry.fields} if is_answer else entry.fields
-    lacks = {one.name for one in rules.form.fields if one.required} - known.keys()
-    waits = is_answer and split_before_name(said, session.open_draft.reading, rules) is not None
-    if waits or not lacks.isdisjoint(behind.fields):
+    is_answer = _answers_open_thing(session, ended.entry)
+    if not _is_of_what_follows(session, ended.entry, behind, is_answer=is_answer, closes=closing is not None):
         return utterance
+    if is_answer and split_before_name(said, session.open_draft.reading, rules) is not None:
+        return utterance  # What the open thing gets of it is split off with the next name.
     if is_answer and closing is not None:
         trailers.queue_closing(session, replace(utterance, reading=closing))
         return replace(utterance, reading=ended.entry)
-    if ended.entry.fields.keys().isdisjoint(names):
+    if ended.entry.fields.keys().isdisjoint(rules.identifying_fields):
         session.needs_yes.add(utterance.utterance_id)  # What is said next may be of the next thing.
     places = frozenset(behind.fields) if closing is None else frozenset[str]()
     return replace(utterance, reading=_with_words_not_got(ended, rules), not_got=places)
+
+
+def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
+    """Whether a reading may be of the open entry: it names that, or nothing."""
+    draft = session.draft
+    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
+    return is_open and session.relate_to_claim(said) in {Relation.NONE, Relation.SAME}
+
+
+def _is_of_what_follows(
+    session: DialogueSession, entry: Reading, behind: Reading, *, is_answer: bool, closes: bool
+) -> bool:
+    """Whether what stands behind an entry is not its own: an order to close, or a place or name unlike the known one.
+
+    Not "742 is now on trailer 5501" where that one holds, nor a place that nothing is known of, or that it lacks.
+    """
+    own = context.fill_new_entry_from_context(session, entry).fields
+    known = {**session.context.fields, **(session.open_draft.reading.fields if is_answer else {}), **own}
+    lacks = {one.name for one in session.rules.form.fields if one.required} - known.keys()
+    another = any(name in known and known[name].value != one.value for name, one in behind.fields.items())
+    return (closes or another) and lacks.isdisjoint(behind.fields)
 
 
 def _is_known(session: DialogueSession, found: OfAnother) -> bool:
