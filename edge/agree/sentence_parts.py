@@ -128,7 +128,7 @@ def read_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> 
 def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
     """Whether the words tell the place, or the name alone, of what follows: "then trailer 5502"."""
     names = {*rules.form.standing_fields, *rules.identifying_fields}
-    behind = (read_part(reading, rest, rules) for rest in begins_anew(words, rules))
+    behind = (read_part(reading, rest, rules) for rest in words_behind_closing(words, rules))
     return any(names >= one.fields.keys() > set() and states_context(one, rules) for one in behind)
 
 
@@ -244,7 +244,7 @@ def _find_closing_ends(words: Sequence[Word], start: int, rules: Rules) -> set[i
     return reached
 
 
-def begins_anew(words: Sequence[Word], rules: Rules) -> Iterator[Sequence[Word]]:
+def words_behind_closing(words: Sequence[Word], rules: Rules) -> Iterator[Sequence[Word]]:
     """What stands behind words that end what was said before: "that's it", "and then", "now", but not "and" alone."""
     ends = sorted(_find_closing_ends(words, 0, rules) - {len(words)})
     spans = {end: (words[at:to] for at in range(end) for to in range(at + 1, end + 1)) for end in ends}
