@@ -126,10 +126,12 @@ def read_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> 
 
 
 def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
-    """Whether the words tell the place, or the name alone, of what follows: "then trailer 5502"."""
+    """Whether the words tell the place, or the name alone, of what follows: "then trailer 5502", "trailer 5502 now"."""
     names = {*rules.form.standing_fields, *rules.identifying_fields}
-    behind = (read_part(reading, rest, rules) for rest in words_behind_closing(words, rules))
-    return any(names >= one.fields.keys() > set() and states_context(one, rules) for one in behind)
+    ends = range(max(1, len(words) - _MOST_CLOSING_WORDS), len(words))
+    before = (words[:end] for end in ends if is_listed_command("now", words[end:], rules.language))
+    parts = (read_part(reading, rest, rules) for rest in (*words_behind_closing(words, rules), *before))
+    return any(names >= one.fields.keys() > set() and states_context(one, rules) for one in parts)
 
 
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:

@@ -3,7 +3,8 @@
 A recogniser that knows the form's words alone writes a digit for any other word: "pallet seven four two, streets,
 twelve units" came as 7423, at full confidence. An "oh" is a mere vowel: behind a "two" without a pause it may be the
 end of that word (a slow "two seven seven" came as 2077), and one as long as the other digits may be two ("oh oh two
-four seven" came as 0247). In noise it comes as "uh", too ("seventy eight oh one" came as 781).
+four seven" came as 0247). In noise it comes as "uh", too ("seventy eight oh one" came as 781), and an "eight" as "and"
+("two six eight, twenty six units" came as 26 and 26).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from statistics import median
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
-_OH, _TWO, _UH = "oh", "two", "uh"
+_OH, _TWO, _UH, _AND, _EIGHT = "oh", "two", "uh", "and", "8"
 
 _FEWEST = 4  # Digits of which the last may be none: three make a usual identifier without it.
 
@@ -56,7 +57,8 @@ def doubt_digits(field: FieldReading, words: Sequence[Word], allows: Callable[[F
     if len(digits) != len(value):
         return field
     times = _Times(words, digits)
-    changes = chain(times.find_parted_digit(), times.find_unclear_zeros(), times.find_dropped_zeros())
+    zeros = chain(times.find_unclear_zeros(), times.find_dropped_zeros())
+    changes = chain(times.find_parted_digit(), zeros, times.find_dropped_eight())
     others = (value[:begin] + put + value[end:] for begin, end, put in changes)
     rival = next(filter(allows, others), None)
     return field if rival is None else replace(field, rivals=(rival,))
@@ -111,3 +113,12 @@ class _Times:
         for place, (before, behind) in enumerate(pairwise(self.digits), 1):
             if behind == before + 2 and max(self._pause(before + 1), self._pause(behind)) < _JOINED_S:
                 yield place, place, "0"
+
+    def find_dropped_eight(self) -> Iterator[tuple[int, int, str]]:
+        """An "and" that goes with the digits before it, and not with what follows: it may be an "eight"."""
+        behind = self.digits[-1] + 1
+        is_last = behind + 1 >= len(self.words)
+        if is_last or self.words[behind].text != _AND:
+            return
+        if self._pause(behind) <= _TOGETHER_S and self._pause(behind + 1) >= _PARTED_S:
+            yield len(self.digits), len(self.digits), _EIGHT

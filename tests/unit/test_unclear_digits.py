@@ -80,6 +80,23 @@ def test_an_uh_in_one_breath_with_the_digits_around_it_may_be_a_zero(text: str, 
     assert doubt_digits(field, words, lambda _: False) == field
 
 
+@each_of(
+    ("text", "rivals"),
+    [
+        ("pallet seven four two and, twelve units", ("7428",)),
+        ("pallet seven four two and twelve units", ()),
+        ("pallet seven four two, and twelve units", ()),
+        ("pallet seven four two, and, twelve units", ()),
+        ("pallet seven four two and", ()),
+    ],
+)
+def test_an_and_that_goes_with_the_digits_may_be_an_eight(text: str, rivals: tuple[FieldValue, ...]) -> None:
+    words, field = spoken(text, 0.15)
+    field = replace(field, words=tuple(word for word in field.words if word != "and"))
+    assert doubt_digits(field, words, lambda _: True).rivals == rivals
+    assert doubt_digits(field, words, lambda _: False) == field
+
+
 def test_what_has_doubts_or_no_digits_is_left_as_it_is() -> None:
     words, field = spoken("pallet seven four two, three, twelve units", 0.15)
     for other in (

@@ -27,7 +27,8 @@ def park_draft(session: DialogueSession) -> list[Order]:
     draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
-    asked, unset = session.current_question.field, _tell_unset_context(session, draft)
+    asked = session.current_question.field
+    draft, unset = _unset_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), *besides]
@@ -65,13 +66,16 @@ def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str |
     session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
 
 
-def _tell_unset_context(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Tell that what the draft's readback set "from now on" does not stand: the draft goes to review."""
+def _unset_context(session: DialogueSession, draft: Draft) -> tuple[Draft, list[Order]]:
+    """The draft that goes to review, and the news that what its readback set "from now on" does not stand.
+
+    Nor does it once the draft is recorded.
+    """
     if session.read_back is None or session.read_back.utterance_id != draft.utterance_id or draft.act is Act.CONTEXT:
-        return []
+        return draft, []
     names = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
     values = {name: value for name, value in values_of(draft.reading).items() if name in names}
-    return [session.say(Prompt.STANDING_ENDED, values)] if values else []
+    return (replace(draft, stands=()), [session.say(Prompt.STANDING_ENDED, values)]) if values else (draft, [])
 
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
@@ -108,7 +112,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    unset = _tell_unset_context(session, draft)
+    draft, unset = _unset_context(session, draft)
     besides = [*tell_queued_parked(session), *announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)

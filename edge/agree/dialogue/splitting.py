@@ -54,7 +54,8 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
-    return [], replace(utterance, reading=_with_words_not_got(found, rules))
+    places = frozenset(read_part(said, found.words, rules).fields)
+    return [], replace(utterance, reading=_with_words_not_got(found, rules), not_got=places)
 
 
 def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
