@@ -22,11 +22,21 @@ from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import DerivedFieldsFunction, entry_event, withheld_event
 from edge.keep.codec import parse_reading
-from edge.keep.evidence import make_copy_id
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
-from edge.records import ClosedBy, DerivedFields, Draft, Entry, EventIds, OutboxRow, Outcome, Utterance, Verdict
+from edge.records import (
+    ClosedBy,
+    DerivedFields,
+    Draft,
+    Entry,
+    EventIds,
+    OutboxRow,
+    Outcome,
+    Utterance,
+    Verdict,
+    make_copy_id,
+)
 
 _REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
@@ -144,7 +154,7 @@ def _enter_again(
     reading = _make_person_reading(history, values, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
     utterance = _copy_utterance(origin, history)
-    recording = journal.store_copy(utterance)
+    recording, copy = journal.copies.store(utterance)
     entry = Entry(
         utterance_id=utterance.utterance_id,
         form=history.form,
@@ -169,7 +179,7 @@ def _enter_again(
             history, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
 
-    row = journal.reenter(utterance, recording, entry, verdict, render, note if origin is journal else lambda _: None)
+    row = journal.reenter(copy, entry, verdict, render, note if origin is journal else lambda _: None)
     if history.review is not None:
         origin.review.discard(
             which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
@@ -184,7 +194,7 @@ def _enter_again(
 def _copy_utterance(origin: Journal, history: UtteranceHistory) -> Utterance:
     """The utterance under a new id; where its recording was removed, a typed one with the entry's values."""
     if history.audio_removed_at is None:
-        return origin.copy_utterance(history)
+        return origin.copies.copy_of_entry(history)
     values = ", ".join(f"{name} {value}" for name, value in history.fields.items())
     typed = typed_utterance(history.form, f"entered again: {values}")
     return replace(typed, utterance_id=make_copy_id(history.utterance_id, str(history.event_id)))

@@ -25,7 +25,14 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
-from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
+from edge.agree.one_breath import (
+    count_values,
+    find_first_field,
+    is_separated,
+    pick_by_answer,
+    split_if_several,
+    split_in_sequence,
+)
 from edge.agree.readings import (
     find_differing_identifiers,
     normalize_word,
@@ -171,6 +178,44 @@ def is_understood(reading: Reading, rules: Rules) -> bool:
     said = [one for one in reading.fields.values() if not one.is_inherited]
     sure = all(one.value is not None and not one.rivals and not one.unexplained for one in said)
     return sure and reading.not_understood is None and not has_unread_words(reading, rules)
+
+
+def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] | None:
+    """Split the first off several things that are all said whole: "pallet 742, ten cases, pallet 743, two cases".
+
+    A trailer before the first name is of all. None where it does not begin with a name, where one of them lacks a field
+    that another has, or that no context gives, or is in doubt, or where the sentence corrects.
+    """
+    split = () if is_correction(reading.words, rules.language) else split_in_sequence(reading, rules)
+    things = [_without_joining_word(one, rules) for one in split]
+    of_all = {name for name in rules.form.standing_fields if any(name not in one.fields for one in things)}
+    fields = {frozenset(one.fields.keys() - of_all) for one in things}
+    needed = {one.name for one in rules.form.fields if one.required} - {*rules.form.standing_fields}
+    said_once = bool(split) and [word for one in split for word in one.words] == [*reading.words]
+    alike = len(fields) == 1 and all(needed <= names for names in fields)
+    begins = find_first_field(reading, rules) in rules.identifying_fields
+    if not (begins and said_once and alike and all(is_understood(one, rules) for one in things)):
+        return None
+    first, lasting = things[0], {name: reading.fields[name] for name in of_all if name in reading.fields}
+    if any(not _is_before_names(one, first, rules) for one in lasting.values()):
+        return None
+    rest = read_part(reading, reading.words[len(split[0].words) :], rules)
+    both = (replace(one, act=Act.RECORD, fields={**lasting, **one.fields}) for one in (first, rest))
+    return next(both), next(both)
+
+
+def _without_joining_word(part: Reading, rules: Rules) -> Reading:
+    """The part without the "and" that joins the next one to it."""
+    joins = _is_phrase("conjunctions", part.words[-1:], rules)
+    return read_part(part, part.words[:-1], rules) if joins else part
+
+
+def _is_before_names(said: FieldReading, first: Reading, rules: Rules) -> bool:
+    """Whether the first of several things begins with this field, or it is of the context."""
+    texts = [word.text for word in first.words]
+    begun = {name: one.words[0] for name, one in first.fields.items() if name in rules.identifying_fields and one.words}
+    behind = [texts.index(word) for word in begun.values() if word not in said.words]
+    return said.is_inherited or (said.words[0] in texts and texts.index(said.words[0]) < min(behind, default=0))
 
 
 class BeforeName(NamedTuple):

@@ -3,8 +3,9 @@
 utterances  what was heard, written before anything reads it; `outcome` is NULL until a verdict falls. `review` says why
             a person must look at it first, `flag` why at its entry, which stands. `draft` is what was being
             agreed when it was put aside. `evidence`: its recording is needed,
-            is spare, or was removed. `dated_at`: from when its age counts; `unknown`, which sorts behind every date,
-            while no clock that can be believed has seen it
+            is spare, or was removed. A second thing of an utterance has a row and a recording too, with the same
+            `source`, `speech_start` and `heard_at` (`edge/keep/copies.py`). `dated_at`: from when its age counts;
+            `unknown`, which sorts behind every date, while no clock that can be believed has seen it
 removals    the device's signed word that it removed a recording: there before the file goes, `unlinked` once it is gone
 entries     what operators meant: one row per accepted utterance, never changed. An entry that amends or cancels names
             the event that it replaces; `support` lists the further utterances that it rests on

@@ -51,6 +51,8 @@ _CHOSEN = """
     WITH named (utterance_id) AS ({named}), chosen (utterance_id) AS (
         SELECT utterance_id FROM named
         UNION SELECT value FROM entries, json_each(support) WHERE entries.utterance_id IN named
+        UNION SELECT copy.utterance_id FROM utterances u JOIN utterances copy USING (source, speech_start, heard_at)
+            WHERE u.utterance_id IN named
     )
     SELECT u.utterance_id, u.evidence, e.sequence FROM chosen JOIN utterances u USING (utterance_id)
     LEFT JOIN entries e USING (utterance_id) ORDER BY u.rowid
@@ -95,7 +97,7 @@ class Erasing:
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
     def erase_entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
-        """Erase one utterance, with its entry, and the utterances that support it."""
+        """Erase one utterance, with its entry, the utterances that support it, and those that share its sound."""
         return self._erase(_OF_ENTRY, utterance_id, who, withhold)
 
     def erase_before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:

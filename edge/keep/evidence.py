@@ -126,15 +126,6 @@ def put_in_place(recording: Path, final: Path) -> None:
             sync_directory(final.parent)
 
 
-def make_copy_id(utterance_id: str, event_id: str) -> str:
-    """The deterministic id of an utterance that repeats another one's sound for this event.
-
-    A UUIDv7 with the same time, which is in its first twelve digits.
-    """
-    digits = hashlib.sha256(f"{utterance_id}\n{event_id}".encode("ascii")).hexdigest()
-    return f"{utterance_id[:14]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
-
-
 def read(path: Path, row: Mapping[str, Any]) -> Utterance:
     """Read the utterance of a row with its sound.
 

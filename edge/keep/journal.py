@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,7 @@ from dockvoice_protocol.records import Reading, ShiftEvent
 from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
+from edge.keep.copies import Copies, CopyRow
 from edge.keep.database import CHECK_AT_OPEN_BYTES, JOURNAL, JournalDatabase, check_beside_writer, open_for_reading
 from edge.keep.device_key import KEY
 from edge.keep.dialogue import DialogueRecord, Shifts
@@ -38,7 +39,7 @@ from edge.keep.entry_log import EntryLog
 from edge.keep.erasing import Erasing
 from edge.keep.evidence import Evidence
 from edge.keep.outbox import Outbox
-from edge.keep.queries import Queries, UtteranceHistory
+from edge.keep.queries import Queries
 from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_repaired
 from edge.keep.retention import Retention
@@ -150,6 +151,7 @@ class JournalReader:
         self.shifts = Shifts(db)
         self.clips = Clips(db)
         self.trail = AuditTrail(db)
+        self.copies = Copies(db, directory)
         self.successor = _OvertakingDetector(directory, db)
 
     def demand_in_place(self) -> None:
@@ -288,24 +290,9 @@ class Journal(JournalReader):
         with self._db.writing():
             return self._entries.commit(entry, verdict, render)
 
-    def copy_utterance(self, history: UtteranceHistory) -> Utterance:
-        """Copy an entry's utterance under a deterministic id, with the same sound, for a further entry.
-
-        Raises StorageFailed where its recording cannot be read.
-        """
-        for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", history.utterance_id):
-            said = evidence.read(self.directory / row["audio_path"], row)
-            return replace(said, utterance_id=evidence.make_copy_id(history.utterance_id, str(history.event_id)))
-        raise LookupError(f"{history.utterance_id}: no such utterance was begun here")
-
-    def store_copy(self, utterance: Utterance) -> Evidence:
-        """Store the recording of a copied utterance; its row is inserted with its entry."""
-        return evidence.write(self.directory, utterance, is_new=False)
-
     def reenter(
         self,
-        utterance: Utterance,
-        recording: Evidence,
+        copy: CopyRow,
         entry: Entry,
         verdict: Verdict,
         render: Callable[[EventIds], dict[str, Any]],
@@ -316,9 +303,8 @@ class Journal(JournalReader):
         `noted` records that where the entry was held, inside the transaction if that is this journal. Raises as
         `commit` does: the entry stays held.
         """
-        row = evidence.utterance_row(self.directory, utterance, recording)
         with self._db.writing():
-            self._db.insert("utterances", row, "ON CONFLICT (utterance_id) DO NOTHING")
+            self.copies.insert([copy])
             owed = self._entries.commit(entry, verdict, render)
             noted(owed)
             return owed
@@ -340,7 +326,7 @@ class Journal(JournalReader):
 
     def store_dialogue_step(
         self,
-        orders: Iterable[DurableOrder],
+        orders: Sequence[DurableOrder],
         draft: Draft | None,
         operator: str | None,
         render: Callable[[Entry, EventIds], dict[str, Any]],
@@ -352,7 +338,9 @@ class Journal(JournalReader):
         stored.
         """
         owed = None
+        further = self.copies.store_second_things(orders)
         with self._db.writing():
+            self.copies.insert(further)
             for order in sorted(orders, key=_commit_order):
                 match order:
                     case Note(utterance_id, reading, verdict):

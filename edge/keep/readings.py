@@ -35,6 +35,15 @@ _RECORDING_LOST = "recording_lost"
 
 REPLIES = "replies"  # The directory of spoken replies inside the state directory.
 _REPLIES_KEPT = 20  # Replies stored at most: some ten megabytes.
+_SINCE = """
+    WHERE u.heard_at >= ? AND u.form = ? AND u.evidence <> 'removed' AND NOT EXISTS (
+        SELECT 1 FROM utterances o WHERE o.source = u.source AND o.speech_start = u.speech_start
+            AND o.heard_at = u.heard_at AND o.utterance_id <> u.utterance_id)
+"""
+"""Of what was heard since then for a form, with its sound; not where several things share one sound."""
+
+_COUNTED = "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances u"
+
 _WAITS = "outcome = 'defer' AND review IS NULL"  # Of an utterance: it waits for a model.
 _OLDEST = 100  # Deferred utterances per search for a readable recording.
 
@@ -155,14 +164,11 @@ class ModelReadings:
     def utterances_since(self, since: datetime, form: str) -> Iterator[PastUtterance]:
         """Yield the utterances for a form since then, oldest first, with their sound, for another model to read.
 
-        Leaves out those whose recording was removed, and, with a warning, those whose recording cannot be read.
+        Leaves out those of several things, whose recording each of these has, those whose recording was removed, and,
+        with a warning, those whose recording cannot be read.
         """
-        for row in self._db.rows(
-            f"{UTTERANCE_SQL} WHERE heard_at >= ? AND u.form = ? AND evidence <> 'removed' ORDER BY heard_at, "
-            "utterance_id",
-            format_time(since),
-            form,
-        ):
+        found = f"{UTTERANCE_SQL} {_SINCE} ORDER BY heard_at, utterance_id"
+        for row in self._db.rows(found, format_time(since), form):
             try:
                 utterance = evidence.read(self._db.path.parent / row["audio_path"], row)
             except StorageFailed as fault:
@@ -203,12 +209,7 @@ class ModelReadings:
 
     def count_and_seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """The number of utterances that `utterances_since` reads, and their total length in seconds."""
-        (row,) = self._db.rows(
-            "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
-            "WHERE heard_at >= ? AND form = ? AND evidence <> 'removed'",
-            format_time(since),
-            form,
-        )
+        (row,) = self._db.rows(f"{_COUNTED} {_SINCE}", format_time(since), form)
         return row["n"], row["samples"] / SAMPLE_RATE
 
     def spent_usd(self, since: datetime) -> float:

@@ -340,6 +340,7 @@ class Park:
     why: str
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # What stands of it so far.
     draft: Draft | None = None  # What was being agreed, to be taken up again by voice.
+    said_in: str | None = None  # The utterance whose sound it shares, where that names an earlier thing too.
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,15 @@ class Segment:
     def seconds(self) -> float:
         """The length of the sound kept, in seconds."""
         return len(self.pcm) / SAMPLE_BYTES / SAMPLE_RATE
+
+
+def make_copy_id(utterance_id: str, of: str) -> str:
+    """The deterministic id of an utterance that repeats another one's sound: for this event, or for its next thing.
+
+    A UUIDv7 with the same time, which is in its first twelve digits.
+    """
+    digits = hashlib.sha256(f"{utterance_id}\n{of}".encode("ascii")).hexdigest()
+    return f"{utterance_id[:14]}7{digits[:3]}-8{digits[3:6]}-{digits[6:18]}"
 
 
 @dataclass(frozen=True, slots=True)

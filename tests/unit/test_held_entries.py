@@ -115,7 +115,7 @@ class TestEnteredOnceMore:
         assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", KIM.reason)]
         assert journal.review.held_entries() == []
         assert audit.verify(journal.trail).broken is None
-        sounds = [journal.copy_utterance(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
+        sounds = [journal.copies.copy_of_entry(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
         assert sounds[0] == sounds[1]
 
     def test_the_inventory_takes_it_and_the_tombstone_of_the_old_one(
@@ -251,7 +251,7 @@ class TestUnderANewName:
             (waiting,) = former.review.list_under_review()
             row = commit_reviewed(new, waiting.utterance_id, FIELDS, rules, KIM, DEVICE, origin=former)
             assert new.queries.history(row.event_id).fields == FIELDS
-            assert new.copy_utterance(new.queries.history("1")).segment.pcm == said.segment.pcm
+            assert new.copies.copy_of_entry(new.queries.history("1")).segment.pcm == said.segment.pcm
             assert former.review.list_under_review() == []
 
     def test_what_changes_an_entry_of_the_former_name_is_put_right_in_the_inventory(

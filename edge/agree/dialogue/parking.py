@@ -13,7 +13,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import likely_values, values_of
 from edge.agree.terms import find_spoken_units
-from edge.records import Draft, Park, StoreDropped
+from edge.records import Draft, Park, StoreDropped, make_copy_id
 from edge.records.speech import Prompt, Say, Terms
 
 UNANSWERED = "unanswered"  # The review reason of an utterance whose question got no answer.
@@ -150,16 +150,31 @@ def tell_queued_parked(session: DialogueSession) -> Sequence[Say]:
 
 
 def queue_entry(
-    session: DialogueSession, utterance: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()
+    session: DialogueSession,
+    utterance: UtteranceHeard,
+    said: Reading,
+    support: tuple[str, ...] = (),
+    *,
+    is_second: bool = False,
 ) -> Park:
-    """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost."""
-    reading = replace(said, act=Act.RECORD)
+    """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost.
+
+    `is_second`: the utterance has begun an entry already.
+    """
     stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
-    form = session.rules.form.name
-    session.queued_draft = Draft(
-        utterance.utterance_id, form, reading, session.recording_operator, support=support, stands=stands
-    )
-    return Park(utterance.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
+    reading, form, operator = replace(said, act=Act.RECORD), session.rules.form.name, session.recording_operator
+    draft = Draft(utterance.utterance_id, form, reading, operator, support=support, stands=stands)
+    if is_second:
+        return queue_second(session, draft)
+    session.queued_draft = draft
+    return Park(utterance.utterance_id, UNANSWERED, values_of(said), draft)
+
+
+def queue_second(session: DialogueSession, draft: Draft) -> Park:
+    """Queue a draft whose utterance has begun an entry already: it gets a copy of the utterance."""
+    said_in = draft.utterance_id
+    session.queued_draft = replace(draft, utterance_id=make_copy_id(said_in, "next thing"), stands=())
+    return Park(session.queued_draft.utterance_id, UNANSWERED, values_of(draft.reading), session.queued_draft, said_in)
 
 
 def take_from_queue(session: DialogueSession, utterance_id: str) -> None:

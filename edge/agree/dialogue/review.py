@@ -15,6 +15,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
+from edge.agree.sentence_parts import split_off_first
 from edge.records import ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 
@@ -42,13 +43,17 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
-    """Take up the queued draft, since nothing else is open."""
+    """Take up the queued draft, since nothing else is open; of several things the first one."""
     draft, session.queued_draft = session.queued_draft, None
     if draft is None:
         return []
     if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
         draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading))
-    return _ask_about(session, draft)
+    parts = split_off_first(draft.reading, session.rules)
+    if parts is None:
+        return _ask_about(session, draft)
+    asked = _ask_about(session, replace(draft, reading=parts[0]))
+    return [*asked, parking.queue_second(session, replace(draft, reading=parts[1]))]
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:

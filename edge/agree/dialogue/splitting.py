@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -27,10 +28,11 @@ from edge.agree.sentence_parts import (
     read_trailer_done,
     split_before_name,
     split_off_end,
+    split_off_first,
     split_off_mention,
     split_off_order,
 )
-from edge.records import Park
+from edge.records import Draft, Park
 from edge.records.speech import Prompt
 
 
@@ -146,18 +148,25 @@ def _with_words_not_got(found: OfAnother, rules: Rules) -> Reading:
 
 
 def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance as it is of the open thing, if that is what stands before another name; the rest waits behind it.
+    """The utterance as it is of the open thing, or of the first of several; what it says of the next waits behind it.
 
     What may be of either is the next thing's, which then needs a yes.
     """
-    said, rules, draft = utterance.reading, session.rules, session.draft
+    said, draft = utterance.reading, session.draft
     is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
-    named = not said.fields.keys().isdisjoint(rules.identifying_fields)
+    named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
     if said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
         return utterance
-    if draft is None or draft.act is Act.CONTEXT or not is_open:
-        _doubt_what_may_be_of_last(session, utterance)
-        return utterance
+    if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
+        return replace(utterance, reading=things[0], behind=things[1])
+    if draft is not None and draft.act is not Act.CONTEXT and is_open:
+        return _split_off_open_thing(session, utterance, draft)
+    _doubt_what_may_be_of_last(session, utterance)
+    return utterance
+
+
+def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> UtteranceHeard:
+    said, rules = utterance.reading, session.rules
     parts = split_before_name(said, draft.reading, rules)
     if parts is None or _is_one_sentence(session, parts):
         return utterance
@@ -174,6 +183,14 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if refers or (own and (gives or ends)):
         session.needs_yes.add(utterance.utterance_id)
     return utterance
+
+
+def _are_others(session: DialogueSession, things: Iterable[Reading]) -> bool:
+    """Whether nothing is open, or an entry is held that is none of these things."""
+    if session.draft is None:
+        return session.state is State.IDLE
+    others = session.draft.act is Act.CONTEXT or all(session.relate_to_claim(one) is Relation.ANOTHER for one in things)
+    return session.state is State.HELD and not session.doubted and others
 
 
 def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHeard) -> None:
@@ -271,18 +288,17 @@ def contradicts_held_while_next_waits(session: DialogueSession, said: Reading) -
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
-    """The orders of a step that took what is of the open thing, with the next thing queued behind it.
+    """The orders of a step that took what is of the first thing, with the next one queued behind it.
 
-    Where that step opened a claim of this utterance, which can have no second one, the next thing is given up aloud.
+    Where that step opened a claim of this utterance, the next thing has a copy of the utterance.
     """
     if utterance.behind is None:
         return taken
     other = None if session.question is None else session.question.other
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
-    if utterance.utterance_id in claims:
-        named = session.identifiers_of(values_of(utterance.behind))
-        return [*taken, session.say(Prompt.NOT_RECORDED, named)]
-    said = drafting.read_with_acoustic_doubts(session, replace(utterance, reading=utterance.behind))
-    others = context.fill_unless_other_trailer(session, said)
-    return [*parking.tell_queued_parked(session), *taken, parking.queue_entry(session, utterance, others)]
+    behind = replace(utterance, reading=utterance.behind, behind=None)
+    others = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, behind))
+    told = parking.tell_queued_parked(session)
+    is_second = utterance.utterance_id in claims
+    return [*told, *taken, parking.queue_entry(session, behind, others, is_second=is_second)]

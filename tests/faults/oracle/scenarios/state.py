@@ -123,7 +123,7 @@ def _inherit(former: Device, heir: Device, state: Path) -> None:
         for held in origin.review.held_entries():
             commit_reviewed(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
         for unread in origin.review.list_under_review():  # Stored just before the agent ended: a person listens to it.
-            recording = origin.copy_utterance(origin.queries.history(unread.utterance_id)).segment.pcm
+            recording = origin.copies.copy_of_entry(origin.queries.history(unread.utterance_id)).segment.pcm
             heard = fields(number_in(recording))
             commit_reviewed(journal, unread.utterance_id, heard, _rules(), BY_HAND, named, origin=origin)
     heir.speak(0, settle_s=DRAINED_S)
