@@ -54,11 +54,12 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about, whatever is said in between.
 - **Several things in one breath**, each said whole ("pallet 742, twelve cases, pallet 743, eight cases"): the first is
-  read back, and each further one asked about behind it. A trailer before the first is of all. Others are to be said one
-  at a time. What stands between two names is the first one's, and what stands before the first is of the open one, if
-  that lacks it or is asked for it: "twelve cases and pallet 743", "item A200, that's it, pallet 743", "item A200 for that
-  one, pallet 743". What else may be of either, a place behind "that's it" too, or of both without "each", is asked, by
-  the name it is to be of; what follows a name that came last, or points back ("on that"), needs a yes.
+  read back, or asked about where the device's own recogniser heard it, and each further one asked about behind it. A
+  trailer before the first is of all. Others are to be said one at a time. What stands between two names is the first
+  one's, and what stands before the first is of the open one, if that lacks it or is asked for it: "twelve cases and
+  pallet 743", "item A200, that's it, pallet 743", "item A200 for that one, pallet 743". What else may be of either, a
+  place behind "that's it" too, or of both without "each", is asked, by the name it is to be of; what follows a name
+  that came last, or points back ("on that"), needs a yes.
 - **Of the one before, within the next.** "Pallet 743, eight cases, forget 742" drops 742 where that is open. What else
   is said there of another thing is told as not got, and asked with the next; what was read back then needs a yes.
 - **Of what follows, behind an entry.** "Pallet 742, twelve cases, then trailer 5502" (or "trailer 5502 now") is of the

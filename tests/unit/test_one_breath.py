@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.records import Act, Reading
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
+from edge.records import Commit, Park
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from tests.rows import each_of
@@ -44,3 +47,42 @@ def test_no_question_about_two_in_one_breath_lacks_a_value(language: str, said: 
     happenings: list[DialogueInput] = [DeviceStarted(), *spoken, *[TimerExpired()] * 4]
     for happening in happenings:
         assert all(phrasing.text(order) for order in dialogue.handle(happening) if isinstance(order, Say))
+
+
+def whole(language: str) -> tuple[Rules, str]:
+    """Three pallets, each said whole."""
+    rules = Rules(RECEIVE, catalogue(), language=language_named(language))
+    label, said = RECEIVE["pallet_id"].wording(language).labels[0], ((742, 12), (863, 9), (951, 6))
+    counts = [f"{count} {RECEIVE['quantity'].unit_word(count, 'CS', language)}" for _, count in said]
+    return rules, ", ".join(f"{label} {name}, {count}" for (name, _), count in zip(said, counts, strict=True))
+
+
+@each_of("language", LANGUAGES)
+def test_each_of_several_that_are_said_whole_is_recorded(language: str) -> None:
+    rules, said = whole(language)
+    dialogue = Dialogue(rules)
+    dialogue.handle(DeviceStarted())
+    begun = "019a0000-0000-7000-8000-000000000001"
+    heard = UtteranceHeard(begun, parse_typed(said, rules)).with_verdict(rules)
+    yes = Reading("typed", RECEIVE.name, (), {}, act=Act.YES)
+    answers: list[DialogueInput] = [UtteranceHeard(f"{at}", yes).with_verdict(rules) for at in range(2)]
+    orders = [order for one in (heard, TimerExpired(), *answers) for order in dialogue.handle(one)]
+    committed = [order.draft for order in orders if isinstance(order, Commit)]
+    assert [one.reading.fields["pallet_id"].value for one in committed] == ["742", "863", "951"]
+    assert [one.reading.fields["quantity"].value for one in committed] == [12, 9, 6]
+    copies = {order.utterance_id: order.said_in for order in orders if isinstance(order, Park)}
+    assert [one.utterance_id for one in committed] == [begun, *copies]
+    assert [*copies.values()] == [begun, committed[1].utterance_id]
+
+
+def test_what_the_device_heard_of_several_needs_a_yes() -> None:
+    rules, said = whole("en")
+    read = parse_typed(said, rules)
+    heard = replace(read, fields={name: replace(one, calibrated=True) for name, one in read.fields.items()})
+    dialogue = Dialogue(rules)
+    dialogue.handle(DeviceStarted())
+    said_it = UtteranceHeard("1" * 36, heard).with_verdict(rules)
+    yes = UtteranceHeard("2" * 36, Reading("typed", RECEIVE.name, (), {}, act=Act.YES)).with_verdict(rules)
+    asked = [order for one in (said_it, TimerExpired()) for order in dialogue.handle(one)]
+    assert not any(isinstance(order, Commit) for order in asked)
+    assert [order.draft.utterance_id for order in dialogue.handle(yes) if isinstance(order, Commit)] == ["1" * 36]

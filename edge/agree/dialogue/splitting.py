@@ -158,6 +158,8 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     if said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
         return utterance
     if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
+        if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
+            session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=things[1])
     if draft is not None and draft.act is not Act.CONTEXT and is_open:
         return _split_off_open_thing(session, utterance, draft)
