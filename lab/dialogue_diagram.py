@@ -63,9 +63,10 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 - **Of the one before, within the next.** "Pallet 743, eight cases, forget 742" drops 742 where that is open. What else
   is said there of another thing is told as not got, and asked with the next; what was read back then needs a yes.
 - **Of what follows, behind an entry.** "Pallet 742, twelve cases, then trailer 5502" (or "trailer 5502 now") is of the
-  trailer that holds; the next place, or "trailer done", is told as not got, and asked with the entry. Behind an answer
-  "trailer done" waits for the entry, also after a power cut. While the next thing waits, "eight cases" over twelve is of
-  that; both need a yes.
+  trailer that holds, "this one only"; 5502 holds from the next entry on, also after a power cut. The next name waits
+  likewise ("minus eighteen, then trailer 5502" of temperatures), and so does "trailer done" behind an answer;
+  elsewhere that, or a place that was not surely heard, is told as not got, and asked with the entry. While the next
+  thing waits, "eight cases" over twelve is of that; both need a yes.
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
 - **Others' word.** What a [scanner](scanners.md) or the [second recogniser](models.md#a-second-recogniser) has otherwise is

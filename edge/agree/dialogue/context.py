@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -102,7 +102,7 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
 
 def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether a new entry takes a value from the context although something was said of that field since it was set."""
-    doubted = session.context.doubted - places_behind(session, draft)
+    doubted = session.context.doubted
     return draft.act is Act.RECORD and any(
         one.is_inherited and name in doubted for name, one in draft.reading.fields.items()
     )
@@ -160,7 +160,7 @@ def _context_after_commit(session: DialogueSession) -> StandingContext:
     draft = session.draft
     if draft is None or not _is_surely_held(session):
         return session.context
-    return _context_with_draft(session, draft)
+    return _context_behind(session, _context_with_draft(session, draft), _waiting_contexts(session, draft))
 
 
 def build_readback(session: DialogueSession) -> Say:
@@ -294,12 +294,14 @@ def build_changed_context(
     readings: Mapping[str, FieldReading],
     not_read_back: tuple[str, ...] = (),
     elsewhere: Mapping[str, FieldReading] | None = None,
+    before: StandingContext | None = None,
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order.
 
-    `elsewhere` applies in the other forms beside this trailer; None: the same.
+    `elsewhere` applies in the other forms beside this trailer; None: the same. `before`: the context until then; None:
+    the present one.
     """
-    before, once = session.context, session.rules.form.standing_fields
+    before, once = before or session.context, session.rules.form.standing_fields
     kept = before.fields
     head = readings.get(once[0])
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
@@ -349,7 +351,7 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
-    agreed = inherited - places_behind(session, draft) if draft.utterance_id in session.needs_yes else set[str]()
+    agreed = inherited if draft.utterance_id in session.needs_yes else set[str]()
     session.context = replace(after, not_read_back=(*left, *anew), doubted=after.doubted - agreed)
 
 
@@ -467,17 +469,62 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
 
 
-def remember_places_not_got(session: DialogueSession, names: frozenset[str]) -> None:
-    """Doubt these fields of the context for all that follows the open entry: what was said of them was not got."""
-    session.context = session.context.with_doubted(names)
-    if names and session.draft is not None:
-        session.places_not_got = session.draft.utterance_id, names
+def queue_context(session: DialogueSession, utterance: UtteranceHeard, said: Reading, *, sure: bool) -> None:
+    """Let what an utterance says of the context for what follows its entry wait until that is closed.
+
+    What is not `sure` then puts the fields in doubt.
+    """
+    told = said.fields if sure else {name: replace(one, value=None) for name, one in said.fields.items()}
+    reading, form = replace(said, act=Act.RECORD, fields=told), session.rules.form.name
+    waits = Draft(utterance.utterance_id, form, reading, session.recording_operator, act=Act.CONTEXT)
+    session.waiting_orders = (waits, *session.waiting_orders)
 
 
-def places_behind(session: DialogueSession, draft: Draft) -> frozenset[str]:
-    """The context fields that were said for what follows this draft, and were not got."""
-    of, names = session.places_not_got
-    return names if of == draft.utterance_id else frozenset()
+def places_behind(session: DialogueSession, draft: Draft) -> set[str]:
+    """The context fields that were said for what follows this draft."""
+    return {name for one in _waiting_contexts(session, draft) for name in one.reading.fields}
+
+
+def _waiting_contexts(session: DialogueSession, draft: Draft | None) -> list[Draft]:
+    """What waits to be the context behind this draft; None: behind any."""
+    waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT]
+    return [one for one in waits if draft is None or one.utterance_id in {draft.utterance_id, *draft.support}]
+
+
+def forget_waiting_context(session: DialogueSession, anew: Iterable[str]) -> None:
+    """Forget what waits to be the context, where these fields are said anew."""
+    again, waits = {*anew}, _waiting_contexts(session, None)
+    gone = [one for one in waits if one.reading.fields.keys() <= again]
+    session.waiting_orders = tuple(one for one in session.waiting_orders if one not in gone)
+
+
+def begin_waiting_context(session: DialogueSession, draft: Draft | None = None) -> list[Order]:
+    """Set the context that was said for what follows this draft, and tell it; None: any draft, none is open."""
+    waits = _waiting_contexts(session, draft)
+    session.context = _context_behind(session, session.context, waits)
+    session.waiting_orders = tuple(one for one in session.waiting_orders if one not in waits)
+    return [session.say(Prompt.STANDING, said) for one in reversed(waits) if (said := values_of(one.reading))]
+
+
+def _context_behind(session: DialogueSession, before: StandingContext, waits: Iterable[Draft]) -> StandingContext:
+    """The context with what waits to be of it; a field without a value is in doubt."""
+    for one in reversed([*waits]):
+        sure = {name: said for name, said in one.reading.fields.items() if said.value is not None}
+        before = _with_said(session, before, sure, one.utterance_id) if sure else before
+        before = before.with_doubted(one.reading.fields.keys() - sure.keys())
+    return before
+
+
+def _with_said(
+    session: DialogueSession, before: StandingContext, said: Mapping[str, FieldReading], utterance_id: str
+) -> StandingContext:
+    own = {name: replace(one, said_in=(utterance_id,)) for name, one in said.items()}
+    return build_changed_context(session, own, not_read_back=tuple(own), before=before)
+
+
+def set_context(session: DialogueSession, said: Mapping[str, FieldReading], utterance_id: str) -> None:
+    """Set these fields for all that follows, said in this utterance; the next readback has them."""
+    session.context = _with_said(session, session.context, said, utterance_id)
 
 
 def begin_reopened_context(

@@ -191,7 +191,8 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
-    if _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
+    of_next = not context.places_behind(session, draft).isdisjoint(utterance.reading.fields)
+    if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
     require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)
     draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
@@ -353,9 +354,10 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     left = session.named.left or (draft.utterance_id in session.needs_yes and not stands)
     session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
+    told = context.begin_waiting_context(session, session.open_draft)
     session.close_draft()
     session.breath.forget()
-    return [*settled, Commit(draft, verdict)]
+    return [*settled, Commit(draft, verdict), *told]
 
 
 def _keeps_record(session: DialogueSession, draft: Draft) -> bool:

@@ -64,8 +64,6 @@ class UtteranceHeard:
     verdict: Verdict = NOT_JUDGED
     behind: Reading | None = None
     """What it says of the next thing, behind what it says of the open one, which is its reading."""
-    not_got: frozenset[str] = field(default=frozenset(), repr=False)
-    """The context fields that it gives for what follows, which is told as not got: the next entry's are in doubt."""
 
     @property
     def whole(self) -> Reading:

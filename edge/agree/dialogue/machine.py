@@ -339,7 +339,6 @@ class Dialogue:
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = splitting.queue_next(session, happening, _take_utterance(session, step, happening))
-            context.remember_places_not_got(session, happening.not_got)
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
@@ -387,7 +386,7 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
-    orders: list[Order] = []
+    orders = context.begin_waiting_context(session) if session.state is State.IDLE else []
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
         orders += amendments.ask_waiting_order(session, before)

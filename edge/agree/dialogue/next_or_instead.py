@@ -57,9 +57,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `said` may name it by a number alone
-    # "Then pallet 743" was told as not got, and is said again.
-    is_announced = name in context.places_behind(session, session.open_draft)
-    if is_announced or says_next(reading.words, session.rules.language):
+    if says_next(reading.words, session.rules.language):
         return begin_as_next(session, utterance, other)
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once

@@ -123,10 +123,12 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
 
 
 def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
-    """Drop the orders that wait, and tell of each that its entry is kept, or the trailer not closed."""
+    """Drop the orders that wait, and tell of each that its entry is kept, or the trailer not closed, or not set."""
     orders: list[Order] = []
     for one in session.waiting_orders:
-        if session.settings.is_closing(one) and (trailer := values_of(one.reading)):
+        if one.act is Act.CONTEXT:
+            orders.append(session.say(Prompt.NOT_RECORDED, values_of(one.reading)))
+        elif session.settings.is_closing(one) and (trailer := values_of(one.reading)):
             orders += [StoreDropped(one), session.say(Prompt.STAYS_OPEN, trailer)]
         else:
             orders += [StoreDropped(one), *say_draft(session, one, Prompt.ABOUT), Say(Prompt.KEPT_AS_IT_IS)]

@@ -202,8 +202,6 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     if takes_back:
         return _is_behind_another(session)
     waits = session.queued_draft is not None and session.queued_draft.utterance_id not in session.needs_yes
-    of, places = session.places_not_got  # "Then trailer 5502": the next trailer waits.
-    waits |= of == session.open_draft.utterance_id and not places.isdisjoint(session.rules.identifying_fields)
     if waits and not answers and _contradicts(values_of(session.open_draft.reading), values_of(reading)):
         return True
     return not (answers or session.named.lacks.isdisjoint(reading.fields))

@@ -275,13 +275,11 @@ class DialogueSession:
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""
     context: StandingContext = NOTHING_STANDS  # Values that later entries inherit.
-    places_not_got: tuple[str, frozenset[str]] = field(default=("", frozenset()), repr=False)
-    """The context fields that were said for what follows the draft of this utterance, and were not got."""
     shift: Shift | None = None  # The site's current shift; None: unknown.
     identifying: SignOnQuestion | None = None  # The sign-on being confirmed.
     waiting_orders: tuple[Draft, ...] = field(default=(), repr=False)
-    """Orders that wait until nothing is open, also after a restart: to close a trailer; and to cancel, that another
-    order or a correction came before. Each is asked about again, the last one first."""
+    """What waits until nothing is open, also after a restart: orders to close a trailer, and to cancel, that another
+    order or a correction came before, each asked about again, the last one first; and the context of what follows."""
     deferred_action: DeferredAction | None = field(default=None, repr=False)
     placeless: Reading | None = field(default=None, repr=False)
     """The last utterance, where it is "trailer done" and its trailer was asked for."""

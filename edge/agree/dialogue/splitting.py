@@ -32,7 +32,7 @@ from edge.agree.sentence_parts import (
     split_off_mention,
     split_off_order,
 )
-from edge.records import Draft, Park
+from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 
 
@@ -56,14 +56,14 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
-    places = frozenset(read_part(said, found.words, rules).fields)
-    return [], replace(utterance, reading=_with_words_not_got(found, rules), not_got=places)
+    _doubt_context_behind(session, utterance, found)
+    return [], replace(utterance, reading=_with_words_not_got(found, rules))
 
 
 def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance without the next place, or a command, at its end, which is told as not got.
+    """The utterance without what it says at its end of what follows its entry, which waits until that is closed.
 
-    "Trailer done" behind an answer waits until the entry is finished.
+    An order to close the trailer is told as not got, but behind an answer; and so is what is not understood.
     """
     said, rules = utterance.reading, session.rules
     ended = split_off_end(said, rules)
@@ -76,13 +76,39 @@ def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
         return utterance
     if is_answer and split_before_name(said, session.open_draft.reading, rules) is not None:
         return utterance  # What the open thing gets of it is split off with the next name.
-    if is_answer and closing is not None:
-        trailers.queue_closing(session, replace(utterance, reading=closing))
-        return replace(utterance, reading=ended.entry)
-    if ended.entry.fields.keys().isdisjoint(rules.identifying_fields):
-        session.needs_yes.add(utterance.utterance_id)  # What is said next may be of the next thing.
-    places = frozenset(behind.fields) if closing is None else frozenset[str]()
-    return replace(utterance, reading=_with_words_not_got(ended, rules), not_got=places)
+    return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
+
+
+def _with_rest_waiting(
+    session: DialogueSession, utterance: UtteranceHeard, ended: OfAnother, behind: Reading, *, waits: bool
+) -> UtteranceHeard:
+    """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
+    rules, entry = session.rules, replace(utterance, reading=ended.entry)
+    not_got = replace(utterance, reading=_with_words_not_got(ended, rules))
+    if not waits:
+        return not_got
+    if read_trailer_done(utterance.reading, ended.words, rules) is not None:
+        trailers.queue_closing(session, replace(utterance, reading=behind))
+        return entry
+    if not behind.fields.keys().isdisjoint(rules.identifying_fields):
+        return replace(entry, behind=behind)
+    sure = _is_sure_context(utterance, behind, rules)
+    context.queue_context(session, utterance, behind, sure=sure)
+    return entry if sure else not_got
+
+
+def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:
+    """Whether nothing is to be asked of words that set the context."""
+    verdict = replace(utterance, reading=replace(said, act=Act.CONTEXT)).with_verdict(rules).verdict
+    return verdict.outcome is Outcome.ACCEPT and all(one.confidence >= rules.site_policy.earcon for one in said.words)
+
+
+def _doubt_context_behind(session: DialogueSession, utterance: UtteranceHeard, found: OfAnother) -> None:
+    """Doubt the context of what follows, where words that were not got told of it."""
+    said = read_part(utterance.reading, found.words, session.rules)
+    places = {name: one for name, one in said.fields.items() if name in session.rules.form.standing_fields}
+    if places:
+        context.queue_context(session, utterance, replace(said, fields=places), sure=False)
 
 
 def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
@@ -155,7 +181,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     said, draft = utterance.reading, session.draft
     is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
     named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
-    if said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
+    if utterance.behind is not None or said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
         return utterance
     if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.

@@ -24,6 +24,8 @@ _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, 
 def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
+    waits = draft is not None and utterance.reading.fields.keys() <= context.places_behind(session, draft)
+    context.forget_waiting_context(session, utterance.reading.fields)
     if draft is None:
         return _begin_context(session, utterance)
     if context.is_between_entries(session):
@@ -34,8 +36,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         # As before the next entry; but a single field may correct the readback, so that is queued.
         said, language = utterance.reading, session.rules.language
         lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, language) is not None
-        alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
-        alone &= not said.fields.keys() <= context.places_behind(session, draft)
+        alone = not (lasts or waits) and said.fields.keys() <= draft.reading.fields.keys()
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
@@ -109,8 +110,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     asks = session.ask(session.entry_question) if session.state is State.HELD else []
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
-    said = {name: replace(one, said_in=(utterance.utterance_id,)) for name, one in draft.reading.fields.items()}
-    session.context = context.build_changed_context(session, said, not_read_back=tuple(said))
+    context.set_context(session, draft.reading.fields, utterance.utterance_id)
     if split_at_listed("from_now_on", utterance.reading.words, session.rules.language) is None:
         session.needs_yes.add(session.open_draft.utterance_id)  # "Door 13" may be of the open entry.
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))

@@ -245,7 +245,6 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         session.waiting_orders = started.draft.behind
-        session.places_not_got = started.draft.utterance_id, session.context.doubted
         restored = _ask_about_restored_draft(session, replace(started.draft, behind=()))
         asked = [*shifts.end_break(session), *restored]
         return [*announcements, *besides, *asked]
