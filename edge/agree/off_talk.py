@@ -98,6 +98,16 @@ def has_unread_words(reading: Reading, rules: Rules) -> bool:
     return any(part.sense in _UNREAD for part in parts)
 
 
+_OF_VALUES = frozenset({Sense.VALUE, Sense.LABEL, Sense.UNIT})
+
+
+def says_values_only(reading: Reading, rules: Rules) -> bool:
+    """Whether all of its words give values, or mean nothing, and none corrects: not "twelve cases, scratch that"."""
+    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
+    plain = (one for one in parts if one.sense not in _OF_VALUES)
+    return all(one.sense is Sense.PHRASE and tuple(map(fold, one.words)) not in rules.language.cues for one in plain)
+
+
 def has_remark(reading: Reading, rules: Rules) -> bool:
     """Whether words beside its values mean nothing for the form: "no, pallet 742 has a blue label"."""
     said = {fold(word.text) for word in without_cue(reading.words, rules.language)}

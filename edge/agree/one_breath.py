@@ -67,7 +67,7 @@ def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | N
     others = [part for part in parts if part is not meant]
     if len(others) == 1:
         return meant, others[0]
-    rest = read_part(several, _join_again(others, rules), rules)
+    rest = read_part(several, join_again(others, rules), rules)
     doubted = {name for part in others for name, one in part.fields.items() if not one.confirmed}
     return meant, with_unconfirmed(rest, doubted & rest.fields.keys())
 
@@ -79,7 +79,7 @@ def _has_names(part: Reading, named: Mapping[str, Sequence[FieldValue]]) -> bool
     return bool(alike) and all(name in alike or not (values and named[name]) for name, values in known.items())
 
 
-def _join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:
+def join_again(parts: Sequence[Reading], rules: Rules) -> list[Word]:
     """The words of several things, joined by "and", so that names alone are told apart again."""
     join = min(map(" ".join, rules.language.words["conjunctions"]), key=len)
     ends = [replace(part.words[-1], text=join) for part in parts[:-1]]

@@ -13,6 +13,7 @@ from dockvoice_protocol.forms.spoken import (
     is_correction,
     is_courtesy,
     is_listed_command,
+    leading_cue,
     names_by_position,
     names_last_one,
     parse_command,
@@ -24,14 +25,16 @@ from dockvoice_protocol.forms.spoken.commands import CANCEL
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.off_talk import has_unread_words, states_context
+from edge.agree.off_talk import has_unread_words, says_values_only, states_context
 from edge.agree.one_breath import (
     count_values,
     find_first_field,
     is_separated,
+    join_again,
     pick_by_answer,
     split_if_several,
     split_in_sequence,
+    split_things_sharing_values,
 )
 from edge.agree.readings import (
     find_differing_identifiers,
@@ -183,25 +186,64 @@ def is_understood(reading: Reading, rules: Rules) -> bool:
 def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] | None:
     """Split the first off several things that are all said whole: "pallet 742, ten cases, pallet 743, two cases".
 
-    A trailer before the first name is of all. None where it does not begin with a name, where one of them lacks a field
-    that another has, or that no context gives, or is in doubt, or where the sentence corrects.
+    Or "pallets 742 and 743, ten cases each". A trailer before the first name is of all. None where it does not begin
+    with a name, where a word corrects, or where one of them lacks a field that another has, or no context gives, or is
+    in doubt. What was told as not got of the whole is told of the first.
     """
-    split = () if is_correction(reading.words, rules.language) else split_in_sequence(reading, rules)
+    split = split_in_sequence(reading, rules)
+    shares = not split
+    split = split_things_sharing_values(reading, rules) if shares else split
+    if not split or find_first_field(split[0], rules) not in rules.identifying_fields:
+        return None
     things = [_without_joining_word(one, rules) for one in split]
     of_all = {name for name in rules.form.standing_fields if any(name not in one.fields for one in things)}
     fields = {frozenset(one.fields.keys() - of_all) for one in things}
     needed = {one.name for one in rules.form.fields if one.required} - {*rules.form.standing_fields}
-    said_once = bool(split) and [word for one in split for word in one.words] == [*reading.words]
+    each = all(said.confirmed for one in split for said in one.fields.values())
+    said_once = each if shares else [word for one in split for word in one.words] == [*reading.words]
     alike = len(fields) == 1 and all(needed <= names for names in fields)
-    begins = find_first_field(reading, rules) in rules.identifying_fields
-    if not (begins and said_once and alike and all(is_understood(one, rules) for one in things)):
+    sure = all(is_understood(one, rules) and says_values_only(one, rules) for one in things)
+    if not (said_once and alike and sure) or _stand_at_several_places(things, of_all, rules):
         return None
     first, lasting = things[0], {name: reading.fields[name] for name in of_all if name in reading.fields}
     if any(not _is_before_names(one, first, rules) for one in lasting.values()):
         return None
-    rest = read_part(reading, reading.words[len(split[0].words) :], rules)
+    behind = join_again(split[1:], rules) if shares else reading.words[len(split[0].words) :]
+    rest = read_part(reading, behind, rules)
     both = (replace(one, act=Act.RECORD, fields={**lasting, **one.fields}) for one in (first, rest))
-    return next(both), next(both)
+    return _with_words_of_another(next(both), reading, rules), next(both)
+
+
+def _stand_at_several_places(things: Sequence[Reading], of_all: Collection[str], rules: Rules) -> bool:
+    """Whether each has a place of its own, of which the last one may hold from now on."""
+    names = {*rules.form.standing_fields} - {*rules.identifying_fields, *of_all}
+    return any(one.fields[name].value != things[0].fields[name].value for one in things for name in names)
+
+
+def _with_words_of_another(first: Reading, whole: Reading, rules: Rules) -> Reading:
+    """The first of several things, in doubt by what was split off the whole as of another thing, and not got."""
+    words = tuple(dict.fromkeys(word for one in whole.fields.values() for word in one.unexplained))
+    own = {word.text for word in whole.words}
+    return first if own.issuperset(words) else with_words_not_got(first, words, rules)
+
+
+def with_words_not_got(entry: Reading, words: tuple[str, ...], rules: Rules) -> Reading:
+    """The reading of an entry, in doubt by words of something else, which its question tells."""
+    name = next(one for one in (*rules.identifying_fields, *entry.fields) if one in entry.fields)
+    doubted = replace(entry.fields[name], confirmed=False, unexplained=(*entry.fields[name].unexplained, *words))
+    return replace(entry, fields={**entry.fields, name: doubted})
+
+
+def corrects_one_of_several(reading: Reading, rules: Rules) -> bool:
+    """Whether it names one more thing behind a word of correction, and several before it: "741, 742, no, 743"."""
+    words = reading.words
+    for at in range(1, len(words)):
+        cue = leading_cue(words[at:], rules.language)
+        if cue and not read_part(reading, words[at + len(cue) :], rules).fields.keys().isdisjoint(
+            rules.identifying_fields
+        ):
+            return bool(split_if_several(read_part(reading, words[:at], rules), rules))
+    return False
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:

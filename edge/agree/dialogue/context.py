@@ -156,11 +156,11 @@ def differs_from_context(session: DialogueSession, entry: LastEntry) -> bool:
 
 
 def _context_after_commit(session: DialogueSession) -> StandingContext:
-    """The context as it will be once the held draft is committed; unchanged if that is doubted."""
+    """The context as it will be for what is said next: once the held draft is committed, if that is not doubted."""
     draft = session.draft
     if draft is None or not _is_surely_held(session):
-        return session.context
-    return _context_behind(session, _context_with_draft(session, draft), _waiting_contexts(session, draft))
+        return _context_behind(session, session.context, _waiting_contexts(session, None))
+    return _context_behind(session, _context_with_draft(session, draft), _waiting_contexts(session, None))
 
 
 def build_readback(session: DialogueSession) -> Say:
@@ -469,14 +469,18 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
 
 
-def queue_context(session: DialogueSession, utterance: UtteranceHeard, said: Reading, *, sure: bool) -> None:
-    """Let what an utterance says of the context for what follows its entry wait until that is closed.
-
-    What is not `sure` then puts the fields in doubt.
-    """
-    told = said.fields if sure else {name: replace(one, value=None) for name, one in said.fields.items()}
-    reading, form = replace(said, act=Act.RECORD, fields=told), session.rules.form.name
-    waits = Draft(utterance.utterance_id, form, reading, session.recording_operator, act=Act.CONTEXT)
+def queue_context(session: DialogueSession, utterance: UtteranceHeard, until: str) -> None:
+    """Let what an utterance says of the context wait `until` the entry of this utterance, or of its copy, is closed."""
+    if utterance.context_behind is None:
+        return
+    waits = Draft(
+        utterance.utterance_id,
+        session.rules.form.name,
+        replace(utterance.context_behind, act=Act.RECORD),
+        session.recording_operator,
+        act=Act.CONTEXT,
+        support=(until,),
+    )
     session.waiting_orders = (waits, *session.waiting_orders)
 
 
@@ -488,7 +492,17 @@ def places_behind(session: DialogueSession, draft: Draft) -> set[str]:
 def _waiting_contexts(session: DialogueSession, draft: Draft | None) -> list[Draft]:
     """What waits to be the context behind this draft; None: behind any."""
     waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT]
-    return [one for one in waits if draft is None or one.utterance_id in {draft.utterance_id, *draft.support}]
+    return [
+        one for one in waits if draft is None or not {*one.support}.isdisjoint((draft.utterance_id, *draft.support))
+    ]
+
+
+def let_context_wait_longer(session: DialogueSession, utterance_id: str, until: str) -> None:
+    """Let the context that waits for the entry of one utterance wait for that of another, which was said before it."""
+    waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT and one.support == (utterance_id,)]
+    session.waiting_orders = tuple(
+        replace(one, support=(until,)) if one in waits else one for one in session.waiting_orders
+    )
 
 
 def forget_waiting_context(session: DialogueSession, anew: Iterable[str]) -> None:

@@ -64,6 +64,8 @@ class UtteranceHeard:
     verdict: Verdict = NOT_JUDGED
     behind: Reading | None = None
     """What it says of the next thing, behind what it says of the open one, which is its reading."""
+    context_behind: Reading | None = None
+    """What it says of the context of all that follows; a field without a value puts that in doubt."""
 
     @property
     def whole(self) -> Reading:

@@ -386,7 +386,8 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
-    orders = context.begin_waiting_context(session) if session.state is State.IDLE else []
+    ends = session.state is State.IDLE and session.queued_draft is None
+    orders = context.begin_waiting_context(session) if ends else []
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
         orders += amendments.ask_waiting_order(session, before)

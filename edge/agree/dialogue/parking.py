@@ -175,8 +175,13 @@ def queue_entry(
 def queue_second(session: DialogueSession, draft: Draft) -> Park:
     """Queue a draft whose utterance has begun an entry already: it gets a copy of the utterance."""
     said_in = draft.utterance_id
-    session.queued_draft = replace(draft, utterance_id=make_copy_id(said_in, "next thing"), stands=())
+    session.queued_draft = replace(draft, utterance_id=second_id(said_in), stands=())
     return Park(session.queued_draft.utterance_id, UNANSWERED, values_of(draft.reading), session.queued_draft, said_in)
+
+
+def second_id(utterance_id: str) -> str:
+    """The id of the copy of an utterance that a second thing gets."""
+    return make_copy_id(utterance_id, "next thing")
 
 
 def take_from_queue(session: DialogueSession, utterance_id: str) -> None:

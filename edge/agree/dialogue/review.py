@@ -43,17 +43,13 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
-    """Take up the queued draft, since nothing else is open; of several things the first one."""
+    """Take up the queued draft, since nothing else is open."""
     draft, session.queued_draft = session.queued_draft, None
     if draft is None:
         return []
     if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
         draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading))
-    parts = split_off_first(draft.reading, session.rules)
-    if parts is None:
-        return _ask_about(session, draft)
-    asked = _ask_about(session, replace(draft, reading=parts[0]))
-    return [*asked, parking.queue_second(session, replace(draft, reading=parts[1]))]
+    return _ask_about(session, draft)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -68,11 +64,16 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
 
 
 def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Ask a draft's question after reading out what is known of it.
+    """Ask a draft's question after reading out what is known of it; of several things that of the first one.
 
     It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
+    if (parts := split_off_first(draft.reading, rules)) is not None:
+        context.let_context_wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
+        asked = _ask_about(session, replace(draft, reading=parts[0]))
+        told = parking.tell_queued_parked(session)
+        return [*told, *asked, parking.queue_second(session, replace(draft, reading=parts[1]))]
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)

@@ -20,10 +20,11 @@ from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
-from edge.agree.readings import possible_values, read_part, values_of
+from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
     OfAnother,
+    corrects_one_of_several,
     is_understood,
     read_trailer_done,
     split_before_name,
@@ -31,8 +32,9 @@ from edge.agree.sentence_parts import (
     split_off_first,
     split_off_mention,
     split_off_order,
+    with_words_not_got,
 )
-from edge.records import Draft, Outcome, Park
+from edge.records import Commit, Draft, Outcome, Park
 from edge.records.speech import Prompt
 
 
@@ -56,8 +58,8 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
-    _doubt_context_behind(session, utterance, found)
-    return [], replace(utterance, reading=_with_words_not_got(found, rules))
+    places = _without_values(read_part(said, found.words, rules), rules)
+    return [], replace(utterance, reading=_tell_words_not_got(found, rules), context_behind=places)
 
 
 def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
@@ -84,7 +86,7 @@ def _with_rest_waiting(
 ) -> UtteranceHeard:
     """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
     rules, entry = session.rules, replace(utterance, reading=ended.entry)
-    not_got = replace(utterance, reading=_with_words_not_got(ended, rules))
+    not_got = replace(utterance, reading=_tell_words_not_got(ended, rules))
     if not waits:
         return not_got
     if read_trailer_done(utterance.reading, ended.words, rules) is not None:
@@ -92,9 +94,9 @@ def _with_rest_waiting(
         return entry
     if not behind.fields.keys().isdisjoint(rules.identifying_fields):
         return replace(entry, behind=behind)
-    sure = _is_sure_context(utterance, behind, rules)
-    context.queue_context(session, utterance, behind, sure=sure)
-    return entry if sure else not_got
+    if _is_sure_context(utterance, behind, rules):
+        return replace(entry, context_behind=behind)
+    return replace(not_got, context_behind=_without_values(behind, rules))
 
 
 def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:
@@ -103,12 +105,10 @@ def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> 
     return verdict.outcome is Outcome.ACCEPT and all(one.confidence >= rules.site_policy.earcon for one in said.words)
 
 
-def _doubt_context_behind(session: DialogueSession, utterance: UtteranceHeard, found: OfAnother) -> None:
-    """Doubt the context of what follows, where words that were not got told of it."""
-    said = read_part(utterance.reading, found.words, session.rules)
-    places = {name: one for name, one in said.fields.items() if name in session.rules.form.standing_fields}
-    if places:
-        context.queue_context(session, utterance, replace(said, fields=places), sure=False)
+def _without_values(said: Reading, rules: Rules) -> Reading:
+    """What puts the context in doubt: its fields that words told of which were not got."""
+    told = {name: replace(one, value=None) for name, one in said.fields.items() if name in rules.form.standing_fields}
+    return replace(said, fields=told)
 
 
 def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
@@ -165,12 +165,8 @@ def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found
     return is_entry and whole and sure and alone and is_understood(found.entry, rules)
 
 
-def _with_words_not_got(found: OfAnother, rules: Rules) -> Reading:
-    """The sentence without the words of the other thing, which its question tells."""
-    entry, words = found.entry, tuple(word.text for word in found.words)
-    name = next(one for one in (*rules.identifying_fields, *entry.fields) if one in entry.fields)
-    doubted = replace(entry.fields[name], confirmed=False, unexplained=(*entry.fields[name].unexplained, *words))
-    return replace(entry, fields={**entry.fields, name: doubted})
+def _tell_words_not_got(found: OfAnother, rules: Rules) -> Reading:
+    return with_words_not_got(found.entry, tuple(word.text for word in found.words), rules)
 
 
 def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
@@ -181,12 +177,17 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     said, draft = utterance.reading, session.draft
     is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
     named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
-    if utterance.behind is not None or said.is_scan or not named or said.act not in {Act.RECORD, Act.AMEND}:
+    dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and bool(said.fields)
+    if utterance.behind is not None or not dictated:
         return utterance
+    if corrects_one_of_several(said, session.rules):  # Which of them it replaces is not known.
+        return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=things[1])
+    if not named:
+        return utterance
     if draft is not None and draft.act is not Act.CONTEXT and is_open:
         return _split_off_open_thing(session, utterance, draft)
     _doubt_what_may_be_of_last(session, utterance)
@@ -310,23 +311,31 @@ def contradicts_held_while_next_waits(session: DialogueSession, said: Reading) -
     if session.state is not State.HELD or queued is None or queued.utterance_id in session.needs_yes:
         return False
     plain = said.act is Act.RECORD and not (said.is_scan or is_correction(said.words, session.rules.language))
-    known, values = values_of(session.open_draft.reading), values_of(said)
+    known, values, next_ones = (
+        values_of(session.open_draft.reading),
+        values_of(said),
+        values_of(without_inherited(queued.reading)),
+    )
     contradicts = any(known.get(name, value) != value for name, value in values.items())
-    return plain and contradicts and session.relate_to_claim(said) is Relation.NONE
+    of_next = all(next_ones.get(name, value) == value for name, value in values.items())
+    return plain and contradicts and of_next and session.relate_to_claim(said) is Relation.NONE
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
-    """The orders of a step that took what is of the first thing, with the next one queued behind it.
+    """The orders of a step that took what is of the first thing, with what follows it queued behind it.
 
     Where that step opened a claim of this utterance, the next thing has a copy of the utterance.
     """
     if utterance.behind is None:
+        context.queue_context(session, utterance, utterance.utterance_id)
         return taken
     other = None if session.question is None else session.question.other
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
-    behind = replace(utterance, reading=utterance.behind, behind=None)
+    claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}
+    behind, is_second = replace(utterance, reading=utterance.behind, behind=None), utterance.utterance_id in claims
     others = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, behind))
     told = parking.tell_queued_parked(session)
-    is_second = utterance.utterance_id in claims
-    return [*told, *taken, parking.queue_entry(session, behind, others, is_second=is_second)]
+    queued = parking.queue_entry(session, behind, others, is_second=is_second)
+    context.queue_context(session, utterance, queued.utterance_id)
+    return [*told, *taken, queued]
