@@ -324,8 +324,9 @@ def ask_about_order(session: DialogueSession, order: Draft) -> list[Order]:
 
 def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, aside: Draft) -> list[Order]:
     """Ask whether to drop a draft in review; of several things in one breath the one that is named, else one by one."""
-    parking.take_from_queue(session, aside.utterance_id)
     picked = pick_by_answer(aside.reading, utterance.reading, session.rules)
+    if picked is None:  # Else the others are asked about in turn.
+        parking.take_from_queue(session, aside.utterance_id)
     if picked is not None or not split_if_several(aside.reading, session.rules):
         meant = aside.reading if picked is None else picked[0]
         return _ask_to_cancel(session, utterance, Question(Topic.CANCEL, fields=likely_values(meant), other=aside))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken import (
+    begins_with_last_one,
     begins_with_no,
     cancels_after_no,
     cancels_open_entry,
     is_courtesy,
     is_listed_command,
+    names_last_one,
     number_head,
     parse_command,
     possible_digit_strings,
@@ -142,8 +144,17 @@ def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHear
     return Event.SWITCH if works.chooses_form(session, utterance) else None
 
 
+def _names_last_while_next_waits(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it is of "the last one", which may be the one that is open, or one that waits behind it."""
+    waits = session.queued_draft is not None and session.state in {State.HELD, *QUESTIONS} and not reading.is_scan
+    words, language = reading.words, session.rules.language
+    return waits and (names_last_one(words, language) or begins_with_last_one(words, language))
+
+
 def _classify_over_readback(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and corrections count differently."""
+    if _names_last_while_next_waits(session, utterance.reading):
+        return Event.INDISTINCT
     if event is Event.UNCLEAR and session.state is State.HELD and _corrects_held_number(session, utterance):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):

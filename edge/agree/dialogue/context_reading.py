@@ -77,15 +77,16 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
 def split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Sequence[Word], Sequence[Word]] | None:
     """The words for "from now on", and the others; None without such words.
 
-    "Now" before context fields alone is such, but where these tell what is wrong, or which thing it is.
+    "Now" before or behind context fields alone is such, but where these tell what is wrong, or which thing it is.
     """
     form, language, words = session.rules.form, session.rules.language, reading.words
     found = split_at_listed("from_now_on", words, language)
     told = session.topic is Topic.WRONG or not {*form.context}.isdisjoint(form.identifies)
     if found is not None or told or not reading.fields.keys() <= {*form.standing_fields}:
         return found
-    ways = [at for at in range(1, len(words)) if token_texts(words[:at], language) in language.commands["now"]]
-    return (words[: ways[-1]], words[ways[-1] :]) if ways else None
+    parts = [(words[:at], words[at:]) for at in range(len(words) - 1, 0, -1)]
+    ways = [*parts, *((behind, before) for before, behind in reversed(parts))]
+    return next((one for one in ways if token_texts(one[0], language) in language.commands["now"]), None)
 
 
 def _fields_next_to(alone: Reading, from_now_on: tuple[Word, ...]) -> list[str]:

@@ -71,9 +71,10 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     rules, known = session.rules, NO_CIRCUMSTANCES
     if (parts := split_off_first(draft.reading, rules)) is not None:
         context.let_context_wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
-        asked = _ask_about(session, replace(draft, reading=parts[0]))
-        told = parking.tell_queued_parked(session)
-        return [*told, *asked, parking.queue_second(session, replace(draft, reading=parts[1]))]
+        first, told = replace(draft, reading=parts[0]), parking.tell_queued_parked(session)
+        alone = Park(draft.utterance_id, parking.UNANSWERED, values_of(first.reading), first)
+        rest = parking.queue_second(session, replace(draft, reading=parts[1]))
+        return [*told, alone, rest, *_ask_about(session, first)]
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)

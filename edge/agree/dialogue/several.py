@@ -14,6 +14,7 @@ from edge.agree.dialogue import context, drafting, next_or_instead, parking, rep
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
 from edge.agree.merging import rivals_are_mishearings, with_fields, with_reading
 from edge.agree.one_breath import (
     find_telling_field,
@@ -39,7 +40,9 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     A correction of several on record is to be said again, one at a time.
     """
     draft, rules = session.draft, session.rules
-    if begun := _begin_queued_if_contradicted(session, utterance):
+    if begun := _begin_queued_if_contradicted(session, utterance) or _begin_queued_if_named_by_correction(
+        session, utterance
+    ):
         return begun
     if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
         parts = _split_by_open_thing(session, utterance)
@@ -74,6 +77,25 @@ def _begin_queued_if_contradicted(session: DialogueSession, utterance: Utterance
     session.needs_yes.add(queued.utterance_id)
     begun = with_fields(queued, reading.fields, utterance.utterance_id)
     return [utterance.note_as_heeded(), *next_or_instead.begin_as_next(session, utterance, begun)]
+
+
+def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Begin the thing that waits, or ask again, where a word of correction stands before its name; empty for all else.
+
+    "No, pallet 744, six cases", while that is next: the open one is not renamed to it.
+    """
+    queued, reading = session.queued_draft, without_inherited(utterance.reading)
+    if queued is None or not drafting.is_sure_correction(session, utterance):
+        return []
+    named = session.identifiers_of(values_of(reading))
+    waits = (pick_by_answer(queued.reading, reading, session.rules) or (queued.reading,))[0]
+    if not named or not named.items() <= session.identifiers_of(values_of(waits)).items():
+        return []
+    if reading.fields.keys() <= named.keys():
+        return drafting.ask_to_repeat_possible_no(session, utterance)
+    if session.state is State.HELD:
+        return []
+    return [*parking.queue_or_park_open_draft(session), *drafting.begin_entry(session, utterance)]
 
 
 def _are_of_their_own(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:

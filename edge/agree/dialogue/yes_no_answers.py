@@ -135,6 +135,8 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
         session.close_draft()
         left = several.leave_out_named(session, aside, draft.reading)
         left = left or several.leave_out_name(session, aside, draft.reading)
+        if session.queued_draft is not None and session.queued_draft.utterance_id == aside.utterance_id:
+            session.queued_draft = left
         dropped = (
             StoreDropped(aside)
             if left is None
