@@ -100,6 +100,15 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
     return ()
 
 
+def names_several_unclearly(reading: Reading, rules: Rules) -> bool:
+    """Whether an identifier has several labels and no value, so that the other values may be of any of them."""
+    unclear = [
+        one for name in rules.identifying_fields if (one := reading.fields.get(name)) and not possible_values(one)
+    ]
+    labels = (sum(_find_label(fold(word), rules) is not None for word in one.words) for one in unclear)
+    return any(count > 1 for count in labels)
+
+
 def names_several(reading: Reading, rules: Rules) -> bool:
     """Whether it names several things, also where it is unclear of which of them its values are."""
     return bool(list_several_identifiers(reading, rules) or split_if_several(reading, rules))

@@ -20,6 +20,7 @@ from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
+from edge.agree.one_breath import names_several_unclearly
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
@@ -180,7 +181,8 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and bool(said.fields)
     if utterance.behind is not None or not dictated:
         return utterance
-    if corrects_one_of_several(said, session.rules):  # Which of them it replaces is not known.
+    if names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
+        # Of which of them its values are, or which of them it replaces, is not known.
         return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
