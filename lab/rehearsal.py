@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -35,7 +35,7 @@ from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Outcome, Shift, StoreFormOrLanguageChange
+from edge.records import Draft, Outcome, Shift, StoreFormOrLanguageChange
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
@@ -152,7 +152,7 @@ class Rehearsal:
             for form in {one.form for one in waiting}
             for one in self._journal.review.drafts(form, MOST_ENTRIES)
         }
-        why = {one.utterance_id: one.review for one in kept}
+        why = {one.utterance_id: self._journal.queries.history(one.utterance_id).review for one in waiting}
         rests = {one.utterance_id: [one.utterance_id] for one in waiting}
         rests |= {name: [name, *one.support] for name, one in drafts.items() if name in rests}
         draft = self._talk.open_draft
@@ -176,7 +176,7 @@ class Rehearsal:
                     "operator": drafts[one.utterance_id].operator if one.utterance_id in drafts else None,
                     "fields": dict(one.fields),
                     "why": why.get(one.utterance_id),
-                    "said": [self._lines[name] for name in rests[one.utterance_id] if name in self._lines],
+                    "said": self._lines_of(rests[one.utterance_id], drafts.get(one.utterance_id)),
                 }
                 for one in waiting
             ],
@@ -187,6 +187,11 @@ class Rehearsal:
             "standing": dict(self._talk.standing_values),
             "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
         }
+
+    def _lines_of(self, names: Iterable[str], draft: Draft | None) -> list[str]:
+        """The lines that gave a draft; of a second thing of a line its own words."""
+        lines = [self._lines[name] for name in names if name in self._lines]
+        return lines or ([] if draft is None else [" ".join(word.text for word in draft.reading.words)])
 
     def _unrecorded_lines(self, used: set[str]) -> Iterator[_Json]:
         """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
