@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -22,7 +23,10 @@ from dockvoice_protocol.forms.spoken import (
     read_fields,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL
+from dockvoice_protocol.forms.spoken.grammar.marks import CORRECTS, DENIED
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
+from dockvoice_protocol.forms.spoken.reader import parse_meaning
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, says_values_only, states_context
@@ -39,6 +43,7 @@ from edge.agree.one_breath import (
 from edge.agree.readings import (
     find_differing_identifiers,
     normalize_word,
+    possible_values,
     read_part,
 )
 
@@ -113,7 +118,8 @@ def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
     for at in range(1, len(words)):
         if read_trailer_done(reading, words[at:], rules) is not None or _is_next_place(reading, words[at:], rules):
             part = read_part(reading, words[:at], rules)
-            return OfAnother(replace(part, act=Act.RECORD, unrecorded={}), words[at:], {}) if part.fields else None
+            says = bool(part.fields) or bool(split_if_several(part, rules))
+            return OfAnother(replace(part, unrecorded={}), words[at:], {}) if says else None
     return None
 
 
@@ -140,8 +146,32 @@ def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> boo
     names = {*rules.form.standing_fields, *rules.identifying_fields}
     ends = range(max(1, len(words) - _MOST_CLOSING_WORDS), len(words))
     before = (words[:end] for end in ends if is_listed_command("now", words[end:], rules.language))
-    parts = (read_part(reading, rest, rules) for rest in (*words_behind_closing(words, rules), *before))
-    return any(names >= one.fields.keys() > set() and states_context(one, rules) for one in parts)
+    parts = [read_part(reading, rest, rules) for rest in (*words_behind_closing(words, rules), *before)]
+    parts = [one for one in parts if names >= one.fields.keys() > set()]
+    return any(states_context(one, rules) or _corrects_context(one, rules) for one in parts)
+
+
+def list_places_behind_closing(reading: Reading, rules: Rules) -> Iterator[Reading]:
+    """The places that a sentence tells behind words that end what was said before, with more behind them."""
+    words = reading.words if len(reading.words) <= _MOST_WORDS else ()
+    for rest in (rest for at in range(1, len(words)) for rest in words_behind_closing(words[at:], rules)):
+        part = read_part(reading, rest, rules)
+        first = next((name for name, one in part.fields.items() if one.words[:1] == (rest[0].text,)), None)
+        if first in rules.form.standing_fields:
+            yield replace(part, fields={first: part.fields[first]})
+
+
+def _corrects_context(reading: Reading, rules: Rules) -> bool:
+    """Whether it tells the place, and corrects that: "trailer 5502, no, 5503"."""
+    cues = (at for at in range(1, len(reading.words)) if leading_cue(reading.words[at:], rules.language))
+    return any(states_context(read_part(reading, reading.words[:at], rules), rules) for at in cues)
+
+
+def says_now(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether they begin or end with "now"."""
+    sizes = range(1, min(len(words), _MOST_CLOSING_WORDS) + 1)
+    parts = (part for size in sizes for part in (words[:size], words[-size:]))
+    return any(is_listed_command("now", part, rules.language) for part in parts)
 
 
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:
@@ -199,7 +229,8 @@ def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] |
     of_all = {name for name in rules.form.standing_fields if any(name not in one.fields for one in things)}
     fields = {frozenset(one.fields.keys() - of_all) for one in things}
     needed = {one.name for one in rules.form.fields if one.required} - {*rules.form.standing_fields}
-    each = all(said.confirmed for one in split for said in one.fields.values())
+    shared = {*needed, *rules.identifying_fields, *rules.form.standing_fields}
+    each = all(said.confirmed and name in shared for one in split for name, said in one.fields.items())
     said_once = each if shares else [word for one in split for word in one.words] == [*reading.words]
     alike = len(fields) == 1 and all(needed <= names for names in fields)
     sure = all(is_understood(one, rules) and says_values_only(one, rules) for one in things)
@@ -235,15 +266,19 @@ def with_words_not_got(entry: Reading, words: tuple[str, ...], rules: Rules) -> 
 
 
 def corrects_one_of_several(reading: Reading, rules: Rules) -> bool:
-    """Whether it names one more thing behind a word of correction, and several before it: "741, 742, no, 743"."""
-    words = reading.words
-    for at in range(1, len(words)):
-        cue = leading_cue(words[at:], rules.language)
-        if cue and not read_part(reading, words[at + len(cue) :], rules).fields.keys().isdisjoint(
-            rules.identifying_fields
-        ):
-            return bool(split_if_several(read_part(reading, words[:at], rules), rules))
-    return False
+    """Whether words of correction take back more than one name, "741, 742, no, 743", or a name with a value of its own.
+
+    "742, twelve cases, hang on, pallet 743, eight cases" may be two things, or one.
+    """
+    names = {name: one for name, one in reading.fields.items() if name in rules.identifying_fields and one.denied}
+    if not names:
+        return False
+    meant = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language)
+    events = [one for one in (meant.paths[0].events if meant.paths else ()) if one.kind is EventKind.MENTION]
+    corrected = Counter(one.field for one in events if {CORRECTS, DENIED} & {*one.marks})
+    values = ((str(one.field), one.value) for one in events if one.field not in rules.identifying_fields)
+    replaced = any(value not in possible_values(reading.fields.get(name)) for name, value in values)
+    return replaced or any(len({*one.denied}) > max(1, corrected[name]) for name, one in names.items())
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:

@@ -367,7 +367,12 @@ def _find_fields_put_right(session: DialogueSession, draft: Draft) -> dict[str, 
     if draft.act is not Act.AMEND:
         return {}
     stands, fields, by = session.context.fields, draft.reading.fields, _utterances_of_entry(session, draft.replaces)
-    own = (name for name in _find_context_set_by(session, by) if not _is_taken_by_another(session, name, by))
+    before = next((one.fields for one in session.recorded.entries if one.event_id == draft.replaces), {})
+    own = (
+        name
+        for name in _find_context_set_by(session, by)
+        if before.get(name) == stands[name].value and not _is_taken_by_another(session, name, by)
+    )
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
     return {name: replace(fields[name], said_in=(draft.utterance_id, *draft.support)) for name in anew}
 
@@ -503,6 +508,25 @@ def let_context_wait_longer(session: DialogueSession, utterance_id: str, until: 
     session.waiting_orders = tuple(
         replace(one, support=(until,)) if one in waits else one for one in session.waiting_orders
     )
+
+
+def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: bool, refuses: bool) -> None:
+    """Doubt what an utterance may have told of the context: one that is not understood, a "no", "not trailer 5501".
+
+    `repeats`: it is to be said again. `refuses`: it is a no, which may be of what waits to be the context.
+    """
+    if repeats:
+        doubt_context(session, reading)
+    if repeats or refuses:
+        session.waiting_orders = tuple(map(_with_waiting_in_doubt, session.waiting_orders))
+    stands = session.context.fields
+    denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
+    session.context = session.context.with_doubted(denied)
+
+
+def _with_waiting_in_doubt(order: Draft) -> Draft:
+    fields = {name: replace(said, value=None) for name, said in order.reading.fields.items()}
+    return replace(order, reading=replace(order.reading, fields=fields)) if order.act is Act.CONTEXT else order
 
 
 def forget_waiting_context(session: DialogueSession, anew: Iterable[str]) -> None:

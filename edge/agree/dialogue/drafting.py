@@ -195,8 +195,6 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
     require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)
-    denied = session.open_draft.reading.fields.keys() - draft.reading.fields.keys()
-    session.context = session.context.with_doubted(denied)  # "No, not trailer 5501."
     draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
     return [
         utterance.note_as_heeded(),

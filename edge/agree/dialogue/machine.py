@@ -350,8 +350,8 @@ class Dialogue:
             session.breath.forget()
         if isinstance(happening, UtteranceHeard):
             notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
-            if any(one.verdict.outcome is Outcome.REPEAT for one in notes):
-                context.doubt_context(session, happening.reading)
+            repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
+            context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
             _prepend_earcon(session, orders, event, changed=changed)
             other = None if session.question is None else session.question.other
             is_open = session.state in {State.HELD, *QUESTIONS}

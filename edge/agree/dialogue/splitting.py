@@ -19,7 +19,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
+from edge.agree.off_talk import begins_with_pointer, has_no_other_words, says_values_only, states_context
 from edge.agree.one_breath import names_several_unclearly
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
@@ -27,7 +27,9 @@ from edge.agree.sentence_parts import (
     OfAnother,
     corrects_one_of_several,
     is_understood,
+    list_places_behind_closing,
     read_trailer_done,
+    says_now,
     split_before_name,
     split_off_end,
     split_off_first,
@@ -46,10 +48,13 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     the operator needs a yes.
     """
     said, rules = utterance.reading, session.rules
-    begins = said.act in {Act.RECORD, Act.AMEND} and not (said.is_scan or leading_cue(said.words, rules.language))
+    begins = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan
     begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
-    if not begins or next_or_instead.leave_out_instead(session, said) != (False, said):  # "743 instead of 742"
+    if not begins:
         return [], utterance
+    instead = next_or_instead.leave_out_instead(session, said) != (False, said)  # "743 instead of 742"
+    if instead or leading_cue(said.words, rules.language):
+        return [], _without_end(session, utterance)
     orders = [one for one in split_off_order(said, rules) if _is_known(session, one)]
     found = max(orders, key=lambda one: (len(values_of(one.entry)), len(one.words)), default=None)
     found = found or split_off_mention(said, _list_names_before(session, said), rules)
@@ -70,7 +75,13 @@ def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
     """
     said, rules = utterance.reading, session.rules
     ended = split_off_end(said, rules)
-    if ended is None:
+    if ended is None:  # "Then trailer 5502, two damaged."
+        entry = replace(
+            said, fields={name: said.fields[name] for name in said.fields.keys() - rules.form.standing_fields}
+        )
+        places = list_places_behind_closing(said, rules) if entry.fields else iter(())
+        if any(_is_of_what_follows(session, entry, one) for one in places):
+            session.needs_yes.add(utterance.utterance_id)
         return utterance
     closing = read_trailer_done(said, ended.words, rules)
     behind = read_part(said, ended.words, rules) if closing is None else closing
@@ -87,23 +98,27 @@ def _with_rest_waiting(
 ) -> UtteranceHeard:
     """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
     rules, entry = session.rules, replace(utterance, reading=ended.entry)
-    not_got = replace(utterance, reading=_tell_words_not_got(ended, rules))
-    if not waits:
-        return not_got
-    if read_trailer_done(utterance.reading, ended.words, rules) is not None:
+    is_closing = read_trailer_done(utterance.reading, ended.words, rules) is not None
+    is_name = not behind.fields.keys().isdisjoint(rules.identifying_fields)
+    if waits and is_closing:
         trailers.queue_closing(session, replace(utterance, reading=behind))
         return entry
-    if not behind.fields.keys().isdisjoint(rules.identifying_fields):
+    if waits and is_name:
         return replace(entry, behind=behind)
-    if _is_sure_context(utterance, behind, rules):
+    if waits and _is_sure_context(utterance, behind, rules):
         return replace(entry, context_behind=behind)
-    return replace(not_got, context_behind=_without_values(behind, rules))
+    if not ended.entry.fields:  # Names alone, "pallets 742 and 743": they are asked about as they were said.
+        session.needs_yes.add(utterance.utterance_id)
+        return utterance
+    doubt = _without_values(behind, rules) if waits else None
+    return replace(utterance, reading=_tell_words_not_got(ended, rules), context_behind=doubt)
 
 
 def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:
     """Whether nothing is to be asked of words that set the context."""
     verdict = replace(utterance, reading=replace(said, act=Act.CONTEXT)).with_verdict(rules).verdict
-    return verdict.outcome is Outcome.ACCEPT and all(one.confidence >= rules.site_policy.earcon for one in said.words)
+    heard = all(one.confidence >= rules.site_policy.earcon for one in said.words)
+    return verdict.outcome is Outcome.ACCEPT and heard and says_values_only(said, rules)
 
 
 def _without_values(said: Reading, rules: Rules) -> Reading:
@@ -120,16 +135,17 @@ def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
 
 
 def _is_of_what_follows(
-    session: DialogueSession, entry: Reading, behind: Reading, *, is_answer: bool, closes: bool
+    session: DialogueSession, entry: Reading, behind: Reading, *, is_answer: bool = False, closes: bool = False
 ) -> bool:
     """Whether what stands behind an entry is not its own: an order to close, or a place or name unlike the known one.
 
     Not "742 is now on trailer 5501" where that one holds, nor a place that nothing is known of, or that it lacks.
     """
     own = context.fill_new_entry_from_context(session, entry).fields
-    known = {**session.context.fields, **(session.open_draft.reading.fields if is_answer else {}), **own}
+    known = {**context.inheritable_fields(session), **(session.open_draft.reading.fields if is_answer else {}), **own}
     lacks = {one.name for one in session.rules.form.fields if one.required} - known.keys()
-    another = any(name in known and known[name].value != one.value for name, one in behind.fields.items())
+    now = says_now(behind.words, session.rules)
+    another = any(known[name].value != one.value if name in known else not now for name, one in behind.fields.items())
     return (closes or another) and lacks.isdisjoint(behind.fields)
 
 
@@ -178,16 +194,17 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     said, draft = utterance.reading, session.draft
     is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
     named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
-    dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and bool(said.fields)
+    says = bool(said.fields) or utterance.context_behind is not None
+    dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and says
     if utterance.behind is not None or not dictated:
         return utterance
-    if names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
-        # Of which of them its values are, or which of them it replaces, is not known.
-        return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=things[1])
+    if names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
+        # Of which of them its values are, or which of them it replaces, is not known.
+        return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if not named:
         return utterance
     if draft is not None and draft.act is not Act.CONTEXT and is_open:
