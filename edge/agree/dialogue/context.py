@@ -102,7 +102,9 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
 
 def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether a new entry takes a value from the context although something was said of that field since it was set."""
-    doubted = session.context.doubted
+    own = _waiting_contexts(session, draft)
+    waits = [one for one in _waiting_contexts(session, None) if one not in own]
+    doubted = _context_behind(session, session.context, waits).doubted
     return draft.act is Act.RECORD and any(
         one.is_inherited and name in doubted for name, one in draft.reading.fields.items()
     )
