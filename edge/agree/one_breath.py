@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations, groupby
+from itertools import chain, combinations
 from typing import TypeVar
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
-from dockvoice_protocol.forms.spoken.grammar.marks import CORRECTS, DENIED
-from dockvoice_protocol.forms.spoken.grammar.path import EventKind
-from dockvoice_protocol.forms.spoken.reader import parse_meaning
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.readings import (
@@ -24,7 +20,6 @@ from edge.agree.readings import (
     values_of,
     with_unconfirmed,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME
 
 _Two = tuple[Reading, Reading]
 _Parts = tuple[Reading, ...]
@@ -98,44 +93,11 @@ def list_several_identifiers(reading: Reading, rules: Rules) -> tuple[FieldValue
         values = possible_values(one)
         if one is None or len(values) == 1 or not values:
             continue
-        labels = sum(_find_label(fold(word), rules) is not None for word in one.words)
+        labels = sum(find_label(fold(word), rules) is not None for word in one.words)
         besides = any(field.value is None or field.rivals for other, field in reading.fields.items() if other != name)
         if labels >= len(values) or (rules.form[name].spoken.listed and besides):
             return values
     return ()
-
-
-def names_several_unclearly(reading: Reading, rules: Rules) -> bool:
-    """Whether an identifier has several labels and no value, or a number is left over beside a field said twice.
-
-    "Pallet 742 twelve and pallet 743 eight cases", "pallet 742 twelve cases, 743 eight cases".
-    """
-    named = [one for name in rules.identifying_fields if (one := reading.fields.get(name)) is not None]
-    unnamed = (one.words for one in named if not possible_values(one))
-    labels = (sum(_find_label(fold(word), rules) is not None for word in words) for words in unnamed)
-    if any(count > 1 for count in labels):
-        return True
-    return _says_a_field_twice(reading, rules) and _leaves_name_over(reading, rules)
-
-
-def _says_a_field_twice(reading: Reading, rules: Rules) -> bool:
-    """Whether a field that is no name has two values, and no word of correction."""
-    meant = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language)
-    said: dict[str | None, set[FieldValue | None]] = {}
-    for one in meant.paths[0].events if meant.paths else ():
-        if one.kind is EventKind.MENTION and not {CORRECTS, DENIED} & {*one.marks}:
-            said.setdefault(one.field, set()).add(one.value)
-    return any(len(values) > 1 for name, values in said.items() if name not in rules.identifying_fields)
-
-
-def _leaves_name_over(reading: Reading, rules: Rules) -> bool:
-    """Whether words that nothing explains have a number as long as a name: in figures, or digit by digit."""
-    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
-    runs = (list(run) for unread, run in groupby(parts, lambda one: one.sense is Sense.UNEXPLAINED) if unread)
-    numbers = (
-        [word for one in run for word in one.words if rules.language.may_be_in_identifier(fold(word))] for run in runs
-    )
-    return any(sum(len(word) if word.isdigit() else 1 for word in one) >= SHORTEST_NAME for one in numbers)
 
 
 def names_several(reading: Reading, rules: Rules) -> bool:
@@ -334,7 +296,7 @@ def _remove_word_each(words: Sequence[Word], rules: Rules) -> tuple[tuple[Word, 
 
 def _is_number_or_label(word: Word, rules: Rules) -> bool:
     text = normalize_word(word.text)
-    return rules.language.may_be_in_identifier(text) or _find_label(text, rules) is not None
+    return rules.language.may_be_in_identifier(text) or find_label(text, rules) is not None
 
 
 def _is_named_by(part: Reading, name: Sequence[Word], rules: Rules) -> bool:
@@ -362,7 +324,7 @@ def _with_singular_label(
 
     With `always`, a name without a label gets the form's first one.
     """
-    labels = [_find_label(normalize_word(word.text), rules) for word in (*before, *named)]
+    labels = [find_label(normalize_word(word.text), rules) for word in (*before, *named)]
     lacking = always and not any(labels)
     first = next((one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules)), None)
     label = (replace(named[0], text=first, end=named[0].start),) if lacking and first is not None else ()
@@ -373,7 +335,7 @@ def _with_singular_label(
     return (*whole[: len(before)], *label, *whole[len(before) :], *behind)
 
 
-def _find_label(message: str, rules: Rules) -> str | None:
+def find_label(message: str, rules: Rules) -> str | None:
     """The identifier label that the word is an inflection of; None: none."""
     labels = (one for field in rules.form.fields if field.identifier for one in _list_labels(field, rules))
     return next((one for one in labels if message.startswith(fold(one))), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from dockvoice_protocol.field_roles import FieldRole
@@ -22,7 +22,9 @@ from dockvoice_protocol.forms.spoken import (
     possible_digit_strings,
     read_fields,
 )
+from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.commands import CANCEL
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.marks import CORRECTS, DENIED
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
@@ -33,6 +35,7 @@ from edge.agree.off_talk import has_unread_words, says_values_only, states_conte
 from edge.agree.one_breath import (
     count_values,
     find_first_field,
+    find_label,
     is_separated,
     join_again,
     pick_by_answer,
@@ -46,6 +49,7 @@ from edge.agree.readings import (
     possible_values,
     read_part,
 )
+from edge.agree.unclear_numbers import SHORTEST_NAME
 
 _MOST_WORDS = 60
 """The longest utterance that is searched for an order: it takes a tenth of a second."""
@@ -279,6 +283,39 @@ def corrects_one_of_several(reading: Reading, rules: Rules) -> bool:
     values = ((str(one.field), one.value) for one in events if one.field not in rules.identifying_fields)
     replaced = any(value not in possible_values(reading.fields.get(name)) for name, value in values)
     return replaced or any(len({*one.denied}) > max(1, corrected[name]) for name, one in names.items())
+
+
+def names_several_unclearly(reading: Reading, rules: Rules) -> bool:
+    """Whether an identifier has several labels and no value, or a number is left over beside a field said twice.
+
+    "Pallet 742 twelve and pallet 743 eight cases", "pallet 742 twelve cases, 743 eight cases".
+    """
+    named = [one for name in rules.identifying_fields if (one := reading.fields.get(name)) is not None]
+    unnamed = (one.words for one in named if not possible_values(one))
+    labels = (sum(find_label(fold(word), rules) is not None for word in words) for words in unnamed)
+    if any(count > 1 for count in labels):
+        return True
+    return _says_a_field_twice(reading, rules) and _leaves_name_over(reading, rules)
+
+
+def _says_a_field_twice(reading: Reading, rules: Rules) -> bool:
+    """Whether a field that is no name has two values, and no word of correction."""
+    meant = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language)
+    said: dict[str | None, set[FieldValue | None]] = {}
+    for one in meant.paths[0].events if meant.paths else ():
+        if one.kind is EventKind.MENTION and not {CORRECTS, DENIED} & {*one.marks}:
+            said.setdefault(one.field, set()).add(one.value)
+    return any(len(values) > 1 for name, values in said.items() if name not in rules.identifying_fields)
+
+
+def _leaves_name_over(reading: Reading, rules: Rules) -> bool:
+    """Whether words that nothing explains have a number as long as a name: in figures, or digit by digit."""
+    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
+    runs = (list(run) for unread, run in groupby(parts, lambda one: one.sense is Sense.UNEXPLAINED) if unread)
+    numbers = (
+        [word for one in run for word in one.words if rules.language.may_be_in_identifier(fold(word))] for run in runs
+    )
+    return any(sum(len(word) if word.isdigit() else 1 for word in one) >= SHORTEST_NAME for one in numbers)
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:

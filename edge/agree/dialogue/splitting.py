@@ -20,7 +20,6 @@ from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, says_values_only, states_context
-from edge.agree.one_breath import names_several_unclearly
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
@@ -28,6 +27,7 @@ from edge.agree.sentence_parts import (
     corrects_one_of_several,
     is_understood,
     list_places_behind_closing,
+    names_several_unclearly,
     read_trailer_done,
     says_now,
     split_before_name,
