@@ -36,7 +36,7 @@ def split_things(reading: Reading, rules: Rules) -> _Parts:
     Where it begins with a name, so does each of them: what is said between two names is the first one's. Else the split
     with the most values wins, and what may be of either is nobody's, and is asked for again. One field tells all apart.
     """
-    return split_in_sequence(reading, rules) or split_things_sharing_values(reading, rules)
+    return _split_in_sequence(reading, rules) or split_things_sharing_values(reading, rules)
 
 
 def split_if_several(reading: Reading, rules: Rules) -> _Parts:
@@ -144,7 +144,7 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
-def split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
+def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
     """The last thing is split off, and what is before it is split again if it names several."""
     first = find_first_field(reading, rules)
     splits = _choose_best_splits(_split_off_last(reading, rules), rules, first)
@@ -152,7 +152,7 @@ def split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
         return ()
     begins = find_first_field(splits[-1][0], rules) in rules.identifying_fields
     before, last = splits[-1] if begins else _without_disputed(splits)
-    earlier = (before,) if _surely_named(before, rules.identifying_fields) else split_in_sequence(before, rules)
+    earlier = (before,) if _surely_named(before, rules.identifying_fields) else _split_in_sequence(before, rules)
     if earlier and find_telling_field((*earlier, last), rules) is not None:
         return (*earlier, last)
     # "Trailer 5501 rear ... front ..., trailer 6602 rear ...": first one trailer is chosen, then one position.

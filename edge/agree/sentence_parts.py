@@ -40,8 +40,6 @@ from edge.agree.one_breath import (
     join_again,
     pick_by_answer,
     split_if_several,
-    split_in_sequence,
-    split_things_sharing_values,
 )
 from edge.agree.readings import (
     find_differing_identifiers,
@@ -224,21 +222,19 @@ def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] |
     with a name, where a word corrects, or where one of them lacks a field that another has, or no context gives, or is
     in doubt. What was told as not got of the whole is told of the first.
     """
-    split = split_in_sequence(reading, rules)
-    shares = not split
-    split = split_things_sharing_values(reading, rules) if shares else split
+    split = split_if_several(reading, rules)
     if not split or find_first_field(split[0], rules) not in rules.identifying_fields:
         return None
+    shares = [word for one in split for word in one.words] != [*reading.words]
     things = [_without_joining_word(one, rules) for one in split]
     of_all = {name for name in rules.form.standing_fields if any(name not in one.fields for one in things)}
     fields = {frozenset(one.fields.keys() - of_all) for one in things}
     needed = {one.name for one in rules.form.fields if one.required} - {*rules.form.standing_fields}
     shared = {*needed, *rules.identifying_fields, *rules.form.standing_fields}
     each = all(said.confirmed and name in shared for one in split for name, said in one.fields.items())
-    said_once = each if shares else [word for one in split for word in one.words] == [*reading.words]
     alike = len(fields) == 1 and all(needed <= names for names in fields)
     sure = all(is_understood(one, rules) and says_values_only(one, rules) for one in things)
-    if not (said_once and alike and sure) or _stand_at_several_places(things, of_all, rules):
+    if not (alike and sure and (each or not shares)) or _stand_at_several_places(things, of_all, rules):
         return None
     first, lasting = things[0], {name: reading.fields[name] for name in of_all if name in reading.fields}
     if any(not _is_before_names(one, first, rules) for one in lasting.values()):

@@ -76,11 +76,9 @@ def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
     said, rules = utterance.reading, session.rules
     ended = split_off_end(said, rules)
     if ended is None:  # "Then trailer 5502, two damaged."
-        entry = replace(
-            said, fields={name: said.fields[name] for name in said.fields.keys() - rules.form.standing_fields}
-        )
-        places = list_places_behind_closing(said, rules) if entry.fields else iter(())
-        if any(_is_of_what_follows(session, entry, one) for one in places):
+        own = {name: one for name, one in said.fields.items() if name not in rules.form.standing_fields}
+        places = list_places_behind_closing(said, rules) if own and own.keys() < said.fields.keys() else iter(())
+        if any(_is_of_what_follows(session, replace(said, fields=own), one) for one in places):
             session.needs_yes.add(utterance.utterance_id)
         return utterance
     closing = read_trailer_done(said, ended.words, rules)
