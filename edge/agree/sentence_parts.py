@@ -282,14 +282,15 @@ def corrects_one_of_several(reading: Reading, rules: Rules) -> bool:
 
 
 def names_several_unclearly(reading: Reading, rules: Rules) -> bool:
-    """Whether an identifier has several labels and no value, or a number is left over beside a field said twice.
+    """Whether an identifier has several labels and no value, or a number as long as a name is left over.
 
-    "Pallet 742 twelve and pallet 743 eight cases", "pallet 742 twelve cases, 743 eight cases".
+    "Pallet 742 twelve and pallet 743 eight cases"; "pallets 742 and 743, no, 744"; beside a field that is said twice,
+    "pallet 742 twelve cases, 743 eight cases".
     """
     named = [one for name in rules.identifying_fields if (one := reading.fields.get(name)) is not None]
     unnamed = (one.words for one in named if not possible_values(one))
     labels = (sum(find_label(fold(word), rules) is not None for word in words) for words in unnamed)
-    if any(count > 1 for count in labels):
+    if any(count > 1 for count in labels) or (named and _has_long_number(reading.preface or (), rules)):
         return True
     return _says_a_field_twice(reading, rules) and _leaves_name_over(reading, rules)
 
@@ -305,13 +306,16 @@ def _says_a_field_twice(reading: Reading, rules: Rules) -> bool:
 
 
 def _leaves_name_over(reading: Reading, rules: Rules) -> bool:
-    """Whether words that nothing explains have a number as long as a name: in figures, or digit by digit."""
+    """Whether words that nothing explains have a number as long as a name."""
     parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
     runs = (list(run) for unread, run in groupby(parts, lambda one: one.sense is Sense.UNEXPLAINED) if unread)
-    numbers = (
-        [word for one in run for word in one.words if rules.language.may_be_in_identifier(fold(word))] for run in runs
-    )
-    return any(sum(len(word) if word.isdigit() else 1 for word in one) >= SHORTEST_NAME for one in numbers)
+    return any(_has_long_number([word for one in run for word in one.words], rules) for run in runs)
+
+
+def _has_long_number(words: Iterable[str], rules: Rules) -> bool:
+    """Whether words have a number as long as a name: in figures, or digit by digit."""
+    numbers = [word for word in words if rules.language.may_be_in_identifier(fold(word))]
+    return sum(len(word) if word.isdigit() else 1 for word in numbers) >= SHORTEST_NAME
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:

@@ -20,6 +20,7 @@ from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, says_values_only, states_context
+from edge.agree.one_breath import split_if_several
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
@@ -200,7 +201,8 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=things[1])
-    if names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
+    unnamed = not named and session.state in QUESTIONS and split_if_several(said, session.rules)
+    if unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
         # Of which of them its values are, or which of them it replaces, is not known.
         return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if not named:
