@@ -176,6 +176,21 @@ def says_now(words: Sequence[Word], rules: Rules) -> bool:
     return any(is_listed_command("now", part, rules.language) for part in parts)
 
 
+def says_now_alone(reading: Reading, rules: Rules) -> bool:
+    """Whether "now" is all that it says beside its fields: not "now on trailer 5502"."""
+    own = {word for one in reading.fields.values() for word in one.words}
+    return is_listed_command("now", [word for word in reading.words if word.text not in own], rules.language)
+
+
+def leads_to_place(reading: Reading, rules: Rules) -> list[str]:
+    """The context field that a sentence begins with behind closing words, "then trailer 5502, pallet 743"; or none."""
+    if len(reading.words) > _MOST_WORDS or is_correction(reading.words, rules.language):
+        return []
+    begins = {rest[0].text for rest in words_behind_closing(reading.words, rules)}
+    stands = ((name, one) for name, one in reading.fields.items() if name in rules.form.standing_fields)
+    return [name for name, one in stands if begins & {*one.words[:1]}]
+
+
 def _points_back(words: Sequence[Word], rules: Rules) -> bool:
     """Whether it is of an entry before: "the last one is wet", "forget the last one"; not "that's the last one"."""
     language = rules.language

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
@@ -62,7 +63,7 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> R
 
 def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
-    stands = inheritable_fields(session)
+    stands = inheritable_fields(session, of_open=is_correction(reading.words, session.rules.language))
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in reading.fields}
     head = next(iter(session.rules.form.standing_fields), "")
     if not taken or (head in reading.fields and head in stands and reading.fields[head].value != stands[head].value):
@@ -142,9 +143,9 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def inheritable_fields(session: DialogueSession) -> dict[str, FieldReading]:
-    """The context fields that a new entry inherits, as far as the form allows them."""
-    rules, fields = session.rules, _context_after_commit(session).fields
+def inheritable_fields(session: DialogueSession, *, of_open: bool = False) -> dict[str, FieldReading]:
+    """The context fields that a new entry inherits, as far as the form allows them; `of_open`: or the open one anew."""
+    rules, fields = session.rules, _context_after_commit(session, of_open=of_open).fields
     return {
         name: fields[name]
         for name in rules.form.standing_fields
@@ -157,12 +158,16 @@ def differs_from_context(session: DialogueSession, entry: LastEntry) -> bool:
     return any(entry.fields.get(name) != one.value for name, one in inheritable_fields(session).items())
 
 
-def _context_after_commit(session: DialogueSession) -> StandingContext:
-    """The context as it will be for what is said next: once the held draft is committed, if that is not doubted."""
-    draft = session.draft
-    if draft is None or not _is_surely_held(session):
-        return _context_behind(session, session.context, _waiting_contexts(session, None))
-    return _context_behind(session, _context_with_draft(session, draft), _waiting_contexts(session, None))
+def _context_after_commit(session: DialogueSession, *, of_open: bool = False) -> StandingContext:
+    """The context as it will be for what is said next: once the held draft is committed, if that is not doubted.
+
+    `of_open`: without what waits to be the context behind it.
+    """
+    draft, waits = session.draft, [] if of_open else _waiting_contexts(session, None)
+    held = draft is not None and _is_surely_held(session)
+    return _context_behind(
+        session, _context_with_draft(session, session.open_draft) if held else session.context, waits
+    )
 
 
 def build_readback(session: DialogueSession) -> Say:
@@ -491,8 +496,8 @@ def queue_context(session: DialogueSession, utterance: UtteranceHeard, until: st
     session.waiting_orders = (waits, *session.waiting_orders)
 
 
-def places_behind(session: DialogueSession, draft: Draft) -> set[str]:
-    """The context fields that were said for what follows this draft."""
+def places_behind(session: DialogueSession, draft: Draft | None) -> set[str]:
+    """The context fields that were said for what follows this draft; None: any draft."""
     return {name for one in _waiting_contexts(session, draft) for name in one.reading.fields}
 
 
@@ -527,7 +532,10 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
 
 
 def _with_waiting_in_doubt(order: Draft) -> Draft:
-    fields = {name: replace(said, value=None) for name, said in order.reading.fields.items()}
+    fields = {
+        name: replace(said, value=None, runner_up=said.value or said.runner_up)
+        for name, said in order.reading.fields.items()
+    }
     return replace(order, reading=replace(order.reading, fields=fields)) if order.act is Act.CONTEXT else order
 
 
@@ -543,7 +551,9 @@ def begin_waiting_context(session: DialogueSession, draft: Draft | None = None) 
     waits = _waiting_contexts(session, draft)
     session.context = _context_behind(session, session.context, waits)
     session.waiting_orders = tuple(one for one in session.waiting_orders if one not in waits)
-    return [session.say(Prompt.STANDING, said) for one in reversed(waits) if (said := values_of(one.reading))]
+    told = [session.say(Prompt.STANDING, said) for one in reversed(waits) if (said := values_of(one.reading))]
+    doubted = (likely_values(one.reading) for one in reversed(waits) if not values_of(one.reading))
+    return [*told, *(session.say(Prompt.NOT_RECORDED, said) for said in doubted if said)]
 
 
 def _context_behind(session: DialogueSession, before: StandingContext, waits: Iterable[Draft]) -> StandingContext:

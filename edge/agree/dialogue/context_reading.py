@@ -20,6 +20,7 @@ from edge.agree.readings import (
     read_part,
     with_unconfirmed,
 )
+from edge.agree.sentence_parts import leads_to_place
 from edge.records import (
     Draft,
 )
@@ -48,7 +49,7 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
             )  # "take it to door thirteen" may be said to other people
         whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
         return whole, ()
-    next_to = _fields_next_to(alone, from_now_on)
+    next_to = [*_fields_next_to(alone, from_now_on), *leads_to_place(reading, session.rules)]
     if asked in alone.fields and once[0] not in alone.fields:
         next_to.append(str(asked))  # "Which door?", and the first pallet has it.
     stands = tuple(name for name in next_to if name in once)

@@ -191,7 +191,7 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
-    of_next = not context.places_behind(session, draft).isdisjoint(utterance.reading.fields)
+    of_next = not context.places_behind(session, None).isdisjoint(utterance.reading.fields)
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
     require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)

@@ -89,7 +89,9 @@ def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: Ut
         return []
     named = session.identifiers_of(values_of(reading))
     waits = (pick_by_answer(queued.reading, reading, session.rules) or (queued.reading,))[0]
-    if not named or not named.items() <= session.identifiers_of(values_of(waits)).items():
+    next_one = session.identifiers_of(values_of(waits))
+    is_name = without_inherited(waits).fields.keys() <= next_one.keys() == named.keys() == reading.fields.keys()
+    if not named or not (is_name or named.items() <= next_one.items()):
         return []
     if reading.fields.keys() <= named.keys():
         return drafting.ask_to_repeat_possible_no(session, utterance)

@@ -31,6 +31,7 @@ from edge.agree.sentence_parts import (
     names_several_unclearly,
     read_trailer_done,
     says_now,
+    says_now_alone,
     split_before_name,
     split_off_end,
     split_off_first,
@@ -89,6 +90,11 @@ def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
         return utterance
     if is_answer and split_before_name(said, session.open_draft.reading, rules) is not None:
         return utterance  # What the open thing gets of it is split off with the next name.
+    of_entry = {word for one in ended.entry.fields.values() for word in one.words}
+    alone = says_now_alone(behind, rules) and of_entry.issuperset(word.text for word in ended.entry.words[-1:])
+    if closing is None and says_now(ended.words, rules) and not alone:
+        session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
+        return utterance
     return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
 
 
@@ -122,7 +128,8 @@ def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> 
 
 def _without_values(said: Reading, rules: Rules) -> Reading:
     """What puts the context in doubt: its fields that words told of which were not got."""
-    told = {name: replace(one, value=None) for name, one in said.fields.items() if name in rules.form.standing_fields}
+    names = [name for name in said.fields if name in rules.form.standing_fields]
+    told = {name: replace(said.fields[name], value=None, runner_up=None) for name in names}
     return replace(said, fields=told)
 
 
@@ -337,7 +344,9 @@ def contradicts_held_while_next_waits(session: DialogueSession, said: Reading) -
     )
     contradicts = any(known.get(name, value) != value for name, value in values.items())
     of_next = all(next_ones.get(name, value) == value for name, value in values.items())
-    return plain and contradicts and of_next and session.relate_to_claim(said) is Relation.NONE
+    relation, waits_for_values = session.relate_to_claim(said), next_ones.keys() <= {*session.rules.identifying_fields}
+    another = relation is Relation.ANOTHER and waits_for_values and next_ones.keys().isdisjoint(values)
+    return plain and of_next and (another or (contradicts and relation is Relation.NONE))
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
