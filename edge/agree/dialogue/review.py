@@ -15,7 +15,7 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
-from edge.agree.sentence_parts import split_off_first
+from edge.agree.whole_things import split_off_first
 from edge.records import ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 

@@ -13,33 +13,25 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, trailers
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, what_follows
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
-from edge.agree.off_talk import begins_with_pointer, has_no_other_words, says_values_only, states_context
+from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
     OfAnother,
-    corrects_one_of_several,
     is_understood,
-    list_places_behind_closing,
-    names_several_unclearly,
-    read_trailer_done,
-    says_now,
-    says_now_alone,
     split_before_name,
-    split_off_end,
-    split_off_first,
     split_off_mention,
     split_off_order,
-    with_words_not_got,
 )
-from edge.records import Commit, Draft, Outcome, Park
+from edge.agree.whole_things import corrects_one_of_several, names_several_unclearly, split_off_first
+from edge.records import Commit, Draft, Park
 from edge.records.speech import Prompt
 
 
@@ -56,103 +48,18 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
         return [], utterance
     instead = next_or_instead.leave_out_instead(session, said) != (False, said)  # "743 instead of 742"
     if instead or leading_cue(said.words, rules.language):
-        return [], _without_end(session, utterance)
+        return [], what_follows.split_off_what_follows(session, utterance)
     orders = [one for one in split_off_order(said, rules) if _is_known(session, one)]
     found = max(orders, key=lambda one: (len(values_of(one.entry)), len(one.words)), default=None)
     found = found or split_off_mention(said, _list_names_before(session, said), rules)
     if found is None:
-        return [], _without_end(session, utterance)
+        return [], what_follows.split_off_what_follows(session, utterance)
     if _drops_open_thing(session, utterance, found):
         dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
-    places = _without_values(read_part(said, found.words, rules), rules)
-    return [], replace(utterance, reading=_tell_words_not_got(found, rules), context_behind=places)
-
-
-def _without_end(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
-    """The utterance without what it says at its end of what follows its entry, which waits until that is closed.
-
-    An order to close the trailer is told as not got, but behind an answer; and so is what is not understood.
-    """
-    said, rules = utterance.reading, session.rules
-    ended = split_off_end(said, rules)
-    if ended is None:  # "Then trailer 5502, two damaged."
-        own = {name: one for name, one in said.fields.items() if name not in rules.form.standing_fields}
-        places = list_places_behind_closing(said, rules) if own and own.keys() < said.fields.keys() else iter(())
-        if any(_is_of_what_follows(session, replace(said, fields=own), one) for one in places):
-            session.needs_yes.add(utterance.utterance_id)
-        return utterance
-    closing = read_trailer_done(said, ended.words, rules)
-    behind = read_part(said, ended.words, rules) if closing is None else closing
-    is_answer = _answers_open_thing(session, ended.entry)
-    if not _is_of_what_follows(session, ended.entry, behind, is_answer=is_answer, closes=closing is not None):
-        return utterance
-    if is_answer and split_before_name(said, session.open_draft.reading, rules) is not None:
-        return utterance  # What the open thing gets of it is split off with the next name.
-    of_entry = {word for one in ended.entry.fields.values() for word in one.words}
-    alone = says_now_alone(behind, rules) and of_entry.issuperset(word.text for word in ended.entry.words[-1:])
-    if closing is None and says_now(ended.words, rules) and not alone:
-        session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
-        return utterance
-    return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
-
-
-def _with_rest_waiting(
-    session: DialogueSession, utterance: UtteranceHeard, ended: OfAnother, behind: Reading, *, waits: bool
-) -> UtteranceHeard:
-    """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
-    rules, entry = session.rules, replace(utterance, reading=ended.entry)
-    is_closing = read_trailer_done(utterance.reading, ended.words, rules) is not None
-    is_name = not behind.fields.keys().isdisjoint(rules.identifying_fields)
-    if waits and is_closing:
-        trailers.queue_closing(session, replace(utterance, reading=behind))
-        return entry
-    if waits and is_name:
-        return replace(entry, behind=behind)
-    if waits and _is_sure_context(utterance, behind, rules):
-        return replace(entry, context_behind=behind)
-    if not ended.entry.fields:  # Names alone, "pallets 742 and 743": they are asked about as they were said.
-        session.needs_yes.add(utterance.utterance_id)
-        return utterance
-    doubt = _without_values(behind, rules) if waits else None
-    return replace(utterance, reading=_tell_words_not_got(ended, rules), context_behind=doubt)
-
-
-def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:
-    """Whether nothing is to be asked of words that set the context."""
-    verdict = replace(utterance, reading=replace(said, act=Act.CONTEXT)).with_verdict(rules).verdict
-    heard = all(one.confidence >= rules.site_policy.earcon for one in said.words)
-    return verdict.outcome is Outcome.ACCEPT and heard and says_values_only(said, rules)
-
-
-def _without_values(said: Reading, rules: Rules) -> Reading:
-    """What puts the context in doubt: its fields that words told of which were not got."""
-    names = [name for name in said.fields if name in rules.form.standing_fields]
-    told = {name: replace(said.fields[name], value=None, runner_up=None) for name in names}
-    return replace(said, fields=told)
-
-
-def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
-    """Whether a reading may be of the open entry: it names that, or nothing."""
-    draft = session.draft
-    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
-    return is_open and session.relate_to_claim(said) in {Relation.NONE, Relation.SAME}
-
-
-def _is_of_what_follows(
-    session: DialogueSession, entry: Reading, behind: Reading, *, is_answer: bool = False, closes: bool = False
-) -> bool:
-    """Whether what stands behind an entry is not its own: an order to close, or a place or name unlike the known one.
-
-    Not "742 is now on trailer 5501" where that one holds, nor a place that nothing is known of, or that it lacks.
-    """
-    own = context.fill_new_entry_from_context(session, entry).fields
-    known = {**context.inheritable_fields(session), **(session.open_draft.reading.fields if is_answer else {}), **own}
-    lacks = {one.name for one in session.rules.form.fields if one.required} - known.keys()
-    now = says_now(behind.words, session.rules)
-    another = any(known[name].value != one.value if name in known else not now for name, one in behind.fields.items())
-    return (closes or another) and lacks.isdisjoint(behind.fields)
+    places = what_follows.without_values(read_part(said, found.words, rules), rules)
+    return [], replace(utterance, reading=what_follows.tell_words_not_got(found, rules), context_behind=places)
 
 
 def _is_known(session: DialogueSession, found: OfAnother) -> bool:
@@ -186,10 +93,6 @@ def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found
     sure &= not utterance.is_indistinct(rules)
     alone = session.find_own_entry(values_of(draft.reading)) is None
     return is_entry and whole and sure and alone and is_understood(found.entry, rules)
-
-
-def _tell_words_not_got(found: OfAnother, rules: Rules) -> Reading:
-    return with_words_not_got(found.entry, tuple(word.text for word in found.words), rules)
 
 
 def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:

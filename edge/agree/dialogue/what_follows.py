@@ -1,0 +1,116 @@
+"""What a sentence says of what follows its entry: the next place or name, or an order to close the trailer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dockvoice_protocol.records import Act, Reading
+from edge.agree.decide import Rules
+from edge.agree.dialogue import context, trailers
+from edge.agree.dialogue.claims import Relation
+from edge.agree.dialogue.interface import UtteranceHeard
+from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.off_talk import says_values_only
+from edge.agree.readings import read_part
+from edge.agree.sentence_parts import (
+    OfAnother,
+    list_places_behind_closing,
+    read_trailer_done,
+    says_now,
+    says_now_alone,
+    split_before_name,
+    split_off_end,
+    with_words_not_got,
+)
+from edge.records import Outcome
+
+
+def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance without what it says at its end of what follows its entry, which waits until that is closed.
+
+    An order to close the trailer is told as not got, but behind an answer; and so is what is not understood.
+    """
+    said, rules = utterance.reading, session.rules
+    ended = split_off_end(said, rules)
+    if ended is None:  # "Then trailer 5502, two damaged."
+        own = {name: one for name, one in said.fields.items() if name not in rules.form.standing_fields}
+        places = list_places_behind_closing(said, rules) if own and own.keys() < said.fields.keys() else iter(())
+        if any(_is_of_what_follows(session, replace(said, fields=own), one) for one in places):
+            session.needs_yes.add(utterance.utterance_id)
+        return utterance
+    closing = read_trailer_done(said, ended.words, rules)
+    behind = read_part(said, ended.words, rules) if closing is None else closing
+    is_answer = _answers_open_thing(session, ended.entry)
+    if not _is_of_what_follows(session, ended.entry, behind, is_answer=is_answer, closes=closing is not None):
+        return utterance
+    if is_answer and split_before_name(said, session.open_draft.reading, rules) is not None:
+        return utterance  # What the open thing gets of it is split off with the next name.
+    of_entry = {word for one in ended.entry.fields.values() for word in one.words}
+    alone = says_now_alone(behind, rules) and of_entry.issuperset(word.text for word in ended.entry.words[-1:])
+    if closing is None and says_now(ended.words, rules) and not alone:
+        session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
+        return utterance
+    return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
+
+
+def _with_rest_waiting(
+    session: DialogueSession, utterance: UtteranceHeard, ended: OfAnother, behind: Reading, *, waits: bool
+) -> UtteranceHeard:
+    """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
+    rules, entry = session.rules, replace(utterance, reading=ended.entry)
+    is_closing = read_trailer_done(utterance.reading, ended.words, rules) is not None
+    is_name = not behind.fields.keys().isdisjoint(rules.identifying_fields)
+    if waits and is_closing:
+        trailers.queue_closing(session, replace(utterance, reading=behind))
+        return entry
+    if waits and is_name:
+        return replace(entry, behind=behind)
+    if waits and _is_sure_context(utterance, behind, rules):
+        return replace(entry, context_behind=behind)
+    if not ended.entry.fields:  # Names alone, "pallets 742 and 743": they are asked about as they were said.
+        session.needs_yes.add(utterance.utterance_id)
+        return utterance
+    doubt = without_values(behind, rules) if waits else None
+    return replace(utterance, reading=tell_words_not_got(ended, rules), context_behind=doubt)
+
+
+def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:
+    """Whether nothing is to be asked of words that set the context."""
+    verdict = replace(utterance, reading=replace(said, act=Act.CONTEXT)).with_verdict(rules).verdict
+    heard = all(one.confidence >= rules.site_policy.earcon for one in said.words)
+    return verdict.outcome is Outcome.ACCEPT and heard and says_values_only(said, rules)
+
+
+def without_values(said: Reading, rules: Rules) -> Reading:
+    """What puts the context in doubt: its fields that words told of which were not got."""
+    names = [name for name in said.fields if name in rules.form.standing_fields]
+    told = {name: replace(said.fields[name], value=None, runner_up=None) for name in names}
+    return replace(said, fields=told)
+
+
+def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
+    """Whether a reading may be of the open entry: it names that, or nothing."""
+    draft = session.draft
+    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
+    return is_open and session.relate_to_claim(said) in {Relation.NONE, Relation.SAME}
+
+
+def _is_of_what_follows(
+    session: DialogueSession, entry: Reading, behind: Reading, *, is_answer: bool = False, closes: bool = False
+) -> bool:
+    """Whether what stands behind an entry is not its own: an order to close, or a place or name unlike the known one.
+
+    Not "742 is now on trailer 5501" where that one holds, nor a place that nothing is known of, or that it lacks.
+    """
+    own = context.fill_new_entry_from_context(session, entry).fields
+    known = {**context.inheritable_fields(session), **(session.open_draft.reading.fields if is_answer else {}), **own}
+    lacks = {one.name for one in session.rules.form.fields if one.required} - known.keys()
+    now = says_now(behind.words, session.rules)
+    another = any(known[name].value != one.value if name in known else not now for name, one in behind.fields.items())
+    return (closes or another) and lacks.isdisjoint(behind.fields)
+
+
+def tell_words_not_got(found: OfAnother, rules: Rules) -> Reading:
+    """The reading of an entry, in doubt by the words that are of something else, which its question tells."""
+    return with_words_not_got(found.entry, tuple(word.text for word in found.words), rules)
