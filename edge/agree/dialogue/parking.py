@@ -12,6 +12,7 @@ from edge.agree.dialogue.questions import Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import likely_values, values_of
+from edge.agree.sentence_parts import leads_to_place
 from edge.agree.terms import find_spoken_units
 from edge.records import Draft, Park, StoreDropped, make_copy_id
 from edge.records.speech import Prompt, Say, Terms
@@ -175,7 +176,9 @@ def queue_entry(
 def queue_second(session: DialogueSession, draft: Draft) -> Park:
     """Queue a draft whose utterance has begun an entry already: it gets a copy of the utterance."""
     said_in = draft.utterance_id
-    session.queued_draft = replace(draft, utterance_id=second_id(said_in), stands=())
+    second = second_id(said_in)
+    lasting = tuple((name, second) for name in leads_to_place(draft.reading, session.rules))
+    session.queued_draft = replace(draft, utterance_id=second, stands=lasting)
     return Park(session.queued_draft.utterance_id, UNANSWERED, values_of(draft.reading), session.queued_draft, said_in)
 
 

@@ -264,9 +264,12 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
     claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}
-    behind, is_second = replace(utterance, reading=utterance.behind, behind=None), utterance.utterance_id in claims
+    is_second = utterance.utterance_id in claims
+    behind = replace(utterance, reading=utterance.behind, behind=None)
+    if utterance.context_behind is None:  # "..., then pallet 743, then trailer 5502."
+        behind = what_follows.split_off_what_follows(session, behind)
     others = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, behind))
     told = parking.tell_queued_parked(session)
     queued = parking.queue_entry(session, behind, others, is_second=is_second)
-    context.queue_context(session, utterance, queued.utterance_id)
+    context.queue_context(session, behind, queued.utterance_id)
     return [*told, *taken, queued]
