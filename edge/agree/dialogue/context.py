@@ -10,6 +10,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
+from edge.agree.dialogue import waiting_context
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
@@ -103,8 +104,8 @@ def has_unread_inherited_values(session: DialogueSession, reading: Reading) -> b
 
 def takes_doubted_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether a new entry takes a value from the context although something was said of that field since it was set."""
-    own = _waiting_contexts(session, draft)
-    waits = [one for one in _waiting_contexts(session, None) if one not in own]
+    own = waiting_context.list_waiting(session, draft)
+    waits = [one for one in waiting_context.list_waiting(session, None) if one not in own]
     doubted = _context_behind(session, session.context, waits).doubted
     return draft.act is Act.RECORD and any(
         one.is_inherited and name in doubted for name, one in draft.reading.fields.items()
@@ -163,7 +164,7 @@ def _context_after_commit(session: DialogueSession, *, of_open: bool = False) ->
 
     `of_open`: without what waits to be the context behind it.
     """
-    draft, waits = session.draft, [] if of_open else _waiting_contexts(session, None)
+    draft, waits = session.draft, [] if of_open else waiting_context.list_waiting(session, None)
     held = draft is not None and _is_surely_held(session)
     return _context_behind(
         session, _context_with_draft(session, session.open_draft) if held else session.context, waits
@@ -481,42 +482,6 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
     session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
 
 
-def queue_context(session: DialogueSession, utterance: UtteranceHeard, until: str) -> None:
-    """Let what an utterance says of the context wait `until` the entry of this utterance, or of its copy, is closed."""
-    if utterance.context_behind is None:
-        return
-    waits = Draft(
-        utterance.utterance_id,
-        session.rules.form.name,
-        replace(utterance.context_behind, act=Act.RECORD),
-        session.recording_operator,
-        act=Act.CONTEXT,
-        support=(until,),
-    )
-    session.waiting_orders = (waits, *session.waiting_orders)
-
-
-def places_behind(session: DialogueSession, draft: Draft | None) -> set[str]:
-    """The context fields that were said for what follows this draft; None: any draft."""
-    return {name for one in _waiting_contexts(session, draft) for name in one.reading.fields}
-
-
-def _waiting_contexts(session: DialogueSession, draft: Draft | None) -> list[Draft]:
-    """What waits to be the context behind this draft; None: behind any."""
-    waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT]
-    return [
-        one for one in waits if draft is None or not {*one.support}.isdisjoint((draft.utterance_id, *draft.support))
-    ]
-
-
-def let_context_wait_longer(session: DialogueSession, utterance_id: str, until: str) -> None:
-    """Let the context that waits for the entry of one utterance wait for that of another, which was said before it."""
-    waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT and one.support == (utterance_id,)]
-    session.waiting_orders = tuple(
-        replace(one, support=(until,)) if one in waits else one for one in session.waiting_orders
-    )
-
-
 def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: bool, refuses: bool) -> None:
     """Doubt what an utterance may have told of the context: one that is not understood, a "no", "not trailer 5501".
 
@@ -525,32 +490,16 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
     if repeats:
         doubt_context(session, reading)
     if repeats or refuses:
-        session.waiting_orders = tuple(map(_with_waiting_in_doubt, session.waiting_orders))
+        waiting_context.doubt(session)
     stands = session.context.fields
     denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
     session.context = session.context.with_doubted(denied)
 
 
-def _with_waiting_in_doubt(order: Draft) -> Draft:
-    fields = {
-        name: replace(said, value=None, runner_up=said.value or said.runner_up)
-        for name, said in order.reading.fields.items()
-    }
-    return replace(order, reading=replace(order.reading, fields=fields)) if order.act is Act.CONTEXT else order
-
-
-def forget_waiting_context(session: DialogueSession, anew: Iterable[str]) -> None:
-    """Forget what waits to be the context, where these fields are said anew."""
-    again, waits = {*anew}, _waiting_contexts(session, None)
-    gone = [one for one in waits if one.reading.fields.keys() <= again]
-    session.waiting_orders = tuple(one for one in session.waiting_orders if one not in gone)
-
-
 def begin_waiting_context(session: DialogueSession, draft: Draft | None = None) -> list[Order]:
     """Set the context that was said for what follows this draft, and tell it; None: any draft, none is open."""
-    waits = _waiting_contexts(session, draft)
+    waits = waiting_context.take(session, draft)
     session.context = _context_behind(session, session.context, waits)
-    session.waiting_orders = tuple(one for one in session.waiting_orders if one not in waits)
     told = [session.say(Prompt.STANDING, said) for one in reversed(waits) if (said := values_of(one.reading))]
     doubted = (likely_values(one.reading) for one in reversed(waits) if not values_of(one.reading))
     return [*told, *(session.say(Prompt.NOT_RECORDED, said) for said in doubted if said)]

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import context, parking, repeating
+from edge.agree.dialogue import context, parking, repeating, waiting_context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft, next_question
@@ -191,7 +191,7 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
-    of_next = not context.places_behind(session, None).isdisjoint(utterance.reading.fields)
+    of_next = not waiting_context.list_fields(session, None).isdisjoint(utterance.reading.fields)
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
     require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
-from edge.agree.dialogue import context, drafting, parking, status, works
+from edge.agree.dialogue import context, drafting, parking, status, waiting_context, works
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
@@ -70,7 +70,7 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
     if (parts := split_off_first(draft.reading, rules)) is not None:
-        context.let_context_wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
+        waiting_context.wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
         first, told = replace(draft, reading=parts[0]), parking.tell_queued_parked(session)
         alone = Park(draft.utterance_id, parking.UNANSWERED, values_of(first.reading), first)
         rest = parking.queue_second(session, replace(draft, reading=parts[1]))

@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, what_follows
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, waiting_context, what_follows
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE
@@ -258,7 +258,7 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     Where that step opened a claim of this utterance, the next thing has a copy of the utterance.
     """
     if utterance.behind is None:
-        context.queue_context(session, utterance, utterance.utterance_id)
+        waiting_context.queue(session, utterance, utterance.utterance_id)
         return taken
     other = None if session.question is None else session.question.other
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
@@ -271,5 +271,5 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     others = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, behind))
     told = parking.tell_queued_parked(session)
     queued = parking.queue_entry(session, behind, others, is_second=is_second)
-    context.queue_context(session, behind, queued.utterance_id)
+    waiting_context.queue(session, behind, queued.utterance_id)
     return [*told, *taken, queued]

@@ -7,7 +7,17 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
-from edge.agree.dialogue import amendments, answers, context, context_reading, drafting, parking, repeating, status
+from edge.agree.dialogue import (
+    amendments,
+    answers,
+    context,
+    context_reading,
+    drafting,
+    parking,
+    repeating,
+    status,
+    waiting_context,
+)
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -24,8 +34,8 @@ _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, 
 def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
-    waits = draft is not None and utterance.reading.fields.keys() <= context.places_behind(session, draft)
-    context.forget_waiting_context(session, utterance.reading.fields)
+    waits = draft is not None and utterance.reading.fields.keys() <= waiting_context.list_fields(session, draft)
+    waiting_context.forget(session, utterance.reading.fields)
     if draft is None:
         return _begin_context(session, utterance)
     if context.is_between_entries(session):
