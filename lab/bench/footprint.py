@@ -12,6 +12,7 @@ in production; delivery, which mostly sleeps, is left out.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,10 @@ _LEAST_PAUSE_MS = 500
 
 
 _HOUR_S = 3600
+
+_M_ARENA_MAX = -8  # Of mallopt(3): how many heaps glibc makes for the threads.
+
+_ARENAS = 2  # As systemd/dockvoice@.service has it, MALLOC_ARENA_MAX; else the memory told is not a site's.
 
 SPEECH_BAR, MEMORY_BAR = 140, 300
 """Limits of recognition: processor seconds per hour of speech, and MB."""
@@ -140,17 +145,19 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip")
     parser.add_argument("--beside", action="store_true", help="Silero and one hearing beside it, and what is installed")
     options = parser.parse_args()
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
     settings = load_settings(Settings, None, forms={"at_hand": options.forms})
     started = resident_mb()
     parts = assemble_interpretation(settings, operator_present=bool(options.forms))
     asyncio.run(parts.workplaces().prepare_recognisers())
     loaded = resident_mb()
-    memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(options.manifest)[:: options.every]]
+    speech, most = _measure_hearing(parts, "speech", clips)
+    # Made when the memory is known: these sounds, at hand as a whole, would be some 40 MB of it.
     made = [SyntheticSpeech(generate_noise(kind, options.seconds, seed=0), kind) for kind in _NOISES]
     silence = SyntheticSpeech(np.zeros(int(len(_NOISES) * options.seconds * SAMPLE_RATE)), "silence")
-    kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    costs = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
+    kinds: Mapping[str, Sequence[Source]] = {"speech": clips, "noise": made, "silence": [silence]}
+    costs = [speech, *(_measure_hearing(parts, name, kinds[name])[0] for name in ("noise", "silence"))]
     speculation = (
         parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else SpeculationCounters()
     )
@@ -163,11 +170,12 @@ def main() -> None:
             for pipeline in others
             for name, sources in kinds.items()
         ]
-    _print_figures(parts, (started, loaded, max(memory_mb)), costs, speculation)
+    _print_figures(parts, (started, loaded, most), costs, speculation)
 
 
-def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> RecognitionCost:
-    """Recognise the sources as in production; return the CPU cost. `memory_mb` gets the memory at each event, MB."""
+def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source]) -> tuple[RecognitionCost, float]:
+    """Recognise the sources as in production; return the CPU cost and the most memory at any event, MB."""
+    memory_mb = [resident_mb()]
     utterances = 0
     samples = 0
 
@@ -188,9 +196,8 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}
-    return RecognitionCost(
-        name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()}
-    )
+    shares = {part: one / seconds for part, one in by_part.items()}
+    return RecognitionCost(name, seconds, utterances, spent / seconds, shares), max(memory_mb)
 
 
 async def _measure_other_pipeline(
