@@ -1,15 +1,15 @@
-"""Holds conversations and scores them: `python -m tests.conversations [FILE ...]`, all of this directory by default."""
+"""Plays conversations and scores them: `python -m tests.conversations [FILE ...]`."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.conversations.scoring import HERE, Score, held, read, score
+from tests.conversations.scoring import HERE, Score, play, read, score
 
 
-def told(scores: Sequence[Score]) -> str:
+def format_scores(scores: Sequence[Score]) -> str:
     """Each conversation with what differs, then the figures of all."""
     lines = []
     for one in scores:
@@ -38,6 +38,16 @@ def told(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
+def main() -> None:
+    """Play and score."""
+    parser = argparse.ArgumentParser("python -m tests.conversations", description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="JSON lines; default: all here")
+    try:
+        conversations = read(parser.parse_args().files or sorted(HERE.glob("*.jsonl")))
+    except (OSError, ValueError) as fault:
+        parser.error(str(fault))
+    print(format_scores([score(*pair) for pair in zip(conversations, play(conversations), strict=True)]))
+
+
 if __name__ == "__main__":
-    conversations = read([Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("*.jsonl")))
-    print(told([score(*pair) for pair in zip(conversations, held(conversations), strict=True)]))
+    main()

@@ -110,7 +110,7 @@ class Thing:
         """The fields of a record that this thing has otherwise."""
         found = record["fields"]
         faults = [
-            f"{name} {found[name]!r}, not {_told(value)}"
+            f"{name} {found[name]!r}, not {_format_value(value)}"
             for name, value in self.fields.items()
             if found.get(name) is not None and not _agree(value, found[name])
         ]
@@ -154,12 +154,18 @@ def identity(form: str) -> tuple[str, ...]:
 
 
 def read(files: Iterable[Path]) -> list[Json]:
-    """The conversations of some files."""
-    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines())
-    return [json.loads(line) for line in lines if line.strip()]
+    """The conversations of some files. Raises OSError, and ValueError with the line that is none."""
+    conversations = []
+    for file in files:
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                conversations += [json.loads(line)] if line.strip() else []
+            except ValueError as fault:
+                raise ValueError(f"{file}:{number}: {fault}; a line is one conversation, as README.md shows") from None
+    return conversations
 
 
-def held(conversations: Sequence[Json]) -> list[Json]:
+def play(conversations: Sequence[Json]) -> list[Json]:
     """What the device made of each."""
     plays = [
         {key: conversation[key] for key in PLAY if key in conversation} | {"lines": [*conversation["lines"], *SILENCE]}
@@ -167,7 +173,7 @@ def held(conversations: Sequence[Json]) -> list[Json]:
     ]
     ran = subprocess.run(
         [sys.executable, "-m", "edge", "talk", "--plays", "-"],
-        input="".join(json.dumps(play, ensure_ascii=False) + "\n" for play in plays),
+        input="".join(json.dumps(one, ensure_ascii=False) + "\n" for one in plays),
         capture_output=True,
         text=True,
         check=False,
@@ -359,7 +365,7 @@ def _agree(value: Any, found: Any) -> bool:
     return False
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return " or ".join("none" if one is None else str(one) for one in _allowed(value)) or "any"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conversations.scoring import HERE, Kind, Score, held, read, score, things_of
+from tests.conversations.scoring import HERE, Kind, Score, play, read, score, things_of
 from tests.tiers import sized
 
 ONE_IN = sized(test=3, nightly=1)
-"""So many of the conversations are held."""
+"""So many of the conversations are played."""
 AS_A_CLERK = sized(test=82, nightly=72)
 """Per cent of these that end as a clerk's, as reached last: it is raised with the dialogue."""
 AS_A_CLERK_BLIND = sized(test=25, nightly=16)
@@ -19,9 +19,9 @@ What it asks about then waits for a person."""
 
 @pytest.fixture(scope="module")
 def scores() -> list[Score]:
-    """The conversations, each held once."""
+    """The conversations, each played once."""
     conversations = read(sorted(HERE.glob("*.jsonl")))[::ONE_IN]
-    return [score(*pair) for pair in zip(conversations, held(conversations), strict=True)]
+    return [score(*pair) for pair in zip(conversations, play(conversations), strict=True)]
 
 
 def test_each_thing_of_the_truth_is_said_by_a_line() -> None:
