@@ -41,6 +41,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
+from edge.agree.readings import values_of
 from edge.config import ReadbackPolicy, Settings
 from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
@@ -153,8 +154,11 @@ class DialogueSteps:
         counts = self._dialogue.counts_when_finished
         if counts or isinstance(happening, UtteranceHeard):
             now = datetime.now().astimezone()
-            asked = happening.reading.command if isinstance(happening, UtteranceHeard) else None
+            reading = happening.reading if isinstance(happening, UtteranceHeard) else None
+            asked = None if reading is None else reading.command
             asks = counts or (asked is not None and CommandTrait.OF_RECORD in asked.traits)
+            # "That's all, trailer done" is read as no command yet.
+            asks |= reading is not None and reading.act is Act.RECORD and not values_of(reading)
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(RecentEntries(now, entries))
 

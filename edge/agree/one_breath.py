@@ -42,7 +42,7 @@ def split_things(reading: Reading, rules: Rules) -> _Parts:
 def split_if_several(reading: Reading, rules: Rules) -> _Parts:
     """As `split_things`, where an identifier has rivals, or none was understood; empty where it names one thing."""
     named = [reading.fields[name] for name in rules.identifying_fields if name in reading.fields]
-    if any(one.rivals for one in named):
+    if any(one.rivals or (one.value is None and one.words) for one in named):
         return split_things(reading, rules)
     return () if any(one.value is not None for one in named) else split_things_sharing_values(reading, rules)
 

@@ -109,8 +109,8 @@ def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
     for at in range(1, len(words)):
         if read_trailer_done(reading, words[at:], rules) is not None or _is_next_place(reading, words[at:], rules):
             part = read_part(reading, words[:at], rules)
-            says = bool(part.fields) or bool(split_if_several(part, rules))
-            return OfAnother(replace(part, unrecorded={}), words[at:], {}) if says else None
+            if part.fields or split_if_several(part, rules):
+                return OfAnother(replace(part, unrecorded={}), words[at:], {})
     return None
 
 
@@ -130,6 +130,11 @@ def read_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> 
         return None
     part = read_part(reading, named[1], rules)
     return part if part.fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)} else None
+
+
+def as_trailer_done(named: Reading, words: Sequence[Word]) -> Reading:
+    """The reading of words that order to close the trailer that `read_trailer_done` found, as that order."""
+    return replace(named, words=tuple(words), act=Act.COMMAND, command=Command.TRAILER_DONE, not_understood=None)
 
 
 def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:

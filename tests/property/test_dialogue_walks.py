@@ -140,7 +140,7 @@ class Walk:
             self.heard.add(happening.utterance_id)
             happening = happening.with_verdict(self.rules)
         before, event = self.dialogue.state, classify_event(happening, self.rules)
-        waits = self.dialogue._session.queued_draft is not None
+        waits = self.dialogue._session.queue.first is not None
         orders = self.dialogue.handle(happening)
         allowed = list_following_states(before, event)
         if waits and State.IDLE in allowed:  # its turn has come

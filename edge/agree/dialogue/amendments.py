@@ -188,7 +188,7 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
         other_item = _find_entry_with_other_item(session, reading)
         is_known = session.is_recorded_or_in_review(named) and other_item is None
         return [utterance.note_as_heeded(), *say_no_own_entry(session, named)] if is_known else []
-    parking.take_from_queue(session, aside.utterance_id)
+    session.queue.replace(aside.utterance_id)
     session.open(aside, judge_draft(aside, session.rules))
     session.needs_yes.add(aside.utterance_id)
     return several.choose_of_several(session, utterance, reading) or drafting.revise_draft(
@@ -326,7 +326,7 @@ def _ask_to_drop_put_aside(session: DialogueSession, utterance: UtteranceHeard, 
     """Ask whether to drop a draft in review; of several things in one breath the one that is named, else one by one."""
     picked = pick_by_answer(aside.reading, utterance.reading, session.rules)
     if picked is None:  # Else the others are asked about in turn.
-        parking.take_from_queue(session, aside.utterance_id)
+        session.queue.replace(aside.utterance_id)
     if picked is not None or not split_if_several(aside.reading, session.rules):
         meant = aside.reading if picked is None else picked[0]
         return _ask_to_cancel(session, utterance, Question(Topic.CANCEL, fields=likely_values(meant), other=aside))

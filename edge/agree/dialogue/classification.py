@@ -146,7 +146,7 @@ def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHear
 
 def _names_last_while_next_waits(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is of "the last one", which may be the one that is open, or one that waits behind it."""
-    waits = session.queued_draft is not None and session.state in {State.HELD, *QUESTIONS} and not reading.is_scan
+    waits = session.queue.first is not None and session.state in {State.HELD, *QUESTIONS} and not reading.is_scan
     words, language = reading.words, session.rules.language
     return waits and (names_last_one(words, language) or begins_with_last_one(words, language))
 

@@ -196,7 +196,11 @@ def build_readback(session: DialogueSession) -> Say:
     spoken = {name: value for name, value in values.items() if name not in known and name not in standing}
     if standing:
         return Say(Prompt.READBACK_STANDING, spoken, beside=standing)
-    return Say(Prompt.READBACK_ALONE if _has_own_context_value(session, draft) else Prompt.READBACK, spoken)
+    # Beside a place that waits, the one that the entry inherited before is none of its own.
+    waits = waiting_context.list_fields(session, None)
+    beside = any(one.is_inherited and name in waits for name, one in draft.reading.fields.items())
+    is_alone = not beside and _has_own_context_value(session, draft)
+    return Say(Prompt.READBACK_ALONE if is_alone else Prompt.READBACK, spoken)
 
 
 def find_field_left_behind(session: DialogueSession) -> str | None:
@@ -485,11 +489,13 @@ def doubt_context(session: DialogueSession, reading: Reading) -> None:
 def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: bool, refuses: bool) -> None:
     """Doubt what an utterance may have told of the context: one that is not understood, a "no", "not trailer 5501".
 
-    `repeats`: it is to be said again. `refuses`: it is a no, which may be of what waits to be the context.
+    `repeats`: it is to be said again. `refuses`: it is a no, which may be of what waits to be the context; so may a
+    correction, "no, trailer 5503".
     """
     if repeats:
         doubt_context(session, reading)
-    if repeats or refuses:
+    corrects = is_correction(reading.words, session.rules.language)
+    if repeats or refuses or (corrects and reading.fields.keys() & waiting_context.list_fields(session, None)):
         waiting_context.doubt(session)
     stands = session.context.fields
     denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}

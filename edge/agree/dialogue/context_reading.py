@@ -116,15 +116,21 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
     What it says beside that is of the other place. Not where the trailer identifies an entry, is the entry's own, nor
-    where it says what is wrong with it. Over a correction, or whether the entry is right, a single field corrects that.
+    where it says what is wrong with it. Over a correction, or whether the entry is right, a single field corrects that,
+    but behind words that end the entry: "then trailer 5502".
     """
     own, stands = draft.reading.fields, session.context.fields
     if session.topic is Topic.WRONG or context.is_of_other_trailer(session, draft):
         return False
-    if len(reading.fields) == 1 and (
-        session.topic is Topic.ENTRY_RIGHT
-        or draft.act is not Act.RECORD
-        or reading.fields.keys() <= set(session.rules.identifying_fields)
+    follows = bool(leads_to_place(reading, session.rules)) and not session.rules.form.is_identified_by_context
+    if (
+        not follows
+        and len(reading.fields) == 1
+        and (
+            session.topic is Topic.ENTRY_RIGHT
+            or draft.act is not Act.RECORD
+            or reading.fields.keys() <= set(session.rules.identifying_fields)
+        )
     ):
         return False
     before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.

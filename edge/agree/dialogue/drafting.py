@@ -127,8 +127,9 @@ def begin_entry(
         verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
     if draft.reading.fields.keys() != utterance.reading.fields.keys() or utterance.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, utterance, aloud=True)
-    waited = session.queued_draft
-    if waited is None or session.relate_to_claim(draft.reading, waited) is not Relation.SAME:
+    relate = session.relate_to_claim
+    waited = next((one for one in session.queue.drafts if relate(draft.reading, one) is Relation.SAME), None)
+    if waited is None:
         return begin_draft(session, utterance, draft, verdict)
     return _begin_what_waited(session, utterance, draft, verdict, waited)
 
@@ -136,14 +137,19 @@ def begin_entry(
 def _begin_what_waited(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, verdict: Verdict, waited: Draft
 ) -> list[Order]:
-    """Begin an entry of the queued thing, with what was said of it then; what differs from that stays in review."""
-    session.queued_draft = None  # the operator has repeated it: it leaves the queue
+    """Begin an entry of a queued thing, with what was said of it then, which a word of correction replaces.
+
+    What differs without one stays in review.
+    """
+    session.queue.replace(waited.utterance_id)  # The operator has repeated it.
     part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
     differs = any(known.get(name, value) != value for name, value in values_of(part).items())
-    if differs or has_unread_words(part, session.rules):
+    replaces = differs and is_sure_correction(session, utterance)
+    if (differs and not replaces) or has_unread_words(part, session.rules):
         return [*parking.announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
     draft = with_support(draft, waited.utterance_id)
+    session.needs_yes |= {draft.utterance_id} if replaces else set()
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
         # What was said of it the first time is not lost when it is named again.
         draft = replace(draft, reading=replace(draft.reading, fields={**more, **draft.reading.fields}))
@@ -152,9 +158,10 @@ def _begin_what_waited(
         said = Note(waited.utterance_id, waited.reading, utterance.note_as_heeded().verdict)
         return [said, *begin_draft(session, utterance, draft, verdict)]
     # The other things of that breath stay in the queue.
-    session.queued_draft = replace(waited, reading=others)
-    left = Park(waited.utterance_id, parking.UNANSWERED, values_of(others), session.queued_draft)
-    return [left, *begin_draft(session, utterance, draft, verdict)]
+    left = replace(waited, reading=others)
+    session.queue.add(left, first=True)
+    parked = Park(left.utterance_id, parking.UNANSWERED, values_of(others), left)
+    return [parked, *begin_draft(session, utterance, draft, verdict)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -217,7 +224,7 @@ def _may_be_of_queued(session: DialogueSession) -> bool:
 
     "Twelve cases, that's it, pallet 743" over 742.
     """
-    queued = session.queued_draft
+    queued = session.queue.first
     if queued is None or queued.utterance_id not in session.open_draft.support:
         return False
     return {name for name, one in queued.reading.fields.items() if not one.is_inherited} <= {
@@ -435,7 +442,6 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
     The prompts keep the form that they were made for.
     """
     waited = [*parking.tell_queued_parked(session), *parking.give_up_waiting_orders(session)]
-    session.queued_draft = None
     if session.draft is None:
         return waited
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name

@@ -239,7 +239,7 @@ class Dialogue:
         `forms` are the device's forms with their new wording; empty: unchanged.
         """
         session = self._session
-        if self.is_entry_open or session.draft is not None or session.queued_draft is not None:
+        if self.is_entry_open or session.draft is not None or session.queue.first is not None:
             return False
         session.works.forms = tuple(forms) or session.works.forms
         form = session.works.find_form(session.rules.form.name) or session.rules.form
@@ -386,19 +386,19 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
-    ends = session.state is State.IDLE and session.queued_draft is None
+    ends = session.state is State.IDLE and session.queue.first is None
     orders = context.begin_waiting_context(session) if ends else []
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
         orders += amendments.ask_waiting_order(session, before)
-    is_due = behind is not None and (behind.newcomer or session.queued_draft is None)
+    is_due = behind is not None and (behind.newcomer or session.queue.first is None)
     if behind is not None and is_due and session.state is State.IDLE:
         session.deferred_action = session.placeless = None  # Which trailer is done was asked of what is left now.
         orders += behind.carry_out()
     commits = any(isinstance(order, Commit) for order in before)  # That one is to be counted, too.
-    if session.state is State.IDLE and not commits and session.queued_draft is None:
+    if session.state is State.IDLE and not commits and session.queue.first is None:
         orders += trailers.ask_waiting_closing(session)
-    if session.state is State.IDLE and session.queued_draft is not None:
+    if session.state is State.IDLE and session.queue.first is not None:
         orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:
         orders += shifts.apply_roster(session)
@@ -439,7 +439,7 @@ def _collect_open_claims(session: DialogueSession, restored: Draft | None = None
     other = None if session.question is None else session.question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims(
-        (session.draft or restored, other, session.queued_draft), session.recorded.aside.drafts, closing
+        (session.draft or restored, other, *session.queue.drafts), session.recorded.aside.drafts, closing
     )
 
 
@@ -480,8 +480,7 @@ def _audit_step(
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
         session.close_draft()
-    if session.queued_draft is not None and session.queued_draft.utterance_id in audited.closed:
-        session.queued_draft = None
+    session.queue.remove(audited.closed)
     return audited
 
 

@@ -114,13 +114,13 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
     draft, unset = _unset_context(session, draft)
-    besides = [*tell_queued_parked(session), *announce_other_draft_in_review(session), *unset]
+    besides = [*announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)
     _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
     session.close_draft()
-    session.queued_draft = draft
-    return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
+    told = _queue(session, draft, first=True)
+    return [Park(draft.utterance_id, UNANSWERED, values, draft), *told, *besides]
 
 
 def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
@@ -138,18 +138,20 @@ def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
 
 
 def queue_utterance(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
-    before = tell_queued_parked(session)
-    return [
-        utterance.note_utterance(hold_if_accepted(utterance.verdict)),
-        queue_entry(session, utterance, reading),
-        *before,
-    ]
+    """Queue the utterance behind the open draft, and what waits already."""
+    noted = utterance.note_utterance(hold_if_accepted(utterance.verdict))
+    return [noted, *queue_entry(session, utterance, reading)]
 
 
-def tell_queued_parked(session: DialogueSession) -> Sequence[Say]:
-    """Tell that the queued draft stays in review, since another takes its place."""
-    return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
+def _queue(session: DialogueSession, draft: Draft, *, first: bool = False) -> list[Say]:
+    """Queue a draft; those too many stay in review, and are announced."""
+    left = session.queue.add(draft, first=first)
+    return [said for one in left for said in announce_parked(session, one.reading)]
+
+
+def tell_queued_parked(session: DialogueSession) -> list[Say]:
+    """Tell that all that is queued stays in review, and empty the queue."""
+    return [said for one in session.queue.clear() for said in announce_parked(session, one.reading)]
 
 
 def queue_entry(
@@ -158,39 +160,31 @@ def queue_entry(
     said: Reading,
     support: tuple[str, ...] = (),
     *,
-    is_second: bool = False,
-) -> Park:
+    behind: str | None = None,
+) -> list[Order]:
     """Queue an entry behind the open draft; it is in review until its turn, so that it cannot be lost.
 
-    `is_second`: the utterance has begun an entry already.
+    `behind`: the claim before it of the same utterance, which this one has a copy of.
     """
     stands = tuple((name, utterance.utterance_id) for name in utterance.stands)
     reading, form, operator = replace(said, act=Act.RECORD), session.rules.form.name, session.recording_operator
     draft = Draft(utterance.utterance_id, form, reading, operator, support=support, stands=stands)
-    if is_second:
-        return queue_second(session, draft)
-    session.queued_draft = draft
-    return Park(utterance.utterance_id, UNANSWERED, values_of(said), draft)
+    if behind is not None:
+        return queue_second(session, replace(draft, utterance_id=behind), said_in=utterance.utterance_id)
+    return [Park(utterance.utterance_id, UNANSWERED, values_of(said), draft), *_queue(session, draft)]
 
 
-def queue_second(session: DialogueSession, draft: Draft) -> Park:
-    """Queue a draft whose utterance has begun an entry already: it gets a copy of the utterance."""
-    said_in = draft.utterance_id
-    second = second_id(said_in)
-    lasting = tuple((name, second) for name in leads_to_place(draft.reading, session.rules))
-    session.queued_draft = replace(draft, utterance_id=second, stands=lasting)
-    return Park(session.queued_draft.utterance_id, UNANSWERED, values_of(draft.reading), session.queued_draft, said_in)
+def queue_second(session: DialogueSession, before: Draft, *, said_in: str, first: bool = False) -> list[Order]:
+    """Queue a draft behind the claim whose id it comes with: it gets a copy of the utterance `said_in`."""
+    second = second_id(before.utterance_id)
+    lasting = tuple((name, second) for name in leads_to_place(before.reading, session.rules))
+    draft = replace(before, utterance_id=second, stands=lasting)
+    return [Park(second, UNANSWERED, values_of(draft.reading), draft, said_in), *_queue(session, draft, first=first)]
 
 
 def second_id(utterance_id: str) -> str:
     """The id of the copy of an utterance that a second thing gets."""
     return make_copy_id(utterance_id, "next thing")
-
-
-def take_from_queue(session: DialogueSession, utterance_id: str) -> None:
-    """Remove a draft from the queue, if it is that: its turn has come, or it was decided."""
-    if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
-        session.queued_draft = None
 
 
 def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:
@@ -211,9 +205,10 @@ def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UN
     return [Say(prompt, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 
-def drop_draft(session: DialogueSession) -> list[Order]:
-    """Drop the draft and record it as dropped."""
+def drop_draft(session: DialogueSession, *told: Say) -> list[Order]:
+    """Drop the draft, record it as dropped, and tell so; behind that, what it had set for later entries."""
     order, besides = StoreDropped(session.open_draft), announce_other_draft_in_review(session)
+    _, unset = _unset_context(session, session.open_draft)
     session.scanned = (), None  # the same label may be scanned again at once
     session.close_draft()
-    return [order, *besides]
+    return [order, *told, *unset, *besides]

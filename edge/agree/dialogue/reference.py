@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dockvoice_protocol.forms.spoken import names_last_one
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE
 from edge.agree.dialogue import drafting, parking
@@ -99,7 +100,7 @@ def _say_name_of_question(
     if asked.prompt is Prompt.CONFIRM_INSTEAD and asked.asked in session.rules.identifying_fields and beside:
         return [Say(Prompt.ABOUT, beside)]
     # Neither the place nor a count would tell which entry is corrected, and not the one that waits.
-    behind_another |= corrects and (asked.prompt is Prompt.PROVE or session.queued_draft is not None)
+    behind_another |= corrects and (asked.prompt is Prompt.PROVE or session.queue.first is not None)
     named = _identifiers_in(session, asked)
     if early and named.keys().isdisjoint(beside):  # Of a value said before the name.
         return [Say(Prompt.ABOUT, beside)] if beside else []
@@ -190,8 +191,9 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
     They say of a value what it never was; they have a number of the last entry in place of its own, with more; they
-    take something back directly behind another thing, a place or a sum; they give what a thing that was put aside
-    lacks, and do not answer the question; or they contradict a value where the next thing waits, named in one breath.
+    take something back directly behind another thing, a place or a sum, or put right what the last entry has, where the
+    open one is asked for it; they give what a thing that was put aside lacks, and do not answer the question; or they
+    contradict a value where the next thing waits, named in one breath.
     """
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
@@ -200,11 +202,19 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
     if takes_back:
-        return _is_behind_another(session)
-    waits = session.queued_draft is not None and session.queued_draft.utterance_id not in session.needs_yes
-    if waits and not answers and _contradicts(values_of(session.open_draft.reading), values_of(reading)):
+        return _is_behind_another(session) or _puts_right_last(session, reading)
+    waits = session.queue.first is not None and session.queue.first.utterance_id not in session.needs_yes
+    if waits and not answers and _contradicts(likely_values(session.open_draft.reading), values_of(reading)):
         return True
     return not (answers or session.named.lacks.isdisjoint(reading.fields))
+
+
+def _puts_right_last(session: DialogueSession, said: Reading) -> bool:
+    """Whether it has the value that is asked for, as the last entry has one; not the no to "Is it sealed?"."""
+    last, known, asked = session.recorded.last, session.open_draft.reading.fields, session.current_question.field
+    if asked is None or asked not in said.fields or asked in known or session.rules.form[asked].spoken.answers:
+        return False
+    return last is not None and asked in last.fields
 
 
 def _contradicts(known: Mapping[str, FieldValue], said: Mapping[str, FieldValue]) -> bool:
@@ -256,7 +266,10 @@ def ask_whose_is_dropped(session: DialogueSession, utterance: UtteranceHeard) ->
     """
     of_another = session.topic in {Topic.CANCEL, Topic.CLOSE, Topic.DROP}
     is_named = all(session.named.things) or (session.open_identifiers and session.open_draft.act is not Act.CONTEXT)
-    if utterance.reading.fields or of_another or not (is_named and _is_behind_another(session)):
+    # "The last entry", while a value is asked for, may be the one on record.
+    of_last = names_last_one(utterance.reading.words, session.rules.language) and session.recorded.last is not None
+    of_last &= session.topic is Topic.FIELD and session.current_question.prompt is not Prompt.ONE_BY_ONE
+    if utterance.reading.fields or of_another or not (is_named and (_is_behind_another(session) or of_last)):
         return []
     noted, question = utterance.note_as_heeded(), session.question
     if question is not None and question.other is not None:

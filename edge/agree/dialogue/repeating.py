@@ -178,7 +178,7 @@ def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
 def _names_no_open_thing(session: DialogueSession, reading: Reading) -> bool:
     """Whether an entry names another thing than each that is open, asked about, or queued."""
     of, question = session.rules.identifying_fields, session.current_question
-    drafts = [one for one in (session.draft, question.other, session.queued_draft) if one is not None]
+    drafts = [one for one in (session.draft, question.other, *session.queue.drafts) if one is not None]
     things = [one for one in drafts if one.act is not Act.CANCEL and not session.settings.is_closing(one)]
     names = any(possible_values(reading.fields.get(name)) for name in of) and reading.act in {Act.RECORD, Act.AMEND}
     return names and all(find_differing_identifiers(one.reading, reading, of) for one in things)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
     is_correction,
+    is_listed_command,
     last_entry_cue,
     names_by_position,
     number_head,
@@ -267,8 +268,18 @@ def _as_place_of_thing(session: DialogueSession, reading: Reading) -> Reading:
     if words_behind_pointer(words, rules.language, "where_others_are"):
         return replace(reading, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION)
     place = read_part(reading, words_behind_pointer(words, rules.language, "where_it_is"), rules)
+    if not place.fields and is_open and _points_at_one(reading, rules):
+        return with_unconfirmed(replace(reading, act=Act.AMEND), reading.fields)
     corrected = replace(place, act=Act.AMEND) if place.fields else reading
     return corrected if is_open else with_unconfirmed(corrected, place.fields)
+
+
+def _points_at_one(reading: Reading, rules: Rules) -> bool:
+    """Whether words beside its fields point at one thing: "trailer 5502 for this one"."""
+    own = {word for one in reading.fields.values() for word in one.words}
+    words = [word for word in reading.words if word.text not in own]
+    spans = (words[at:end] for at in range(len(words)) for end in range(at + 1, len(words) + 1))
+    return any(is_listed_command("same_one", one, rules.language) for one in spans)
 
 
 def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:

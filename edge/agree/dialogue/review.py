@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
-from edge.agree.dialogue import context, drafting, parking, status, waiting_context, works
+from edge.agree.dialogue import context, drafting, parking, status, what_follows, works
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
@@ -15,7 +15,6 @@ from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
-from edge.agree.whole_things import split_off_first
 from edge.records import ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 
@@ -43,10 +42,8 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
 
 
 def take_up_queued_draft(session: DialogueSession) -> list[Order]:
-    """Take up the queued draft, since nothing else is open."""
-    draft, session.queued_draft = session.queued_draft, None
-    if draft is None:
-        return []
+    """Take up the draft that waits first, since nothing else is open."""
+    draft = session.queue.take_first()
     if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
         draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading))
     return _ask_about(session, draft)
@@ -69,12 +66,9 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
-    if (parts := split_off_first(draft.reading, rules)) is not None:
-        waiting_context.wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
-        first, told = replace(draft, reading=parts[0]), parking.tell_queued_parked(session)
-        alone = Park(draft.utterance_id, parking.UNANSWERED, values_of(first.reading), first)
-        rest = parking.queue_second(session, replace(draft, reading=parts[1]))
-        return [*told, alone, rest, *_ask_about(session, first)]
+    first, rest = what_follows.queue_all_but_first(session, draft)
+    if rest:
+        return [*rest, *_ask_about(session, first)]
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
@@ -183,7 +177,7 @@ def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> 
 def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     """Close what is open about it; an entry that a question compares it with is asked about instead."""
     draft, question, state = session.draft, session.question, session.state
-    parking.take_from_queue(session, utterance_id)
+    session.queue.replace(utterance_id)
     if draft is not None and draft.utterance_id == utterance_id:
         besides = parking.announce_other_draft_in_review(session)
         session.close_draft()

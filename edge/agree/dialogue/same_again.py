@@ -29,7 +29,7 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
 
     "Same again" copies all fields that are not given, except those of the context.
     """
-    if reading.act is not Act.RECORD or not reading.words or session.queued_draft is not None:
+    if reading.act is not Act.RECORD or not reading.words or session.queue.first is not None:
         return reading  # The entry before may be one that still waits.
     rules = session.rules
     asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None

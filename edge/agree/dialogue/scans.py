@@ -80,7 +80,8 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         if session.state is State.HELD and not session.doubted:
             if (queued := _find_queued_alone(session, reading)) is not None:
                 # Its turn has come, with the label's fields.
-                session.queued_draft = _with_label_fields(queued, reading, utterance.utterance_id)
+                session.queue.replace(queued.utterance_id)
+                session.queue.add(_with_label_fields(queued, reading, utterance.utterance_id), first=True)
                 return [*drafting.commit_draft(session), utterance.note_as_heeded()]
             return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
         if whole or len(reading.fields) > 1 or session.recorded.replaces_recorded_entry(draft):
@@ -93,11 +94,15 @@ def _join_label(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
 
 
 def _find_queued_alone(session: DialogueSession, label: Reading) -> Draft | None:
-    """The queued draft, if it is of the label's thing, and of no other in the same breath."""
-    queued, rules = session.queued_draft, session.rules
-    if queued is None or find_differing_identifiers(queued.reading, label, rules.identifying_fields):
-        return None
-    return queued if pick_by_answer(queued.reading, label, rules) is None else None
+    """The queued draft that is of the label's thing, and of no other in the same breath."""
+    rules = session.rules
+    same = (
+        one
+        for one in session.queue.drafts
+        if not find_differing_identifiers(one.reading, label, rules.identifying_fields)
+        and pick_by_answer(one.reading, label, rules) is None
+    )
+    return next(same, None)
 
 
 def _with_label_fields(draft: Draft, label: Reading, utterance_id: str) -> Draft:

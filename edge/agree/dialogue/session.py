@@ -16,6 +16,7 @@ from edge.agree.crew import SignOnCandidate
 from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
+from edge.agree.dialogue.draft_queue import DraftQueue
 from edge.agree.dialogue.interface import Order
 from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.table import State
@@ -258,7 +259,7 @@ class DialogueSession:
     another_unclear: bool = False  # That utterance may name another thing: the next values without a name are of it.
     question: Question | None = None  # The open question.
     lapsed: bool = False  # The question timed out once.
-    queued_draft: Draft | None = None  # The queued draft, asked about after the open one.
+    queue: DraftQueue = field(default_factory=DraftQueue)  # The drafts that wait behind the open one.
     needs_yes: set[str] = field(default_factory=set, repr=False)
     """The claims that need an explicit yes: queued behind another once, or named only by an answer."""
     named_again: Mapping[str, FieldReading] = field(default_factory=dict, repr=False)

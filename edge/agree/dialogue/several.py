@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, splitting
+from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, splitting, what_follows
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -47,9 +47,9 @@ def take_apart(session: DialogueSession, utterance: UtteranceHeard, step: _Speec
     if draft is not None and draft.act in {Act.RECORD, Act.AMEND}:
         parts = _split_by_open_thing(session, utterance)
         if parts is not None and find_differing_identifiers(draft.reading, parts[1], rules.identifying_fields):
-            told, others = parking.tell_queued_parked(session), context.fill_unless_other_trailer(session, parts[1])
+            others = context.fill_unless_other_trailer(session, parts[1])
             taken = step(session, replace(utterance, reading=parts[0]).with_verdict(rules))
-            return [*told, *taken, parking.queue_entry(session, utterance, others)]
+            return [*taken, *parking.queue_entry(session, utterance, others)]
         if _may_be_open_or_another(session, utterance):
             return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     named = not utterance.reading.fields.keys().isdisjoint(rules.identifying_fields)
@@ -70,13 +70,15 @@ def _begin_queued_if_contradicted(session: DialogueSession, utterance: Utterance
 
     "Twelve cases then pallet 743", "eight cases": the name came last. Each of the two then needs a yes.
     """
-    queued, reading = session.queued_draft, without_inherited(utterance.reading)
-    if queued is None or not splitting.contradicts_held_while_next_waits(session, reading):
+    queued, reading = session.queue.first, without_inherited(utterance.reading)
+    if queued is None or not splitting.contradicts_open_while_next_waits(session, reading):
         return []
-    session.queued_draft, session.doubted = None, True
-    session.needs_yes.add(queued.utterance_id)
-    begun = with_fields(queued, reading.fields, utterance.utterance_id)
-    return [utterance.note_as_heeded(), *next_or_instead.begin_as_next(session, utterance, begun)]
+    first, rest = what_follows.queue_all_but_first(session, session.queue.take_first())
+    amends = session.open_draft.act is Act.AMEND and session.state is State.HELD
+    session.doubted |= not amends  # A correction, which names its entry, is agreed.
+    session.needs_yes.add(first.utterance_id)
+    begun = with_fields(first, reading.fields, utterance.utterance_id)
+    return [utterance.note_as_heeded(), *rest, *next_or_instead.begin_as_next(session, utterance, begun)]
 
 
 def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -84,7 +86,7 @@ def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: Ut
 
     "No, pallet 744, six cases", while that is next: the open one is not renamed to it.
     """
-    queued, reading = session.queued_draft, without_inherited(utterance.reading)
+    queued, reading = session.queue.first, without_inherited(utterance.reading)
     if queued is None or not drafting.is_sure_correction(session, utterance):
         return []
     named = session.identifiers_of(values_of(reading))
@@ -201,9 +203,5 @@ def take_one_of_several(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, others: Reading
 ) -> list[Order]:
     """Revise the open draft to the one of its things that was chosen, and queue the others behind it."""
-    told, support = parking.tell_queued_parked(session), (session.open_draft.utterance_id,)
-    return [
-        *told,
-        *drafting.revise_draft(session, utterance, draft),
-        parking.queue_entry(session, utterance, others, support),
-    ]
+    support, revised = (session.open_draft.utterance_id,), drafting.revise_draft(session, utterance, draft)
+    return [*revised, *parking.queue_entry(session, utterance, others, support)]

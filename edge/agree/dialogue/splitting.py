@@ -16,7 +16,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, waiting_context, what_follows
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import OF_VALUE
+from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
@@ -25,10 +25,13 @@ from edge.agree.readings import possible_values, read_part, values_of, without_i
 from edge.agree.sentence_parts import (
     BeforeName,
     OfAnother,
+    as_trailer_done,
     is_understood,
+    read_trailer_done,
     split_before_name,
     split_off_mention,
     split_off_order,
+    words_behind_closing,
 )
 from edge.agree.whole_things import corrects_one_of_several, names_several_unclearly, split_off_first
 from edge.records import Commit, Draft, Park
@@ -46,6 +49,9 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
     if not begins:
         return [], utterance
+    for rest in words_behind_closing(said.words, rules):  # "That's all, trailer done."
+        if not said.fields.keys() - {*rules.form.standing_fields} and (order := read_trailer_done(said, rest, rules)):
+            return [], replace(utterance, reading=as_trailer_done(order, rest))
     instead = next_or_instead.leave_out_instead(session, said) != (False, said)  # "743 instead of 742"
     if instead or leading_cue(said.words, rules.language):
         return [], what_follows.split_off_what_follows(session, utterance)
@@ -55,7 +61,7 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     if found is None:
         return [], what_follows.split_off_what_follows(session, utterance)
     if _drops_open_thing(session, utterance, found):
-        dropped = [*parking.drop_draft(session), session.say(Prompt.DROPPED)]
+        dropped = parking.drop_draft(session, session.say(Prompt.DROPPED))
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
     places = what_follows.without_values(read_part(said, found.words, rules), rules)
@@ -132,7 +138,7 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
         return replace(utterance, reading=answer, behind=parts.behind)
     before = _read_exception(parts.before, rules)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
-    gives = _gives_open_thing(session, before, leading) or contradicts_held_while_next_waits(session, before)
+    gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
     ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=parts.behind)
@@ -234,10 +240,12 @@ def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]
     return not new <= leading - {asked} and all(values_of(said).get(name) == known[name] for name in others)
 
 
-def contradicts_held_while_next_waits(session: DialogueSession, said: Reading) -> bool:
-    """Whether values without a name, and no correction, contradict the held thing while the next one waits."""
-    queued = session.queued_draft
-    if session.state is not State.HELD or queued is None or queued.utterance_id in session.needs_yes:
+def contradicts_open_while_next_waits(session: DialogueSession, said: Reading) -> bool:
+    """Whether values without a name contradict the open thing, while another waits: no answer, and no correction."""
+    queued, question = session.queue.first, session.question
+    answers = question is not None and (question.about is Topic.WRONG or question.field in said.fields)
+    is_open = session.state is State.HELD or (session.state in QUESTIONS and not answers)
+    if not is_open or queued is None or queued.utterance_id in session.needs_yes:
         return False
     plain = said.act is Act.RECORD and not (said.is_scan or is_correction(said.words, session.rules.language))
     known, values, next_ones = (
@@ -264,12 +272,14 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
     claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}
-    is_second = utterance.utterance_id in claims
+    until = utterance.utterance_id if utterance.utterance_id in claims else None
     behind = replace(utterance, reading=utterance.behind, behind=None)
-    if utterance.context_behind is None:  # "..., then pallet 743, then trailer 5502."
-        behind = what_follows.split_off_what_follows(session, behind)
-    others = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, behind))
-    told = parking.tell_queued_parked(session)
-    queued = parking.queue_entry(session, behind, others, is_second=is_second)
-    waiting_context.queue(session, behind, queued.utterance_id)
-    return [*told, *taken, queued]
+    # "..., then pallet 743, then pallet 744, then trailer 5502."
+    parts = what_follows.split_names(session, behind) if utterance.context_behind is None else [behind]
+    orders = [*taken]
+    for one in parts:
+        said = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, one))
+        orders += parking.queue_entry(session, one, said, behind=until)
+        until = session.queue.drafts[-1].utterance_id
+    waiting_context.queue(session, parts[-1], str(until))
+    return orders

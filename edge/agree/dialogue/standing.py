@@ -23,7 +23,9 @@ from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_que
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
+from edge.agree.off_talk import has_no_other_words
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
+from edge.agree.sentence_parts import leads_to_place
 from edge.records import Commit, Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -34,7 +36,8 @@ _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, 
 def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Begin or change the context for later entries, read back like a held entry. An open entry never changes."""
     draft = session.draft
-    waits = draft is not None and utterance.reading.fields.keys() <= waiting_context.list_fields(session, draft)
+    said, rules = utterance.reading, session.rules
+    waits = draft is not None and said.fields.keys() <= waiting_context.list_fields(session, draft)
     waiting_context.forget(session, utterance.reading.fields)
     if draft is None:
         return _begin_context(session, utterance)
@@ -44,9 +47,9 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         return _change_open_context(session, utterance, draft)
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
-        said, language = utterance.reading, session.rules.language
-        lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, language) is not None
-        alone = not (lasts or waits) and said.fields.keys() <= draft.reading.fields.keys()
+        lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, rules.language) is not None
+        lasts |= bool(leads_to_place(said, rules)) or (waits and has_no_other_words(said))
+        alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
@@ -93,13 +96,13 @@ def _commit_entry_left(session: DialogueSession) -> list[Order]:
 
     "Trailer 5502", then "door 13", is as "trailer 5502, door 13": the operator has moved.
     """
-    left = session.queued_draft
+    left = session.queue.first
     if left is None or left.utterance_id not in session.needs_yes:  # It was said behind the context.
         return []
     verdict = judge_draft(left, session.rules)
     if verdict.outcome is not Outcome.ACCEPT:
         return []
-    session.queued_draft = None
+    session.queue.replace(left.utterance_id)
     session.needs_yes.discard(left.utterance_id)
     return [Commit(left, verdict)]
 

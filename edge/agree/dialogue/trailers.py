@@ -373,7 +373,7 @@ def commit_and_ask_to_close(session: DialogueSession, utterance: UtteranceHeard)
     draft, verdict = session.open_draft, session.verdict
     if _find_closing_form(session) is None:
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
+    if session.doubted or session.queue.first is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return ask_open_question_before_closing(session, utterance)
     place = _find_queried_place(session, utterance)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:

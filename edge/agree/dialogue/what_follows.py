@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, trailers
+from edge.agree.dialogue import context, parking, trailers, waiting_context
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.interface import UtteranceHeard
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.off_talk import says_values_only
-from edge.agree.readings import read_part
+from edge.agree.readings import read_part, values_of
 from edge.agree.sentence_parts import (
     OfAnother,
     list_places_behind_closing,
@@ -23,7 +23,8 @@ from edge.agree.sentence_parts import (
     split_off_end,
     with_words_not_got,
 )
-from edge.records import Outcome
+from edge.agree.whole_things import split_off_first
+from edge.records import Draft, Outcome, Park
 
 
 def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
@@ -52,6 +53,28 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
         session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
         return utterance
     return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
+
+
+def split_names(session: DialogueSession, utterance: UtteranceHeard) -> list[UtteranceHeard]:
+    """The parts of an utterance that each name a thing, "743, then 744"; the last one has the place behind them."""
+    first = split_off_what_follows(session, utterance)
+    if first.behind is None:
+        return [first]
+    return [replace(first, behind=None), *split_names(session, replace(first, reading=first.behind, behind=None))]
+
+
+def queue_all_but_first(session: DialogueSession, draft: Draft) -> tuple[Draft, list[Order]]:
+    """The first of several things of a draft that is taken up, and the orders that queue the others behind it.
+
+    The draft as it is, and no orders, where it is of one thing.
+    """
+    parts = split_off_first(draft.reading, session.rules)
+    if parts is None:
+        return draft, []
+    waiting_context.wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
+    first, rest = (replace(draft, reading=one) for one in parts)
+    alone = Park(draft.utterance_id, parking.UNANSWERED, values_of(first.reading), first)
+    return first, [alone, *parking.queue_second(session, rest, said_in=draft.utterance_id, first=True)]
 
 
 def _with_rest_waiting(

@@ -27,6 +27,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
+from edge.agree.dialogue.table import State
 from edge.agree.merging import (
     with_agreed_value,
     with_support,
@@ -38,6 +39,7 @@ from edge.agree.readings import (
     values_of,
     with_unconfirmed,
 )
+from edge.agree.sentence_parts import leads_to_place, read_trailer_done
 from edge.records import Draft, Note, Outcome, Park, StoreDropped
 from edge.records.speech import Prompt
 
@@ -66,20 +68,31 @@ def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, utterance: U
 def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
     """Take a yes that closes what is open, before what is said of another thing behind it; and the rest.
 
-    "Yes, pallet 743, ten cases", to whether to cancel 742. Elsewhere, and of the same thing, it is one utterance.
+    "Yes, pallet 743, ten cases", to whether to cancel 742; "yes, then trailer 5502" and "yes, trailer done" over an
+    entry that was read back. Elsewhere, and of the same thing, it is one utterance.
     """
     said, rules = utterance.reading, session.rules
     behind = words_behind_yes(said.words, rules.language)
-    if session.topic not in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT} or said.act is not Act.RECORD or not behind:
+    is_held = session.state is State.HELD and session.open_draft.act is not Act.CONTEXT
+    asks = session.topic in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT}
+    if not (asks or is_held) or said.act is not Act.RECORD or not behind:
         return [], utterance
+    closing = read_trailer_done(said, behind, rules)
     rest = read_part(said, behind, rules)
     named = session.identifiers_of(likely_values(rest))
-    another = named and not is_about_open(session, named)
-    of_none = rest.fields and not named and context.is_between_entries(session)
+    another = asks and named and not is_about_open(session, named)
+    of_none = asks and rest.fields and not named and context.is_between_entries(session)
+    follows = {*leads_to_place(rest, rules)} >= rest.fields.keys() > set()
     sure = all(word.confidence >= rules.site_policy.uncalibrated for word in said.words[: -len(behind)])
-    if not (another or of_none) or not sure or is_early(session, utterance) or utterance.is_indistinct(rules):
+    sure &= not is_early(session, utterance) and not utterance.is_indistinct(rules)
+    if sure and closing is not None:  # It waits, so that what the yes records is counted.
+        trailers.queue_closing(session, replace(utterance, reading=closing))
+        yes = replace(said, words=said.words[: -len(behind)], fields={}, act=Act.YES, not_understood=None)
+        return [], replace(utterance, reading=yes)
+    if not (another or of_none or follows) or not sure:
         return [], utterance
-    taken: list[Order] = [order for order in take_yes(session, utterance) if not isinstance(order, Note)]
+    agreed = drafting.commit_on_yes(session, utterance) if is_held else take_yes(session, utterance)
+    taken: list[Order] = [order for order in agreed if not isinstance(order, Note)]
     return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
 
 
@@ -130,13 +143,12 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
     draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
     named = replace(utterance, reading=replace(utterance.reading, fields=draft.reading.fields))
     if session.topic is Topic.DROP:
-        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
+        return [utterance.note_as_heeded(), *parking.drop_draft(session, session.say(Prompt.DROPPED))]
     if aside is not None:
         session.close_draft()
         left = several.leave_out_named(session, aside, draft.reading)
         left = left or several.leave_out_name(session, aside, draft.reading)
-        if session.queued_draft is not None and session.queued_draft.utterance_id == aside.utterance_id:
-            session.queued_draft = left
+        session.queue.replace(aside.utterance_id, *([] if left is None else [left]))
         dropped = (
             StoreDropped(aside)
             if left is None
@@ -241,7 +253,7 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
     if session.topic is Topic.CLOSE:
         return reject_open_question(session, utterance)
     by = session.open_draft.utterance_id
-    dropped = [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.DROPPED)]
+    dropped = [utterance.note_as_heeded(), *parking.drop_draft(session, session.say(Prompt.DROPPED))]
     return [*dropped, *amendments.ask_to_cancel_more(session, utterance, by)]
 
 
@@ -295,7 +307,7 @@ def _take_back_corrected_entry(session: DialogueSession, utterance: UtteranceHea
         return []
     if not (named or only_objects):
         return _keep_as_it_is(session, utterance)
-    dropped = [*parking.drop_draft(session), *([] if only_objects else [session.say(Prompt.DROPPED)])]
+    dropped = parking.drop_draft(session, *([] if only_objects else [session.say(Prompt.DROPPED)]))
     corrected = amendments.find_entry_replaced_by(session, draft)
     return [*dropped, *amendments.ask_to_cancel_named_or_last(session, utterance, corrected)]
 
