@@ -141,10 +141,17 @@ def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> boo
     """Whether the words tell the place, or the name alone, of what follows: "then trailer 5502", "trailer 5502 now"."""
     names = {*rules.form.standing_fields, *rules.identifying_fields}
     ends = range(max(1, len(words) - _MOST_CLOSING_WORDS), len(words))
-    before = (words[:end] for end in ends if is_listed_command("now", words[end:], rules.language))
+    before = [words[:end] for end in ends if is_listed_command("now", words[end:], rules.language)]
+    before += [rest for rest in [without_next(words, rules)] if len(rest) < len(words)]
     parts = [read_part(reading, rest, rules) for rest in (*words_behind_closing(words, rules), *before)]
     parts = [one for one in parts if names >= one.fields.keys() > set()]
     return any(states_context(one, rules) or _corrects_context(one, rules) for one in parts)
+
+
+def without_next(words: Sequence[Word], rules: Rules) -> Sequence[Word]:
+    """The words of a place without the "next" at their end: "trailer 5502 next"."""
+    ends = range(max(1, len(words) - _MOST_CLOSING_WORDS), len(words))
+    return next((words[:end] for end in ends if is_listed_command("next_one", words[end:], rules.language)), words)
 
 
 def list_places_behind_closing(reading: Reading, rules: Rules) -> Iterator[Reading]:

@@ -44,7 +44,8 @@ def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] |
     if not (alike and sure and (each or not shares)) or _stand_at_several_places(things, of_all, rules):
         return None
     first, lasting = things[0], {name: reading.fields[name] for name in of_all if name in reading.fields}
-    if any(not _is_before_names(one, first, rules) for one in lasting.values()):
+    said_here = {name: one for name, one in lasting.items() if {*one.words} <= {word.text for word in reading.words}}
+    if any(not _is_before_names(one, first, rules) for one in said_here.values()):
         return None
     behind = join_again(split[1:], rules) if shares else reading.words[len(split[0].words) :]
     rest = read_part(reading, behind, rules)

@@ -437,16 +437,14 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list
 def commit_or_park_open(session: DialogueSession) -> list[Order]:
     """Close the open draft before another operator or form: a held one is committed, any other is parked.
 
-    Orders to cancel that wait are given up aloud.
-
-    The prompts keep the form that they were made for.
+    What was said to follow a held one holds; orders that wait else are given up aloud. The prompts keep the form that
+    they were made for.
     """
-    waited = [*parking.tell_queued_parked(session), *parking.give_up_waiting_orders(session)]
-    if session.draft is None:
-        return waited
     sure, form = session.state is State.HELD and not session.doubted, session.rules.form.name
-    closed = commit_draft(session) if sure else parking.park_draft(session)
-    return [replace(one, form=form) if isinstance(one, Say) else one for one in (*waited, *closed)]
+    agreed = commit_draft(session) if session.draft is not None and sure else []
+    waited = [*parking.tell_queued_parked(session), *parking.give_up_waiting_orders(session)]
+    left = parking.park_draft(session) if session.draft is not None else []
+    return [replace(one, form=form) if isinstance(one, Say) else one for one in (*agreed, *waited, *left)]
 
 
 def doubt_cut_number(session: DialogueSession, reading: Reading) -> None:

@@ -30,6 +30,7 @@ from edge.agree.dialogue import (
     corrections,
     drafting,
     next_or_instead,
+    parking,
     receipts,
     reference,
     repeating,
@@ -339,6 +340,7 @@ class Dialogue:
         utterance = _audit_input(session, happening, event)
         if isinstance(happening, UtteranceHeard):
             orders = splitting.queue_next(session, happening, _take_utterance(session, step, happening))
+            orders += parking.correct_second(session, draft)
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)

@@ -182,6 +182,24 @@ def queue_second(session: DialogueSession, before: Draft, *, said_in: str, first
     return [Park(second, UNANSWERED, values_of(draft.reading), draft, said_in), *_queue(session, draft, first=first)]
 
 
+def correct_second(session: DialogueSession, before: Draft | None) -> list[Order]:
+    """Correct the place of the next thing of a breath, said for both, with that of the first: "no, trailer 5502"."""
+    draft = session.draft
+    if before is None or draft is None or draft.utterance_id != before.utterance_id:
+        return []
+    second = next((one for one in session.queue.drafts if one.utterance_id == second_id(before.utterance_id)), None)
+    if second is None:
+        return []
+    was, now, own = before.reading.fields, draft.reading.fields, second.reading.fields
+    said = [name for name in session.rules.form.standing_fields if name in was and was[name].words and name in own]
+    moved = {name: now[name] for name in said if name in now and was[name].value == own[name].value != now[name].value}
+    if not moved:
+        return []
+    second = replace(second, reading=replace(second.reading, fields={**own, **moved}))
+    session.queue.replace(second.utterance_id, second)
+    return [Park(second.utterance_id, UNANSWERED, values_of(second.reading), second)]
+
+
 def second_id(utterance_id: str) -> str:
     """The id of the copy of an utterance that a second thing gets."""
     return make_copy_id(utterance_id, "next thing")

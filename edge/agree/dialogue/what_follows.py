@@ -22,6 +22,7 @@ from edge.agree.sentence_parts import (
     split_before_name,
     split_off_end,
     with_words_not_got,
+    without_next,
 )
 from edge.agree.whole_things import split_off_first
 from edge.records import Draft, Outcome, Park
@@ -41,7 +42,7 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
             session.needs_yes.add(utterance.utterance_id)
         return utterance
     closing = read_trailer_done(said, ended.words, rules)
-    behind = read_part(said, ended.words, rules) if closing is None else closing
+    behind = read_part(said, without_next(ended.words, rules), rules) if closing is None else closing
     is_answer = _answers_open_thing(session, ended.entry)
     if not _is_of_what_follows(session, ended.entry, behind, is_answer=is_answer, closes=closing is not None):
         return utterance
