@@ -62,18 +62,18 @@ class UtteranceHeard:
     stands: tuple[str, ...] = ()  # The fields that also become the context of later entries.
     aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
     verdict: Verdict = NOT_JUDGED
-    behind: Reading | None = None
-    """What it says of the next thing, behind what it says of the open one, which is its reading."""
+    behind: tuple[Reading, ...] = ()
+    """What it says of the next things, behind what it says of the open one, which is its reading."""
     context_behind: Reading | None = None
     """What it says of the context of all that follows; a field without a value puts that in doubt."""
 
     @property
     def whole(self) -> Reading:
         """All that it says."""
-        said, behind = self.reading, self.behind
-        if behind is None:
-            return said
-        return replace(said, words=(*said.words, *behind.words), fields={**behind.fields, **said.fields})
+        parts = (self.reading, *self.behind)
+        words = tuple(word for one in parts for word in one.words)
+        fields = {name: one for part in reversed(parts) for name, one in part.fields.items()}
+        return replace(self.reading, words=words, fields=fields) if self.behind else self.reading
 
     def with_verdict(self, rules: Rules) -> UtteranceHeard:
         """The utterance with its verdict."""

@@ -111,12 +111,13 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
     says = bool(said.fields) or utterance.context_behind is not None
     dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and says
-    if utterance.behind is not None or not dictated:
-        return utterance
-    if (things := split_off_first(said, session.rules)) is not None and _are_others(session, things):
+    things = split_off_first(said, session.rules) if dictated else None
+    if things is not None and _are_others(session, things):
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
             session.needs_yes.add(utterance.utterance_id)
-        return replace(utterance, reading=things[0], behind=things[1])
+        return replace(utterance, reading=things[0], behind=(things[1], *utterance.behind))
+    if utterance.behind or not dictated:
+        return utterance
     unnamed = not named and session.state in QUESTIONS and split_if_several(said, session.rules)
     if unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
         # Of which of them its values are, or which of them it replaces, is not known.
@@ -135,13 +136,13 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
     if parts is None or _is_one_sentence(session, parts):
         return utterance
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
-        return replace(utterance, reading=answer, behind=parts.behind)
+        return replace(utterance, reading=answer, behind=(parts.behind,))
     before = _read_exception(parts.before, rules)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
     gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
     ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
     if gives and ends and not is_correction(said.words, rules.language):
-        return replace(utterance, reading=before, behind=parts.behind)
+        return replace(utterance, reading=before, behind=(parts.behind,))
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
     refers = not leading.isdisjoint(before.fields) and not _is_leading(before, rules)
     if refers or (own and (gives or ends)):
@@ -265,7 +266,7 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
 
     Where that step opened a claim of this utterance, the next thing has a copy of the utterance.
     """
-    if utterance.behind is None:
+    if not utterance.behind:
         waiting_context.queue(session, utterance, utterance.utterance_id)
         return taken
     other = None if session.question is None else session.question.other
@@ -273,13 +274,17 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
     claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}
     until = utterance.utterance_id if utterance.utterance_id in claims else None
-    behind = replace(utterance, reading=utterance.behind, behind=None)
+    *before, last = [replace(utterance, reading=one, behind=(), context_behind=None) for one in utterance.behind]
     # "..., then pallet 743, then pallet 744, then trailer 5502."
-    parts = what_follows.split_names(session, behind) if utterance.context_behind is None else [behind]
+    place = utterance.context_behind
+    parts = [
+        *before,
+        *(what_follows.split_names(session, last) if place is None else [replace(last, context_behind=place)]),
+    ]
     orders = [*taken]
     for one in parts:
         said = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, one))
         orders += parking.queue_entry(session, one, said, behind=until)
         until = session.queue.drafts[-1].utterance_id
-    waiting_context.queue(session, parts[-1], str(until))
+        waiting_context.queue(session, one, until)
     return orders

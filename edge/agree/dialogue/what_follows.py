@@ -59,9 +59,9 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
 def split_names(session: DialogueSession, utterance: UtteranceHeard) -> list[UtteranceHeard]:
     """The parts of an utterance that each name a thing, "743, then 744"; the last one has the place behind them."""
     first = split_off_what_follows(session, utterance)
-    if first.behind is None:
+    if not first.behind:
         return [first]
-    return [replace(first, behind=None), *split_names(session, replace(first, reading=first.behind, behind=None))]
+    return [replace(first, behind=()), *split_names(session, replace(first, reading=first.behind[0], behind=()))]
 
 
 def queue_all_but_first(session: DialogueSession, draft: Draft) -> tuple[Draft, list[Order]]:
@@ -89,7 +89,7 @@ def _with_rest_waiting(
         trailers.queue_closing(session, replace(utterance, reading=behind))
         return entry
     if waits and is_name:
-        return replace(entry, behind=behind)
+        return replace(entry, behind=(behind,))
     if waits and _is_sure_context(utterance, behind, rules):
         return replace(entry, context_behind=behind)
     if not ended.entry.fields:  # Names alone, "pallets 742 and 743": they are asked about as they were said.
