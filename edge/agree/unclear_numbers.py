@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -113,6 +113,12 @@ def _find_number_behind(label: Sequence[str], words: Sequence[Word], rules: Rule
             counts = language.numerals.counts(folded[begins:end], 0)
             return start, end, next((str(one.value) for one in counts if one.end == end - begins), None)
     return 0, 0, None
+
+
+def count_digits(words: Iterable[str], rules: Rules) -> int:
+    """How many digits words have that may be of a name: in figures, or digit by digit."""
+    numbers = [word for word in words if rules.language.may_be_in_identifier(normalize_word(word))]
+    return sum(len(word) if word.isdigit() else 1 for word in numbers)
 
 
 def is_long_number(value: FieldValue | None) -> bool:

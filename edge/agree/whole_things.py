@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -19,7 +19,7 @@ from edge.agree.off_talk import says_values_only
 from edge.agree.one_breath import find_first_field, find_label, join_again, split_if_several
 from edge.agree.readings import possible_values, read_part
 from edge.agree.sentence_parts import is_understood, with_words_not_got
-from edge.agree.unclear_numbers import SHORTEST_NAME
+from edge.agree.unclear_numbers import SHORTEST_NAME, count_digits
 
 
 def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] | None:
@@ -91,7 +91,7 @@ def names_several_unclearly(reading: Reading, rules: Rules) -> bool:
     named = [one for name in rules.identifying_fields if (one := reading.fields.get(name)) is not None]
     unnamed = (one.words for one in named if not possible_values(one))
     labels = (sum(find_label(fold(word), rules) is not None for word in words) for words in unnamed)
-    if any(count > 1 for count in labels) or (named and _has_long_number(reading.preface or (), rules)):
+    if any(count > 1 for count in labels) or (named and count_digits(reading.preface or (), rules) >= SHORTEST_NAME):
         return True
     return _says_a_field_twice(reading, rules) and _leaves_name_over(reading, rules)
 
@@ -110,13 +110,7 @@ def _leaves_name_over(reading: Reading, rules: Rules) -> bool:
     """Whether words that nothing explains have a number as long as a name."""
     parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
     runs = (list(run) for unread, run in groupby(parts, lambda one: one.sense is Sense.UNEXPLAINED) if unread)
-    return any(_has_long_number([word for one in run for word in one.words], rules) for run in runs)
-
-
-def _has_long_number(words: Iterable[str], rules: Rules) -> bool:
-    """Whether words have a number as long as a name: in figures, or digit by digit."""
-    numbers = [word for word in words if rules.language.may_be_in_identifier(fold(word))]
-    return sum(len(word) if word.isdigit() else 1 for word in numbers) >= SHORTEST_NAME
+    return any(count_digits((word for one in run for word in one.words), rules) >= SHORTEST_NAME for run in runs)
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:

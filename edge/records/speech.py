@@ -48,6 +48,7 @@ class Prompt(StrEnum):
     CONFIRM_RECEIVED = "confirm_received"
     COUNT_AGAIN = "count_again"  # Tells no figure, neither the one that was counted nor the one that was announced.
     ASK_UNCLEAR = "ask_unclear"
+    ASK_UNCLEAR_WORDS = "ask_unclear_words"  # As ASK_UNCLEAR, with the words, which may name another thing.
     ASK_UNKNOWN = "ask_unknown"
     ASK_IMPOSSIBLE = "ask_impossible"
     CONFIRM_ENTRY = "confirm_entry"

@@ -117,6 +117,11 @@ def is_between_entries(session: DialogueSession) -> bool:
     return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
 
 
+def is_entry_open(session: DialogueSession) -> bool:
+    """Whether an entry is open, and not the context."""
+    return session.draft is not None and session.draft.act is not Act.CONTEXT and not is_between_entries(session)
+
+
 def asks_about_entry(session: DialogueSession) -> bool:
     """Whether a question over the open context is for a field that none has: the "no" to it was of an entry."""
     sets_context = session.draft is not None and session.draft.act is Act.CONTEXT
@@ -497,6 +502,8 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
     corrects = is_correction(reading.words, session.rules.language)
     if repeats or refuses or (corrects and reading.fields.keys() & waiting_context.list_fields(session, None)):
         waiting_context.doubt(session)
+    if is_entry_open(session) and corrects:
+        session.context = session.context.with_doubted(session.set_over_question & reading.fields.keys())
     stands = session.context.fields
     denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
     session.context = session.context.with_doubted(denied)

@@ -42,13 +42,12 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
         return context.fill_new_entry_from_context(session, reading), ()
     alone, from_now_on = _split_off_from_now_on(session, reading)
     if alone.fields.keys() <= set(once) and (from_now_on or _only_sets_context(session, alone)):
-        is_pointing = begins_with_last_one(alone.words, session.rules.language)
-        if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
-            alone = with_unconfirmed(
-                alone, list(alone.fields)
-            )  # "take it to door thirteen" may be said to other people
-        whole = replace(alone, words=reading.words, preface=reading.preface, act=Act.CONTEXT, not_understood=None)
-        return whole, ()
+        alone, is_plain = replace(alone, not_understood=None), _states_context_plainly(session, alone)
+        if not (is_plain or from_now_on) and context.is_entry_open(session):  # "Put it on trailer 5502."
+            return replace(with_unconfirmed(alone, list(alone.fields)), act=Act.AMEND), ()
+        # "Take it to door thirteen" may be said to other people.
+        said = alone if is_plain else with_unconfirmed(alone, list(alone.fields))
+        return replace(said, words=reading.words, preface=reading.preface, act=Act.CONTEXT), ()
     next_to = [*_fields_next_to(alone, from_now_on), *leads_to_place(reading, session.rules)]
     if asked in alone.fields and once[0] not in alone.fields:
         next_to.append(str(asked))  # "Which door?", and the first pallet has it.
@@ -57,6 +56,13 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
         return context.fill_new_entry_from_context(session, reading), ()
     filled = context.fill_new_entry_from_context(session, alone)
     return replace(filled, words=reading.words, preface=reading.preface), stands
+
+
+def _states_context_plainly(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it tells where the operator is, and nothing else: not "the last one is at door 4"."""
+    is_pointing = begins_with_last_one(reading.words, session.rules.language)
+    plain = states_context(reading, session.rules) and not begins_with_foreign_words(reading, session.rules)
+    return plain and not is_pointing
 
 
 def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[Word, ...]]:
@@ -120,17 +126,17 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     but behind words that end the entry: "then trailer 5502".
     """
     own, stands = draft.reading.fields, session.context.fields
-    if session.topic is Topic.WRONG or context.is_of_other_trailer(session, draft):
+    if session.topic is Topic.WRONG:
         return False
-    follows = bool(leads_to_place(reading, session.rules)) and not session.rules.form.is_identified_by_context
-    if (
-        not follows
-        and len(reading.fields) == 1
-        and (
-            session.topic is Topic.ENTRY_RIGHT
-            or draft.act is not Act.RECORD
-            or reading.fields.keys() <= set(session.rules.identifying_fields)
-        )
+    if leads_to_place(reading, session.rules) and not session.rules.form.is_identified_by_context:
+        known = {**stands, **own}
+        return any(name not in known or one.value != known[name].value for name, one in reading.fields.items())
+    if context.is_of_other_trailer(session, draft):
+        return False
+    if len(reading.fields) == 1 and (
+        session.topic is Topic.ENTRY_RIGHT
+        or draft.act is not Act.RECORD
+        or reading.fields.keys() <= set(session.rules.identifying_fields)
     ):
         return False
     before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.

@@ -35,7 +35,7 @@ from edge.agree.readings import (
     without_inherited,
     without_joining_and,
 )
-from edge.agree.unclear_numbers import is_long_number
+from edge.agree.unclear_numbers import count_digits, is_long_number
 from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 
@@ -103,7 +103,7 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     elif context.is_between_entries(session):
         left = parking.drop_open_question(session)
     else:
-        left = [] if takes_back else _queue_or_park_asked(session)
+        left = [] if takes_back else _queue_or_park_asked(session, named.reading)
     parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(named.reading), draft)
     asked = [] if session.question is None else repeating.repeat_question(session)
     return [*left, parked, *parking.announce_parked(session, named.reading), *asked]
@@ -121,7 +121,7 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
             return _commit_or_queue_and_begin_next(session, utterance)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
-    if _may_be_talk(session, reading, takes_back=takes_back):
+    if _may_be_talk(session, reading, takes_back=takes_back) or _has_unclear_name(session, reading):
         return drafting.ask_to_repeat_possible_no(session, utterance)
     named = correct_recorded_entry_if_named(session, utterance)
     if named := named or _ask_if_replaced(session, utterance, reading):
@@ -137,6 +137,12 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
         said_in = (utterance.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in reading.fields.items()}
     return revised
+
+
+def _has_unclear_name(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it names a thing that was not understood, where the open one has a name: it may be of another."""
+    named = (reading.fields[name] for name in session.open_identifiers if name in reading.fields)
+    return any(not (possible_values(one) or one.denied) and count_digits(one.words, session.rules) for one in named)
 
 
 def may_rename_open_claim_unasked(
@@ -518,11 +524,13 @@ def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceH
     answers = asks_yes_or_no(session)  # The "no" may be the answer.
     if takes_back and session.topic is not Topic.INSTEAD and not answers:
         return _drop_and_begin(session, utterance)
-    return [*_queue_or_park_asked(session), *drafting.begin_entry(session, utterance)]
+    return [*_queue_or_park_asked(session, utterance.reading), *drafting.begin_entry(session, utterance)]
 
 
-def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
-    if session.current_question.is_about_implausible_value:
+def _queue_or_park_asked(session: DialogueSession, said: Reading) -> list[Order]:
+    """Queue an entry whose value is implausible, or where another one that waits is named first; else park it."""
+    names_queued = any(session.relate_to_claim(said, one) is Relation.SAME for one in session.queue.drafts)
+    if session.current_question.is_about_implausible_value or names_queued:
         return parking.queue_or_park_open_draft(session)
     return parking.park_draft(session)
 

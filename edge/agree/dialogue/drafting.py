@@ -144,7 +144,7 @@ def _begin_what_waited(
     session.queue.replace(waited.utterance_id)  # The operator has repeated it.
     part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
-    differs = any(known.get(name, value) != value for name, value in values_of(part).items())
+    differs = any(known.get(name, value) != value for name, value in values_of(without_inherited(part)).items())
     replaces = differs and is_sure_correction(session, utterance)
     if (differs and not replaces) or has_unread_words(part, session.rules):
         return [*parking.announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]

@@ -29,6 +29,8 @@ def park_draft(session: DialogueSession) -> list[Order]:
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
     asked = session.current_question.field
+    if draft.act is Act.RECORD:  # "Then trailer 5502, pallet 743" may have been of all.
+        session.context = session.context.with_doubted(dict(draft.stands).keys())
     draft, unset = _unset_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import FormField
@@ -16,6 +17,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.merging import MEANT, agreement_mark
 from edge.agree.one_breath import find_telling_field, split_if_several
 from edge.agree.readings import values_of
+from edge.agree.unclear_numbers import SHORTEST_NAME, count_digits
 from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 
@@ -79,7 +81,7 @@ class Question:
     why: Reason | None = None  # The doubt that led to it.
     unexplained: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     """For FIELD_RIGHT: words that made the value doubtful. A yes records it without them, so the prompt reads them
-    out."""
+    out. For FIELD: those that gave no value, where they may name another thing, which the answer does not."""
     prompt: Prompt | None = None  # Replaces the usual prompt.
 
     @property
@@ -190,6 +192,8 @@ def _render_field_question(question: Question) -> Say:
     refused = _REFUSED.get(question.why)
     if refused is not None and question.fields:
         return Say(refused, question.fields, asked=question.field)
+    if question.why in _UNCLEAR and question.unexplained:
+        return Say(Prompt.ASK_UNCLEAR_WORDS, slots={"words": " ".join(question.unexplained)}, asked=question.field)
     return Say(Prompt.ASK_UNCLEAR if question.why in _UNCLEAR else Prompt.ASK_FIELD, asked=question.field)
 
 
@@ -252,8 +256,18 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     question = build_field_question(name, candidates, why, said.value)
     if question.about is Topic.CHOICE and said.scanned:
         return replace(question, prompt=Prompt.CHOOSE_SCANNED)
+    if question.about is Topic.FIELD:
+        return replace(question, unexplained=said.words if _may_name_another(name, said, rules) else ())
     words = [Word(one, 0.0, 0.0, 1.0) for one in said.unexplained]
     return replace(question, unexplained=() if is_murmur(words, rules.language) else said.unexplained)  # "25 yes"
+
+
+def _may_name_another(name: str, said: FieldReading, rules: Rules) -> bool:
+    """Whether the words that gave no value have a name besides what is asked for: "pallet 742, 743"."""
+    if name in rules.identifying_fields:
+        return count_digits(said.words, rules) >= 2 * SHORTEST_NAME
+    numbers = groupby(said.words, lambda word: count_digits([word], rules) > 0)
+    return any(is_number and count_digits(words, rules) >= SHORTEST_NAME for is_number, words in numbers)
 
 
 def _list_offered_values(

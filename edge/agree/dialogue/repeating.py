@@ -9,8 +9,11 @@ from dockvoice_protocol.forms.spoken import (
     begins_with_no,
     is_listed_command,
     is_murmur,
+    names_last_one,
+    parse_command_with_object,
 )
 from dockvoice_protocol.records import Act, Reading
+from edge.agree.decide import Rules
 from edge.agree.dialogue import context, parking
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
@@ -93,13 +96,20 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     another = find_differing_identifiers(session.open_draft.reading, said, rules.identifying_fields)
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
     objects |= _may_say_anything(session, said)  # "The next one is empty."
-    if another or not (_find_fields_told(session, said) or objects or _has_new_number(session, said)):
+    objects |= _orders_to_cancel(said, rules)  # "Forget the second one."
+    if not (another or _find_fields_told(session, said) or objects or _has_new_number(session, said)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
     if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
         # A yes to it does not say that the entry's other values are right.
         require_yes(session)
     return [utterance.note_as_not_understood(), *repeat_question(session, [session.say(Prompt.REPEAT)])]
+
+
+def _orders_to_cancel(reading: Reading, rules: Rules) -> bool:
+    """Whether it orders to cancel something, though it is not known what."""
+    order = parse_command_with_object(reading.words, rules.language)
+    return order is not None and order[0].act is Act.CANCEL
 
 
 def _may_object(session: DialogueSession, reading: Reading) -> bool:
@@ -191,8 +201,10 @@ def park_and_repeat_question(session: DialogueSession, utterance: UtteranceHeard
 
 
 def reject_indistinct(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Repeat the question after indistinct speech."""
-    return [utterance.note_as_not_understood(), *repeat_question(session)]
+    """Repeat the question after indistinct speech; "the last one", which may be another that waits, is said again."""
+    of_last = names_last_one(utterance.reading.words, session.rules.language)
+    given_up = [session.say(Prompt.REPEAT)] if of_last else []
+    return [utterance.note_as_not_understood(), *repeat_question(session, given_up)]
 
 
 def repeat_question(session: DialogueSession, given_up: Sequence[Say] = ()) -> list[Order]:

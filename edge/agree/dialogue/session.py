@@ -267,6 +267,8 @@ class DialogueSession:
     own."""
     denied_identifiers: frozenset[str] = field(default=frozenset(), repr=False)
     """Required fields of the held entry set last without identifier or word of correction: perhaps the next entry's."""
+    set_over_question: frozenset[str] = frozenset()
+    """The fields of the context that were set over the open entry: a correction may be of them."""
     read_back: Draft | None = None  # The draft that was read back last, as it was then.
     renamed: Draft | None = None  # The open draft as it was before it got another name; None: it has its first one.
     expected: Expectations = NOTHING_EXPECTED
@@ -425,7 +427,7 @@ class DialogueSession:
         """Close the draft and its question."""
         self.draft = self.verdict = self.question = None
         self.leaving = False
-        self.named_again, self.denied_identifiers = {}, frozenset()
+        self.named_again, self.denied_identifiers, self.set_over_question = {}, frozenset(), frozenset()
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:

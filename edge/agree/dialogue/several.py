@@ -15,7 +15,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import rivals_are_mishearings, with_fields, with_reading
+from edge.agree.merging import read_as_answer_to, rivals_are_mishearings, with_fields, with_reading
 from edge.agree.one_breath import (
     find_telling_field,
     list_several_identifiers,
@@ -89,6 +89,8 @@ def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: Ut
     queued, reading = session.queue.first, without_inherited(utterance.reading)
     if queued is None or not drafting.is_sure_correction(session, utterance):
         return []
+    if not reading.fields:  # "No, that's 743."
+        reading = read_as_answer_to(session.needed_identifiers[0], reading, session.rules)
     named = session.identifiers_of(values_of(reading))
     waits = (pick_by_answer(queued.reading, reading, session.rules) or (queued.reading,))[0]
     next_one = session.identifiers_of(values_of(waits))

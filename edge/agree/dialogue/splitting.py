@@ -123,11 +123,24 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         # Of which of them its values are, or which of them it replaces, is not known.
         return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if not named:
+        _doubt_contradiction_behind_closing(session, said)
         return utterance
     if draft is not None and draft.act is not Act.CONTEXT and is_open:
         return _split_off_open_thing(session, utterance, draft)
     _doubt_what_may_be_of_last(session, utterance)
     return utterance
+
+
+def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading) -> None:
+    """Require a yes for the open entry where words that end it stand before another value of it: "then eight cases"."""
+    draft, first = session.draft, {one.words[0] for one in said.fields.values() if one.words}
+    if draft is None or session.topic is Topic.WRONG:
+        return
+    if not any(rest[0].text in first for rest in words_behind_closing(said.words, session.rules)):
+        return
+    known = values_of(draft.reading)
+    if any(known.get(name, value) != value for name, value in values_of(said).items()):
+        session.needs_yes.add(draft.utterance_id)
 
 
 def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> UtteranceHeard:
