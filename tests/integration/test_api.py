@@ -126,6 +126,16 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
     assert made.splitlines()[-1] not in str(done)
 
 
+def test_the_commands_of_tokens_take_the_settings_file_behind_their_names(tmp_path: Path) -> None:
+    settings = tmp_path / "inventory.toml"
+    settings.write_text(f'database = "sqlite:///{tmp_path}/site.db"\n', encoding="utf-8")
+    for words in (("add", "powerbi", "--read", "north"), ("list",), ("revoke", "powerbi")):
+        told = CliRunner().invoke(commands, ["token", *words, "--config", str(settings)])
+        assert told.exit_code == 0, told.output
+    assert (tmp_path / "site.db").exists()
+    assert CliRunner().invoke(commands, ["describe", "-c", str(settings)]).exit_code == 0
+
+
 def test_a_token_holds_until_its_day(site: Console) -> None:
     tokens.create_or_check_tokens(site.engine)
     with site.place.transaction() as transaction:
