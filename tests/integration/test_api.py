@@ -546,6 +546,15 @@ def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) ->
     assert answer.status_code in {400, 403}, answer.text
 
 
+def test_a_list_from_which_no_form_is_filled_is_refused_with_those_that_are(erp: Program) -> None:
+    answer = erp.put("/v1/sites/north/catalogue/dock", json={"reason": "new", "rows": [{"value": "A"}]})
+    assert answer.status_code == 400, answer.text
+    (wrong,) = answer.json()["errors"]
+    assert wrong["parameter"] == "kind"
+    assert "found 'dock'" in wrong["detail"]
+    assert "allowed are docks, doors, items" in wrong["detail"]
+
+
 def test_what_the_broker_does_not_take_is_kept_and_published_by_the_service(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
