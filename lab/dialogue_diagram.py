@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -171,4 +172,5 @@ def _step_cell(state: State, event: Event) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser("python -m lab.dialogue_diagram", description=__doc__).parse_args()
     sys.stdout.write(render_page())
