@@ -55,7 +55,7 @@ demo: $(CACHE)/demo.stamp $(if $(SPOKEN),$(CACHE)/languages.stamp) system-demo m
 quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes on two processors
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten to twenty minutes on two processors
 	@$(MAKE) style
 # Where several programs hear and speak at a time nothing runs beside them: on a slow machine the sound server comes late.
 # Beside one at a time, which keeps a third of two processors busy, runs all else: what has servers behind sound, what

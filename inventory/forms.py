@@ -83,6 +83,15 @@ def form_field_names(form: Form) -> Collection[str]:
     return form.schema.get("properties", {}) if isinstance(form.schema, Mapping) else ()
 
 
+def list_names(forms: Forms) -> list[str]:
+    """The lists of the catalogue from which any field of these forms is filled."""
+    schemas = [form.schema for form in forms.values() if isinstance(form.schema, Mapping)]
+    fields = [field for schema in schemas for field in schema.get("properties", {}).values()]
+    voices = [field.get("x-voice") for field in fields if isinstance(field, Mapping)]
+    named = [voice.get("catalogue") for voice in voices if isinstance(voice, Mapping)]
+    return sorted({name for name in named if isinstance(name, str)})
+
+
 def find_faults(form: Form, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """The faults of an entry, as `/quantity: breaks maximum 9999`: names the rule, never the value."""
     found = sorted(form.iter_errors(fields), key=lambda fault: [str(step) for step in fault.absolute_path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -29,7 +30,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
 | a bare "no" after the undo window | asks what is wrong with the last entry |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
-| "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
+| "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742", "don't record pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "delete pallet 754", "delete pallet 633" | asks about each, the first again behind the other, also after a "no" or a power cut; "yes, pallet 743, ten cases" cancels, and begins the next |
 | "pallet 742, two damaged"; "that was thirteen"; "two of those were damaged" | corrects an entry on record; it is read back whole; of the last, "How many good ones?" is asked |
 | "how many on dock B?" | counts this device's entries there since midnight |
@@ -171,4 +172,5 @@ def _step_cell(state: State, event: Event) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser("python -m lab.dialogue_diagram", description=__doc__).parse_args()
     sys.stdout.write(render_page())

@@ -17,6 +17,7 @@ import typer
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
+from dockvoice_protocol.terminal.choices import choice_option
 from dockvoice_protocol.terminal.progress import show_progress as show_progress_bar
 from dockvoice_protocol.terminal.tables import EscapingConsole, print_tables
 from edge.cli import AsJson, Config, load_settings_with_options
@@ -49,7 +50,8 @@ from lab.simulated_operator import OperatorHabits
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
 _ModeName = Annotated[
-    UnderstandingMode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")
+    UnderstandingMode | None,
+    choice_option(UnderstandingMode, "--mode", help="Whose reading counts, over the settings file's."),
 ]
 _Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
@@ -88,7 +90,9 @@ def evaluate(
             metavar="MANIFEST", readable=False, help="Clips of the same speakers, heard before to learn their voices."
         ),
     ] = None,
-    speakers: Annotated[SpeakerHalf | None, typer.Option(help="Only the clips of one half of the speakers.")] = None,
+    speakers: Annotated[
+        SpeakerHalf | None, choice_option(SpeakerHalf, "--speakers", help="Only the clips of one half of the speakers.")
+    ] = None,
     noise_hours: Annotated[
         float, typer.Option(min=0, metavar="HOURS", help="Hear so many hours of made noise besides.")
     ] = 0.0,
@@ -111,7 +115,8 @@ def evaluate(
         bool | None, typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here.")
     ] = None,
     policy: Annotated[
-        PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
+        PolicyName | None,
+        choice_option(PolicyName, "--policy", help="How questions weigh against errors, over the file's."),
     ] = None,
     mode: _ModeName = None,
     interpreters: _Interpreters = None,

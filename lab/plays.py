@@ -18,7 +18,7 @@ from typing import Any
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.strict_json import NotStrict, parse_strict
+from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
 from edge.agent.dialogue_driver import Render
 from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
@@ -35,6 +35,8 @@ _KEYS: dict[str, tuple[type, str]] = {
 }
 """The settings that a conversation may give: the type of each, and its description in error messages."""
 
+_OBJECT = 'allowed is an object such as {"lines": ["pallet 742", "/wait"]}'
+
 _SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """Memory file system for journals: a flush to disk at each step would take some milliseconds."""
 
@@ -49,7 +51,7 @@ def run_json_plays(
     """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
 
     `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` run one step by step.
-    `usual` gives the defaults of a line.
+    `default_rules` gives the defaults of a line.
     """
     with _empty_journal_directories() as fresh:
         gc.freeze()  # as the agent does once it is ready
@@ -133,11 +135,10 @@ def _parse_line(line: bytes) -> _JsonLine:
     try:
         row = parse_strict(line)
     except NotStrict as fault:
-        raise _WrongPlay(str(fault)) from fault
+        where = f": {fault.what}, column {fault.column}" if isinstance(fault, NotJson) else ""
+        raise _WrongPlay(f"{fault}{where}; {_OBJECT}") from fault
     if not isinstance(row, dict):
-        raise _WrongPlay(
-            f'found {type(row).__name__}, allowed is an object such as {{"lines": ["pallet 742", "/wait"]}}'
-        )
+        raise _WrongPlay(f"found {type(row).__name__}, {_OBJECT}")
     return row
 
 

@@ -138,7 +138,9 @@ def _print_play_results(
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
         for result in run_json_plays(lines, usual, forms, render, dialogue_settings):
-            wrong |= "error" in result
+            if "error" in result:
+                wrong = True
+                result["error"] = result["error"] if plays == _STDIN else f"{plays}: {result['error']}"
             print_lines(json.dumps(result, ensure_ascii=False))
             sys.stdout.flush()
     if wrong:

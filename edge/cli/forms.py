@@ -33,6 +33,7 @@ from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_wo
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, Word, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.choices import choice_option
 from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
 from edge.agent.learning import (
     HarmKind,
@@ -134,7 +135,9 @@ def _forms_add_word(
     word: Annotated[str, typer.Argument(metavar="WORD", help="What operators say, one word or a few.")],
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What is to be made: NAME.schema.json.")],
-    kind: Annotated[WordRole, typer.Option("--as", help="Opens the field, or is a unit of it.")] = WordRole.LABEL,
+    kind: Annotated[
+        WordRole, choice_option(WordRole, "--as", help="Opens the field, or is a unit of it.")
+    ] = WordRole.LABEL,
     means: Annotated[str, typer.Option(metavar="CODE", help="Of a unit that another field holds, its code: CS.")] = "",
     language: Annotated[str, typer.Option(metavar="TAG", help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
     since: Since = "90d",

@@ -13,6 +13,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, Unavailable
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
+from dockvoice_protocol.terminal.choices import choice_option
 from edge.agent.voice_output import make_clause_cache
 from edge.cli import Config, load_settings_with_options
 from edge.config import Settings, Speak, SpokenLanguage
@@ -35,14 +36,17 @@ def speak(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="What is to be said.")] = None,
     earcons: Annotated[
         list[Earcon] | None,
-        typer.Option(
+        choice_option(
+            Earcon,
             "--earcon",
             metavar="NAME",
             help=f"A sound with a meaning, before the text; repeatable: {', '.join(Earcon)}.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a WAV file (16 kHz, mono) instead.")] = None,
-    language: Annotated[SpokenLanguage | None, typer.Option(help="Over the settings file's.")] = None,
+    language: Annotated[
+        SpokenLanguage | None, choice_option(SpokenLanguage, "--language", help="Over the settings file's.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Say a text as the device would, or play its sounds: to try the headset, the voice and the volume."""

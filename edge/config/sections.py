@@ -59,6 +59,15 @@ def _check_time_of_day(text: str) -> str:
 _TimeOfDay = Annotated[str, AfterValidator(_check_time_of_day)]  # By the clock on the wall.
 
 
+def _check_wake_phrase(found: str) -> str:
+    if not re.fullmatch(r"[a-z']+( [a-z']+)+", found):
+        raise ValueError('should be two words or more in small letters, such as "hello warehouse"')
+    return found
+
+
+_WakePhrase = Annotated[str, AfterValidator(_check_wake_phrase)]
+
+
 class Workdays(Section):
     """The site's days and shifts."""
 
@@ -193,8 +202,8 @@ class Hear(Section):
         description="the key that is held to talk, by its Linux name",
     )
     talk_device: Place | None = Field(None, description="the input device of the key; unset: any that has it")
-    wake_phrase: str | None = Field(
-        None, pattern=r"^[a-z']+( [a-z']+)+$", description="what an utterance begins with that is meant for the device"
+    wake_phrase: _WakePhrase | None = Field(
+        None, description="what an utterance begins with that is meant for the device"
     )
     wake_window_s: float = Field(
         8, ge=0, le=120, description="so long after an utterance the next needs no phrase, seconds"
@@ -271,9 +280,8 @@ class Speak(Section):
             VoiceKind.AZURE: ("client", "speaker"),
         }[self.voice]
         if missing := [key for key in needed if getattr(self, key) is None]:
-            raise ValueError(
-                f"voice is {self.voice}, but {' and '.join(missing)} is not set; set it, or voice = espeak"
-            )
+            unset = "is not set; set it" if len(missing) == 1 else "are not set; set them"
+            raise ValueError(f"voice is {self.voice}, but {' and '.join(missing)} {unset}, or voice = espeak")
         return self
 
 

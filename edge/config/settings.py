@@ -64,22 +64,24 @@ class Settings(LayeredSettings):
     def contradictions(self) -> Iterator[tuple[Key, str]]:
         """Faulty keys with their faults: references that do not exist or do not fit, required ones that are unset."""
         understand = self.understand
-        seats = [("first", understand.first), ("second", understand.second)]
+        seats = [("first", understand.first), ("second", understand.second), ("morning", understand.morning)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
-            yield from _missing_table_faults(("understand", seat), taken_by, understand.interpreters)
+            yield from _missing_table_faults(("understand", seat), taken_by, "interpreter", understand.interpreters)
         yield from _first_is_no_cascade_fault(understand)
-        yield from _missing_table_faults(("speak", "client"), self.speak.client, understand.clients)
+        yield from _missing_table_faults(("speak", "client"), self.speak.client, "client", understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
-            yield from _missing_table_faults((*here, "client"), interpreter.client, understand.clients)
-            yield from _missing_table_faults((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
+            yield from _missing_table_faults((*here, "client"), interpreter.client, "client", understand.clients)
+            yield from _missing_table_faults(
+                (*here, "transcriber"), interpreter.transcriber, "transcriber", understand.transcribers
+            )
             yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.unset_keys)
             yield from _client_kind_mismatch(
                 (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
             )
         for name, transcriber in understand.transcribers.items():
             yield from _missing_table_faults(
-                ("understand", "transcribers", name, "client"), transcriber.client, understand.clients
+                ("understand", "transcribers", name, "client"), transcriber.client, "client", understand.clients
             )
 
     @property
@@ -139,8 +141,10 @@ def _client_kind_mismatch(
         )
 
 
-def _missing_table_faults(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
-    """The fault of a key such as `client` that names no table of `[understand.clients]`."""
+def _missing_table_faults(
+    key: Key, named: str | None, kind: str, tables: Mapping[str, object]
+) -> Iterator[tuple[Key, str]]:
+    """The fault of a key that names no table of its kind: `client`, of `[understand.clients]`."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"
-        yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"
+        yield key, f"no {kind} is called {named!r}; known: {known}; add [understand.{kind}s.NAME]"

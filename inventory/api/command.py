@@ -16,11 +16,12 @@ from inventory.cli.options import (
     BrokerAt,
     Config,
     Database,
+    Given,
     GroupOptions,
     echo,
-    given_settings,
     print_table,
     settings_of,
+    subcommand,
     user_name,
 )
 from inventory.web.terminal import audited, demand_extra, open_transaction
@@ -46,7 +47,7 @@ def api(
 
     It stands beside `dockvoice inventory`, on the same settings file and the same database. First let a program in:
 
-        dockvoice api token add powerbi --read north
+        dockvoice api token add powerbi --read north --config FILE
 
     which shows a token, once. Then start it. What it answers is described in OpenAPI 3.1: /v1/openapi.json, or
     `dockvoice api describe`. What programs write goes to the devices signed with console.key, and is in the console's
@@ -63,13 +64,13 @@ def api(
         serve(settings_of(config, broker=broker, database=database), port)
 
 
-@commands.command(short_help="The description of the API, OpenAPI 3.1.")
-def describe(context: typer.Context) -> None:
+@subcommand(commands, short_help="The description of the API, OpenAPI 3.1.")
+def describe(given: Given) -> None:
     """Print what the API answers, as OpenAPI 3.1: the same as /v1/openapi.json."""
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
     from inventory.api.document import build_document  # noqa: PLC0415
 
-    echo(json.dumps(build_document(ENDPOINTS, given_settings(context, None).api.address), indent=2))
+    echo(json.dumps(build_document(ENDPOINTS, given.settings.api.address), indent=2))
 
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
@@ -84,10 +85,8 @@ _Days = Annotated[
 ]
 
 
-@tokens.command("add", short_help="Let a program ask: shows its token, once.")
-def _token_add(
-    context: typer.Context, name: _Name, read: _Read = None, write: _Write = None, days: _Days = None
-) -> None:
+@subcommand(tokens, "add", short_help="Let a program ask: shows its token, once.")
+def _token_add(given: Given, name: _Name, read: _Read = None, write: _Write = None, days: _Days = None) -> None:
     """Make a token and show it. It is kept nowhere: where it is lost, revoke it and make another one.
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
@@ -97,19 +96,19 @@ def _token_add(
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
     named = {site: str(scope) for site, scope in grants.items()}
-    with audited(context, _database, "token_made", name, grants=named, days=days) as transaction:
+    with audited(given, _database, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
         secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
     echo(secret)
 
 
-@tokens.command("list", short_help="Which programs may ask.")
-def _token_list(context: typer.Context) -> None:
+@subcommand(tokens, "list", short_help="Which programs may ask.")
+def _token_list(given: Given) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
     from inventory.api.tokens import load_tokens  # noqa: PLC0415 - as above
 
-    with open_transaction(context, _database, reads=True) as transaction:
+    with open_transaction(given, _database, reads=True) as transaction:
         found = load_tokens(transaction)
     rows = []
     for one in found:
@@ -120,12 +119,12 @@ def _token_list(context: typer.Context) -> None:
     print_table(pluralize(len(found), "token"), headings, rows)
 
 
-@tokens.command("revoke", short_help="Let a program ask no more.")
-def _token_revoke(context: typer.Context, name: _Name) -> None:
+@subcommand(tokens, "revoke", short_help="Let a program ask no more.")
+def _token_revoke(given: Given, name: _Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
-    with audited(context, _database, "token_revoked", name) as transaction:
+    with audited(given, _database, "token_revoked", name) as transaction:
         revoke_token(transaction, name)
     echo(f"{name}: may ask no more")
 

@@ -31,7 +31,7 @@ from inventory.api.parameters import Body, Query, Site, Text
 from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
-from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, UnfilledKind, Version
 from inventory.site.master_kinds import Kind, find_kind
 from inventory.site.numbering import RefusedByDevices
 from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, roster_kind, rows_to_operators
@@ -138,7 +138,7 @@ def _replace_kind(context: ApiContext) -> Answer:
     try:
         kind = find_kind(name)
     except UnreadableInput as fault:
-        raise Problem("invalid_request", str(fault), [Wrong(detail=str(fault), parameter="kind")]) from None
+        raise _unknown_kind_problem(fault) from None
     known = ", ".join(kind.columns)
     if odd := [(at, cell) for at, row in enumerate(given.rows) for cell in row if cell not in kind.columns]:
         wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
@@ -212,9 +212,8 @@ def _store_and_publish(
                     given = (rows, context.token.who, context.body.reason, "API")
                     made = versions(site, transaction).put(name, *given)
                     context.audit(transaction, deed, about, version=made.version, what=made.what)
-        except FaultyRows as fault:
-            message = f"{name}: rows must be put right; nothing was changed"
-            raise Problem("breaks_rules", message, locate_row_faults(fault.faults)) from None
+        except (FaultyRows, UnfilledKind) as fault:
+            raise _to_problem(name, fault) from None
         if made.published_at is None:
             try:
                 catalogue_publishing.publish(context.resources.settings, versions(site), signer, [name])
@@ -228,6 +227,17 @@ def _store_and_publish(
                 context.audit(transaction, "published", about, version=made.version)
             waits = latest.published_at is None or versions(site, transaction).is_pending(name)
         return Answer(out(latest), 202 if waits else 200)
+
+
+def _to_problem(name: str, fault: FaultyRows | UnfilledKind) -> Problem:
+    if isinstance(fault, UnfilledKind):
+        return _unknown_kind_problem(fault)
+    message = f"{name}: rows must be put right; nothing was changed"
+    return Problem("breaks_rules", message, locate_row_faults(fault.faults))
+
+
+def _unknown_kind_problem(fault: UnreadableInput) -> Problem:
+    return Problem("invalid_request", str(fault), [Wrong(detail=str(fault), parameter="kind")])
 
 
 def _demand_known_site(context: ApiContext, transaction: Connection) -> None:

@@ -65,7 +65,11 @@ def _publish_pending(given: Given, catalogue: SiteCatalogue, kinds: list[str], s
     sent = publish(given.settings, catalogue, require_signer(sign), kinds)
     for one in sent:
         echo(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
-    if not sent:
+    if sent:
+        return
+    for kind in (waiting := _pending_kinds(catalogue, catalogue.current_versions())):
+        echo(f"{kind}: signed, and the broker has not taken it yet; `dockvoice inventory` goes on trying while it runs")
+    if not waiting:
         echo("nothing is to be published: the broker has taken every current version")
 
 
@@ -117,11 +121,15 @@ def _catalogue_print_versions(
     site: _Site = None,
     json_lines: Json = False,
 ) -> None:
-    """Show the current versions, or the rows of one."""
+    """Show the current versions, or the rows of one.
+
+    Sent is one once the broker has taken it. What is signed and not sent yet `dockvoice inventory pending` counts.
+    """
     with _open_catalogue(given, site) as catalogue:
         found = catalogue.current_versions() if kind is None else [catalogue.current(kind)]
+        pending = _pending_kinds(catalogue, found)
     if kind is None:
-        _print_versions(found, json_lines=json_lines)
+        _print_versions(found, pending, json_lines=json_lines)
     elif json_lines:
         print_json_lines([{**_to_json(found[0]), "rows": found[0].rows}])
     else:
@@ -139,7 +147,8 @@ def _catalogue_history(
     with _open_catalogue(given, site) as catalogue:
         catalogue.current(kind)
         found = catalogue.history(kind)
-    _print_versions(found, json_lines=json_lines)
+        pending = _pending_kinds(catalogue, found)
+    _print_versions(found, pending, json_lines=json_lines)
 
 
 @subcommand(catalogue_commands, "diff", short_help="What one version says otherwise than another.")
@@ -247,17 +256,29 @@ def _report_cells(one: ReportedVersions, wanted: Sequence[Version]) -> Iterator[
     yield ", ".join(one.unknown_words)
 
 
-def _print_versions(found: list[Version], *, json_lines: bool) -> None:
+def _pending_kinds(catalogue: SiteCatalogue, found: Sequence[Version]) -> list[str]:
+    """The kinds of which the broker has not taken the latest published version."""
+    return [kind for kind in dict.fromkeys(one.kind for one in found) if catalogue.is_pending(kind)]
+
+
+def _print_versions(found: list[Version], pending: Sequence[str], *, json_lines: bool) -> None:
     if json_lines:
         print_json_lines(map(_to_json, found))
         return
-    headings = ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published")
-    print_table(pluralize(len(found), "version"), headings, map(_version_cells, found))
+    headings = ("kind", "version", "rows", "by", "made, UTC", "what", "why", "sent")
+    print_table(pluralize(len(found), "version"), headings, _version_rows(found, pending))
 
 
-def _version_cells(one: Version) -> tuple[str, ...]:
-    made, published = f"{one.made_at:%Y-%m-%d %H:%M}", "no" if one.published_at is None else "yes"
-    return one.kind, str(one.version), str(len(one.rows)), one.who, made, one.what, one.reason, published
+def _version_rows(found: Sequence[Version], pending: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The cells of versions that come with the newest of each kind first."""
+    replaced = set[str]()
+    for one in found:
+        sent = "no"
+        if one.published_at is not None:
+            sent = "replaced" if one.kind in replaced else "no" if one.kind in pending else "yes"
+            replaced.add(one.kind)
+        made = f"{one.made_at:%Y-%m-%d %H:%M}"
+        yield one.kind, str(one.version), str(len(one.rows)), one.who, made, one.what, one.reason, sent
 
 
 def _print_rows(one: Version) -> None:

@@ -73,7 +73,9 @@ def _find_retirable(store: Store, keys: KeyDirectory, named: list[At] | None, *,
         lost = [("/".join(at), owed) for at in owing if (owed := retiring.count_data_lost_with(transaction, at))]
     if lacking:
         message = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
-        raise UnreadableInput(f"{message}, and nobody is retired; `/v1/devices` and the console list them")
+        raise UnreadableInput(
+            f"{message}, and nobody is retired; `keys list` and `gaps` of `dockvoice inventory` list them"
+        )
     if lost:
         message = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
         raise Unfinished(

@@ -25,6 +25,7 @@ from dockvoice_protocol.hash_chain import (
     format_fault_acknowledgement,
 )
 from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.terminal.choices import choice_option
 from dockvoice_protocol.terminal.tables import EscapingConsole, configure_logging, pluralize
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
@@ -388,7 +389,9 @@ def pending(
     json_lines: Json = False,
     drop: Annotated[
         _Work | None,
-        typer.Option("--drop", help="Delete what is pending for a connector or a folder out of use; asks before."),
+        choice_option(
+            _Work, "--drop", help="Delete what is pending for a connector or a folder out of use; asks before."
+        ),
     ] = None,
 ) -> None:
     """Show by kind what no broker has taken, a device lacks, another system has not got or no folder holds yet.

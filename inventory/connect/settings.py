@@ -53,6 +53,7 @@ class ConnectionSettings(LayeredSettings):
         description="so long after a call without an answer the other system may still be at work on it, seconds",
     )
 
+    option: ClassVar[str] = "--settings"
     repairs: ClassVar[str] = "every key is explained in config/connect/"
     unit: ClassVar[Unit | None] = Unit(
         settings=systemd.SETTINGS / "connect",

@@ -13,7 +13,17 @@ import typer
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal.tables import configure_logging, pluralize
-from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, print_table, settings_of
+from inventory.cli.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Given,
+    GroupOptions,
+    echo,
+    print_table,
+    settings_of,
+    subcommand,
+)
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -38,7 +48,7 @@ def console(
 
     It stands beside `dockvoice inventory`, on the same settings file and the same database. First add a user:
 
-        dockvoice console user add ana --role admin
+        dockvoice console user add ana --role admin --config FILE
 
     which asks for a password. Then start it, and open the address that it tells. A viewer looks; a reviewer decides
     too, and listens; an admin says who else may. What supervisors decide goes to the devices signed with console.key.
@@ -68,9 +78,9 @@ def _parse_role(name: str) -> Role:
         raise typer.BadParameter(str(fault)) from None
 
 
-@users.command("add", short_help="Add a user.")
+@subcommand(users, "add", short_help="Add a user.")
 def _user_add(
-    context: typer.Context,
+    given: Given,
     name: _Who,
     role: _RoleNamed = "viewer",
     *,
@@ -84,76 +94,81 @@ def _user_add(
     """
     from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
-    given = _parse_role(role)
+    chosen = _parse_role(role)
     password = None if by_proxy else _prompt_password()
-    with audited(context, _database, "added", name, role=str(given)) as transaction:
-        accounts.add_user(transaction, name, given, password, datetime.now(UTC))
-    echo(f"{name}: may sign in as {given}")
+    with audited(given, _database, "added", name, role=str(chosen)) as transaction:
+        accounts.add_user(transaction, name, chosen, password, datetime.now(UTC))
+    echo(f"{name}: may sign in as {chosen}")
 
 
-@users.command("list", short_help="Who may sign in.")
-def _user_list(context: typer.Context) -> None:
+@subcommand(users, "list", short_help="Who may sign in.")
+def _user_list(given: Given) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with open_transaction(context, _database) as transaction:
+    with open_transaction(given, _database) as transaction:
         found = accounts.load_users(transaction)
     rows = ((one.name, str(one.role), "with a password" if one.by_password else "by the proxy") for one in found)
     print_table(pluralize(len(found), "person", "people"), ("name", "role", "signs in"), rows)
 
 
-@users.command("role", short_help="Change a user's role.")
-def _user_role(context: typer.Context, name: _Who, role: _RoleNamed) -> None:
+@subcommand(users, "role", short_help="Change a user's role.")
+def _user_role(given: Given, name: _Who, role: _RoleNamed) -> None:
     """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    given = _parse_role(role)
-    with audited(context, _database, "role_changed", name, role=str(given)) as transaction:
-        accounts.change_role(transaction, name, given)
-    echo(f"{name}: is {given}")
+    chosen = _parse_role(role)
+    with audited(given, _database, "role_changed", name, role=str(chosen)) as transaction:
+        accounts.change_role(transaction, name, chosen)
+    echo(f"{name}: is {chosen}")
 
 
-@users.command("password", short_help="Change a user's password.")
-def _user_password(context: typer.Context, name: _Who) -> None:
+@subcommand(users, "password", short_help="Change a user's password.")
+def _user_password(given: Given, name: _Who) -> None:
     """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     password = _prompt_password()
-    with audited(context, _database, "password_changed", name) as transaction:
+    with audited(given, _database, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
     echo(f"{name}: has another password")
 
 
-@users.command("remove", short_help="Remove a user.")
-def _user_remove(context: typer.Context, name: _Who) -> None:
+@subcommand(users, "remove", short_help="Remove a user.")
+def _user_remove(given: Given, name: _Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with audited(context, _database, "removed", name) as transaction:
+    with audited(given, _database, "removed", name) as transaction:
         accounts.remove_user(transaction, name)
     echo(f"{name}: may sign in no more")
 
 
-@commands.command("audit", short_help="Is what was done here as it was written?")
+@subcommand(commands, "audit", short_help="Is what was done here as it was written?")
 def _audit_deeds(
-    context: typer.Context,
+    given: Given,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The public half of console.key.", readable=False)
     ] = None,
 ) -> None:
-    """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
+    """Follow the record of what people did on the console, and name the database that it is in.
+
+    Exit code 1 where a line was changed, removed or put in.
+    """
     from inventory.audit import audit, audit_log  # noqa: PLC0415 - as above
+    from inventory.store import database  # noqa: PLC0415 - as above
 
     public = None if key is None else audit.read_public_key(key)
-    with open_transaction(context, _database, reads=True) as transaction:
+    place = database.format_url(database.parse_url(given.settings.database_url))
+    with open_transaction(given, _database, reads=True) as transaction:
         broken, latest = (
             audit_log.first_broken_action(transaction, public),
             audit_log.load_latest_actions(transaction, 1),
         )
     if broken is not None:
-        echo(f"BROKEN at {broken}: it was changed, removed or put in past the console")
+        echo(f"BROKEN at {broken}: it was changed, removed or put in past the console ({place})")
         raise typer.Exit(1)
-    echo(f"whole: {latest[0].number if latest else 0} deeds hold")
+    echo(f"whole: {latest[0].number if latest else 0} deeds hold ({place})")
 
 
 def _database(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import rfc8785
@@ -32,4 +32,6 @@ def build_verifier() -> bytes:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(build_verifier())
+    parser = argparse.ArgumentParser("python -m inventory.dossier.verifier", description="Build the zipapp.")
+    parser.add_argument("file", type=Path, help="What is to be made: docs/verify_dossier.pyz.")
+    parser.parse_args().file.write_bytes(build_verifier())

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, func, insert, literal, select, update
 from sqlalchemy import Row as Found
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
+from dockvoice_protocol.records.master import OF_RULES, OF_UNITS, OF_WORDS, Cells, MasterData, Row
+from inventory.forms import list_names, load_forms
 from inventory.site.master_kinds import RESERVED_KINDS, Kind, find_kind, find_row_faults
 from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
 from inventory.site.roster import roster_kind
@@ -31,6 +32,10 @@ class FaultyRows(UnreadableInput):
     def __init__(self, kind: str, faults: Sequence[str]) -> None:
         super().__init__(f"{kind}: {'; '.join(faults)}")
         self.faults = tuple(faults)
+
+
+class UnfilledKind(UnreadableInput):
+    """A list or its units that no field of a form is filled from: probably a misspelt name."""
 
 
 class EditConflict(UnreadableInput):
@@ -154,7 +159,7 @@ class SiteCatalogue:
         """Make a version of rows with their places: `("line 7", {"value": "A"})`. `source` is their file.
 
         Its number is higher than `above`, a version that devices may have. Raises FaultyRows with all faults, with
-        nothing stored; UnreadableInput for an unknown kind or a missing reason.
+        nothing stored; UnfilledKind; UnreadableInput for an invalid kind or a missing reason.
         """
         of = self._of_name(kind)
         with self.transaction() as transaction:
@@ -166,7 +171,7 @@ class SiteCatalogue:
         """Make a version with one row changed; None removes it. `key` is the row's key; "": a new row.
 
         `base` is the version that the edit is based on. Raises EditConflict if there is a newer one, FaultyRows,
-        UnreadableInput.
+        UnfilledKind, UnreadableInput.
         """
         of = self._of_name(kind)
         with self.transaction() as transaction:
@@ -268,6 +273,8 @@ class SiteCatalogue:
     ) -> Version:
         if not reason.strip():
             raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
+        if rows and not empty_ok:
+            _require_used_kind(self.forms, kind)
         before = self._load_current(transaction, kind.name, missing_ok=True)
         known = None
         if kind.list_name_if_units is not None:
@@ -285,6 +292,18 @@ class SiteCatalogue:
         said = {name: getattr(made, name) for name in ("site", "kind", "version", "who", "reason", "what", "made_at")}
         transaction.execute(insert(catalogue).values(**said, rows=[dict(one) for one in cells]))
         return made
+
+
+def _require_used_kind(forms: Path | None, kind: Kind) -> None:
+    """Raise UnfilledKind for a list, or the units of one, that no form is filled from."""
+    listed = kind.list_name_if_units or (kind.name if kind.is_list else None)
+    if forms is None or listed is None:
+        return
+    if listed not in (named := list_names(load_forms(forms))):
+        raise UnfilledKind(
+            f"kind: found {kind.name!r}, from which no form in {forms} is filled; allowed are {', '.join(named)}, each "
+            f"with {OF_UNITS} for its units, {OF_RULES} and {OF_WORDS}"
+        )
 
 
 def find_rows_unfit_for_forms(catalogue: SiteCatalogue, one: Version) -> list[str]:

@@ -104,8 +104,8 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
                     pass
     except Empty:
         if not connected:
-            why = session.trouble or "it answered nothing"
-            raise Unavailable(f"{settings.mqtt.host}:{settings.mqtt.port}: {why}; try again") from None
+            why = session.trouble or f"broker {settings.mqtt.host}:{settings.mqtt.port}: it answered nothing"
+            raise Unavailable(f"{why}; try again") from None
     finally:
         session.stop()
     return found

@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import typer
-
 from dockvoice_protocol.errors import Misconfigured
-from inventory.cli.options import given_settings, user_name
+from inventory.cli.options import Given, user_name
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -32,23 +30,20 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def open_transaction(context: typer.Context, opener: _Opener, *, reads: bool = False) -> Iterator[Connection]:
+def open_transaction(given: Given, opener: _Opener, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
-    with (
-        opener(given_settings(context, None)) as opened,
-        opened.read() if reads else opened.open() as transaction,
-    ):
+    with opener(given.settings) as opened, opened.read() if reads else opened.open() as transaction:
         yield transaction
 
 
 @contextmanager
-def audited(context: typer.Context, opener: _Opener, deed: str, about: str, **details: object) -> Iterator[Connection]:
+def audited(given: Given, opener: _Opener, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
     from inventory.audit import audit_log  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
-    signer = load_console_signer(given_settings(context, None))
-    with open_transaction(context, opener) as transaction:
+    signer = load_console_signer(given.settings)
+    with open_transaction(given, opener) as transaction:
         yield transaction
         done = audit_log.UserAction(user_name(), "terminal", deed, about, details)
         audit_log.record_action(transaction, done, datetime.now(UTC), signer)

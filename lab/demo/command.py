@@ -23,6 +23,7 @@ import typer
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
+from dockvoice_protocol.terminal.choices import choice_option
 from dockvoice_protocol.terminal.tables import EscapingConsole, pluralize
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts, assemble_interpretation
@@ -86,14 +87,17 @@ class LostAndDoubled:
 @commands.command("demo", epilog=EXIT_CODES)
 def demonstrate_receiving(
     using: Annotated[
-        BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
+        BrokerKind, choice_option(BrokerKind, "--with", help="The broker: auto takes mosquitto if it is installed.")
     ] = BrokerKind.AUTO,
     engine: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="vosk, whisper or pocketsphinx; unset: vosk where its weights are."),
     ] = None,
     language: Annotated[
-        StoryLanguage, typer.Option(help="The operator's; in others than English a synthetic voice speaks.")
+        StoryLanguage,
+        choice_option(
+            StoryLanguage, "--language", help="The operator's; in others than English a synthetic voice speaks."
+        ),
     ] = StoryLanguage.ENGLISH,
 ) -> None:
     """A trailer is received by voice, counted, and proved.

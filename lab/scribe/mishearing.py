@@ -39,7 +39,8 @@ NOISES = {
     "20 dB": NumberErrorRates(doubted=3 / (59 * _NUMBERS)),
     "10 dB": NumberErrorRates(5 / (116 * _NUMBERS), (7 + 1) / (116 * _NUMBERS), 1 / (116 * _NUMBERS)),
 }
-"""From the causes of clips that were not right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
+"""From the causes of clips that were not right at once, in docs/accuracy.md of 21 November 2026: unsure; misread or
+incomplete; wrong."""
 
 _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

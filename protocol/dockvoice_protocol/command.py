@@ -1,8 +1,8 @@
 """The `dockvoice` command; the only place that exits.
 
-Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.errors` types them: 66 unreadable input
-file, 69 external service unavailable, 74 disk error, 75 unfinished or already running (try again), 78 configuration
-fault; 130 interrupted from the keyboard.
+Exit codes: 0 done; 1 what was looked at is not as it must be; 2 wrong usage; and from sysexits.h, as
+`dockvoice_protocol.errors` types them: 66 unreadable input file, 69 external service unavailable, 74 disk error, 75
+unfinished or already running (try again), 78 configuration fault; 130 interrupted from the keyboard.
 
 Each distribution registers its commands as entry points of the group `dockvoice.commands`. A command's module is
 imported when the command is called: listing the commands, or the queue, loads neither recogniser nor MQTT.

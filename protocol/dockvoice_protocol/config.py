@@ -380,6 +380,7 @@ class LayeredSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
 
+    option: ClassVar[str] = "--config"  # The option that names the file.
     repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
     foreign: ClassVar[tuple[str, ...]] = ()
     """Prefixes of variables that belong to another program."""
@@ -440,7 +441,7 @@ def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     Raises UnreadableInput for a file that is not there or cannot be opened, Misconfigured with one line naming every
     file, variable and key at fault.
     """
-    content = _resolve_paths(model, _read_toml(path), path.absolute().parent) if path is not None else {}
+    content = _resolve_paths(model, _read_toml(path, model.option), path.absolute().parent) if path is not None else {}
     content = _add_unit_secrets(model, path, content)
     origins = _key_origins(model, path, overrides)
     keys = dict(_keys_and_whether_secret(model, lambda table: _table_names(table, (content, overrides), origins)))
@@ -517,12 +518,12 @@ def _credential_files(prefix: str) -> dict[str, Path]:
     return {name: path for name, path in named.items() if name.startswith(prefix.upper())}
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path, option: str) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
         return tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig"))
     except FileNotFoundError:
-        raise UnreadableInput(f"{path}: no such file; name another with --config") from None
+        raise UnreadableInput(f"{path}: no such file; name another with {option}") from None
     except OSError as fault:
         raise UnreadableInput(f"{path}: cannot be read ({fault.strerror}); it must be a readable file") from None
     except UnicodeDecodeError as fault:

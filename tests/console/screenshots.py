@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,8 +62,11 @@ LISTS = {page.name: page.path for page in PAGES if page.tab and page.name not in
 
 def main() -> None:
     """Take them all; with `--dark FOLDER` the lists in dark, to look at."""
+    parser = argparse.ArgumentParser("python -m tests.console.screenshots", description=__doc__)
+    parser.add_argument("--dark", type=Path, metavar="FOLDER", help="Take the lists in dark there, too, to look at.")
+    dark_folder = parser.parse_args().dark
     HERE.mkdir(exist_ok=True)
-    _lists(Path(sys.argv[2]) if sys.argv[1:2] == ["--dark"] else None)
+    _lists(dark_folder)
     with (
         TemporaryDirectory() as directory,
         console(Path(directory), sounds=Folder(), zone="Europe/Berlin") as site,

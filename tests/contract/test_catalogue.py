@@ -15,7 +15,7 @@ from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import EditConflict, FaultyRows, SiteCatalogue
+from inventory.site.catalogue import EditConflict, FaultyRows, SiteCatalogue, UnfilledKind
 from inventory.site.numbering import RefusedByDevices, last_published_versions, record_sent_version
 from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload
@@ -198,3 +198,18 @@ def test_a_list_that_does_not_fit_the_words_of_the_site_is_refused_at_the_import
     with pytest.raises(FaultyRows, match="'bay': says 'C' of 'dock' already"):
         north.put("docks", rows(A, B, {"value": "C", "spoken": "bay"}), "ben", "a new door", "docks.csv")
     assert north.put("docks", rows(A, B, {"value": "C", "spoken": "yard"}), "ben", "a new door", "docks.csv").rows
+
+
+def test_a_list_from_which_no_form_is_filled_is_refused_with_the_names_of_those_that_are(store: Store) -> None:
+    """A name that is misspelt would go to all devices, which have no use for it, and nobody would be told."""
+    north = store.catalogue("north", InventorySettings().forms)
+    unit = {"value": "A", "unit": "CS", "factor": "2", "base": "EA"}
+    allowed = "allowed are docks, doors, items, locations, slots, each with .units for its units, rules and words"
+    for kind, cells in (("dock", A), ("dock.units", unit)):
+        with pytest.raises(UnfilledKind, match=f"kind: found {kind!r}, from which no form in .* is filled; {allowed}"):
+            north.put(kind, rows(cells), "ben", "begun", "docks.csv")
+        with pytest.raises(UnfilledKind):
+            north.edit(kind, "", cells, "ben", "begun")
+    assert north.current_versions() == []
+    store.catalogue("north").put("dock", rows(A), "ben", "as it was taken before", "docks.csv")
+    assert north.withdraw("dock", "ben", "misspelt").rows == ()

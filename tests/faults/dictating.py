@@ -9,6 +9,7 @@ a recogniser would work for a minute on the sound of ten.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import time
@@ -33,8 +34,14 @@ EACH = 5
 """Of so many readings of the device, one lacks a field, for which a model must be asked."""
 
 
-def main(settings_file: str, *recordings: str) -> None:
-    settings = load_settings(Settings, Path(settings_file))
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tests.faults.dictating", description=__doc__)
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("recordings", nargs=argparse.REMAINDER, metavar="FIRST... -- REST...")
+    given = parser.parse_args()
+    if "--" not in given.recordings:
+        parser.error("found no --; allowed are recordings, --, and the rest of them")
+    settings, recordings = load_settings(Settings, given.settings), given.recordings
     middle = recordings.index("--")
 
     def sources() -> Iterator[RecordedSource]:
@@ -73,4 +80,4 @@ def _wait_until_nothing_is_deferred(state: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

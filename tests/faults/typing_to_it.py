@@ -9,6 +9,7 @@ At the end of its input it concludes what it was given, and ends. Nobody speaks,
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
@@ -40,8 +41,10 @@ class Nobody(Source):
         return iter(())
 
 
-def main(settings_file: str) -> None:
-    settings = load_settings(Settings, Path(settings_file))
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tests.faults.typing_to_it", description=__doc__)
+    parser.add_argument("settings", type=Path)
+    settings = load_settings(Settings, parser.parse_args().settings)
     form = load_named_form(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
     with JournalThread(settings.state) as executor:
@@ -65,4 +68,4 @@ async def _type(agent: Agent) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

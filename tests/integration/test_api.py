@@ -126,6 +126,16 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
     assert made.splitlines()[-1] not in str(done)
 
 
+def test_the_commands_of_tokens_take_the_settings_file_behind_their_names(tmp_path: Path) -> None:
+    settings = tmp_path / "inventory.toml"
+    settings.write_text(f'database = "sqlite:///{tmp_path}/site.db"\n', encoding="utf-8")
+    for words in (("add", "powerbi", "--read", "north"), ("list",), ("revoke", "powerbi")):
+        told = CliRunner().invoke(commands, ["token", *words, "--config", str(settings)])
+        assert told.exit_code == 0, told.output
+    assert (tmp_path / "site.db").exists()
+    assert CliRunner().invoke(commands, ["describe", "-c", str(settings)]).exit_code == 0
+
+
 def test_a_token_holds_until_its_day(site: Console) -> None:
     tokens.create_or_check_tokens(site.engine)
     with site.place.transaction() as transaction:
@@ -534,6 +544,15 @@ def test_rows_that_break_a_rule_change_nothing_and_say_which(erp: Program) -> No
 def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) -> None:
     answer = erp.put(f"/v1/sites/north/catalogue/{kind}", json={"reason": "new", "rows": [{"value": "A"}]})
     assert answer.status_code in {400, 403}, answer.text
+
+
+def test_a_list_from_which_no_form_is_filled_is_refused_with_those_that_are(erp: Program) -> None:
+    answer = erp.put("/v1/sites/north/catalogue/dock", json={"reason": "new", "rows": [{"value": "A"}]})
+    assert answer.status_code == 400, answer.text
+    (wrong,) = answer.json()["errors"]
+    assert wrong["parameter"] == "kind"
+    assert "found 'dock'" in wrong["detail"]
+    assert "allowed are docks, doors, items" in wrong["detail"]
 
 
 def test_what_the_broker_does_not_take_is_kept_and_published_by_the_service(

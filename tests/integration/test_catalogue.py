@@ -395,3 +395,30 @@ def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, brok
     assert "blue door" in run("show", "docks")
     assert "withdrawn" in run("withdraw", "docks", "--reason", "files", *signed)
     assert "there is no such kind at hall; there are docks" in run("show", "doors", fails=True)
+
+
+def test_the_inventorys_command_says_sent_of_what_the_broker_has_taken(
+    tmp_path: Path, broker: Mosquitto, office: Signer, free_port: Callable[[], int]
+) -> None:
+    url, file = f"sqlite:///{tmp_path / 'inventory.db'}", tmp_path / "docks.csv"
+    Store.open(url).close()
+
+    def run(*arguments: str, port: int = broker.port) -> str:
+        server = ("--broker", f"127.0.0.1:{port}", "--sign", str(tmp_path / KEY))
+        shared = ("--site", "hall", "--database", url, *(server if arguments[0] in {"import", "publish"} else ()))
+        done = CliRunner().invoke(commands, ["catalogue", *arguments, *shared])
+        return f"{done.output}{done.exception or ''}"
+
+    def sent() -> list[str]:
+        return [line.split()[-1] for line in run("history", "docks").splitlines() if line.startswith("docks ")]
+
+    for value in "AB":
+        file.write_text(f"value\n{value}\n", encoding="utf-8")
+        assert "it is kept" in run("import", "docks", str(file), "--reason", "x", port=free_port())
+    assert sent() == ["no", "replaced"]
+    assert run("show").splitlines()[-1].split()[-1] == "no"
+    assert "docks: signed, and the broker has not taken it yet" in run("publish")
+    file.write_text("value\nC\n", encoding="utf-8")
+    assert "published, 1 row" in run("import", "docks", str(file), "--reason", "x")
+    assert sent() == ["yes", "replaced", "replaced"]
+    assert "the broker has taken every current version" in run("publish")

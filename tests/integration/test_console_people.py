@@ -95,11 +95,22 @@ def test_the_first_admin_is_let_in_at_a_terminal(tmp_path: Path) -> None:
     assert "by the proxy" in listed
     assert command("user", "password", "ana", typed=f"{PASSWORD}2\n").exit_code == 0
     assert command("user", "remove", "ben").stdout == "ben: may sign in no more\n"
-    assert command("audit").stdout == "whole: 5 deeds hold\n"
+    assert command("audit").stdout == f"whole: 5 deeds hold (sqlite:///{tmp_path / 'inventory.db'})\n"
     with console(tmp_path) as site, site.place.transaction() as transaction:
         kept = accounts.load_password_hash(transaction, "ana")
         assert accounts.verify_password(kept, f"{PASSWORD}2")
         assert PASSWORD not in str(kept)
+
+
+def test_each_command_takes_the_settings_file_behind_its_name_and_the_audit_tells_the_database(tmp_path: Path) -> None:
+    settings = tmp_path / "inventory.toml"
+    settings.write_text(f'database = "sqlite:///{tmp_path}/site.db"\n', encoding="utf-8")
+    added = command("user", "add", "ana", "--config", str(settings), typed=f"{PASSWORD}\n")
+    assert added.stdout == "ana: may sign in as viewer\n"
+    assert "ana" in command("user", "list", "-c", str(settings)).stdout
+    assert command("audit", "-c", str(settings)).stdout == f"whole: 1 deeds hold (sqlite:///{tmp_path}/site.db)\n"
+    elsewhere = f"sqlite:///{tmp_path}/other.db"
+    assert command("audit", "--database", elsewhere).stdout == f"whole: 0 deeds hold ({elsewhere})\n"
 
 
 @pytest.mark.usefixtures("database")

@@ -107,7 +107,9 @@ def test_what_nobody_knows_cannot_be_retired(store: Store) -> None:
 
 def test_where_one_is_not_known_none_is_retired(store: Store, keys: KeyDirectory) -> None:
     ended = retire(store, "127.0.0.1:1", "north/dock-3", "north/dock-9")
-    assert str(ended.exception).startswith("north/dock-9: nothing is known of it, and nobody is retired; ")
+    assert str(ended.exception).startswith(
+        "north/dock-9: nothing is known of it, and nobody is retired; `keys list` and `gaps` of `dockvoice inventory`"
+    )
     assert told_of(store, keys) == ["dock-3", "ghost-1", "ghost-2"]
     for wrong in ((), ("--unknown", "north/dock-3"), ("north",)):
         assert retire(store, "127.0.0.1:1", *wrong).exit_code == 2

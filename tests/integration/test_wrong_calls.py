@@ -165,6 +165,11 @@ OTHERS = (
     # Words that mean nothing
     *(Call(f"forms tool {name}", CONFIG, "not among the forms") for name in ("x", "../x", "", "é")),
     *(Call(f"forms read --language {tag} x", USAGE, "--language") for tag in ("x", "", "en\nde")),
+    Call("speak --earcon x", USAGE, "found 'x'; allowed: heard, stored, question, not understood, refused, fault"),
+    Call("speak hello --language xx", USAGE, "'--language': found 'xx'; allowed: en, de, es, fr, it, pl, pt"),
+    Call("evaluate --mode x x", USAGE, "'--mode': found 'x'; allowed: on-device, cloud-first, panel, cascade"),
+    Call("watch foo", USAGE, "extra argument"),
+    Call("inventory roster --site north --broker localhost:1", UNAVAILABLE, "dockvoice: broker localhost:1: Conn"),
     *(Call(f"models {verb} x", CONFIG, "no such model") for verb in ("get", "path")),
     Call("models path small-en-us --directory TMP/none", CONFIG, "dockvoice models get small-en-us"),
     Call("models get small-en-us --directory TMP/m --from TMP/none.zip", NO_INPUT, "none.zip"),

@@ -116,9 +116,18 @@ def test_plays_are_held_afresh_and_answered_by_what_came_of_each(tmp_path: Path)
     assert told.exit_code == 1
     kept = tmp_path / "site.jsonl"
     kept.write_text(written, encoding="utf-8")
-    assert CliRunner().invoke(commands, ["--plays", str(kept)]).stdout == told.stdout
+    of_file = CliRunner().invoke(commands, ["--plays", str(kept)]).stdout
+    assert of_file.replace(f"{kept}: ", "") == told.stdout
     none = CliRunner().invoke(commands, ["--plays", str(tmp_path / "none.jsonl")])
     assert "none.jsonl: No such file" in str(none.exception)
+
+
+def test_a_line_of_a_file_of_plays_that_is_no_json_is_told_with_its_file(tmp_path: Path) -> None:
+    plays = tmp_path / "site.jsonl"
+    plays.write_text("nonsense\n", encoding="utf-8")
+    told = json.loads(CliRunner().invoke(commands, ["--plays", str(plays)]).stdout)
+    where = f"{plays}: line 1: it is not JSON: Expecting value, column 1"
+    assert told == {"error": f"{where}; allowed is an object such as {json.dumps({'lines': ['pallet 742', '/wait']})}"}
 
 
 def test_a_play_with_a_setting_of_the_wrong_kind_is_told_and_the_next_is_held() -> None:

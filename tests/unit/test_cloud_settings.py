@@ -115,6 +115,13 @@ def test_a_key_comes_from_the_environment_or_a_credential(
     assert key() == "variable"
 
 
+@each_of("seat", ["first", "second", "morning", "fallback"])
+def test_a_name_that_no_interpreter_has_is_told_with_the_table_to_add(written: Written, seat: str) -> None:
+    text = "first = 'nosuch'\nfallback = ['nosuch']" if seat == "fallback" else f"{seat} = 'nosuch'"
+    told = f"understand.{seat}: no interpreter is called 'nosuch'; known: none; add [understand.interpreters.NAME]"
+    assert told in refused(written(f"[understand]\n{text}\n"))
+
+
 # ---- secrets ----
 
 

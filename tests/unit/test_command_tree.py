@@ -13,6 +13,7 @@ from typer.main import get_command_name
 
 from dockvoice_protocol.command import COMMANDS, build_command_group, find_command
 from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.terminal import EXIT_CODES
 from tests.rows import each_of
 
 PROJECT = Path(__file__).parents[2]
@@ -38,6 +39,12 @@ def command(name: str) -> Any:
 def test_the_line_in_the_list_is_the_commands_own(name: str) -> None:
     assert command(name).get_short_help_str(limit=1000) == COMMANDS[name][0]
     assert not command(name).hidden
+
+
+def test_every_help_with_exit_codes_has_that_of_a_check_that_found_something() -> None:
+    told = "1 what was looked at is not as it must be"
+    assert told in EXIT_CODES
+    assert told in str(build_command_group().epilog)
 
 
 def test_every_command_that_joins_is_listed_without_being_imported() -> None:

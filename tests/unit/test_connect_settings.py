@@ -127,6 +127,11 @@ def test_a_name_without_a_file_and_a_kind_that_there_is_not_are_told(tmp_path: P
     assert f"kind is 'erp', allowed are {', '.join(connector_kinds())}; set kind" in str(unknown.exception)
 
 
+def test_a_settings_file_that_is_not_there_is_told_with_the_option_that_names_it(tmp_path: Path) -> None:
+    missing = CliRunner().invoke(commands, ["run", "webhook", "--settings", str(tmp_path / "none.toml")])
+    assert str(missing.exception) == f"{tmp_path}/none.toml: no such file; name another with --settings"
+
+
 def test_a_kind_of_another_distribution_that_cannot_be_loaded_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,14 @@ def test_what_may_fold_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert max(map(len, plain(capsys.readouterr().out).splitlines())) == 60
 
 
+def test_off_a_terminal_no_row_is_filled_up_to_the_longest(capsys: pytest.CaptureFixture[str]) -> None:
+    grid = Table(box=None, show_header=False)
+    for name, value in (("words", "pallet 742 " * 100), ("state", "held")):
+        grid.add_row(name, value)
+    print_tables(grid)
+    assert [line[-4:] for line in capsys.readouterr().out.splitlines()] == [" 742", "held"]
+
+
 def test_off_a_terminal_a_row_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     print_tables(table(("1", "pallet_id=0742 quantity=12 " * 20, EVENT), ("2", "", EVENT)))

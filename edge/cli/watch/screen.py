@@ -38,7 +38,7 @@ _STANDARD_INPUT = 0
 commands = typer.Typer()
 
 
-@commands.callback(invoke_without_command=True, short_help="Show live what a running agent does.", epilog=EXIT_CODES)
+@commands.command(short_help="Show live what a running agent does.", epilog=EXIT_CODES)
 def watch(
     attached: Annotated[
         bool, typer.Option("--attached", hidden=True, help="An agent started this, and goes on.")

@@ -112,7 +112,7 @@ def value_list_faults(rows: Sequence[Row]) -> Iterator[RowFault]:
 
 def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
     if not value:
-        yield "value", "is empty"
+        yield "value", "found nothing; give a value, or remove the line"
     if not is_plain_text(value):
         yield "value", f"{value!r} holds control characters or invisible ones, which no entry may hold"
     for words in split_alternatives(cells.get("spoken", "")):

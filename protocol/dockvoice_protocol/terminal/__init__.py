@@ -8,9 +8,9 @@ import sys
 from dockvoice_protocol.terminal.plain_text import escape_lines
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 2 wrong usage; 66 a file is missing or unreadable; 69 something outside (broker, sound card) "
-    "is not there now; 74 the disk refused; 75 not finished or already running: try again; 78 a setting, form or "
-    "catalogue must be corrected; 130 interrupted."
+    "Exit codes: 0 done; 1 what was looked at is not as it must be; 2 wrong usage; 66 a file is missing or "
+    "unreadable; 69 something outside (broker, sound card) is not there now; 74 the disk refused; 75 not finished or "
+    "already running: try again; 78 a setting, form or catalogue must be corrected; 130 interrupted."
 )
 """The epilogue of every command's help that can fail in these ways."""
 

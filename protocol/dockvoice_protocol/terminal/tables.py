@@ -56,14 +56,17 @@ def print_tables(renderable: RenderableType) -> None:
     """Print tables and text without markup.
 
     On a terminal, cells are broken between words; a table that is still too wide overflows. In a file or a pipe each
-    row is one line.
+    row is one line, without blanks behind what it says.
     """
     console = EscapingConsole(highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         console.width = max(console.width, *(_fit_columns(console, table) for table in _tables_in(renderable)))
-    else:
-        console.width = _measure(console, renderable).maximum
-    console.print(renderable)
+        console.print(renderable)
+        return
+    console.width = _measure(console, renderable).maximum
+    with console.capture() as printed:
+        console.print(renderable)
+    console.file.write("\n".join(line.rstrip(" ") for line in printed.get().split("\n")))
 
 
 def make_folding_table(*headings: str) -> Table:
