@@ -137,7 +137,7 @@ _DICTATION = frozenset({Step.BEGIN, Step.NEXT, Step.CORRECT, Step.AMEND, Step.AN
 
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: lambda *_: [],
-    Step.DUE: drafting.end_undo_window,
+    Step.COMMIT: drafting.end_undo_window,
     Step.WHICH: drafting.ask_which_value,
     Step.LAPSE: repeating.handle_question_timeout,
     Step.LET_GO: status.park_draft_during_pause,
