@@ -281,6 +281,6 @@ def keep_first_count(draft: Draft, name: str) -> Draft:
 
 def with_support(draft: Draft, utterance_id: str) -> Draft:
     """The draft, supported by one more utterance."""
-    if utterance_id in {draft.utterance_id, *draft.support}:
+    if utterance_id in draft.utterances:
         return draft
     return replace(draft, support=(*draft.support, utterance_id))

@@ -354,7 +354,7 @@ class Dialogue:
             context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
             _prepend_earcon(session, orders, event, changed=changed)
             other = None if session.question is None else session.question.other
-            is_open = session.state in {State.HELD, *QUESTIONS}
+            is_open = session.state in AGREEING
             claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
             if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.whole, happening.ended, session.rules, claims_open)

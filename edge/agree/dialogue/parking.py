@@ -63,7 +63,7 @@ def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]
 
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
     """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
-    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
+    lacks = session.rules.form.required_fields - values_of(draft.reading).keys()
     session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
 
 
