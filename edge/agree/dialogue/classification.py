@@ -85,7 +85,7 @@ def _is_for_somebody_called(session: DialogueSession, reading: Reading) -> bool:
     if read_back and len(reading.words) < FEWEST_IN_TALK:
         return False
     known = {} if session.draft is None else session.draft.reading.fields
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     return calls_somebody(reading, session.rules, {*session.rules.identifying_fields, *known, str(asked)})
 
 

@@ -353,7 +353,7 @@ class Dialogue:
             repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
             context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
             _prepend_earcon(session, orders, event, changed=changed)
-            other = None if session.question is None else session.question.other
+            other = session.current_question.other
             is_open = session.state in AGREEING
             claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
             if not happening.reading.is_scan:
@@ -436,7 +436,7 @@ def _change_operator(session: DialogueSession, happening: DialogueInput) -> tupl
 
 def _collect_open_claims(session: DialogueSession, restored: Draft | None = None) -> claims.OpenDraftsSnapshot:
     """The open claims: the draft, or the one that a restart restores, its question's other one, and the queued one."""
-    other = None if session.question is None else session.question.other
+    other = session.current_question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims(
         (session.draft or restored, other, *session.queue.drafts), session.recorded.aside.drafts, closing

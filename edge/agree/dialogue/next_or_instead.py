@@ -194,7 +194,7 @@ def find_draft_before_rename(session: DialogueSession, before: Draft | None) -> 
 
 def takes_back_instead(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is "no, next" over an entry that got another name: that name is the next one's."""
-    is_open = session.renamed is not None and (session.question is None or session.question.other is None)
+    is_open = session.renamed is not None and session.current_question.other is None
     if not is_open or not is_correction(reading.words, session.rules.language) or not answers_next(session, reading):
         return False
     alone = without_inherited(reading).fields.keys() <= {*session.rules.identifying_fields}

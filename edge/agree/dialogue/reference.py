@@ -68,7 +68,7 @@ def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) 
 
 def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: Sequence[Order]) -> bool:
     """Whether the question is of a value that was said before the name: it may be of the thing before."""
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     named = values_of(without_inherited(draft.reading)).keys() & {*session.needed_identifiers}
     if asked is None or asked in named or not named or draft.support:
         return False
@@ -78,7 +78,7 @@ def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: S
 
 def _asks_of_other_place(session: DialogueSession, draft: Draft) -> bool:
     """Whether the question is of a place other than the one that holds: it may be of what follows the entry."""
-    asked, form = None if session.question is None else session.question.field, session.rules.form
+    asked, form = session.current_question.field, session.rules.form
     if asked is None or asked not in form.standing_fields or asked in form.identifies or not session.open_identifiers:
         return False
     holds, said = session.context.fields.get(asked), draft.reading.fields.get(asked)

@@ -76,7 +76,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     claim = None if session.draft is None else session.draft.reading
     reading = session.breath.doubt_continued_number(reading, claim, session.rules)
     several = bool(split_if_several(reading, session.rules))
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     if not several and asked not in session.rules.identifying_fields:
         claim = None if context.is_between_entries(session) else session.open_draft.reading
         reading = read_stray_names(reading, claim, session.rules)

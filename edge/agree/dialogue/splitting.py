@@ -232,7 +232,7 @@ def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]
     Nothing but leading fields that are not asked for is of the next thing.
     """
     question, form, known = session.question, session.rules.form, values_of(session.open_draft.reading)
-    if session.another_unclear or (question is not None and question.other is not None):
+    if session.another_unclear or session.current_question.other is not None:
         return False
     asked = question.field if question is not None and question.about in OF_VALUE else None
     new = {name for name in said.fields if name not in known or name == asked}
@@ -268,7 +268,7 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     if utterance.behind is None:
         waiting_context.queue(session, utterance, utterance.utterance_id)
         return taken
-    other = None if session.question is None else session.question.other
+    other = session.current_question.other
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
     claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}
