@@ -87,7 +87,7 @@ class Draft:
     begun: tuple[tuple[Word, ...], ...] = field(default=(), repr=False, compare=False)
     """The utterances whose end no field took, and which may go on in an answer: "minus" | "eighteen"."""
     behind: tuple[Draft, ...] = field(default=(), repr=False)
-    """The orders to cancel that are asked about again behind it, the last one first."""
+    """What is asked about behind it, or begins to hold: orders to cancel, closings, contexts; the last one first."""
 
     @property
     def utterances(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A claim is one thing's draft: its values, the utterances that gave them, and the identifying fields of the form
 (`Form.identifies`). An utterance with a value opens a claim or joins one. Each step of the dialogue proposes a change;
-`audit` compares the claims before and after the step, and its orders, and enforces two laws:
+`park_lawbreaking_claims` compares the claims before and after the step, and its orders, and enforces two laws:
 
 *Attribution*: a claim keeps its identifiers. They change only by a word of correction with no other value or with all
 values repeated (`may_rename`), by the answer to a question for that field, or by a yes to a question that named both;
@@ -11,7 +11,7 @@ no value moves from one claim to another.
 *Conservation*: a claim ends in exactly one of: recorded, parked in review, dropped by the operator, given up aloud.
 Until then it is open.
 
-A claim that would break a law is parked in review and the breach is reported. Pure: `audit` sees every order before it
+A claim that would break a law is parked in review and the breach is reported. Pure: every order is seen here before it
 leaves the dialogue.
 """
 
@@ -154,7 +154,7 @@ class QuestionFacts:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """The result of `audit`: the step's orders, with claims parked that would break a law."""
+    """The result of `park_lawbreaking_claims`: the step's orders, with claims parked that would break a law."""
 
     orders: list[Order]
     closed: frozenset[str] = field(default=frozenset(), repr=False)  # Claims that must be closed.

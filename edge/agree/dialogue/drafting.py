@@ -437,7 +437,7 @@ def ask_to_finish_open(session: DialogueSession, behind: DeferredAction) -> list
 def commit_or_park_open(session: DialogueSession) -> list[Order]:
     """Close the open draft before another operator or form: a held one is committed, any other is parked.
 
-    Orders to cancel that wait are given up aloud.
+    Orders that wait are given up aloud.
 
     The prompts keep the form that they were made for.
     """

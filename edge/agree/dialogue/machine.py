@@ -1,13 +1,13 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 An utterance is read in the context of the dialogue (`rereading`) and classified (`classification`). `table.py` maps
-each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`,
-`review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which changes the one `DialogueSession` and
-returns the orders. Before each step that takes values, `standing` keeps them apart from an open context, and `several`
-takes one of several things at a time. Two rules hold behind every step: `claims` audits what it did, and `reference`
-says whose question is open. The driver of the dialogue writes the durable orders and the draft in one transaction
-first, then carries out the other orders. If the write fails, the driver discards the dialogue and restarts it from the
-disk.
+each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`,
+`yes_no_answers`, `repeating`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`,
+which changes the one `DialogueSession` and returns the orders. Before each step that takes values, `standing` keeps
+them apart from an open context, and `several` takes one of several things at a time. Two rules hold behind every step:
+`claims` audits what it did, and `reference` says whose question is open. The driver of the dialogue writes the durable
+orders and the draft in one transaction first, then carries out the other orders. If the write fails, the driver
+discards the dialogue and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -210,9 +210,9 @@ class Dialogue:
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
     def restore_form_and_language(self, work: StoreFormOrLanguageChange | None, operator: str | None) -> list[Order]:
-        """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
+        """Restore the form and language from before a restart, if the device still has the form.
 
-        If the form is gone or was never chosen, an operator who is signed on is asked for it.
+        Call it before `DeviceStarted`. If the form is gone or was never chosen, a signed-on operator is asked for it.
         """
         if work is None:
             return []
@@ -308,7 +308,7 @@ class Dialogue:
 
     @property
     def crew(self) -> tuple[Operator, ...] | None:
-        """The operators who may sign on; None: no sign-on is needed. Set it before `Started`."""
+        """The operators who may sign on; None: no sign-on is needed. Set it before `DeviceStarted`."""
         return self._session.settings.operators
 
     @crew.setter
@@ -385,7 +385,7 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
+    """Carry out what was queued until nothing is open: a sign-on, waiting orders, a draft, the roster, and news."""
     ends = session.state is State.IDLE and session.queue.first is None
     orders = context.begin_waiting_context(session) if ends else []
     behind = session.deferred_action

@@ -56,7 +56,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     name = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.build_draft(session, replace(utterance, reading=reading))  # `said` may name it by a number alone
+    other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
     if says_next(reading.words, session.rules.language):
         return begin_as_next(session, utterance, other)
     question = Question(
