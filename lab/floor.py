@@ -85,7 +85,7 @@ def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str,
             rest = rest[:begin]
         if field is not None and (value := _parse_value(rest, field, catalogue)) is not None:
             values[field.name] = value
-    whole = all(field.name in values for field in form.fields if field.required)
+    whole = form.required_fields <= values.keys()
     return values if whole and not form.faults(values) else None
 
 

@@ -100,7 +100,7 @@ class TypedConversation:
     def source_utterance_ids(self) -> frozenset[str]:
         """Ids of the utterances that the open drafts and the standing values come from."""
         draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
-        own = () if draft is None else (draft.utterance_id, *draft.support)
+        own = () if draft is None else draft.utterances
         return frozenset((*own, *(name for one in stands for name in one.said_in)))
 
     def start(self) -> StepResult:

@@ -87,7 +87,7 @@ class Breaths:
                 del self._said[: self.committed_entry.breaths]
                 self.committed_entry = None
         named = {name for one in (*self._said, breath) for name in one.reading.fields}
-        whole = all(field.name in named for field in rules.form.fields if field.required)
+        whole = rules.form.required_fields <= named
         counts = bool(number_head(breath.reading.words, rules.language))
         return tuple(one.utterance for one in self._said) if counts or (whole and breath.reading.fields) else ()
 

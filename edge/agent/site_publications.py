@@ -203,7 +203,7 @@ class _SignedInbox(Generic[_Publication]):
 
 
 class ExpectedReceipts:
-    """The lists of expected receipts. Use it in the event loop only; `at_hand` is thread-safe."""
+    """The lists of expected receipts. Use it in the event loop only; `current` is thread-safe."""
 
     def __init__(
         self, settings: Settings, key: PublicKey | None, executor: JournalThread, heartbeat: Callable[[], None]

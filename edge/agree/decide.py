@@ -54,11 +54,6 @@ class Rules:
         return self.policy.with_minimum(self.minimum_confidence)
 
     @property
-    def identifiers(self) -> tuple[str, ...]:
-        """The fields that the form marks as identifiers."""
-        return tuple(field.name for field in self.form.fields if field.identifier)
-
-    @property
     def identifying_fields(self) -> tuple[str, ...]:
         """The fields that together identify an entry's thing."""
         return self.form.identifies
@@ -176,7 +171,8 @@ def _has_too_many_digits(
     readings: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules
 ) -> bool:
     """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
-    values = (readings[name].value for name in rules.identifiers if name in readings and not readings[name].by_end)
+    said = (readings.get(field.name) for field in rules.form.fields if field.identifier)
+    values = (one.value for one in said if one is not None and not one.by_end)
     digits = sum(character.isalnum() for value in values if value is not None for character in as_text(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
 

@@ -149,8 +149,8 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
     the words are settled; doubts from the acoustics or a second recogniser are still asked about. A count decides its
-    unit: "12 cases and 3 pieces". What stands between
-    two names, of which one was chosen, may be the other's: then all that they said is asked about.
+    unit: "12 cases and 3 pieces". What stands between two names, of which one was chosen, may be the other's: then all
+    that they said is asked about.
     """
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
@@ -281,6 +281,6 @@ def keep_first_count(draft: Draft, name: str) -> Draft:
 
 def with_support(draft: Draft, utterance_id: str) -> Draft:
     """The draft, supported by one more utterance."""
-    if utterance_id in {draft.utterance_id, *draft.support}:
+    if utterance_id in draft.utterances:
         return draft
     return replace(draft, support=(*draft.support, utterance_id))

@@ -66,7 +66,7 @@ def mark_partial_recount(reading: Reading, rules: Rules) -> Reading:
         return reading
     part = read_part(reading, words, rules)
     # It is neither a count of all of them, nor another thing, nor of all that follow: "all of them at door 13".
-    needed = {one.name for one in rules.form.fields if one.required}
+    needed = rules.form.required_fields
     others = part.fields.keys() & {*rules.identifying_fields, *rules.form.standing_fields, *needed}
     return reading if others or not part.fields else replace(part, act=Act.AMEND)
 

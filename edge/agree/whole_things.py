@@ -36,7 +36,7 @@ def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] |
     things = [_without_joining_word(one, rules) for one in split]
     of_all = {name for name in rules.form.standing_fields if any(name not in one.fields for one in things)}
     fields = {frozenset(one.fields.keys() - of_all) for one in things}
-    needed = {one.name for one in rules.form.fields if one.required} - {*rules.form.standing_fields}
+    needed = rules.form.required_fields - {*rules.form.standing_fields}
     shared = {*needed, *rules.identifying_fields, *rules.form.standing_fields}
     each = all(said.confirmed and name in shared for one in split for name, said in one.fields.items())
     alike = len(fields) == 1 and all(needed <= names for names in fields)

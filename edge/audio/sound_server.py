@@ -244,9 +244,9 @@ def snapshot_playback_devices(cards: Path = _CARDS) -> frozenset[str]:
     return _list_devices("sinks", "playback", cards)
 
 
-def snapshot_capture_devices(cards: Path = _CARDS) -> frozenset[str]:
+def snapshot_capture_devices() -> frozenset[str]:
     """Lines on the inputs of ALSA and of the sound server, only to be compared with an earlier call."""
-    return _list_devices("sources", "capture", cards)
+    return _list_devices("sources", "capture", _CARDS)
 
 
 def _list_devices(server_list: str, direction: str, cards: Path) -> frozenset[str]:

@@ -142,7 +142,7 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
         reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
     verdict = decide(replace(reading, act=Act.RECORD), ClosedBy.PAUSE, rules)
     before = replace(reading, fields=_confirmed_readings(held), not_understood=None)
-    whole = all(field.name in reading.fields for field in rules.form.fields if field.required)
+    whole = rules.form.required_fields <= reading.fields.keys()
     if not reading.fields:
         doubted = "it may object to what was read back: silence records that no more"
         return _verdict_json(verdict, rules, why=[*_reasons(verdict, reading, saying), doubted])

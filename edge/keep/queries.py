@@ -230,10 +230,7 @@ class Queries:
         fields = {} if draft.act is Act.CANCEL else draft.reading.fields
         by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
         for utterance_id in by:
-            if (
-                utterance_id not in {draft.utterance_id, *draft.support}
-                and self.get_utterance(utterance_id) is not None
-            ):
+            if utterance_id not in draft.utterances and self.get_utterance(utterance_id) is not None:
                 yield self.recording(utterance_id)
 
     def counts(self) -> Counts:

@@ -87,7 +87,12 @@ class Draft:
     begun: tuple[tuple[Word, ...], ...] = field(default=(), repr=False, compare=False)
     """The utterances whose end no field took, and which may go on in an answer: "minus" | "eighteen"."""
     behind: tuple[Draft, ...] = field(default=(), repr=False)
-    """The orders to cancel that are asked about again behind it, the last one first."""
+    """What is asked about behind it, or begins to hold: orders to cancel, closings, contexts; the last one first."""
+
+    @property
+    def utterances(self) -> tuple[str, ...]:
+        """All utterances that it rests on, the one that began it first."""
+        return (self.utterance_id, *self.support)
 
 
 Shift = tuple[str, str | None]  # A business day, as ISO 8601 has it, and the name of a shift, where there are any.

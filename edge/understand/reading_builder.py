@@ -102,7 +102,7 @@ def build_reading(
         return replace(said, not_understood=NotUnderstoodReason.NO_WORDS)
     if (entry := _read_query_about_entry_or_place(said, form, catalogue, language)) is not None:
         return entry
-    whole = all(field.name in fields for field in form.fields if field.required)
+    whole = form.required_fields <= fields.keys()
     astray = whole and preface
     if not fields or begins_with_cancellation(words, language) or (astray and not meant.begins_astray):
         return _read_fieldless(said, form, catalogue, meant, language)

@@ -116,15 +116,15 @@ class PostingLoop:
         self._left_alone = timedelta(seconds=left_alone_s)
         self._not_received = not_received
 
-    def run_round(self, most: int = 100) -> RoundCounts:
-        """Process what is due, at most `most` postings. Raises Unavailable for our own database.
+    def run_round(self) -> RoundCounts:
+        """Process what is due, as many as `load_due` gives. Raises Unavailable for our own database.
 
         A failure delays only its own posting; two in a row end the round, since then the other system is at fault.
         Raises Misconfigured where nothing can be posted at all.
         """
         self._ledger.update_from_entries()
         settled = declined = failed = in_a_row = 0
-        for owed in self._ledger.load_due(most):
+        for owed in self._ledger.load_due():
             try:
                 settled += self._settle_or_postpone(owed)
                 in_a_row = 0

@@ -30,7 +30,7 @@ from inventory.site.table_file import (
     to_cell,
 )
 
-ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED`).
+ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED_KINDS`).
 
 COLUMNS = ("name", "number", "spoken", "language", "forms")
 SEPARATOR = ";"  # Separates several names, or forms, in one cell.

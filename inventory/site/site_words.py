@@ -286,5 +286,5 @@ def _classify_effect(
     lost = was.keys() - would_be.keys()
     if lost or any(name in stood and stood[name] != value for name, value in would_be.items()):
         return EffectKind.OTHER
-    whole = {one.name for one in form.fields if one.required} <= would_be.keys()
+    whole = form.required_fields <= would_be.keys()
     return EffectKind.WHOLE if whole else EffectKind.MORE

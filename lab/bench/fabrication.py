@@ -51,7 +51,7 @@ class FabricationResult:
     asked: int
 
 
-def settings_with_standin(url: str, mode: UnderstandingMode, models: Path | None = None) -> Settings:
+def settings_with_standin(url: str, mode: UnderstandingMode) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
@@ -61,9 +61,7 @@ def settings_with_standin(url: str, mode: UnderstandingMode, models: Path | None
         "interpreters": {"standin": {"kind": "chat-audio", "client": "standin", "model": "gpt-audio-mini"}},
     }
     understand["interpreters"]["standin"]["within_s"] = _PATIENT_MS / 1000
-    return load_settings(
-        Settings, None, understand=understand | ({} if models is None else {"models_directory": models})
-    )
+    return load_settings(Settings, None, understand=understand)
 
 
 def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[FabricationResult]:

@@ -173,7 +173,7 @@ def _accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldV
     _, fields = parse_without_initial_noise(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
     known = all(catalogue.has_values(form[name].catalogue, value) for name, value in values.items())
-    whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)
+    whole = len(values) == len(fields) and form.required_fields <= values.keys()
     return values if whole and known and not form.faults(values) else None
 
 

@@ -73,7 +73,7 @@ class _TypingOperator(TypedChannel):
 
 
 class _ShiftWording(Wording[Load]):
-    """Words whole entries by an `OperatorVoice`, other lines by `wording`."""
+    """Words whole entries by an `_OperatorVoice`, other lines by `wording`."""
 
     def __init__(self, voice: _OperatorVoice, random: Random) -> None:
         self._voice = voice

@@ -14,7 +14,7 @@ from tests import shipped
 from tests.rows import each_of, rows_of
 
 WORD_S = 0.3
-NEEDED = frozenset(field.name for field in shipped.form().fields if field.required)
+NEEDED = shipped.form().required_fields
 
 
 def said(text: str) -> tuple[tuple[Word, ...], Loudness]:

@@ -113,7 +113,7 @@ def draft_addition(session: DialogueSession, draft: Draft, correction: Reading |
     if entry.draft.form != draft.form or not (adds or correction):
         return None
     session.recorded.last, before = entry, entry.draft
-    by = (before.utterance_id, *before.support)
+    by = before.utterances
     known = {name: replace(one, said_in=one.said_in or by) for name, one in before.reading.fields.items()}
     said = {**without_inherited(draft.reading).fields, **({} if correction is None else correction.fields)}
     right = replace(before.reading, fields={**known, **said})

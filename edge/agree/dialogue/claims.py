@@ -2,7 +2,7 @@
 
 A claim is one thing's draft: its values, the utterances that gave them, and the identifying fields of the form
 (`Form.identifies`). An utterance with a value opens a claim or joins one. Each step of the dialogue proposes a change;
-`audit` compares the claims before and after the step, and its orders, and enforces two laws:
+`park_lawbreaking_claims` compares the claims before and after the step, and its orders, and enforces two laws:
 
 *Attribution*: a claim keeps its identifiers. They change only by a word of correction with no other value or with all
 values repeated (`may_rename`), by the answer to a question for that field, or by a yes to a question that named both;
@@ -11,7 +11,7 @@ no value moves from one claim to another.
 *Conservation*: a claim ends in exactly one of: recorded, parked in review, dropped by the operator, given up aloud.
 Until then it is open.
 
-A claim that would break a law is parked in review and the breach is reported. Pure: `audit` sees every order before it
+A claim that would break a law is parked in review and the breach is reported. Pure: every order is seen here before it
 leaves the dialogue.
 """
 
@@ -24,7 +24,13 @@ from enum import StrEnum
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.interface import Breach, Law, Order
-from edge.agree.readings import find_differing_identifiers, possible_values
+from edge.agree.readings import (
+    find_differing_identifiers,
+    likely_values,
+    possible_values,
+    values_of,
+    without_inherited,
+)
 from edge.records import Commit, Draft, Note, Park, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
@@ -48,7 +54,7 @@ def relate_claims(
     the claim has none and different values; and where the values differ and it repeats only some of the `needed`
     identifiers: "item A100, 26 pieces" over a count elsewhere.
     """
-    own = {name: one for name, one in reading.fields.items() if not one.is_inherited}
+    own = without_inherited(reading).fields
     named = [name for name in identifies if name in own]
     more = own.keys() - set(identifies)
     if find_differing_identifiers(claim, reading, named):
@@ -68,7 +74,7 @@ def relate_claims(
 def is_partly_named(claim: Reading, reading: Reading, needed: Iterable[str]) -> bool:
     """Whether `reading` repeats some of the claim's `needed` identifiers, lacks the rest, and has another field."""
     known = {name for name in needed if possible_values(claim.fields.get(name))}
-    own = {name for name, one in reading.fields.items() if not one.is_inherited}
+    own = without_inherited(reading).fields.keys()
     return bool(known & own) and not known <= own and not own <= known
 
 
@@ -87,15 +93,11 @@ def may_rename(claim: Reading, reading: Reading, identifies: Sequence[str]) -> b
 
     With other values, or with a second identifier, it may describe another thing, so a question names both.
     """
-    own = {name: one for name, one in reading.fields.items() if not one.is_inherited}
+    own = without_inherited(reading).fields
     if sum(_is_new(claim.fields.get(name), own.get(name)) for name in identifies) > 1:
         return False
     before, now = (
-        {
-            name: possible_values(one)
-            for name, one in of.fields.items()
-            if not one.is_inherited and name not in identifies
-        }
+        {name: possible_values(one) for name, one in without_inherited(of).fields.items() if name not in identifies}
         for of in (claim, reading)
     )
     denied = {str(value) for name in identifies if name in reading.fields for value in reading.fields[name].denied}
@@ -152,7 +154,7 @@ class QuestionFacts:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """The result of `audit`: the step's orders, with claims parked that would break a law."""
+    """The result of `park_lawbreaking_claims`: the step's orders, with claims parked that would break a law."""
 
     orders: list[Order]
     closed: frozenset[str] = field(default=frozenset(), repr=False)  # Claims that must be closed.
@@ -196,7 +198,7 @@ def collect_open_claims(
     """
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
-    resting = frozenset(name for one in found for name in _utterance_ids(one))
+    resting = frozenset(name for one in found for name in one.utterances)
     in_review, opened = tuple(aside), {one.utterance_id for one in found}
     waiting = frozenset(one.utterance_id for one in (*drafts[1:], *in_review) if one is not None)
     left = tuple(one for one in in_review if one.utterance_id not in opened)
@@ -222,13 +224,13 @@ def park_lawbreaking_claims(
     if mixed:  # its readback or question would be about a claim that is closed
         kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *_PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
-    rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterance_ids(one)}
+    rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in one.utterances}
     ended = {
         *(after.resting - rest),
         *(before.waiting - noted),
-        *(name for one in committed if one.utterance_id not in mixed for name in _utterance_ids(one)),
+        *(name for one in committed if one.utterance_id not in mixed for name in one.utterances),
         *(order.utterance_id for order in kept if isinstance(order, Park)),
-        *(name for order in kept if isinstance(order, StoreDropped) for name in _utterance_ids(order.draft)),
+        *(name for order in kept if isinstance(order, StoreDropped) for name in order.draft.utterances),
     }
     lost = {one.utterance_id: one for one in before.claims if one.utterance_id not in ended}
     over = (
@@ -245,10 +247,6 @@ def park_lawbreaking_claims(
     return AuditResult(kept, frozenset(mixed), (Breach(law, tuple(lost or mixed)),) if lost or mixed else ())
 
 
-def _utterance_ids(claim: Draft) -> tuple[str, ...]:
-    return (claim.utterance_id, *claim.support)
-
-
 def _is_mixed(
     claim: Draft,
     before: OpenDraftsSnapshot,
@@ -259,7 +257,7 @@ def _is_mixed(
     """Whether a claim's identifiers changed without permission, or it took values from another claim."""
     # What was said of several in one breath supports each of them, so one that is taken up rests on an open one, too.
     itself = [one for one in before.aside if one.utterance_id == claim.utterance_id]
-    own = itself or [one for one in before.claims if one.utterance_id in _utterance_ids(claim)]
+    own = itself or [one for one in before.claims if one.utterance_id in claim.utterances]
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, utterance, asked) for name in changed):
         return True
@@ -325,10 +323,9 @@ def _list_parked_drafts(orders: Iterable[Order]) -> list[Draft]:
 
 
 def _park_claim(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:
-    values = {name: one.value for name, one in reading.fields.items() if one.value is not None}
-    likely = {name: one.runner_up for name, one in reading.fields.items() if one.runner_up is not None} | values
+    likely = likely_values(reading)
     named = {name: likely[name] for name in identifies if name in likely}
     return [
-        Park(utterance_id, _BREACH, values, claim),
+        Park(utterance_id, _BREACH, values_of(reading), claim),
         Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED),
     ]

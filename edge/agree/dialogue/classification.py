@@ -23,7 +23,7 @@ from edge.agree.dialogue.interface import DialogueInput, UtteranceHeard, classif
 from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.scans import is_repeated_scan
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import QUESTIONS, Event, State
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State
 from edge.agree.off_talk import FEWEST_IN_TALK, calls_somebody, has_remark, is_off_talk, mentions_entry
 from edge.agree.readings import has_no_values, likely_values, values_of, without_inherited
 
@@ -85,7 +85,7 @@ def _is_for_somebody_called(session: DialogueSession, reading: Reading) -> bool:
     if read_back and len(reading.words) < FEWEST_IN_TALK:
         return False
     known = {} if session.draft is None else session.draft.reading.fields
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     return calls_somebody(reading, session.rules, {*session.rules.identifying_fields, *known, str(asked)})
 
 
@@ -146,7 +146,7 @@ def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHear
 
 def _names_last_while_next_waits(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is of "the last one", which may be the one that is open, or one that waits behind it."""
-    waits = session.queue.first is not None and session.state in {State.HELD, *QUESTIONS} and not reading.is_scan
+    waits = session.queue.first is not None and session.state in AGREEING and not reading.is_scan
     words, language = reading.words, session.rules.language
     return waits and (names_last_one(words, language) or begins_with_last_one(words, language))
 

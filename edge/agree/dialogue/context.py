@@ -6,14 +6,18 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import waiting_context
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import Topic
-from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
+from edge.agree.dialogue.session import (
+    LONGEST_UNLOADING,
+    DialogueSession,
+    has_context_changed,
+    list_own_standing_entries,
+)
 from edge.agree.dialogue.table import State
 from edge.agree.merging import has_lone_one, has_number_word
 from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields
@@ -39,11 +43,6 @@ from edge.records.speech import Prompt, Say
 CONTEXT_VERDICT = Verdict(Outcome.HEED, (Cause(Reason.CONTEXT),), {})  # On what sets the context.
 
 
-def has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:
-    """Whether these are enough for an entry of the form."""
-    return all(field.name in fields for field in form.fields if field.required)
-
-
 # The context in an entry.
 
 
@@ -59,7 +58,7 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> R
     whole = fill_unless_other_trailer(session, reading)
     if whole is reading or begins_with_unknown_words(reading, session.rules):
         return reading
-    return whole if _can_begin_entry(session) or has_required_fields(whole.fields, form) else reading
+    return whole if _can_begin_entry(session) or form.required_fields <= whole.fields.keys() else reading
 
 
 def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Reading:
@@ -232,7 +231,7 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
     """The context once the draft is agreed."""
     fields = draft.reading.fields
     if draft.act is Act.CONTEXT:
-        by = (draft.utterance_id, *draft.support)
+        by = draft.utterances
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
         said = {**_find_context_of_trailer(session, said), **said}
         return build_changed_context(session, said, not_read_back=tuple(said))
@@ -271,11 +270,7 @@ def _find_context_of_trailer(session: DialogueSession, readings: Mapping[str, Fi
     if recorded.find_closing(str(readings[head].value), session.settings, session.lately.now) is not None:
         return {}
     since = session.lately.now - LONGEST_UNLOADING
-    own = [
-        one
-        for one in recorded.list_standing_entries()
-        if session.own_entry_or_none(one) and one.fields.get(head) == readings[head].value
-    ]
+    own = [one for one in list_own_standing_entries(session) if one.fields.get(head) == readings[head].value]
     own = [one for one in own if one.recorded_at is not None and one.recorded_at > since]
     if not own:
         return {}
@@ -294,7 +289,7 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
     dictated = draft.act is Act.RECORD and draft.form == form.name and not form.is_identified_by_context
     if not dictated or recorded.is_in_review(draft) or recorded.replaces_recorded_entry(draft):
         return said_to
-    by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
+    by, fields = draft.utterances, draft.reading.fields
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
     begins = (
         form.standing_fields
@@ -391,7 +386,7 @@ def _find_fields_put_right(session: DialogueSession, draft: Draft) -> dict[str, 
         if before.get(name) == stands[name].value and not _is_taken_by_another(session, name, by)
     )
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
-    return {name: replace(fields[name], said_in=(draft.utterance_id, *draft.support)) for name in anew}
+    return {name: replace(fields[name], said_in=draft.utterances) for name in anew}
 
 
 def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str]) -> list[str]:
@@ -411,7 +406,7 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
     entries, said = {one.event_id: one.draft for one in session.recorded.entries}, set[str]()
     while event_id in entries:
         draft = entries[event_id]
-        said |= {draft.utterance_id, *draft.support}
+        said.update(draft.utterances)
         event_id = draft.replaces
     return said
 

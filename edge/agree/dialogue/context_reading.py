@@ -115,7 +115,7 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     if reading.act is Act.AMEND:
         told_last = not all(session.named.things)  # ... and no entry behind it, which it would correct
         return told_last and reading.fields.keys() <= set(session.context.not_read_back)
-    return not form.is_identified_by_context and not context.has_required_fields(reading.fields, form)
+    return not form.is_identified_by_context and not form.required_fields <= reading.fields.keys()
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:

@@ -250,7 +250,7 @@ def _ask_if_replaced(session: DialogueSession, utterance: UtteranceHeard, readin
 def _with_open_name(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as of the open thing."""
     draft = session.open_draft
-    by = (draft.utterance_id, *draft.support)
+    by = draft.utterances
     named = [name for name in session.open_identifiers if name not in reading.fields]
     own = {name: replace(draft.reading.fields[name], said_in=by) for name in named}
     return replace(reading, fields={**own, **reading.fields})

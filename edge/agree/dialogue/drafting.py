@@ -377,12 +377,12 @@ def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple
 
     Each with what it says of that thing, and of others in the same breath; None: of no others.
     """
-    needed = {one for one in session.rules.identifying_fields if session.rules.form[one].required}
+    needed = {*session.needed_identifiers}
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
         return []
     waiting = (one for one in session.recorded.aside.drafts if one.act is Act.RECORD and one.form == draft.form)
-    others = (one for one in waiting if one.utterance_id not in {draft.utterance_id, *draft.support})
+    others = (one for one in waiting if one.utterance_id not in draft.utterances)
     found: list[tuple[Draft, Reading, Reading | None]] = []
     for one in others:
         part, rest = pick_by_answer(one.reading, draft.reading, session.rules) or (one.reading, None)

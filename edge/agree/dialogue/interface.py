@@ -205,7 +205,7 @@ class InventoryLinkChanged:
 class HeadsetFaultChanged:
     """A fault of the headset began or ended."""
 
-    fault: str  # A code, such as `headset_lost` or `silent_source`.
+    fault: str  # A code of `[faults]` in prompts.toml, such as `unplugged`.
     healed: bool = False
 
 

@@ -1,13 +1,13 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 An utterance is read in the context of the dialogue (`rereading`) and classified (`classification`). `table.py` maps
-each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`, `scans`,
-`review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which changes the one `DialogueSession` and
-returns the orders. Before each step that takes values, `standing` keeps them apart from an open context, and `several`
-takes one of several things at a time. Two rules hold behind every step: `claims` audits what it did, and `reference`
-says whose question is open. The driver of the dialogue writes the durable orders and the draft in one transaction
-first, then carries out the other orders. If the write fails, the driver discards the dialogue and restarts it from the
-disk.
+each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`,
+`yes_no_answers`, `repeating`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`,
+which changes the one `DialogueSession` and returns the orders. Before each step that takes values, `standing` keeps
+them apart from an open context, and `several` takes one of several things at a time. Two rules hold behind every step:
+`claims` audits what it did, and `reference` says whose question is open. The driver of the dialogue writes the durable
+orders and the draft in one transaction first, then carries out the other orders. If the write fails, the driver
+discards the dialogue and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ _DICTATION = frozenset({Step.BEGIN, Step.NEXT, Step.CORRECT, Step.AMEND, Step.AN
 
 OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.NOTHING: lambda *_: [],
-    Step.DUE: drafting.end_undo_window,
+    Step.COMMIT: drafting.end_undo_window,
     Step.WHICH: drafting.ask_which_value,
     Step.LAPSE: repeating.handle_question_timeout,
     Step.LET_GO: status.park_draft_during_pause,
@@ -211,9 +211,9 @@ class Dialogue:
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
     def restore_form_and_language(self, work: StoreFormOrLanguageChange | None, operator: str | None) -> list[Order]:
-        """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
+        """Restore the form and language from before a restart, if the device still has the form.
 
-        If the form is gone or was never chosen, an operator who is signed on is asked for it.
+        Call it before `DeviceStarted`. If the form is gone or was never chosen, a signed-on operator is asked for it.
         """
         if work is None:
             return []
@@ -309,7 +309,7 @@ class Dialogue:
 
     @property
     def crew(self) -> tuple[Operator, ...] | None:
-        """The operators who may sign on; None: no sign-on is needed. Set it before `Started`."""
+        """The operators who may sign on; None: no sign-on is needed. Set it before `DeviceStarted`."""
         return self._session.settings.operators
 
     @crew.setter
@@ -355,8 +355,8 @@ class Dialogue:
             repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
             context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
             _prepend_earcon(session, orders, event, changed=changed)
-            other = None if session.question is None else session.question.other
-            is_open = session.state in {State.HELD, *QUESTIONS}
+            other = session.current_question.other
+            is_open = session.state in AGREEING
             claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
             if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.whole, happening.ended, session.rules, claims_open)
@@ -387,7 +387,7 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
 
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """Carry out what was queued until nothing is open: a sign-on, orders to cancel, a draft, the roster, and news."""
+    """Carry out what was queued until nothing is open: a sign-on, waiting orders, a draft, the roster, and news."""
     ends = session.state is State.IDLE and session.queue.first is None
     orders = context.begin_waiting_context(session) if ends else []
     behind = session.deferred_action
@@ -438,7 +438,7 @@ def _change_operator(session: DialogueSession, happening: DialogueInput) -> tupl
 
 def _collect_open_claims(session: DialogueSession, restored: Draft | None = None) -> claims.OpenDraftsSnapshot:
     """The open claims: the draft, or the one that a restart restores, its question's other one, and the queued one."""
-    other = None if session.question is None else session.question.other
+    other = session.current_question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims(
         (session.draft or restored, other, *session.queue.drafts), session.recorded.aside.drafts, closing

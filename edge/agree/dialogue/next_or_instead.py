@@ -73,7 +73,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     name = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
-    other = drafting.build_draft(session, replace(utterance, reading=reading))  # `said` may name it by a number alone
+    other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
     if says_next(reading.words, session.rules.language) or _surely_follows(session, other, name):
         return begin_as_next(session, utterance, other)
     question = Question(
@@ -211,7 +211,7 @@ def find_draft_before_rename(session: DialogueSession, before: Draft | None) -> 
 
 def takes_back_instead(session: DialogueSession, reading: Reading) -> bool:
     """Whether it is "no, next" over an entry that got another name: that name is the next one's."""
-    is_open = session.renamed is not None and (session.question is None or session.question.other is None)
+    is_open = session.renamed is not None and session.current_question.other is None
     if not is_open or not is_correction(reading.words, session.rules.language) or not answers_next(session, reading):
         return False
     alone = without_inherited(reading).fields.keys() <= {*session.rules.identifying_fields}

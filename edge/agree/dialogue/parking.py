@@ -65,7 +65,7 @@ def _announce_objection(session: DialogueSession, draft: Draft) -> Sequence[Say]
 
 def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str | None) -> None:
     """Remember the fields that it lacks or was asked for: said next without a name, they may be its."""
-    lacks = {one.name for one in session.rules.form.fields if one.required} - values_of(draft.reading).keys()
+    lacks = session.rules.form.required_fields - values_of(draft.reading).keys()
     session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
 
 
@@ -101,10 +101,10 @@ def drop_open_question(session: DialogueSession, *, corrects: bool = False) -> l
 
 def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
     """Tell that the other draft of the open question stays in review."""
-    question, draft = session.question, session.open_draft
-    if question is None or question.other is None or question.other.utterance_id == draft.utterance_id:
+    other = session.current_question.other
+    if other is None or other.utterance_id == session.open_draft.utterance_id:
         return []
-    return announce_parked(session, question.other.reading)
+    return announce_parked(session, other.reading)
 
 
 def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
@@ -119,7 +119,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     besides = [*announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)
-    _remember_what_it_lacks(session, draft, None if session.question is None else session.question.field)
+    _remember_what_it_lacks(session, draft, session.current_question.field)
     session.close_draft()
     told = _queue(session, draft, first=True)
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *told, *besides]

@@ -34,9 +34,9 @@ class Topic(StrEnum):
     CHOICE = "choice"
     FIELD_RIGHT = "field right"
     ENTRY_RIGHT = "entry right"
-    CANCEL = "cancel"  # Whether to cancel the last entry.
+    CANCEL = "cancel"  # Whether to cancel an entry, or give up one in review.
     DROP = "drop"  # Whether to drop the open entry.
-    INSTEAD = "instead"  # Whether another thing after a word of correction replaces the open entry.
+    INSTEAD = "instead"  # Whether another thing after a word of correction replaces the entry.
     NEXT_OR_INSTEAD = "next or instead"  # Whether an identifier spoken alone is the next entry's or a correction.
     PROOF = "proof"
     WRONG = "wrong"  # What is wrong with the entry that was read back.
@@ -74,7 +74,7 @@ class Question:
     fields: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)  # The values it reads out.
     check: int = 0  # Index of the check digits that are asked for.
     checks: int = 1  # How many check digits the place has.
-    other: Draft | None = None  # The next entry, unless it corrects this one.
+    other: Draft | None = None  # The next entry, unless it corrects this one; of CANCEL, the one in review.
     unspoken: bool = False  # Asked only on timeout: the next utterance may answer it.
     before: Mapping[str, FieldValue] = dataclasses.field(default_factory=dict, repr=False)
     """For INSTEAD: the first field, with its current value, that differs from `fields`; empty: none."""

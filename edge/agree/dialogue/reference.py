@@ -19,7 +19,7 @@ from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import AGREEING
 from edge.agree.merging import find_fields_with_another_old_value
 from edge.agree.one_breath import find_first_field, split_if_several
 from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
@@ -36,7 +36,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     _remember_named_things(session, happening, orders)
     draft, question = session.draft, session.question
     says = [order for order in orders if isinstance(order, Say)]
-    if not says or draft is None or session.state not in {State.HELD, *QUESTIONS} or (question and question.unspoken):
+    if not says or draft is None or session.state not in AGREEING or (question and question.unspoken):
         return orders
     another, last = _names_another(session, draft, says), says[-1]
     early = _asks_of_value_before_name(session, draft, orders) or _asks_of_other_place(session, draft)
@@ -68,7 +68,7 @@ def _names_another(session: DialogueSession, draft: Draft, says: Sequence[Say]) 
 
 def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: Sequence[Order]) -> bool:
     """Whether the question is of a value that was said before the name: it may be of the thing before."""
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     named = values_of(without_inherited(draft.reading)).keys() & {*session.needed_identifiers}
     if asked is None or asked in named or not named or draft.support:
         return False
@@ -78,7 +78,7 @@ def _asks_of_value_before_name(session: DialogueSession, draft: Draft, orders: S
 
 def _asks_of_other_place(session: DialogueSession, draft: Draft) -> bool:
     """Whether the question is of a place other than the one that holds: it may be of what follows the entry."""
-    asked, form = None if session.question is None else session.question.field, session.rules.form
+    asked, form = session.current_question.field, session.rules.form
     if asked is None or asked not in form.standing_fields or asked in form.identifies or not session.open_identifiers:
         return False
     holds, said = session.context.fields.get(asked), draft.reading.fields.get(asked)

@@ -160,7 +160,7 @@ def _find_fields_told(session: DialogueSession, reading: Reading) -> set[str]:
 def _fields_to_be_answered(session: DialogueSession) -> set[str]:
     """The field that is asked for, with the unit of a count, or the count of a unit; and all that are still missing."""
     form, known, name = session.rules.form, values_of(session.open_draft.reading), session.current_question.field
-    missing = {one.name for one in form.fields if one.required and one.name not in known}
+    missing = {*form.required_fields} - known.keys()
     if name is None:
         return missing
     unit, counted = form.unit_field(name), form[name].unit_of

@@ -37,7 +37,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, list_own_standing_entries
 from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
@@ -76,7 +76,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     claim = None if session.draft is None else session.draft.reading
     reading = session.breath.doubt_continued_number(reading, claim, session.rules)
     several = bool(split_if_several(reading, session.rules))
-    asked = None if session.question is None else session.question.field
+    asked = session.current_question.field
     if not several and asked not in session.rules.identifying_fields:
         claim = None if context.is_between_entries(session) else session.open_draft.reading
         reading = read_stray_names(reading, claim, session.rules)
@@ -156,7 +156,7 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
         return reading
     # On another trailer the same number may be another pallet.
     taken = context.inheritable_fields(session) if elsewhere else {}
-    adds &= not context.has_required_fields({**taken, **reading.fields}, session.rules.form)
+    adds &= not session.rules.form.required_fields <= {*taken, *reading.fields}
     return replace(reading, act=Act.AMEND) if reading.act is Act.RECORD and (adds or replaces) else reading
 
 
@@ -380,7 +380,7 @@ def _as_taking_back_of_next(session: DialogueSession, reading: Reading) -> Readi
     draft = session.draft
     if draft is None or not next_or_instead.takes_back_next(session, reading):
         return reading
-    by = (draft.utterance_id, *draft.support)
+    by = draft.utterances
     own = without_inherited(draft.reading).fields
     fields = {name: replace(one, said_in=one.said_in or by) for name, one in own.items()}
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None, preface=())
@@ -458,8 +458,8 @@ def _as_correction_of_recent(session: DialogueSession, reading: Reading, of_it: 
     It is named, and asked, unless the entry at hand alone has it.
     """
     last = reference.find_entry_at_hand(session)
-    own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
-    read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own[:_RECENT]]
+    own = list_own_standing_entries(session)[:_RECENT]
+    read = [(one, _read_with_old_values(session, one.draft, reading)) for one in own]
     meant = [(one, right) for one, right in read if right is not None]
     if of_it is not None and last is not None:
         if reading.act is Act.AMEND and all(one.event_id == last.event_id for one, _ in meant):

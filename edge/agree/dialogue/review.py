@@ -11,7 +11,7 @@ from edge.agree.dialogue import context, drafting, parking, status, what_follows
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, entry_terms
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import values_of
@@ -181,7 +181,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     if draft is not None and draft.utterance_id == utterance_id:
         besides = parking.announce_other_draft_in_review(session)
         session.close_draft()
-        if state not in QUESTIONS and state is not State.HELD:
+        if state not in AGREEING:
             session.state = state
         return [*besides]
     if draft is None or question is None or question.other is None or question.other.utterance_id != utterance_id:

@@ -54,7 +54,7 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
     phrase_words = tuple(word.text for word in phrase)
     fields = {**rest.fields, **{name: _copy_field(session, before, name, phrase_words, sure) for name in names}}
     known = {*fields, *context.inheritable_fields(session)}
-    whole = all(field.name in known for field in rules.form.fields if field.required)
+    whole = rules.form.required_fields <= known
     begun = bool(rest.fields or again) and session.state is not State.HELD
     if not (whole or begun or asked in names):
         return reading
@@ -104,7 +104,7 @@ def _copy_field(
     said = before.draft.reading.fields.get(name)
     counted = said.words if said is not None and session.rules.form[name].units else ()
     said_in = said.said_in if said is not None else ()
-    by = said_in or (before.draft.utterance_id, *before.draft.support)
+    by = said_in or before.draft.utterances
     return FieldReading(before.fields[name], (*words, *counted), confidence, said_in=by)
 
 

@@ -465,6 +465,11 @@ def list_own_entries(session: DialogueSession, values: Mapping[str, FieldValue])
     return sorted(found, key=lambda one: -len(values.items() & one.fields.items()))
 
 
+def list_own_standing_entries(session: DialogueSession) -> list[LastEntry]:
+    """The operator's entries of the current form, and closings, that stand, newest first."""
+    return [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
+
+
 def name_of(session: DialogueSession, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     """The required identifying values alone, without an item; empty where one of them is missing."""
     named = {name: values[name] for name in session.needed_identifiers if name in values}

@@ -18,7 +18,7 @@ from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import AGREEING, QUESTIONS, State
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import possible_values, read_part, values_of, without_inherited
@@ -89,7 +89,7 @@ def _list_names_before(session: DialogueSession, said: Reading) -> set[FieldValu
 def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found: OfAnother) -> bool:
     """Whether a sentence surely orders to drop the open thing, and is about another one."""
     draft, rules = session.draft, session.rules
-    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
+    is_open = session.state in AGREEING and not context.is_between_entries(session)
     if draft is None or not is_open or session.current_question.other is not None or not found.cancels:
         return False
     named = {name: one.value for name, one in found.cancels.items()}
@@ -107,7 +107,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     What may be of either is the next thing's, which then needs a yes.
     """
     said, draft = utterance.reading, session.draft
-    is_open = session.state in {State.HELD, *QUESTIONS} and not context.is_between_entries(session)
+    is_open = session.state in AGREEING and not context.is_between_entries(session)
     named = not said.fields.keys().isdisjoint(session.rules.identifying_fields)
     says = bool(said.fields) or utterance.context_behind is not None
     dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and says
@@ -182,7 +182,7 @@ def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHea
     if parts is None or session.state is not State.IDLE:
         return
     own = parts.before.fields.keys() - _list_leading_fields(rules, is_closed=parts.is_closed)
-    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
+    lacks = rules.form.required_fields - parts.behind.fields.keys()
     ends = parts.is_closed or begins_with_pointer(parts.before, rules)
     if ends and own and lacks.isdisjoint(own):
         session.needs_yes.add(utterance.utterance_id)
@@ -198,7 +198,7 @@ def _is_one_sentence(session: DialogueSession, parts: BeforeName) -> bool:
     Where something is asked, that may be an answer; not "dock D, pallet 503, ten units".
     """
     rules = session.rules
-    lacks = {one.name for one in rules.form.fields if one.required} - parts.behind.fields.keys()
+    lacks = rules.form.required_fields - parts.behind.fields.keys()
     is_other = session.state is State.HELD or _says_more(parts.behind, rules)
     return is_other and not parts.is_closed and not lacks.isdisjoint(parts.before.fields)
 
@@ -246,7 +246,7 @@ def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]
     Nothing but leading fields that are not asked for is of the next thing.
     """
     question, form, known = session.question, session.rules.form, values_of(session.open_draft.reading)
-    if session.another_unclear or (question is not None and question.other is not None):
+    if session.another_unclear or session.current_question.other is not None:
         return False
     asked = question.field if question is not None and question.about in OF_VALUE else None
     new = {name for name in said.fields if name not in known or name == asked}
@@ -282,7 +282,7 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
     if not utterance.behind:
         waiting_context.queue(session, utterance, utterance.utterance_id)
         return taken
-    other = None if session.question is None else session.question.other
+    other = session.current_question.other
     claims = {one.utterance_id for one in (session.draft, other) if one is not None}
     claims |= {order.utterance_id for order in taken if isinstance(order, Park)}
     claims |= {order.draft.utterance_id for order in taken if isinstance(order, Commit)}

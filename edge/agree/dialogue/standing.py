@@ -205,7 +205,7 @@ def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -
     if session.state is not State.HELD and session.topic is not Topic.ENTRY_RIGHT:
         return False
     whole = {**context_.fields, **said.fields}
-    is_whole = all(one.name in whole for one in rules.form.fields if one.required)
+    is_whole = rules.form.required_fields <= whole.keys()
     return is_whole and not find_differing_identifiers(context_, said, rules.form.standing_fields)
 
 

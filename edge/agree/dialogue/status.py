@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, Command, Reading
 from edge.agree.dialogue import amendments, context, drafting, parking, repeating, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
-from edge.agree.dialogue.session import DialogueSession, Named, read_out_entry
+from edge.agree.dialogue.session import DialogueSession, Named, list_own_standing_entries, read_out_entry
 from edge.agree.dialogue.table import State
 from edge.agree.readings import values_of
 from edge.records import Cause, ConfirmationKind, Draft, LastEntry, Outcome, Park, Reason, StoreDropped, Verdict
@@ -93,8 +93,7 @@ def say_last_entries(session: DialogueSession, utterance: UtteranceHeard) -> lis
     words, language = utterance.reading.words, session.rules.language
     if is_listed_command(FEW, words, language):
         numbers = (one.value for word in words for one in language.numerals.counts([fold(word.text)], 0))
-        own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None]
-        own = own[: min((MOST_READ_OUT, *numbers))]
+        own = list_own_standing_entries(session)[: min((MOST_READ_OUT, *numbers))]
         return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
     entry = session.recorded.last or works.find_latest_entry_of_other_form(session)
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]

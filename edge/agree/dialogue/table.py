@@ -91,7 +91,6 @@ class Step(StrEnum):
     WHICH = "ask which value was said"
     WHAT_IS_WRONG = "ask what is wrong"
     COMMIT = "commit; after something that was not understood, ask whether it is right"
-    DUE = "commit; after something that was not understood, ask whether it is right"
     PUT_OFF = "tell that it is kept; then silence commits no more"
     KEEP = (
         "leave what is open as for the next entry, park what was said in review; "
@@ -159,51 +158,33 @@ _WITHOUT_ENTRY_QUESTION = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The state
 
 _STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
 
+_ASKS_OR_ENDS = AGREEING | _IDLE
+
 FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
-        Step.BEGIN: AGREEING | _IDLE,
-        Step.NEXT: AGREEING | _IDLE,
-        Step.CORRECT: AGREEING | _IDLE,
-        Step.AMEND: AGREEING | _IDLE,
-        Step.SET: _STAYS | AGREEING | _IDLE,
-        Step.ANSWER: AGREEING | _IDLE,
-        Step.KEEP: _STAYS | _IDLE | {State.CONFIRMING},
-        Step.SCAN: _STAYS | AGREEING | _IDLE,
-        Step.PROVE: AGREEING | _IDLE,
-        Step.AGREE: AGREEING | _IDLE,
-        Step.DISAGREE: AGREEING | _IDLE,
-        Step.NEITHER: _STAYS | frozenset({State.ASKING, State.IDLE}),
+        **dict.fromkeys((Step.BEGIN, Step.NEXT, Step.CORRECT, Step.AMEND), _ASKS_OR_ENDS),
+        **dict.fromkeys((Step.ANSWER, Step.PROVE, Step.AGREE, Step.DISAGREE), _ASKS_OR_ENDS),
+        **dict.fromkeys((Step.SET, Step.SCAN, Step.DROP, Step.FORGET), _STAYS | _ASKS_OR_ENDS),
+        **dict.fromkeys((Step.ASK_AGAIN, Step.NOT_HEARD, Step.LAPSE, Step.SWITCH), _STAYS | _IDLE),
+        **dict.fromkeys((Step.KEEP, Step.CLOSE_NEXT, Step.DECIDED), _STAYS | _IDLE | {State.CONFIRMING}),
+        **dict.fromkeys((Step.DOUBT, Step.CLOSE, Step.ALARM), _STAYS | {State.CONFIRMING}),
+        **dict.fromkeys((Step.COMMIT, Step.TAKE_BACK), _IDLE | {State.CONFIRMING}),
+        **dict.fromkeys((Step.SOMEBODY_ELSE, Step.WHO_AGAIN), _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING}),
+        **dict.fromkeys((Step.SIGN_OFF, Step.UNUSED), _STAYS | {State.SIGNED_OFF}),
+        Step.NEITHER: _STAYS | _IDLE | {State.ASKING},
         Step.WHICH: _STAYS | QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
-        Step.COMMIT: _IDLE | {State.CONFIRMING},
-        Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.DOUBT: _STAYS | frozenset({State.CONFIRMING}),
-        Step.ASK_AGAIN: _STAYS | _IDLE,
-        Step.NOT_HEARD: _STAYS | _IDLE,
-        Step.LAPSE: _STAYS | _IDLE,
-        Step.DROP: _STAYS | AGREEING | _IDLE,
-        Step.FORGET: _STAYS | AGREEING | _IDLE,
-        Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
-        Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
+        Step.OBJECT: _IDLE | {State.ASKING},
         Step.TAKE_UP: QUESTIONS | _IDLE,
         Step.TELL_OPEN: _STAYS | QUESTIONS | _IDLE,
-        Step.CLOSE: _STAYS | frozenset({State.CONFIRMING}),
-        Step.CLOSE_NEXT: _STAYS | frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: _IDLE,
-        Step.DECIDED: _STAYS | frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
-        Step.RESUME: AGREEING | _IDLE | _CHOOSING_WORK,
-        Step.SIGN_ON: _STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
+        Step.RESUME: AGREEING | CLOSED,
+        Step.SIGN_ON: _STAYS | CLOSED | {State.IDENTIFYING},
         Step.WHO: frozenset({State.IDENTIFYING}),
-        Step.SIGN_ON_ASKED: _IDLE | _CHOOSING_WORK,
-        Step.SOMEBODY_ELSE: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
-        Step.WHO_AGAIN: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
+        Step.SIGN_ON_ASKED: CLOSED,
         Step.NOBODY: _WITHOUT_ENTRY_QUESTION,
         Step.ROSTER: _STAYS | CLOSED,
-        Step.SWITCH: _STAYS | _IDLE,
-        Step.SIGN_OFF: _STAYS | frozenset({State.SIGNED_OFF}),
-        Step.UNUSED: _STAYS | frozenset({State.SIGNED_OFF}),
-        Step.ALARM: _STAYS | frozenset({State.CONFIRMING}),
         Step.RESTORE: AGREEING | _WITHOUT_ENTRY_QUESTION,
     }
 )
@@ -251,8 +232,8 @@ _ANSWERED = {
     Event.INDISTINCT: Step.NOT_HEARD,
     Event.CANCEL: Step.DROP,
     Event.NEVER_MIND: Step.FORGET,
-    Event.YES: Step.ASK_AGAIN,
-    Event.NO: Step.ASK_AGAIN,
+    Event.YES: Step.AGREE,
+    Event.NO: Step.DISAGREE,
     Event.DEADLINE: Step.LAPSE,
 }
 
@@ -317,23 +298,19 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
             Event.DEFERRED: Step.PUT_OFF,
             Event.TRAILER_DONE: Step.CLOSE_NEXT,
             Event.RESUME: Step.NOTE,
-            Event.DEADLINE: Step.DUE,
+            Event.DEADLINE: Step.COMMIT,
             Event.CONTRADICTED: Step.WHICH,
         },
-        State.ASKING: {
-            **_ALWAYS,
-            **_ANSWERED,
-            Event.YES: Step.AGREE,
-            Event.NO: Step.DISAGREE,
-        },
-        State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.NO: Step.NEITHER},
-        State.CONFIRMING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.AGREE, Event.NO: Step.DISAGREE},
+        State.ASKING: {**_ALWAYS, **_ANSWERED},
+        State.CHOOSING: {**_ALWAYS, **_ANSWERED, Event.YES: Step.ASK_AGAIN, Event.NO: Step.NEITHER},
+        State.CONFIRMING: {**_ALWAYS, **_ANSWERED},
         State.PROVING: {
             **_ALWAYS,
             **_ANSWERED,
             Event.UNCLEAR: Step.PROVE,
             Event.PART: Step.PROVE,
             Event.CORRECTION: Step.PROVE,
+            Event.YES: Step.ASK_AGAIN,
             Event.NO: Step.NEITHER,
         },
         State.IDENTIFYING: {

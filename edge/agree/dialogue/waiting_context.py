@@ -32,9 +32,7 @@ def queue(session: DialogueSession, utterance: UtteranceHeard, until: str) -> No
 def list_waiting(session: DialogueSession, draft: Draft | None) -> list[Draft]:
     """What waits to be the context behind this draft; None: behind any."""
     waits = [one for one in session.waiting_orders if one.act is Act.CONTEXT]
-    return [
-        one for one in waits if draft is None or not {*one.support}.isdisjoint((draft.utterance_id, *draft.support))
-    ]
+    return [one for one in waits if draft is None or not {*one.support}.isdisjoint(draft.utterances)]
 
 
 def list_fields(session: DialogueSession, draft: Draft | None) -> set[str]:

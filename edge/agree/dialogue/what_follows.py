@@ -10,7 +10,7 @@ from edge.agree.dialogue import context, parking, trailers, waiting_context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import QUESTIONS, State
+from edge.agree.dialogue.table import AGREEING
 from edge.agree.off_talk import says_values_only
 from edge.agree.readings import read_part, values_of
 from edge.agree.sentence_parts import (
@@ -116,7 +116,7 @@ def without_values(said: Reading, rules: Rules) -> Reading:
 def _answers_open_thing(session: DialogueSession, said: Reading) -> bool:
     """Whether a reading may be of the open entry: it names that, or nothing."""
     draft = session.draft
-    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in {State.HELD, *QUESTIONS}
+    is_open = draft is not None and draft.act is not Act.CONTEXT and session.state in AGREEING
     return is_open and session.relate_to_claim(said) in {Relation.NONE, Relation.SAME}
 
 
@@ -129,7 +129,7 @@ def _is_of_what_follows(
     """
     own = context.fill_new_entry_from_context(session, entry).fields
     known = {**context.inheritable_fields(session), **(session.open_draft.reading.fields if is_answer else {}), **own}
-    lacks = {one.name for one in session.rules.form.fields if one.required} - known.keys()
+    lacks = session.rules.form.required_fields - known.keys()
     now = says_now(behind.words, session.rules)
     another = any(known[name].value != one.value if name in known else not now for name, one in behind.fields.items())
     return (closes or another) and lacks.isdisjoint(behind.fields)

@@ -212,7 +212,7 @@ class OnDeviceInterpreter(ABC):
         self._language = language
         self._converses = converses
         self._awaited = awaited
-        self._needed = frozenset(field.name for field in form.fields if field.required)
+        self._needed = form.required_fields
 
     def listen(self) -> SpeculativeListener:
         """Begin to listen to one utterance, which is decoded while it is spoken."""

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -97,9 +96,9 @@ class _File(BaseModel):
 
 
 @cache
-def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
-    """Each vendor's announced models, from a file; None: the shipped one. Raises Misconfigured."""
-    path = path or shipped_directory("config") / "models.toml"
+def load_vendors() -> Mapping[ClientKind, Vendor]:
+    """Each vendor's announced models, as shipped. Raises Misconfigured."""
+    path = shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).services
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as fault:

@@ -435,6 +435,11 @@ class Form:
         own = self.identifies if self.is_identified_by_context else ()
         return tuple(name for name in self.context if not self[name].identifier and name not in own)
 
+    @cached_property
+    def required_fields(self) -> frozenset[str]:
+        """The fields without which there is no entry."""
+        return frozenset(field.name for field in self.fields if field.required)
+
     @property
     def is_identified_by_context(self) -> bool:
         """Whether the context fields alone identify the thing of an entry."""

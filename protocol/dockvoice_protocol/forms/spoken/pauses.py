@@ -128,7 +128,7 @@ def expect_more(
 
 def _lacks_field(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
     """Whether a begun entry lacks a field."""
-    wanted = [field.name for field in form.fields if field.required] if awaited is None else awaited
+    wanted = form.required_fields if awaited is None else awaited
     return bool(fields) and any(name not in fields for name in wanted)
 
 

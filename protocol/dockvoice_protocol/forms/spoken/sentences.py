@@ -252,9 +252,9 @@ def sample_sentences(form: Form, catalogue: Catalogue, count: int = _COUNT, seed
     return tuple(next(endless).text for _ in range(count))
 
 
-def sentences_with_further_words(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
+def sentences_with_further_words(form: Form, catalogue: Catalogue) -> tuple[str, ...]:
     """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
-    random = Random(seed)  # noqa: S311 - sampling, not secrecy
+    random = Random(_SEED)  # noqa: S311 - sampling, not secrecy
     return tuple(
         _sentence_with(mention, field, form, catalogue, random)
         for field in form.fields

@@ -185,7 +185,7 @@ class _AnswerCheck(SpanReader):
         """`answers`: the utterance follows a question, or a readback that it may correct."""
         super().__init__(spans)
         self._answers = answers
-        self._needed = {field.name for field in spans.form.fields if field.required}
+        self._needed = spans.form.required_fields
 
     def mark_strange_mentions(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
         """A copy of the events, with the mark `s` on mentions beside words that are no part of an answer."""

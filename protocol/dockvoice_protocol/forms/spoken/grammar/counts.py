@@ -86,10 +86,8 @@ def _totals_of(parts: tuple[int, ...]) -> set[int]:
 class _Sums(SpanReader):
     """Finds the sums of one utterance whose parts and total are all said."""
 
-    def __init__(self, spans: Spans, summed: str | None) -> None:
-        """`summed`: the field that is counted."""
+    def __init__(self, spans: Spans) -> None:
         super().__init__(spans)
-        self._summed = summed
         self._totals = spans.language.words["totals"]
 
     def found(self) -> dict[int, tuple[int, int]]:
@@ -157,8 +155,7 @@ class UnitCounts(SpanReader):
         self._decimals = any(field.spoken.measures for field in spans.form.fields)
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
-        counted = (field.name for field in spans.form.fields if field.units)
-        self._sums = _Sums(spans, self._measured or next(counted, None)).found()
+        self._sums = _Sums(spans).found()
         """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
         self.counts_at: list[list[_UnitCount]] = [[] for _ in range(spans.size + 1)]
         """The counts that begin at a token."""

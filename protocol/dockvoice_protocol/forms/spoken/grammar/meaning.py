@@ -138,7 +138,7 @@ def _no_record_reason(rivals: Sequence[Path], form: Form, *, asks: bool) -> str 
     if asks:
         return "questions"
     # "No, fifteen units" is a correction; before a complete entry "no" may deny all of it.
-    needed = {one.name for one in form.fields if one.required}
+    needed = form.required_fields
     best = rivals[0].events
     denies = any(event.kind is EventKind.NAY for event in best) and needed <= {event.field for event in best}
     return "denials" if denies else None
