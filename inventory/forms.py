@@ -108,8 +108,7 @@ def _format_fault(fault: ValidationError) -> str:
     return f"{pointer}: breaks {fault.validator}" + (f" {value}" if isinstance(value, str | int | float) else "")
 
 
-Roles = dict[str, dict[str, Any]]
-"""By form: its kind, the field of each role, and the title of each field by language."""
+Roles = dict[str, dict[str, Any]]  # By form: its kind, the field of each role, and the title of each field by language.
 
 
 def load_roles(forms: Forms, receipts: Collection[str] = (), damages: Collection[str] = ()) -> Roles:

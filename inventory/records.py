@@ -12,8 +12,7 @@ from pydantic_core import from_json
 
 from dockvoice_protocol.records import FieldValue
 
-MALFORMED = "malformed"
-"""Reason of a refusal for an event that violates its schema; the place follows."""
+MALFORMED = "malformed"  # Reason of a refusal for an event that violates its schema; the place follows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,5 +181,4 @@ class PostingState(StrEnum):
     VOID = "void"  # Nothing was posted, and nothing needs to be.
 
 
-LACKS_SETTINGS = "settings"
-"""Reason code of a due posting that waits for its connector's settings."""
+LACKS_SETTINGS = "settings"  # Reason code of a due posting that waits for its connector's settings.

@@ -22,14 +22,7 @@ from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, load_reviews, store_review_and_settle_decision
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import StoredList, load_lists
-from inventory.store.database import (
-    begin,
-    connect,
-    create_migrate_or_check,
-    format_url,
-    parse_url,
-    read_only_engine,
-)
+from inventory.store.database import begin, connect, create_migrate_or_check, format_url, parse_url, read_only_engine
 from inventory.store.kafka_outbox import KafkaOutbox, insert_applied
 from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
@@ -54,35 +47,22 @@ class Store:
     """The inventory's database operations. Safe for several threads and processes."""
 
     def __init__(
-        self,
-        engine: Engine,
-        now: Callable[[], datetime],
-        aside: RejectedLimits = _ASIDE,
-        *,
-        feeds_kafka: bool = False,
+        self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = _ASIDE, *, feeds_kafka: bool = False
     ) -> None:
         """With `feeds_kafka`, each event that is applied enters the outbox to Kafka."""
-        self.engine = engine
-        """The engine: one in a process, also for other tables in the same database."""
-        self.transaction = partial(begin, engine)
-        """One transaction; raises Unavailable."""
+        self.engine = engine  # The engine: one in a process, also for other tables in the same database.
+        self.transaction = partial(begin, engine)  # One transaction; raises Unavailable.
         self._reads = read_only_engine(engine)
         self._aside = aside
         self._feeds_kafka = feeds_kafka
         self._now = now
-        self.clips = ClipStore(engine, now)
-        """Recordings and requests to listen."""
-        self.batches = BatchApplier(engine, now, feeds_kafka=feeds_kafka)
-        """Applies events in batches."""
+        self.clips = ClipStore(engine, now)  # Recordings and requests to listen.
+        self.batches = BatchApplier(engine, now, feeds_kafka=feeds_kafka)  # Applies events in batches.
         self.statuses = Statuses(engine, now)
-        self.outbox = OutboxTable(engine, now)
-        """The messages for devices that are not confirmed."""
-        self.kafka_outbox = KafkaOutbox(engine)
-        """The applied events that are not yet written to Kafka."""
-        self.issues = DossierVersions(engine, now)
-        """Versions of dossiers."""
-        self.flags = Flags(self.transaction, now)
-        """Flags raised by rules of the sites."""
+        self.outbox = OutboxTable(engine, now)  # The messages for devices that are not confirmed.
+        self.kafka_outbox = KafkaOutbox(engine)  # The applied events that are not yet written to Kafka.
+        self.issues = DossierVersions(engine, now)  # Versions of dossiers.
+        self.flags = Flags(self.transaction, now)  # Flags raised by rules of the sites.
 
     @classmethod
     def open(

@@ -36,15 +36,12 @@ from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, score_clip
 from lab.simulated_operator import OperatorHabits, SimulatedOperator
 from lab.wordings import generalise_values
 
-MADE_S = 60.0
-"""Seconds of one clip of generated noise; each has a seed of its own."""
+MADE_S = 60.0  # Seconds of one clip of generated noise; each has a seed of its own.
 
 ENROLLED = 5
 """Accepted clips of the wearer, the latest before a clip, that its voice is learnt from: half a minute of dictation."""
 
-VOICES = 24
-"""Maximum recordings overlaid into babble: more sound no different, and take memory."""
-
+VOICES = 24  # Maximum recordings overlaid into babble: more sound no different, and take memory.
 
 _Accepted = defaultdict[str, list[tuple[Clip, bytes]]]
 """By speaker, the clips of which something was recorded, with its sound."""
@@ -64,8 +61,7 @@ class ScoredClip:
 
     result: ClipResult
     conversation: Conversation | None
-    floor: BaselineResult | None
-    """The baseline's result, if requested and the clip dictates an entry."""
+    floor: BaselineResult | None  # The baseline's result, if requested and the clip dictates an entry.
     wording: str | None
 
 

@@ -20,8 +20,7 @@ from edge.config import Speak
 from lab.scoring import Truth
 from lab.truth import TruthSet
 
-NOTHING_SAID, INCOMPLETE = "nothing said", "incomplete"
-"""Conditions of clips of which nothing may be recorded."""
+NOTHING_SAID, INCOMPLETE = "nothing said", "incomplete"  # Conditions of clips of which nothing may be recorded.
 
 _KEYS = "Enter: so it was said; n: nobody dictated; p: again; d: remove; q: end; or what was said, in words"
 

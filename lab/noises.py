@@ -17,23 +17,18 @@ from edge.audio.pcm import FrameCutter, to_floats
 from edge.ports import Source
 from edge.records import Frame
 
-RATE = 16_000
-"""Samples per second of all sound generated here: the recogniser's rate."""
+RATE = 16_000  # Samples per second of all sound generated here: the recogniser's rate.
 
-_SLOW_HZ = 2
-"""Engines wander slower than this; gusts take twice as long."""
+_SLOW_HZ = 2  # Engines wander slower than this; gusts take twice as long.
 
-LEVEL = 0.1
-"""RMS of every noise, full scale being 1: -20 dB leaves room for the peaks of all but a clang."""
+LEVEL = 0.1  # RMS of every noise, full scale being 1: -20 dB leaves room for the peaks of all but a clang.
 
-_ACTIVE_FRAME = 320
-"""Samples (20 ms) over which speech is judged active or not."""
+_ACTIVE_FRAME = 320  # Samples (20 ms) over which speech is judged active or not.
 
 _ACTIVE_DB = 40
 """A frame is active speech within so many dB of the loudest one: the span between a stressed vowel and a soft "f"."""
 
-Sound = npt.NDArray[np.float64]
-"""Samples, full scale being -1 to 1."""
+Sound = npt.NDArray[np.float64]  # Samples, full scale being -1 to 1.
 
 
 def generate_noise(kind: str, seconds: float, seed: int) -> Sound:
@@ -96,8 +91,7 @@ def _reversing_beeper(samples: int, random: np.random.Generator) -> Sound:
     return np.asarray(on * tone + 0.05 * far / _rms(far))
 
 
-_RING = 3 * RATE
-"""Samples after which the longest ringing metal is 87 dB softer."""
+_RING = 3 * RATE  # Samples after which the longest ringing metal is 87 dB softer.
 
 
 def _clang(samples: int, random: np.random.Generator) -> Sound:
@@ -177,8 +171,7 @@ def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound
     return sound * (LEVEL / _rms(sound))
 
 
-_TALKERS = 4
-"""Simultaneous talkers around a dock."""
+_TALKERS = 4  # Simultaneous talkers around a dock.
 
 
 class GeneratedNoise(Source):
@@ -243,15 +236,12 @@ def read_all_samples(source: Source) -> Sound:
     return to_floats(b"".join(frame.pcm for frame in source.frames())).astype(np.float64)
 
 
-LOUDNESS_DB = (-20.0, 10.0)
-"""Range of the random level of generated noise, dB relative to LEVEL."""
+LOUDNESS_DB = (-20.0, 10.0)  # Range of the random level of generated noise, dB relative to LEVEL.
 
 BABBLE = "babble"
-SILENCE = "silence"
-"""A silent room: only the converter's own noise."""
+SILENCE = "silence"  # A silent room: only the converter's own noise.
 
-_LEAST_BIT_DB = -90.3
-"""RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale."""
+_LEAST_BIT_DB = -90.3  # RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale.
 
 
 def parse_snrs_db(text: str | None, option: str) -> list[int]:

@@ -36,15 +36,11 @@ class SettledRecording:
     """An utterance of the record that a set can use, with its truth as far as the record has it."""
 
     past: PastUtterance
-    condition: str
-    """Why it is of use: corrected, asked in vain, nothing said, or in parts."""
-    fields: Mapping[str, FieldValue] | None
-    """What the operator agreed to at last; None: nothing."""
-    read: Mapping[str, FieldValue]
-    """What the device had read of this utterance alone."""
+    condition: str  # Why it is of use: corrected, asked in vain, nothing said, or in parts.
+    fields: Mapping[str, FieldValue] | None  # What the operator agreed to at last; None: nothing.
+    read: Mapping[str, FieldValue]  # What the device had read of this utterance alone.
     operator: str | None = None
-    agreed: bool = True
-    """Whether a person has decided about it; else somebody must listen before it counts."""
+    agreed: bool = True  # Whether a person has decided about it; else somebody must listen before it counts.
 
 
 def final_entries_by_utterance(entries: Iterable[UtteranceHistory]) -> dict[str, UtteranceHistory]:

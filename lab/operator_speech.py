@@ -36,17 +36,13 @@ _VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
 one.
 """
 
-_SPEEDS = (135, 175)
-"""Words per minute between which each speaker has a pace."""
+_SPEEDS = (135, 175)  # Words per minute between which each speaker has a pace.
 
-_SAY_WITHIN_S = 30.0
-"""Far more than espeak-ng ever takes; it computes on this machine."""
+_SAY_WITHIN_S = 30.0  # Far more than espeak-ng ever takes; it computes on this machine.
 
-_NOISE_MARGIN_S = 0.15
-"""Excluded from the noise on both sides of speech, for it is breath."""
+_NOISE_MARGIN_S = 0.15  # Excluded from the noise on both sides of speech, for it is breath.
 
-LANGUAGE = "en"
-"""The language of the on-device recognisers."""
+LANGUAGE = "en"  # The language of the on-device recognisers.
 
 
 class SyntheticSpeech(Source):
@@ -117,19 +113,15 @@ _OTHER_WORDS = 8
 """Attempts to find another wording. After a mishearing the operator says "echo" for "E"; some values have one wording.
 """
 
-_BARE = 0.5
-"""The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
+_BARE = 0.5  # The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate.
 
 
 class UtteranceReason(StrEnum):
     """The operator's reason to speak."""
 
-    ANSWER = "answer"
-    """An answer to a question."""
-    CORRECTION = "correction"
-    """The readback differs from the intended values."""
-    AGAIN = "again"
-    """No part of the sentence was accepted."""
+    ANSWER = "answer"  # An answer to a question.
+    CORRECTION = "correction"  # The readback differs from the intended values.
+    AGAIN = "again"  # No part of the sentence was accepted.
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +130,7 @@ class OperatorUtterance:
 
     why: UtteranceReason
     text: str
-    about: str | None = None
-    """The one field whose value it gives."""
+    about: str | None = None  # The one field whose value it gives.
 
 
 class OperatorWords:

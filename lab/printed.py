@@ -17,8 +17,7 @@ from lab.report.comparing import Table as Figures
 from lab.report.lines import ClipLine
 from lab.scoring import ClipTally, Mark
 
-_ALARMING = (Mark.WRONG, Mark.INVENTED)
-"""Marks whose count must be 0."""
+_ALARMING = (Mark.WRONG, Mark.INVENTED)  # Marks whose count must be 0.
 
 
 def render_evaluation(by_condition: Mapping[str, ClipTally], overall: ClipTally) -> Group:

@@ -31,11 +31,9 @@ from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, 
 
 commands = typer.Typer()
 
-_SOFT_DB = -45.0
-"""Speech below this level, dB, means a headset that is muted, worn wrong, or turned down."""
+_SOFT_DB = -45.0  # Speech below this level, dB, means a headset that is muted, worn wrong, or turned down.
 
-_TRIES = 3
-"""In hands-free mode, spoilt takes of one sentence after which the command ends."""
+_TRIES = 3  # In hands-free mode, spoilt takes of one sentence after which the command ends.
 
 
 @commands.command("record-truth", short_help="Record a set of your own for `dockvoice evaluate`.", epilog=EXIT_CODES)

@@ -236,8 +236,8 @@ class Rehearsal:
         )
         self._add_event(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.latest_entries(1)
-        fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
-        return [self._talk.handle_event(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
+        decision = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
+        return [self._talk.handle_event(OfficeDecided(found.utterance_id, decision, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[StepResult]:
         found = self._oldest_review()

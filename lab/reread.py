@@ -45,8 +45,7 @@ _ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those
 
 _AUDIO_TOKENS_PER_S = 32  # Gemini's documented rate; OpenAI's models take a third of it.
 
-_PROMPT_TOKENS = 2500
-"""Instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
+_PROMPT_TOKENS = 2500  # Instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here.
 
 _ANSWER_TOKENS = 150  # One tool call with its words.
 

@@ -29,20 +29,15 @@ from lab.report.measures import group_by
 from lab.report.statistics import Interval, SpeakerHalf, speaker_half, wilson_interval
 from lab.scoring import Clip, Mark, Truth, score_clip
 
-SHARE_ITSELF = Calibration(0.0, 1.0)
-"""The identity curve (confidence = vote share): prior of the fit."""
+SHARE_ITSELF = Calibration(0.0, 1.0)  # The identity curve (confidence = vote share): prior of the fit.
 
-PULL = 1.0
-"""Strength of the prior, as the inverse variance of both parameters."""
+PULL = 1.0  # Strength of the prior, as the inverse variance of both parameters.
 
-_PULL_OF_KINDS = 3.0
-"""The same for the curve of one kind of rival or field, whose prior is the curve of all."""
+_PULL_OF_KINDS = 3.0  # The same for the curve of one kind of rival or field, whose prior is the curve of all.
 
-_STEPS = 100
-"""Maximum iterations of Newton's method, which needs about eight."""
+_STEPS = 100  # Maximum iterations of Newton's method, which needs about eight.
 
-_SHORTEST = 1e-6
-"""Smallest fraction of a Newton step that is tried."""
+_SHORTEST = 1e-6  # Smallest fraction of a Newton step that is tried.
 
 DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 """Candidate confidence thresholds. For poor sound the threshold is raised by the policy's own difference."""
@@ -192,23 +187,16 @@ def is_within_wrong_limit(condition: str, some: Marks) -> bool:
     return bad <= _MOST_WRONG.get(condition, _MOST_WRONG["10dB"]) / 100 * len(some)
 
 
-_LEAST_SPEAKERS = 4
-"""With fewer, a fit on the others has only one or two voices."""
-_LEAST_EACH = 15
-"""Minimum sayings of a speaker: with fewer, one saying is more than six points of the result."""
-_LEAST_SAYINGS = 200
-"""Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %."""
+_LEAST_SPEAKERS = 4  # With fewer, a fit on the others has only one or two voices.
+_LEAST_EACH = 15  # Minimum sayings of a speaker: with fewer, one saying is more than six points of the result.
+_LEAST_SAYINGS = 200  # Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %.
 
-_WORTH = 5
-"""Questions that are worth one wrong record less: a question takes seconds, a wrong record causes a claim."""
-_LEAST_GAIN = 1.0
-"""Minimum gain of an alternative: points of right, or their equivalent in wrong ones."""
+_WORTH = 5  # Questions that are worth one wrong record less: a question takes seconds, a wrong record causes a claim.
+_LEAST_GAIN = 1.0  # Minimum gain of an alternative: points of right, or their equivalent in wrong ones.
 _LAXER_MOST = 1.0
 """Upper 95 % bound of the share of wrong, in %, below which a tuning may ask fewer questions: 381 clips, none wrong."""
 
-
-ON_RECORD = "on record"
-"""Condition name of clips from the journal: there an uncorrected entry proves little."""
+ON_RECORD = "on record"  # Condition name of clips from the journal: there an uncorrected entry proves little.
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,36 +25,26 @@ from edge.agent.events import UtteranceDecided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import SpeculationCounters
 
-_FASTEST_TO_SLOWEST = 100
-"""Quantiles are computed in steps of one hundredth."""
+_FASTEST_TO_SLOWEST = 100  # Quantiles are computed in steps of one hundredth.
 
 
 class Mark(StrEnum):
     """The outcome of one clip."""
 
-    RIGHT = "right"
-    """Accepted, every field exact."""
-    WRONG = "wrong"
-    """Accepted without a question, and some field differs: the worst thing this product can do."""
-    ASKED = "asked"
-    """A field, a confirmation or a repeat was asked for; nothing was recorded."""
-    MISSED = "missed"
-    """Dictation was ignored."""
-    INVENTED = "invented"
-    """Something was recorded where nothing may be."""
-    SILENT = "silent"
-    """Nothing may be recorded, nothing was, and the device asked nothing."""
+    RIGHT = "right"  # Accepted, every field exact.
+    WRONG = "wrong"  # Accepted without a question, and some field differs: the worst thing this product can do.
+    ASKED = "asked"  # A field, a confirmation or a repeat was asked for; nothing was recorded.
+    MISSED = "missed"  # Dictation was ignored.
+    INVENTED = "invented"  # Something was recorded where nothing may be.
+    SILENT = "silent"  # Nothing may be recorded, nothing was, and the device asked nothing.
 
 
 class Truth(StrEnum):
     """How the truth of a recorded utterance is known."""
 
-    AGREED = "agreed"
-    """What its operator or a reviewer agreed to at last: it may be another thing than was said."""
-    UNHEARD = "unheard"
-    """Not at all: the clip counts once somebody has listened."""
-    LISTENED = "listened"
-    """A person has listened and set it."""
+    AGREED = "agreed"  # What its operator or a reviewer agreed to at last: it may be another thing than was said.
+    UNHEARD = "unheard"  # Not at all: the clip counts once somebody has listened.
+    LISTENED = "listened"  # A person has listened and set it.
 
 
 class Clip(BaseModel):
@@ -67,17 +57,12 @@ class Clip(BaseModel):
     fields: dict[str, FieldValue] | None
     condition: str
     speaker: str | None = None
-    wearer: str | None = None
-    """Who is signed on, where it is not the speaker."""
+    wearer: str | None = None  # Who is signed on, where it is not the speaker.
     speech_end: float | None = None
-    text: str = ""
-    """The spoken text, where the set gives it."""
-    noise: str | None = None
-    """The background noise, where the set names it."""
-    heard: dict[str, FieldValue] = {}
-    """For a clip that leaves a field out: the fields that it does give."""
-    truth: Truth | None = None
-    """How its truth is known, where the recording is of the record of a site."""
+    text: str = ""  # The spoken text, where the set gives it.
+    noise: str | None = None  # The background noise, where the set names it.
+    heard: dict[str, FieldValue] = {}  # For a clip that leaves a field out: the fields that it does give.
+    truth: Truth | None = None  # How its truth is known, where the recording is of the record of a site.
     answers: dict[str, Path] = {}
     """By field, a recording of the same speaker saying that field alone: the simulated operator's answers."""
 
@@ -134,10 +119,8 @@ class ClipResult:
     clip: Clip
     mark: Mark
     decisions: tuple[UtteranceDecided, ...]
-    audio_s: float
-    """Seconds of sound in the clip."""
-    wall_s: float
-    """Wall-clock seconds from the first frame to the last record on disk."""
+    audio_s: float  # Seconds of sound in the clip.
+    wall_s: float  # Wall-clock seconds from the first frame to the last record on disk.
     ahead: SpeculationCounters | None = None
     """The recogniser's speculation counters for this clip; None if it keeps none."""
 

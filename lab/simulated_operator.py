@@ -42,8 +42,7 @@ from lab.operator_speech import (
 from lab.report.lines import Conversation, Turn
 from lab.scoring import ClipResult, are_fields_equal
 
-_EARCON_S = 0.3
-"""Seconds of an earcon ("recorded", "heard", "say again")."""
+_EARCON_S = 0.3  # Seconds of an earcon ("recorded", "heard", "say again").
 
 _READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
 """Prompts that read the whole entry back."""
@@ -58,12 +57,9 @@ class _DeviceConversation:
         self._phrasing = phrasing
         self.entries: list[Mapping[str, FieldValue]] = []
         """The current entries, in order: without amended or cancelled ones."""
-        self.parked = False
-        """Something was put aside for a person."""
-        self.read_back: Mapping[str, FieldValue] = {}
-        """The entry as last read back."""
-        self.device_speech_s = 0.0
-        """How long the device has spoken, in seconds."""
+        self.parked = False  # Something was put aside for a person.
+        self.read_back: Mapping[str, FieldValue] = {}  # The entry as last read back.
+        self.device_speech_s = 0.0  # How long the device has spoken, in seconds.
 
     @property
     def question(self) -> Question | None:
@@ -117,22 +113,19 @@ class _DeviceConversation:
         return words * 60 / usual_words_per_minute("en") or _EARCON_S
 
 
-_MOST_TURNS = 5
-"""Turns after which the operator gives up and the entry is parked."""
+_MOST_TURNS = 5  # Turns after which the operator gives up and the entry is parked.
 
 REACTION_S = 0.7
 """Seconds from the end of the prompt to the answer's first word (estimate): chat has 0.2 s, reading a label more."""
 
-_NO_RESPONSE_S = 2.0
-"""Seconds before the operator speaks again if the device stays silent (estimate)."""
+_NO_RESPONSE_S = 2.0  # Seconds before the operator speaks again if the device stays silent (estimate).
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorHabits:
     """Settings of the simulated operator."""
 
-    attentive: float = 1.0
-    """Share of wrong readbacks that are noticed, 0 to 1."""
+    attentive: float = 1.0  # Share of wrong readbacks that are noticed, 0 to 1.
     read_back: bool | None = None
     """Whether sure entries are read back as well; None: as the settings say. Without a readback no mistake is noticed.
     """

@@ -51,12 +51,10 @@ _STDIN = Path("-")
 
 commands = typer.Typer()
 
-
 _Plays = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Conversations to hold, one per line, as JSON; -: from standard input."),
 ]
-
 
 _Scan = Annotated[
     bool,

@@ -34,16 +34,14 @@ from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, ClosedBy, Frame, Segment
 from lab.noises import Sound, active_rms, mix_at_snr
 
-_CHOICE = 40
-"""Candidate sentences for each prompt: the one with the least frequent values is chosen."""
+_CHOICE = 40  # Candidate sentences for each prompt: the one with the least frequent values is chosen.
 
 BEFORE_S, AFTER_S = 1.0, 1.6
 """Seconds of sound kept before and after the speech: after it, more than the longest silence that endpointing waits
 for.
 """
 
-MINUTE_S = 60
-"""Length of a clip of noise, seconds."""
+MINUTE_S = 60  # Length of a clip of noise, seconds.
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +92,9 @@ class RecordedTake:
     """One recording of a prompt, with silence around it."""
 
     pcm: bytes
-    speech_end_s: float
-    """End of the last word by voice activity detection: some 50 ms late."""
-    level_db: float
-    """Level of the speech, dB of full scale."""
-    spoilt: bool
-    """Frames were lost during the speech, or the speech did not end."""
+    speech_end_s: float  # End of the last word by voice activity detection: some 50 ms late.
+    level_db: float  # Level of the speech, dB of full scale.
+    spoilt: bool  # Frames were lost during the speech, or the speech did not end.
 
 
 class _RecordingSource(Source):
@@ -111,8 +106,7 @@ class _RecordingSource(Source):
         self._source = source
         self._first = first
         self.kept: list[Frame] = []
-        self.until: int | None = None
-        """Where to end, once that is known: a sample index."""
+        self.until: int | None = None  # Where to end, once that is known: a sample index.
 
     def frames(self) -> Iterator[Frame]:
         for frame in self._source.frames():

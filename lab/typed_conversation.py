@@ -66,8 +66,7 @@ class TypedConversation:
         self._clock = clock
         self._dialogue = Dialogue(rules, settings, trace, forms)
         self._conversation = DialogueSteps(self._dialogue, render, shift)
-        self.latest = ""
-        """The latest utterance's id."""
+        self.latest = ""  # The latest utterance's id.
         self.due: float | None = None
         """When the dialogue wants to hear of its deadline; None while it waits for nothing."""
 

@@ -41,7 +41,6 @@ MEMORY, ROOM = Path("/dev/shm"), 2 << 30  # noqa: S108 - what tests write is thr
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - names to allow, nothing is bound here
 
-
 Collecting = Generator[None, pytest.CollectReport, pytest.CollectReport]
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -17,12 +17,9 @@ from dockvoice_protocol.hash_chain import GENESIS, Signer, seal_event
 from edge.deliver.device_events import REVIEW_DATA
 from inventory.store.keys import parse_device
 
-AT_DOCK_3 = ("north", "dock-3")
-"""A site and a device."""
+AT_DOCK_3 = ("north", "dock-3")  # A site and a device.
 
-
-INSTANCE = "1-0123456789abcdef"
-"""In which life of which journal a device makes its events."""
+INSTANCE = "1-0123456789abcdef"  # In which life of which journal a device makes its events.
 
 
 def seal(number: int) -> dict[str, Any]:
@@ -63,11 +60,9 @@ def cancelled(number: int, named: int, *, at: tuple[str, str] = AT_DOCK_3) -> di
     return _event("cancelled", number, at) | {"data": kept | {"cancels": identity(1, named, at[1])}}
 
 
-KEY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))
-"""The key of every device that a test speaks for."""
+KEY = Signer(Ed25519PrivateKey.from_private_bytes(b"\x17" * 32))  # The key of every device that a test speaks for.
 
-ANOTHER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))
-"""A key that nobody has enrolled."""
+ANOTHER = Signer(Ed25519PrivateKey.from_private_bytes(b"\x42" * 32))  # A key that nobody has enrolled.
 
 
 def new_key_file(path: Path) -> Path:

@@ -18,10 +18,8 @@ class Block:
     """One block of code."""
 
     page: str
-    heading: str
-    """Of the chapter in which it stands."""
-    kind: str
-    """What stands behind its fence: `sh`, `toml`; empty for an indented one."""
+    heading: str  # Of the chapter in which it stands.
+    kind: str  # What stands behind its fence: `sh`, `toml`; empty for an indented one.
     text: str
 
 

@@ -40,12 +40,10 @@ class Mutant:
     file: str
     function: str
     operator: str
-    text: str
-    """The line that is changed."""
+    text: str  # The line that is changed.
     was: str
     becomes: str
-    nth: int
-    """Which one of those that all of the above names."""
+    nth: int  # Which one of those that all of the above names.
     line: int
     lines: range
     function_lines: range

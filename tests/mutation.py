@@ -51,10 +51,8 @@ IDENTITY = ("file", "function", "operator", "text", "was", "becomes", "nth")
 
 AT_LINE_S, BESIDE_S = 20.0, 5.0
 """Tests that reach the changed line are run for so long by their own time, and others of its function and file."""
-PATIENCE, GRACE_S = 3.0, 15.0
-"""A mutant that takes so much longer than its tests took, and this beside, hangs."""
-ALIKE = 0.75
-"""So much of a changed line must have stayed the same to be taken for the line of an earlier run."""
+PATIENCE, GRACE_S = 3.0, 15.0  # A mutant that takes so much longer than its tests took, and this beside, hangs.
+ALIKE = 0.75  # So much of a changed line must have stayed the same to be taken for the line of an earlier run.
 
 Result = dict[str, Any]
 

@@ -27,8 +27,7 @@ from inventory.store.outbox import DueRow, Message, MessageKind
 from tests.dictated import KEY, payload
 from tests.servers.postgresql import PostgreSQL
 
-KINDS = ("sqlite", "postgresql")
-"""What a fixture over `database` has as its params."""
+KINDS = ("sqlite", "postgresql")  # What a fixture over `database` has as its params.
 
 Read = Callable[[dict[str, Any]], Event]
 

@@ -19,12 +19,9 @@ T = TypeVar("T")
 class Tier(StrEnum):
     """How much is run."""
 
-    QUICK = "quick"
-    """The inner loop: logic alone, a minute of it."""
-    TEST = "test"
-    """What CI runs: real servers, one short form of each fault."""
-    NIGHTLY = "nightly"
-    """All there is, with new seeds."""
+    QUICK = "quick"  # The inner loop: logic alone, a minute of it.
+    TEST = "test"  # What CI runs: real servers, one short form of each fault.
+    NIGHTLY = "nightly"  # All there is, with new seeds.
 
 
 _QUICK = ("unit", "playbook", "property")
@@ -34,14 +31,12 @@ FOLDERS = {Tier.QUICK: _QUICK, Tier.TEST: _TEST, Tier.NIGHTLY: (*_TEST, "nightly
 
 TIER = Tier(os.environ.setdefault("TIER", Tier.TEST))
 
-DAY_SEED = 20261120
-"""Of whatever is left to chance by day: the day the first of these tests was written."""
+DAY_SEED = 20261120  # Of whatever is left to chance by day: the day the first of these tests was written.
 
 # In the environment, for the processes that run tests side by side, and for the programs that a test starts.
 SEED = int(os.environ.setdefault("SEED", str(randbelow(2**31) if TIER is Tier.NIGHTLY else DAY_SEED)))
 
-EXAMPLES = {Tier.QUICK: 6, Tier.TEST: 20, Tier.NIGHTLY: 250}
-"""So many examples Hypothesis tries of a property."""
+EXAMPLES = {Tier.QUICK: 6, Tier.TEST: 20, Tier.NIGHTLY: 250}  # So many examples Hypothesis tries of a property.
 
 for tier, count in EXAMPLES.items():
     settings.register_profile(

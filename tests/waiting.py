@@ -13,11 +13,9 @@ from typing import Any, Self
 PATIENCE_S = 60.0
 """Everything waited for comes within a second or two; this is for a machine that is busy with something else."""
 
-LOOK_S = 0.5
-"""How often one who waits for a word looks whether anybody is left to say it."""
+LOOK_S = 0.5  # How often one who waits for a word looks whether anybody is left to say it.
 
-Complaint = str | Callable[[], str]
-"""What a test fails with: a callable where it can only be told then, as from a log."""
+Complaint = str | Callable[[], str]  # What a test fails with: a callable where it can only be told then, as from a log.
 
 
 def until(condition: Callable[[], bool], complaint: Complaint, seconds: float = PATIENCE_S) -> None:

@@ -105,8 +105,7 @@ class _Announcements:
         self._executor = executor
         self._dialogue = dialogue
         self._voice = voice
-        self.refusals: asyncio.Queue[Receipt] = asyncio.Queue()
-        """The receipts of entries that the inventory rejected."""
+        self.refusals: asyncio.Queue[Receipt] = asyncio.Queue()  # The receipts of entries that the inventory rejected.
 
     async def tell_refusals(self) -> None:
         """Announce rejected entries until cancelled."""

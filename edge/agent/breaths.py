@@ -17,11 +17,9 @@ from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, ClosedBy, Outcome, Reason, Utterance, Verdict
 
-_LONGEST_S = 30.0
-"""Upper limit of all breaths together: the longest utterance. Longer speech is not one entry."""
+_LONGEST_S = 30.0  # Upper limit of all breaths together: the longest utterance. Longer speech is not one entry.
 
-_ENDED = frozenset({ClosedBy.PAUSE, ClosedBy.SOURCE_ENDED})
-"""Closings behind which no sound is missing."""
+_ENDED = frozenset({ClosedBy.PAUSE, ClosedBy.SOURCE_ENDED})  # Closings behind which no sound is missing.
 
 
 class TornNumbers:

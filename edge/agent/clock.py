@@ -31,8 +31,7 @@ _VOUCHED_S = 2048.0
 
 _TIME_ERROR = 5  # adjtimex(2) returns this while the clock is not synchronised.
 
-_TIMEX_BYTES = 256
-"""Buffer for struct timex, at most 208 bytes. Its first member, modes, stays 0: read only."""
+_TIMEX_BYTES = 256  # Buffer for struct timex, at most 208 bytes. Its first member, modes, stays 0: read only.
 
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 """Created by systemd-timesyncd when it has set the clock; the fallback where adjtimex(2) is not allowed."""

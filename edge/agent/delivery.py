@@ -105,8 +105,7 @@ DeliveryEvent = LinkChanged | OrderReceived | EntryRefused | DecisionStored | Cr
 class ReconcileResult:
     """The result of comparing this device with the inventory."""
 
-    agreed: bool
-    """Whether the inventory confirmed, within the timeout, that it has every event ever committed here."""
+    agreed: bool  # Whether the inventory confirmed, within the timeout, that it has every event ever committed here.
     sent_again: int  # Events that it had lost after confirming them.
     unsettled: int  # Events still pending.
     trouble: str | None  # Why there is no connection to the broker; None while connected.
@@ -216,8 +215,7 @@ class Delivery:
             key, self._topics.source, executor, beat, lambda: publish(DecisionStored()), may_repeat=not keep_session
         )
         """The inventory's signed decisions for this device."""
-        self.expected = ExpectedReceipts(settings, key, executor, beat)
-        """The expected receipts of the site."""
+        self.expected = ExpectedReceipts(settings, key, executor, beat)  # The expected receipts of the site.
         self.roster = SiteCrew(settings, key, executor, beat, lambda operators: publish(CrewChanged(operators)))
         """The operators that may sign on at the site."""
         self._clips = ClipDelivery(settings, key, executor, beat)

@@ -126,7 +126,7 @@ class DialogueSteps:
         """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.load_state()
         work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
-        self._dialogue.history.aside = self._in_review(journal)
+        self._dialogue.history.in_review = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.latest_entries(MOST_ENTRIES))
         held = {one.event_id: one.replaces for one in journal.review.held_entries()}
@@ -186,7 +186,7 @@ class DialogueSteps:
         if planned.changes or planned.decided:
             orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
             row = journal.store_dialogue_step(orders, planned.draft, planned.operator, self._render, planned.context)
-            self._dialogue.history.aside = self._in_review(journal)
+            self._dialogue.history.in_review = self._in_review(journal)
         remaining: list[Order] = []
         for order in planned.orders:
             match order:
@@ -406,7 +406,7 @@ class DialogueDriver:
 
     def set_operators(self, operators: tuple[Operator, ...] | None) -> None:
         """Set the operators that may sign on, before the start; None: no sign-on is needed."""
-        self._dialogue.crew = operators
+        self._dialogue.operators = operators
 
     async def start(self) -> None:
         """Resume the dialogue from the journal, and announce the decisions that are not announced yet."""

@@ -19,8 +19,7 @@ class UtteranceDecided:
     row: OutboxRow | None
     """The pending event, when the verdict is ACCEPT. Entries made in the dialogue are published with its steps."""
     compute_s: float  # Seconds from the closing of the utterance until the verdict was stored.
-    replaces: str | None = None
-    """The event that the entry amends: a later breath corrected a part of it."""
+    replaces: str | None = None  # The event that the entry amends: a later breath corrected a part of it.
     sound: Acoustics | None = None  # Levels of live speech; None for recordings, typed text and scans.
 
 

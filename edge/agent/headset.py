@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 _BLINK_S = 5.0  # Timeout for reopening the sound system, which takes a tenth of a second.
 
-_NO_SPEAKER = "no speaker, nothing is read back; "
-"""Prefix of systemd's status line."""
+_NO_SPEAKER = "no speaker, nothing is read back; "  # Prefix of systemd's status line.
 
 _COMMAND_LIMIT_S = 5.0  # Timeout of the fault command; switching a lamp takes milliseconds.
 

@@ -75,7 +75,7 @@ class DecisionResult:
     def __str__(self) -> str:
         """As the command shows it."""
         if self.row is None:
-            return self.decided.journal_code if self.decided.fate is OfficeDecision.DECLINED else "given up"
+            return self.decided.journal_code if self.decided.decision is OfficeDecision.DECLINED else "given up"
         values = ", ".join(f"{name} {value}" for name, value in self.decided.fields.items())
         return f"is entry {self.row.sequence} ({values})"
 
@@ -110,9 +110,9 @@ def carry_out_decision(
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
     fields = journal.queries.history(row.event_id).fields
     differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
-    fate = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
+    decision = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
     held = found.event_id if found.state in HELD else None
-    return DecisionResult(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
+    return DecisionResult(OfficeDecided(found.utterance_id, decision, fields, entry, held, found.form), row)
 
 
 def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], DecisionResult]) -> DecisionResult:
@@ -206,7 +206,7 @@ class DecisionHandler:
         )
         if done.row is not None:
             self._written()
-        if talking is None and done.decided.fate is OfficeDecision.DECLINED:
+        if talking is None and done.decided.decision is OfficeDecision.DECLINED:
             self._beside(done.decided)
         return done
 
@@ -229,8 +229,8 @@ def _complete_after_crash(journal: Journal, order: ReviewDecision) -> DecisionRe
         return None
     journal.review.store_decision(history, "accept", order.who, order.reason)
     row = OutboxRow(str(history.event_id), history.sequence, json.dumps(history.event))
-    fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
-    return DecisionResult(OfficeDecided(history.utterance_id, fate, history.fields, form=history.form), row)
+    decision = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
+    return DecisionResult(OfficeDecided(history.utterance_id, decision, history.fields, form=history.form), row)
 
 
 async def carry_out_signed_decisions(

@@ -48,7 +48,6 @@ _ROSTER = "roster"  # The roster's key in the journal; a site has one.
 _DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
 """Topic levels between a device's name and the last level of its topics."""
 
-
 _Publication = TypeVar("_Publication", bound=ExpectedList | Roster | MasterData)
 
 

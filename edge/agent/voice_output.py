@@ -36,15 +36,13 @@ from edge.speak.wording import Phrasing
 
 logger = logging.getLogger(__name__)
 
-_LOOKING_S = 5.0
-"""Timeout for finding a speaker: it takes a tenth of a second, or for ever."""
+_LOOKING_S = 5.0  # Timeout for finding a speaker: it takes a tenth of a second, or for ever.
 
 SPEAKER_POLL_S = 1.0  # Poll interval for a new speaker; each poll takes 5 ms of a processor.
 
 _AGAIN_S = 30.0
 """Shortest interval between prompts for the same recurring fault; its earcon plays each time. Also the retry interval
 of a voice that failed."""
-
 
 _SOUNDS = {
     Outcome.ACCEPT: Earcon.STORED,
@@ -273,8 +271,7 @@ def _make_service_voice(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtP
     return lambda _pace: voice
 
 
-AUDIBILITY_POLL_S = 1.5
-"""Poll interval for a speaker. Two equal results in a row count, to debounce a plug."""
+AUDIBILITY_POLL_S = 1.5  # Poll interval for a speaker. Two equal results in a row count, to debounce a plug.
 
 _LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
 

@@ -92,9 +92,7 @@ _IN_PLACE_EVERY_S = 0.5
 _WATCH_EVERY_S = 1.0  # Interval of the health check: a small part of any watchdog's period.
 DISK_EVERY_S = 2.0  # Poll interval of free space; the reserve covers a disk that fills faster.
 
-LATE_S = 10.0
-"""Limit between heartbeats of loop, journal, relay and ear: each takes milliseconds when well."""
-
+LATE_S = 10.0  # Limit between heartbeats of loop, journal, relay and ear: each takes milliseconds when well.
 
 SYNCHRONISED_S = 600.0
 """A time server answers within minutes of a start; after this time without one a warning says that age is ignored."""

@@ -83,8 +83,7 @@ class Workplaces:
         self.current = start  # The current workplace.
         self._make = make
         own = start.rules.form
-        self.forms: Mapping[str, Form] = {form.name: form for form in (*forms, own)}
-        """The loaded forms, by name."""
+        self.forms: Mapping[str, Form] = {form.name: form for form in (*forms, own)}  # The loaded forms, by name.
         self._made = {start.work: start}
         self._making = Lock()
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dockvoice_protocol.forms.spoken import (
-    are_one_number,
-    is_murmur,
-    number_head,
-    number_tail,
-    read_fields,
-)
+from dockvoice_protocol.forms.spoken import are_one_number, is_murmur, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word
 from edge.agree.decide import Rules

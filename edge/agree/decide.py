@@ -72,8 +72,7 @@ class Rules:
 class Circumstances:
     """The facts about an utterance besides its reading."""
 
-    acoustics: Acoustics | None = None
-    """None: not measured, or the reading rests on more than this sound."""
+    acoustics: Acoustics | None = None  # None: not measured, or the reading rests on more than this sound.
     recent: tuple[Mapping[str, FieldValue], ...] = dataclasses.field(default=(), repr=False)
     """The fields of the entries recorded within `Policy.double_count_minutes`."""
     expected: Expectations = NOTHING_EXPECTED

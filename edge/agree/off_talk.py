@@ -169,9 +169,7 @@ def find_fields_worded_as_talk(
 _FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
 """The roles of words that may be about an entry: its fields, and what may deny them."""
 
-
 FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
-
 
 _FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
 

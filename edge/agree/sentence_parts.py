@@ -26,22 +26,11 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
-from edge.agree.one_breath import (
-    count_values,
-    is_separated,
-    pick_by_answer,
-    split_if_several,
-)
-from edge.agree.readings import (
-    find_differing_identifiers,
-    normalize_word,
-    read_part,
-)
+from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
+from edge.agree.readings import find_differing_identifiers, normalize_word, read_part
 
-_MOST_WORDS = 60
-"""The longest utterance that is searched for an order: it takes a tenth of a second."""
-_MOST_CLOSING_WORDS = 8
-"""No phrase that closes what is said of a thing is longer: "that's all there is for this one"."""
+_MOST_WORDS = 60  # The longest utterance that is searched for an order: it takes a tenth of a second.
+_MOST_CLOSING_WORDS = 8  # No phrase that closes what is said of a thing is longer: "that's all there is for this one".
 _MOST_WORDS_OF_ORDER = 14
 """No order is longer, its number digit by digit: "trailer number five five zero one is now closed"."""
 

@@ -65,8 +65,7 @@ class FrameCutter:
             self.position += FRAME_SAMPLES
 
 
-_OVERRUN = 32_700
-"""Clipping threshold: filters round off what the converter clipped."""
+_OVERRUN = 32_700  # Clipping threshold: filters round off what the converter clipped.
 
 BOTTOM_DB = -120.0  # Digital silence, which has no logarithm; 16 bits cannot hold sound below -96 dB.
 

@@ -23,8 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 _logger = logging.getLogger(__name__)
 
-_EVERY_S = 0.8
-"""Poll interval of the recording's route: a moved stream is found within 2 s."""
+_EVERY_S = 0.8  # Poll interval of the recording's route: a moved stream is found within 2 s.
 
 _LATE_S = (
     5.0  # A server that has not answered the listening thread by then is not asked again through the same process.

@@ -270,19 +270,13 @@ def _forms_check(
 
 
 @commands.command("tool", epilog=EXIT_CODES)
-def _forms_tool(
-    name: _Name,
-    config: Config = None,
-) -> None:
+def _forms_tool(name: _Name, config: Config = None) -> None:
     """The form as the tool definition that a language model is given."""
     print_lines(json.dumps(tool_definition(load_named_form(load_settings_with_options(config), name)), indent=2))
 
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
-def _forms_schema(
-    name: _Name,
-    config: Config = None,
-) -> None:
+def _forms_schema(name: _Name, config: Config = None) -> None:
     """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
     print_lines(json.dumps(plain_schema(load_named_form(load_settings_with_options(config), name).schema), indent=2))
 

@@ -92,8 +92,7 @@ class _DoubtfulEntry:
 class MorningList:
     """The doubtful entries of a period."""
 
-    entries: list[_DoubtfulEntry] = field(default_factory=list)
-    """All standing entries, the most doubtful first."""
+    entries: list[_DoubtfulEntry] = field(default_factory=list)  # All standing entries, the most doubtful first.
     read_again: int = 0  # Utterances that a model has read again.
     unread: int = 0  # Those it has not: no recording, no answer, no money.
     spent_usd: float = 0.0

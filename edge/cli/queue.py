@@ -93,12 +93,7 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
-def _queue_retry(
-    which: _Which,
-    anyway: _Anyway = False,
-    config: Config = None,
-    state: State = None,
-) -> None:
+def _queue_retry(which: _Which, anyway: _Anyway = False, config: Config = None, state: State = None) -> None:
     """Let a dead letter be sent again as it is, or an utterance under review be read, at the agent's next start.
 
     What the inventory refused is refused again: `accept` enters it once more, under a new number.

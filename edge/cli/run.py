@@ -272,8 +272,7 @@ class _Metered(StoppableSource):
         self._microphone.close()
 
 
-_DRAIN_ON_STOP_S = 5.0
-"""How long a stopping agent waits for receipts; pending events go out at the next start."""
+_DRAIN_ON_STOP_S = 5.0  # How long a stopping agent waits for receipts; pending events go out at the next start.
 
 commands = typer.Typer()
 

@@ -21,8 +21,7 @@ from typing import TextIO, TypeVar
 _MOST_AT_ONCE = 64  # Bytes taken at one time: more than anybody types between two turns of the loop.
 STANDARD = (0, 1, 2)  # Input, output and error.
 
-LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
-"""xterm's private modes: bracketed paste off, cursor on, main screen."""
+LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"  # xterm's private modes: bracketed paste off, cursor on, main screen.
 
 _T = TypeVar("_T")
 

@@ -317,8 +317,7 @@ class ClipPolicy(StrEnum):
     UNCLEAR = "unclear"
 
 
-_FLOORED = r"^(roster|expected|catalogue/.+)$"
-"""The names that `floors` may have."""
+_FLOORED = r"^(roster|expected|catalogue/.+)$"  # The names that `floors` may have.
 
 
 class Deliver(Section):

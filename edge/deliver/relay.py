@@ -119,8 +119,7 @@ _MOST_LOST_PUBLICATIONS = 8
 """Accepted publications of the event that the inventory lacks, while later ones arrive, before it is set aside: with
 growing waits a quarter of an hour. With MQTT 3.1.1 mosquitto drops what is too large without an error."""
 
-_NO_LINK_ALERT_S = 3.0
-"""Time without a connection before an alert: a broker's restart or a dead spot takes less."""
+_NO_LINK_ALERT_S = 3.0  # Time without a connection before an alert: a broker's restart or a dead spot takes less.
 
 _UNANSWERED_BEFORE_ALERT = 3
 """Accepted publications of one event before the lack of a receipt is an alert: with growing waits more than 60 s, in

@@ -15,13 +15,11 @@ from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 _FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
 
-_PITCH_WINDOW = SAMPLE_RATE // 20
-"""50 ms: the window for the pitch, at least three periods of the deepest voice."""
+_PITCH_WINDOW = SAMPLE_RATE // 20  # 50 ms: the window for the pitch, at least three periods of the deepest voice.
 
 _HOP = SAMPLE_RATE // 40  # 25 ms from one pitch to the next.
 
-_OVERRUN = 32_567
-"""Clipping threshold: resampling and filters round off what the converter clipped."""
+_OVERRUN = 32_567  # Clipping threshold: resampling and filters round off what the converter clipped.
 
 _DEEPEST_HZ, _HIGHEST_HZ = 70.0, 400.0  # Voices of adults, from a deep man's to a shouting woman's.
 
@@ -32,8 +30,7 @@ _PEAK_SHARE = 0.85  # Of the highest autocorrelation: a peak at the period itsel
 _SECOND_VOICE_RATIO = 1.4
 """A second voice differs by this factor from the median pitch; one voice varies by a third at most."""
 
-_OCTAVE = (1.85, 2.15)
-"""Twice or half the pitch is the most common error of pitch trackers, and no second voice."""
+_OCTAVE = (1.85, 2.15)  # Twice or half the pitch is the most common error of pitch trackers, and no second voice.
 
 _FEWEST_PITCHES = 12  # Fewer voiced stretches (0.3 s) tell nothing of a second voice.
 _QUIETEST = 1e-12  # Lower bound of power, so that digital silence has a logarithm: -120 dB.

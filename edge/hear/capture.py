@@ -83,8 +83,7 @@ class Stream:
         self.rate = rate
         self.channels = channels
         self.hand_off = _HandOff(_HAND_OFF_PIECES)
-        self.ended = False
-        """Whether the stream has ended by itself."""
+        self.ended = False  # Whether the stream has ended by itself.
         self._counted = 0
         self._device: Any = None
 

@@ -25,7 +25,6 @@ _SERVERS = ("PULSE_SERVER", "PULSE_SOURCE", "PIPEWIRE_REMOTE", "XDG_RUNTIME_DIR"
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group.
 
-
 DeviceLock = AbstractContextManager[None]
 """An exclusive lock, held while entered. Raises AlreadyRunning, naming the process that holds it."""
 

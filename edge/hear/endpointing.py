@@ -124,8 +124,7 @@ class Endpointer:
         self._speech_start = 0
         self._open: _OpenUtterance | None = None
         self._lost = False
-        self._torn_until = 0
-        """Speech that begins before this sample continues what was cut off."""
+        self._torn_until = 0  # Speech that begins before this sample continues what was cut off.
 
     def process_frame(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Process one frame, scored as speech or not; return the events it causes."""
@@ -281,8 +280,7 @@ class Gate:
     def __init__(self, *, push_to_talk: bool, publish: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
         """`publish` is called on the sound's thread when the talk key is stuck, and when that is over."""
         self.muted = False
-        self.talking = False
-        """Whether the talk key is down."""
+        self.talking = False  # Whether the talk key is down.
         self._push_to_talk = push_to_talk
         self._publish = publish
         self._open = False

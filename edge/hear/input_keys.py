@@ -135,7 +135,6 @@ def _ioctl_number(direction: int, number: int, size: int) -> int:
 
 GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB
 
-
 _logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 2.0
@@ -188,8 +187,7 @@ def _find_device_with_key(code: int, wanted: Path | None) -> KeyDevice | None:
     return None
 
 
-IDLE_S = 2.0
-"""Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second."""
+IDLE_S = 2.0  # Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second.
 
 _LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
 _LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: longer numbers are ambiguous.

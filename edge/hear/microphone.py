@@ -48,8 +48,7 @@ needs a restart of the process."""
 
 _ZEROS_S = 1.5  # Default of watch.zeros_s.
 
-_GATED_S = 300.0
-"""The same with a headset that sends zeros between words: dictation has pauses."""
+_GATED_S = 300.0  # The same with a headset that sends zeros between words: dictation has pauses.
 
 
 class Microphone:
@@ -79,8 +78,7 @@ class Microphone:
         listening thread. `zeros_s`: so long nothing but zeros is no fault; `gated_s`: nor for so long from a headset
         that is known to have a noise gate.
         """
-        self.dropped = 0
-        """Samples (16 kHz) that were lost before the listening thread, or rejected."""
+        self.dropped = 0  # Samples (16 kHz) that were lost before the listening thread, or rejected.
         self._device = device
         self._name = ""
         self._stall_s = stall_s
@@ -94,8 +92,7 @@ class Microphone:
         self._rescan_requested = Event()
         self._rescan_done = Event()
         self._patient = patient
-        self._rescan_lock = Lock()
-        """Held during a rescan of PortAudio, and while its permission is decided."""
+        self._rescan_lock = Lock()  # Held during a rescan of PortAudio, and while its permission is decided.
         self._stream: Stream | None = None
         self._known_devices: frozenset[str] = frozenset()
         self._polled_at = float("-inf")

@@ -77,13 +77,11 @@ _STUCK_S = 1.5  # Callbacks come every 20 ms; a loaded machine holds them up for
 _OPENING_S = 4.0  # A source that stood idle needs up to 2 s to bring its first sound.
 _SUSPENDED_S = 0.4  # Without sound for so long, the server's "suspended" is true.
 
-_FAINT = 3
-"""Nothing above this (-80 dBFS) is a converter's last bit, not a room: every open microphone is louder."""
+_FAINT = 3  # Nothing above this (-80 dBFS) is a converter's last bit, not a room: every open microphone is louder.
 
 _FAINT_S = 1.5
 
-_CLIPPING_SHARE = 0.01
-"""One sample in a hundred at full scale, over half a second: clipped vowels. A bump stays below."""
+_CLIPPING_SHARE = 0.01  # One sample in a hundred at full scale, over half a second: clipped vowels. A bump stays below.
 
 _CLIPPING_OVER = 0.001
 _CLIPPING_MEMORY_S = 0.5
@@ -93,11 +91,9 @@ _LOSSES = 3  # So many losses within LOSING_S: no hiccup, but a machine or a lin
 _LOSING_S = 10.0
 
 _RATE_WINDOW_S = 0.3
-_RATE_WINDOWS = 4
-"""A rate is wrong when so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with."""
+_RATE_WINDOWS = 4  # A rate is wrong when so many windows in a row drift the same way: 1.2 s, and 0.3 s to begin with.
 
-_RATE_DRIFT = 0.06
-"""Minimum drift of each window. Detects 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %."""
+_RATE_DRIFT = 0.06  # Minimum drift of each window. Detects 44.1 for 48 kHz (8 %); real clocks differ by 0.1 %.
 
 
 class FaultKind(StrEnum):
@@ -179,12 +175,9 @@ class MicrophoneHealth:
 
         `source`: the sound server's name of the wanted source; without one, the first.
         """
-        self.zeros = _ZeroCounter(zeros_s=zeros_s, gated_s=gated_s)
-        """Judges zeros from this microphone."""
-        self.wanted = source
-        """The wanted source, once it is known."""
-        self.faults: dict[FaultKind, str] = {}
-        """The current faults with their descriptions."""
+        self.zeros = _ZeroCounter(zeros_s=zeros_s, gated_s=gated_s)  # Judges zeros from this microphone.
+        self.wanted = source  # The wanted source, once it is known.
+        self.faults: dict[FaultKind, str] = {}  # The current faults with their descriptions.
         self.note_opened(SAMPLE_RATE)
 
     @property
@@ -194,8 +187,7 @@ class MicrophoneHealth:
 
     def note_opened(self, rate: int) -> None:
         """Restart all counts for a new stream. Faults end only when its sound shows it."""
-        self.keeps_stream_open = True
-        """Whether to keep the stream open; else it must be reopened."""
+        self.keeps_stream_open = True  # Whether to keep the stream open; else it must be reopened.
         self._rate = rate
         self._came = False
         self._waited = 0.0

@@ -17,22 +17,18 @@ from dockvoice_protocol.errors import UnreadableInput
 from edge.audio.pcm import Block, FrameCutter
 from edge.records import Frame
 
-_RATES = range(4_000, 384_001)
-"""Sample rates of sound recorders; any other is a broken header."""
+_RATES = range(4_000, 384_001)  # Sample rates of sound recorders; any other is a broken header.
 
-_BLOCK_SAMPLES = 16_384
-"""Samples read at a time: about a second, so that memory does not depend on the length."""
+_BLOCK_SAMPLES = 16_384  # Samples read at a time: about a second, so that memory does not depend on the length.
 
 _PROMISED = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be \d+\)", re.MULTILINE)
 """libsndfile's log message where a WAV or AIFF header does not match the file's sound; it raises nothing."""
 
-_PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")
-"""Magic bytes of formats that are read without libmpg123."""
+_PLAIN = (b"RIFF", b"fLaC", b"FORM", b"OggS")  # Magic bytes of formats that are read without libmpg123.
 
 _STANDARD_ERROR = 2
 
-_UNKNOWN_LENGTH = 0x7FFF_0000
-"""Lengths from here on mean unknown: sox and ffmpeg write them into a pipe."""
+_UNKNOWN_LENGTH = 0x7FFF_0000  # Lengths from here on mean unknown: sox and ffmpeg write them into a pipe.
 
 
 class RecordedSource:

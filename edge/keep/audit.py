@@ -40,11 +40,9 @@ from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
 from edge.keep.storage import translated_errors
 
-_ACKNOWLEDGED = "journal.acknowledged"
-"""The file in the state directory with acknowledged faults, a signed line each."""
+_ACKNOWLEDGED = "journal.acknowledged"  # The file in the state directory with acknowledged faults, a signed line each.
 
-ERASED = "erased"
-"""The member of an erased event's replacement: `event_sha256`, `at`, `by`, `keyid`, `signature`."""
+ERASED = "erased"  # The member of an erased event's replacement: `event_sha256`, `at`, `by`, `keyid`, `signature`.
 
 _COMMITTING_S = 0.5
 """How long an entry may be in the log and not yet in the journal, beside an agent that is committing it."""
@@ -199,8 +197,7 @@ class AuditReport:
 
     events: int  # Valid events, from the first one in the journal.
     removed: int  # Of these, how many have a removed recording, with the device's signature.
-    broken: BadEvent | None
-    """The first faulty event, where the audit ended; None without one."""
+    broken: BadEvent | None  # The first faulty event, where the audit ended; None without one.
     spans: tuple[KeySpan, ...]  # By key.
     forgotten: int = 0  # Events before them that the device removed to make room.
     erased: tuple[KeySpan, ...] = ()  # Erased events: here `keyid` is the name of the person who erased.

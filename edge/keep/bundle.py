@@ -23,8 +23,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from edge.keep.audit import AuditTrail, TrailEvent
 from edge.keep.storage import translated_errors
 
-README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8")
-"""How a third party checks a bundle."""
+README = Path(__file__).with_name("bundle_readme.txt").read_text(encoding="utf-8")  # How a third party checks a bundle.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, StoreFormOrLanguageChange
 
-_ABSENT = "state IN ('refused', 'dead', 'discarded')"
-"""Events that the inventory does not have, and does not wait for."""
+_ABSENT = "state IN ('refused', 'dead', 'discarded')"  # Events that the inventory does not have, and does not wait for.
 
 _LAST = f"""
     SELECT e.*, {_ABSENT} AS absent, u.reading

@@ -23,8 +23,7 @@ from edge.records import Utterance
 
 _T = TypeVar("_T")
 
-RETRY_S = 1.0
-"""Retry interval on a full disk: space is freed once in several seconds, and an operator notices no less."""
+RETRY_S = 1.0  # Retry interval on a full disk: space is freed once in several seconds, and an operator notices no less.
 
 _LOUD_S = 30.0  # Interval of the log message while another program holds the journal locked.
 

@@ -29,8 +29,7 @@ UTTERANCE_SQL = """
 ENTRY_SQL = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
 """Entries with the state of their events, for `parse_entry`."""
 
-_RECENT = 100
-"""The latest entries that are searched for a duplicate: more than anybody dictates in ten minutes."""
+_RECENT = 100  # The latest entries that are searched for a duplicate: more than anybody dictates in ten minutes.
 
 _HISTORY = """
     SELECT u.utterance_id, u.form, u.heard_at, u.outcome, u.review, u.flag, u.audio_path, u.audio_sha256,

@@ -24,14 +24,11 @@ from edge.keep.database import JournalDatabase
 from edge.keep.queries import UTTERANCE_SQL, KeptUtterance, parse_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
 
-DEFERRED = "deferred"
-"""Review reason: no model was reachable, and one has read it since."""
+DEFERRED = "deferred"  # Review reason: no model was reachable, and one has read it since.
 
-UNREADABLE = "unreadable"
-"""Review reason: no model was reachable, and none can read it."""
+UNREADABLE = "unreadable"  # Review reason: no model was reachable, and none can read it.
 
-_RECORDING_LOST = "recording_lost"
-"""Review reason: it was deferred, and its recording cannot be read."""
+_RECORDING_LOST = "recording_lost"  # Review reason: it was deferred, and its recording cannot be read.
 
 REPLIES = "replies"  # The directory of spoken replies inside the state directory.
 _REPLIES_KEPT = 20  # Replies stored at most: some ten megabytes.
@@ -128,7 +125,6 @@ _STANDING = f"""
         WHERE r.replaces = e.event_id AND p.state NOT IN {_ABSENT}
     ) ORDER BY e.sequence
 """  # noqa: S608 - the list is our own
-
 
 _READ = """
     SELECT u.utterance_id, u.form, u.language, u.heard_at, u.reading, e.event_id, e.fields AS entered

@@ -41,11 +41,9 @@ MB = 1_000_000  # Bytes.
 _RESERVE = "journal.reserve"  # The file in the state directory.
 _AT_ONCE = 500  # Recordings removed in one pass: a fraction of a second without commits.
 
-_MARKED_AT_ONCE = 50
-"""Recordings removed by one transaction: some 0.3 MB of WAL, which a nearly full disk still has."""
+_MARKED_AT_ONCE = 50  # Recordings removed by one transaction: some 0.3 MB of WAL, which a nearly full disk still has.
 
-_DATED_AT_ONCE = 1000
-"""Utterances dated in one pass: there may be many when the clock is synchronised at last."""
+_DATED_AT_ONCE = 1000  # Utterances dated in one pass: there may be many when the clock is synchronised at last.
 
 _FORGOTTEN_AT_ONCE = 200
 """Entries removed in one pass: some tens of milliseconds; more than are made between two passes."""

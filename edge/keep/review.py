@@ -262,7 +262,6 @@ def _draft_of_reading(utterance_id: str, form: str, stored: str) -> Draft | None
 
 _AT_ONCE = 50  # So many changes are looked at in one transaction: milliseconds.
 
-
 _CHANGED = """
     SELECT u.*, e.event_id, e.operator AS entered_by, e.fields AS entered,
         EXISTS (SELECT 1 FROM decisions d WHERE d.subject = u.utterance_id) AS by_office

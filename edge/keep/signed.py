@@ -92,8 +92,7 @@ class SignedDecisions:
         )
 
 
-_MOST_LISTS = 200
-"""Lists whose lines are stored: at 128 kB each, some 25 MB. A site has fewer trailers in its yard."""
+_MOST_LISTS = 200  # Lists whose lines are stored: at 128 kB each, some 25 MB. A site has fewer trailers in its yard.
 
 
 class ListResult(StrEnum):
@@ -150,8 +149,7 @@ class SignedLists:
 
 _log = logging.getLogger(__name__)
 
-_REMOVED, _ERASED, _DAMAGED, _UNKNOWN = "removed", "erased", "damaged", "unknown"
-"""Why there is no recording to send."""
+_REMOVED, _ERASED, _DAMAGED, _UNKNOWN = "removed", "erased", "damaged", "unknown"  # Why there is no recording to send.
 
 _OPEN = "SELECT utterance_id FROM clips WHERE closed IS NULL ORDER BY opened_at, rowid LIMIT ?"
 

@@ -33,13 +33,4 @@ from edge.records.entry import (
     Verdict,
     Workday,
 )
-from edge.records.sound import (
-    SAMPLE_BYTES,
-    SAMPLE_RATE,
-    Acoustics,
-    ClosedBy,
-    Frame,
-    Segment,
-    Utterance,
-    make_copy_id,
-)
+from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, ClosedBy, Frame, Segment, Utterance, make_copy_id

@@ -38,8 +38,7 @@ class Acoustics:
     level_db: float  # The loudness of the voice, dB below full scale.
     clipped: float  # The share of the samples that overran the converter, 0 to 1.
     speech_seconds: float  # From the first to the last moment of speech.
-    second_voice: float
-    """The share of voiced sound with another pitch, 0 to 1: a second speaker is likely."""
+    second_voice: float  # The share of voiced sound with another pitch, 0 to 1: a second speaker is likely.
 
     @property
     def noise_db(self) -> float:
@@ -92,7 +91,6 @@ class Utterance:
     source: str  # `microphone`, `keyboard`, `scanner`, or `sha256:<hex>` of the recording it was cut from.
     heard_at: datetime  # Wall time of the closing, UTC. Data, never used for waiting.
     segment: Segment
-    typed: str | None = field(default=None, repr=False)
-    """Typed or scanned text, key by key; None for speech."""
+    typed: str | None = field(default=None, repr=False)  # Typed or scanned text, key by key; None for speech.
     device: str | None = field(default=None, repr=False)  # The scanner, by its own name.
     language: str | None = None  # The language that was spoken, by its code; None: the device's own.

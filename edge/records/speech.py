@@ -171,9 +171,7 @@ class Prompt(StrEnum):
     HEALED = "healed"
 
 
-SHORTEN_FROM_DIGITS = 4
-"""Minimum digits in which a long number is shortened: three do not identify a label."""
-
+SHORTEN_FROM_DIGITS = 4  # Minimum digits in which a long number is shortened: three do not identify a label.
 
 FIELD_CONFIRMATIONS = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 """They ask whether the value of a field is right."""

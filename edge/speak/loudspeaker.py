@@ -264,8 +264,7 @@ class ReopenSchedule:
         self._changed = float("-inf")
         self._tried = float("-inf")
         self._blinked = float("-inf")
-        self._new = frozenset[str]()
-        """Outputs that have appeared since that scan."""
+        self._new = frozenset[str]()  # Outputs that have appeared since that scan.
 
     def note_outputs_and_check_due(self, outputs: frozenset[str], now: float) -> bool:
         """Note the outputs that exist; whether to try to open the speaker now, which counts as tried."""

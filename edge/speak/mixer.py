@@ -93,8 +93,7 @@ _LEAD = SAMPLE_RATE * 50 // 1000
 
 _FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
 
-MOST_WAITING = 16
-"""Queue limit: older phrases are outdated. The oldest of the lowest rank is dropped."""
+MOST_WAITING = 16  # Queue limit: older phrases are outdated. The oldest of the lowest rank is dropped.
 
 _STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
 _SOFTEST_DB, _LOUDEST_DB = -24.0, 6.0
@@ -124,8 +123,7 @@ class Mixer:
 
     def __init__(self, volume_db: float = 0.0) -> None:
         """Make an idle mixer. `volume_db` is relative to the level of the sound, limited to a bearable range."""
-        self.position = 0
-        """Rendered samples."""
+        self.position = 0  # Rendered samples.
         self.volume_db = min(max(volume_db, _SOFTEST_DB), _LOUDEST_DB)
         self._gain = self._volume_factor
         self._earcons: deque[Samples] = deque()

@@ -43,8 +43,7 @@ BREATHS_MS = {",": 120, ":": 120, ";": 150, ".": 220, "?": 220, "!": 220}
 """The silence after a clause, by the mark it ends with; next to none where the sentence goes on."""
 NO_BREATH_MS = 30
 
-VoiceAtPace = Callable[[float], Voice]
-"""The voice for a pace; a voice with a single pace returns itself."""
+VoiceAtPace = Callable[[float], Voice]  # The voice for a pace; a voice with a single pace returns itself.
 
 
 class ClauseCache:

@@ -136,8 +136,7 @@ def _load_library() -> _Library:
         raise Misconfigured(f"espeak-ng: cannot be loaded ({fault}); install espeakng-loader again") from None
 
 
-_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")
-"""Magic bytes of sound files, which raw PCM hardly ever begins with."""
+_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC")  # Magic bytes of sound files, which raw PCM hardly ever begins with.
 
 _PIECE = SAMPLE_RATE // 10 * SAMPLE_BYTES  # Bytes handed on at a time: 100 ms, so that a barge-in never waits for more.
 

@@ -35,13 +35,11 @@ _PARTS = re.compile(f"[{re.escape(''.join(sorted(SEPARATORS)))}]")
 
 _VALUE = re.compile(r"\{value\}")
 
-ABBREVIATED = 3
-"""Units up to this many letters are abbreviations, which no voice can say: Polish "szt"."""
+ABBREVIATED = 3  # Units up to this many letters are abbreviations, which no voice can say: Polish "szt".
 
 _CODED = E_SET | {"O"}  # Letters that sound like others, or like a nought.
 
-_EXAMPLES = ("742", "5501", "310")
-"""First digits of numbers in an example."""
+_EXAMPLES = ("742", "5501", "310")  # First digits of numbers in an example.
 
 _NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
 _PLAIN = Terms()
@@ -337,13 +335,9 @@ _BRIEF = frozenset(
         *(Prompt.CONFIRM_UNUSUAL, Prompt.CONFIRM_NOT_EXPECTED),
     }
 )  # What is spoken with every entry, or says first what is the matter with what follows.
-_OFFERED = {
-    "first": slice(-1),
-    "second": slice(-1, None),
-}  # Which of the values offered a slot holds.
+_OFFERED = {"first": slice(-1), "second": slice(-1, None)}  # Which of the values offered a slot holds.
 
-_LONG_NUMBER = 8
-"""Numbers of so many characters are shortened to their end where two are offered."""
+_LONG_NUMBER = 8  # Numbers of so many characters are shortened to their end where two are offered.
 
 _LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""

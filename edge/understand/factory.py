@@ -24,7 +24,6 @@ from edge.understand.stt.transcriber import CloudTranscriber, Hints, Transcriber
 
 _T = TypeVar("_T")
 
-
 _BY_MODEL: Mapping[TranscriberKind, Callable[[str, Hints], TranscriberWire]] = {
     TranscriberKind.WHISPER_CPP: WhisperCppWire,
     TranscriberKind.AZURE: AzureWire,

@@ -71,8 +71,7 @@ same docks 61 were so, rightly."""
 class Discriminants(NamedTuple):
     """Where letters are furthest apart."""
 
-    projection: _Floats
-    """A row for each value of `measure_letter`, and a last one for a constant."""
+    projection: _Floats  # A row for each value of `measure_letter`, and a last one for a constant.
     means: Mapping[str, _Floats]
     """By letter, its mean in the projection, where the deviation of each letter is 1 in every direction."""
 

@@ -29,8 +29,7 @@ B, a B or D heard as a G. 177 docks of these two letters fitted by it, none of t
 _NOT_TOLD_APART = {"B": frozenset("PV"), "D": frozenset("T"), "V": frozenset("B")}
 """By letter as it was heard, those said for it that fitted it better by any margin: by up to 7.8, 6.0 and 4.1."""
 
-_SURE = 0.6
-"""How sure the first recogniser must be by itself: of those that it misheard at less one fitted by 4.8."""
+_SURE = 0.6  # How sure the first recogniser must be by itself: of those that it misheard at less one fitted by 4.8.
 
 
 @dataclass(frozen=True, slots=True)

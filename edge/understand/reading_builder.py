@@ -239,19 +239,16 @@ _DRAWN = 0.25
 """Seconds from which it is the digit. On the dev set, of 26 "two" at the end of an id none was under 0.27, and of 52
 prepositions none over 0.15. What lies between is left as it is: there the reader of forms has both asked about."""
 
-_JOINED = 0.05
-"""Seconds of silence between a preposition and its noun; on dev2's wordings none was over 0.03."""
+_JOINED = 0.05  # Seconds of silence between a preposition and its noun; on dev2's wordings none was over 0.03.
 
-_PAUSE = 0.02
-"""Seconds of silence from which two words count as said apart."""
+_PAUSE = 0.02  # Seconds of silence from which two words count as said apart.
 
 _TO = "to"
 _COMMA = (0.1, 0.3)
 """Seconds of silence behind a "two" at the end of a number, before the next field's label. In the forms of the library
 17 of 17 that were written "to" had 0.15 to 0.2, and 6 of 6 prepositions none. A longer stop may be one to think."""
 
-_PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}
-"""What the recogniser writes for a digit, to the digit."""
+_PREPOSITIONS: Mapping[str, str] = {"to": "two", "for": "four"}  # What the recogniser writes for a digit, to the digit.
 
 _FOR = ("for", "four")
 """What the recogniser writes for a "for", which few of its sentences have: "pallet one six zero for dock B"."""

@@ -34,7 +34,6 @@ _HOMOPHONES: Mapping[str, str] = {
 }  # fmt: skip
 """What a reader of free text writes for letters and digits."""
 
-
 _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}, "y": "e", "ey": "e", "ie": "e"}
 """Endings of a label that stand for a letter behind it; an "s" is a plural."""
 

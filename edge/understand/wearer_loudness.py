@@ -33,8 +33,7 @@ _FAR_DB = 16.0
 """So much fainter than the wearer, a word is another voice's. On a third of the dev set 1 of 1,312 own words was
 fainter."""
 
-_FAINT_DB = 11.0
-"""So much fainter it may be another voice's, where a word beside it is."""
+_FAINT_DB = 11.0  # So much fainter it may be another voice's, where a word beside it is.
 
 _FADING_DB = 6.0
 """The wearer's voice fades by no more from one word to the next, and another one sets in at once. On the dev set it
@@ -44,8 +43,7 @@ _DIP_DB = 14.0
 """So much fainter between two words of the wearer, a figure may be another voice's, said into a pause: it is doubted.
 At 12.5 one clip more of the dev set's third was asked about, and none less was wrong."""
 
-_JOINED_S = 0.02
-"""Silence from which two words count as said apart: less than a frame of a recogniser's."""
+_JOINED_S = 0.02  # Silence from which two words count as said apart: less than a frame of a recogniser's.
 
 _PAUSE_S = 0.25
 """Silence behind a word that ends a phrase. Every voice fades before it stops, in a "six" by 14 dB; another voice
@@ -63,8 +61,7 @@ _BETWEEN_DB = _OUTSIDE_DB / 2
 _SETS_IN_DB = 3.0
 """By so much the first of those words is fainter than the entry beside it: at 6 dB four clips less were right."""
 
-_EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)
-"""What begins to say which letter was meant: "as in golf"."""
+_EXPLAINS = frozenset(ENGLISH.alphabet.explained_by)  # What begins to say which letter was meant: "as in golf".
 
 _TAKES_BACK = frozenset(
     (
@@ -76,8 +73,7 @@ _TAKES_BACK = frozenset(
 )
 """What takes back, or corrects, what was said before it."""
 
-_TimeSpan = tuple[float, float]
-"""The start and the end of a part of an utterance, in seconds from its first sample."""
+_TimeSpan = tuple[float, float]  # The start and the end of a part of an utterance, in seconds from its first sample.
 
 
 class Loudness:

@@ -51,8 +51,7 @@ _DEEP = JsonLimits(depth=DEEPEST)
 _UNKNOWN_PER_MINUTE, _UNKNOWN_AT_ONCE = 2, 30
 """Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
-_AT_ONCE = 60
-"""Burst of requests of one token: a report that reads sixty pages."""
+_AT_ONCE = 60  # Burst of requests of one token: a report that reads sixty pages.
 
 _MOST_PARAMETERS = 50
 

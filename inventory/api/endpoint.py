@@ -131,8 +131,7 @@ def locate_row_faults(faults: Iterable[str]) -> list[Wrong]:
     return found
 
 
-MAX_BYTES = 2_000_000
-"""Bytes of a request's body: many times what brokers accept of one list."""
+MAX_BYTES = 2_000_000  # Bytes of a request's body: many times what brokers accept of one list.
 
 _PUBLISHING = Lock()
 """Only one request publishes at a time: the broker would disconnect the other client of the same name."""

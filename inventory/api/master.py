@@ -38,8 +38,7 @@ from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, roster_kind, r
 
 log = logging.getLogger("api")
 
-_PEOPLES = frozenset({OF_RULES, OF_WORDS})
-"""Kinds that only people change."""
+_PEOPLES = frozenset({OF_RULES, OF_WORDS})  # Kinds that only people change.
 
 _MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
 

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inventory.reviews.flags import FlagState
 
-_Values = dict[str, Any]
-"""By the name of the field, with the form's values."""
+_Values = dict[str, Any]  # By the name of the field, with the form's values.
 
 
 class _Reply(BaseModel):

@@ -17,8 +17,7 @@ from inventory.audit.audit_log import USER_NAME
 from inventory.store.request_database import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
-_BEGINS = "dockvoice_"
-"""Prefix of each token, so that scanners for leaked secrets find it."""
+_BEGINS = "dockvoice_"  # Prefix of each token, so that scanners for leaked secrets find it.
 
 _EVERY = "*"  # Every site, those to come too; no site's name.
 

@@ -57,8 +57,7 @@ class AuditReport:
     site: str
     device: str
     events: int  # Number of valid events, refused ones included.
-    broken: BadEvent | None
-    """The first invalid event, where the audit ended; None if all are valid."""
+    broken: BadEvent | None  # The first invalid event, where the audit ended; None if all are valid.
     spans: tuple[KeySpan, ...]  # The signing keys, by range of numbers.
     checked: bool  # Whether there were keys to check the signatures with.
     withheld: tuple[int, ...] = ()  # Events of which only the seal is here, not acknowledged.
@@ -265,8 +264,7 @@ class _StockMoves:
     """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, StockMove | None] = {}
-        """What each entry that is not current any more had added."""
+        self._ended: dict[str, StockMove | None] = {}  # What each entry that is not current any more had added.
 
     def add(self, came: TrailEvent) -> None:
         """Remember what an event's entry added to stock, if the entry is not current."""

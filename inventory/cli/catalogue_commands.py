@@ -137,12 +137,7 @@ def _catalogue_print_versions(
 
 
 @subcommand(catalogue_commands, "history", short_help="Every version of a kind: who, when, why, what.")
-def _catalogue_history(
-    given: Given,
-    kind: _Kind,
-    site: _Site = None,
-    json_lines: Json = False,
-) -> None:
+def _catalogue_history(given: Given, kind: _Kind, site: _Site = None, json_lines: Json = False) -> None:
     """Show every version of a kind, the newest first: who made it, when, why, and what was done."""
     with _open_catalogue(given, site) as catalogue:
         catalogue.current(kind)
@@ -187,12 +182,7 @@ def _catalogue_publish(
 
 @subcommand(catalogue_commands, "rollback", short_help="Go back to what an older version said.", broker=True)
 def _catalogue_rollback(
-    given: Given,
-    kind: _Kind,
-    version: _Number,
-    reason: _Why,
-    site: _Site = None,
-    sign: Sign = None,
+    given: Given, kind: _Kind, version: _Number, reason: _Why, site: _Site = None, sign: Sign = None
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
     with _open_catalogue(given, site, sign) as catalogue:
@@ -200,24 +190,14 @@ def _catalogue_rollback(
 
 
 @subcommand(catalogue_commands, "withdraw", short_help="Let devices go by their own files again.", broker=True)
-def _catalogue_withdraw(
-    given: Given,
-    kind: _Kind,
-    reason: _Why,
-    site: _Site = None,
-    sign: Sign = None,
-) -> None:
+def _catalogue_withdraw(given: Given, kind: _Kind, reason: _Why, site: _Site = None, sign: Sign = None) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
     with _open_catalogue(given, site, sign) as catalogue:
         _publish_if_signed(given, catalogue, catalogue.withdraw(kind, user_name(), reason), sign)
 
 
 @subcommand(catalogue_commands, "devices", short_help="Which version each device runs, or why it refused.", broker=True)
-def _catalogue_devices(
-    given: Given,
-    site: _Site = None,
-    json_lines: Json = False,
-) -> None:
+def _catalogue_devices(given: Given, site: _Site = None, json_lines: Json = False) -> None:
     """Show which version of each kind every device of the site runs, as it has said last, and what it refused.
 
     Words that a device's recogniser does not know are understood there when typed, and not heard: publish beside them

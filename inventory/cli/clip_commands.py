@@ -27,12 +27,7 @@ _Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in you
 
 
 @subcommand(clip_commands, "ask", short_help="Ask a device for the sound of what was said.", broker=True)
-def _clips_ask(
-    given: Given,
-    which: _Which,
-    sign: _Sign,
-    reason: _Why,
-) -> None:
+def _clips_ask(given: Given, which: _Which, sign: _Sign, reason: _Why) -> None:
     """Let the device send what was said for an entry, or one utterance, to the inventory that runs.
 
     The device must name your public key in deliver.decisions_key. It keeps your name and your reason in its journal,

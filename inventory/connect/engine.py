@@ -191,8 +191,7 @@ class PostingLoop:
         return self._connector.reverse(posting, step.document, why)
 
 
-_UNKNOWN: Sequence[Document] = []
-"""State unknown after a crash: post again (idempotent), then reverse."""
+_UNKNOWN: Sequence[Document] = []  # State unknown after a crash: post again (idempotent), then reverse.
 
 
 def _describe(step: PostOrComplete | ReverseDocument) -> str:

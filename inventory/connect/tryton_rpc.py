@@ -58,8 +58,7 @@ class RpcSession:
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S), transport=transport, trust_env=False
         )
-        self.context: Record = {}
-        """The context of each call: the user's company and groups."""
+        self.context: Record = {}  # The context of each call: the user's company and groups.
 
     @property
     def where(self) -> str:

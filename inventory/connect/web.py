@@ -40,8 +40,7 @@ def _check_address(given: str) -> str:
     return given.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(_check_address)]
-"""The base URL of another system."""
+Address = Annotated[str, AfterValidator(_check_address)]  # The base URL of another system.
 
 
 @dataclass(frozen=True, slots=True)

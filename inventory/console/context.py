@@ -29,13 +29,11 @@ from inventory.words import all_texts
 COOKIE = "dockvoice"
 LANGUAGE = "dockvoice-language"
 
-_CSRF = "csrf"
-"""The form field with the session's CSRF token."""
+_CSRF = "csrf"  # The form field with the session's CSRF token.
 
 _SECRET = ("password", _CSRF)  # Form fields that are never put into a page again.
 
-_LARGEST = 100_000
-"""Bytes of a form: a hundred fields of a thousand characters."""
+_LARGEST = 100_000  # Bytes of a form: a hundred fields of a thousand characters.
 
 _STATES = ("current", "amended", "cancelled")
 

@@ -17,8 +17,7 @@ from inventory.reviews.reviews import Review
 from inventory.store.console_tables import deeds
 from inventory.store.tables import events, reviews
 
-LISTENED = "listened"
-"""The audit log's action of a user who gave a reason for listening."""
+LISTENED = "listened"  # The audit log's action of a user who gave a reason for listening.
 
 _REASON_LASTS = timedelta(hours=10)  # One reason serves for one recording during one shift.
 

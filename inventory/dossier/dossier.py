@@ -58,8 +58,7 @@ class DossierClips:
     """Recordings given for a dossier, by their SHA-256."""
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    gone: Collection[str] = frozenset()
-    """Recordings that their device had removed before it made the bundle."""
+    gone: Collection[str] = frozenset()  # Recordings that their device had removed before it made the bundle.
 
 
 NO_CLIPS = DossierClips()

@@ -27,8 +27,7 @@ from inventory.store.outbox import MessageKind
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
 from inventory.verify_dossier import Json, compare_versions, evidence_hashes, hash_evidence
 
-At = tuple[str, str]
-"""Site and number of a trailer."""
+At = tuple[str, str]  # Site and number of a trailer.
 
 
 def store_version(

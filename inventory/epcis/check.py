@@ -30,7 +30,6 @@ from inventory.epcis.keys import GLN, InvalidKey, Key, KeyKind, check_key_digits
 
 _Json = Mapping[str, Any]
 
-
 _SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
 
 
@@ -75,8 +74,7 @@ class _Breach:
 
 
 _Breaches = Iterator[_Breach]
-_Zones = Mapping[Key, str]
-"""The name of the time zone by place."""
+_Zones = Mapping[Key, str]  # The name of the time zone by place.
 
 _DOCUMENT = "EPCISDocument"
 _DOCUMENT_MEMBERS = frozenset(

@@ -70,11 +70,7 @@ def _export(
     What stays out is printed on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.export import (  # noqa: PLC0415 - `dockvoice --help` must not import these
-        Export,
-        load_events,
-        open_read_only,
-    )
+    from inventory.epcis.export import Export, load_events, open_read_only  # noqa: PLC0415 - `dockvoice --help` must not import these
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.forms import form_field_names, load_forms, load_roles  # noqa: PLC0415
 

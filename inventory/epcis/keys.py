@@ -24,14 +24,11 @@ _SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
 _LOT_CHARACTERS = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
 """Format of a lot (AI 10) and of the extension of a GLN (AI 254): GS1's character set 82, at most 20."""
 
-COMPANY_PREFIX = re.compile("[0-9]{6,12}")
-"""A GS1 company prefix, 6 to 12 digits in TDS."""
+COMPANY_PREFIX = re.compile("[0-9]{6,12}")  # A GS1 company prefix, 6 to 12 digits in TDS.
 
-_RESOLVER = "https://id.gs1.org"
-"""Host of a canonical Digital Link. A URI with another host names the same thing."""
+_RESOLVER = "https://id.gs1.org"  # Host of a canonical Digital Link. A URI with another host names the same thing.
 
-_MEASURED = "9"
-"""Indicator digit, the first of a GTIN-14, of trade items that are measured one by one."""
+_MEASURED = "9"  # Indicator digit, the first of a GTIN-14, of trade items that are measured one by one.
 
 _GROUPINGS = frozenset("12345678")
 """Indicator digits of groupings of standard trade items, such as a case: counted, never measured."""

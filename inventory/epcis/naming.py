@@ -26,8 +26,7 @@ from inventory.epcis.mapping import WHOLE_SITE, EpcisMapping, FormMapping, SiteM
 
 EpcisEvent = dict[str, Any]  # An event as JSON.
 
-MAIN, DAMAGED = "", "damaged"
-"""The parts of an entry: its content, and the damaged goods."""
+MAIN, DAMAGED = "", "damaged"  # The parts of an entry: its content, and the damaged goods.
 
 _MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both directions.
 

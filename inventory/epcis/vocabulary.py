@@ -30,8 +30,7 @@ DISPOSITIONS = _words(
 
 TRANSACTION_TYPES = _words("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt")
 
-PARTY_TYPES = frozenset({"location", "owning_party", "possessing_party"})
-"""Types of sources and destinations."""
+PARTY_TYPES = frozenset({"location", "owning_party", "possessing_party"})  # Types of sources and destinations.
 
 NEVER_HAPPENED, WRONG_DATA = "did_not_occur", "incorrect_data"
 ERROR_REASONS = frozenset({NEVER_HAPPENED, WRONG_DATA})

@@ -58,8 +58,7 @@ from inventory.store.database import SiteFault, read_only_engine, translated_err
 from inventory.store.kafka_outbox import insert_applied
 from inventory.store.tables import ARRIVALS, devices, entries, events, pallets, refused, said, stock_moves
 
-At = tuple[str, str]
-"""Site and name of a device."""
+At = tuple[str, str]  # Site and name of a device.
 
 
 @dataclass(slots=True)
@@ -67,11 +66,9 @@ class _Device(DeviceState):
     """A device's state while its batch is handled."""
 
     highest: int
-    link: str | None = None
-    """Hash-chain link of the last handled event; None: not known."""
+    link: str | None = None  # Hash-chain link of the last handled event; None: not known.
     held: int = 0  # Number of its events in the reorder buffer.
-    singly: bool = False
-    """Whether its remaining events are handled one by one."""
+    singly: bool = False  # Whether its remaining events are handled one by one.
 
 
 @dataclass(slots=True)
@@ -95,8 +92,7 @@ class _NamedEntry:
 
     state: str
     of: At
-    move: Mapping[str, Any] | None
-    """The stock move that it added."""
+    move: Mapping[str, Any] | None  # The stock move that it added.
 
 
 @dataclass(slots=True)
@@ -106,8 +102,7 @@ class _PendingWrites:
     applied: list[_BatchEvent] = field(default_factory=list)
     refused: list[tuple[_BatchEvent, Refused]] = field(default_factory=list)
     held: list[_BatchEvent] = field(default_factory=list)
-    ended: dict[str, str] = field(default_factory=dict)
-    """New states of entries that are no longer current."""
+    ended: dict[str, str] = field(default_factory=dict)  # New states of entries that are no longer current.
 
 
 class BatchApplier:
@@ -412,8 +407,7 @@ def _lock_devices(transaction: Connection, wanted: Collection[At], clock: Callab
     return {(row.site, row.device): _Device(int(row.handled), row.instance, int(row.highest)) for row in found}
 
 
-_Applied = dict[str, tuple[At, AppliedBefore]]
-"""Applied events by id, with their devices."""
+_Applied = dict[str, tuple[At, AppliedBefore]]  # Applied events by id, with their devices.
 
 
 def _load_outcomes(

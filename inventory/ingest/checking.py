@@ -12,11 +12,9 @@ from inventory.ingest.admission import UntrustedEvent
 from inventory.ingest.validation import DeadLetterMessage, Validated
 from inventory.records import Event, InvalidEvent
 
-_FRESH_S = 1.0
-"""How long a result holds: later the message is checked again, since a key may be revoked meanwhile."""
+_FRESH_S = 1.0  # How long a result holds: later the message is checked again, since a key may be revoked meanwhile.
 
-Checked = tuple[Validated, UntrustedEvent | None]
-"""What a message is, and why its sender is not trusted; None: it is."""
+Checked = tuple[Validated, UntrustedEvent | None]  # What a message is, and why its sender is not trusted; None: it is.
 
 
 class MessageChecker:

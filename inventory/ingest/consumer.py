@@ -38,13 +38,7 @@ from inventory.ingest.publisher import Publisher
 from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.status_queue import StatusQueue
-from inventory.ingest.validation import (
-    MAX_MESSAGE_BYTES,
-    DeadLetterMessage,
-    InvalidMessage,
-    ValidMessage,
-    validate,
-)
+from inventory.ingest.validation import MAX_MESSAGE_BYTES, DeadLetterMessage, InvalidMessage, ValidMessage, validate
 from inventory.ingest.watchdog import OutageWatchdog
 from inventory.records import Applied, Buffered, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import read_review
@@ -82,8 +76,7 @@ Inbox = SimpleQueue[SessionEvent | Wake]
 class _Receipt:
     """A receipt to publish, of a committed event."""
 
-    to: MessageReceived | None
-    """The message that it answers; None: already acknowledged to the broker."""
+    to: MessageReceived | None  # The message that it answers; None: already acknowledged to the broker.
     topic: str
     payload: bytes
     event_id: str

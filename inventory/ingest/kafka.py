@@ -40,11 +40,7 @@ _WRONG_USER = KafkaError._AUTHENTICATION  # noqa: SLF001 - librdkafka's names fo
 _LATE = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 - likewise
 _NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001 - likewise
 
-_FILES = {
-    "ssl.ca.location": "ca_file",
-    "ssl.certificate.location": "certificate_file",
-    "ssl.key.location": "key_file",
-}
+_FILES = {"ssl.ca.location": "ca_file", "ssl.certificate.location": "certificate_file", "ssl.key.location": "key_file"}
 """librdkafka's names of the settings that name files."""
 
 

@@ -13,8 +13,7 @@ class Offsets:
         self._tokens = count(-1, -1)  # Negative, so that none is one of MQTT's.
         self._on_the_way: dict[int, tuple[int, int]] = {}
         """By token, partition and offset of each record without an acknowledgement."""
-        self._next: dict[int, int] = {}
-        """By partition, the offset behind the last record that was delivered."""
+        self._next: dict[int, int] = {}  # By partition, the offset behind the last record that was delivered.
         self._committed: dict[int, int] = {}
 
     def __len__(self) -> int:

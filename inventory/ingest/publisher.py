@@ -17,8 +17,7 @@ _TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
 
 _ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
 
-_LOOK_S = 1.0
-"""Polling interval for due rows, short because a supervisor watches the console until a decision is sent."""
+_LOOK_S = 1.0  # Polling interval for due rows, short because a supervisor watches the console until a decision is sent.
 
 
 class Publisher:

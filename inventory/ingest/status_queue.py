@@ -18,9 +18,7 @@ from inventory.store.statuses import StatusMessage
 
 log = logging.getLogger("inventory")
 
-_AT_ONCE = 500
-"""Statuses stored in one transaction, so that an entry waits for one transaction only."""
-
+_AT_ONCE = 500  # Statuses stored in one transaction, so that an entry waits for one transaction only.
 
 _MOST_NOT_ENROLLED = 10_000  # Most devices remembered as not enrolled.
 

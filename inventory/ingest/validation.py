@@ -21,7 +21,6 @@ _CHANGED_ID_MEMBER = {AMENDED: "amends", CANCELLED: "cancels"}
 
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
-
 MAX_MESSAGE_BYTES = 256_000  # Default limit of a message in bytes: a hundred times an event.
 
 
@@ -31,8 +30,7 @@ class ValidMessage:
 
     sender: Topics
     event: Event
-    said: Mapping[str, Any] = field(repr=False)
-    """The event's body, parsed."""
+    said: Mapping[str, Any] = field(repr=False)  # The event's body, parsed.
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, 
 from dockvoice_protocol.instants import to_zone
 from inventory.store.tables import entries, events
 
-MIN_OPERATORS = 5
-"""Fewest operators that a figure may cover."""
+MIN_OPERATORS = 5  # Fewest operators that a figure may cover.
 
 _TIMED = 2000  # Entries whose delay is measured: the latest of the period.
 

@@ -17,8 +17,7 @@ from inventory.forms import Roles, field_names_with_role
 from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import devices, entries, said
 
-EntryPosition = tuple[int, str]
-"""Sort key of an entry: its arrival and event id, since two may share an arrival."""
+EntryPosition = tuple[int, str]  # Sort key of an entry: its arrival and event id, since two may share an arrival.
 
 
 @dataclass(frozen=True, slots=True)

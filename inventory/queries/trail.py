@@ -49,8 +49,7 @@ class _EntryRowText:
     replaces: str | None
 
 
-StockMoveTexts = dict[str, str | None]
-"""A row of the stock moves, as text."""
+StockMoveTexts = dict[str, str | None]  # A row of the stock moves, as text.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from inventory.forms import Roles, field_names_with_role
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
-_At = tuple[str, str]
-"""Site and number of a trailer."""
+_At = tuple[str, str]  # Site and number of a trailer.
 
 
 @dataclass(slots=True)

@@ -22,8 +22,7 @@ from inventory.store.tables import events, flags, refused
 
 log = logging.getLogger("inventory")
 
-CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
-"""The rules of these flags."""
+CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"  # The rules of these flags.
 
 DEVICE_RULES = (CHAIN_BROKEN, NUMBER_JUMPS)
 """Rules about a device: their flags count even if the event has no current entry."""
@@ -57,8 +56,7 @@ def continues_chain(before: str | None, seal: Links) -> bool:
     return before is None or seal.previous is None or seal.previous == before
 
 
-_Number = tuple[str, str, int]
-"""Site, device and number of an event."""
+_Number = tuple[str, str, int]  # Site, device and number of an event.
 
 
 def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number, str | None]:

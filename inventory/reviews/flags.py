@@ -26,9 +26,7 @@ from inventory.store.tables import catalogue, entries, flags, pallets
 RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
 """Shipped forms that receive pallets, and those that move them, used if a rule names no other."""
 
-
-SYSTEM_RULE_PREFIX = "connect:"
-"""Prefix of a connector's rule; the connector's name follows."""
+SYSTEM_RULE_PREFIX = "connect:"  # Prefix of a connector's rule; the connector's name follows.
 
 
 class FlagState(StrEnum):

@@ -105,8 +105,7 @@ class SiteCatalogue:
         """
         self.site = site
         self.forms = forms
-        self.transaction = transaction
-        """One transaction; raises Unavailable."""
+        self.transaction = transaction  # One transaction; raises Unavailable.
         self._now = now
         self._of_name = of
 

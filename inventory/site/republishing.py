@@ -52,8 +52,7 @@ class RepublishingStatuses:
         self._now = now
         self._requested: set[tuple[str, str, str, int]] = set()
         """Site, device, subject and version: what is published for a device is so once, whatever became of it."""
-        self._due: dict[tuple[str, str], datetime] = {}
-        """By site and subject, when it may be published again."""
+        self._due: dict[tuple[str, str], datetime] = {}  # By site and subject, when it may be published again.
 
     def mark_missing_offline(self, online: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """As for `Statuses`."""

@@ -10,8 +10,7 @@ from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.store.statuses import RETIRED
 from inventory.store.tables import devices, events, outbox, refused, reviews, statuses, waiting
 
-At = tuple[str, str]
-"""Site and name of a device."""
+At = tuple[str, str]  # Site and name of a device.
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, M
 from inventory.store.request_database import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
-_VERSION = 1
-"""Version of the tables below, separate from the inventory's, which may run without a console."""
+_VERSION = 1  # Version of the tables below, separate from the inventory's, which may run without a console.
 
 _metadata = MetaData()
 

@@ -51,8 +51,7 @@ _SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
 _BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables takes some ten of these.
 
-_READS = "dockvoice_reads"
-"""The engine option of read-only transactions."""
+_READS = "dockvoice_reads"  # The engine option of read-only transactions.
 
 _COMMITS_EARLY = "dockvoice_commits_early"
 """Whether the server's own setting returns from a commit before it is durable; in the connection's `info`."""

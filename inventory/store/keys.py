@@ -27,8 +27,7 @@ KEY_FILE_NAME = re.compile(
     rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
-_TICK_NS = 50_000_000
-"""The kernel's clock tick for directory times: files added within one leave the same time."""
+_TICK_NS = 50_000_000  # The kernel's clock tick for directory times: files added within one leave the same time.
 
 _DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
@@ -67,8 +66,7 @@ class KeyDirectory:
         self._devices: dict[tuple[str, str], dict[str, EnrolledKey]] = {}
         """By site and device, then by the file's name, so that an event's keys are found fast among ten thousand
         devices."""
-        self._places: dict[str, tuple[str, str]] = {}
-        """The device of a key, by the file's name."""
+        self._places: dict[str, tuple[str, str]] = {}  # The device of a key, by the file's name.
         self._holders: dict[str, set[tuple[str, str]]] = {}
         """The devices that have a key, by its id: one, unless the key was copied."""
         self._bad: dict[str, int] = {}

@@ -80,8 +80,7 @@ class MessageKind(StrEnum):
     DOSSIER = "dossier"  # Work of the service; the key is the trailer.
 
 
-WORK_KINDS = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
-"""Kinds without a message."""
+WORK_KINDS = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})  # Kinds without a message.
 
 _MESSAGES = frozenset(MessageKind) - WORK_KINDS
 

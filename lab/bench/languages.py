@@ -35,23 +35,18 @@ SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "languages"
 _KEPT = REPOSITORY / ".cache" / "languages"
 
 SEED = 35
-_TIMES = 2
-"""So often each frame is said: 24 frames and 27 sentences are 75 clips."""
+_TIMES = 2  # So often each frame is said: 24 frames and 27 sentences are 75 clips.
 
-_PAIRED = 0.25
-"""The share of numbers of four figures that are said in pairs, as of the development set."""
+_PAIRED = 0.25  # The share of numbers of four figures that are said in pairs, as of the development set.
 
-_LENGTHS = (3, 3, 4, 4, 4, 5)
-"""Figures of a pallet's number, of which one is drawn."""
+_LENGTHS = (3, 3, 4, 4, 4, 5)  # Figures of a pallet's number, of which one is drawn.
 
 _MOST, _SELDOM_MORE = 99, 480
-_MORE = 0.15
-"""The share of counts above _MOST."""
+_MORE = 0.15  # The share of counts above _MOST.
 
 _NOISE_DB = (10,)
 
-_Said = tuple[str, str, dict[str, Any]]
-"""A form, a sentence, and its entry."""
+_Said = tuple[str, str, dict[str, Any]]  # A form, a sentence, and its entry.
 
 
 def load_sentences(language: str, times: int = _TIMES) -> tuple[_Said, ...]:

@@ -22,8 +22,7 @@ from lab.scoring import Clip, read_manifest
 
 _MODES = (UnderstandingMode.ON_DEVICE, UnderstandingMode.CLOUD_FIRST, UnderstandingMode.PANEL)
 
-_ALLOWED_MS = 50
-"""Allowance beyond the deadline: for the decision and the record on disk."""
+_ALLOWED_MS = 50  # Allowance beyond the deadline: for the decision and the record on disk.
 
 _COLOURS = {
     UnderstandingMode.ON_DEVICE: "#2a9d8f",
@@ -37,10 +36,8 @@ class _WaitTimes:
     """The wait times in one mode."""
 
     mode: UnderstandingMode
-    ms: list[float]
-    """Milliseconds from the end of each utterance to the record on disk, sorted."""
-    decided_alone: int
-    """Number of decisions at the deadline without a model's answer."""
+    ms: list[float]  # Milliseconds from the end of each utterance to the record on disk, sorted.
+    decided_alone: int  # Number of decisions at the deadline without a model's answer.
     accepted: int
 
 

@@ -55,8 +55,7 @@ VOICES = (
 """Of the development sets' voices those of the half on which rules are tuned, and others."""
 
 _SHIPPED = "ABCDEFGH"
-_OFTEN, _SELDOM = 8, 3
-"""Sentences of a voice with each letter of the shipped catalogue, and with each other one."""
+_OFTEN, _SELDOM = 8, 3  # Sentences of a voice with each letter of the shipped catalogue, and with each other one.
 
 _COUNTS = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -77,14 +76,11 @@ _SHAPES = (
 )
 
 _NOISES, _NOISE_DB = ("pink", "white", "forklift_engine"), (3.0, 20.0)
-_NOISY = 2
-"""Of each recording, so many in noise, between these ratios."""
+_NOISY = 2  # Of each recording, so many in noise, between these ratios.
 
-_SHIFT_S = 0.03
-"""In noise a recogniser's times are as far off."""
+_SHIFT_S = 0.03  # In noise a recogniser's times are as far off.
 
-_ENDS_S = (0.12, 0.4)
-"""So long behind the letter the sound may end, where the utterance does."""
+_ENDS_S = (0.12, 0.4)  # So long behind the letter the sound may end, where the utterance does.
 
 _TOWARDS_ROUND = 0.05
 """The part of the deviations that is taken for equal in all directions: they are counted from few voices (Friedman,

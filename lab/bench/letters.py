@@ -29,14 +29,11 @@ from lab.scoring import Clip
 
 _CACHE = REPOSITORY / ".cache" / "languages"
 
-COUNT = 200
-"""Sentences of each voice."""
+COUNT = 200  # Sentences of each voice.
 
-_FEW, _EVERY = "ABCDEFGH", ascii_uppercase
-"""The letters of the shipped catalogue, and those of the other one."""
+_FEW, _EVERY = "ABCDEFGH", ascii_uppercase  # The letters of the shipped catalogue, and those of the other one.
 
-_RHYMING = ("BCDEG", "BCDEGPTVZ")
-"""Those said twice as often, in each catalogue: a short consonant tells them apart."""
+_RHYMING = ("BCDEG", "BCDEGPTVZ")  # Those said twice as often, in each catalogue: a short consonant tells them apart.
 
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _COUNTS = {8: "eight", 12: "twelve", 14: "fourteen", 20: "twenty", 35: "thirty-five", 50: "fifty"}
@@ -56,8 +53,7 @@ _FITTED = ("flite-slt", "flite-kal16", "espeak-f2", "pico/en-us", "kokoro-am_ada
 _KEPT = ("festival-cmu_us_slt_arctic_hts", "flite-awb", "espeak-m4", "pico/en-gb", "kokoro-bf_lily/en-gb")
 """The voices of each half; behind a slash the accent, for voices that have several."""
 
-HALVES = {**dict.fromkeys(_FITTED, "fitted"), **dict.fromkeys(_KEPT, "kept")}
-"""The half of each voice."""
+HALVES = {**dict.fromkeys(_FITTED, "fitted"), **dict.fromkeys(_KEPT, "kept")}  # The half of each voice.
 
 
 def draw_sentences(letters: str, rhyming: str, seed: str) -> Iterator[tuple[str, dict[str, str | int]]]:

@@ -35,11 +35,9 @@ _KEPT = REPOSITORY / ".cache" / "library"
 
 _SET = REPOSITORY / "tests" / "data" / "speech" / "set"
 
-_NOISE_DB = 20
-"""Signal-to-noise ratio of the noisy clips, dB."""
+_NOISE_DB = 20  # Signal-to-noise ratio of the noisy clips, dB.
 
-_ESPEAK_PACE = 0.95
-"""Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
+_ESPEAK_PACE = 0.95  # Factor on espeak-ng's usual pace, the middle of the simulated operator's.
 
 _Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
@@ -66,8 +64,7 @@ _VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-ka
 _OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
 """The voices of the second set: others, and less well recognised."""
 
-AUDITION, SEED = 14, 3
-"""Sentences for each candidate voice, and the seed that chooses them."""
+AUDITION, SEED = 14, 3  # Sentences for each candidate voice, and the seed that chooses them.
 
 
 def _clips_in_each_voice() -> tuple[Clip, ...]:

@@ -54,20 +54,15 @@ _WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
 _TALK = "talk"
 
-_SAID = 60
-"""Number of synthesised sentences, besides the clips' chatter."""
+_SAID = 60  # Number of synthesised sentences, besides the clips' chatter.
 
-_SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
-"""Variants of espeak-ng's voice."""
+_SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")  # Variants of espeak-ng's voice.
 
-_LENGTHS = (3, 12)
-"""Minimum and maximum words of a random sentence."""
+_LENGTHS = (3, 12)  # Minimum and maximum words of a random sentence.
 
-_PAUSES_S = (0.2, 4.0)
-"""Minimum and maximum pause between two sentences of one talker."""
+_PAUSES_S = (0.2, 4.0)  # Minimum and maximum pause between two sentences of one talker.
 
-_FAINTER_DB = (0.0, 15.0)
-"""Attenuation of the second, more distant talker, dB."""
+_FAINTER_DB = (0.0, 15.0)  # Attenuation of the second, more distant talker, dB.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +72,7 @@ class SilenceTotals:
     kind: str
     hours: float
     utterances: int
-    asked: int
-    """Utterances that were neither recorded nor ignored."""
+    asked: int  # Utterances that were neither recorded nor ignored.
     recorded: int
     processor_s: float
 

@@ -33,13 +33,10 @@ from lab.floor import BaselineRecogniser
 class DetectedTurn:
     """A turn that a pipeline detected; positions are samples of the clip."""
 
-    begin: int
-    """First sample passed to the recogniser; `end` is the last."""
+    begin: int  # First sample passed to the recogniser; `end` is the last.
     end: int
-    closed: int
-    """Sample position at which the pipeline decided that the turn is over."""
-    thought_s: float = 0.0
-    """CPU time of that decision."""
+    closed: int  # Sample position at which the pipeline decided that the turn is over.
+    thought_s: float = 0.0  # CPU time of that decision.
 
 
 class TurnPipeline(Protocol):
@@ -67,8 +64,7 @@ class FixedPause:
 
 
 _PIPECAT = ("pipecat", "pipecat-ai")
-_LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
-"""Module and distribution of each pipeline."""
+_LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")  # Module and distribution of each pipeline.
 
 
 class _SoundClock:
@@ -181,10 +177,8 @@ class TurnTranscript:
     """The transcript of a turn, with CPU times."""
 
     words: tuple[Word, ...]
-    whole_s: float
-    """Total CPU time."""
-    behind_s: float
-    """CPU time after the last frame, if the recogniser was fed as the sound arrived."""
+    whole_s: float  # Total CPU time.
+    behind_s: float  # CPU time after the last frame, if the recogniser was fed as the sound arrived.
 
 
 class SinglePassTurnRecogniser:

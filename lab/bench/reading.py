@@ -28,15 +28,11 @@ from lab.bench.command import REPOSITORY, make_parser, print_tables
 from lab.report.comparing import Table
 from lab.report.statistics import Z_95
 
-_SHORTEST, _LONGEST = 18, 22
-"""Words of a sentence."""
-_FEWEST = 300
-"""More sentences than the reader remembers, so that it reads each anew the second time too."""
+_SHORTEST, _LONGEST = 18, 22  # Words of a sentence.
+_FEWEST = 300  # More sentences than the reader remembers, so that it reads each anew the second time too.
 _ALTERNATIVES = 40
-_EVERY = 8
-"""Of every so many sentences there is a list of alternatives."""
-_PAUSES_S = (0.0, 0.03, 0.1, 0.3)
-"""By which the words behind an exchanged one come later."""
+_EVERY = 8  # Of every so many sentences there is a list of alternatives.
+_PAUSES_S = (0.0, 0.03, 0.1, 0.3)  # By which the words behind an exchanged one come later.
 
 
 @dataclass(frozen=True, slots=True)

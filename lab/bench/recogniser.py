@@ -34,11 +34,9 @@ from edge.understand.local.factory import locate_vosk_weights, make_recogniser, 
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 from lab.bench.command import make_parser
 
-_FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
-"""Bytes in a frame of 20 ms."""
+_FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES  # Bytes in a frame of 20 ms.
 
-_DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
-"""Candidate values of `agree.minimum_confidence`."""
+_DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)  # Candidate values of `agree.minimum_confidence`.
 
 
 @dataclass

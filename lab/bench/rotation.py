@@ -46,8 +46,7 @@ from lab.scoring import Mark, read_manifest
 
 _KEPT = REPOSITORY / ".cache" / "rotation"
 
-_ALLOWED_FALL = 2.0
-"""Points by which right may be lower on data left out of the fit."""
+_ALLOWED_FALL = 2.0  # Points by which right may be lower on data left out of the fit.
 
 GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
     "speaker": lambda one: one.clip.speaker,

@@ -36,8 +36,7 @@ _KEPT_AT = REPOSITORY / ".cache" / "slow"
 
 _COUNT = 75  # Sentences of each half.
 
-_STRETCH = 1.4
-"""Factor on the duration of flite's and festival's words."""
+_STRETCH = 1.4  # Factor on the duration of flite's and festival's words.
 
 _ESPEAK_PACE = 0.55  # Times its usual pace: 90 to 100 words a minute.
 

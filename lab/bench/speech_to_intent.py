@@ -54,8 +54,7 @@ FIELDS = {
 
 CLEAN = "clean"
 NOISES = ("cafe", "kitchen")
-SNRS_DB = (24, 21, 18, 15, 12, 9, 6)
-"""The benchmark's signal-to-noise ratios, dB."""
+SNRS_DB = (24, 21, 18, 15, 12, 9, 6)  # The benchmark's signal-to-noise ratios, dB.
 
 PUBLISHED: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     "Picovoice Rhino": {"cafe": (99, 99, 98, 98, 98, 96, 91), "kitchen": (99, 99, 99, 99, 98, 97, 96)},
@@ -66,8 +65,7 @@ PUBLISHED: Mapping[str, Mapping[str, tuple[int, ...]]] = {
 }
 """Command acceptance in % at `SNRS_DB`, by engine and noise: `src/plot.py` of the benchmark at commit 47b1ca63."""
 
-_FRAME = 2048
-"""Samples of a frame of `mix`, as in the benchmark."""
+_FRAME = 2048  # Samples of a frame of `mix`, as in the benchmark.
 
 
 def mix(speech: Sound, noise: Sound, snr_db: float) -> Sound:

@@ -50,13 +50,11 @@ from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, read_manifest
 
 CLIPS = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
-_EVERY = 4
-"""Of the repository's own clips, where nothing else is asked for: two dozen."""
+_EVERY = 4  # Of the repository's own clips, where nothing else is asked for: two dozen.
 
 _OURS = "dockvoice"
 
-_PAUSES_MS = (600, 800)
-"""Pauses of devices with fixed endpointing."""
+_PAUSES_MS = (600, 800)  # Pauses of devices with fixed endpointing.
 
 _SILENCE_S = 4.0
 """Silence appended to each clip: more than the longest wait of any pipeline here, which is three seconds."""
@@ -69,14 +67,10 @@ class _TurnEnd:
     """How the turn of one clip ended, with times."""
 
     pipeline: str
-    waited_ms: float | None
-    """Milliseconds of sound after the last word; None if no turn ended there."""
-    whole_ms: float = 0.0
-    """Computing time after that, for a recogniser that gets the whole turn then."""
-    along_ms: float = 0.0
-    """The same for a recogniser fed as the sound arrived."""
-    cut: bool = False
-    """Whether a turn ended before the last word."""
+    waited_ms: float | None  # Milliseconds of sound after the last word; None if no turn ended there.
+    whole_ms: float = 0.0  # Computing time after that, for a recogniser that gets the whole turn then.
+    along_ms: float = 0.0  # The same for a recogniser fed as the sound arrived.
+    cut: bool = False  # Whether a turn ended before the last word.
     mark: Mark = Mark.ASKED
 
 

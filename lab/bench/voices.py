@@ -24,8 +24,7 @@ from lab.operator_speech import AFTER_S, BEFORE_S, say
 
 Synthesiser = Callable[[str], Sound]
 
-_SILENT = 0.01
-"""Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
+_SILENT = 0.01  # Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech.
 
 
 def make_synthesisers(

@@ -39,8 +39,7 @@ class _WitnessedEntry:
     condition: str
     right: bool
     doubted: bool
-    offered: bool
-    """Whether the values it offers instead are the true ones."""
+    offered: bool  # Whether the values it offers instead are the true ones.
 
 
 async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:

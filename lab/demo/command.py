@@ -41,8 +41,7 @@ from lab.demo.voice import record_saying
 
 _SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 
-_PATIENCE_S = 60.0
-"""The operator answers at once, and the device hears it late on a busy machine."""
+_PATIENCE_S = 60.0  # The operator answers at once, and the device hears it late on a busy machine.
 
 _MOST_TURNS = 8
 """Turns after which the operator no longer answers about a sentence: with six each of its values was asked twice."""

@@ -18,11 +18,9 @@ from lab.demo.servers import DOCKVOICE, DemoInventory, free_port, is_listening, 
 _SIGN_IN = re.compile('name="form" value="([^"]+)"')
 """Matches the form token in the sign-in page, which is posted back."""
 
-_DECIDES = 'id="decision"'
-"""In a review's page only if the account may decide."""
+_DECIDES = 'id="decision"'  # In a review's page only if the account may decide.
 
-_SHOWN_WITHIN_S = 20.0
-"""A device publishes a parked entry within a second; the rest allows for a busy machine."""
+_SHOWN_WITHIN_S = 20.0  # A device publishes a parked entry within a second; the rest allows for a busy machine.
 
 _LOOK_S = 0.2  # How often it is looked whether the page is there.
 

@@ -116,12 +116,10 @@ class DemoInventory:
         """Additional environment of such a command."""
         office = scratch / "office"
         office.mkdir(mode=0o700)
-        self.key = device_key.load_or_create(office).public
-        """The public half of the key that it signs with."""
+        self.key = device_key.load_or_create(office).public  # The public half of the key that it signs with.
         self.public_key = scratch / "office.pem"
         self.public_key.write_bytes(self.key.pem)
-        self.private_key = office / KEY
-        """The other half: the file."""
+        self.private_key = office / KEY  # The other half: the file.
         self._sign = ["--sign", str(self.private_key)]
 
     def enrol(self, state: Path) -> None:

@@ -16,11 +16,9 @@ from lab.noises import Sound
 LOCALES = {"en-us": "en-US", "en-gb": "en-GB", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
 """Pico's name of each language."""
 
-_COLLEAGUE = (0.92, 0.8)
-"""Pace and pitch of another speaker, each times the usual one."""
+_COLLEAGUE = (0.92, 0.8)  # Pace and pitch of another speaker, each times the usual one.
 
-_BEFORE_S, _AFTER_S = 0.3, 0.5
-"""Silence around speech, as of the packaged recordings."""
+_BEFORE_S, _AFTER_S = 0.3, 0.5  # Silence around speech, as of the packaged recordings.
 
 
 def synthesise_pico(text: str, language: str, pace: float = 1.0, pitch: float = 1.0) -> Sound:

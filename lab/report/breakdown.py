@@ -12,11 +12,9 @@ from lab.report.measures import count_marks, group_by, group_by_condition_with_t
 from lab.report.statistics import Interval, mcnemar_p_value
 from lab.scoring import Mark
 
-LEAST = 3
-"""Minimum clips of a group in the worst-group and quartile figures."""
+LEAST = 3  # Minimum clips of a group in the worst-group and quartile figures.
 
-_RESAMPLED = 1000
-"""Bootstrap samples for the quartile's interval (Efron): its ends vary by some 1 %."""
+_RESAMPLED = 1000  # Bootstrap samples for the quartile's interval (Efron): its ends vary by some 1 %.
 
 BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "speaker": lambda one: one.speaker,

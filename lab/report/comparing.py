@@ -14,8 +14,7 @@ from lab.report.measures import percentile
 from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
-_GOOD = {Mark.RIGHT, Mark.SILENT}
-"""The correct marks: recorded as dictated, or correctly nothing."""
+_GOOD = {Mark.RIGHT, Mark.SILENT}  # The correct marks: recorded as dictated, or correctly nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class Comparison:
     """Two runs paired clip by clip."""
 
     pairs: tuple[tuple[ClipLine, ClipLine], ...]
-    unpaired: int
-    """Clips in only one of the runs, which are ignored."""
+    unpaired: int  # Clips in only one of the runs, which are ignored.
 
     @cached_property
     def changed_clips(self) -> tuple[_ChangedClip, ...]:
@@ -106,8 +104,7 @@ def _folder_and_name(one: ClipLine) -> tuple[str, ...]:
     return PurePath(one.audio).parts[-2:]
 
 
-NONE = "-"
-"""Printed for a missing figure."""
+NONE = "-"  # Printed for a missing figure.
 
 
 @dataclass(frozen=True, slots=True)

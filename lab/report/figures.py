@@ -26,8 +26,7 @@ from lab.report.measures import (
 from lab.report.statistics import speaker_half
 from lab.scoring import Mark
 
-ALARMING = {Mark.WRONG, Mark.INVENTED}
-"""Marks whose count must be 0."""
+ALARMING = {Mark.WRONG, Mark.INVENTED}  # Marks whose count must be 0.
 
 
 def _tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[ClipLine]], note: str = "") -> Table:

@@ -20,10 +20,8 @@ _Row = tuple[str, str, str, str]
 class _Goal:
     """Goal of one condition, in % of dictated clips."""
 
-    right: float
-    """Minimum share right without any question."""
-    wrong: float
-    """Maximum share wrong."""
+    right: float  # Minimum share right without any question.
+    wrong: float  # Maximum share wrong.
 
 
 GOALS: Mapping[str, _Goal] = {
@@ -37,8 +35,7 @@ GOALS: Mapping[str, _Goal] = {
 _DECISION_MS = {50: 400, 95: 700}
 """From the last word of a clean clip to the record on disk, at most, by hundredths of the clips."""
 
-_IN_THE_END = 0.2
-"""Maximum share of wrong records after a simulated operator's answers, in %."""
+_IN_THE_END = 0.2  # Maximum share of wrong records after a simulated operator's answers, in %.
 
 
 def tabulate_goals(lines: Sequence[ClipLine]) -> Table:

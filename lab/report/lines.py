@@ -62,51 +62,39 @@ class RecognisedUtterance(_LenientModel):
 class SpeculationTimes(_LenientModel):
     """CPU seconds of an on-device recogniser during the clip, and its readings at pauses in advance."""
 
-    made: int = 0
-    """Readings made at a pause, in case it was the end."""
-    used: int = 0
-    """Those for which it was the end."""
+    made: int = 0  # Readings made at a pause, in case it was the end.
+    used: int = 0  # Those for which it was the end.
     made_s: float = 0.0
     used_s: float = 0.0
-    again_s: float = 0.0
-    """Recognising the same sound again after a reading was discarded."""
-    ahead_s: float = 0.0
-    """During speech, including readings at pauses."""
-    after_s: float = 0.0
-    """After the utterance was closed."""
+    again_s: float = 0.0  # Recognising the same sound again after a reading was discarded.
+    ahead_s: float = 0.0  # During speech, including readings at pauses.
+    after_s: float = 0.0  # After the utterance was closed.
 
 
 class Turn(_LenientModel):
     """One utterance of the simulated operator after the clip, and its interpretation."""
 
-    why: str = "answer"
-    """`answer` to a question, `correction` of a readback, or `again`: no part was accepted."""
-    about: str | None
-    """The one field whose value it gives."""
+    why: str = "answer"  # `answer` to a question, `correction` of a readback, or `again`: no part was accepted.
+    about: str | None  # The one field whose value it gives.
     text: str
     transcript: str
-    seconds: float
-    """From the end of the preceding sound to the device's reply to this utterance."""
+    seconds: float  # From the end of the preceding sound to the device's reply to this utterance.
 
 
 class Conversation(_LenientModel):
     """The simulated conversation after a clip, and its end."""
 
-    end: str
-    """`right`, `wrong` or `parked`: put aside for a person, or given up after MOST_TURNS."""
+    end: str  # `right`, `wrong` or `parked`: put aside for a person, or given up after MOST_TURNS.
     fields: dict[str, FieldValue]
-    questions: int
-    """Answers that the device asked for; unasked corrections do not count."""
-    seconds: float
-    """From the first word to the end."""
+    questions: int  # Answers that the device asked for; unasked corrections do not count.
+    seconds: float  # From the first word to the end.
     turns: tuple[Turn, ...] = ()
 
 
 class BaselineResult(_LenientModel):
     """The baseline's result for a dictated clip (`lab/floor.py`)."""
 
-    mark: Mark
-    """`right`, `wrong`, or `missed`: nothing was recorded."""
+    mark: Mark  # `right`, `wrong`, or `missed`: nothing was recorded.
     fields: dict[str, FieldValue] | None
 
 
@@ -123,19 +111,16 @@ class ClipLine(_LenientModel):
     noise: str | None = None
     mark: Mark
     truth: dict[str, FieldValue] | None
-    said: dict[str, FieldValue] = {}
-    """For a clip that leaves a field out: the fields it gives."""
+    said: dict[str, FieldValue] = {}  # For a clip that leaves a field out: the fields it gives.
     speech_end_s: float | None = None
     utterances: int
     heard: tuple[RecognisedUtterance, ...]
     decision_ms: float | None
     audio_s: float
     wall_s: float
-    ahead: SpeculationTimes | None = None
-    """None if no on-device recogniser was used."""
+    ahead: SpeculationTimes | None = None  # None if no on-device recogniser was used.
     conversation: Conversation | None = None
-    floor: BaselineResult | None = None
-    """None if the baseline was not run."""
+    floor: BaselineResult | None = None  # None if the baseline was not run.
 
     @property
     def is_cut_in_two(self) -> bool:

@@ -13,11 +13,9 @@ from lab.report.lines import ClipLine
 from lab.report.statistics import Interval, poisson_upper_bound, wilson_interval
 from lab.scoring import Mark
 
-NOTHING = ""
-"""The missing half of a pair whose character only one side has."""
+NOTHING = ""  # The missing half of a pair whose character only one side has.
 
-Pair = tuple[str, str]
-"""A character of the truth, and the character recognised for it."""
+Pair = tuple[str, str]  # A character of the truth, and the character recognised for it.
 
 
 def align_characters(truth: str, recognised: str) -> tuple[Pair, ...]:
@@ -134,8 +132,7 @@ def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair]
 class _ConfidenceBin:
     """Count, mean confidence and share right of the fields in one range of confidence."""
 
-    confidence: float
-    """Mean confidence."""
+    confidence: float  # Mean confidence.
     right: Interval
     count: int
 

@@ -21,14 +21,12 @@ from lab.report.plots import Element, append, element, to_html_document
 from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
-_WORST = 24
-"""Number of clips shown one by one."""
+_WORST = 24  # Number of clips shown one by one.
 
 _SOUND_BYTES = 12_000_000
 """Maximum bytes of sound in the page: base64-encoded a file of 16 MB, which browsers and mail accept."""
 
-_ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
-"""Order of the clips shown, the worst first."""
+_ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)  # Order of the clips shown, the worst first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,8 @@ class ReportInput:
     lines: tuple[ClipLine, ...]
     machine: Mapping[str, str]
     settings: Mapping[str, str]
-    sound: Callable[[str], bytes]
-    """Returns a clip's FLAC or WAV bytes by the clip's name."""
-    fixed: FixedPauseRun | None = None
-    """The same run with a fixed pause for endpointing."""
+    sound: Callable[[str], bytes]  # Returns a clip's FLAC or WAV bytes by the clip's name.
+    fixed: FixedPauseRun | None = None  # The same run with a fixed pause for endpointing.
 
 
 def write_report(file: Path, run: ReportInput) -> None:

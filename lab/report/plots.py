@@ -58,13 +58,10 @@ def _text(value: str | float) -> str:
 
 
 _WIDTH = 380
-_LINE = 26
-"""Height of one bar with the space below it."""
+_LINE = 26  # Height of one bar with the space below it.
 _BAR = 12
-_NAME = 150
-"""Room for the names left of bars."""
-_EDGE = 14
-"""Room right of bars, where the text of the greatest interval ends."""
+_NAME = 150  # Room for the names left of bars.
+_EDGE = 14  # Room right of bars, where the text of the greatest interval ends.
 
 _Point = tuple[float, float]
 
@@ -75,8 +72,7 @@ class _Bar:
 
     name: str
     counts: Mapping[str, int]
-    interval: Interval | None
-    """Interval of the first kind's share, drawn as a whisker."""
+    interval: Interval | None  # Interval of the first kind's share, drawn as a whisker.
 
 
 def _bar_plot(title: str, lines: Sequence[_Bar]) -> Element:
@@ -126,14 +122,12 @@ class _Curve:
     name: str
     points: Sequence[_Point]
     dots: bool = False
-    joined: bool = True
-    """Whether a line joins the points; without, each is drawn on its own."""
+    joined: bool = True  # Whether a line joins the points; without, each is drawn on its own.
     intervals: Sequence[Interval] = ()
 
 
 LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 46, 20, 8, 38, 250
-_LEGEND = 17
-"""Height of one line of the legend."""
+_LEGEND = 17  # Height of one line of the legend.
 _TICKS = 4
 
 
@@ -161,8 +155,7 @@ def _curve_plot(title: str, across: _Axis, up: _Axis, lines: Sequence[_Curve], d
     return plot
 
 
-_COLOURS = 6
-"""Number of distinct line colours; more lines reuse them."""
+_COLOURS = 6  # Number of distinct line colours; more lines reuse them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +199,7 @@ def _path(points: Sequence[_Point], place: _PlotScale) -> str:
 
 
 _CELL = 24
-_HEAD = 40
-"""Room for the names of rows and columns."""
+_HEAD = 40  # Room for the names of rows and columns.
 
 
 def _matrix_plot(
@@ -234,8 +226,7 @@ def _matrix_plot(
     return plot
 
 
-_FAINTEST = 0.15
-"""How strongly the smallest count is coloured: one confusion in a thousand must still be seen."""
+_FAINTEST = 0.15  # How strongly the smallest count is coloured: one confusion in a thousand must still be seen.
 
 
 def _cell(x: float, y: float, count: int, total: int, same: bool) -> Element:
@@ -254,14 +245,11 @@ def _label(x: float, y: float, text: str, style: str = "", anchor: str = "start"
     return element("text", text, x=x, y=y, text_anchor=anchor, class_=style)
 
 
-_CaptionedPlot = tuple[Element, str]
-"""A plot and its caption."""
+_CaptionedPlot = tuple[Element, str]  # A plot and its caption.
 
-_STEPS_MS = 400
-"""Axes of time end at a whole number of these, so that their four parts are round figures."""
+_STEPS_MS = 400  # Axes of time end at a whole number of these, so that their four parts are round figures.
 
-_STEPS_OF_RISK = 0.04
-"""The same for shares that should be small."""
+_STEPS_OF_RISK = 0.04  # The same for shares that should be small.
 
 
 def plot_outcomes(lines: Sequence[ClipLine]) -> Element:
@@ -303,8 +291,7 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
         yield _curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), caption
 
 
-_FEWEST = 5
-"""Minimum values of a bin: with fewer, the interval spans the whole axis."""
+_FEWEST = 5  # Minimum values of a bin: with fewer, the interval spans the whole axis.
 
 
 def _risk_plot(groups: dict[str, list[ClipLine]]) -> Element:

@@ -14,10 +14,8 @@ from lab.scoring import Clip
 class SpeakerHalf(StrEnum):
     """Which half of a set's speakers a speaker belongs to: for tuning, or for reporting."""
 
-    TRAIN = "train"
-    """Speakers on whom rules and thresholds may be tuned."""
-    REPORT = "report"
-    """Speakers that must not be used for tuning."""
+    TRAIN = "train"  # Speakers on whom rules and thresholds may be tuned.
+    REPORT = "report"  # Speakers that must not be used for tuning.
 
 
 def speaker_half(speaker: str) -> SpeakerHalf:
@@ -30,11 +28,9 @@ def clips_of_half(clips: Sequence[Clip], half: SpeakerHalf) -> tuple[Clip, ...]:
     return tuple(clip for clip in clips if clip.speaker is None or speaker_half(clip.speaker) is half)
 
 
-Z_95 = 1.959964
-"""Standard deviations that hold 95 % of a normal distribution, both tails cut."""
+Z_95 = 1.959964  # Standard deviations that hold 95 % of a normal distribution, both tails cut.
 
-_ONE_SIDED = 0.05
-"""Probability beyond a one-sided upper bound."""
+_ONE_SIDED = 0.05  # Probability beyond a one-sided upper bound.
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,20 +40,15 @@ EXCEPTIONS = {
 
 USUAL = sum(EXCEPTIONS.values()) / 100
 
-MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
-"""Cases in which nothing should be recorded."""
+MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})  # Cases in which nothing should be recorded.
 
-_UNITS = {"CS": 80, "EA": 20}
-"""Share of each unit, in %."""
+_UNITS = {"CS": 80, "EA": 20}  # Share of each unit, in %.
 
-_ALIKE = 0.3
-"""Share of pallets announced with the same item and count as the one before."""
+_ALIKE = 0.3  # Share of pallets announced with the same item and count as the one before.
 
-_MOVED = 0.15
-"""Share of trailers of which some pallets go to another door."""
+_MOVED = 0.15  # Share of trailers of which some pallets go to another door.
 
-_LOT_NEEDED = 0.15
-"""Share of pallets whose notice demands the lot."""
+_LOT_NEEDED = 0.15  # Share of pallets whose notice demands the lot.
 
 
 @dataclass(frozen=True)
@@ -66,10 +61,8 @@ class Pallet:
     trailer: str
     door: str
     case: Case = Case.AS_ANNOUNCED
-    announced: int | None = None
-    """Announced count; None if the pallet is not announced."""
-    first_count: int | None = None
-    """The operator's first count, where it is wrong."""
+    announced: int | None = None  # Announced count; None if the pallet is not announced.
+    first_count: int | None = None  # The operator's first count, where it is wrong.
     lot: str | None = None
     damaged: int | None = None
     exception: str | None = None

@@ -10,17 +10,13 @@ from edge.records import SAMPLE_RATE
 from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, ClauseCache
 from edge.speak.voices import EspeakVoice, usual_words_per_minute
 
-RATE = 155
-"""Speaking rate of the operator in words per minute: the middle of `lab.operator_speech`'s."""
+RATE = 155  # Speaking rate of the operator in words per minute: the middle of `lab.operator_speech`'s.
 
-LATENCY_S = 0.46
-"""Seconds from the operator's last word to the device's answer: the median in docs/speaking.md."""
+LATENCY_S = 0.46  # Seconds from the operator's last word to the device's answer: the median in docs/speaking.md.
 
-REACTION_S = 0.7
-"""Seconds from the end of a prompt to the operator's answer, as in `lab.simulated_operator`."""
+REACTION_S = 0.7  # Seconds from the end of a prompt to the operator's answer, as in `lab.simulated_operator`.
 
-ROUTINE_S = 0.3
-"""Seconds of a repeated prompt before the operator interrupts it: enough to recognise it."""
+ROUTINE_S = 0.3  # Seconds of a repeated prompt before the operator interrupts it: enough to recognise it.
 
 
 @dataclass(frozen=True, slots=True)

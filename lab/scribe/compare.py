@@ -61,8 +61,7 @@ class _MethodResult:
 
     name: str
     ledger: Outcomes
-    trailers: tuple[TimeSpent, ...]
-    """For each trailer the seconds per pallet, and the words in all."""
+    trailers: tuple[TimeSpent, ...]  # For each trailer the seconds per pallet, and the words in all.
 
     @property
     def seconds(self) -> float:

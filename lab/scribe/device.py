@@ -24,14 +24,11 @@ from lab.typed_conversation import TypedConversation
 
 SITE, DEVICE = "dock", "dock-1"
 
-PALLETS = 40
-"""Pallets of a usual trailer: two rows of twenty."""
+PALLETS = 40  # Pallets of a usual trailer: two rows of twenty.
 
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before everything in a journal."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # Before everything in a journal.
 
-PATIENCE = 6
-"""Answers about one pallet before the operator gives up and writes it on paper."""
+PATIENCE = 6  # Answers about one pallet before the operator gives up and writes it on paper.
 
 
 @dataclass
@@ -40,14 +37,10 @@ class Outcomes:
 
     meant: int = 0
     right: int = 0
-    wrong: list[str] = field(default_factory=list)
-    """Recorded with a wrong value, twice, or unintended."""
-    lost: list[str] = field(default_factory=list)
-    """Dictated completely, but neither recorded nor announced as parked."""
-    aside: int = 0
-    """Parked, and announced to the operator."""
-    given_up: int = 0
-    """Never accepted although the operator repeated it."""
+    wrong: list[str] = field(default_factory=list)  # Recorded with a wrong value, twice, or unintended.
+    lost: list[str] = field(default_factory=list)  # Dictated completely, but neither recorded nor announced as parked.
+    aside: int = 0  # Parked, and announced to the operator.
+    given_up: int = 0  # Never accepted although the operator repeated it.
     questions: int = 0
     needless: Counter[str] = field(default_factory=Counter)
     """Questions after lines that a person would have understood, by the kind of line."""
@@ -107,22 +100,15 @@ class TypedDevice:
         self._mouth = mouth
         self._settings = settings or DialogueSettings()
         self._render = partial(entry_event, site=SITE, device=DEVICE)
-        self.expected = NOTHING_EXPECTED
-        """The current expected list."""
+        self.expected = NOTHING_EXPECTED  # The current expected list.
         self.journal, self._talk = self._open_conversation()
         self.ledger = Outcomes()
-        self.said: list[str] = []
-        """Both sides, to be printed where something went wrong."""
-        self.turns: list[OperatorLine | Say] = []
-        """Both sides, to be timed."""
-        self.held: Mapping[str, FieldValue] = {}
-        """The entry that was read back last."""
-        self.last_announced: Mapping[str, FieldValue] = {}
-        """The last announced entry, of those recorded."""
-        self.aside: set[str] = set()
-        """The pallets announced as parked in review."""
-        self.misheard = False
-        """The device asked to repeat the last line."""
+        self.said: list[str] = []  # Both sides, to be printed where something went wrong.
+        self.turns: list[OperatorLine | Say] = []  # Both sides, to be timed.
+        self.held: Mapping[str, FieldValue] = {}  # The entry that was read back last.
+        self.last_announced: Mapping[str, FieldValue] = {}  # The last announced entry, of those recorded.
+        self.aside: set[str] = set()  # The pallets announced as parked in review.
+        self.misheard = False  # The device asked to repeat the last line.
         self._about = ""
         self._begins = True
 

@@ -15,20 +15,14 @@ from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.device import PATIENCE, Outcomes
 from lab.scribe.receiving import SAID
 
-_MENTAL_S = 1.35
-"""M of the keystroke-level model: mental preparation for the next step."""
-_POINT_S = 1.1
-"""P of the model, which is of a mouse: to aim at a label."""
-_DECODE_S = 0.5
-"""A code of twelve characters is scanned in half a second, where it takes six to key: Panatrack, 2008."""
-_HOST_S = 0.3
-"""R of the model: until the screen has the host's answer; a good radio network."""
-_TMU_S = 0.036
-"""The unit of MTM-1: a hundred-thousandth of an hour."""
+_MENTAL_S = 1.35  # M of the keystroke-level model: mental preparation for the next step.
+_POINT_S = 1.1  # P of the model, which is of a mouse: to aim at a label.
+_DECODE_S = 0.5  # A code of twelve characters is scanned in half a second, where it takes six to key: Panatrack, 2008.
+_HOST_S = 0.3  # R of the model: until the screen has the host's answer; a good radio network.
+_TMU_S = 0.036  # The unit of MTM-1: a hundred-thousandth of an hour.
 _TAKE_UP_S = (18.6 + 2.0 + 18.2) * _TMU_S
 """Reach 20 inches to where it hangs (R20B), grasp (G1A), move it as far (M20B)."""
-_PUT_DOWN_S = (18.2 + 2.0) * _TMU_S
-"""Move it back (M20B), let go (RL1)."""
+_PUT_DOWN_S = (18.2 + 2.0) * _TMU_S  # Move it back (M20B), let go (RL1).
 _KEYING_ERROR = 1 / 300
 """Error rate per keyed character of a good typist, as bar code vendors quote; Gilb and Weinberg (1977) have 1 in 400,
 Michaels (1971) 1 in 200. Scan errors are negligible: of Code 128, 1 in 2.8 million (Ohio University, 1992).
@@ -43,8 +37,7 @@ class HandheldTerminal:
     hung: bool  # It is taken up and hung back, for counting and for breaking the wrap need both hands.
 
 
-HUNG = HandheldTerminal(key_s=0.28, hung=True)
-"""A gun in a holster; K of an average typist."""
+HUNG = HandheldTerminal(key_s=0.28, hung=True)  # A gun in a holster; K of an average typist.
 WORN = HandheldTerminal(key_s=0.2, hung=False)
 """A ring and a keypad at the wrist, which keep both hands free; K of a skilled typist, 55 words a minute."""
 

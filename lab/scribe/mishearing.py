@@ -18,8 +18,7 @@ from edge.understand.reading_builder import read_recognised_words
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
-SURE, IN_DOUBT = 1.0, 0.3
-"""A recogniser's confidence in a word: far above and far below any policy's threshold."""
+SURE, IN_DOUBT = 1.0, 0.3  # A recogniser's confidence in a word: far above and far below any policy's threshold.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,7 @@ class NumberErrorRates:
     mistaken: float = 0.0  # Recognised as another one, surely.
 
 
-_NUMBERS = 3
-"""Numbers in a clip of the measured set: pallet, count and dock."""
+_NUMBERS = 3  # Numbers in a clip of the measured set: pallet, count and dock.
 
 NOISES = {
     "none": NumberErrorRates(),

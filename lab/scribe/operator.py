@@ -19,8 +19,7 @@ from lab.scribe.device import PATIENCE, TypedDevice
 _OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
 """Reactions to a correct readback, in %."""
 
-_GOES_ON = 0.4
-"""Share of questions about overheard chat that the operator ignores."""
+_GOES_ON = 0.4  # Share of questions about overheard chat that the operator ignores.
 
 _COURTESIES = (
     "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
@@ -75,8 +74,7 @@ class ScriptedOperator(Generic[L]):
         self.ledger = device.ledger
         self._words = words
         self._random = random
-        self._before: list[L] = []
-        """The intended entries so far."""
+        self._before: list[L] = []  # The intended entries so far.
 
     def wrong_fields(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
         """Names of the fields whose values differ from the intended ones."""

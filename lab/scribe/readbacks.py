@@ -30,9 +30,7 @@ from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import generate_loads
 
-_NORMAL_S = 3.5
-"""Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
-
+_NORMAL_S = 3.5  # Limit of the median: at 40 pallets a trailer, half a second more is a minute.
 
 _Entries = Sequence[Mapping[str, FieldValue]]
 

@@ -39,8 +39,7 @@ _SAID_ONCE = ("trailer", "door")
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """Share of each way to dictate a pallet, in %: estimates, as in `lab.scribe.shift`."""
 
-_SAME_AGAIN = 0.5
-"""Frequency of "same again" for a pallet like the last."""
+_SAME_AGAIN = 0.5  # Frequency of "same again" for a pallet like the last.
 
 _BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
@@ -70,8 +69,7 @@ def _closing_form() -> Form | None:
     return load_closing_form(shipped_directory("schemas") / "forms")
 
 
-_NOTHING = Pallet("", 0, "CS", "", "")
-"""Placeholder before the first pallet."""
+_NOTHING = Pallet("", 0, "CS", "", "")  # Placeholder before the first pallet.
 
 
 class _ReceivingWords(Wording[Pallet]):
@@ -145,10 +143,8 @@ class NoticeReceiver(ScriptedOperator[Pallet]):
         super().__init__(device, _ReceivingWords(random), random)
         self._exceptions = exceptions
         self._tables = LocalInventory(directory, FORM, device)
-        self._load = _NOTHING
-        """The current pallet."""
-        self._counted = 0
-        """The number that was dictated."""
+        self._load = _NOTHING  # The current pallet.
+        self._counted = 0  # The number that was dictated.
 
     def wrong_fields(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
         """Names of the differing fields that were read back, undictated ones last."""

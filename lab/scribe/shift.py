@@ -19,8 +19,7 @@ from lab.typed_conversation import TypedConversation
 _SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
 """Share of each way to dictate a pallet, in %. Estimates; rare ways are over-represented so that they occur at all."""
 
-_BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
-"""Events between two pallets."""
+_BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}  # Events between two pallets.
 
 
 def generate_loads(pallets: int, random: Random) -> list[Load]:
@@ -34,8 +33,7 @@ def generate_loads(pallets: int, random: Random) -> list[Load]:
 class _OperatorVoice(SpeechChannel, Protocol):
     """A means of dictation: which pallets, in which words, over which channel."""
 
-    ways: Mapping[str, int]
-    """Share of each way to dictate a pallet, in %."""
+    ways: Mapping[str, int]  # Share of each way to dictate a pallet, in %.
 
     def choose_trailer_loads(self, count: int, random: Random) -> list[Load]:
         """The pallets of a trailer."""

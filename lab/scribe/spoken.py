@@ -33,14 +33,11 @@ from lab.scoring import Clip
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
-_SNR_DB = 10.0
-"""Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby."""
+_SNR_DB = 10.0  # Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby.
 
-AT_IT, CLEAN = "10dB", "clean"
-"""A set's condition names for recordings at that ratio, and for clean ones."""
+AT_IT, CLEAN = "10dB", "clean"  # A set's condition names for recordings at that ratio, and for clean ones.
 
-_FIELDS = {"pallet_id", "quantity", "dock"}
-"""Fields that a usable recording must give."""
+_FIELDS = {"pallet_id", "quantity", "dock"}  # Fields that a usable recording must give.
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,9 @@ from lab.scribe.device import DEVICE, SITE, TypedDevice
 
 _TOPICS = Topics("dockvoice", SITE, DEVICE)
 
-_OWED = 100
-"""Maximum events delivered at once: more than a trailer makes between two pallets."""
+_OWED = 100  # Maximum events delivered at once: more than a trailer makes between two pallets.
 
-_ONE_LIFE = "1-0123456789abcdef"
-"""Journal id of the other device."""
+_ONE_LIFE = "1-0123456789abcdef"  # Journal id of the other device.
 
 
 @cache

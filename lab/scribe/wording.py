@@ -26,8 +26,7 @@ _CALLED = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hot
 _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
 _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 
-_FIGURES_SHARE = 0.2
-"""Share of numbers written as digits, as most recognisers do."""
+_FIGURES_SHARE = 0.2  # Share of numbers written as digits, as most recognisers do.
 
 _SENTENCES = (
     "pallet {id}, {count}, dock {dock}",
@@ -58,7 +57,6 @@ TALK_OF_PLACES = (
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
 """Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
-
 
 _RECEIVED = (
     "pallet {id}, {count}{rest}",

@@ -33,8 +33,7 @@ _PRINT_INTERVAL_S = 10.0  # How often a line says how far it is, where there is 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
-_EXTRA = {"psutil", "sqlalchemy"}
-"""Packages of the optional extra that the command needs."""
+_EXTRA = {"psutil", "sqlalchemy"}  # Packages of the optional extra that the command needs.
 
 _MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
 

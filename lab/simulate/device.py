@@ -83,8 +83,7 @@ class SimulatedDevice:
         self.ledger = DeviceLedger(number)
         self.faults: Counter[str] = Counter()
         """Anomalies that must not occur: unmatched, duplicate and contradictory answers, alarms."""
-        self.reasons: Counter[str] = Counter()
-        """Why events were refused, or not believed to be this device's."""
+        self.reasons: Counter[str] = Counter()  # Why events were refused, or not believed to be this device's.
         self.signer = Signer(Ed25519PrivateKey.generate())
         self._instance = f"1-{secrets.token_hex(8)}"
         self._relay = Relay(settings)
@@ -93,8 +92,7 @@ class SimulatedDevice:
         """The rows made and not settled, in the order of their numbers; the relay's window bounds it."""
         self._made = 0
         self._last: OutboxRow | None = None
-        self._standing = 0
-        """The number of the entry that a correction would be about; 0: there is none."""
+        self._standing = 0  # The number of the entry that a correction would be about; 0: there is none.
 
     @property
     def name(self) -> str:

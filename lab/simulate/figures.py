@@ -14,8 +14,7 @@ from rich.table import Table
 from lab.simulate.device import REOPENED
 from lab.simulate.ledger import SaidEntry
 
-_WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
-"""Faults that no network or broker failure explains."""
+_WORST = frozenset({"stray", "twice", "contradicted", REOPENED})  # Faults that no network or broker failure explains.
 
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 

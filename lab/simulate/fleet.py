@@ -35,8 +35,7 @@ from lab.simulate.link import MqttLink
 from lab.simulate.processes import MB, ProcessMonitor
 from lab.simulate.wanted import MINUTE_S, RunParameters
 
-_CONNECTING_TASKS = 16
-"""Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes."""
+_CONNECTING_TASKS = 16  # Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes.
 
 _TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
@@ -53,8 +52,7 @@ _BEATS = 3  # So often in a keepalive it is looked whether a link is to say that
 
 _STATUS = "status"  # The tag of a device's status message: no event id looks like it.
 
-_TRIES = 3
-"""Connection attempts before the broker counts as unreachable."""
+_TRIES = 3  # Connection attempts before the broker counts as unreachable.
 
 _FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
@@ -76,8 +74,7 @@ class _ConnectedDevice:
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
         self.device = device
-        self.asked_at: float | None = None
-        """The start of a connection attempt that is still open."""
+        self.asked_at: float | None = None  # The start of a connection attempt that is still open.
         self.link = fleet.create_link(device, self)
         self.waits = ReconnectBackoff(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
         self._fleet = fleet
@@ -172,8 +169,7 @@ class Fleet:
             for number, name in enumerate(parameters.device_names())
         )
         self.stations = [_ConnectedDevice(device, self) for device in devices]
-        self._up: dict[_ConnectedDevice, None] = {}
-        """Those that are connected, in an order that chance can draw from."""
+        self._up: dict[_ConnectedDevice, None] = {}  # Those that are connected, in an order that chance can draw from.
         self._to_open: asyncio.Queue[_ConnectedDevice] = asyncio.Queue()
         self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
         self._handshakes = Durations()

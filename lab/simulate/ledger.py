@@ -25,8 +25,7 @@ class SaidEntry:
 
     event_id: str
     act: Act
-    replaces: int
-    """The number of the event that it amends or cancels; 0: none."""
+    replaces: int  # The number of the event that it amends or cancels; 0: none.
     quantity: int
     owed_at_start: bool
     at: float
@@ -34,10 +33,8 @@ class SaidEntry:
     taken_at: float = 0.0
     answered_at: float = 0.0
     sendings: int = 0
-    outcome: str = ""
-    """The first final outcome; empty while there is none."""
-    applied: int = 0
-    """Microseconds in the receipt, which distinguish one commit from another."""
+    outcome: str = ""  # The first final outcome; empty while there is none.
+    applied: int = 0  # Microseconds in the receipt, which distinguish one commit from another.
 
 
 @dataclass(frozen=True, slots=True)

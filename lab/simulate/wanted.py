@@ -16,8 +16,7 @@ from dockvoice_protocol.errors import Misconfigured
 from edge.config import Deliver
 from lab.simulate.device import CorrectionShares
 
-_BESIDES = 64
-"""File descriptors beyond one a device: the event loop, a database, modules being imported."""
+_BESIDES = 64  # File descriptors beyond one a device: the event loop, a database, modules being imported.
 
 _PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -36,8 +35,7 @@ class RunParameters:
     devices: int
     deliver: Deliver
     site: str
-    run: str
-    """Prefix of the devices' names, unique at an inventory."""
+    run: str  # Prefix of the devices' names, unique at an inventory.
     rate: float = 0.0  # Entries a second, of all devices together.
     seconds: float = 0.0  # Duration of dictation.
     backlog: int = 0  # Entries that each device owes when it connects.

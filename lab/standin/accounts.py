@@ -14,10 +14,8 @@ from edge.config import ClientKind
 from edge.understand.remote.served_models import find_retirement
 from lab.standin.behaviour import Refusal, Vendor
 
-_KEY = "standin-key"
-"""The default key."""
-_FORBIDDEN = "standin-forbidden"
-"""A key that is valid but without permissions: answered 403 instead of 401."""
+_KEY = "standin-key"  # The default key.
+_FORBIDDEN = "standin-forbidden"  # A key that is valid but without permissions: answered 403 instead of 401.
 
 
 class Modality(Flag):
@@ -35,8 +33,7 @@ class Model:
 
     name: str
     takes: Modality
-    whose: ClientKind = ClientKind.OPENAI
-    """The model's vendor; `self-hosted` models belong to every account."""
+    whose: ClientKind = ClientKind.OPENAI  # The model's vendor; `self-hosted` models belong to every account.
     retired: bool = False
     system_prompt: bool = True
 
@@ -121,8 +118,7 @@ class Accounts:
     """One API key, and the models that it may use."""
 
     key: str = field(default=_KEY, repr=False)
-    also: dict[str, Model] = field(default_factory=dict)
-    """Models served in addition, or despite their shutdown."""
+    also: dict[str, Model] = field(default_factory=dict)  # Models served in addition, or despite their shutdown.
 
     def serve_as_live(self, name: str) -> None:
         """Serve a retired or unknown model as if it were live."""

@@ -131,8 +131,7 @@ async def _list_requests(request: Request) -> Response:
     return JSONResponse([asked.as_json() for asked in house.asked])
 
 
-_BACKLOG = 128
-"""Listen backlog: more connections than any test opens."""
+_BACKLOG = 128  # Listen backlog: more connections than any test opens.
 
 
 @dataclass(frozen=True, slots=True)

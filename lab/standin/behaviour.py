@@ -14,11 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from starlette.responses import JSONResponse, Response
 
 _PUBLISHED_P50_MS = 350.0
-_PUBLISHED_P95_MS = 1200.0
-"""Published median and 95th percentile of audio models' answer times, ms."""
+_PUBLISHED_P95_MS = 1200.0  # Published median and 95th percentile of audio models' answer times, ms.
 
-_Z95 = 1.6448536269514722
-"""The 95th percentile of the standard normal distribution."""
+_Z95 = 1.6448536269514722  # The 95th percentile of the standard normal distribution.
 
 
 class CutPoint(StrEnum):
@@ -32,8 +30,7 @@ class CutPoint(StrEnum):
 class WrongAnswerKind(StrEnum):
     """Kinds of wrong answers of a model."""
 
-    FABRICATE = "fabricate"
-    """Plausible identifiers in place of the spoken ones, or of silence."""
+    FABRICATE = "fabricate"  # Plausible identifiers in place of the spoken ones, or of silence.
     PROSE = "prose"
     LEAKED_PROMPT = "leaked_prompt"
     WRONG_TYPES = "wrong_types"
@@ -169,8 +166,7 @@ class Refusal(Exception):
         self.message = message
         self.code = code
         self.param = param
-        self.kind = kind
-        """The error's type, where it is not the usual one of its status."""
+        self.kind = kind  # The error's type, where it is not the usual one of its status.
         self.headers = headers or {}
 
 

@@ -12,8 +12,7 @@ from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
 from lab.standin.behaviour import Behaviour, WrongAnswerKind
 
-_EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
-"""Packages of the optional extra that the command needs."""
+_EXTRA = {"starlette", "uvicorn", "moonshine_voice"}  # Packages of the optional extra that the command needs.
 
 commands = typer.Typer(subcommand_metavar="")  # it has none
 

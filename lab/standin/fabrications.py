@@ -15,10 +15,8 @@ from lab.standin.behaviour import WrongAnswerKind
 from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, build_arguments
 
 _PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
-_TRIES = 20
-"""Attempts to sample a value that differs from the spoken one."""
-_LONGEST = 6
-"""Maximum length of one part of an invented identifier, as on a label."""
+_TRIES = 20  # Attempts to sample a value that differs from the spoken one.
+_LONGEST = 6  # Maximum length of one part of an invented identifier, as on a label.
 
 
 def falsify_answer(

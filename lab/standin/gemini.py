@@ -17,8 +17,7 @@ from lab.standin.hearing import DecodedSound
 from lab.standin.model import Answer, Tool
 from lab.standin.server import StandinState, decode_base64, decode_sound, estimate_tokens, new_id, read_json
 
-_SOUND_TOKENS_PER_S = 32
-"""Gemini's tokens per second of input sound."""
+_SOUND_TOKENS_PER_S = 32  # Gemini's tokens per second of input sound.
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,9 @@ from dockvoice_protocol.forms.spoken import vocabulary
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS as NUMBERS
 from edge.understand.local.moonshine import Samples, pad_with_silence
 
-RATE = 16_000
-"""Samples per second of the recogniser's input."""
+RATE = 16_000  # Samples per second of the recogniser's input.
 
-SHORTEST_S = 0.1
-"""OpenAI's least length of a recording; less is refused as `audio_too_short`."""
+SHORTEST_S = 0.1  # OpenAI's least length of a recording; less is refused as `audio_too_short`.
 
 
 class NotSound(ValueError):
@@ -38,8 +36,7 @@ class DecodedSound:
     """An uploaded recording decoded to 16 kHz mono."""
 
     samples: Samples
-    container: str
-    """The file format in soundfile's terms: WAV, MP3, FLAC, OGG."""
+    container: str  # The file format in soundfile's terms: WAV, MP3, FLAC, OGG.
 
     @classmethod
     def decode(cls, content: bytes) -> DecodedSound:
@@ -101,12 +98,9 @@ def _load_transcriber() -> Any:
 
 _ALIKE = 0.8
 """Minimum similarity (difflib's ratio) at which a word is corrected to one of a value's words: "foxtrom", "charley"."""
-_ALIKE_LABELS = 0.65
-"""The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
-_ALIKE_BEFORE_NUMBERS = 0.45
-"""The same for labels before a number, where a label is likely: "howlet seven"."""
-_SHORTEST = 3
-"""Minimum letters of a word to correct; shorter ones are similar to everything."""
+_ALIKE_LABELS = 0.65  # The same for labels and units, which every sentence has: "palette", "doc", "pallid".
+_ALIKE_BEFORE_NUMBERS = 0.45  # The same for labels before a number, where a label is likely: "howlet seven".
+_SHORTEST = 3  # Minimum letters of a word to correct; shorter ones are similar to everything.
 
 _LETTERS = {
     "b": "bee", "c": "cee sea", "d": "dee", "g": "gee", "h": "age aitch", "j": "jay", "k": "kay",
@@ -115,15 +109,12 @@ _LETTERS = {
 _LETTER_NAMES = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
 """Words that are spelt-out letters."""
 
-_HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
-"""Variants of the forms' "uh"."""
+_HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)  # Variants of the forms' "uh".
 
 _DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-_RUN = re.compile(rf"\b({'|'.join(_DIGITS)})(,? ({'|'.join(_DIGITS)})\b)+", re.IGNORECASE)
-"""Digits spoken one by one."""
+_RUN = re.compile(rf"\b({'|'.join(_DIGITS)})(,? ({'|'.join(_DIGITS)})\b)+", re.IGNORECASE)  # Digits spoken one by one.
 
-_WORD = re.compile(rf"[A-Za-z']{{{_SHORTEST},}}(?=[\W_]*(\w*))")
-"""A word and the beginning of the next one."""
+_WORD = re.compile(rf"[A-Za-z']{{{_SHORTEST},}}(?=[\W_]*(\w*))")  # A word and the beginning of the next one.
 
 
 class VocabularyCorrector:
@@ -159,8 +150,7 @@ def _normalise_commas(run: re.Match[str]) -> str:
     return re.sub(",? ", ", ", run[0]) if "," in run[0] else run[0]
 
 
-_LOUD = 0.05
-"""Share of the peak above which a sample counts as speech."""
+_LOUD = 0.05  # Share of the peak above which a sample counts as speech.
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +180,7 @@ def _round_seconds(marks: list[float]) -> list[float]:
     return [round(float(mark), 2) for mark in marks]
 
 
-SPEECH_RATE = 24_000
-"""Samples per second of OpenAI's synthesised speech, in every format."""
+SPEECH_RATE = 24_000  # Samples per second of OpenAI's synthesised speech, in every format.
 
 _Pcm = np.ndarray[Any, np.dtype[np.int16]]
 

@@ -25,8 +25,7 @@ class Tool:
     """A function the model may call."""
 
     name: str
-    schema: Mapping[str, Any]
-    """JSON Schema of its arguments."""
+    schema: Mapping[str, Any]  # JSON Schema of its arguments.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,8 @@ class Answer:
 
     calls: tuple[Call, ...] = ()
     text: str | None = None
-    form: Form | None = None
-    """The form that the call fills, if it records."""
-    broken: str | None = None
-    """Invalid JSON to send in place of the arguments."""
+    form: Form | None = None  # The form that the call fills, if it records.
+    broken: str | None = None  # Invalid JSON to send in place of the arguments.
 
     @property
     def readback(self) -> str:

@@ -11,8 +11,7 @@ from lab.standin.accounts import EVERYTHING, Modality, Model
 from lab.standin.behaviour import Vendor
 from lab.standin.server import StandinState, vendor_of_request
 
-_CREATED = 1_700_000_000
-"""The creation time of every model; no client uses it."""
+_CREATED = 1_700_000_000  # The creation time of every model; no client uses it.
 
 
 async def list_openai_models(request: Request) -> Response:

@@ -34,14 +34,11 @@ from lab.standin.server import (
     vendor_of_request,
 )
 
-_LARGEST = 25 * 1000 * 1000
-"""Maximum bytes of a file for the transcription endpoints."""
+_LARGEST = 25 * 1000 * 1000  # Maximum bytes of a file for the transcription endpoints.
 
-_MOST_BIAS = 100
-"""Maximum context words that Mistral accepts."""
+_MOST_BIAS = 100  # Maximum context words that Mistral accepts.
 
-_LONGEST_TEXT = 4096
-"""Maximum characters per speech request."""
+_LONGEST_TEXT = 4096  # Maximum characters per speech request.
 
 _MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 

@@ -29,8 +29,7 @@ from lab.standin.server import (
     set_vendor_by_model,
 )
 
-_PIECE = 12
-"""Characters of arguments per streamed event: some three tokens, as the vendors send."""
+_PIECE = 12  # Characters of arguments per streamed event: some three tokens, as the vendors send.
 
 
 def _finish_reason(message: Mapping[str, Any]) -> str:
@@ -89,16 +88,13 @@ def _to_sse(event: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(event, separators=(',', ':'))}\n\n"
 
 
-SOUND_TOKENS_PER_S = 10
-"""OpenAI's tokens for input sound: one for each 100 ms."""
-_SPEECH_TOKENS = 5
-"""Output tokens of speech for each token of text: one for 50 ms."""
+SOUND_TOKENS_PER_S = 10  # OpenAI's tokens for input sound: one for each 100 ms.
+_SPEECH_TOKENS = 5  # Output tokens of speech for each token of text: one for 50 ms.
 
 _ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
 _MOST_TOOLS = 128
 _REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
-_FIRST_WITH_SOUND = "2025-01-01-preview"
-"""Azure's first api-version that accepts sound in a chat."""
+_FIRST_WITH_SOUND = "2025-01-01-preview"  # Azure's first api-version that accepts sound in a chat.
 
 _FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
 """The values of `input_audio.format`, and the file formats that the bytes must then have."""
@@ -130,10 +126,8 @@ class _ChatRequest:
 
     model: Model
     sounds: tuple[DecodedSound, ...]
-    text: str
-    """The last text part of the last user message."""
-    prompt: str
-    """All text before it: system messages and earlier turns."""
+    text: str  # The last text part of the last user message.
+    prompt: str  # All text before it: system messages and earlier turns.
     tools: tuple[Tool, ...]
     must_call: bool
     body: Mapping[str, Any]

@@ -22,14 +22,11 @@ from lab.standin.fabrications import falsify_answer
 from lab.standin.hearing import SHORTEST_S, DecodedSound, MoonshineRecogniser, NotSound
 from lab.standin.model import Answer, SimulatedModel, Tool
 
-_LARGEST = 20 * 1000 * 1000
-"""Maximum bytes of a recording in a chat, at OpenAI and Azure."""
+_LARGEST = 20 * 1000 * 1000  # Maximum bytes of a recording in a chat, at OpenAI and Azure.
 
-_REMEMBERED = 200
-"""Requests kept for inspection; each holds its sound, some 200 kB."""
+_REMEMBERED = 200  # Requests kept for inspection; each holds its sound, some 200 kB.
 
-_SPOKEN_WITHIN_S = 30.0
-"""Timeout of speech synthesis, far more than a sentence takes."""
+_SPOKEN_WITHIN_S = 30.0  # Timeout of speech synthesis, far more than a sentence takes.
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,11 @@ from lab.standin.documented import (
 from lab.standin.hearing import DecodedSound, encode_sound, estimate_word_times
 from lab.standin.server import StandinState, decode_base64, decode_sound, new_id, read_json
 
-_CONFIDENCE = 0.93
-"""Typical confidence of these services for clear speech, since the recogniser gives none."""
+_CONFIDENCE = 0.93  # Typical confidence of these services for clear speech, since the recogniser gives none.
 
-_LONGEST_S = 60.0
-"""Google's and Azure's limit for a request that is answered at once."""
-_LARGEST = 10 * 1000 * 1000
-"""Google's limit in bytes for such a request."""
-_TICKS = 10_000_000
-"""Azure's times are in units of 100 ns."""
+_LONGEST_S = 60.0  # Google's and Azure's limit for a request that is answered at once.
+_LARGEST = 10 * 1000 * 1000  # Google's limit in bytes for such a request.
+_TICKS = 10_000_000  # Azure's times are in units of 100 ns.
 
 _PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
 """The locations that offer each model."""

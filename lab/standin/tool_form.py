@@ -19,14 +19,11 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.pattern import PatternShape
 from dockvoice_protocol.forms.spoken.sentences import AROUND
 
-_QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
-"""Words that a description says are spoken: 'pallet number'."""
+_QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")  # Words that a description says are spoken: 'pallet number'.
 
-_NOT_NAMES = {"id", "number", "no", "code", "value", "name"}
-"""Parts of a field's name that are never spoken alone."""
+_NOT_NAMES = {"id", "number", "no", "code", "value", "name"}  # Parts of a field's name that are never spoken alone.
 
-_NO_FIELDS = {"heard", "reason", "words", "transcript"}
-"""Arguments that hold evidence, not something dictated."""
+_NO_FIELDS = {"heard", "reason", "words", "transcript"}  # Arguments that hold evidence, not something dictated.
 
 
 def derive_form(name: str, schema: Mapping[str, Any]) -> Form | None:

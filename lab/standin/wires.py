@@ -17,11 +17,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lab.standin.behaviour import MESSAGES, Behaviour, CutPoint, Refusal, Vendor, refusal_response, vendor_of
 from lab.standin.server import LoggedRequest, StandinState, new_id
 
-_CONTROL = "/standin/"
-"""Prefix of the control endpoints, to which no behaviour applies."""
+_CONTROL = "/standin/"  # Prefix of the control endpoints, to which no behaviour applies.
 
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with zero seconds: closing sends RST instead of FIN (man 7 socket)."""
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER with zero seconds: closing sends RST instead of FIN (man 7 socket).
 
 _REQUEST_IDS = {
     Vendor.OPENAI: ("x-request-id",),

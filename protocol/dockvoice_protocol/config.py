@@ -382,10 +382,8 @@ class LayeredSettings(BaseSettings):
 
     option: ClassVar[str] = "--config"  # The option that names the file.
     repairs: ClassVar[str] = "see config/"  # What ends a message about a fault: where to read on.
-    foreign: ClassVar[tuple[str, ...]] = ()
-    """Prefixes of variables that belong to another program."""
-    unit: ClassVar[Unit | None] = None
-    """The systemd unit that runs with these settings."""
+    foreign: ClassVar[tuple[str, ...]] = ()  # Prefixes of variables that belong to another program.
+    unit: ClassVar[Unit | None] = None  # The systemd unit that runs with these settings.
 
     _instance: str | None = PrivateAttr(None)
 

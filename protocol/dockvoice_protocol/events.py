@@ -62,7 +62,6 @@ SCHEMAS = {
 }
 """The file below `schemas/` that each type of event follows."""
 
-
 CLOCK, UNSYNCHRONISED = "clock", "unsynchronised"
 """The member of an event with a doubtful `time`, and its value. Absent where the clock was synchronised."""
 

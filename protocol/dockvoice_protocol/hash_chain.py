@@ -39,11 +39,9 @@ except ImportError:
 
 GENESIS = "0" * 64  # The previous link of the first event.
 
-PREVIOUS = "previous"
-"""The member with the link that the event continues, so that a single event can be verified."""
+PREVIOUS = "previous"  # The member with the link that the event continues, so that a single event can be verified.
 
-READING = "readingsha256"
-"""The member with the SHA-256 of the reading's JSON text, as the device stores it."""
+READING = "readingsha256"  # The member with the SHA-256 of the reading's JSON text, as the device stores it.
 
 INSTANCE = "instance"
 """The member with the journal's instance: `NUMBER-RANDOM`, incremented at each start. An event that does not follow
@@ -59,7 +57,6 @@ UNHASHED = frozenset({CHAIN, SIGNATURE})  # Not hashed: computed from the hash.
 
 KEYID_DIGITS = 16
 """Hex digits of a key id: 64 bits are unique among the keys of a site, and short enough to read aloud."""
-
 
 _SIGNATURE_BYTES = 64  # RFC 8032.
 
@@ -125,8 +122,7 @@ class Signer:
     def __init__(self, private: Ed25519PrivateKey) -> None:
         """`private` never leaves this object."""
         self._private = private
-        self.public = PublicKey(private.public_key().public_bytes_raw())
-        """The key that verifies its signatures."""
+        self.public = PublicKey(private.public_key().public_bytes_raw())  # The key that verifies its signatures.
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:

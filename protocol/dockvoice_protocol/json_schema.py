@@ -41,7 +41,6 @@ SchemaValidator = cast(
 )
 """Validates every schema of the project."""
 
-
 FastCheck = Callable[[Any], bool]
 
 _REMARKS = frozenset(

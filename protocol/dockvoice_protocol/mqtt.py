@@ -94,8 +94,7 @@ class _Attempt:
     """One attempt to connect, and the resulting connection."""
 
     number: int
-    answer_due: float | None
-    """Deadline of the broker's answer, on the monotonic clock; None once it has answered."""
+    answer_due: float | None  # Deadline of the broker's answer, on the monotonic clock; None once it has answered.
     silent: bool = False  # Whether the deadline passed.
     welcome: SessionConnected | None = None  # Reported once the subscriptions are accepted.
     early: list[MQTTMessage] = field(default_factory=list)  # Messages of a kept session that arrive before that.

@@ -168,7 +168,6 @@ REMEDIES = {
 }
 """The remedy for a refused connection, by MQTT 5 reason code; paho maps those of MQTT 3.1.1 to these."""
 
-
 _TAKEN_OVER, _WITHOUT_A_WORD = 142, 128
 """DISCONNECT 0x8E of MQTT 5, and what paho makes of a connection that just ends: so it does where one client throws out
 another with mosquitto 2.0.11, and with every broker in MQTT 3.1.1."""

@@ -16,14 +16,12 @@ from typing import BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured
 
-_SETTINGS = 1_000_000
-"""Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has."""
+_SETTINGS = 1_000_000  # Bytes of a file of settings, of a key or of a form, at most: a hundred times what any has.
 
 LINES = 100_000_000
 """Bytes of a file of many records, one or more a line, as programs write them: a hundred thousand events with room."""
 
-PARTIAL = ".partial"
-"""Suffix of a file that is being written, or that a crash left."""
+PARTIAL = ".partial"  # Suffix of a file that is being written, or that a crash left.
 
 _NO_SUCH_OPERATION = frozenset({errno.EINVAL, errno.ENOTSUP})
 """What fsync answers for a directory of a file system that syncs files only."""

@@ -26,8 +26,7 @@ from dockvoice_protocol.errors import Misconfigured, describe_os_error
 
 SETTINGS = Path("/etc/dockvoice")
 STATE = Path("/var/lib")
-_SERVICES = ("dockvoice", "dockvoice-inventory")
-"""Whose directories are below `STATE`, by their users."""
+_SERVICES = ("dockvoice", "dockvoice-inventory")  # Whose directories are below `STATE`, by their users.
 _CREDENTIAL_STORES = (Path("/etc/credstore"), Path("/run/credstore"), Path("/usr/lib/credstore"))
 """Where LoadCredential= looks for a name, in its order (systemd.exec(5)). For root alone."""
 
@@ -38,8 +37,7 @@ _Key = tuple[str, ...]
 class Unit:
     """The directories and secrets of a systemd unit. `%i` is its instance, the stem of its settings file."""
 
-    settings: Path
-    """Directory of its settings files."""
+    settings: Path  # Directory of its settings files.
     state: Path | None = None
     cache: Path | None = None
     credentials: Mapping[_Key, str] = field(default_factory=dict)
@@ -136,8 +134,7 @@ class Notifier:
 
     def __init__(self, address: str | None, period_s: float | None = None) -> None:
         """Send to the socket `address` (None: nowhere), a path, or `@name` in the abstract namespace."""
-        self.period_s = period_s
-        """Interval of `alive`, seconds: half the watchdog's timeout. None: no watchdog."""
+        self.period_s = period_s  # Interval of `alive`, seconds: half the watchdog's timeout. None: no watchdog.
         self._address = "\0" + address[1:] if address and address.startswith("@") else address
         self._has_failed = False
 

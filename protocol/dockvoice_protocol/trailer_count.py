@@ -11,21 +11,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-REFUSED = "refused"
-"""The value of an exception field for goods that were not taken in."""
+REFUSED = "refused"  # The value of an exception field for goods that were not taken in.
 
 _DIGITS = 15  # Digits that every JSON reader preserves in a number.
 
-DETAILS = ("lot", "expiry", "exception")
-"""Roles of fields shown with a line as entered."""
+DETAILS = ("lot", "expiry", "exception")  # Roles of fields shown with a line as entered.
 
 STATUSES = (
     "as_expected", "over", "short", "missing", "uncounted", "not_comparable", "not_announced", "without_notice",
 )  # fmt: skip
 """The possible results of a line."""
 
-_COMPARED = ("as_expected", "over", "short")
-"""Results from comparing a quantity with a notice."""
+_COMPARED = ("as_expected", "over", "short")  # Results from comparing a quantity with a notice.
 
 Units = dict[str, Fraction]  # Quantity by unit code; "" without a unit.
 
@@ -181,8 +178,7 @@ class TrailerCount:
 
     def __init__(self, announced: Sequence[ExpectedLine] | None, entries: Iterable[CountedEntry]) -> None:
         """`announced`: the lines of the list; None without a list."""
-        self.received: set[str] = set()
-        """The pallets with a receipt."""
+        self.received: set[str] = set()  # The pallets with a receipt.
         self._announced = announced
         self._found: dict[tuple[str, str | None], ItemCount] = {}
         self._items: dict[str, list[str]] = {}

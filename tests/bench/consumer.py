@@ -48,8 +48,7 @@ DURABLE = {"fsync": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 DEVICES = 200
 
-NOW_MS = time.time_ns() // 1_000_000
-"""Of the ids of the events that are applied."""
+NOW_MS = time.time_ns() // 1_000_000  # Of the ids of the events that are applied.
 
 BATCH = 500  # As a consumer takes them where its settings say nothing else.
 
@@ -70,8 +69,7 @@ class Rate:
     way: str
     events: int
     seconds: float
-    processors: Mapping[str, float] = field(default_factory=dict)
-    """Processor seconds by process."""
+    processors: Mapping[str, float] = field(default_factory=dict)  # Processor seconds by process.
 
     @property
     def a_second(self) -> float:

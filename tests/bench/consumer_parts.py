@@ -59,7 +59,6 @@ PARTS = {
 }
 """The functions of each part, by the names under which they are called."""
 
-
 MQTT = "consumer: MQTT's thread"
 THREADS = {"MainThread": "consumer: loop", "checker_0": "consumer: checking ahead", "": MQTT}
 """What a thread of this process is called; each other one is MQTT's."""
@@ -80,8 +79,7 @@ class Profile:
     events: int
     seconds: float
     parts: Mapping[str, Spent]
-    processes: Mapping[str, float]
-    """Processor seconds by process, and of this one by thread."""
+    processes: Mapping[str, float]  # Processor seconds by process, and of this one by thread.
 
     def lines(self) -> Iterator[str]:
         """As a table, in microseconds an event."""

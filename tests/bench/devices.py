@@ -27,8 +27,7 @@ from tests.servers.ports import held_port
 from tests.servers.postgresql import PostgreSQL
 from tests.waiting import until
 
-START_S = 20.0
-"""Until the broker takes connections: milliseconds, on a busy machine more."""
+START_S = 20.0  # Until the broker takes connections: milliseconds, on a busy machine more.
 
 PATIENCE_S = 300.0
 """So long may no answer come before what is left counts as lost: a busy machine may stand still for a while."""

@@ -27,8 +27,7 @@ from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import held_port
 
-DRAIN_S = 30.0
-"""Unless all is delivered before: a million would take the better part of an hour."""
+DRAIN_S = 30.0  # Unless all is delivered before: a million would take the better part of an hour.
 
 LOOK_S = 0.1
 

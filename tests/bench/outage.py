@@ -46,11 +46,9 @@ PATIENCE_S = 60.0
 
 TOPIC = "bare/entries"
 
-PAYLOAD = "x" * 1400
-"""As much as an event of this device holds besides."""
+PAYLOAD = "x" * 1400  # As much as an event of this device holds besides.
 
-Far = Callable[[], Counter[str]]
-"""What has come at the far end of a way, by its name, and how often."""
+Far = Callable[[], Counter[str]]  # What has come at the far end of a way, by its name, and how often.
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ from edge.keep.journal import Journal
 from tests.bench.draining import as_said, drained
 from tests.sayings import ACCEPT, entry, utterance
 
-COMMITS = 500
-"""So many are timed."""
+COMMITS = 500  # So many are timed.
 
 AGENT = """
 import resource, sys, time
@@ -104,8 +103,7 @@ def seal(entered: Rows, previous: str, key: Signer) -> str:
     return own
 
 
-_NUMBERED = r"\"sequence\":\"{}\""
-"""The number of an event as it stands in its body, which is JSON within JSON here."""
+_NUMBERED = r"\"sequence\":\"{}\""  # The number of an event as it stands in its body, which is JSON within JSON here.
 
 
 def _id(kind: int, number: int) -> str:

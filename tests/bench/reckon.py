@@ -40,10 +40,8 @@ class Reckoned:
     """What one size takes."""
 
     devices: int
-    hourly: float
-    """Entries of a device."""
-    months: int
-    """How long entries are kept."""
+    hourly: float  # Entries of a device.
+    months: int  # How long entries are kept.
 
     @property
     def entries(self) -> float:

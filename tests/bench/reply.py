@@ -35,14 +35,12 @@ from edge.speak.wording import Phrasing
 from tests.sound.earpiece import DEVICE, Earpiece, earpiece
 from tests.sound.pulseaudio import headset
 
-EARCON_MS, WORD_MS = 50, 100
-"""What is asked of the median."""
+EARCON_MS, WORD_MS = 50, 100  # What is asked of the median.
 
 AUDIBLE = 60
 """Of 32768, -55 dBFS: the sink adds no noise, so that less would do, but a fade must not count as a beginning."""
 
-PAUSE_S = 0.3
-"""Between two entries, so that each finds silence."""
+PAUSE_S = 0.3  # Between two entries, so that each finds silence.
 
 
 @dataclass
@@ -76,11 +74,7 @@ def _entry(form: Form, catalogue: Catalogue, random: Random) -> Mapping[str, Fie
 
 
 async def _reply(
-    speaker: Speaker,
-    loudspeaker: Loudspeaker,
-    listening: Earpiece,
-    entry: Mapping[str, FieldValue],
-    replies: Replies,
+    speaker: Speaker, loudspeaker: Loudspeaker, listening: Earpiece, entry: Mapping[str, FieldValue], replies: Replies
 ) -> None:
     ordered = time.monotonic()
     speaker.carry_out(PlayEarcon(Earcon.STORED))

@@ -49,8 +49,7 @@ CHATTER = "09-chatter-where-did-you-put-the-tape-gun.flac"
 SILENCE = "10-silence.flac"
 NOISE = "11-noise-only-reversing-beeper.flac"
 
-SECOND = 2 * SAMPLE_RATE
-"""Bytes of a second."""
+SECOND = 2 * SAMPLE_RATE  # Bytes of a second.
 
 
 class Scripted:
@@ -162,7 +161,6 @@ CASCADES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "ElevenLabs Scribe": ({"kind": "elevenlabs", "key": KEY}, {"kind": "scribe", "model": "scribe_v2"}, {}),
 }
 """Client, transcriber and text model of each row; without a text model the form's own parser reads alone."""
-
 
 ALL = (*HERE, *SERVICES, *CASCADES)
 

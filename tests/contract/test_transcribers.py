@@ -30,8 +30,7 @@ CLEAR = "01-pallet-5451-four-cases-dock-alpha.flac"
 SAYS = {"pallet_id": "5451", "quantity": 4, "dock": "A"}
 SILENCE = "10-silence.flac"
 
-IN_TIME_S = 30.0
-"""For a machine that is busy with other tests."""
+IN_TIME_S = 30.0  # For a machine that is busy with other tests.
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class Row:
     client: str
     transcriber: str
     path: str
-    answer: str = '{{"text": {}}}'
-    """A good answer, `{}` standing for the text as JSON."""
+    answer: str = '{{"text": {}}}'  # A good answer, `{}` standing for the text as JSON.
 
     def settings(self, url: str, key: str) -> str:
         return (

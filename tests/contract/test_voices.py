@@ -21,8 +21,7 @@ from tests.standin import KEY, RunningStandin
 
 TEXT = "Pallet 7 4 2, 12 units, dock B & dock C."
 
-IN_TIME_S = 30.0
-"""For a machine that is busy with other tests."""
+IN_TIME_S = 30.0  # For a machine that is busy with other tests.
 
 
 @dataclass(frozen=True)

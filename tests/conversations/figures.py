@@ -58,8 +58,7 @@ CODED = {
     ]
 }
 
-HESITATIONS = {"uh", "um", "umm", "er", "erm", "äh", "ähm", "euh", "eh"}
-"""Within a number they part nothing."""
+HESITATIONS = {"uh", "um", "umm", "er", "erm", "äh", "ähm", "euh", "eh"}  # Within a number they part nothing.
 
 PIECE = re.compile(r"[^\W\d_]+|\d+|[^\w\s-]|_")
 

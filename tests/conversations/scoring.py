@@ -34,8 +34,7 @@ IDENTITY = {
     "cycle-count": ("location",),
     "stock-count": ("location", "item"),
 }
-BY_PALLET = ("pallet_id",)
-"""What an entry is known by: in these forms, and in all others."""
+BY_PALLET = ("pallet_id",)  # What an entry is known by: in these forms, and in all others.
 
 CLOSING = "close-trailer"
 

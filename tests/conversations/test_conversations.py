@@ -7,8 +7,7 @@ import pytest
 from tests.conversations.scoring import HERE, Kind, Score, play, read, score, things_of
 from tests.tiers import sized
 
-ONE_IN = sized(test=3, nightly=1)
-"""So many of the conversations are played."""
+ONE_IN = sized(test=3, nightly=1)  # So many of the conversations are played.
 AS_A_CLERK = sized(test=82, nightly=72)
 """Per cent of these that end as a clerk's, as reached last: it is raised with the dialogue."""
 AS_A_CLERK_BLIND = sized(test=25, nightly=16)

@@ -9,8 +9,7 @@ from tests.counting.ledger import SITE, Ledger
 
 TOPIC, APPLIED, PARTITIONS = "dock.entries", "dock.applied", 6
 
-SESSION_S = 6
-"""The least that is allowed: so long the partitions of one that was killed are nobody's."""
+SESSION_S = 6  # The least that is allowed: so long the partitions of one that was killed are nobody's.
 
 
 def group_member(name: str, keys: Path, servers: str, group: str = "inventory") -> dict[str, str]:

@@ -29,12 +29,10 @@ SILENCE = "0" * 64  # The hash of a recording that nobody looks at here.
 AGAIN_S = (4.0, 120.0)
 """So long no receipt comes before devices send again, at first and at most; each wait is twice the last. As with
 theirs: who sent again while a queue still drains would only make it longer."""
-FIRST_MS = 0x0191_9F3E_0000
-"""Of the first event's id where nothing else is said: a day in August 2024."""
+FIRST_MS = 0x0191_9F3E_0000  # Of the first event's id where nothing else is said: a day in August 2024.
 AGAIN = 60  # So many events of a device are sent again at once.
 
-OF_WHAT = ("pallet", "item", "unit", "lot", "location")
-"""What quantities are summed by."""
+OF_WHAT = ("pallet", "item", "unit", "lot", "location")  # What quantities are summed by.
 
 Dimensions = tuple[str | None, ...]
 
@@ -192,8 +190,7 @@ class Wire:
         self._port = port
         self._changed = threading.Condition()
         self.outcomes: Counter[str] = Counter()
-        self.settled: dict[str, str] = {}
-        """What became of each event, by the first answer that settles it."""
+        self.settled: dict[str, str] = {}  # What became of each event, by the first answer that settles it.
 
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port)

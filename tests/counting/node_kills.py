@@ -27,14 +27,11 @@ from tests.servers.cluster import NODES, PASSWORD, USER, Cluster
 from tests.servers.inventory import RunningInventory
 from tests.waiting import until
 
-BACK_IN_S = 300
-"""A killed node takes some ten seconds; beside other work of this machine more."""
+BACK_IN_S = 300  # A killed node takes some ten seconds; beside other work of this machine more.
 
-SEEN_S = 2.0
-"""The balancer looks each second whether a node is back. Until then all clients are on the third."""
+SEEN_S = 2.0  # The balancer looks each second whether a node is back. Until then all clients are on the third.
 
-HABITS = CorrectionShares(0.04, 0.01)
-"""What `dockvoice simulate` takes."""
+HABITS = CorrectionShares(0.04, 0.01)  # What `dockvoice simulate` takes.
 
 SITE, RUN = "simulated", "kills"
 
@@ -76,8 +73,7 @@ class Waits:
     owed: Durations = field(default_factory=Durations)
     """Of each device that was owed one after a kill, from the kill, or from the entry if that was later. What has no
     receipt in the end is not among them: it counts as lost."""
-    cut: Durations = field(default_factory=Durations)
-    """The same of those whose link ended, with the node or after it."""
+    cut: Durations = field(default_factory=Durations)  # The same of those whose link ended, with the node or after it.
     linked: Durations = field(default_factory=Durations)
     """From the end of a link until it is up again, with its subscriptions."""
 

@@ -17,8 +17,7 @@ DIGITS = {
     "it": "zero uno due tre quattro cinque sei sette otto nove",
 }
 
-SAID_BACK = {"de": {"crushed": "zerdrückt"}}
-"""What a device says in another word than these operators do."""
+SAID_BACK = {"de": {"crushed": "zerdrückt"}}  # What a device says in another word than these operators do.
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {

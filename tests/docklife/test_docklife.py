@@ -7,8 +7,7 @@ import pytest
 from tests.docklife.__main__ import of, wanted_by
 from tests.tiers import SEED, sized
 
-LIVES = sized(test=44, nightly=50_000)
-"""As many with a power cut as without."""
+LIVES = sized(test=44, nightly=50_000)  # As many with a power cut as without.
 
 
 @pytest.mark.parametrize("cut", [(), ("--cut",)], ids=["in peace", "with a power cut"])

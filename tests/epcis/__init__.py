@@ -16,8 +16,7 @@ from inventory.forms import Roles, load_forms, load_roles
 from tests.dictated import identity, payload
 from tests.sharing import ROOT
 
-MAPPING = ROOT / "config" / "epcis.toml"
-"""What is shipped as an example: so it is an example that works."""
+MAPPING = ROOT / "config" / "epcis.toml"  # What is shipped as an example: so it is an example that works.
 
 SCHEMA = ROOT / ".cache" / "epcis2" / "package" / "src" / "schema" / "EPCISDocument.schema.json"
 """GS1's, which `make ready` fetches."""

@@ -33,15 +33,13 @@ PASSWORD, ADMIN_PASSWORD = "a-word-of-the-tests", "another-word-of-the-tests"
 SETUP_S, START_S = 900, 180
 """Making the database takes some 20 s, a start 3 s; this is for a machine that is busy with something else."""
 
-SETUP = 3
-"""Raised with every change to how the database is set up here, so that an old dump is not taken."""
+SETUP = 3  # Raised with every change to how the database is set up here, so that an old dump is not taken.
 
 SUPPLIER = "ACME"
 LOT_NEEDED, LOT_NEEDED_LATER = "A300", "A500"
 PADDING = 5  # Digits of a package's number, as a label has them.
 FIRST_PACKAGE = 74_210
-DOORS = {"12": "DOCK-12", "14": "DOCK-14"}
-"""Each with the location where it unloads."""
+DOORS = {"12": "DOCK-12", "14": "DOCK-14"}  # Each with the location where it unloads.
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ CODES = {unit: code for code, unit in UNITS.items()}
 PACES = (1.0, 1.3)
 """So much slower than a voice of flite he speaks, each time anew: what was not understood is not said as before."""
 
-MOST_LINES = 12
-"""About one pallet, his answers among them: then he gives up."""
+MOST_LINES = 12  # About one pallet, his answers among them: then he gives up.
 
 ON_PAPER = 0.1
 """Of the pallets of a trailer, at most: of some numbers no saying of a made voice is understood. With more of them it
@@ -108,8 +107,7 @@ class Receiver:
 
     def __init__(self, device: Device, voice: str, seed: float) -> None:
         """`voice` is one of flite's."""
-        self.ledger: dict[str, Pallet] = {}
-        """What he meant, by the event that came of it."""
+        self.ledger: dict[str, Pallet] = {}  # What he meant, by the event that came of it.
         self.on_paper: list[Pallet] = []
         """What was not understood however often he said it: he took it back, and it is not to be on record."""
         self._device = device

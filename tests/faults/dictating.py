@@ -30,8 +30,7 @@ from edge.understand.remote.client import Clients
 from tests.fakes import ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 
-EACH = 5
-"""Of so many readings of the device, one lacks a field, for which a model must be asked."""
+EACH = 5  # Of so many readings of the device, one lacks a field, for which a model must be asked.
 
 
 def main() -> None:

@@ -36,8 +36,7 @@ from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, ASK, READ, entry, render, utterance
 from tests.waiting import PATIENCE_S
 
-ENTRIES = 60
-"""Enough for tables of several pages, so that damage in one leaves others."""
+ENTRIES = 60  # Enough for tables of several pages, so that damage in one leaves others.
 SETTLED = 40
 
 PAGE = 4096
@@ -49,8 +48,7 @@ class Device:
 
     directory: Path
     rows: list[OutboxRow]
-    asked: set[str]
-    """Utterances that led to a question, and to no entry."""
+    asked: set[str]  # Utterances that led to a question, and to no entry.
 
     @property
     def journal(self) -> Path:

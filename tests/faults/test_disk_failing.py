@@ -21,12 +21,9 @@ from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
 from tests.tiers import sized
 
-LEAST = 25
-"""Entries that a life brings through before it ends."""
+LEAST = 25  # Entries that a life brings through before it ends.
 
-MOST_REFUSALS = 200
-"""A life that is refused so often gets nowhere: each of its openings meets the fault again."""
-
+MOST_REFUSALS = 200  # A life that is refused so often gets nowhere: each of its openings meets the fault again.
 
 BY_DAY = [("pwrite64", 149, "EIO"), ("fsync", 5, "EIO"), ("rename", 5, "EROFS")]
 """SQLite's writes and syncs; those of a recording, and its name."""

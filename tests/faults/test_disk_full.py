@@ -38,8 +38,7 @@ SPOKEN = ROOT / "tests" / "data" / "speech" / "demo" / "01-pallet-5451-four-case
 KEEP = Keep(stop_free_mb=1, alarm_free_mb=2, reserve_mb=1)
 DISK_KB = 8000
 
-UTTERANCE_SAMPLES = 16_000
-"""One second: a recording of about 30 kB of noise."""
+UTTERANCE_SAMPLES = 16_000  # One second: a recording of about 30 kB of noise.
 
 
 def test_the_reserve_brings_what_was_said_to_its_end(tmp_path: Path) -> None:
@@ -172,8 +171,7 @@ async def tidy(executor: JournalThread) -> int:
 class Operator:
     """A live microphone: he speaks, and in between does what the test wants and waits for what it says."""
 
-    acts: list[Callable[[], bool]]
-    """Done after each utterance, again and again, until true."""
+    acts: list[Callable[[], bool]]  # Done after each utterance, again and again, until true.
     name: str = "microphone"
     live: bool = True
 

@@ -30,8 +30,7 @@ from tests.tiers import sized
 
 WINDOW = 4
 RECEIPT_TIMEOUT_S = 4.0
-PATIENCE_S = 600.0
-"""Of virtual time."""
+PATIENCE_S = 600.0  # Of virtual time.
 
 
 class Scene:

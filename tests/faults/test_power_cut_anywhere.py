@@ -22,13 +22,11 @@ from tests.playbook.script import DOES, lines
 from tests.playbook.stage import Stage
 from tests.tiers import sized
 
-EVERY = sized(test=20, nightly=3)
-"""One play in so many, spread over all of them."""
+EVERY = sized(test=20, nightly=3)  # One play in so many, spread over all of them.
 
 PLAYS = sorted((Path(__file__).parent.parent / "playbook" / "plays").glob("*.play"))[::EVERY]
 
-FOR_EVER = 100
-"""More deadlines in a row than any question may have."""
+FOR_EVER = 100  # More deadlines in a row than any question may have.
 
 
 @pytest.fixture

@@ -24,13 +24,11 @@ from tests.simulation.run import Parts, Wrong, simulate, simulate_all
 from tests.simulation.shelf import ModelTables
 from tests.tiers import SEED, sized
 
-FIRST = sized(test=0, nightly=SEED)
-"""By day always the same runs; each night has its own."""
+FIRST = sized(test=0, nightly=SEED)  # By day always the same runs; each night has its own.
 RUNS = sized(test=50, nightly=1_500)
 AT_ONCE = 50
 REAL_RUNS = sized(test=3, nightly=30)
-ENOUGH = 100
-"""A planted fault is found within so many runs; most within ten."""
+ENOUGH = 100  # A planted fault is found within so many runs; most within ten.
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + RUNS, AT_ONCE))

@@ -38,19 +38,15 @@ from tests.tiers import TIER, Tier, sized
 from tests.waiting import until, while_running
 
 STAGED = sized(
-    test=Staged(devices=30, rate=6, seconds=25, most=2),
-    nightly=Staged(devices=500, rate=500 / 60, seconds=300),
+    test=Staged(devices=30, rate=6, seconds=25, most=2), nightly=Staged(devices=500, rate=500 / 60, seconds=300)
 )
 """At night each device has a pallet a minute."""
 
-AGAIN_S = 15
-"""Receipts flow again for 95 % of those who are owed one within this, at night."""
+AGAIN_S = 15  # Receipts flow again for 95 % of those who are owed one within this, at night.
 
-ANSWERED_IN_S = 30
-"""Beside other tests; at rest it is some tens of milliseconds."""
+ANSWERED_IN_S = 30  # Beside other tests; at rest it is some tens of milliseconds.
 
-WAITED_S = 3
-"""A retained message comes with the answer to a subscription."""
+WAITED_S = 3  # A retained message comes with the answer to a subscription.
 
 
 @pytest.fixture(scope="module", params=BROKERS)

@@ -69,8 +69,7 @@ class Shift:
         self.parts = parts
         self._executor = executor
         self._phrasing = Phrasing(parts.form, language)
-        self.begun = asyncio.Event()
-        """The agent has taken up what was open, and takes what is said now."""
+        self.begun = asyncio.Event()  # The agent has taken up what was open, and takes what is said now.
         self.said: list[str] = []
         self.sounds: list[Earcon] = []
 

@@ -18,11 +18,9 @@ from tests.rows import each_of
 
 NO_INPUT, UNAVAILABLE, DISK, AGAIN, CONFIG = 66, 69, 74, 75, 78
 
-
 FOR_ALL = "-dac_override,-dac_read_search"
 AS_ANYBODY = [] if os.geteuid() else ["setpriv", f"--bounding-set={FOR_ALL}", f"--inh-caps={FOR_ALL}"]
 """Root may read all; without these rights it may read what anybody in its place may."""
-
 
 AT_WORK = [
     ("evaluate {tmp}/bad-audio.jsonl", NO_INPUT, "text.wav: is not sound"),

@@ -85,8 +85,7 @@ class Dock:
     """What its events begin with: a real server of all tests remembers those of others."""
     sequence: int = 0
     truth: dict[str, Said] = field(default_factory=dict)
-    pallets: dict[str, str] = field(default_factory=dict)
-    """Of every event that was ever said, the pallet."""
+    pallets: dict[str, str] = field(default_factory=dict)  # Of every event that was ever said, the pallet.
 
     def receives(self, pallet: int, cases: int, **fields: Any) -> str:
         return self._said(recorded(self._next()), pallet, cases, fields)

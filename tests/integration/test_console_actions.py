@@ -35,8 +35,7 @@ __all__ = ["browser"]
 
 ROUTES: tuple[Route, ...] = (*sign_in.ROUTES, *(route for page in PAGES for route in page.routes()))
 
-Went = set[tuple[str, str]]
-"""The method and the path of the way, as it is written there."""
+Went = set[tuple[str, str]]  # The method and the path of the way, as it is written there.
 
 
 def way_of(request: Request) -> tuple[str, str]:

@@ -29,7 +29,6 @@ SHOWN = {page.path: all_texts("en")[f"{page.name}.title"] for page in PAGES if p
     "/roster/north?row=op-18": "Roster",
 }
 
-
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 """By day one page is shown by the one, the next by the other."""
 

@@ -25,8 +25,7 @@ from tests.playbook.theatre import Theatre
 from tests.servers.postgresql import PostgreSQL
 from tests.tiers import sized
 
-SEATS = 3
-"""Plays at once: most of each is waiting, for speech to end or a time to pass."""
+SEATS = 3  # Plays at once: most of each is waiting, for speech to end or a time to pass.
 
 PLAYS = {
     "an-entry-is-read-back-and-recorded": "rms",

@@ -29,11 +29,9 @@ ROOT = Path(__file__).parent.parent.parent
 MOVE = load_forms(ROOT / "schemas/forms")["pallet-move"]
 CATALOGUE = Catalogue.load(ROOT / "config/catalogue")
 
-READBACKS = sized(test=4, nightly=8)
-"""So many in a row, one after another, wherever it is not said how many."""
+READBACKS = sized(test=4, nightly=8)  # So many in a row, one after another, wherever it is not said how many.
 
-NORMAL_DB, SOFT_DB = -20.0, -30.0
-"""An operator into a headset's microphone, root mean square below full scale."""
+NORMAL_DB, SOFT_DB = -20.0, -30.0  # An operator into a headset's microphone, root mean square below full scale.
 
 
 @cache

@@ -25,11 +25,9 @@ WAITING = 5
 """Programs that begin to listen at a time: so many connections may wait for PulseAudio, by `listen` in its
 socket-server.c; the next is refused."""
 
-WORDS = 5
-"""Seconds of sound and zeros in turn after which it is known that a headset has a gate."""
+WORDS = 5  # Seconds of sound and zeros in turn after which it is known that a headset has a gate.
 
-NOTICED_IN_S, HEALED_IN_S = 15.0, 25.0
-"""What even a machine that does ten other things at once must keep."""
+NOTICED_IN_S, HEALED_IN_S = 15.0, 25.0  # What even a machine that does ten other things at once must keep.
 
 LISTEN = """
 import json, sys, time
@@ -117,19 +115,16 @@ ROWS = {
 }
 """By the name of the headset; "other" is one that nobody here wears."""
 
-GATED = "gated"
-"""A headset that sends zeros between words: its wearer falls silent while the others fail."""
+GATED = "gated"  # A headset that sends zeros between words: its wearer falls silent while the others fail.
 
-LONE = "lone"
-"""The only headset of a server of its own: there the server has nothing to move a recording to, and dies."""
+LONE = "lone"  # The only headset of a server of its own: there the server has nothing to move a recording to, and dies.
 
 
 @dataclass(frozen=True)
 class Times:
     noticed_s: float
     healed_s: float
-    heard_meanwhile: bool
-    """Whether anything was taken for what the operator said between the two."""
+    heard_meanwhile: bool  # Whether anything was taken for what the operator said between the two.
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ CLIPS = (
     "04-dock-charlie-pallet-277-sixteen-units.flac",
     "01-pallet-5451-four-cases-dock-alpha.flac",
 )
-SENTENCES = 5
-"""After so many the loudness is told."""
+SENTENCES = 5  # After so many the loudness is told.
 
 
 class Watcher:

@@ -27,9 +27,7 @@ from tests.servers.postgresql import PostgreSQL
 from tests.store import KINDS, database
 from tests.tiers import sized
 
-WITHIN_S = 60
-"""Everything here happens in a second or two; a busy machine may need longer."""
-
+WITHIN_S = 60  # Everything here happens in a second or two; a busy machine may need longer.
 
 WATCHED = {"WATCHDOG_USEC": "3000000"}
 """As systemd tells a program that it must give a sign of life every three seconds."""
@@ -211,8 +209,7 @@ def test_two_consumers_under_two_names_apply_each_event_once(broker: Mosquitto, 
     assert count(url).rows == 100
 
 
-UNSUPPORTED = bytes.fromhex("20 02 00 01")
-"""CONNACK of MQTT 3.1.1: unacceptable protocol version."""
+UNSUPPORTED = bytes.fromhex("20 02 00 01")  # CONNACK of MQTT 3.1.1: unacceptable protocol version.
 
 
 def test_consumers_that_share_ask_for_no_older_mqtt(tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -27,8 +27,7 @@ from tests.servers.postgresql import PostgreSQL
 from tests.tiers import SEED, sized
 from tests.waiting import until
 
-AHEAD = 100
-"""Events without an answer at most, so that there are some left for each kill."""
+AHEAD = 100  # Events without an answer at most, so that there are some left for each kill.
 KILL_S = sized(test=1.0, nightly=3.0 * SESSION_S)
 """From one kill to the next. By night, when there are many, each is forgotten before the next one: with less than a
 session between two, a group of four never shares its partitions out."""

@@ -35,14 +35,11 @@ STAGED: dict[str, Any] = sized(
     test={"events": 300, "devices": 8, "within": 50, "seed": 3, "rounds": 1, "patience_s": 400},
     nightly={"events": 3000, "devices": 50, "within": 200, "seed": SEED, "rounds": 6, "patience_s": 3000},
 )
-AHEAD = 40
-"""Events without an answer at most."""
+AHEAD = 40  # Events without an answer at most.
 
-OUTAGES = 3
-"""The kinds of them."""
+OUTAGES = 3  # The kinds of them.
 
-AWAY_S = 4.0
-"""So long a server is gone: the others notice, and try again."""
+AWAY_S = 4.0  # So long a server is gone: the others notice, and try again.
 
 
 class Outages:

@@ -31,9 +31,7 @@ from tests.servers.tcp_proxy import TcpProxy
 from tests.store import KINDS, database
 from tests.waiting import until
 
-SMALLEST_LIMIT = 1000
-"""Bytes: the smallest limit that librdkafka takes. An event has more."""
-
+SMALLEST_LIMIT = 1000  # Bytes: the smallest limit that librdkafka takes. An event has more.
 
 EVENTS = 20
 
@@ -46,8 +44,7 @@ class Site:
     """A broker, a Kafka and a topic of one partition, so that records are taken in the order in which they came."""
 
     kafka: Kafka
-    link: TcpProxy
-    """The inventory's to Kafka."""
+    link: TcpProxy  # The inventory's to Kafka.
     running: RunningInventory
     fleet: Fleet
     url: str

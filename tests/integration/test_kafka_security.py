@@ -37,8 +37,7 @@ from tests.tiers import sized
 from tests.waiting import PATIENCE_S, until
 
 USER, SECRET = "dock", "lobelia-4-hush"
-GIVES_UP_S = 2.0
-"""Instead of 20 s: what is wrong is told at once, and again with each try."""
+GIVES_UP_S = 2.0  # Instead of 20 s: what is wrong is told at once, and again with each try.
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,9 @@ class Secured:
 
     authority: Authority
     client: Issued
-    open: Kafka
-    """The one that asks for no user."""
-    port: int
-    """Of its proxy."""
-    guarded: int
-    """Of the proxy of the one that does."""
+    open: Kafka  # The one that asks for no user.
+    port: int  # Of its proxy.
+    guarded: int  # Of the proxy of the one that does.
 
     def settings(self, **other: Any) -> KafkaSettings:
         """All that the guarded one wants, and what a test sets otherwise."""

@@ -136,9 +136,7 @@ def test_killed_it_leaves_a_terminal_that_shows_its_first_screen_again(
 HEEDING = ["env", "--default-signal=HUP"]
 """The tests themselves may have been started by nohup(1), and what it started ignores the signal for ever."""
 
-NOHUP = ["env", "--ignore-signal=HUP"]
-"""As nohup(1), which would besides write into this directory."""
-
+NOHUP = ["env", "--ignore-signal=HUP"]  # As nohup(1), which would besides write into this directory.
 
 WAYS: list[list[str]] = sized(test=[[]], nightly=[[], ["--plain"], ["--json"]])
 """By day the one that has a process of its own to end besides."""

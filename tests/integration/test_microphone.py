@@ -15,8 +15,7 @@ from tests.processes.command import answer
 from tests.processes.starting import Started
 from tests.sound.pulseaudio import DEVICE, Headset, headset
 
-STALL_S = 3
-"""Longer than the up to 2 s after which a PulseAudio null sink that stood idle brings its first sound."""
+STALL_S = 3  # Longer than the up to 2 s after which a PulseAudio null sink that stood idle brings its first sound.
 
 LISTEN = """
 import json, sys

@@ -38,7 +38,6 @@ from tests.waiting import until
 
 DEADLINE_S = 60.0
 
-
 BOTH = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 Event = TypeVar("Event", SessionConnected, SessionDisconnected, PubackReceived, MessageReceived)
@@ -379,8 +378,7 @@ def test_a_session_that_never_connected_stops_and_leaves_no_thread(
     until(lambda: not [thread for thread in threading.enumerate() if "gone" in thread.name], "the thread did not end")
 
 
-UNSUPPORTED = bytes.fromhex("20 02 00 01")
-"""CONNACK of MQTT 3.1.1: unacceptable protocol version."""
+UNSUPPORTED = bytes.fromhex("20 02 00 01")  # CONNACK of MQTT 3.1.1: unacceptable protocol version.
 ACCEPTED = bytes.fromhex("20 02 00 00")
 CLOSED = b""
 
@@ -455,8 +453,7 @@ def test_no_more_comes_than_the_receiver_said_until_something_is_acknowledged(
 
 
 TOO_LARGE, NO_SUBSCRIBER = 149, 16
-CONNACK = bytes.fromhex("20 03 00 00 00")
-"""Without any property."""
+CONNACK = bytes.fromhex("20 03 00 00 00")  # Without any property.
 DISCONNECT_TOO_LARGE = bytes.fromhex("e0 02 95 00")
 
 
@@ -500,10 +497,8 @@ def kinds(owner: Owner) -> list[type]:
 
 # ---- a broker that lives and does not answer ----
 
-ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")
-"""A CONNACK with the receive maximum 1."""
-KEPT = bytes.fromhex("20 03 01 00 00")
-"""A CONNACK: the session is known."""
+ONE_AT_A_TIME = bytes.fromhex("20 06 00 00 03 21 00 01")  # A CONNACK with the receive maximum 1.
+KEPT = bytes.fromhex("20 03 01 00 00")  # A CONNACK: the session is known.
 
 
 def publication(number: int) -> bytes:

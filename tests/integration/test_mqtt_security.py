@@ -34,8 +34,7 @@ from tests.servers.mosquitto import Certificates, Mosquitto
 from tests.servers.ports import held_port
 from tests.waiting import until, while_running
 
-WATCHED_S = 2.0
-"""How long a refused device is watched for more alarms and for a storm: several times its longest wait."""
+WATCHED_S = 2.0  # How long a refused device is watched for more alarms and for a storm: several times its longest wait.
 
 ENTRIES = 5
 
@@ -78,8 +77,7 @@ class Case:
     """A fault between device and broker."""
 
     device: dict[str, Any]
-    wrong: dict[str, Any]
-    """Options of the broker that does not fit."""
+    wrong: dict[str, Any]  # Options of the broker that does not fit.
     right: dict[str, Any]
     told: str
 
@@ -181,11 +179,9 @@ class Played:
     """What became of a case."""
 
     alarms: list[str]
-    kept: int = 0
-    """Entries still owed after the alarm."""
+    kept: int = 0  # Entries still owed after the alarm.
     tries_a_second: float = 0.0
-    owed: int = -1
-    """Entries still owed when it was mended."""
+    owed: int = -1  # Entries still owed when it was mended.
 
 
 def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:

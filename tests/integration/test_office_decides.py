@@ -27,8 +27,7 @@ __all__ = ["browser"]
 
 NO_DOCK = Path("tests/data/speech/conversation/rms-pallet-seven-four-two-twelve-units.flac")
 
-CUT_AFTER = (3_000,)
-"""Bytes after which the first connection of a device ends: in the middle of what it sends."""
+CUT_AFTER = (3_000,)  # Bytes after which the first connection of a device ends: in the middle of what it sends.
 
 
 @pytest.fixture

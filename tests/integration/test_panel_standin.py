@@ -27,8 +27,7 @@ from tests.tiers import sized
 
 TODAY = date(2026, 11, 20)
 
-UNDERSTOOD = ("01-", "02-", "07-")
-"""Clips that the stand-in reads whole and right, as the device does."""
+UNDERSTOOD = ("01-", "02-", "07-")  # Clips that the stand-in reads whole and right, as the device does.
 
 SETTINGS = """
 state_directory = "{state}"

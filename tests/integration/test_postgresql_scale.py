@@ -209,13 +209,11 @@ def test_what_is_counted_on_tables_by_month_through_a_pool_is_the_ledgers(tmp_pa
     print(found)
 
 
-UNANSWERED_S = 3
-"""Longer than a receipt takes, and shorter than PostgreSQL waits for a silent standby."""
+UNANSWERED_S = 3  # Longer than a receipt takes, and shorter than PostgreSQL waits for a silent standby.
 
 KILLS = sized(test=1, nightly=10)
 SERVERS = sized(test=2, nightly=3)
-EACH = sized(test=300, nightly=1000)
-"""Events said around each kill, one to three times."""
+EACH = sized(test=300, nightly=1000)  # Events said around each kill, one to three times.
 
 
 @pytest.mark.timeout(3600)

@@ -78,8 +78,7 @@ def test_auto_gives_vosk_where_its_weights_are(chosen: tuple[Interpreter, bool])
     assert reader.name == ("vosk/small-en-us" if weights_here else "pocketsphinx/en-us")
 
 
-EACH = sized(test=7, nightly=1)
-"""One form in so many."""
+EACH = sized(test=7, nightly=1)  # One form in so many.
 
 
 def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
@@ -101,8 +100,7 @@ def test_an_a_may_be_an_e_that_no_recogniser_lists_and_alpha_may_not(chosen: tup
     assert [(one.value, one.runner_up) for one in docks] == [("A", "E"), ("A", None), ("A", None)]
 
 
-DROPPED_IN = Path(__file__).parent.parent / "data" / "forms"
-"""Forms that nothing was ever written for."""
+DROPPED_IN = Path(__file__).parent.parent / "data" / "forms"  # Forms that nothing was ever written for.
 PACE, SPEAKERS = 10 / 11, ("m3", "f2", "m5", "m7")
 """Times the usual pace, and speakers of espeak-ng; of all of them vosk understands each word here in silence."""
 EVERYBODY = sized(test=False, nightly=True)

@@ -15,8 +15,7 @@ from tests.waiting import until
 AGENT, INVENTORY = "dockvoice@dock-b.service", "dockvoice-inventory.service"
 UNITS = (AGENT, INVENTORY)
 
-SECRETS = {"dock-b": "gerbera-7", "inventory": "lobelia-4"}
-"""The passwords at the broker; only credentials hold them."""
+SECRETS = {"dock-b": "gerbera-7", "inventory": "lobelia-4"}  # The passwords at the broker; only credentials hold them.
 
 SOUND = "unix:/run/pulse/native"
 

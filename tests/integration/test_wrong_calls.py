@@ -181,7 +181,6 @@ OTHERS = (
     *(Call(f"evaluate TMP/{name}", {NO_INPUT, CONFIG}, name) for name in FILES if name != "empty"),
 )  # fmt: skip
 
-
 FILES_EACH = sized(test=1, nightly=len(SETTINGS))
 """So many of the broken files each command is called with: by day others than the command before it."""
 

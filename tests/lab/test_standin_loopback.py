@@ -8,8 +8,7 @@ import pytest
 
 from tests.rows import each_of
 
-ELSEWHERE = "192.0.2.1"
-"""TEST-NET-1 of RFC 5737, which belongs to nobody."""
+ELSEWHERE = "192.0.2.1"  # TEST-NET-1 of RFC 5737, which belongs to nobody.
 
 
 @each_of("way", ["connect", "connect_ex"])

@@ -20,8 +20,7 @@ from typing import Any
 from tests.meaning.frames import LANGUAGES
 from tests.meaning.sentences import Sentence, sentences
 
-BATCH = 5000
-"""Sentences a reader takes at once: it starts in two seconds."""
+BATCH = 5000  # Sentences a reader takes at once: it starts in two seconds.
 FAULTS = ("WRONG", "needless", "obeyed", "held")
 _EPILOG = """\
 Each sentence is built from a frame: a form, its values, and how the speaker means them (done, planned, asked, denied,

@@ -62,8 +62,7 @@ def sentences(seed: int | str, languages: Sequence[str] = LANGUAGES) -> Iterator
             yield _Speaker(maker.frame(language), rng).sentence()
 
 
-_SHORTEST_ID = 100
-"""The least number that may be an identifier."""
+_SHORTEST_ID = 100  # The least number that may be an identifier.
 
 
 class _Speaker:

@@ -22,14 +22,11 @@ from tests.servers.mosquitto import Mosquitto
 from tests.tiers import SEED
 from tests.waiting import until
 
-KILLS = 2
-"""With a real recogniser. `make oracle` has five hundred, with somebody who needs no voice."""
+KILLS = 2  # With a real recogniser. `make oracle` has five hundred, with somebody who needs no voice.
 
-REPLAY_S = 600
-"""A whole replay takes some twenty seconds; this is for a machine that does other things all night."""
+REPLAY_S = 600  # A whole replay takes some twenty seconds; this is for a machine that does other things all night.
 
-Said = Counter[str]
-"""Entries by their content, as a multiset: the same saying twice would count twice."""
+Said = Counter[str]  # Entries by their content, as a multiset: the same saying twice would count twice.
 
 
 @pytest.fixture

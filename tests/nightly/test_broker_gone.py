@@ -15,8 +15,7 @@ from tests.servers.inventory import RunningInventory
 from tests.servers.mosquitto import Mosquitto
 from tests.waiting import until
 
-ABSENT_S = 10
-"""Several attempts to connect, each waiting longer than the one before."""
+ABSENT_S = 10  # Several attempts to connect, each waiting longer than the one before.
 
 
 @pytest.mark.timeout(1200)

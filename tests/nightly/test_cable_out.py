@@ -16,8 +16,7 @@ from tests.servers.cable import Cable, cable
 from tests.standin import RunningStandin
 
 TEN_MINUTES_S = 600
-ENDS_IN_S = 600
-"""It takes about a minute; the machine may be busy."""
+ENDS_IN_S = 600  # It takes about a minute; the machine may be busy.
 
 SETTINGS = """
 state_directory = "{state}"

@@ -41,8 +41,7 @@ systemctl start sound
 """
 """A headset is plugged in, and somebody may speak into it."""
 
-UDEV = "/lib/systemd/systemd-udevd --daemon"
-"""A container has none at work, for it has no devices of its own."""
+UDEV = "/lib/systemd/systemd-udevd --daemon"  # A container has none at work, for it has no devices of its own.
 
 CARRIED = """
 mkdir -p {0}
@@ -50,8 +49,7 @@ cp -rL /mnt/models/small-en-us {0}/
 """
 """The weights come from elsewhere, where their sites do not answer."""
 
-AWAY = 69
-"""The exit code of what is not there just now."""
+AWAY = 69  # The exit code of what is not there just now.
 
 CONFIG = "--config /etc/dockvoice/inventory.toml"
 

@@ -19,8 +19,7 @@ RIGHT, WRONG = 0.65, 1
 """The share that must be right, well below what was measured: made voices and noise; so many may be wrong of 44. The
 figures and their goals are those of `make library`."""
 
-NIGHTS = 3
-"""In so many nights, one with another, every form is heard once: a form takes a minute of a processor."""
+NIGHTS = 3  # In so many nights, one with another, every form is heard once: a form takes a minute of a processor.
 
 
 @pytest.mark.parametrize(("form", "said"), list(load_sentences().items())[SEED % NIGHTS :: NIGHTS])

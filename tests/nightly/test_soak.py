@@ -12,8 +12,7 @@ import pytest
 from tests.faults.soak.slopes import Limit, Point, trend
 from tests.faults.soak.soak import FILES, MEMORY, soak
 
-PACE_S = 0.05
-"""Faster than in the long form, so that a leak of an utterance shows in seconds."""
+PACE_S = 0.05  # Faster than in the long form, so that a leak of an utterance shows in seconds.
 
 LEAKING_S = 20.0
 

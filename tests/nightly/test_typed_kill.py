@@ -22,12 +22,9 @@ from tests.reading.gs1_labels import keyed
 from tests.tiers import SEED
 
 KILLS = 8
-SENTENCES = 8
-"""In one breath: the verdicts come after the lines."""
+SENTENCES = 8  # In one breath: the verdicts come after the lines.
 
-LONGEST_S = 0.03
-"""From the last word that one is on disk to the kill: about what it takes to conclude them all."""
-
+LONGEST_S = 0.03  # From the last word that one is on disk to the kill: about what it takes to conclude them all.
 
 NUMBERS = [f"{number:04d}" for number in range(SENTENCES)]
 PALLETS = [keyed(f"3761303211{number:07d}") for number in range(SENTENCES)]

@@ -29,8 +29,7 @@ from tests.tiers import SEED
 
 WORDS = 250
 
-PACE = 0.9
-"""Slow enough that the recogniser hears these voices well."""
+PACE = 0.9  # Slow enough that the recogniser hears these voices well.
 
 Fields = dict[str, FieldValue]
 

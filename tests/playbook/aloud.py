@@ -22,11 +22,9 @@ from tests.processes.command import dockvoice
 from tests.sound.pulseaudio import room
 from tests.waiting import until
 
-WITHIN_S = 30.0
-"""What comes at once on an idle machine, on one that does ten other things."""
+WITHIN_S = 30.0  # What comes at once on an idle machine, on one that does ten other things.
 
-SILENT_WITHIN_S = 1.5
-"""From the operator's first sound until the device is silent; it takes 0.2 s on an idle machine."""
+SILENT_WITHIN_S = 1.5  # From the operator's first sound until the device is silent; it takes 0.2 s on an idle machine.
 
 LEAKAGE_DB = -20.0
 
@@ -36,10 +34,8 @@ class Clip:
     """One line of an operator's, recorded."""
 
     audio: Path
-    speech_end: float
-    """Seconds until the end of the last word."""
-    kind: str
-    """`plain` is a whole entry; `incomplete`; `reply`."""
+    speech_end: float  # Seconds until the end of the last word.
+    kind: str  # `plain` is a whole entry; `incomplete`; `reply`.
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,9 @@ class Reply:
     """How soon the device answered, in seconds from the operator's last word."""
 
     to: str
-    kind: str
-    """That of the clip."""
+    kind: str  # That of the clip.
     earcon: float
-    word: float | None
-    """None where it says nothing."""
+    word: float | None  # None where it says nothing.
 
 
 class Aloud:

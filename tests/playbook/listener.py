@@ -21,8 +21,7 @@ from edge.speak.mixer import earcon_samples
 from tests.reading.speakers import english
 from tests.sound.earpiece import Earpiece
 
-LOUD = 300
-"""Of 32768: what is louder is no silence between two clauses."""
+LOUD = 300  # Of 32768: what is louder is no silence between two clauses.
 
 FAINT = SAMPLE_RATE // 10
 """So long a word may have begun before it is louder than that: the hiss of "seven" is faint, and no "seven" without."""
@@ -30,14 +29,11 @@ FAINT = SAMPLE_RATE // 10
 BREATH = SAMPLE_RATE * 7 // 10
 """Silence after which a phrase is over: thrice the longest breath between two clauses, for a busy machine."""
 
-ALIKE = 0.8
-"""From which an earcon was heard: 1 where it is alone; a voice that begins beneath it takes a little off."""
+ALIKE = 0.8  # From which an earcon was heard: 1 where it is alone; a voice that begins beneath it takes a little off.
 
-LONGER = SAMPLE_RATE // 2
-"""What sounds for longer than this is no earcon, but for an alarm."""
+LONGER = SAMPLE_RATE // 2  # What sounds for longer than this is no earcon, but for an alarm.
 
-LOOK_S = 0.1
-"""How often what was played is looked at: often enough, and next to no work."""
+LOOK_S = 0.1  # How often what was played is looked at: often enough, and next to no work.
 
 Sound = NDArray[np.int16]
 
@@ -48,10 +44,8 @@ T = TypeVar("T")
 class Phrase:
     """A stretch of speech."""
 
-    begins: int
-    """Its first sample, as the earpiece counts."""
-    words: str
-    """As the recogniser reads them."""
+    begins: int  # Its first sample, as the earpiece counts.
+    words: str  # As the recogniser reads them.
 
 
 class Reader:
@@ -77,8 +71,7 @@ class Listener:
 
     def __init__(self, earpiece: Earpiece, reader: Reader) -> None:
         self.earpiece = earpiece
-        self.heard_until = 0
-        """The sample up to which all was listened to."""
+        self.heard_until = 0  # The sample up to which all was listened to.
         self._reader = reader
 
     def phrase(self, seconds: float) -> Phrase:

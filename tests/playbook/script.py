@@ -63,8 +63,7 @@ class Line:
 
     number: int
     text: str
-    words: tuple[str, ...]
-    """What the pattern of its rule caught."""
+    words: tuple[str, ...]  # What the pattern of its rule caught.
     rule: str
 
 

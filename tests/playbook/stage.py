@@ -60,8 +60,7 @@ REPOSITORY = HERE.parent.parent
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=4.0, second_voice=0.0)
 """How an operator sounds."""
 
-SURE = 0.94
-"""How sure of a word whoever hears it is, unless the play says otherwise."""
+SURE = 0.94  # How sure of a word whoever hears it is, unless the play says otherwise.
 
 
 class Stage:
@@ -198,8 +197,8 @@ class Stage:
         row = commit_reviewed(self._journal, found.utterance_id, values, self._device.rules, Reviewer("ann"), office)
         self._events.append(parse_event(row.body.encode()))
         (entry,) = self._journal.dialogue.latest_entries(1)
-        fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
-        decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
+        decision = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
+        decided = OfficeDecided(found.utterance_id, decision, entry.fields, entry)
         self._tell(lambda: self._device.handle_event(decided))
 
     def on_discards(self) -> None:

@@ -37,8 +37,7 @@ class Seat:
     speaker: str
     air: Air
     earpiece: Earpiece
-    environment: dict[str, str]
-    """What an agent that wears it is started with."""
+    environment: dict[str, str]  # What an agent that wears it is started with.
 
     def leakage(self, db: float) -> Callable[[int], Samples]:
         """What a microphone hears that picks the earpiece up: the room, and what is played, softer and later."""

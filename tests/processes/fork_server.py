@@ -46,8 +46,7 @@ FORMS = Path(__file__).parent.parent.parent / "schemas" / "forms"
 WEIGHTS = Path(os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", "")) / "small-en-us"
 """What most programs read as they start; one with other forms or weights reads those itself."""
 
-STANDARD = 3
-"""File descriptors: input, output, errors."""
+STANDARD = 3  # File descriptors: input, output, errors.
 
 LENGTH = struct.Struct("<q")
 

@@ -27,13 +27,11 @@ from tests.processes.fork_server import LENGTH, read
 from tests.sharing import ROOT, WITH_SOUND, Sound
 from tests.tiers import TIER, Tier
 
-OURS = ("LD_", "PYTHON", "LC_", "LANG")
-"""How the names of variables begin that change a program before its first line."""
+OURS = ("LD_", "PYTHON", "LC_", "LANG")  # How the names of variables begin that change a program before its first line.
 
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 PR_SET_CHILD_SUBREAPER = 36
-
 
 TRIED = {(3, 11)}
 """Versions of Python whose Popen was looked at: the step that makes the process is its own affair, and may change."""

@@ -28,8 +28,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
 RULES = Rules(FORM, Catalogue.load(REPOSITORY / "config" / "catalogue"))
 
-SPELT = 2.0
-"""Nats: hardly anybody says a count digit by digit."""
+SPELT = 2.0  # Nats: hardly anybody says a count digit by digit.
 
 HELD = "pallet seven four two twelve units dock b"
 BEFORE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}

@@ -75,7 +75,6 @@ SAID = [
     *("]C1215432", "]C1215433", "]C110A", "]C1215432\x1d10A", "]C1215551\x1d10D", "]C121", "]C1400742"),
 ]
 
-
 SAID_ONCE = [
     *("trailer five five oh one door twelve", "trailer five five oh two", "door thirteen", "door thirteen from now on"),
     *("no door fourteen", "order four five five zero zero one two", "door one~0.2 two", "take it to door three please"),

@@ -20,8 +20,7 @@ from tests.tiers import SEED, TIER, Tier, sized
 @dataclass(frozen=True)
 class Meant:
     text: str
-    values: tuple[FieldValue, ...]
-    """In the order of the form."""
+    values: tuple[FieldValue, ...]  # In the order of the form.
     form: str = "pallet-move"
 
 
@@ -63,11 +62,9 @@ FOREIGN = sized(quick=20, test=40, nightly=0)
 SMALL = 300
 """So many of the most common words are drawn more often: those a reader may take for a part of the sentence."""
 
-CHANGES = sized(quick=20, test=40, nightly=1_000)
-"""So many sentences with two words put in."""
+CHANGES = sized(quick=20, test=40, nightly=1_000)  # So many sentences with two words put in.
 
 TOLD = 20
-
 
 ENGLISH = common_words("en")
 

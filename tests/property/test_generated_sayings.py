@@ -19,16 +19,13 @@ from tests.tiers import SEED, sized
 SPOKEN = [("en", "stock-count"), *((language, "pallet-move") for language in TONGUES if language in LANGUAGES)]
 """Every language that can be read; what is counted, in English alone."""
 
-SENTENCES = sized(quick=20, test=50, nightly=2_500)
-"""In one test: of 2,500 none takes a minute."""
+SENTENCES = sized(quick=20, test=50, nightly=2_500)  # In one test: of 2,500 none takes a minute.
 
 PARTS = sized(test=1, nightly=-(-15_000 // (SENTENCES * len(SPOKEN))))
 
-TOLD = 20
-"""So many failures are told of each kind, and the others counted."""
+TOLD = 20  # So many failures are told of each kind, and the others counted.
 
-AT_ONCE = 0.95
-"""Of what is said without a slip and with a pause between the fields."""
+AT_ONCE = 0.95  # Of what is said without a slip and with a pause between the fields.
 
 
 def faults(said: Sentence, language: str, form: str) -> Iterator[str]:

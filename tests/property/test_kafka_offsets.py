@@ -28,12 +28,10 @@ class Reading(RuleBasedStateMachine):
         super().__init__()
         self.offsets = Offsets()
         self.has_session = True
-        self.read_to: dict[int, int] = {}
-        """By partition that is ours, the offset that is fetched next."""
+        self.read_to: dict[int, int] = {}  # By partition that is ours, the offset that is fetched next.
         self.committed = dict.fromkeys(range(3), 0)
         self.acknowledged: set[tuple[int, int]] = set()
-        self.delivered: dict[int, tuple[int, int]] = {}
-        """By token, each record on its way to the consumer."""
+        self.delivered: dict[int, tuple[int, int]] = {}  # By token, each record on its way to the consumer.
         self.stale: set[int] = set()
         """Tokens of records that were rewound or revoked, which the consumer may acknowledge yet."""
 

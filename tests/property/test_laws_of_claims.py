@@ -165,8 +165,7 @@ def inputs(world: World) -> Iterator[Line]:
         yield Line(said)
 
 
-ENDS = (None, Line("yes"), Line("no"))
-"""What is said behind it, and then nothing more; None: nothing at all."""
+ENDS = (None, Line("yes"), Line("no"))  # What is said behind it, and then nothing more; None: nothing at all.
 
 
 @cache
@@ -192,8 +191,7 @@ class Outside:
     gone: list[Draft] = field(default_factory=list)
     waiting: dict[str, Park] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
-    rests: set[str] = field(default_factory=set)
-    """The utterances on which a record rests, or rested."""
+    rests: set[str] = field(default_factory=set)  # The utterances on which a record rests, or rested.
 
     def say(self, line: Line) -> None:
         name = f"u{len(self.said)}"

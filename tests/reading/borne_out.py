@@ -23,8 +23,7 @@ NATO = (
     *("xray", "yankee", "zulu"),
 )
 
-BETWEEN = 3
-"""So many words may stand between two that belong together: two that came in, and "and"."""
+BETWEEN = 3  # So many words may stand between two that belong together: two that came in, and "and".
 
 SOUNDS_LIKE = {
     "thousands": "thousand",

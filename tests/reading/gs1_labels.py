@@ -23,8 +23,7 @@ class Label:
     """What a scanner sends of one, up to its last key."""
 
     sent: str
-    holds: tuple[tuple[str, str], ...] | str
-    """Identifiers and values, or the name of what is wrong."""
+    holds: tuple[tuple[str, str], ...] | str  # Identifiers and values, or the name of what is wrong.
 
     @property
     def fields(self) -> dict[str, object]:

@@ -81,17 +81,18 @@ def written(page: str) -> str:
 
 def _constants() -> Iterator[tuple[str, object, str]]:
     """Each constant of `costs.py`: name, value, reason. Several in one line have one reason."""
-    body = ast.parse(Path(costs.__file__).read_text(encoding="utf-8")).body
+    source = Path(costs.__file__).read_text(encoding="utf-8")
+    lines, body = source.splitlines(), ast.parse(source).body
     for one, after in zip(body, [*body[1:], None], strict=True):
         if not isinstance(one, ast.Assign):
             continue
         name = ast.unparse(one.targets[0]).strip("()")
         values = tuple(getattr(costs, each) for each in name.split(", "))
         said = after.value if isinstance(after, ast.Expr) else None
-        told = said.value if isinstance(said, ast.Constant) else None
+        told = str(said.value) if isinstance(said, ast.Constant) else lines[one.lineno - 1].partition("  # ")[2]
         if name not in LIMITS:
             continue
-        assert isinstance(told, str), f"{name}: no reason stands below it"
+        assert told, f"{name}: no reason stands beside or below it"
         yield name, values if len(values) > 1 else values[0], " ".join(told.split())
 
 

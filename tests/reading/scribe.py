@@ -48,8 +48,7 @@ from tests.shipped import ROOT, catalogue
 
 DATA = ROOT / "tests" / "data"
 
-SILENCES = 10
-"""More than the device bears before it gives up: it waits for an answer twice."""
+SILENCES = 10  # More than the device bears before it gives up: it waits for an answer twice.
 
 SHIPPED = frozenset({"pallet-move", "stock-count"})
 """The forms that there are; some rows are of one that was made for them."""
@@ -75,13 +74,10 @@ class Saying:
     kind: str
     language: str
     category: str
-    said: str
-    """The text, or the lines of a conversation with " | " between them."""
-    expected: tuple[str, ...]
-    """Each is as good as the others; the entries of a conversation are joined by " + "."""
+    said: str  # The text, or the lines of a conversation with " | " between them.
+    expected: tuple[str, ...]  # Each is as good as the others; the entries of a conversation are joined by " + ".
     form: str
-    contestable: str | None = None
-    """Why `expected` is not, or not alone, what the row says."""
+    contestable: str | None = None  # Why `expected` is not, or not alone, what the row says.
 
     @property
     def at_once(self) -> bool:
@@ -93,14 +89,11 @@ class Saying:
 class Made:
     """What was made of a saying, in the notation of `expected`."""
 
-    record: str | None
-    """What is recorded at once."""
+    record: str | None  # What is recorded at once.
     stands: str
     """The fields that are not asked about, and so are recorded once the others are answered; the others are "_"."""
-    act: str
-    """"@yes", "~_/15/_"; empty where it is dictation."""
-    asks: bool
-    """Whether there is a question about a field."""
+    act: str  # "@yes", "~_/15/_"; empty where it is dictation.
+    asks: bool  # Whether there is a question about a field.
 
 
 def sayings() -> Iterator[Saying]:

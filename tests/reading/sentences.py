@@ -27,24 +27,17 @@ class Tongue:
     dock: tuple[str, ...]
     quantity: tuple[str, ...]
     units: tuple[str, ...]
-    carrying: str
-    """What may stand between a pallet and its count; nothing where it would change the words behind it."""
-    to: str
-    """What may stand before a dock; nothing as well."""
-    letter: str
-    """How a letter is told from others: "{letter} as in {word}"."""
-    names: str
-    """Such words, from A to H."""
-    doubles: tuple[str, str]
-    """A digit twice, and three times."""
-    dozens: tuple[tuple[str, int], ...]
-    """Ways to say a count by dozens, with what joins them to the unit."""
+    carrying: str  # What may stand between a pallet and its count; nothing where it would change the words behind it.
+    to: str  # What may stand before a dock; nothing as well.
+    letter: str  # How a letter is told from others: "{letter} as in {word}".
+    names: str  # Such words, from A to H.
+    doubles: tuple[str, str]  # A digit twice, and three times.
+    dozens: tuple[tuple[str, int], ...]  # Ways to say a count by dozens, with what joins them to the unit.
     openings: tuple[str, ...]
     hesitations: tuple[str, ...]
     cues: tuple[str, ...]
     tails: tuple[str, ...]
-    ones: str
-    """The digit 1 where it stands alone."""
+    ones: str  # The digit 1 where it stands alone.
 
 
 def _tongue(code: str) -> Tongue:
@@ -69,8 +62,7 @@ class Sentence:
 
     text: str
     fields: Mapping[str, Value]
-    plain: bool
-    """Said fluently, with a pause between the fields: nobody would have to ask."""
+    plain: bool  # Said fluently, with a pause between the fields: nobody would have to ask.
 
 
 def sentence(language: str, form: str, seed: str) -> Sentence:

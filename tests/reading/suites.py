@@ -19,8 +19,7 @@ from tests.reading.scribe import DATA, made, rules
 
 FORM = "pallet-move"
 PALLET, COUNT = 742, 12
-SHORTEST = 100
-"""Identifiers of the form have three digits or more."""
+SHORTEST = 100  # Identifiers of the form have three digits or more.
 
 
 class Understood(Enum):

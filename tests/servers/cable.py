@@ -25,10 +25,8 @@ _numbers = itertools.count(1)
 class Cable(Protocol):
     """The link, as a test sees it."""
 
-    inside: Sequence[str]
-    """What begins a command that is to run at the other end."""
-    address: str
-    """Where this machine is reached from there; what listens must listen on it."""
+    inside: Sequence[str]  # What begins a command that is to run at the other end.
+    address: str  # Where this machine is reached from there; what listens must listen on it.
 
     def port(self, listening: int) -> int:
         """The port to go to from the other end, for what listens on `listening` here."""

@@ -23,11 +23,9 @@ SETTINGS = Path(__file__).parents[2] / "config" / "brokers"
 
 NODES = 3
 
-USER, PASSWORD = "dockvoice", "change-me"
-"""Of every client."""
+USER, PASSWORD = "dockvoice", "change-me"  # Of every client.
 
-STARTED_IN_S = 120
-"""A node of RabbitMQ takes some ten seconds of a processor, and all three start at once."""
+STARTED_IN_S = 120  # A node of RabbitMQ takes some ten seconds of a processor, and all three start at once.
 
 ANSWERED_IN_S = 5
 """A node that takes clients acknowledges a publication within milliseconds; one that has no majority never does."""
@@ -36,11 +34,9 @@ ANSWERED_IN_S = 5
 class Cluster(ABC):
     """Starts all nodes and the balancer on entry, kills them on exit. Nodes have the numbers 1 to 3."""
 
-    forms_one_by_one = False
-    """Whether a node is started for the first time when the one before takes clients."""
+    forms_one_by_one = False  # Whether a node is started for the first time when the one before takes clients.
 
-    balancing: dict[str, str]
-    """What of haproxy.cfg is other for this broker."""
+    balancing: dict[str, str]  # What of haproxy.cfg is other for this broker.
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -23,12 +23,10 @@ from tests.waiting import until
 DEBIANS = Path(os.environ.get("DOCKVOICE_TEST_DEBIAN", ROOT / ".cache" / "debian"))
 """What mmdebstrap made, each under the name of its release."""
 
-TREE = "/usr/src/dockvoice"
-"""Where the source tree lies there."""
+TREE = "/usr/src/dockvoice"  # Where the source tree lies there.
 
 BOOT_S = 60
-BLOCK_S = 900
-"""The longest block fetches what the program requires."""
+BLOCK_S = 900  # The longest block fetches what the program requires.
 
 _BOOT = """
 mkdir -p "$1/upper" "$1/work" "$1/root"

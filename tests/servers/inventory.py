@@ -18,12 +18,9 @@ from tests.processes.command import DOCKVOICE
 from tests.processes.starting import Started
 from tests.waiting import Notices
 
-ENDED_IN_S = 30
-"""It ends in well under a second; a busy machine may need longer."""
+ENDED_IN_S = 30  # It ends in well under a second; a busy machine may need longer.
 
-
-SPOKEN_FOR = ("north/dock-3", "north/dock-4")
-"""Devices whose events tests write themselves."""
+SPOKEN_FOR = ("north/dock-3", "north/dock-4")  # Devices whose events tests write themselves.
 
 
 class RunningInventory:

@@ -21,8 +21,7 @@ from tests.waiting import until
 
 BUCKET = "kafka"
 IDLE_S = 1.0  # So long nothing comes of a partition that is read to its end.
-PATIENCE_S = 30
-"""It starts in a fraction of a second; a busy machine may need longer."""
+PATIENCE_S = 30  # It starts in a fraction of a second; a busy machine may need longer.
 
 
 class Kafka:

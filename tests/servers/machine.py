@@ -21,8 +21,7 @@ import psutil
 from tests.sharing import ROOT
 from tests.waiting import until
 
-BOOT_S = 60
-"""It takes a second; a busy machine needs longer."""
+BOOT_S = 60  # It takes a second; a busy machine needs longer.
 
 _PROBE = """
 mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work /mnt/root

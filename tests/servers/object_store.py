@@ -20,8 +20,7 @@ PARTS = ("master", "volume", "filer", "s3")
 OFF = ("-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false")
 """What is on by default and of no use here: a word to its makers, and ports that others may have."""
 
-STARTED_IN_S = 60
-"""It starts in three seconds; a busy machine may need longer."""
+STARTED_IN_S = 60  # It starts in three seconds; a busy machine may need longer.
 
 
 class ObjectStore:

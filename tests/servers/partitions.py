@@ -9,8 +9,7 @@ import psycopg
 
 SCRIPT = Path(__file__).parents[2] / "config" / "postgresql" / "partitions.sql"
 
-MONTHS = 24
-"""So many a server has kept that splits its tables since two years."""
+MONTHS = 24  # So many a server has kept that splits its tables since two years.
 
 
 def split_by_month(url: str, since: datetime | None = None) -> None:

@@ -25,11 +25,9 @@ SETTINGS = Path(__file__).parents[2] / "config" / "postgresql" / "patroni.yml"
 
 PATRONI = "/usr/bin/patroni"
 
-READY_IN_S = 180.0
-"""A cluster is there in some twenty seconds; on a busy machine in more."""
+READY_IN_S = 180.0  # A cluster is there in some twenty seconds; on a busy machine in more.
 
-LOOK_S = 0.3
-"""How often Patroni is asked: each time costs it a query."""
+LOOK_S = 0.3  # How often Patroni is asked: each time costs it a query.
 
 
 class _Node:
@@ -64,11 +62,7 @@ class _Node:
         """Start Patroni, which makes or joins the cluster."""
         with (self._directory / "log").open("ab") as log:
             self._running = subprocess.Popen(
-                [PATRONI, str(self._directory / "settings")],
-                stdout=log,
-                stderr=log,
-                cwd=self._directory,
-                **owner(),
+                [PATRONI, str(self._directory / "settings")], stdout=log, stderr=log, cwd=self._directory, **owner()
             )
 
     def kill(self) -> None:
@@ -185,10 +179,7 @@ class PatroniCluster:
         }
         with (self._directory / "etcd.log").open("ab") as log:
             etcd = subprocess.Popen(
-                ["etcd", *(f"--{name}={value}" for name, value in places.items())],
-                stdout=log,
-                stderr=log,
-                **owner(),
+                ["etcd", *(f"--{name}={value}" for name, value in places.items())], stdout=log, stderr=log, **owner()
             )
         self._held.callback(etcd.wait)
         self._held.callback(etcd.kill)

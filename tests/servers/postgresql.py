@@ -19,8 +19,7 @@ import pytest
 from tests.servers.ports import held_port
 from tests.waiting import until
 
-STARTED_IN_S = 60
-"""A cluster starts in under a second; much more on a machine busy with other tests."""
+STARTED_IN_S = 60  # A cluster starts in under a second; much more on a machine busy with other tests.
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",

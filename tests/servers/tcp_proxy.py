@@ -23,8 +23,7 @@ from typing import Self
 
 from tests.waiting import PATIENCE_S
 
-PIECE = 4096
-"""Bytes passed on at once: small, so that a fault falls in the middle of a burst."""
+PIECE = 4096  # Bytes passed on at once: small, so that a fault falls in the middle of a burst.
 
 
 class TcpProxy:
@@ -44,8 +43,7 @@ class TcpProxy:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tcp-proxy")
         self._up = True
         self._swallows: Callable[[bytes], bool] = lambda _: False
-        self.swallowed = 0
-        """Connections of which what the client sent was lost."""
+        self.swallowed = 0  # Connections of which what the client sent was lost.
         self._budgets: deque[int] = deque()
         self._links: set[_Link] = set()
         self._started = threading.Event()

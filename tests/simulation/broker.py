@@ -13,11 +13,9 @@ from tests.simulation.events import LARGEST
 from tests.simulation.virtual import Fuse, VirtualLoop
 from tests.simulation.weather import CODES, LATENCY_S, Weather
 
-KNOCK_S = 2.0
-"""Between two tries to connect, at most."""
+KNOCK_S = 2.0  # Between two tries to connect, at most.
 
-SILENCE_S = 20.0
-"""TCP and keepalive notice within that time that a packet does not get through."""
+SILENCE_S = 20.0  # TCP and keepalive notice within that time that a packet does not get through.
 
 TOO_LARGE = 149
 FAILURE = 128
@@ -29,8 +27,7 @@ class Kept:
 
     subscriptions: tuple[str, ...]
     waiting: deque[tuple[str, bytes]] = field(default_factory=deque)
-    untaken: dict[int, tuple[str, bytes]] = field(default_factory=dict)
-    """Delivered, and not acknowledged."""
+    untaken: dict[int, tuple[str, bytes]] = field(default_factory=dict)  # Delivered, and not acknowledged.
     packets: int = 0
 
 
@@ -51,10 +48,8 @@ class Client:
     ) -> None:
         self.client_id = client_id
         self.subscriptions = (*subscriptions, *wishes)
-        self.connection = 0
-        """The number of the connection; 0 while there is none."""
-        self.sent: dict[int, tuple[str, int]] = {}
-        """Tag and size of publications without a PUBACK."""
+        self.connection = 0  # The number of the connection; 0 while there is none.
+        self.sent: dict[int, tuple[str, int]] = {}  # Tag and size of publications without a PUBACK.
         self.alive = True
         self._broker = broker
         self._fuse = fuse
@@ -155,17 +150,13 @@ class Broker:
     def __init__(self, loop: VirtualLoop, chance: random.Random) -> None:
         self.weather = Weather()
         self.up = True
-        self.passable = True
-        """False: packets are dropped and nobody is told."""
-        self.refusing: int | None = None
-        """The answer to each and every publication."""
-        self.remembers = chance.random() < 0.5
-        """Whether sessions outlive the broker's own death."""
+        self.passable = True  # False: packets are dropped and nobody is told.
+        self.refusing: int | None = None  # The answer to each and every publication.
+        self.remembers = chance.random() < 0.5  # Whether sessions outlive the broker's own death.
         self.receive_maximum = chance.choice((1, 2, 20))
         self.hangs_up = chance.random() < 0.5
         """What it does to messages that are too large, rather than to refuse them."""
-        self.refusals: Counter[str] = Counter()
-        """How often it refused an event for its content, by its tag."""
+        self.refusals: Counter[str] = Counter()  # How often it refused an event for its content, by its tag.
         self._loop = loop
         self._chance = chance
         self._kept: dict[str, Kept] = {}

@@ -22,11 +22,9 @@ from tests.simulation.virtual import Crash, VirtualLoop
 
 T = TypeVar("T")
 
-REBIRTH_S = 5.0
-"""systemd starts the next life within so many seconds."""
+REBIRTH_S = 5.0  # systemd starts the next life within so many seconds.
 
-SLOW_S = 2.0
-"""How long a slow disk may take."""
+SLOW_S = 2.0  # How long a slow disk may take.
 
 
 @cache
@@ -77,8 +75,7 @@ class Device:
         self.chance = chance
         self.broker = broker
         self.outbox = outbox
-        self.kept: list[Saying] = []
-        """What was said and is safe, in the order in which it was said."""
+        self.kept: list[Saying] = []  # What was said and is safe, in the order in which it was said.
         self._loop = loop
         self._disk = disk
         self._settings = wanted

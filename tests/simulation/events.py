@@ -11,24 +11,19 @@ from dockvoice_protocol.records import FieldValue
 from tests.dictated import payload, recorded
 from tests.faults.oracle.ledger import fields as said
 
-AT = ("hall", "dock-1")
-"""Site and name of the device."""
+AT = ("hall", "dock-1")  # Site and name of the device.
 
-LARGEST = 3000
-"""Bytes: the broker takes no larger message."""
+LARGEST = 3000  # Bytes: the broker takes no larger message.
 
-BULK = "x" * LARGEST
-"""Somebody with this name makes every event too large; its tombstone does not name him."""
+BULK = "x" * LARGEST  # Somebody with this name makes every event too large; its tombstone does not name him.
 
 
 class Kind(Enum):
     """What is special about an utterance."""
 
     PLAIN = auto()
-    UNFIT = auto()
-    """Breaks the form: the inventory will refuse it."""
-    TOO_LARGE = auto()
-    """No broker takes its event."""
+    UNFIT = auto()  # Breaks the form: the inventory will refuse it.
+    TOO_LARGE = auto()  # No broker takes its event.
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,7 @@ TIMEOUT_S = 20.0
 PUBACKS = [0, 0, 0, 0, 16, 128, 131, 135, 144, 149, 151, 153]
 TOO_LARGE = 149
 TOMBSTONE = "in its place"
-REFUSED_EVERY = 7
-"""Every seventh event breaks a rule of the inventory."""
+REFUSED_EVERY = 7  # Every seventh event breaks a rule of the inventory.
 
 T = TypeVar("T")
 
@@ -71,10 +70,8 @@ class Line:
         self.mode = settle
         self.window = min(window, receive_maximum)
         self.receive_maximum = receive_maximum
-        self.poisoned = poisoned
-        """The number of the event that the broker refuses for its content; 0 for none."""
-        self.hangs_up = hangs_up
-        """Whether the broker ends the connection over that event, rather than to refuse it."""
+        self.poisoned = poisoned  # The number of the event that the broker refuses for its content; 0 for none.
+        self.hangs_up = hangs_up  # Whether the broker ends the connection over that event, rather than to refuse it.
         self._settings = Deliver(settle=settle, window=window, receipt_timeout_s=TIMEOUT_S)
         self.relay = Relay(self._settings)
         self.inventory = Inventory()
@@ -83,16 +80,12 @@ class Line:
         self.written: list[OutboxRow] = []
         self.settled: set[str] = set()
         self.messages = 0
-        self.first_sent = 0
-        """The highest number that was ever sent."""
-        self.refused: Counter[str] = Counter()
-        """How often each event was refused for its content, until it was taken."""
-        self.aside: set[str] = set()
-        """What was refused so, and is not settled: it stands aside, beyond the window."""
+        self.first_sent = 0  # The highest number that was ever sent.
+        self.refused: Counter[str] = Counter()  # How often each event was refused for its content, until it was taken.
+        self.aside: set[str] = set()  # What was refused so, and is not settled: it stands aside, beyond the window.
         self.sent_now: set[str] = set()
         """What was published on this connection and is not settled: what fills the window."""
-        self.at_broker: list[OutboxRow] = []
-        """Publications without a PUBACK."""
+        self.at_broker: list[OutboxRow] = []  # Publications without a PUBACK.
         self.to_inventory: list[OutboxRow] = []
         self.to_device: list[Receipt | EarlyAnswer] = []
 

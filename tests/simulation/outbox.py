@@ -26,8 +26,7 @@ from tests.simulation.virtual import Fuse
 T = TypeVar("T")
 
 Withhold = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-Note = Callable[[str, int], None]
-"""Called with what was committed, and the number it concerns."""
+Note = Callable[[str, int], None]  # Called with what was committed, and the number it concerns.
 
 
 class Disk:
@@ -47,8 +46,7 @@ class Disk:
 class Outbox(Protocol):
     """The part of the journal that delivery uses, and what the simulation asks."""
 
-    dead: dict[int, tuple[str, str]]
-    """The id of each dead letter and why it is one, by its number."""
+    dead: dict[int, tuple[str, str]]  # The id of each dead letter and why it is one, by its number.
 
     @property
     def public_key(self) -> PublicKey:
@@ -98,16 +96,14 @@ class _Row:
 class ModelOutbox:
     """The outbox as a table in memory."""
 
-    last_removed_sequence = 0
-    """Nothing is ever removed to make room."""
+    last_removed_sequence = 0  # Nothing is ever removed to make room.
 
     def __init__(self, disk: Disk) -> None:
         self.dead: dict[int, tuple[str, str]] = {}
         self.public_key = public_key()
         self._disk = disk
         self._rows: dict[str, _Row] = {}
-        self._logged: _Row | None = None
-        """The second copy: what was committed last, or was about to be."""
+        self._logged: _Row | None = None  # The second copy: what was committed last, or was about to be.
 
     def speak(self, saying: Saying) -> None:
         if any(known.saying == saying for known in self._rows.values()):
@@ -211,8 +207,7 @@ class RealOutbox:
         shutil.copytree(_empty(), directory, dirs_exist_ok=True)
         self._heard: dict[Saying, Utterance] = {}
         self._numbers: dict[str, int] = {}
-        self._noted_as: tuple[str, int] | None = None
-        """What the next commit is to be noted as."""
+        self._noted_as: tuple[str, int] | None = None  # What the next commit is to be noted as.
         self.open()
 
     def open(self) -> None:

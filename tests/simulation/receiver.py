@@ -43,8 +43,7 @@ class Shelf:
 
     def __init__(self, tables: Tables, fuse: Fuse, note: Note) -> None:
         self.away = False
-        self.applied: list[int] = []
-        """The numbers of what was applied, in order."""
+        self.applied: list[int] = []  # The numbers of what was applied, in order.
         self._tables = tables
         self._fuse = fuse
         self._note = note

@@ -22,21 +22,18 @@ from tests.simulation.shelf import ModelTables, RealTables, Row, Tables
 from tests.simulation.virtual import Fuse, VirtualLoop
 from tests.simulation.weather import CODES, Weather
 
-STORM_S = (5, 60)
-"""How long the faults last, seconds of virtual time."""
+STORM_S = (5, 60)  # How long the faults last, seconds of virtual time.
 
 PATIENCE_S = 4 * 3600
 """All must be well so long after the last fault. An hour and a half would do even for one who doubts most."""
 
-LOOK_S = 5.0
-"""How often it is looked whether all is well."""
+LOOK_S = 5.0  # How often it is looked whether all is well.
 
 MOST_SAYINGS = 10
 MOST_MISHAPS = 6
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
-AGAIN = "python -m tests.simulation {seed}"
-"""How a person sees a run again."""
+AGAIN = "python -m tests.simulation {seed}"  # How a person sees a run again.
 
 
 class Wrong(AssertionError):

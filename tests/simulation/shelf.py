@@ -21,8 +21,7 @@ from inventory.records import Applied, Duplicate, Early, Event, InvalidEvent, Ou
 from inventory.repository import Store
 from inventory.store.tables import VERSION, metadata, versions
 
-Row = tuple[int, dict[str, FieldValue]]
-"""A number of the device, and what stands in the inventory under it."""
+Row = tuple[int, dict[str, FieldValue]]  # A number of the device, and what stands in the inventory under it.
 
 
 class Tables(Protocol):

@@ -7,8 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-STEPS = 120
-"""A life that is to end by a crash takes at most so many steps first: some events are on their way by then."""
+STEPS = 120  # A life that is to end by a crash takes at most so many steps first: some events are on their way by then.
 
 
 class VirtualLoop(asyncio.BaseEventLoop):

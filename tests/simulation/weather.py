@@ -5,11 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-LATENCY_S = 0.03
-"""A message takes between nothing and so long, each for itself: one can overtake another."""
+LATENCY_S = 0.03  # A message takes between nothing and so long, each for itself: one can overtake another.
 
-CODES = (16, 128, 131, 135, 144, 149, 151, 153)
-"""What a broker may answer to a publication besides 0."""
+CODES = (16, 128, 131, 135, 144, 149, 151, 153)  # What a broker may answer to a publication besides 0.
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +17,11 @@ class Weather:
     lost: float = 0
     doubled: float = 0
     late: float = 0
-    late_s: float = 0
-    """How late at most."""
-    refused: float = 0
-    """Of a publication, for any reason there is."""
-    cut: float = 0
-    """Of a publication: the connection ends over it."""
-    crash: float = 0
-    """Of a life of the agent, or of the inventory."""
-    slow_disk: float = 0
-    """Of a piece of work on the journal: it takes its time, and news come in between."""
+    late_s: float = 0  # How late at most.
+    refused: float = 0  # Of a publication, for any reason there is.
+    cut: float = 0  # Of a publication: the connection ends over it.
+    crash: float = 0  # Of a life of the agent, or of the inventory.
+    slow_disk: float = 0  # Of a piece of work on the journal: it takes its time, and news come in between.
 
     @classmethod
     def drawn(cls, chance: random.Random) -> Weather:

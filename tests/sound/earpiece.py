@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from tests.waiting import until
 
-DEVICE = "earpiece"
-"""The speaker's name for PortAudio, and the server's name for the sink."""
+DEVICE = "earpiece"  # The speaker's name for PortAudio, and the server's name for the sink.
 
 RATE = 16_000
-CHUNK = 320
-"""Bytes read at a time: 10 ms."""
+CHUNK = 320  # Bytes read at a time: 10 ms.
 
 ASOUNDRC = """
 pcm.{name} {{

@@ -89,8 +89,7 @@ class Device:
         self.heard: list[Say] = []
         self.rows: list[OutboxRow] = []
         self.stands = DialogueStatus(State.IDLE, None, None, None, ())
-        self.read_back: Mapping[str, FieldValue] = {}
-        """What was read back last."""
+        self.read_back: Mapping[str, FieldValue] = {}  # What was read back last.
         self._settings = Settings(
             site=SITE,
             device=name,

@@ -29,18 +29,15 @@ class Leaking(Source):
     operator says, so many seconds after the device began."""
     leakage_db: float = -20.0
     delay_ms: int = 120
-    room_db: float = -62.0
-    """A quiet office: white noise, root mean square below full scale."""
+    room_db: float = -62.0  # A quiet office: white noise, root mean square below full scale.
     seed: int = 1
     name: str = "microphone"
     live: bool = True
     now: float = 0.0
     playing: Mixer = field(default_factory=Mixer)
     own: EchoDetector = field(default_factory=EchoDetector)
-    said_at: list[float] = field(default_factory=list)
-    """When the operator began, each time."""
-    stopped_at: list[float] = field(default_factory=list)
-    """When the device fell silent because somebody spoke over it."""
+    said_at: list[float] = field(default_factory=list)  # When the operator began, each time.
+    stopped_at: list[float] = field(default_factory=list)  # When the device fell silent because somebody spoke over it.
 
     def frames(self) -> Iterator[Frame]:
         delayed = np.zeros(max(self.delay_ms * SAMPLE_RATE // 1000, 0))

@@ -26,11 +26,9 @@ from numpy.typing import NDArray
 
 from tests.waiting import until
 
-DEVICE = "headset"
-"""The microphone's name for PortAudio, and the server's name for the source."""
+DEVICE = "headset"  # The microphone's name for PortAudio, and the server's name for the source.
 
-START_S = 60
-"""A server that is not up by then never will be."""
+START_S = 60  # A server that is not up by then never will be.
 
 HOWEVER_SURELY = {"DOCKVOICE_AGREE__POLICY": "fast", "DOCKVOICE_AGREE__MINIMUM_CONFIDENCE": "0"}
 """Settings for a test of something else than the recogniser: a busy machine may hear the right thing less surely, and

@@ -26,11 +26,9 @@ from tests.waiting import Notices, until
 
 CLIP = Path("tests/data/speech/demo/02-pallet-0126-nine-units-dock-bravo.flac")
 
-ALIKE = 0.9
-"""From which an earcon was heard: 1 where it is alone; a voice that begins beneath it takes a little off."""
+ALIKE = 0.9  # From which an earcon was heard: 1 where it is alone; a voice that begins beneath it takes a little off.
 
-LOUD = 300
-"""Of 32768: what is louder is no silence between two clauses."""
+LOUD = 300  # Of 32768: what is louder is no silence between two clauses.
 
 
 def after(listening: Earpiece, begins: int) -> NDArray[np.int16]:
@@ -85,8 +83,7 @@ class Agent:
         self._process = process
         self._log = log
         self._told: list[dict[str, Any]] = []
-        self.rest: list[str] = []
-        """What it had told besides, when it was ended."""
+        self.rest: list[str] = []  # What it had told besides, when it was ended.
 
     @property
     def log(self) -> str:

@@ -42,8 +42,7 @@ class Terminal:
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], columns: int = 80, lines: int = 24
     ) -> None:
-        self.pieces: list[tuple[float, bytes]] = []
-        """What the program wrote, and when, by the monotonic clock."""
+        self.pieces: list[tuple[float, bytes]] = []  # What the program wrote, and when, by the monotonic clock.
         self._seen: tuple[int, list[str]] = (-1, [])
         self._screen = Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
@@ -51,8 +50,7 @@ class Terminal:
         self._hung_up = Event()
         self._person, self._program = pty.openpty()
         self._set_size(columns, lines)
-        self.before = termios.tcgetattr(self._program)
-        """How the terminal was set before the program began."""
+        self.before = termios.tcgetattr(self._program)  # How the terminal was set before the program began.
         kept = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
         inside = {**kept, "TERM": "xterm-256color"}
         # The leader of a session whose terminal this is, so that Ctrl-C is a signal.

@@ -25,8 +25,7 @@ from tests.processes.starting import Started
 KEY = "standin-key"
 FORBIDDEN = "standin-forbidden"
 
-ENDED_IN_S = 30
-"""It ends in well under a second; a busy machine may need longer."""
+ENDED_IN_S = 30  # It ends in well under a second; a busy machine may need longer.
 ANSWERS_IN_S = 60
 
 
@@ -77,8 +76,7 @@ class RunningStandin:
         self.log = directory / "standin.log"
         self.url = ""
         self._arguments = arguments
-        self.printed = ""
-        """What it said when it had started: settings that lead to it."""
+        self.printed = ""  # What it said when it had started: settings that lead to it.
         self._process: subprocess.Popen[str] | None = None
         self._control = httpx.Client(timeout=ANSWERS_IN_S)
 

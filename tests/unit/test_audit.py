@@ -30,8 +30,7 @@ from tests.rows import rows_of
 from tests.sayings import ACCEPT, ASK, READ, database, entry, utterance
 
 EVENTS = 5
-AT = 3
-"""The event that is attacked, unless a test says otherwise."""
+AT = 3  # The event that is attacked, unless a test says otherwise.
 
 Attack = Callable[[Journal], object]
 

@@ -29,10 +29,8 @@ class Bridge:
     topic: str
     key: str
     acks: str
-    in_order: str
-    """What keeps records of one key in their order."""
-    keeps_session: bool
-    """Whether the broker keeps messages while it is away; a broker's own bridge needs none."""
+    in_order: str  # What keeps records of one key in their order.
+    keeps_session: bool  # Whether the broker keeps messages while it is away; a broker's own bridge needs none.
 
 
 def redpanda_connect(file: Path) -> Bridge:

@@ -26,7 +26,6 @@ JOINED = {
     ]["dockvoice.commands"].items()
 }
 
-
 AGENTS = {name for name, one in JOINED.items() if one.module.startswith("edge.")}
 
 

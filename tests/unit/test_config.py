@@ -237,8 +237,7 @@ def test_state_and_models_lie_where_the_file_else_systemd_else_the_home_says(mon
 # ---- config/edge.toml ----
 
 
-NAMED = "*"
-"""Stands in a key for the names that the operator gives to tables: `[understand.clients.openai]`."""
+NAMED = "*"  # Stands in a key for the names that the operator gives to tables: `[understand.clients.openai]`.
 
 
 def keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:

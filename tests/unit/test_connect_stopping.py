@@ -11,8 +11,7 @@ import pytest
 
 from inventory.connect.service import StopRequest
 
-LINES = 20
-"""More than a wait runs through."""
+LINES = 20  # More than a wait runs through.
 
 
 @contextmanager

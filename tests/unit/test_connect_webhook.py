@@ -16,7 +16,6 @@ from tests.rows import each_of
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four bytes").decode()
 OLD = "whsec_" + base64.b64encode(b"the one that was used before").decode()
 
-
 PREFIXES = ("", "whsec_")
 
 

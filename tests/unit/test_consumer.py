@@ -53,8 +53,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
         self.deeds: list[tuple[Any, ...]] = []
         self.said: list[str] = []
         self.s = 1000.0
-        self.room = 1000
-        """So many receipts the broker takes."""
+        self.room = 1000  # So many receipts the broker takes.
         self.answers: list[Outcome | Exception | None] = []
         """The database's; when they have ended, what is sound is applied and what is not is refused."""
         self.end: Callable[[], None] = lambda: None

@@ -37,15 +37,11 @@ class World(Broker, EventStore, BatchStore, StatusStore):
     def __init__(self) -> None:
         self.deeds: list[tuple[Any, ...]] = []
         self.faults: list[Exception] = []
-        self.together = True
-        """Whether events may be applied together."""
+        self.together = True  # Whether events may be applied together.
         self.kept_out: set[int] = set()
-        self.locked = False
-        """Whether statuses cannot be kept now."""
-        self.unheard: set[str] = set()
-        """Devices whose statuses a rule of the site's keeps out."""
-        self.away_at: set[int] = set()
-        """At which events the database is away, once."""
+        self.locked = False  # Whether statuses cannot be kept now.
+        self.unheard: set[str] = set()  # Devices whose statuses a rule of the site's keeps out.
+        self.away_at: set[int] = set()  # At which events the database is away, once.
         self.released: list[HandledEvent] = []
         self.late: list[HandledEvent] = []
         self.held: set[int] = set()

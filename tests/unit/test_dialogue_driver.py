@@ -51,7 +51,6 @@ WHOLE = "pallet seven four two twelve units dock b"
 OTHER = "pallet nine one one five units dock a"
 UTTERANCE = "." * 20 + "#" * 30 + "." * 40
 
-
 PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.0, second_voice=0.0)
 """How an operator sounds."""
 

@@ -42,8 +42,7 @@ from tests.sayings import utterance
 
 WHOLE: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 PART: dict[str, FieldValue] = {"pallet_id": "742"}
-UTTERANCE = "." * 20 + "#" * 30 + "." * 40
-"""0.4 s of silence, 0.6 s of speech, 0.8 s of silence."""
+UTTERANCE = "." * 20 + "#" * 30 + "." * 40  # 0.4 s of silence, 0.6 s of speech, 0.8 s of silence.
 
 
 def render(entry: Entry, minted: EventIds) -> dict[str, Any]:

@@ -21,8 +21,7 @@ from tests.servers.small_disk import full
 
 KEEP = Keep(stop_free_mb=100, alarm_free_mb=500, reserve_mb=0)
 
-AMPLE, WANTING = 10**12, 10**8
-"""Bytes free on the disk."""
+AMPLE, WANTING = 10**12, 10**8  # Bytes free on the disk.
 
 
 def settled(journal: Journal, number: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> Utterance:

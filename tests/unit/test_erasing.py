@@ -30,8 +30,7 @@ from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, database, entry, utterance
 
 NAME = "Zdzislawa"
-SECRETS = (b"Zdzislawa", b"Wurzelbrunft", b"9876543210123")
-"""A name, a word and a value, which stand in no program."""
+SECRETS = (b"Zdzislawa", b"Wurzelbrunft", b"9876543210123")  # A name, a word and a value, which stand in no program.
 
 SPOKEN = Reading(
     *("test", "pallet-move", (Word("Wurzelbrunft", 0.1, 0.4, 1.0),)),

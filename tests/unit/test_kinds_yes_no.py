@@ -32,10 +32,7 @@ def test_a_label_with_its_answer_is_not_the_word_for_yes() -> None:
     assert said("no", labelled=True) == [(1, False)]
 
 
-@each_of(
-    ("text", "value"),
-    [("sealed", True), ("not sealed", False), ("unsealed", False)],
-)
+@each_of(("text", "value"), [("sealed", True), ("not sealed", False), ("unsealed", False)])
 def test_yes_and_no_are_read(text: str, value: bool) -> None:
     assert (len(text.split()), value) in said(text)
     assert {found for end, found in said(text) if end == len(text.split())} == {value}

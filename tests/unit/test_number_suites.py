@@ -8,11 +8,9 @@ from tests.reading.languages import that_say
 from tests.reading.suites import SHORTEST, Number, Understood, numbers
 from tests.tiers import SEED, sized
 
-EVERY = sized(quick=20, test=5, nightly=1)
-"""Of so many rows one, another by another seed."""
+EVERY = sized(quick=20, test=5, nightly=1)  # Of so many rows one, another by another seed.
 
-REFUSED = 0.05
-"""Of each language, at most."""
+REFUSED = 0.05  # Of each language, at most.
 
 ONE = 2.0  # A number may be asked about in however small a sample, as a count and as an identifier.
 

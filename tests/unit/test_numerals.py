@@ -15,8 +15,7 @@ from tests.rows import each_of, every, rows_of
 from tests.tiers import sized
 
 TABLE = tomllib.loads((Path(__file__).parent / "tables" / "numerals.toml").read_text(encoding="utf-8"))
-SINGLY = 1.0
-"""What is said digit by digit or like a year counts something, and whatever else fits rivals it."""
+SINGLY = 1.0  # What is said digit by digit or like a year counts something, and whatever else fits rivals it.
 RIVALRY = 3.0
 
 LARGEST = 99_999

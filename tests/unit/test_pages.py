@@ -24,8 +24,7 @@ SETTING_UP = ("install.md", "console.md", "connect.md")
 
 GROUP = build_command_group()
 
-UsageError: Any = typer.BadParameter.__base__
-"""Typer brings a click of its own."""
+UsageError: Any = typer.BadParameter.__base__  # Typer brings a click of its own.
 
 
 def calls(page: Path) -> list[list[str]]:

@@ -30,8 +30,7 @@ ALIKE = {
 }
 """Words that another language has, too."""
 
-MOST_WORDS = 7
-"""Besides the entry: said in two seconds."""
+MOST_WORDS = 7  # Besides the entry: said in two seconds.
 
 
 @each_of("language", OTHERS)
@@ -55,8 +54,7 @@ def test_no_texts_of_a_copied_language_are_left_over(language: str) -> None:
         assert len(alike) <= ALIKE_BY_CHANCE, f"{language} and {other}: {alike}"
 
 
-ALIKE_BY_CHANCE = 4
-"""Texts of two words or more that two languages share, as Spanish and Portuguese do."""
+ALIKE_BY_CHANCE = 4  # Texts of two words or more that two languages share, as Spanish and Portuguese do.
 
 TABLES = ("faults", "mended", "reasons", "scans", "aways")
 

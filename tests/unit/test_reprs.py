@@ -30,8 +30,7 @@ PACKAGES = (
 )
 """Where what was said is handed on."""
 
-TEXT = (str, bytes, object, Any)
-"""Types that may hold what was said."""
+TEXT = (str, bytes, object, Any)  # Types that may hold what was said.
 
 NAMES = """
     utterance_id event_id form field source operator operators who interpreter transcriber client model tool language

@@ -286,7 +286,7 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
             carry_out_signed_decision(journal, settings, replace(order, values={"dock": "Q"}))
         done = carry_out_signed_decision(journal, settings, order)
-        assert (done.decided.fate, str(done)) == (
+        assert (done.decided.decision, str(done)) == (
             OfficeDecision.CORRECTED,
             "is entry 2 (pallet_id 0042, quantity 12, dock B)",
         )

@@ -21,8 +21,7 @@ LANGUAGES = sorted({saying.language for saying in SAYINGS})
 AT_ONCE = 0.95
 """Of what a scribe would record at once: what remains is asked about, and an operator bears that once an hour."""
 
-VOCABULARY = 4
-"""Words of what may be both a saying and a phrase of a language: "hold on a second"."""
+VOCABULARY = 4  # Words of what may be both a saying and a phrase of a language: "hold on a second".
 
 _graded = cache(graded)
 

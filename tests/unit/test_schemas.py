@@ -41,8 +41,7 @@ MESSAGES = {
     "inventory": "inventory.schema.json",
 }
 
-SCHEMAS_WITH_EXAMPLES = {**MESSAGES, "dossier": "dossier.schema.json"}
-"""With those of files, which nobody sends."""
+SCHEMAS_WITH_EXAMPLES = {**MESSAGES, "dossier": "dossier.schema.json"}  # With those of files, which nobody sends.
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,7 @@ from dockvoice_protocol.forms.spoken import check_speakable, command_phrases, js
 from tests import shipped
 from tests.rows import each_of
 
-once = cache(sample_sentences)
-"""Sampling takes most of a second, and gives the same each time."""
+once = cache(sample_sentences)  # Sampling takes most of a second, and gives the same each time.
 
 
 @pytest.fixture(scope="module", params=["pallet-move", "stock-count"])

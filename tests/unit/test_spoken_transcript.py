@@ -64,8 +64,7 @@ def test_what_a_model_writes_becomes_these_fields(
     every(said.items(), becomes)
 
 
-ONE_IN = sized(quick=4, test=1, nightly=1)
-"""One form of the library in so many."""
+ONE_IN = sized(quick=4, test=1, nightly=1)  # One form of the library in so many.
 
 LIBRARY = sorted(TABLES.glob("library_*.toml"))[::ONE_IN]
 FEWEST = 40  # In English.

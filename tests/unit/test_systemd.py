@@ -12,8 +12,7 @@ import pytest
 from dockvoice_protocol.systemd import Notifier
 from tests.rows import each_of
 
-DEADLINE_S = 5
-"""A datagram on this machine takes microseconds; waiting longer means that none was sent."""
+DEADLINE_S = 5  # A datagram on this machine takes microseconds; waiting longer means that none was sent.
 
 
 class Manager:

@@ -141,8 +141,7 @@ def test_a_line_that_nobody_would_say_is_refused_and_not_kept(bench: Bench) -> N
 
 
 OTHERS = [code for code in LANGUAGES if code != "en"]
-EVERY = sized(quick=10, test=10, nightly=1)
-"""One phrase in so many is typed."""
+EVERY = sized(quick=10, test=10, nightly=1)  # One phrase in so many is typed.
 
 
 def values(reading: Reading) -> dict[str, FieldValue | None]:

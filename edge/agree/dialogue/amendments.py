@@ -11,13 +11,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.dialogue import context, drafting, parking, reference, repeating, several, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft
-from edge.agree.dialogue.session import (
-    DialogueSession,
-    entry_terms,
-    list_own_entries,
-    name_of,
-    read_out_entry,
-)
+from edge.agree.dialogue.session import DialogueSession, entry_terms, list_own_entries, name_of, read_out_entry
 from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_correction_of_number, with_fields
 from edge.agree.off_talk import begins_with_foreign_words, has_remark

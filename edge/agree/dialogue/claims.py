@@ -24,13 +24,7 @@ from enum import StrEnum
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.interface import Breach, Law, Order
-from edge.agree.readings import (
-    find_differing_identifiers,
-    likely_values,
-    possible_values,
-    values_of,
-    without_inherited,
-)
+from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.records import Commit, Draft, Note, Park, StoreDropped
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 
@@ -162,13 +156,7 @@ class AuditResult:
 
 
 GIVES_UP = frozenset(
-    {
-        Prompt.REPEAT,
-        Prompt.NOT_RECORDED,
-        Prompt.RECORDED_BY,
-        Prompt.NOTHING_TO_CORRECT,
-        Prompt.NOTHING_TO_CANCEL,
-    }
+    {Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.RECORDED_BY, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL}
 )
 """Prompts that tell the operator that his words had no effect."""
 
@@ -183,8 +171,7 @@ class OpenDraftsSnapshot:
 
     claims: tuple[Draft, ...] = ()
     resting: frozenset[str] = field(default=frozenset(), repr=False)  # All utterances that an open draft rests on.
-    waiting: frozenset[str] = field(default=frozenset(), repr=False)
-    """The utterances parked in review, open or not."""
+    waiting: frozenset[str] = field(default=frozenset(), repr=False)  # The utterances parked in review, open or not.
     aside: tuple[Draft, ...] = field(default=(), repr=False)
     """The drafts in review that are not open: one that is taken up is compared with what it was there."""
 

@@ -31,19 +31,13 @@ _LITTLE = frozenset({Event.UNCLEAR, Event.NOISE})
 """Events without field values: over a readback, a courtesy counts as a yes, and a hesitation or talk to others as
 noise."""
 
-
 _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
 """The events of "nothing" and "it's right" while the question is not what is wrong."""
-
 
 _UNDOING = frozenset({Topic.CANCEL, Topic.DROP, Topic.CLOSE, Topic.REOPEN})
 """The questions at which a sentence that begins with "no" is a no."""
 
-
-_LISTED = {
-    **dict.fromkeys((State.IDLE, *QUESTIONS), ("waits", Event.NOISE)),
-    State.PAUSED: ("end_break", Event.RESUME),
-}
+_LISTED = {**dict.fromkeys((State.IDLE, *QUESTIONS), ("waits", Event.NOISE)), State.PAUSED: ("end_break", Event.RESUME)}
 """By state, the list of phrases that mean something there alone, and their row. Over a readback "wait" may object."""
 
 

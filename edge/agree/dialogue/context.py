@@ -21,11 +21,7 @@ from edge.agree.dialogue.session import (
 from edge.agree.dialogue.table import State
 from edge.agree.merging import has_lone_one, has_number_word
 from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields
-from edge.agree.readings import (
-    find_differing_identifiers,
-    likely_values,
-    values_of,
-)
+from edge.agree.readings import find_differing_identifiers, likely_values, values_of
 from edge.records import (
     NOTHING_STANDS,
     Cause,
@@ -396,7 +392,7 @@ def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str])
 def _is_taken_by_another(session: DialogueSession, name: str, utterances: AbstractSet[str]) -> bool:
     """Whether an entry of other utterances has inherited the field as it stands, which was right for that one."""
     stands, recorded = session.context.fields[name], session.recorded
-    known = (*(one.draft for one in recorded.list_standing_entries()), *recorded.aside.drafts)
+    known = (*(one.draft for one in recorded.list_standing_entries()), *recorded.in_review.drafts)
     taken = (one.reading.fields.get(name) for one in known if one.utterance_id not in utterances)
     return any(one is not None and one.is_inherited and one.said_in == stands.said_in for one in taken)
 
@@ -529,7 +525,7 @@ def _with_said(
     return build_changed_context(session, own, not_read_back=tuple(own), before=before)
 
 
-def set_context(session: DialogueSession, said: Mapping[str, FieldReading], utterance_id: str) -> None:
+def set_fields_in_context(session: DialogueSession, said: Mapping[str, FieldReading], utterance_id: str) -> None:
     """Set these fields for all that follows, said in this utterance; the next readback has them."""
     session.context = _with_said(session, session.context, said, utterance_id)
 

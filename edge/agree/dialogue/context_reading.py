@@ -15,15 +15,9 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.merging import read_as_answer_to
 from edge.agree.off_talk import begins_with_foreign_words, states_context
-from edge.agree.readings import (
-    has_no_values,
-    read_part,
-    with_unconfirmed,
-)
+from edge.agree.readings import has_no_values, read_part, with_unconfirmed
 from edge.agree.sentence_parts import leads_to_place
-from edge.records import (
-    Draft,
-)
+from edge.records import Draft
 
 
 def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tuple[Reading, tuple[str, ...]]:

@@ -446,7 +446,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
 def _may_be_of_another_thing(session: DialogueSession) -> bool:
     """Whether values may be another thing's: the draft was restored after a power cut, and others are in review."""
     question, draft = session.current_question, session.open_draft
-    waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.aside.drafts)
+    waits = any(one.utterance_id != draft.utterance_id for one in session.recorded.in_review.drafts)
     return question.prompt is Prompt.RESTORED and waits
 
 

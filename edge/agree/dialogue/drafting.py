@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-    leading_cue,
-    says_all_is_well,
-    without_cue,
-)
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, says_all_is_well, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.cut_numbers import complete_cut_number
@@ -381,7 +376,7 @@ def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[tuple
     named = session.identifiers_of(values_of(draft.reading))
     if not needed or draft.act is not Act.RECORD:
         return []
-    waiting = (one for one in session.recorded.aside.drafts if one.act is Act.RECORD and one.form == draft.form)
+    waiting = (one for one in session.recorded.in_review.drafts if one.act is Act.RECORD and one.form == draft.form)
     others = (one for one in waiting if one.utterance_id not in draft.utterances)
     found: list[tuple[Draft, Reading, Reading | None]] = []
     for one in others:

@@ -44,7 +44,6 @@ _OUTCOMES = {
     Outcome.DEFER: Event.DEFERRED,
 }
 
-
 NOT_JUDGED = Verdict(Outcome.IGNORE, (), {})  # Of an utterance that the dialogue has not read in its context yet.
 
 
@@ -56,8 +55,7 @@ class UtteranceHeard:
     reading: Reading
     closing: ClosedBy = ClosedBy.PAUSE
     known: Circumstances = NO_CIRCUMSTANCES
-    began: float | None = None
-    """When its speech began, on the driver's clock; None: unknown."""
+    began: float | None = None  # When its speech began, on the driver's clock; None: unknown.
     ended: float | None = None  # When it ended.
     stands: tuple[str, ...] = ()  # The fields that also become the context of later entries.
     aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
@@ -180,7 +178,7 @@ class OfficeDecided:
     """The office decided about an utterance in review or a refused event; the decision is on disk."""
 
     utterance_id: str
-    fate: OfficeDecision
+    decision: OfficeDecision
     fields: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The entry's; for DROPPED, those that were read."""
     entry: LastEntry | None = None  # The entry that the decision recorded.
@@ -191,7 +189,7 @@ class OfficeDecided:
     @property
     def journal_code(self) -> str:
         """Its code in the journal until it is announced."""
-        return self.fate.value if self.why is None else f"{self.fate.value}:{self.why}"
+        return self.decision.value if self.why is None else f"{self.decision.value}:{self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +253,6 @@ DialogueInput = (
     | RosterChanged
     | DeviceStarted
 )
-
 
 _ALONE: Mapping[type, Event] = {
     SpeechBegan: Event.SPEAKING,

@@ -308,12 +308,12 @@ class Dialogue:
         self._session.lately = lately
 
     @property
-    def crew(self) -> tuple[Operator, ...] | None:
+    def operators(self) -> tuple[Operator, ...] | None:
         """The operators who may sign on; None: no sign-on is needed. Set it before `DeviceStarted`."""
         return self._session.settings.operators
 
-    @crew.setter
-    def crew(self, operators: tuple[Operator, ...] | None) -> None:
+    @operators.setter
+    def operators(self, operators: tuple[Operator, ...] | None) -> None:
         self._session.settings = replace(self._session.settings, operators=operators)
         self._session.state = self._session.state_without_open_entry
 
@@ -441,7 +441,7 @@ def _collect_open_claims(session: DialogueSession, restored: Draft | None = None
     other = session.current_question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
     return claims.collect_open_claims(
-        (session.draft or restored, other, *session.queue.drafts), session.recorded.aside.drafts, closing
+        (session.draft or restored, other, *session.queue.drafts), session.recorded.in_review.drafts, closing
     )
 
 

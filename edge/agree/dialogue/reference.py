@@ -158,7 +158,7 @@ def list_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) ->
     """The operator's drafts in review that have all of these identifiers, maybe beside others; none without any."""
     if not named:
         return []
-    own = (one for one in session.recorded.aside.drafts if one.operator in {None, session.recording_operator})
+    own = (one for one in session.recorded.in_review.drafts if one.operator in {None, session.recording_operator})
     here = (one for one in own if one.form == session.rules.form.name)
     parts = ((one, split_if_several(one.reading, session.rules) or (one.reading,)) for one in here)
     return [one for one, of in parts if any(named.items() <= likely_values(part).items() for part in of)]
@@ -242,8 +242,8 @@ def require_yes_if_named_later(session: DialogueSession, said: Reading, asked: s
         session.needs_yes.add(draft.utterance_id)
     if name not in said.fields or possible_values(draft.reading.fields.get(name)):
         return
-    recorded = session.recorded
-    if recorded.last is not None or recorded.aside.drafts or name in draft.reading.fields or _thing_named_last(session):
+    recorded, named = session.recorded, name in draft.reading.fields or _thing_named_last(session)
+    if recorded.last is not None or recorded.in_review.drafts or named:
         session.needs_yes.add(draft.utterance_id)
 
 
@@ -254,7 +254,7 @@ def is_begun_without_name(session: DialogueSession, asked: str) -> bool:
     """
     draft, recorded = session.open_draft, session.recorded
     said = {name for name, one in draft.reading.fields.items() if not one.is_inherited and possible_values(one)}
-    follows = recorded.last is not None or recorded.aside.drafts or asked in draft.reading.fields
+    follows = recorded.last is not None or recorded.in_review.drafts or asked in draft.reading.fields
     unnamed = said.isdisjoint(session.rules.identifying_fields) and not said <= {asked}
     return bool(follows) and draft.act is Act.RECORD and unnamed
 

@@ -371,8 +371,7 @@ def _as_rival_names(
     return {name: replace(fields[name], value=value, rivals=rivals[name]) for name, value in names.items()}
 
 
-_OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})
-"""The questions that "743 instead of 742" answers."""
+_OFFERS_INSTEAD = frozenset({Topic.INSTEAD, Topic.NEXT_OR_INSTEAD})  # The questions that "743 instead of 742" answers.
 
 
 def _as_taking_back_of_next(session: DialogueSession, reading: Reading) -> Reading:

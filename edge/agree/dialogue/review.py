@@ -25,9 +25,9 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     It stays in review until its entry is committed or dropped, so that no end of the question loses it. Without one,
     tell how many events and utterances are pending.
     """
-    drafts = [one for one in session.recorded.aside.drafts if _can_be_asked(session, one)]
+    drafts = [one for one in session.recorded.in_review.drafts if _can_be_asked(session, one)]
     if not drafts:
-        elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.aside.elsewhere]
+        elsewhere = [form for form in session.works.allowed_forms if form.name in session.recorded.in_review.elsewhere]
         announcements = [works.say_forms(session, Prompt.ASIDE_ELSEWHERE, *elsewhere)] if elsewhere else []
         return [
             *status.record_utterance(session, utterance),
@@ -113,7 +113,7 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
     An entry that the system behind the inventory declined stays on record; the operator hears of it and may correct it.
     """
     recorded = session.recorded
-    if decided.fate is OfficeDecision.DECLINED:
+    if decided.decision is OfficeDecision.DECLINED:
         session.news.queued.append(render_declined(session.identifiers_of(decided.fields, decided.form), decided))
         return []
     if decided.entry is not None:
@@ -145,7 +145,7 @@ def _ask_if_meant_again(session: DialogueSession, decided: OfficeDecided) -> lis
 def _park_what_was_changed(session: DialogueSession, decided: OfficeDecided) -> list[Order]:
     """Park what the operator has changed of the draft since it was put aside, as a correction of the entry."""
     draft, entry = session.draft, decided.entry
-    aside = next((one for one in session.recorded.aside.drafts if one.utterance_id == decided.utterance_id), None)
+    aside = next((one for one in session.recorded.in_review.drafts if one.utterance_id == decided.utterance_id), None)
     if draft is None or entry is None or aside is None or draft.utterance_id != aside.utterance_id:
         return []
     before, now = values_of(aside.reading), values_of(draft.reading)
@@ -167,9 +167,9 @@ def render_declined(identifiers: Mapping[str, FieldValue], decided: OfficeDecide
 
 def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:
     form = decided.form
-    if decided.fate in _OFFICE:
+    if decided.decision in _OFFICE:
         terms = Terms() if decided.entry is None else entry_terms(session, decided.entry)
-        return Say(_OFFICE[decided.fate], decided.fields, terms=terms, form=form)
+        return Say(_OFFICE[decided.decision], decided.fields, terms=terms, form=form)
     known = session.identifiers_of(decided.fields, form)
     return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)
 

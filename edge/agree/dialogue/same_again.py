@@ -15,13 +15,8 @@ from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import (
-    has_no_values,
-    read_part,
-)
-from edge.records import (
-    LastEntry,
-)
+from edge.agree.readings import has_no_values, read_part
+from edge.records import LastEntry
 
 
 def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Reading:

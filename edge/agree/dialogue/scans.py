@@ -17,8 +17,7 @@ from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
-_SAME_S = 3.0
-"""Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
+_SAME_S = 3.0  # Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet.
 
 
 def is_repeated_scan(session: DialogueSession, utterance: UtteranceHeard) -> bool:

@@ -34,7 +34,6 @@ REACTION_S = 0.4
 """The shortest reaction to a prompt, in seconds: the synthetic voice takes 0.1 s to be audible, hearing and speaking
 the rest."""
 
-
 LONGEST_UNLOADING = timedelta(days=1)
 """A trailer is unloaded within a day; on another day its number may be used again."""
 
@@ -45,8 +44,7 @@ _NOT_LOOKED_UP = RecentEntries(datetime(1970, 1, 1, tzinfo=UTC))
 class DialogueSettings:
     """Settings of the dialogue at one site."""
 
-    undo_s: float = 4.0
-    """The undo window after a readback, in seconds: an objection comes at once or not at all."""
+    undo_s: float = 4.0  # The undo window after a readback, in seconds: an objection comes at once or not at all.
     patience_s: float = 8.0  # Timeout of a question, in seconds; it is asked twice.
     holds_sure: bool = True  # Read back and hold also entries that the policy would record with an earcon only.
     operators: tuple[Operator, ...] | None = None  # The roster; None: no sign-on is needed.
@@ -106,7 +104,7 @@ class History:
     entries: deque[LastEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES), repr=False)
     """The committed entries, oldest first, including cancellations: for look-ups by identifier."""
     owed: int = 0  # How many events have no receipt yet.
-    aside: InReview = field(default_factory=InReview)
+    in_review: InReview = field(default_factory=InReview)
     asked_again: set[str] = field(default_factory=set, repr=False)
     """Utterances in review that were asked about in this round, which ends when all were."""
     refused: set[str] = field(default_factory=set, repr=False)
@@ -142,7 +140,7 @@ class History:
 
     def is_in_review(self, draft: Draft) -> bool:
         """Whether the draft is already in review."""
-        return any(one.utterance_id == draft.utterance_id for one in self.aside.drafts)
+        return any(one.utterance_id == draft.utterance_id for one in self.in_review.drafts)
 
     def replaces_recorded_entry(self, draft: Draft) -> bool:
         """Whether the draft replaces an entry on record."""
@@ -273,8 +271,7 @@ class DialogueSession:
     renamed: Draft | None = None  # The open draft as it was before it got another name; None: it has its first one.
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
-    lately: RecentEntries = _NOT_LOOKED_UP
-    """The entries on record as of the last query."""
+    lately: RecentEntries = _NOT_LOOKED_UP  # The entries on record as of the last query.
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""
     context: StandingContext = NOTHING_STANDS  # Values that later entries inherit.
@@ -479,7 +476,7 @@ def name_of(session: DialogueSession, values: Mapping[str, FieldValue]) -> dict[
 def list_known_things(session: DialogueSession) -> list[dict[str, FieldValue]]:
     """The identifiers of this device's entries, and of the utterances in review."""
     recorded = session.recorded
-    known = [*(one.fields for one in recorded.entries), *(values_of(one.reading) for one in recorded.aside.drafts)]
+    known = [*(one.fields for one in recorded.entries), *(values_of(one.reading) for one in recorded.in_review.drafts)]
     return [session.identifiers_of(one) for one in known]
 
 
@@ -520,7 +517,7 @@ def entry_terms(session: DialogueSession, entry: LastEntry) -> Terms:
 
 def terms_of_open_draft(session: DialogueSession) -> Terms:
     """The terms of the open draft, compared with the entries on record and in review."""
-    draft, waiting = session.open_draft, session.recorded.aside.drafts
+    draft, waiting = session.open_draft, session.recorded.in_review.drafts
     aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)
     return build_terms(draft, [*(one.fields for one in session.recorded.entries), *aside], session.rules)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-)
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, repeating, splitting, what_follows
@@ -16,18 +14,12 @@ from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, rivals_are_mishearings, with_fields, with_reading
-from edge.agree.one_breath import (
-    find_telling_field,
-    list_several_identifiers,
-    pick_by_answer,
-    split_if_several,
-)
+from edge.agree.one_breath import find_telling_field, list_several_identifiers, pick_by_answer, split_if_several
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft
 from edge.records.speech import Prompt, Say
 
-_OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})
-"""The questions that no value answers."""
+_OF_WHOLE_ENTRY = frozenset({Topic.WRONG, Topic.ENTRY_RIGHT, Topic.DROP})  # The questions that no value answers.
 
 _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 

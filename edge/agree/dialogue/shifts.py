@@ -306,9 +306,9 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
 
 def say_review_count(session: DialogueSession, *more: Order) -> list[Say]:
     """Say the number of utterances in review, including those that these orders park."""
-    there = {one.utterance_id for one in session.recorded.aside.drafts}
+    there = {one.utterance_id for one in session.recorded.in_review.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
-    count = session.recorded.aside.count + len(new)
+    count = session.recorded.in_review.count + len(new)
     return [Say(Prompt.ASIDE, slots={"count": str(count)})] if count else []
 
 

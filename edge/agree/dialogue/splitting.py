@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-    leading_cue,
-    parse_command,
-    parse_exception,
-)
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_command, parse_exception
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, waiting_context, what_follows

@@ -123,7 +123,7 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     asks = session.ask(session.entry_question) if session.state is State.HELD else []
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
-    context.set_context(session, draft.reading.fields, utterance.utterance_id)
+    context.set_fields_in_context(session, draft.reading.fields, utterance.utterance_id)
     session.set_over_question |= draft.reading.fields.keys()
     if split_at_listed("from_now_on", utterance.reading.words, session.rules.language) is None:
         session.needs_yes.add(session.open_draft.utterance_id)  # "Door 13" may be of the open entry.

@@ -239,7 +239,7 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
     session.on_break = None if session.state is State.SIGNED_OFF else started.on_break
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
-        others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
+        others = [one for one in recorded.in_review.drafts if one.utterance_id != started.draft.utterance_id]
         besides = [say for one in others[-MOST_READ_OUT:] for say in parking.announce_parked_before(session, one)]
         if len(others) > MOST_READ_OUT:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
@@ -249,7 +249,7 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
         return [*announcements, *besides, *asked]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
     known = [session.identifiers_of(one.fields) for one in recorded.entries if one.draft.act is not Act.CANCEL]
-    session.named = Named(left=bool(recorded.aside.drafts) or any(one != known[0] for one in known))
+    session.named = Named(left=bool(recorded.in_review.drafts) or any(one != known[0] for one in known))
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*announcements, session.say(Prompt.PAUSED_FOR, away=session.on_break)]

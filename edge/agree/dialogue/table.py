@@ -37,8 +37,7 @@ class Event(StrEnum):
     NAMED = "named"
     """No entry, but surely about another thing than the open one: "pallet 742 does not scan"; where that is known, "no,
     pallet 742 is heavy"."""
-    INDISTINCT = "indistinct"
-    """Cut off, or too faint, too fast or too long for what was read: its content is ignored."""
+    INDISTINCT = "indistinct"  # Cut off, or too faint, too fast or too long for what was read: its content is ignored.
     NOISE = "noise"  # No words.
     DEFERRED = "deferred"  # Kept until a model answers again.
     CONTEXT = "context"  # Context fields only, or "door thirteen from now on".

@@ -203,7 +203,7 @@ def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Sa
 def _list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
     """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
     form, pallet = session.rules.form, session.rules.form.expects.get(FieldRole.PALLET)
-    values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
+    values = [likely_values(one.reading) for one in session.recorded.in_review.drafts if one.act is Act.RECORD]
     here = [one for one in values if named_place(form, one) in {None, place}]
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
     without = len(here) - len(numbers)
@@ -274,7 +274,7 @@ def _say_status_of_named_thing(
     if draft is not None and _has_values(session.open_identifiers, meant):
         known = [expected] if expected.prompt is not unknown else parking.say_draft(session, draft)
         return [*known, *([] if session.question else drafting.read_back_held(session))]
-    if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.aside.drafts):
+    if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.in_review.drafts):
         return [Say(Prompt.PARKED_ENTRY, meant)]
     return [expected]
 
@@ -290,7 +290,7 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
         yield str(session.open_identifiers[name])
     yield from (str(one.fields[name]) for one in session.lately.entries if one.form == form.name and name in one.fields)
     yield from (
-        str(values[name]) for one in session.recorded.aside.drafts if name in (values := values_of(one.reading))
+        str(values[name]) for one in session.recorded.in_review.drafts if name in (values := values_of(one.reading))
     )
     if name == form.expects.get(FieldRole.PALLET):
         places = session.expected.places if place is None else (place,)

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import (
-    is_correction,
-    names_last_one,
-    words_behind_yes,
-)
+from dockvoice_protocol.forms.spoken import is_correction, names_last_one, words_behind_yes
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
@@ -28,17 +24,8 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import (
-    with_agreed_value,
-    with_support,
-)
-from edge.agree.readings import (
-    likely_values,
-    possible_values,
-    read_part,
-    values_of,
-    with_unconfirmed,
-)
+from edge.agree.merging import with_agreed_value, with_support
+from edge.agree.readings import likely_values, possible_values, read_part, values_of, with_unconfirmed
 from edge.agree.sentence_parts import leads_to_place, read_trailer_done
 from edge.records import Draft, Note, Outcome, Park, StoreDropped
 from edge.records.speech import Prompt

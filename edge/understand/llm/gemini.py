@@ -24,7 +24,6 @@ _WHOLE = frozenset({"STOP", "FINISH_REASON_UNSPECIFIED", "None"})
 _CALL_LOST = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"})
 """Finish reasons for a call that Gemini itself could not encode."""
 
-
 _WITH_BUDGET = "gemini-2"
 _BUDGETS = {
     ThinkingLevel.NONE: 0,

@@ -125,17 +125,11 @@ def _value_schema(field: FormField) -> dict[str, Any]:
 
 def _limits_schema(field: FormField) -> dict[str, Any]:
     lower, upper = ("minLength", "maxLength") if field.kind == "string" else ("minimum", "maximum")
-    limits = {
-        lower: field.least,
-        upper: field.most,
-        "pattern": field.pattern,
-        "format": field.spoken.format,
-    }
+    limits = {lower: field.least, upper: field.most, "pattern": field.pattern, "format": field.spoken.format}
     return {keyword: limit for keyword, limit in limits.items() if limit is not None}
 
 
-_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-"""A number as a model may write it as a string."""
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")  # A number as a model may write it as a string.
 
 _LONGEST_WORDS = 600  # Limit of characters of the words for one field: half a minute of fast speech.
 

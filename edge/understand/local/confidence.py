@@ -217,8 +217,7 @@ def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
     )
 
 
-_CERTAIN = 0.999
-"""Upper limit of shares: a few hundred readings cannot distinguish one error in a thousand from none."""
+_CERTAIN = 0.999  # Upper limit of shares: a few hundred readings cannot distinguish one error in a thousand from none.
 
 _ALMOST_1 = 1 - 1e-9  # Upper limit of a probability whose share is sought: 1 has no log odds.
 

@@ -27,7 +27,6 @@ PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
 """Bytes given to a recogniser at a time: 200 ms, however the sound arrives, since recognisers adapt to a voice piece by
 piece. Vosk cuts longer sound so itself; given pieces of 20 ms it had other confidences in 47 of 120 recordings."""
 
-
 Awaited = Callable[[], Collection[str] | None]
 """Returns the fields that the open entry still lacks; None: all of the form's."""
 

@@ -28,18 +28,15 @@ from edge.understand.second_recogniser import corroborate_letters_by_transcript,
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_S = 1.5
-"""Timeout behind the end of the utterance: a question and its answer take some 7 s."""
+_LONGEST_S = 1.5  # Timeout behind the end of the utterance: a question and its answer take some 7 s.
 
 
 class SecondRecogniser(Protocol):
     """A recogniser of another kind than the first."""
 
-    loop: asyncio.AbstractEventLoop | None
-    """Where it may be asked, from `open` to `end`; else None."""
+    loop: asyncio.AbstractEventLoop | None  # Where it may be asked, from `open` to `end`; else None.
 
-    scores: bool
-    """Whether it tells how well texts fit."""
+    scores: bool  # Whether it tells how well texts fit.
 
     def open(self) -> None:
         """Let it be asked in the running loop. It takes resources at the first question only."""

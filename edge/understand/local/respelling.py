@@ -22,8 +22,7 @@ _Phonemes = tuple[str, ...]
 _VOWEL_SOUNDS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW"
 _CONSONANT_SOUNDS = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH"
 _VOWELS = frozenset(_VOWEL_SOUNDS.split())
-PHONEMES = (*_VOWEL_SOUNDS.split(), *_CONSONANT_SOUNDS.split())
-"""ARPAbet, without stress: S W IH NG ER is "swinger"."""
+PHONEMES = (*_VOWEL_SOUNDS.split(), *_CONSONANT_SOUNDS.split())  # ARPAbet, without stress: S W IH NG ER is "swinger".
 
 _CONFUSED = "B P, D T, G K, V F, Z S, ZH SH, JH CH, DH TH, DH D, TH T, TH S, V W, M N, N NG, L R"
 _ALIKE = {frozenset(pair.split()) for pair in _CONFUSED.split(", ")}
@@ -43,8 +42,7 @@ class Respelling:
     """Known words that sound like a word."""
 
     words: str = field(repr=False)
-    cost: float
-    """0: the same sounds in one word."""
+    cost: float  # 0: the same sounds in one word.
 
 
 def parse_phonemes(word: str, text: str) -> _Phonemes:

@@ -26,8 +26,7 @@ from edge.understand.stt.hallucinations import detect_hallucination
 
 _COMMAND = (sys.executable, "-m", __name__)
 
-_NICE = 10
-"""Below the agent's own priority: hearing the next sentence comes before hearing the last one again."""
+_NICE = 10  # Below the agent's own priority: hearing the next sentence comes before hearing the last one again.
 
 _LENGTH = 4  # Bytes of each length before the sound.
 
@@ -40,8 +39,7 @@ class SecondRecogniserProcess:
 
     def __init__(self, weights: Path | None = None, command: Sequence[str] = _COMMAND) -> None:
         """`weights`: Whisper's; None: it scores nothing."""
-        self.scores = weights is not None
-        """Whether it may be asked how well texts fit."""
+        self.scores = weights is not None  # Whether it may be asked how well texts fit.
         self._command = command if weights is None else (*command, str(weights))
         self._process: Process | None = None
         self._turn = asyncio.Lock()  # One sound at a time.

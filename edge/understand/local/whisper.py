@@ -45,34 +45,26 @@ _WINDOW, _HOP, _BANDS = 400, 160, 80
 """Samples of a frame and from one to the next, and mel bands: those that Whisper was trained on."""
 _MEL_FILTERS = mel_filters(_BANDS, _WINDOW).astype(np.float32)
 
-_LONGEST = 3000
-"""Frames that it hears at most: 30 s."""
+_LONGEST = 3000  # Frames that it hears at most: 30 s.
 
 _STEP = 250
 """Frames to whose multiple the sound is filled up with silence. It was trained on 30 s always, which takes five
 times as long to hear."""
 
-_TAIL_S = 1.0
-"""Silence behind the sound, at least: with less it drops the last word."""
+_TAIL_S = 1.0  # Silence behind the sound, at least: with less it drops the last word.
 
-_DYNAMIC = 8.0
-"""Powers of ten below the loudest band at which spectra are cut off; as it was trained."""
+_DYNAMIC = 8.0  # Powers of ten below the loudest band at which spectra are cut off; as it was trained.
 
-_SPEEDS = (1.0, 0.93)
-"""Speeds of the hearings, as vosk's."""
+_SPEEDS = (1.0, 0.93)  # Speeds of the hearings, as vosk's.
 
 _BEAM = 5
-_MOST_TOKENS = 80
-"""Of a text: a sentence of 30 s at the pace of the sets has 70."""
+_MOST_TOKENS = 80  # Of a text: a sentence of 30 s at the pace of the sets has 70.
 
-_UNITS = 3
-"""Units of each field in the prompt. With all synonyms of a form it writes some of them for noise."""
+_UNITS = 3  # Units of each field in the prompt. With all synonyms of a form it writes some of them for noise.
 
-_STEM = 3
-"""Letters by which two units are told apart: "unidades" and "unidad" are one."""
+_STEM = 3  # Letters by which two units are told apart: "unidades" and "unidad" are one.
 
-_LEAST = 1e-9
-"""Below this a probability of a token counts as this one: its logarithm would outweigh all others."""
+_LEAST = 1e-9  # Below this a probability of a token counts as this one: its logarithm would outweigh all others.
 
 _SPECIAL = ("<|startoftranscript|>", "<|transcribe|>", "<|notimestamps|>")
 _BEFORE = "<|startofprev|>"

@@ -46,7 +46,6 @@ programs give out the same one until shortly before its end: five minutes."""
 _COMMAND_S = 30.0  # The longest a token command may take: `az` starts in seconds, on a small board in many.
 _TOKEN = re.compile(r"[!-~]+")  # Printable ASCII without spaces: what a header can carry.
 
-
 _SCHEMES = {KeyHeader.BEARER: ("authorization", "Bearer "), KeyHeader.TOKEN: ("authorization", "Token ")}
 """Headers in which a word stands before the key; the others are called as their setting is."""
 
@@ -174,8 +173,7 @@ _PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
 """Seconds before another try: the longest doubles with each. Chance keeps devices that failed together from coming back
 together."""
 
-_HOLD_S = 60.0
-"""Pause after a refusal that only a person can mend; then one request tries again."""
+_HOLD_S = 60.0  # Pause after a refusal that only a person can mend; then one request tries again.
 
 _IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 

@@ -53,8 +53,7 @@ class Failure(Unavailable):
         super().__init__(f"client {client!r}: {message}" + (f" (request {request_id})" if request_id else ""))
         self.client = client
         self.request_id = request_id
-        self.usage: Usage | None = None
-        """What was paid all the same."""
+        self.usage: Usage | None = None  # What was paid all the same.
 
 
 class TryLater(Failure):

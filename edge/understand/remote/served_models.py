@@ -125,8 +125,7 @@ _LISTS = {
 }
 """Where a service lists its models."""
 
-_NOT_LISTED = frozenset({ClientKind.ELEVENLABS})
-"""Where the list is of other models than those that transcribe."""
+_NOT_LISTED = frozenset({ClientKind.ELEVENLABS})  # Where the list is of other models than those that transcribe.
 
 
 @dataclass(frozen=True, slots=True)

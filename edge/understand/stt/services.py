@@ -161,7 +161,6 @@ class _DeepgramAnswer(BaseModel):
 
 _SCRIBE_PATH = "/v1/speech-to-text"
 
-
 _LONGEST_TERM, _MOST_WORDS = 50, 5
 """Characters and words of a keyterm; 1,000 of them would be taken (speech_to_text.convert of elevenlabs 2.78.0)."""
 

@@ -55,8 +55,7 @@ _CLASSES = str.maketrans(
 """Consonants that a recogniser takes for one another, after the classes of Soundex, but l and r apart; vowels, w, y and
 h carry too little."""
 
-_INFLECTED = re.compile(r"(?:'s|s|ed)$")
-"""Endings that language models add to a label: "pallets", "docked"."""
+_INFLECTED = re.compile(r"(?:'s|s|ed)$")  # Endings that language models add to a label: "pallets", "docked".
 
 _SIGH = re.compile(r"\b(?:ah|aah|uhh?)\b[,.]?", re.IGNORECASE)
 """A hesitation, as models spell it that take it for an exclamation."""

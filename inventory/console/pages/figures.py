@@ -15,8 +15,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import EntryCounts, Figures
 
-_SPANS = {"day": 1, "week": 7}
-"""By the value of the parameter, the number of days."""
+_SPANS = {"day": 1, "week": 7}  # By the value of the parameter, the number of days.
 
 _WIDTH, _HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
 _LEFT, _ABOVE, _BELOW = 56, 12, 28  # Margins for the labels of the axes.

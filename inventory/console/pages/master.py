@@ -284,8 +284,7 @@ class _RosterEditor(_KindEditor):
             return _roster_site_page(context, (str(fault),))
         rows, source = roster_to_rows(there), f"what the broker had, version {there.version}"
         return self.save(
-            context,
-            lambda of, kind, who, reason: of.put(kind, rows, who, reason, source, above=there.version),
+            context, lambda of, kind, who, reason: of.put(kind, rows, who, reason, source, above=there.version)
         )
 
     def _withdraw(self, context: RequestContext) -> Response:

@@ -36,8 +36,7 @@ from inventory.store import statuses
 from inventory.store.statuses import Status
 from inventory.store.tables import entries, events, reviews, said
 
-_KEYS = ("site", "form", "language", "word", "meaning")
-"""The parameters of a word's page."""
+_KEYS = ("site", "form", "language", "word", "meaning")  # The parameters of a word's page.
 
 _MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
 _MOST_GROUPS = 100

@@ -52,8 +52,7 @@ class Catalogue:
     """By catalogue name, how many of its base unit a value's unit holds."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """By kind, the version of the published list in it; kinds that are missing here come from files."""
-    words: tuple[Cells, ...] = ()
-    """Published words, in addition to those of the forms (`add_published_words`)."""
+    words: tuple[Cells, ...] = ()  # Published words, in addition to those of the forms (`add_published_words`).
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:

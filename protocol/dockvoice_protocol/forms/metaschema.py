@@ -54,9 +54,7 @@ _UNIT = {
 _FIELD_NAME = "^[a-z][a-z0-9_]{0,62}$"
 _FORM_NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
 
-
 _DESCRIBED = {"title": _TEXT, "description": _TEXT, "$comment": _TEXT}
-
 
 _ASKED_BESIDE = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
 """The question for a field once a certain other field is known, by that field."""
@@ -313,8 +311,7 @@ class Fault:
     """One place where a document leaves the subset."""
 
     path: tuple[str | int, ...]
-    message: str
-    """The message behind the JSON pointer: what was found, what is allowed, and what to do."""
+    message: str  # The message behind the JSON pointer: what was found, what is allowed, and what to do.
 
     @property
     def field(self) -> str | None:

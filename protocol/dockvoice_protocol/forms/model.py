@@ -19,9 +19,7 @@ from dockvoice_protocol.forms.element_strings import Element, gs1_check_digit, h
 from dockvoice_protocol.forms.pattern import PatternShape
 from dockvoice_protocol.records import FieldValue, format_number, to_decimal
 
-OWN_LANGUAGE = "en"
-"""The language of a field's own labels and units, and of the on-device recogniser."""
-
+OWN_LANGUAGE = "en"  # The language of a field's own labels and units, and of the on-device recogniser.
 
 OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
     "bring": (),
@@ -39,8 +37,7 @@ OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
 APART_FROM_HANDLING = frozenset({"bring", "close", "load", "move", "unload"})
 """The deeds that handling a thing does not imply: who scans a pallet at dock B has not brought it there."""
 
-ORDERS = ("moving", "placing")
-"""Those of them that are ordered, and not told of: "bring", "put"."""
+ORDERS = ("moving", "placing")  # Those of them that are ordered, and not told of: "bring", "put".
 
 NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit is the number of decimals.
 KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.
@@ -69,13 +66,11 @@ class FieldKindTraits:
     Each kind is one instance of a class in `dockvoice_protocol.forms.spoken.kinds`.
     """
 
-    name: ClassVar[str]
-    """The value of the keyword `spoken` in a form."""
+    name: ClassVar[str]  # The value of the keyword `spoken` in a form.
     type: ClassVar[str] = "string"  # The JSON type of its values.
     format: ClassVar[str | None] = None
     """The JSON Schema format of its values. `format_fault` checks it, and the console chooses the input by it."""
-    characters: ClassVar[str] = ""
-    """The valid characters of a value that is said character by character."""
+    characters: ClassVar[str] = ""  # The valid characters of a value that is said character by character.
     spelt: ClassVar[bool] = False  # Said character by character, or a few of them at once.
     listed: ClassVar[bool] = False  # One of the values listed in the form or the catalogue, spoken as written there.
     counts: ClassVar[bool] = False  # A whole number of units.
@@ -412,8 +407,7 @@ class Form:
     identifies: tuple[str, ...] = ()
     """The fields that identify the thing of an entry: another value of one means another thing."""
     context: tuple[str, ...] = ()  # The fields of an entry's context, such as trailer and order.
-    roles: Mapping[FieldRole, str] = field(default_factory=dict)
-    """The field of each role."""
+    roles: Mapping[FieldRole, str] = field(default_factory=dict)  # The field of each role.
     expects: Mapping[FieldRole, str] = field(default_factory=dict)
     """The same of a form that is compared with the lists of expected receipts; empty for any other."""
     closes: str | None = None  # The field with the trailer that an entry closes; None: the form closes none.

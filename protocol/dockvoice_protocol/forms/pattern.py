@@ -27,12 +27,9 @@ _ALLOWED = (
 SEPARATORS = frozenset("-_/. ")
 """Characters between the parts of a printed code. As a part of their own in a pattern, they need not be said."""
 
-_MOST_WAYS = 2
-"""Search limit for ways to insert separators: two are ambiguous."""
+_MOST_WAYS = 2  # Search limit for ways to insert separators: two are ambiguous.
 
-
-_OPTIONAL = 0.3
-"""The probability of an optional part in a sample: the letters before the digits of a trailer."""
+_OPTIONAL = 0.3  # The probability of an optional part in a sample: the letters before the digits of a trailer.
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,7 @@ RowFault = tuple[str, str, str]  # Location, column, message.
 LIST = ("value", "spoken", "check")
 UNITS = ("value", "unit", "factor", "base")
 RULES = ("rule", "on", "hours", "forms")
-WORDS = ("form", "field", "as", "means", "word", "language")
-"""The columns of what is published, by kind."""
+WORDS = ("form", "field", "as", "means", "word", "language")  # The columns of what is published, by kind.
 
 _BETWEEN = "|"  # Separates alternatives in one cell.
 OF_UNITS, OF_RULES, OF_WORDS = ".units", "rules", "words"

@@ -249,8 +249,7 @@ class NotUnderstoodReason(StrEnum):
     UNHEARD_LANGUAGE = "unheard_language"  # Sound in a language for which no recogniser is here.
 
 
-SCANNER = "scanner"
-"""The interpreter and the source of a scan, as both go on record."""
+SCANNER = "scanner"  # The interpreter and the source of a scan, as both go on record.
 
 
 class ScanFault(StrEnum):

@@ -16,8 +16,7 @@ from tests.faults.oracle.run import Played, Scenario
 from tests.faults.oracle.scenarios import SCENARIOS
 from tests.tiers import SEED
 
-SIDE_BY_SIDE = 3
-"""Scenarios at one time: much of each is waiting."""
+SIDE_BY_SIDE = 3  # Scenarios at one time: much of each is waiting.
 
 
 def main() -> int:

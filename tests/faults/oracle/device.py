@@ -18,8 +18,7 @@ from tests.faults.oracle.speaker import EAR
 from tests.processes.starting import Started
 from tests.waiting import until
 
-ROOT = Path(__file__).parents[3]
-"""The checkout, where `tests` is a package."""
+ROOT = Path(__file__).parents[3]  # The checkout, where `tests` is a package.
 
 ROOM = {"keep.reserve_mb": 1, "keep.stop_free_mb": 1, "keep.alarm_free_mb": 2}
 """Settings with which a device can do on a disk of a few megabytes."""
@@ -34,8 +33,7 @@ DRAINED_S = 900.0
 class Device:
     """One agent of the site. At most one life at a time."""
 
-    driver = "tests.faults.oracle.driver"
-    """The program that a life is."""
+    driver = "tests.faults.oracle.driver"  # The program that a life is.
 
     def __init__(
         self,

@@ -35,13 +35,11 @@ class Life:
 
     settings: str
     ledger: str
-    first: int
-    """The number of its first utterance."""
+    first: int  # The number of its first utterance.
     utterances: int | None
     """How many to hand in before it falls silent and waits for receipts; None: until it is stopped."""
     pace_s: float
-    settle_s: float
-    """How long it may wait for receipts when it has fallen silent or was told to stop."""
+    settle_s: float  # How long it may wait for receipts when it has fallen silent or was told to stop.
 
     @classmethod
     def read(cls, line: str) -> Self:

@@ -17,8 +17,7 @@ from typing import Any
 
 from dockvoice_protocol.records import FieldValue
 
-DOCKS = "ABCDEFGH"
-"""Docks that the shipped catalogue knows."""
+DOCKS = "ABCDEFGH"  # Docks that the shipped catalogue knows.
 
 
 def fields(number: int) -> dict[str, FieldValue]:
@@ -78,12 +77,9 @@ class Tally:
     handed_in: int = 0
     kept: int = 0
     applied: int = 0
-    lost: int = 0
-    """Kept, and not in the inventory."""
-    twice: int = 0
-    """Rows beyond the first of one utterance."""
-    altered: int = 0
-    """Rows that say what no utterance handed in says."""
+    lost: int = 0  # Kept, and not in the inventory.
+    twice: int = 0  # Rows beyond the first of one utterance.
+    altered: int = 0  # Rows that say what no utterance handed in says.
     out_of_order: int = 0
     """Rows that did not come right after the row with the sequence before theirs, or not in the order of speaking."""
     unproven: int = 0

@@ -52,10 +52,8 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._named: dict[Path, _File | None] = {}
-        """By the name they have now; None is a directory."""
-        self._durable: dict[Path, _File | None] = {}
-        """By the name they would have after a power cut."""
+        self._named: dict[Path, _File | None] = {}  # By the name they have now; None is a directory.
+        self._durable: dict[Path, _File | None] = {}  # By the name they would have after a power cut.
 
     def take(self, call: Call) -> None:
         """What `call` changes."""

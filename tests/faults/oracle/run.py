@@ -22,8 +22,7 @@ class Run:
 
     directory: Path
     chance: random.Random
-    extent: int
-    """How often, or for how many seconds, it does its worst."""
+    extent: int  # How often, or for how many seconds, it does its worst.
     tell: Callable[[str], None] = lambda _: None
 
     def rounds(self) -> Iterator[int]:
@@ -50,11 +49,9 @@ class Scenario:
     """A fault, staged, and what it is called."""
 
     name: str
-    what: str
-    """What its extent counts."""
+    what: str  # What its extent counts.
     play: Callable[[Run], Tally]
-    small: int
-    """The extent with which it is part of every test run: no share is less."""
+    small: int  # The extent with which it is part of every test run: no share is less.
     full: int
 
     def played(
@@ -77,8 +74,7 @@ class Played:
 
     scenario: Scenario
     extent: int
-    found: Tally | str
-    """The count at the end, or why it never came to one."""
+    found: Tally | str  # The count at the end, or why it never came to one.
     seconds: float
 
     @property

@@ -17,20 +17,16 @@ from tests.faults.oracle.ledger import Ledger, fields
 
 MARK = b"number:\x00"
 NUMBERED = struct.Struct("<8sq")
-SAMPLES = 320
-"""Per frame, 20 ms."""
+SAMPLES = 320  # Per frame, 20 ms.
 
-SPOKEN = 36
-"""Frames of speech: 720 ms. In less, nobody says the digits of an identifier, and it would be asked for."""
-PAUSE = 20
-"""Frames of silence: more than webrtcvad's own hangover and the hangover configured together."""
+SPOKEN = 36  # Frames of speech: 720 ms. In less, nobody says the digits of an identifier, and it would be asked for.
+PAUSE = 20  # Frames of silence: more than webrtcvad's own hangover and the hangover configured together.
 
 MOST_OWED = 500
 """Events: while so many wait to be delivered, nobody says more. That is more than are ever on their way at once, and a
 machine that is busy with something else still delivers them within a minute."""
 
-LOOK_S = 0.1
-"""How often it is looked whether that has changed."""
+LOOK_S = 0.1  # How often it is looked whether that has changed.
 
 EAR = {
     "hear.vad.kind": "webrtc",

@@ -14,8 +14,7 @@ CONTENT = ("write", "pwrite64", "ftruncate", "fallocate")
 NAMES = ("openat", "rename", "unlink", "mkdir")
 """With `SYNCS`, every call by which the agent, Python and SQLite change a file, its name, or what is durable."""
 
-LEDGER = "writev"
-"""The call by which the ledger is written, and nothing else."""
+LEDGER = "writev"  # The call by which the ledger is written, and nothing else.
 
 STRANGE = (
     *("creat", "link", "linkat", "renameat", "renameat2", "unlinkat", "rmdir", "mkdirat", "truncate"),
@@ -23,8 +22,7 @@ STRANGE = (
 )
 """Calls that would change a file too, and that the model of the disk does not know: it must not overlook them."""
 
-LONGEST = 1_000_000
-"""Bytes of one write that strace shows: all of them."""
+LONGEST = 1_000_000  # Bytes of one write that strace shows: all of them.
 
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. \w+ resumed>)?(.*)")
 _UNFINISHED = " <unfinished ...>"
@@ -40,12 +38,9 @@ class Call:
 
     name: str
     result: int
-    open: tuple[Path, ...]
-    """The files its descriptors stand for, in order."""
-    quoted: tuple[bytes, ...]
-    """Its strings: names and data."""
-    arguments: str
-    """As strace wrote them, for its flags."""
+    open: tuple[Path, ...]  # The files its descriptors stand for, in order.
+    quoted: tuple[bytes, ...]  # Its strings: names and data.
+    arguments: str  # As strace wrote them, for its flags.
 
     @property
     def paths(self) -> tuple[Path, ...]:

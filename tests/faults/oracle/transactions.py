@@ -16,11 +16,9 @@ from tests.faults.oracle.run import Run
 from tests.servers.postgresql import PostgreSQL
 from tests.waiting import until
 
-CAUGHT_S = 60.0
-"""It is caught within a second; this is for a machine that is busy with something else."""
+CAUGHT_S = 60.0  # It is caught within a second; this is for a machine that is busy with something else.
 
-MOMENT_S = 0.01
-"""Between two looks: a few times as long as a transaction takes."""
+MOMENT_S = 0.01  # Between two looks: a few times as long as a transaction takes.
 
 WITHIN = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dockvoice-inventory'"

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from tests.faults.soak.soak import soak
 
-PACE_S = 0.05
-"""The rest between two utterances: some fifteen a second; in half an hour a busy device's fortnight."""
+PACE_S = 0.05  # The rest between two utterances: some fifteen a second; in half an hour a busy device's fortnight.
 
 
 def main() -> int:

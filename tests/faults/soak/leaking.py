@@ -11,11 +11,9 @@ from edge.records import Utterance
 from tests.faults.oracle.driver import Life, live
 from tests.faults.oracle.speaker import NumberReader
 
-BYTES_EACH = 50_000
-"""Kept for ever of each utterance: as if its recording were."""
+BYTES_EACH = 50_000  # Kept for ever of each utterance: as if its recording were.
 
-UTTERANCES_A_FILE = 20
-"""So many utterances leave one file open."""
+UTTERANCES_A_FILE = 20  # So many utterances leave one file open.
 
 
 class LeakingReader(NumberReader):

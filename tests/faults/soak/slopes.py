@@ -9,21 +9,18 @@ from statistics import median
 
 HOUR_S = 3600.0
 
-MOST_POINTS = 200
-"""A line of so many is thinned out first: the slope takes every pair of them."""
+MOST_POINTS = 200  # A line of so many is thinned out first: the slope takes every pair of them.
 
 
 @dataclass(frozen=True)
 class Point:
     """One measurement."""
 
-    at: float
-    """Seconds, of whichever clock all points of a line share."""
+    at: float  # Seconds, of whichever clock all points of a line share.
     value: float
 
 
-Line = Sequence[Point]
-"""The measurements of one life of a process, in order."""
+Line = Sequence[Point]  # The measurements of one life of a process, in order.
 
 
 @dataclass(frozen=True)
@@ -32,10 +29,8 @@ class Limit:
 
     name: str
     unit: str
-    at_once: float
-    """So much in all, however short the time."""
-    hourly: float
-    """And so much an hour besides."""
+    at_once: float  # So much in all, however short the time.
+    hourly: float  # And so much an hour besides.
     reason: str
 
     def __str__(self) -> str:
@@ -52,10 +47,8 @@ class Trend:
 
     first: float
     last: float
-    slope: float
-    """Per second."""
-    seconds: float
-    """How long it was seen, without the warm-ups."""
+    slope: float  # Per second.
+    seconds: float  # How long it was seen, without the warm-ups.
 
     @property
     def growth(self) -> float:

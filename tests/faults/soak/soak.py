@@ -27,21 +27,17 @@ from tests.servers.tcp_proxy import TcpProxy
 
 SAMPLE_S = 0.5
 
-SILENCE_S = 2.0
-"""How long nothing passes: within the patience of the keepalive, so that the connection outlives it."""
+SILENCE_S = 2.0  # How long nothing passes: within the patience of the keepalive, so that the connection outlives it.
 
-FAULTS_EACH = 6
-"""So many faults fall into the time, each followed by as long a rest: most of it is the steady load."""
+FAULTS_EACH = 6  # So many faults fall into the time, each followed by as long a rest: most of it is the steady load.
 
-WARM_UP = 0.4
-"""This part of a life is not counted: caches, pools and the allocator take what they will keep."""
+WARM_UP = 0.4  # This part of a life is not counted: caches, pools and the allocator take what they will keep.
 
 WARM_UP_S = 120.0
 """But no more than this: 1,800 entries at the long form's pace. The inventory's memory stands still after 1,300, when
 SQLite's page cache (2 MB) is full."""
 
-FAULT_EVERY_S = 60.0
-"""In the long form; so the inventory, which every fourth one kills, lives four minutes each time."""
+FAULT_EVERY_S = 60.0  # In the long form; so the inventory, which every fourth one kills, lives four minutes each time.
 
 LEAK = "tests.faults.soak.leaking"
 

@@ -42,8 +42,7 @@ class AccountedWords(NamedTuple):
 
     words: tuple[str, ...]
     sense: Sense
-    fields: tuple[str, ...] = ()
-    """The field that it is of; of unexplained words, the fields that they put in doubt."""
+    fields: tuple[str, ...] = ()  # The field that it is of; of unexplained words, the fields that they put in doubt.
     origin: Role | ExplanationEvent | None = None
     """The role of a phrase, or the event of the explanation; None: a remark that no list has as it stands."""
 

@@ -29,8 +29,7 @@ class ParsedCommand:
 
     act: Act
     command: Command | None = None
-    name: str | None = None
-    """The operator's name in a sign-on, as heard."""
+    name: str | None = None  # The operator's name in a sign-on, as heard.
 
 
 YES, _NO, CANCEL = ParsedCommand(Act.YES), ParsedCommand(Act.NO), ParsedCommand(Act.CANCEL)
@@ -45,15 +44,12 @@ UNRECOGNISED_LISTS: Mapping[str, ParsedCommand] = {"cancels_open_entry": CANCEL,
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
 """Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
-PHRASES_IN_GRAMMAR = 4
-"""Number of phrases of each list, from the first, in a recogniser's grammar."""
+PHRASES_IN_GRAMMAR = 4  # Number of phrases of each list, from the first, in a recogniser's grammar.
 _CACHE_SIZE = 128
 """Cache size of `possible_digit_strings`: each name at sign-on is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
-_CHANGE_PHRASES_IN_GRAMMAR = 3
-"""Number of phrases for a change of work, from the first, in a recogniser's grammar."""
-_TWICE = 2
-"""Repetitions in one utterance that confirm an exception without a question."""
+_CHANGE_PHRASES_IN_GRAMMAR = 3  # Number of phrases for a change of work, from the first, in a recogniser's grammar.
+_TWICE = 2  # Repetitions in one utterance that confirm an exception without a question.
 
 
 def parse_command(words: Sequence[Word], language: Language = ENGLISH) -> ParsedCommand | None:
@@ -71,7 +67,7 @@ def parse_command(words: Sequence[Word], language: Language = ENGLISH) -> Parsed
     return None
 
 
-def words_after_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
+def words_after_sign_on(words: Sequence[Word], language: Language) -> str:
     """The words behind "sign on", hesitations included: French "ben" may be a name, which only a roster decides.
 
     Empty where there are none.
@@ -85,30 +81,30 @@ def words_after_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> 
     return ""
 
 
-def without_courtesy(said: str, language: Language = ENGLISH) -> str:
+def without_courtesy(said: str, language: Language) -> str:
     """The text without "please" and the like at its end: they may also be in a name, which only a roster decides."""
     words, tails = phrase(said), language.words["closing_remarks"]
     return " ".join(words[: next((at for at in range(1, len(words)) if len(words) in tails.ends(words, at)), None)])
 
 
-def speaker_name(words: Sequence[Word], language: Language = ENGLISH) -> str:
+def speaker_name(words: Sequence[Word], language: Language) -> str:
     """The speaker's name in the utterance: "ana", "it's ana"."""
     said = _plain_phrase(words, language)
     ways = map(language.unelided, language.commands["presents"])
     return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
 
 
-def is_listed_command(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_listed_command(name: str, words: Sequence[Word], language: Language) -> bool:
     """Whether the whole utterance is in this list of commands."""
     return _plain_phrase(words, language) in _listed_phrases(name, language)
 
 
-def begins_with_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def begins_with_no(words: Sequence[Word], language: Language) -> bool:
     """Whether the first word is a "no" by itself: "no, don't cancel it"."""
     return bool(words) and _plain_phrase(words[:1], language) in _listed_phrases("no", language)
 
 
-def words_behind_yes(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def words_behind_yes(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     """The words behind a leading "yes"; none where it has no other, or does not begin so: "yes, cancel it"."""
     yes = _listed_phrases("yes", language)
     for size in range(len(words) - 1, 0, -1):
@@ -117,12 +113,12 @@ def words_behind_yes(words: Sequence[Word], language: Language = ENGLISH) -> tup
     return ()
 
 
-def parse_break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
+def parse_break_reason(words: Sequence[Word], language: Language) -> str | None:
     """The code of the reason for a pause; None where the utterance gives none."""
     return _phrases_to_break_reasons(language).get(_plain_phrase(words, language))
 
 
-def is_complete_command(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_complete_command(words: Sequence[Word], language: Language) -> bool:
     """Whether the words are a complete command, which need not wait for more: "say again", but not "no".
 
     A longer wording of the same command ("say again please") does not matter; "cancel" may be followed by an object.
@@ -167,7 +163,7 @@ def is_courtesy(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     )
 
 
-def is_murmur(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_murmur(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance is only hesitations and murmurs: "uh huh", "come on"."""
     said = _plain_phrase(words, language)
     own = _courtesy_phrases(language) | _listed_phrases("murmurs", language)
@@ -188,7 +184,7 @@ def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     return len(said) in reached and bool(said)
 
 
-def chosen_position(words: Sequence[Word], offered: int, language: Language = ENGLISH) -> int | None:
+def chosen_position(words: Sequence[Word], offered: int, language: Language) -> int | None:
     """The index of the one of `offered` values that the utterance chooses by position: "the last one"; None for none.
 
     "The other one" chooses of two alone. A bare number, "two", chooses none: it may be a value.
@@ -205,12 +201,12 @@ def chosen_position(words: Sequence[Word], offered: int, language: Language = EN
     return next((at for name, at in places.items() if said in language.commands[name]), None)
 
 
-def says_next(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def says_next(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance begins or ends with a phrase for the next thing: "741 next"."""
     return split_at_listed("next_one", words, language) is not None
 
 
-def says_all_is_well(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def says_all_is_well(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance answers that nothing is wrong: "nothing", "it's fine", "okay"."""
     nothing = _listed_phrases("nothing", language)
     ways = (words, without_cue(words, language))  # "sorry, it's fine"
@@ -296,7 +292,7 @@ def _words_before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Lan
     return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
 
 
-def begins_with_cancellation(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def begins_with_cancellation(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance begins with a cancellation of an object: "cancel pallet seven four two".
 
     Phrases that are cues too, "scratch that", do not count: they announce a correction. "Please" and the like may come
@@ -307,7 +303,7 @@ def begins_with_cancellation(words: Sequence[Word], language: Language = ENGLISH
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
-def cancels_after_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def cancels_after_no(words: Sequence[Word], language: Language) -> bool:
     """Whether a cancellation follows a leading "no", with words that name nothing: "no, cancel that, it stays here"."""
     said, first = _plain_phrase(_without_hesitations(words, language), language), _cue_length(words, language)
     if not first or sum(map(language.may_be_in_identifier, said)) > 1:  # "that one stays here" holds a number
@@ -330,12 +326,12 @@ def cancels_open_entry(words: Sequence[Word]) -> bool:
     )
 
 
-def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_correction(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance begins with a cue ("no, fifteen units"), or `corrects_named_thing`."""
     return _cue_length(_without_hesitations(words, language), language) > 0 or corrects_named_thing(words, language)
 
 
-def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def corrects_named_thing(words: Sequence[Word], language: Language) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, listed = token_texts(words, language), language.words
     numbers = [at for at, word in enumerate(said) if word.isdigit() or language.numerals.is_part(word)]
@@ -347,13 +343,13 @@ def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) ->
     return not ends.isdisjoint(numbers)
 
 
-def leading_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def leading_cue(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     """The cue of a correction at the beginning of the utterance."""
     said = _without_hesitations(words, language)
     return said[: len(said) - len(without_cue(words, language))]
 
 
-def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def without_cue(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     """The words without hesitations and leading cues."""
     left = _without_hesitations(words, language)
     while left:
@@ -364,14 +360,14 @@ def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
     return left
 
 
-def last_entry_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def last_entry_cue(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     """The leading cue of a correction of the previous entry: "the last one was eleven"; empty where there is none."""
     announced, pointing = leading_cue(words, language), (*language.words["last_one"], *language.words["that_one"])
     said = token_texts(announced, language)
     return announced if any(said[-len(one) :] == one for one in pointing) else ()
 
 
-def names_by_position(words: Sequence[Word], values: Iterable[Sequence[str]], language: Language = ENGLISH) -> bool:
+def names_by_position(words: Sequence[Word], values: Iterable[Sequence[str]], language: Language) -> bool:
     """Whether the words name an entry by its position, "the first one", and not within one of the `values`: a day."""
     said, ways = token_texts(words, language), language.words["which_one"]
     known = [phrase(" ".join(value)) for value in values]
@@ -385,7 +381,7 @@ def _contains(said: Phrase, part: Phrase) -> bool:
 
 def words_behind_pointer(
     words: Sequence[Word],
-    language: Language = ENGLISH,
+    language: Language,
     pointing: Literal["that_one", "where_it_is", "where_others_are"] = "that_one",
 ) -> tuple[Word, ...]:
     """The words behind a phrase that points at what was named last: "that was thirteen"; empty without one."""
@@ -394,7 +390,7 @@ def words_behind_pointer(
     return next(ways, ())
 
 
-def without_part_reference(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def without_part_reference(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
     """The words without a reference to the things counted before: "two of those were damaged" gives "two damaged"."""
     said, starts = plain_texts(words, language)
     ways = sorted(language.words["of_those"], key=len, reverse=True)
@@ -404,19 +400,19 @@ def without_part_reference(words: Sequence[Word], language: Language = ENGLISH) 
     return tuple(one for one, at in zip(words, starts, strict=False) if not begins <= at < ends)
 
 
-def begins_with_last_one(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def begins_with_last_one(words: Sequence[Word], language: Language) -> bool:
     """Whether the words begin with "the last one" or the like, which may be the previous entry or the coming one."""
     said = token_texts(_without_hesitations(words, language), language)
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
-def names_last_one(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def names_last_one(words: Sequence[Word], language: Language) -> bool:
     """Whether the words have "the last one" or the like in them: "scratch the last one"."""
     said = token_texts(words, language)
     return any(_contains(said, one[:-1]) for one in language.words["last_one"])
 
 
-def contains_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
+def contains_check(words: Sequence[str], checks: Collection[str], language: Language) -> bool:
     """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
     cues = [end for at in range(len(said)) for end in language.words["checks"].ends(said, at)]
@@ -424,12 +420,12 @@ def contains_check(words: Sequence[str], checks: Collection[str], language: Lang
     return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in spans)
 
 
-def is_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+def is_check(words: Sequence[Word], check: str, language: Language) -> bool:
     """Whether the words are exactly the check word or digits `check`, with or without what leads to them."""
     return any(check == " ".join(said) or check in _spelt_digits(said, language) for said in _answers(words, language))
 
 
-def may_be_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+def may_be_check(words: Sequence[Word], check: str, language: Language) -> bool:
     """Whether the words may be meant as a check like `check`: where that is of digits, they are nothing but digits."""
     return not check.isdecimal() or any(_spelt_digits(said, language) - {""} for said in _answers(words, language))
 
@@ -445,8 +441,7 @@ def _answers(words: Sequence[Word], language: Language) -> list[Phrase]:
     return [said[at:] for at in found]
 
 
-_BEFORE_CHECK = ("checks", "openings", "repeats", "after_label")
-"""Lists of phrases that may lead to a check."""
+_BEFORE_CHECK = ("checks", "openings", "repeats", "after_label")  # Lists of phrases that may lead to a check.
 
 
 def _spelt_digits(said: Sequence[str], language: Language) -> set[str]:
@@ -467,7 +462,7 @@ class _WorkNamed:
     form: str | None  # The available form of that name, or None.
 
 
-def parse_work(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> _WorkNamed | None:
+def parse_work(words: Sequence[Word], forms: Iterable[Form], language: Language) -> _WorkNamed | None:
     """The work that the whole utterance names; None where it names none.
 
     A name without an available form counts only behind a `switch` phrase.
@@ -475,7 +470,7 @@ def parse_work(words: Sequence[Word], forms: Iterable[Form], language: Language 
     return _parse_work_phrase(_plain_phrase(words, language), forms, language)
 
 
-def split_sign_on(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
+def split_sign_on(name: str, forms: Sequence[Form], language: Language) -> tuple[str, str] | None:
     """The operator and the form in a sign-on with a work: "ben counting"; None where no form is named."""
     said = tuple(name.split())
     for at in range(1, len(said)):
@@ -547,7 +542,7 @@ def command_phrases(
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
-def possible_digit_strings(said: str, language: Language = ENGLISH) -> frozenset[str]:
+def possible_digit_strings(said: str, language: Language) -> frozenset[str]:
     """The digit strings that all the words together may say: "one four", "fourteen" and "14" give "14"."""
     return frozenset(_spelt_digits(phrase(said), language))
 

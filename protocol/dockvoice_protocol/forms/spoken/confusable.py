@@ -22,8 +22,7 @@ TEENS_OF_TENS = {str(10 * digit): str(10 + digit) for digit in range(3, 10)}
 _SPELLINGS = {"ph": "f", "ck": "k", "c": "k", "q": "k", "x": "ks", "z": "s", "v": "f", "b": "p", "d": "t", "g": "k"}
 """Letters that sound alike in noise: a "b" differs from a "p" by some milliseconds of voicing."""
 
-_TENS = frozenset("23456789")
-"""The first digits of twenty to ninety."""
+_TENS = frozenset("23456789")  # The first digits of twenty to ninety.
 
 _LETTERS: frozenset[FieldValue | None] = frozenset(ascii_uppercase)
 
@@ -52,20 +51,13 @@ _MISHEARD_BY_BOTH = {"B": frozenset("PV"), "D": frozenset("T"), "G": frozenset("
 class RivalKind(StrEnum):
     """The relation of the likeliest other value of a field to the one that was read."""
 
-    NONE = "none"
-    """There is no rival."""
-    LESS = "less"
-    """The rival is the value without some sound, which was heard."""
-    MORE = "more"
-    """The value is the rival without some sound, which noise may have removed."""
-    ZERO = "zero"
-    """The rival has one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits."""
-    ALIKE = "alike"
-    """Both are letters of the E-set."""
-    LETTER = "letter"
-    """Both are letters, at least one of them not of the E-set."""
-    OTHER = "other"
-    """Any other pair: a digit for a digit."""
+    NONE = "none"  # There is no rival.
+    LESS = "less"  # The rival is the value without some sound, which was heard.
+    MORE = "more"  # The value is the rival without some sound, which noise may have removed.
+    ZERO = "zero"  # The rival has one zero more: "oh" is a mere vowel, which a recogniser hears between any two digits.
+    ALIKE = "alike"  # Both are letters of the E-set.
+    LETTER = "letter"  # Both are letters, at least one of them not of the E-set.
+    OTHER = "other"  # Any other pair: a digit for a digit.
 
 
 def classify_rival(value: FieldValue | None, other: FieldValue | None) -> RivalKind:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-_STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})
-"""Letters whose stroke Unicode does not decompose."""
+_STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d"})  # Letters whose stroke Unicode does not decompose.
 _WORDS = frozenset({*"àèé", "ändere"})
 """Words that only their accent tells from another one: Italian "è" (is) and "e" (and), German "andere" (others)."""
-_CACHE_SIZE = 4096
-"""Cache size: more words than any form's vocabulary, more phrases than all languages have."""
+_CACHE_SIZE = 4096  # Cache size: more words than any form's vocabulary, more phrases than all languages have.
 
 Phrase = tuple[str, ...]
 

@@ -20,24 +20,17 @@ BELOW_HUNDRED = {value: word for word, value in {**ONES, **TEENS, **TENS}.items(
 }
 """1 to 99 in words."""
 _ONE_HUNDREDS = range(100, 200)
-_SCORES = range(1100, 10_000)
-"""Range in which whole hundreds may be said as such: "twelve hundred"."""
+_SCORES = range(1100, 10_000)  # Range in which whole hundreds may be said as such: "twelve hundred".
 
-_HUNDREDS = (3, 4)
-"""Lengths of ids that may be said as one number of hundreds."""
+_HUNDREDS = (3, 4)  # Lengths of ids that may be said as one number of hundreds.
 
 # Probabilities of wordings: estimates, since no field recordings exist yet.
-_SCORE_OF_HUNDREDS = 0.5
-"""Numbers like 1,200: "twelve hundred"."""
-_A_HUNDRED = 0.15
-"""Numbers from 100 to 199: "a hundred"."""
-_AND = 0.7
-"""Numbers like 110: "one hundred and ten"."""
-_OH = 0.4
-"""Digit strings: all zeros as "oh"."""
+_SCORE_OF_HUNDREDS = 0.5  # Numbers like 1,200: "twelve hundred".
+_A_HUNDRED = 0.15  # Numbers from 100 to 199: "a hundred".
+_AND = 0.7  # Numbers like 110: "one hundred and ten".
+_OH = 0.4  # Digit strings: all zeros as "oh".
 _DOZENS = {6: "half a dozen", 12: "a dozen", 24: "two dozen"}
-_DOZEN = 0.05
-"""Counts in `_DOZENS`: by those words."""
+_DOZEN = 0.05  # Counts in `_DOZENS`: by those words.
 OF_CODES, OF_PARTS = (75, 10, 14, 1), (45, 5, 50, 0)
 """Weights for digit strings: one by one, with doubles, in pairs, as hundreds. Names of places are short or have short
 parts, so that more of them are numbers: "door thirteen"."""

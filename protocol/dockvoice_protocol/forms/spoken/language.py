@@ -41,44 +41,31 @@ _ACCENTED = re.compile(r"[^\W\d_]{3,}és?\b")
 class Alphabet:
     """The words by which a language spells letters."""
 
-    code_words: Mapping[Phrase, str]
-    """The words of its spelling alphabets, to small letters."""
-    explained_by: tuple[Phrase, ...]
-    """Joiners of a letter and its explaining word: "as in"."""
-    names: Mapping[Phrase, str]
-    """Letters written as words ("bee"), to the letter."""
+    code_words: Mapping[Phrase, str]  # The words of its spelling alphabets, to small letters.
+    explained_by: tuple[Phrase, ...]  # Joiners of a letter and its explaining word: "as in".
+    names: Mapping[Phrase, str]  # Letters written as words ("bee"), to the letter.
     ordinary: frozenset[str]
     """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
-    beginnings: frozenset[str]
-    """The first words of all that spells a letter."""
+    beginnings: frozenset[str]  # The first words of all that spells a letter.
 
 
 @dataclass(frozen=True, eq=False)
 class Language:
     """A language for filling forms. All words are folded (`fold`). Compared by identity."""
 
-    code: str
-    """ISO 639-1: `en`."""
-    thousands: str
-    """The thousands separator of numbers in digits."""
+    code: str  # ISO 639-1: `en`.
+    thousands: str  # The thousands separator of numbers in digits.
     decimal: str
-    elided: tuple[str, ...]
-    """Elided prefixes before an apostrophe, which are no part of the word: French "d'unités"."""
+    elided: tuple[str, ...]  # Elided prefixes before an apostrophe, which are no part of the word: French "d'unités".
     clitics: Mapping[str, str]
     """Ends of figures that are words of their own, with the apostrophe: English "'s", to the word."""
-    hesitations: frozenset[str]
-    """Sounds without meaning anywhere, even inside a number."""
+    hesitations: frozenset[str]  # Sounds without meaning anywhere, even inside a number.
     alphabet: Alphabet
-    homophones: Mapping[str, str]
-    """Words that sound like a number, to the number's word."""
-    misheard: Mapping[str, str]
-    """Words that recognisers write for usual labels, to the label's word."""
-    months: frozenset[str]
-    """Names of months, without those that are numbers too."""
-    ordinals: frozenset[str]
-    """Words for the day of a month: "first"."""
-    date_links: frozenset[str]
-    """Words between the day, month and year of a date: "of", "the"."""
+    homophones: Mapping[str, str]  # Words that sound like a number, to the number's word.
+    misheard: Mapping[str, str]  # Words that recognisers write for usual labels, to the label's word.
+    months: frozenset[str]  # Names of months, without those that are numbers too.
+    ordinals: frozenset[str]  # Words for the day of a month: "first".
+    date_links: frozenset[str]  # Words between the day, month and year of a date: "of", "the".
     numerals: Numerals
     table: Mapping[str, Any]
     """The parsed file: kinds of fields have their own sections, and properties parse parts of it on first use."""
@@ -269,5 +256,4 @@ def language_named(tag: str) -> Language:
     return _load_language(code)
 
 
-ENGLISH = language_named("en")
-"""The language of a form's own words."""
+ENGLISH = language_named("en")  # The language of a form's own words.

@@ -38,47 +38,29 @@ from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 
 _Words = Sequence[str]
 
-LARGEST = 99_999
-"""The largest count that is parsed: five digits, the limit of a form's quantity."""
-LONGEST = 16
-"""Window of a number in words: the longest, French for 99,999, has 11, and a phrase that spoils it 3."""
-_LONGEST_COUNT = 5
-"""Digits of `LARGEST`, the limit of a count said digit by digit."""
+LARGEST = 99_999  # The largest count that is parsed: five digits, the limit of a form's quantity.
+LONGEST = 16  # Window of a number in words: the longest, French for 99,999, has 11, and a phrase that spoils it 3.
+_LONGEST_COUNT = 5  # Digits of `LARGEST`, the limit of a count said digit by digit.
 _LARGEST_DIGIT = 9
 _TWENTY = 20
 _HUNDRED, _THOUSAND, _DOZEN = 100, 1000, 12
 
-_SINGLY = 1.0
-"""Cost of a count said digit by digit: "one two" for 12."""
-_TENS = 20
-"""Least second number with which "one fifty" is hardly two counts; "twelve thirteen" may be two."""
-_ROUGH = 1.5
-"""Discount of such a number."""
-_ODD = 3.5
-"""Cost of figures with a leading zero: they name something and count nothing."""
-_SHORT = 1.0
-"""Cost of "two k"."""
-_HALF = 0.5
-"""Cost of "two and a half thousand"."""
-_WRITTEN = 0.5
-"""Cost of figures behind a word of the same number: "two thousand 500"."""
-_WHOLE = 0.5
-"""Cost of an identifier said as one number of hundreds."""
-_ROUND = 2.0
-"""Cost of more digits behind such a number that ends in zeros: 7005 sounds like 705."""
-_CUT = 4.0
-"""Cost of more digits behind a group that would be part of one longer number: 402 is not said "forty two"."""
-_CUT_TENS = 2.5
-"""The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19."""
-_CUT_LOOSE = 1.5
-"""The same where the longer number is said unusually: Spanish "treinta cinco" may be 35, or 30 and 5."""
-_LOOSE = 0.5
-"""Least cost of a number that is said unusually."""
-_PLAIN = 1.0
-"""Largest cost of a compound word that is one number."""
+_SINGLY = 1.0  # Cost of a count said digit by digit: "one two" for 12.
+_TENS = 20  # Least second number with which "one fifty" is hardly two counts; "twelve thirteen" may be two.
+_ROUGH = 1.5  # Discount of such a number.
+_ODD = 3.5  # Cost of figures with a leading zero: they name something and count nothing.
+_SHORT = 1.0  # Cost of "two k".
+_HALF = 0.5  # Cost of "two and a half thousand".
+_WRITTEN = 0.5  # Cost of figures behind a word of the same number: "two thousand 500".
+_WHOLE = 0.5  # Cost of an identifier said as one number of hundreds.
+_ROUND = 2.0  # Cost of more digits behind such a number that ends in zeros: 7005 sounds like 705.
+_CUT = 4.0  # Cost of more digits behind a group that would be part of one longer number: 402 is not said "forty two".
+_CUT_TENS = 2.5  # The same where the rest is a pair of digits too: "soixante dix-neuf" is 79, hardly 60 and 19.
+_CUT_LOOSE = 1.5  # The same where the longer number is said unusually: Spanish "treinta cinco" may be 35, or 30 and 5.
+_LOOSE = 0.5  # Least cost of a number that is said unusually.
+_PLAIN = 1.0  # Largest cost of a compound word that is one number.
 
-_CACHE_SIZE = 4096
-"""Cache size: more words than any form's vocabulary, and the runs of words of many alternatives."""
+_CACHE_SIZE = 4096  # Cache size: more words than any form's vocabulary, and the runs of words of many alternatives.
 
 _FIGURES = re.compile("[0-9]+")
 _THREE_FIGURES = re.compile("[0-9]{3}")
@@ -91,13 +73,10 @@ _THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 class Count(NamedTuple):
     """One reading of words as a cardinal, or as a part of one."""
 
-    end: int
-    """Index behind its last word."""
+    end: int  # Index behind its last word.
     value: int
-    cost: float
-    """In nats: 0 for the usual wording, more for rarer ones."""
-    final: bool = False
-    """Whether it only ends a number."""
+    cost: float  # In nats: 0 for the usual wording, more for rarer ones.
+    final: bool = False  # Whether it only ends a number.
 
 
 class DigitGroup(NamedTuple):
@@ -114,8 +93,7 @@ class DigitGroup(NamedTuple):
 class _Sum:
     """A second summand within one number."""
 
-    by: str
-    """The joiner between, or ""."""
+    by: str  # The joiner between, or "".
     seconds: frozenset[int]
     cost: float
 
@@ -124,8 +102,7 @@ class _Sum:
 class _Atom:
     """A name of one value."""
 
-    rest: Phrase
-    """Its words after the first."""
+    rest: Phrase  # Its words after the first.
     value: int
     sums: tuple[_Sum, ...] = ()
     article: bool = False
@@ -169,8 +146,7 @@ class _Cardinals:
         self.joiners = frozenset({*joiners, *self._after_hundreds, *self._after_thousands} - {""})
         """The joiners between the parts of a number."""
         names = {word for first, atoms in self.atoms.items() for atom in atoms for word in (first, *atom.rest)}
-        self.words = names | self.hundred.words | self.thousand.words | self.dozen.words
-        """All other words of a number."""
+        self.words = names | self.hundred.words | self.thousand.words | self.dozen.words  # All other words of a number.
         self.beginnings = frozenset(
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
@@ -489,16 +465,13 @@ class Numerals:
         self._compounds = _Compounds(table, cardinals, digits, self._counts)
         self.morphemes = self._compounds.morphemes
         """The words of a number that is written as one word; any other word unchanged."""
-        self.times = digits.times
-        """Words that repeat the digit behind them ("double"), to the number of times."""
-        self.spoilers = self._counts.spoilers
-        """Words whose next number is no count: "minus", "point"."""
+        self.times = digits.times  # Words that repeat the digit behind them ("double"), to the number of times.
+        self.spoilers = self._counts.spoilers  # Words whose next number is no count: "minus", "point".
         self._joiners = cardinals.joiners
         named = cardinals.words | digits.values.keys() | digits.times.keys()
         self._own = frozenset(named - self._joiners)
         self._matters = self._counts.beginnings | self._counts.further | cardinals.words | self._joiners
-        self.is_part = lru_cache(_CACHE_SIZE)(self._is_part)
-        """Whether the word belongs to numbers and is no joiner."""
+        self.is_part = lru_cache(_CACHE_SIZE)(self._is_part)  # Whether the word belongs to numbers and is no joiner.
         self.is_number = lru_cache(_CACHE_SIZE)(self._is_number)
         """Whether the word alone is a number, or digits of one."""
         self.counts_of = lru_cache(_CACHE_SIZE)(self._counts_of)
@@ -507,8 +480,7 @@ class Numerals:
         """The digit groups at the beginning of a run; `end` is the number of words."""
         self.counts = self._counts.counts_at
         """All cardinals, 0 to 99,999, that begin at a word; for each end and value the cheapest."""
-        self.groups = self._groups.groups_at
-        """All digit groups of an identifier that begin at a word."""
+        self.groups = self._groups.groups_at  # All digit groups of an identifier that begin at a word.
 
     def is_joiner(self, word: str) -> bool:
         """Whether the word joins the parts of a number: "and"."""

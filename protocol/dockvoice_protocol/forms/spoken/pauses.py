@@ -17,22 +17,20 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldReading, TurnExpectation, Word
 
-_UNLIKELY = 1.0
-"""Nats: a count said digit by digit, "one two" for 12, is no split number."""
+_UNLIKELY = 1.0  # Nats: a count said digit by digit, "one two" for 12, is no split number.
 _LEADING_ON = frozenset(
     {Role.LABEL, Role.AFTER_LABEL, Role.CUE, Role.CONTRAST, Role.HEDGE_BEFORE, Role.CHOICE, Role.LINK}
 )
 """Roles of phrases that end only an unfinished sentence: "dock", "no", "and". A finished one may end with "please"."""
-_LONGEST = 5
-"""Words of the longest phrase that is searched at the end."""
+_LONGEST = 5  # Words of the longest phrase that is searched at the end.
 
 
-def number_head(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+def number_head(words: Sequence[Word], language: Language) -> Phrase:
     """The number words at the beginning, after hesitations and links; empty where there are none."""
     return _links_and_number(words, language)[1]
 
 
-def number_tail(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+def number_tail(words: Sequence[Word], language: Language) -> Phrase:
     """The number words at the end, whether or not they are a complete number; empty where there are none."""
     return _leading_number(reversed(token_texts(words, language)), language)[::-1]
 

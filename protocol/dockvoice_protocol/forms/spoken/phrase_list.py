@@ -21,8 +21,7 @@ from typing import Generic, TypeVar
 
 from dockvoice_protocol.forms.spoken.folding import Phrase
 
-_PARTS = re.compile(r"<[^>]*>|[()\[\]|]|[^\s()\[\]|<>]+")
-"""A class, a sign, or a word."""
+_PARTS = re.compile(r"<[^>]*>|[()\[\]|]|[^\s()\[\]|<>]+")  # A class, a sign, or a word.
 
 Spellings = Callable[[str], Sequence[Phrase]]
 """The ways in which a word may stand in an utterance, folded: "c'est" as it is, and as "est"."""
@@ -34,8 +33,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    text: str
-    """As written, with accents."""
+    text: str  # As written, with accents.
     ways: tuple[Phrase, ...]
 
 
@@ -183,8 +181,7 @@ class State(Generic[_Label]):
                     self._positions.setdefault(way[0], []).append((way[1:], rest, label))
                 else:
                     labels.append(label)
-        self.labels = tuple(dict.fromkeys(labels))
-        """Of the lists that have a phrase of exactly these words."""
+        self.labels = tuple(dict.fromkeys(labels))  # Of the lists that have a phrase of exactly these words.
 
     def behind(self, word: str) -> State[_Label] | None:
         """The state behind one more word; None where no phrase goes on so."""

@@ -27,10 +27,8 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, t
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language, language_named, split_elision
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
-_LEXICONS = 256
-"""Cache size: a dozen forms in seven languages, each in three variants; one takes 70 kB and 2 ms."""
-_EXPLAINED = 256
-"""Cache size: an utterance has a dozen alternatives, and the dialogue asks of some a dozen times."""
+_LEXICONS = 256  # Cache size: a dozen forms in seven languages, each in three variants; one takes 70 kB and 2 ms.
+_EXPLAINED = 256  # Cache size: an utterance has a dozen alternatives, and the dialogue asks of some a dozen times.
 FIGURE = "#"  # In unexplained phrases: stands for a number, a digit or a spelt letter.
 _LONGEST = 3  # Words of such a phrase: a longer one is talk, no name for a thing.
 
@@ -139,10 +137,8 @@ def cached_lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexi
     return Lexicon(form, catalogue, language)
 
 
-_LENGTH = 0.3
-"""Assumed duration of a word in seconds."""
-BRIEF = 0.1
-"""Seconds of a word like "to" that the model must have heard as a preposition: short."""
+_LENGTH = 0.3  # Assumed duration of a word in seconds.
+BRIEF = 0.1  # Seconds of a word like "to" that the model must have heard as a preposition: short.
 _PAUSES = dict.fromkeys(",;:", 0.3) | dict.fromkeys(".!?\N{HORIZONTAL ELLIPSIS}", 0.6)
 """Seconds of silence for a punctuation mark: the model heard a pause, or the end of a thought."""
 
@@ -161,16 +157,14 @@ _SPACES = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 """Spaces that join: with one of them, "1 200" is one number."""
 _NUMBER = re.compile(r"\b[nN](?:[º°]\.?|r\.|o\.(?=\s*[0-9]))\s*(?=[0-9])|№\s*")
 """Abbreviations of "number" before a number."""
-_MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
-"""A code, or a number with its unit: "B714", "12pcs"."""
+_MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")  # A code, or a number with its unit: "B714", "12pcs".
 _CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
 """The letters of a container or a domestic trailer, separated from its figures: "JBHU 234561" is one code."""
 _INITIALS = re.compile(r"\b([A-Z]{2}|[A-Z]{4}) (?=[0-9]{3,7}\b)")
 """The same of other codes, in a text with small letters: "GFNE 4938", or "ER 2525", which is no hesitation there."""
 _ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
 _FRACTION = re.compile(r"[1-9]/[2-9]")
-_BELOW_ONE = re.compile(r"[.,][0-9]")
-"""A decimal without its zero: ".5"."""
+_BELOW_ONE = re.compile(r"[.,][0-9]")  # A decimal without its zero: ".5".
 _PAIR = 2
 _FIGURES = re.compile(r"[0-9]+")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")

@@ -28,8 +28,7 @@ _SENTENCES = 2000
 these (and 3 % wrong), 100 % with sampled ones; at 10 dB 70 and 9 % of 44, for 93 and 5: `lab.bench.recogniser
 --phrases 0`."""
 _TIMES = 3  # Repetitions of each sentence; phrases around dictation occur once.
-_ANSWERS = 30
-"""Number of answers and corrections for each field alone."""
+_ANSWERS = 30  # Number of answers and corrections for each field alone.
 _COMMANDS = 4  # Repetitions of each command, "yes" and "no" included, relative to the sentences.
 _SINGLE = 0.75  # Probability of a code said digit by digit.
 _SEED = 2026  # Any fixed number: the same form gives the same sentences at every start.
@@ -40,9 +39,7 @@ _COUNT = (1, 4)  # Likewise of a count.
 _TEN = 10
 _DIGITS = tuple(map(str, range(10)))
 
-
-_Knows = Callable[[str], bool]
-"""Whether the recogniser's vocabulary has every word of a phrase."""
+_Knows = Callable[[str], bool]  # Whether the recogniser's vocabulary has every word of a phrase.
 
 
 def rough_sentences(

@@ -31,8 +31,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import section_phrases
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS, NATO
 from dockvoice_protocol.records import FieldValue
 
-_ZEROS = ("zero", "oh", "o")
-"""Words for a zero in a string of digits. As a count only "zero" is valid."""
+_ZEROS = ("zero", "oh", "o")  # Words for a zero in a string of digits. As a count only "zero" is valid.
 
 _DIGITS = dict.fromkeys(_ZEROS, "0") | {word: str(value) for word, value in ONES.items()} | {"niner": "9"}
 
@@ -41,8 +40,7 @@ NUMBER_WORDS = frozenset(
 )
 """Every word that can be part of a number, except "a" ("a hundred"), which is a letter."""
 
-_AS_IN = ("as", "in")
-"""Joiner of a letter and its explaining word."""
+_AS_IN = ("as", "in")  # Joiner of a letter and its explaining word.
 _LETTER_WORDS = frozenset({*LETTERS, *(word for phrase in CODE_WORDS for word in phrase), *_AS_IN})
 """Every word that can be part of a spoken letter."""
 
@@ -51,8 +49,7 @@ um uh er erm hmm and okay ok well hey so now please moving move take going goes 
 it's there to at the for of on over with thanks thank you i am are no sorry correction rather mean meant make it
 wait scratch next
 """
-AROUND = frozenset(_AROUND.split())
-"""The likeliest words around the fields; more words would cause false recognitions."""
+AROUND = frozenset(_AROUND.split())  # The likeliest words around the fields; more words would cause false recognitions.
 
 
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
@@ -152,42 +149,28 @@ def _stands_alone(value: FieldValue, field: FormField) -> bool:
     return field.bare or (isinstance(value, bool) and bool(named.true if value else named.false))
 
 
-_COUNT = 6000
-"""Sentences for one grammar: more measured no better."""
-_SEED = 2026
-"""Any fixed number: the same form must give the same grammar at every start."""
+_COUNT = 6000  # Sentences for one grammar: more measured no better.
+_SEED = 2026  # Any fixed number: the same form must give the same grammar at every start.
 
-_IN_ORDER = 0.6
-"""Probability of the form's own order of fields."""
+_IN_ORDER = 0.6  # Probability of the form's own order of fields.
 _INCOMPLETE = 0.12
 _CORRECTED = 0.1
-_BARE = 0.3
-"""Probability of a correction with the value alone: "dock b sorry d", "twelve no fifteen units"."""
-_BY_UNIT = 0.85
-"""Probability of a count with a unit ("twelve cases"), not a label ("quantity twelve")."""
-_UNLABELLED = 0.8
-"""Probability of a value without its label where the form allows that: "large", "sealed"."""
-_OPTIONAL = 0.5
-"""Probability of each optional field, where there are few of them."""
-_MOST_OPTIONAL = 1.5
-"""Mean number of optional fields in a sentence, at most: a breath has room for few."""
+_BARE = 0.3  # Probability of a correction with the value alone: "dock b sorry d", "twelve no fifteen units".
+_BY_UNIT = 0.85  # Probability of a count with a unit ("twelve cases"), not a label ("quantity twelve").
+_UNLABELLED = 0.8  # Probability of a value without its label where the form allows that: "large", "sealed".
+_OPTIONAL = 0.5  # Probability of each optional field, where there are few of them.
+_MOST_OPTIONAL = 1.5  # Mean number of optional fields in a sentence, at most: a breath has room for few.
 
-_SAID_ANEW = 0.2
-"""Probability of the `standing_fields` fields in a sentence."""
-_NEEDED_ANEW = 0.7
-"""Probability of a required one otherwise: no entry is valid before it was said."""
-_FIRST_LABEL = 0.5
-"""Probability of the field's first label; the others share the rest with it."""
+_SAID_ANEW = 0.2  # Probability of the `standing_fields` fields in a sentence.
+_NEEDED_ANEW = 0.7  # Probability of a required one otherwise: no entry is valid before it was said.
+_FIRST_LABEL = 0.5  # Probability of the field's first label; the others share the rest with it.
 _PER_FURTHER = 20
 """Sentences with each further word of a field: enough to recognise it, too few for false recognitions."""
 
 _OPENINGS = {"": 65, "um": 8, "okay": 8, "moving": 8, "i have": 8, "next one": 3}
-_DOING = "moving"
-"""The opening that names the work, in a form without its own word for it."""
-BEGUN = 0.5
-"""Probability of one of the form's own openings, where it has some."""
-_ARTICLE = 0.7
-"""Probability of an article between such an opening and a value without a label: "can i get a latte"."""
+_DOING = "moving"  # The opening that names the work, in a form without its own word for it.
+BEGUN = 0.5  # Probability of one of the form's own openings, where it has some.
+_ARTICLE = 0.7  # Probability of an article between such an opening and a value without a label: "can i get a latte".
 _VOWELS = "aeiou"
 _BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 _BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
@@ -198,15 +181,13 @@ _STILL_TO_DO, _HELD = "i have to ", "i have "
 """The first is replaced by the second: "i have to dock b" would announce a move, and an entry reports one."""
 _CUES = {"no": 52, "sorry": 19, "correction": 19, "i mean": 5, "no wait": 2, "make that": 3}
 
-_COMMANDS = 4
-"""Repetitions of each command: together some 200 of more than 6,000 sentences."""
+_COMMANDS = 4  # Repetitions of each command: together some 200 of more than 6,000 sentences.
 _ANSWERS = {"yes": 600, "no": 100}
 """Additional repetitions: these answer one readback in ten. With no more than a command's, "yes" was recognised as
 "us", or with its half, for two voices in five. Of 231 words said alone in five voices, 34 of them chosen as similar, 12
 of 1,155 are mistaken for a sure "yes": "guess", "chess", "mess" (`python -m lab.bench.consents`). With more, "no" would
 be recognised less within a sentence: "twelve no fifteen"."""
-_PER_FIELD = 150
-"""Number of answers and corrections for each field."""
+_PER_FIELD = 150  # Number of answers and corrections for each field.
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,8 +400,7 @@ _NUMBERS = {
 }
 """Rules of every form; a pair of digits said as a number is rarer than single digits."""
 
-_REPLIES = ("command", "answer", "exception", "check")
-"""Rules of utterances other than sentences."""
+_REPLIES = ("command", "answer", "exception", "check")  # Rules of utterances other than sentences.
 
 
 def jsgf_grammar(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:

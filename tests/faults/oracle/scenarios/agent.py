@@ -12,17 +12,14 @@ from tests.faults.oracle.stage import Stage
 PACE_S = 0.003
 """Between two utterances: about as long as one takes, so that a kill finds some at each stage of their way."""
 
-MOST_UTTERANCES = 30
-"""A life ends at random after at most so many."""
+MOST_UTTERANCES = 30  # A life ends at random after at most so many.
 
-START_S = 1.0
-"""Longer than the agent takes to start."""
+START_S = 1.0  # Longer than the agent takes to start.
 
 FIRST_SYNCS = [(call, nth) for call in SYNCS for nth in range(1, 61)]
 """The syncs at which a life is killed: the first sixty of each call."""
 
-ENOUGH = 30
-"""Utterances in a life that is killed at a sync: more than it will live to hear."""
+ENOUGH = 30  # Utterances in a life that is killed at a sync: more than it will live to hear.
 
 
 def killed_at_random(run: Run) -> Tally:

@@ -9,8 +9,7 @@ from tests.faults.oracle.stage import Stage
 PACE_S = 0.01
 """Between two utterances: slow enough that a backlog drains, fast enough that there is always one on its way."""
 
-BACKLOG = 50
-"""Events that wait at the broker: more than the window, so that some wait in the journal."""
+BACKLOG = 50  # Events that wait at the broker: more than the window, so that some wait in the journal.
 
 
 def killed_with_memory(run: Run) -> Tally:

@@ -20,22 +20,18 @@ some thousand entries, so that it is somebody else who fills it."""
 MOST_LEFT = 2_000_000
 """Bytes: somebody else takes all but at most so much, so that now and then the device takes the last itself."""
 
-FULL_S = 3.0
-"""How long the disk stays full: longer than it takes until the agent looks."""
+FULL_S = 3.0  # How long the disk stays full: longer than it takes until the agent looks.
 
-PACE_S = 0.005
-"""Between two utterances."""
+PACE_S = 0.005  # Between two utterances.
 
 CALLS = {"pwrite64": 200, "write": 10, "fsync": 30, "fdatasync": 40}
 """How many of each call a life of ten utterances makes, about, up to the 200th: one of them fails.
 
 SQLite writes with the first and syncs with the last; recordings are written with the second, synced with the third."""
 
-FEW = 10
-"""Utterances in a life whose disk fails."""
+FEW = 10  # Utterances in a life whose disk fails.
 
-ARRIVING = 0.5
-"""How often some of what was not synced arrives on the disk in spite of the power cut."""
+ARRIVING = 0.5  # How often some of what was not synced arrives on the disk in spite of the power cut.
 
 READ_ONLY_FROM = {"pwrite64": 150, "write": 5}
 """The call from which on the disk takes nothing: some utterances into a life."""

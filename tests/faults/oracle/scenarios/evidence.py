@@ -26,20 +26,15 @@ from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 from tests.servers.small_disk import Ballast
 
-WRONG = ("+3650d", "-20000d", "+0")
-"""Ten years ahead; 1972; right again."""
+WRONG = ("+3650d", "-20000d", "+0")  # Ten years ahead; 1972; right again.
 
-FEW = 10
-"""Utterances in a life whose clock is wrong."""
+FEW = 10  # Utterances in a life whose clock is wrong.
 
-ENOUGH, PACE_S = 40, 0.15
-"""Utterances of a life in which recordings are removed: six seconds, three looks at the disk."""
+ENOUGH, PACE_S = 40, 0.15  # Utterances of a life in which recordings are removed: six seconds, three looks at the disk.
 
-UNLINKS = range(1, 9)
-"""At which of its unlinks a life is killed."""
+UNLINKS = range(1, 9)  # At which of its unlinks a life is killed.
 
-MEGABYTES = 32
-"""Of the small disk. Rows stay when recordings go: a disk of a few megabytes would fill for good."""
+MEGABYTES = 32  # Of the small disk. Rows stay when recordings go: a disk of a few megabytes would fill for good.
 
 
 def clock_wrong(run: Run) -> Tally:

@@ -12,8 +12,7 @@ from tests.faults.oracle.stage import Stage
 from tests.faults.oracle.transactions import stop_within, writing_in_postgresql, writing_in_sqlite
 from tests.servers.postgresql import PostgreSQL
 
-PACE_S = 0.02
-"""Between two utterances: while the inventory starts, some dozens gather for it to apply at once."""
+PACE_S = 0.02  # Between two utterances: while the inventory starts, some dozens gather for it to apply at once.
 
 
 def killed_applying(run: Run) -> Tally:

@@ -9,20 +9,16 @@ from tests.faults.oracle.run import Run
 from tests.faults.oracle.stage import Stage
 from tests.waiting import until
 
-PACE_S = 0.01
-"""Between two utterances: see broker.py."""
+PACE_S = 0.01  # Between two utterances: see broker.py.
 
 SILENCES_S = (12.0, 2.0)
 """How long nothing passes, in turn: beyond the patience of the keepalive (5 s, and half of it again), and within."""
 
-FLAP_S = 2.0
-"""How long the link is up, and then down."""
+FLAP_S = 2.0  # How long the link is up, and then down.
 
-FURTHEST = 6000
-"""Bytes: the connection of a device, its subscription and the first few events, with their receipts."""
+FURTHEST = 6000  # Bytes: the connection of a device, its subscription and the first few events, with their receipts.
 
-CUT_S = 30.0
-"""A connection that may carry so few bytes ends sooner."""
+CUT_S = 30.0  # A connection that may carry so few bytes ends sooner.
 
 
 def silent(run: Run) -> Tally:

@@ -25,8 +25,7 @@ from tests.waiting import until
 
 PACE_S = 0.02
 
-FEW = 6
-"""Utterances in a life."""
+FEW = 6  # Utterances in a life.
 
 DRAINED_S = 120.0
 """How long a life of few utterances may take to deliver them, on a machine that is busy with something else."""
@@ -34,20 +33,17 @@ DRAINED_S = 120.0
 LOCKED_S = 3.0
 """How long somebody's SQLite shell holds the journal locked: longer than a write waits before it is told."""
 
-REST_S = 3.0
-"""Between two utterances: long enough for all to be delivered in between."""
+REST_S = 3.0  # Between two utterances: long enough for all to be delivered in between.
 
 MENDED_S = 1.0
 """The same where a fault ends: the inventory looks again after a few seconds, and what came meanwhile follows."""
 
-GONE_S = 20.0
-"""An agent whose state directory is gone ends within a second; this is for a machine that is busy."""
+GONE_S = 20.0  # An agent whose state directory is gone ends within a second; this is for a machine that is busy.
 
 _GONE_WORDS = ("was removed, moved or replaced", "it was moved or deleted")
 """What it says then: who looks whether the directory is in place says the one, who wants a file of it the other."""
 
-ELSEWHERE = b"handed 100000\n"
-"""The ledger of a copy: whoever speaks there goes on from another number."""
+ELSEWHERE = b"handed 100000\n"  # The ledger of a copy: whoever speaks there goes on from another number.
 
 BY_HAND = Reviewer("oracle", "re-entered under the new name")
 

@@ -29,9 +29,7 @@ PACE_S = 0.05
 
 LISTENS = Under(environment={"DOCKVOICE_DELIVER__CONTROL": "true"})
 
-
-OFTEN = 10
-"""After so many receipts the forger looks anew which events he could answer."""
+OFTEN = 10  # After so many receipts the forger looks anew which events he could answer.
 
 ANSWERS: tuple[tuple[ReceiptOutcome, tuple[str, ...], dict[str, Any]], ...] = (
     (ReceiptOutcome.APPLIED, (), {}),

@@ -64,10 +64,8 @@ from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
 _KNOWN_WORDS = frozenset({Role.LABEL, Role.UNIT})
-_LETTERS = 2
-"""Of the longest word that may be the first letters of a code: French "la"."""
-_NAMED = 2
-"""Words of a remark ("from order 9981") from which on its figures are certainly its own."""
+_LETTERS = 2  # Of the longest word that may be the first letters of a code: French "la".
+_NAMED = 2  # Words of a remark ("from order 9981") from which on its figures are certainly its own.
 
 
 class _UnmatchedWords(SpanReader):
@@ -165,10 +163,8 @@ class _UnmatchedWords(SpanReader):
         return ExplanationEvent(EventKind.UNMATCHED, field, marks=marks, start=at, end=end)
 
 
-_CORRECTING = ("correction_cues", "last_one", "contrasts", "repeats")
-"""Roles of words that correct or confirm."""
-_CHOICE = ("choices",)
-"""Valid only between two values: "to" of "ten to twelve"."""
+_CORRECTING = ("correction_cues", "last_one", "contrasts", "repeats")  # Roles of words that correct or confirm.
+_CHOICE = ("choices",)  # Valid only between two values: "to" of "ten to twelve".
 _BEFORE, _BEHIND = ("before_answers",), ("behind_answers",)
 _BEFORE_PLACE = ("after_label", "before_places")
 """Before a place "at" and "for" are part of an answer, before a number they mean a time or a price."""
@@ -290,10 +286,8 @@ class _Gap(NamedTuple):
     remark: frozenset[Role]
     lead: frozenset[Role]
     announcing: frozenset[Role]
-    behind: str | None
-    """The field that is named next."""
-    opens: bool = False
-    """Whether no field is named before."""
+    behind: str | None  # The field that is named next.
+    opens: bool = False  # Whether no field is named before.
 
 
 def _begins_anew(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
@@ -659,8 +653,7 @@ class _ExplanationCheck(SpanReader):
         return renames or any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections)
 
 
-_PLACES = 6
-"""Decimals to which costs are rounded for comparison: sums in another order must be equal."""
+_PLACES = 6  # Decimals to which costs are rounded for comparison: sums in another order must be equal.
 
 
 def explanations(
@@ -706,8 +699,7 @@ class _ChartParser:
     def start(self, *, templates: bool) -> None:
         """Forget all partial explanations. `templates`: whether there may be sentence templates."""
         self.may_fill_template = templates
-        self._ended: list[Path] = []
-        """The complete explanations, their unexplained words still to be found."""
+        self._ended: list[Path] = []  # The complete explanations, their unexplained words still to be found.
         self._left = costs.MAX_PATHS
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.clear()

@@ -21,13 +21,7 @@ from dockvoice_protocol.forms.spoken.grammar.marks import (
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.mentions import HUNDRED, SINGLY, Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import (
-    EventKind,
-    ExplanationEvent,
-    ParserState,
-    Path,
-    PathQueue,
-)
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent, ParserState, Path, PathQueue
 from dockvoice_protocol.forms.spoken.grammar.spans import LONGEST_HEAD, SpanReader, Spans
 from dockvoice_protocol.records import FieldValue
 
@@ -38,13 +32,11 @@ _BEFORE_UNITS = {
 }
 """Roles between a number and its unit, with their cost and mark on the count."""
 
-
 _DIGIT = 9  # The largest digit.
 _MOST_RANGE_FACTOR = 2
 """Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
 "One two" is no range: it is how twelve is said digit by digit."""
 _WHERE = frozenset({Role.LINK, Role.NOT_THIS_PLACE})  # Roles of phrases for a place: "over there".
-
 
 _UNSUMMED = frozenset(
     {
@@ -55,12 +47,9 @@ _UNSUMMED = frozenset(
 """Roles of words that no sum holds; "from", "for" and the like, which have weaker roles too, do not count."""
 _JOINING = frozenset({Role.LINK, Role.AFTER_COUNT, Role.PORTION})
 _TWO_PARTS = 2
-_BETWEEN_PARTS = 5
-"""Words between two numbers of a sum: "cases and then another"."""
+_BETWEEN_PARTS = 5  # Words between two numbers of a sum: "cases and then another".
 
-
-_LONGEST_NUMBER = 8
-"""Words of a number before its last: "six mille six cent soixante-dix-huit" in French."""
+_LONGEST_NUMBER = 8  # Words of a number before its last: "six mille six cent soixante-dix-huit" in French.
 
 
 class _UnitCount(NamedTuple):
@@ -68,12 +57,10 @@ class _UnitCount(NamedTuple):
 
     end: int
     field: str
-    values: tuple[FieldValue | None, ...]
-    """Possible values; None for an unknown number ("a few")."""
+    values: tuple[FieldValue | None, ...]  # Possible values; None for an unknown number ("a few").
     cost: float
     marks: str
-    code: str | None = None
-    """The code of the unit, where another field holds it."""
+    code: str | None = None  # The code of the unit, where another field holds it.
 
 
 def _totals_of(parts: tuple[int, ...]) -> set[int]:

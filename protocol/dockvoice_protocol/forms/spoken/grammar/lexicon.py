@@ -22,8 +22,7 @@ from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
-_CACHE_SIZE = 1024
-"""Cache size: more values and phrases than the alternatives of one utterance have."""
+_CACHE_SIZE = 1024  # Cache size: more values and phrases than the alternatives of one utterance have.
 
 
 @quick_members
@@ -116,24 +115,18 @@ _LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: costs.SHORT}
 """The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but
 people stop within "a lot of ... milk"."""
 _TAKING_BACK = ("cancel", "cancels_open_entry", "deletions")
-_VOWELS = frozenset("aeiouy")
-"""A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
-_LONGEST_BEFORE = 3
-"""Words of the longest opening before an entry: "all right then"."""
-SLOT = "{"
-"""First character of a slot in an aside: "order {code}"."""
+_VOWELS = frozenset("aeiouy")  # A label without vowels is an abbreviation, and may be said letter by letter: "L P N".
+_LONGEST_BEFORE = 3  # Words of the longest opening before an entry: "all right then".
+SLOT = "{"  # First character of a slot in an aside: "order {code}".
 
 
 class _Use(NamedTuple):
     """One meaning of a phrase."""
 
     role: Role
-    field: str = ""
-    """The field of a label, a unit or a value."""
-    value: str = ""
-    """Its value, or its reason for no record."""
-    code: str | None = None
-    """The code of a unit, where another field holds it."""
+    field: str = ""  # The field of a label, a unit or a value.
+    value: str = ""  # Its value, or its reason for no record.
+    code: str | None = None  # The code of a unit, where another field holds it.
 
 
 class Match(NamedTuple):
@@ -179,8 +172,7 @@ class Lexicon:
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
-        self.signs = _plus_and_minus_phrases(form, language)
-        """Words for plus and minus, where a field may be negative."""
+        self.signs = _plus_and_minus_phrases(form, language)  # Words for plus and minus, where a field may be negative.
         self._never = set(self.signs)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.

@@ -46,19 +46,15 @@ from dockvoice_protocol.records import FieldReading, FieldValue
 
 _TELLING = frozenset({EventKind.MENTION, EventKind.NUMBER, EventKind.WITHDRAWN})
 """Events with which an utterance is about a form; a label alone is not enough: "the dock doors are freezing"."""
-_NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})
-"""Events that name a field."""
+_NAMING = frozenset({EventKind.MENTION, EventKind.LABEL})  # Events that name a field.
 _LOOSE = frozenset({EventKind.UNMATCHED, EventKind.NUMBER})
 _RELATING = frozenset({EventKind.PORTION, EventKind.TOTAL})
-_UNSURE = frozenset({HEDGED, UNEXPLAINED})
-"""Marks of a doubtful mention: it is hedged, or holds an unexplained word."""
+_UNSURE = frozenset({HEDGED, UNEXPLAINED})  # Marks of a doubtful mention: it is hedged, or holds an unexplained word.
 
-_TENS = 20
-"""Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
+_TENS = 20  # Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5.
 _MOST_DUE_FACTOR = 2
 """A denied count this much larger or smaller is hardly what was due: "8 cases, and not 628" names another pallet."""
-_PLACES = (10, 100, 1000)
-"""Decimal places below which a correction may replace a number's end."""
+_PLACES = (10, 100, 1000)  # Decimal places below which a correction may replace a number's end.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +62,10 @@ class Meaning:
     """The fields and unexplained words of an utterance."""
 
     fields: Mapping[str, FieldReading]
-    no_record_reason: str | None
-    """The reason why it makes no record; None where it may make one."""
-    unrecorded: Mapping[str, FieldReading]
-    """The fields that are not recorded for that reason."""
-    preface: tuple[int, ...]
-    """The unexplained tokens before the first field."""
-    paths: Sequence[Path]
-    """Its rival explanations, the cheapest first."""
+    no_record_reason: str | None  # The reason why it makes no record; None where it may make one.
+    unrecorded: Mapping[str, FieldReading]  # The fields that are not recorded for that reason.
+    preface: tuple[int, ...]  # The unexplained tokens before the first field.
+    paths: Sequence[Path]  # Its rival explanations, the cheapest first.
     tokens: Sequence[Token]
 
     @property
@@ -183,26 +175,17 @@ class _FieldMeaning:
     denied: list[FieldValue | None] = field(default_factory=list)
     denied_with_count: list[FieldValue | None] = field(default_factory=list)
     """Units of denied counts, where the right count may have the same: "30 cases instead of 34 cases"."""
-    taken_back: list[FieldValue | None] = field(default_factory=list)
-    """Values that a correction replaced."""
-    events: list[ExplanationEvent] = field(default_factory=list)
-    """All its events, corrected ones included."""
-    standing: list[ExplanationEvent] = field(default_factory=list)
-    """The events of the current values."""
-    beside: list[ExplanationEvent] = field(default_factory=list)
-    """Events without a field that may belong to this one."""
-    unexplained: list[ExplanationEvent] = field(default_factory=list)
-    """The same, and units or denials without a value."""
-    replaced: int = 0
-    """The token at which the current value replaced another one."""
-    end_of_replaced: int = 0
-    """The token behind the value that it replaced; 0: none, or the same value."""
+    taken_back: list[FieldValue | None] = field(default_factory=list)  # Values that a correction replaced.
+    events: list[ExplanationEvent] = field(default_factory=list)  # All its events, corrected ones included.
+    standing: list[ExplanationEvent] = field(default_factory=list)  # The events of the current values.
+    beside: list[ExplanationEvent] = field(default_factory=list)  # Events without a field that may belong to this one.
+    unexplained: list[ExplanationEvent] = field(default_factory=list)  # The same, and units or denials without a value.
+    replaced: int = 0  # The token at which the current value replaced another one.
+    end_of_replaced: int = 0  # The token behind the value that it replaced; 0: none, or the same value.
     parts: list[FieldValue | None] = field(default_factory=list)
     """Values that may be only a part of the true one, because of a number beside them."""
-    hedged: int = 0
-    """The token behind the last word that casts doubt on it."""
-    begun_anew: bool = False
-    """The next mention replaces the values."""
+    hedged: int = 0  # The token behind the last word that casts doubt on it.
+    begun_anew: bool = False  # The next mention replaces the values.
 
     def add_mention(self, event: ExplanationEvent, withdrawn: ExplanationEvent | None) -> None:
         """Add a mention; `withdrawn` is the bare number that it corrects."""
@@ -400,8 +383,7 @@ class _MeaningBuilder:
         self._tokens = tokens
         self._form = form
         self._loose = [event for event in events if event.kind in _LOOSE]
-        self._said: ExplanationEvent | None = None
-        """The last added mention."""
+        self._said: ExplanationEvent | None = None  # The last added mention.
         self._last_mention = {event.field: at for at, event in enumerate(events) if event.kind is EventKind.MENTION}
         """By field, the index of its last mention."""
         self.fields: dict[str, _FieldMeaning] = {}

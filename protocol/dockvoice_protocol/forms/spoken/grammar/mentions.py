@@ -53,8 +53,7 @@ from dockvoice_protocol.forms.spoken.language import LETTERS
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
-_DIGITS_IN_GROUP = 2
-"""Maximum digits in a spoken group of an identifier; figures may have more."""
+_DIGITS_IN_GROUP = 2  # Maximum digits in a spoken group of an identifier; figures may have more.
 
 
 class Speller(SpanReader):
@@ -293,10 +292,8 @@ def _values_ending_in(value: str, field: FormField, catalogue: Catalogue) -> tup
 SINGLY = 3
 """Single digits after which the whole id is assumed to be said digit by digit: "one nine four eighty six cases" is 194
 and 86, since behind "one nine four", "eighty" is not the digits 8 and 0."""
-_PAIR = 2
-"""Least number of digits of a repetition at an id's end that is no coincidence."""
-_LONGEST_LINK = 2
-"""Words up to which a link before a place is no sentence: "is at"."""
+_PAIR = 2  # Least number of digits of a repetition at an id's end that is no coincidence.
+_LONGEST_LINK = 2  # Words up to which a link before a place is no sentence: "is at".
 _SHORT_FIGURES = 2  # Of so many figures, no letters are missed before them.
 _SHORT_CODE = 2  # Of codes so short, two differ in one character by chance.
 HUNDRED = 100  # Least count that may begin with the word "hundred".

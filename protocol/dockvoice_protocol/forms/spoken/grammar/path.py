@@ -44,16 +44,12 @@ class ExplanationEvent(NamedTuple):
     kind: EventKind
     field: str | None = None
     value: FieldValue | None = None
-    marks: str = ""
-    """Of the constants in `marks`."""
+    marks: str = ""  # Of the constants in `marks`.
     cost: float = 0.0
     start: int = 0
-    end: int = 0
-    """The tokens from `start` to before `end`."""
-    basis: int | None = None
-    """The token at which the value itself begins, behind its label."""
-    cue: tuple[int, int] = (0, 0)
-    """The tokens of the cue that makes it a correction."""
+    end: int = 0  # The tokens from `start` to before `end`.
+    basis: int | None = None  # The token at which the value itself begins, behind its label.
+    cue: tuple[int, int] = (0, 0)  # The tokens of the cue that makes it a correction.
 
 
 @quick_members
@@ -74,27 +70,18 @@ class Spelling(NamedTuple):
     cost: float
     text: str
     marks: str
-    singles: bool = True
-    """Digits one by one so far."""
-    round: bool = False
-    """It ends with a number of hundreds that may continue, or may have ended before its last digit."""
+    singles: bool = True  # Digits one by one so far.
+    round: bool = False  # It ends with a number of hundreds that may continue, or may have ended before its last digit.
     groups: int = 0
-    paused: int = 0
-    """Number of pauses between its groups so far."""
-    spared: float = 0.0
-    """Waived cost of its pauses, owed where it turns out to be no enumeration."""
-    joined: bool = False
-    """Whether it ends with a separator: "seven four dash"."""
-    cut: float = 0.0
-    """Additional cost if another group follows directly: "forty" and "two" said for 402."""
-    run: int = 0
-    """Number of its digits since the last pause."""
+    paused: int = 0  # Number of pauses between its groups so far.
+    spared: float = 0.0  # Waived cost of its pauses, owed where it turns out to be no enumeration.
+    joined: bool = False  # Whether it ends with a separator: "seven four dash".
+    cut: float = 0.0  # Additional cost if another group follows directly: "forty" and "two" said for 402.
+    run: int = 0  # Number of its digits since the last pause.
     breaths: tuple[int, ...] = ()
     """Lengths of the value at the pauses that part groups of digits, whose cost is waived."""
-    waived: float = 0.0
-    """The cost of all of them."""
-    unpaid: float = 0.0
-    """The cost of the last of them, owed where no group of digits follows it."""
+    waived: float = 0.0  # The cost of all of them.
+    unpaid: float = 0.0  # The cost of the last of them, owed where no group of digits follows it.
 
 
 class _Changes(TypedDict, total=False):
@@ -109,7 +96,6 @@ class _Changes(TypedDict, total=False):
 
 _BETWEEN: _Changes = {"state": ParserState.BETWEEN}
 _NOTHING: _Changes = {}
-
 
 _BINDING = frozenset({EventKind.MENTION, EventKind.LABEL, EventKind.WITHDRAWN, EventKind.UNIT, EventKind.TEMPLATE})
 """Events on which the cost of later ones may depend, even where others are between."""
@@ -145,18 +131,13 @@ class Path(NamedTuple):
 
     cost: float
     state: ParserState
-    field: str | None
-    """The last named field."""
-    pending: str
-    """Marks of the next mention."""
+    field: str | None  # The last named field.
+    pending: str  # Marks of the next mention.
     spelling: Spelling | None
     events: tuple[ExplanationEvent, ...]
-    story: Story
-    """`events` without their positions."""
-    since: int
-    """The token at which the current label or value begins."""
-    cue: tuple[int, int] = (0, 0)
-    """The tokens of the last cue."""
+    story: Story  # `events` without their positions.
+    since: int  # The token at which the current label or value begins.
+    cue: tuple[int, int] = (0, 0)  # The tokens of the last cue.
 
     @property
     def last(self) -> ExplanationEvent | None:
@@ -189,8 +170,7 @@ class Path(NamedTuple):
         return next(one for one in reversed(self.events) if one.field == name and one.kind is EventKind.MENTION)
 
 
-_SWAPPED = 2
-"""Characters that change places in one error."""
+_SWAPPED = 2  # Characters that change places in one error.
 
 
 def differ_by_one_error(old: str, value: str) -> bool:
@@ -233,14 +213,10 @@ class _Column:
     def __init__(self) -> None:
         self.known: dict[object, dict[Story | None, float]] = {}
         """By state and by story, the lowest cost so far; under None that of all stories."""
-        self.waiting: dict[object, Path] = {}
-        """By state and story, the unfinished paths."""
-        self.later: list[_Later] = []
-        """Steps beyond the budget, not taken yet."""
-        self.cheapest = math.inf
-        """The lowest cost in `waiting` and `later`."""
-        self.cost_limit = math.inf
-        """The highest cost of a possible rival of the best path here."""
+        self.waiting: dict[object, Path] = {}  # By state and story, the unfinished paths.
+        self.later: list[_Later] = []  # Steps beyond the budget, not taken yet.
+        self.cheapest = math.inf  # The lowest cost in `waiting` and `later`.
+        self.cost_limit = math.inf  # The highest cost of a possible rival of the best path here.
 
 
 class PathQueue:

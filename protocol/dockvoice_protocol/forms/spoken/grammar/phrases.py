@@ -22,13 +22,7 @@ from dockvoice_protocol.forms.spoken.grammar.marks import (
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
-from dockvoice_protocol.forms.spoken.grammar.path import (
-    EventKind,
-    ExplanationEvent,
-    ParserState,
-    Path,
-    PathQueue,
-)
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent, ParserState, Path, PathQueue
 from dockvoice_protocol.forms.spoken.grammar.spans import (
     SMALL,
     SpanReader,
@@ -39,14 +33,12 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     may_choose,
 )
 
-_LONGEST_GOAL = 3
-"""Words of the longest phrase before a destination: "on to the"."""
+_LONGEST_GOAL = 3  # Words of the longest phrase before a destination: "on to the".
 
 _MOVED_TO = frozenset({"load", "move"})
 """The deeds that bring a thing to a place: "for trailer 5501" says where it is to go, and not that it is there."""
 
-_Step = Callable[["SmallWords", Path, Match, int], None]
-"""A path's step over a phrase at a token."""
+_Step = Callable[["SmallWords", Path, Match, int], None]  # A path's step over a phrase at a token.
 
 
 def _is_known_alone(spans: Spans, path: Path, at: int) -> bool:

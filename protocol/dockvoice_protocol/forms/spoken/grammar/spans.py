@@ -27,27 +27,19 @@ from dockvoice_protocol.records import FieldValue
 
 SMALL = frozenset({Role.OPENING, Role.ACTION_DONE, Role.LINK, Role.AFTER_LABEL, Role.AFTER_COUNT, Role.CLOSING_REMARK})
 """Roles of phrases that let an utterance be a record."""
-_TALK = frozenset({"hearsay", "past", "wishes"})
-"""Moods of what is reported, is over or is yet to be done."""
+_TALK = frozenset({"hearsay", "past", "wishes"})  # Moods of what is reported, is over or is yet to be done.
 _NAMING_DEEDS = frozenset({Role.OPENING, Role.BEGINNING, Role.ACTION_DONE})
 """Roles of phrases that say what was done, before the thing to which it was done."""
 _LENGTHS_OF_NAMES = range(3, 10)
 """In digits, of a number that names a thing behind its article alone: "la 742", but "le 14"."""
-_SHORTEST_NAME = 100
-"""Least number without a unit that may name another thing: "742 should be 743"."""
-_LONGEST_FACTOR = 2
-"""Maximum digits of a factor; "742 times twelve" is no product."""
-LONGEST_HEAD = 3
-"""Words of a number before its "and": "one thousand and"."""
-_LONGEST_DATE = 7
-"""Words: "the third of may twenty twenty seven"."""
-_SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
-"""Letters before the digits of a code, as haulers and seals have them."""
+_SHORTEST_NAME = 100  # Least number without a unit that may name another thing: "742 should be 743".
+_LONGEST_FACTOR = 2  # Maximum digits of a factor; "742 times twelve" is no product.
+LONGEST_HEAD = 3  # Words of a number before its "and": "one thousand and".
+_LONGEST_DATE = 7  # Words: "the third of may twenty twenty seven".
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4  # Letters before the digits of a code, as haulers and seals have them.
 _VOWELS = frozenset("aeiou")
-_LONGEST_OF = 2
-"""Words between a unit and what is in it: "of the"."""
-_MOST_GROUPS = 6
-"""Groups of a code without a field: more than any label has."""
+_LONGEST_OF = 2  # Words between a unit and what is in it: "of the".
+_MOST_GROUPS = 6  # Groups of a code without a field: more than any label has.
 
 
 class _Numbers:
@@ -66,8 +58,7 @@ class _Numbers:
         """The whole numbers that begin at a token: end, value, cost."""
         self.digit_groups = [*map(self._digit_groups, every), []]
         """The groups of digits of an identifier that begin at a token."""
-        self.decimals = cached_method(self._decimals)
-        """The decimals that begin at a token: end, value, cost."""
+        self.decimals = cached_method(self._decimals)  # The decimals that begin at a token: end, value, cost.
         self.ends = [
             [one[0] for one in counts] + [group.end for group in groups]
             for counts, groups in zip(self.cardinals, self.digit_groups, strict=True)
@@ -627,8 +618,7 @@ def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -
     return any(_is_count(spans, one) for one in {end, *spans.role_ends(end, Role.CORRECTS_TO_AGAIN)})
 
 
-_LONGEST_NUMBER = 8
-"""Words of the longest temperature before its sign: "twenty seven point two five degrees"."""
+_LONGEST_NUMBER = 8  # Words of the longest temperature before its sign: "twenty seven point two five degrees".
 
 
 def _is_count(spans: Spans, at: int) -> bool:
@@ -807,8 +797,7 @@ class Remarks(SpanReader):
             if "" in remarks or not remarks.keys().isdisjoint(spans.words)
         }
         """The remarks that begin with a slot, of which the word behind it is said."""
-        self.ends = [self._ends(at) for at in range(spans.size)]
-        """The possible ends of remarks that begin at a token."""
+        self.ends = [self._ends(at) for at in range(spans.size)]  # The possible ends of remarks that begin at a token.
 
     def _ends(self, at: int) -> set[int]:
         found: set[int] = set()

@@ -15,13 +15,7 @@ from typing import NamedTuple
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.marks import BARE, CORRECTS, DENIED, ENDS_SENTENCE, NAMES_THING, marked
-from dockvoice_protocol.forms.spoken.grammar.path import (
-    EventKind,
-    ExplanationEvent,
-    ParserState,
-    Path,
-    PathQueue,
-)
+from dockvoice_protocol.forms.spoken.grammar.path import EventKind, ExplanationEvent, ParserState, Path, PathQueue
 from dockvoice_protocol.forms.spoken.grammar.spans import SpanReader, Spans
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
@@ -39,14 +33,10 @@ class _Part(NamedTuple):
     """Words of a template between two slots, or at an end of it."""
 
     end: int
-    before: str = ""
-    """The slot before the words; empty: none."""
-    begin: int | None = None
-    """The token at which that slot begins; None: where its value does."""
-    behind: str = ""
-    """The slot behind the words; empty: none."""
-    ends: bool = False
-    """Whether the sentence ends with that slot."""
+    before: str = ""  # The slot before the words; empty: none.
+    begin: int | None = None  # The token at which that slot begins; None: where its value does.
+    behind: str = ""  # The slot behind the words; empty: none.
+    ends: bool = False  # Whether the sentence ends with that slot.
 
 
 @lru_cache
@@ -72,8 +62,7 @@ class SentenceTemplates(SpanReader):
                 for found in self._follow(state, at, slot, None):
                     for begin, part in found:
                         self._parts.setdefault(begin, set()).add(part)
-        self.are_possible = bool(self._parts)
-        """Whether all words of one are there."""
+        self.are_possible = bool(self._parts)  # Whether all words of one are there.
 
     def step_over_words(self, path: Path, at: int) -> Path | None:
         """Step over words of a template that fit the path.

@@ -21,18 +21,13 @@ from dockvoice_protocol.records import Word
 _WHOLE = re.compile("[\\[<].*[\\]>]|[-.,\N{MINUS SIGN}\N{EN DASH}][0-9].*")
 """Words that are not split: recognisers' marks for unknown sound (`[unk]`), and negative numbers."""
 _QUESTION_MARK = "?"
-_MARKS = ".,;:!?¿¡…\"'«»„“” "
-"""Punctuation around a word, which is removed."""
-_CACHE_SIZE = 4096
-"""Cache size: more words than the vocabulary of any form."""
+_MARKS = ".,;:!?¿¡…\"'«»„“” "  # Punctuation around a word, which is removed.
+_CACHE_SIZE = 4096  # Cache size: more words than the vocabulary of any form.
 _SHORTEST_PAUSE_S = PAUSE_S[-1][0]
-_INITIALS = 2
-"""Letters before the digits of a lot."""
+_INITIALS = 2  # Letters before the digits of a lot.
 _VOWELS = frozenset("aeiouyäöü")
-_FEWEST_MEASURED = 3
-"""Least number of other number words with whose lengths one is compared."""
-_UNUSUAL = 1.0
-"""Least cost in nats of a number that is not said as one word."""
+_FEWEST_MEASURED = 3  # Least number of other number words with whose lengths one is compared.
+_UNUSUAL = 1.0  # Least cost in nats of a number that is not said as one word.
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -48,20 +43,13 @@ class Token:
     start: float = dataclasses.field(compare=False)  # Seconds; the parts of one word share its times.
     end: float = dataclasses.field(compare=False)
     confidence: float = dataclasses.field(compare=False)
-    brief: bool
-    """Its known duration is that of a preposition, at most `BRIEF_S`."""
-    pause: int = 0
-    """The length of the pause before it: 0, or one of `costs.SLIGHT` to `STOP`."""
-    inner: bool = False
-    """A later part of one word: no phrase begins here or ends before it."""
-    dash: bool = False
-    """A dash precedes it in the text, which stands for a pause, or for "to"."""
-    asks: bool = False
-    """The last word before a question mark."""
-    hesitated: str = ""
-    """The hesitation before it."""
-    final: bool = False
-    """A number word that is lengthened like the last word of a phrase."""
+    brief: bool  # Its known duration is that of a preposition, at most `BRIEF_S`.
+    pause: int = 0  # The length of the pause before it: 0, or one of `costs.SLIGHT` to `STOP`.
+    inner: bool = False  # A later part of one word: no phrase begins here or ends before it.
+    dash: bool = False  # A dash precedes it in the text, which stands for a pause, or for "to".
+    asks: bool = False  # The last word before a question mark.
+    hesitated: str = ""  # The hesitation before it.
+    final: bool = False  # A number word that is lengthened like the last word of a phrase.
 
     @property
     def pause_inside(self) -> int:
@@ -192,10 +180,8 @@ def is_compound(text: str, language: Language) -> bool:
     return len(parts) > 1 and any(count.end == len(parts) for count in usual)
 
 
-_SHORTEST_EXPLANATION = 3
-"""Least length of a word that explains a letter: "b as in b" and "b for by" explain nothing."""
-AMBIGUOUS = "o"
-"""A letter that may be a zero: alone it is neither."""
+_SHORTEST_EXPLANATION = 3  # Least length of a word that explains a letter: "b as in b" and "b for by" explain nothing.
+AMBIGUOUS = "o"  # A letter that may be a zero: alone it is neither.
 _LONGEST_CODE_WORD = 2
 
 

@@ -36,16 +36,11 @@ from dockvoice_protocol.records import FieldValue
 
 _Piece = tuple[int, int, float]  # The end of a day, month or year, its number, its cost.
 
-_WITHOUT_YEAR = 1.0
-"""A day without a year: its next occurrence. Operators say the year where it matters."""
-_AS_CARDINAL = 0.5
-"""A day as a cardinal where the language has ordinals: "March five"."""
-_SHORT_YEAR = 1.0
-"""A two-digit year behind the name of a month: "March twenty seven" may be a day too."""
-_IN_PIECES = 0.5
-"""Day, month and year as three numbers: "five three twenty-seven"."""
-_NO_DAY = 0.5
-"""A month with its year, without a day."""
+_WITHOUT_YEAR = 1.0  # A day without a year: its next occurrence. Operators say the year where it matters.
+_AS_CARDINAL = 0.5  # A day as a cardinal where the language has ordinals: "March five".
+_SHORT_YEAR = 1.0  # A two-digit year behind the name of a month: "March twenty seven" may be a day too.
+_IN_PIECES = 0.5  # Day, month and year as three numbers: "five three twenty-seven".
+_NO_DAY = 0.5  # A month with its year, without a day.
 
 _SOON = 8  # Maximum years to the next 29 February.
 _AHEAD = 49
@@ -60,14 +55,11 @@ _WRITTEN = re.compile(
 )
 _TWO, _FOUR = 2, 4  # Digits of a day, a month or a short year, and of a full year.
 
-
-_MONTH_ALONE = 0.5
-"""Probability of a sampled month alone, where the field allows it."""
+_MONTH_ALONE = 0.5  # Probability of a sampled month alone, where the field allows it.
 _DAY_FORMS = {"the {ordinal} of {month} {year}": 60, "{ordinal} of {month} {year}": 20, "{month} {ordinal} {year}": 20}
 _MONTH_FORMS = {"{month} {year}": 60, "end of {month} {year}": 40}
 _SOME_DAY = date(2026, 1, 1)
-_SOME_DAYS = 5 * 365
-"""First day and number of days of sampled dates: those on food labels."""
+_SOME_DAYS = 5 * 365  # First day and number of days of sampled dates: those on food labels.
 _TEN = 10
 
 
@@ -153,8 +145,7 @@ class DateLabelFormat:
 
     order: DayOrder
     partial: MonthAlone = MonthAlone.NONE
-    today: date | None = None
-    """None: dates without a year are not parsed."""
+    today: date | None = None  # None: dates without a year are not parsed.
 
 
 def date_readings(

@@ -19,8 +19,7 @@ from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.numerals import Numerals
 from dockvoice_protocol.records import FieldValue
 
-Read = tuple[int, FieldValue, float]
-"""End of a value, the value, its cost in nats."""
+Read = tuple[int, FieldValue, float]  # End of a value, the value, its cost in nats.
 
 
 class _Counting(Protocol):
@@ -71,31 +70,23 @@ class ReadbackVoice(Protocol):
 class KindKeywords:
     """The JSON Schema of a kind's own keywords in a form."""
 
-    own: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of the field, in addition to the common ones."""
+    own: Mapping[str, Any] = field(default_factory=dict)  # Keywords of the field, in addition to the common ones.
     required: tuple[str, ...] = ()
-    voice: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of its `x-voice`, in addition to the common ones."""
+    voice: Mapping[str, Any] = field(default_factory=dict)  # Keywords of its `x-voice`, in addition to the common ones.
     voice_required: tuple[str, ...] = ()
-    scan: tuple[str, ...] = ()
-    """The GS1 application identifiers that may fill it; empty: the field has no `x-scan`."""
+    scan: tuple[str, ...] = ()  # The GS1 application identifiers that may fill it; empty: the field has no `x-scan`.
 
 
 class FieldKind(FieldKindTraits, ABC):
     """One kind of field."""
 
-    holds: ClassVar[str]
-    """For authors of forms: what its values are."""
-    said: ClassVar[str]
-    """For authors of forms: how a value is said, by example."""
-    section: ClassVar[str | None] = None
-    """The section of a language's file with its words; None: it has none."""
-    keywords: ClassVar[KindKeywords | None] = None
-    """None: it has the keywords of its type alone."""
+    holds: ClassVar[str]  # For authors of forms: what its values are.
+    said: ClassVar[str]  # For authors of forms: how a value is said, by example.
+    section: ClassVar[str | None] = None  # The section of a language's file with its words; None: it has none.
+    keywords: ClassVar[KindKeywords | None] = None  # None: it has the keywords of its type alone.
     grammar: ClassVar[tuple[str, ...]] = ()
     """JSGF alternatives of a value, beside those that a form or catalogue lists. `{field}` is the field's name."""
-    by_name: ClassVar[dict[str, type[FieldKind]]] = {}
-    """The registry: every class that defines `name`."""
+    by_name: ClassVar[dict[str, type[FieldKind]]] = {}  # The registry: every class that defines `name`.
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
@@ -131,9 +122,7 @@ class FieldKind(FieldKindTraits, ABC):
 
 
 _READ = "read"  # Key of the readback template of dates.
-RARE = 20.0
-"""Least cost, in nats, of a reading that is dropped: two oddities in one value."""
-
+RARE = 20.0  # Least cost, in nats, of a reading that is dropped: two oddities in one value.
 
 _Value = TypeVar("_Value", bound=Hashable)
 

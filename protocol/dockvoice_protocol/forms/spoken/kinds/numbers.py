@@ -41,12 +41,9 @@ _Exactly = tuple[int, Decimal, float]
 _LONGEST_WHOLE = 10  # Words before the point: "ninety nine thousand nine hundred and ninety nine" has eight.
 _MOST_PLACES = 6  # Digits behind the point, as in the finest step of a form.
 
-_SPELT = 0.5
-"""A whole part said digit by digit or in pairs, before a point: "two fifty point five"."""
-_NO_WHOLE = 0.5
-"""Nothing before the point: "point five"."""
-_ANOTHER_MARK = 1.0
-"""Figures with another language's decimal mark, where they are unambiguous: "52.5" in German."""
+_SPELT = 0.5  # A whole part said digit by digit or in pairs, before a point: "two fifty point five".
+_NO_WHOLE = 0.5  # Nothing before the point: "point five".
+_ANOTHER_MARK = 1.0  # Figures with another language's decimal mark, where they are unambiguous: "52.5" in German.
 _MAY_BE_THOUSANDS = 2.0
 """Ambiguous figures like "2,500", which mean another number in another language: below `RIVALRY`, to be asked about."""
 _HARDLY_THOUSANDS = 4.0
@@ -55,25 +52,19 @@ _HARDLY_THOUSANDS = 4.0
 _FIGURES = re.compile(
     "(?P<sign>[-\N{MINUS SIGN}\N{EN DASH}])?(?P<figures>[0-9.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*[0-9])"
 )
-_BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-"""Thousands separators in any language."""
+_BLANKS = "' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # Thousands separators in any language.
 _THREE = 3
 _SIGNS = frozenset("-\N{MINUS SIGN}\N{EN DASH}")
 
-_MOST_STEPS = Decimal(250)
-"""Width of the range above the minimum from which decimals are sampled, evenly."""
-_WHOLE = 0.5
-"""Probability of a decimal without places."""
-_AND_A_HALF = 0.25
-"""Probability of "and a half" for decimals that end in a half."""
-_HALF = "5"
-"""The places of a decimal that ends in a half."""
+_MOST_STEPS = Decimal(250)  # Width of the range above the minimum from which decimals are sampled, evenly.
+_WHOLE = 0.5  # Probability of a decimal without places.
+_AND_A_HALF = 0.25  # Probability of "and a half" for decimals that end in a half.
+_HALF = "5"  # The places of a decimal that ends in a half.
 _A_FEW = 4
 _COMMON_COUNT = 250
 """Counts up to here are sampled evenly, so that no number of a full pallet is likelier than another."""
 _ROUND_HUNDREDS = 0.1
-_FEW, _MOSTLY_FEW = 20, 0.8
-"""Largest usual count of an optional field, such as damaged ones, and its probability."""
+_FEW, _MOSTLY_FEW = 20, 0.8  # Largest usual count of an optional field, such as damaged ones, and its probability.
 _A_DOZEN = 12
 
 

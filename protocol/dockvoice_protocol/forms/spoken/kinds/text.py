@@ -15,8 +15,7 @@ from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, KindKeywords, 
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
-_COMMON_LENGTH = 6
-"""Sampled ids have up to six digits, as on labels that are read out. Longer ones are still parsed."""
+_COMMON_LENGTH = 6  # Sampled ids have up to six digits, as on labels that are read out. Longer ones are still parsed.
 _USUAL = 0.9  # Probability of sampling again for an unusual value.
 _SHORT = 0.5  # Probability of saying only the last digits, where the field allows that.
 _SEPARATED = 0.15  # Probability of saying the dashes of a code.

@@ -19,10 +19,8 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
-_ANSWERED = 5.0
-"""Cost of a word for true or false directly before "yes" or "no", where it is the label: "sealed no"."""
-_CACHE_SIZE = 256
-"""Cache size: a dozen forms with one or two such fields each, in seven languages."""
+_ANSWERED = 5.0  # Cost of a word for true or false directly before "yes" or "no", where it is the label: "sealed no".
+_CACHE_SIZE = 256  # Cache size: a dozen forms with one or two such fields each, in seven languages.
 _YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, whole, dry.
 
 
