@@ -37,7 +37,7 @@ NAMES = """
     chain turned_down previous link keyid signature sha256 audio_sha256 audio_path path support replaces request_id
     event_sha256 AuditReport.found _Erased.waiting _Erased.left dated_at request
     instance held reentered
-    said_in standing stands not_read_back doubted
+    said_in standing stands not_read_back doubted set_over_question
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed

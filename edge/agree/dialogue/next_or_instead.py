@@ -27,7 +27,6 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import State
 from edge.agree.merging import (
     find_fields_with_another_old_value,
     has_number_word,
@@ -48,22 +47,6 @@ def may_correct_identifier(session: DialogueSession, reading: Reading) -> bool:
     return sounds_like(as_text(now), as_text(before))
 
 
-def _surely_follows(session: DialogueSession, other: Draft, name: str) -> bool:
-    """Whether another name, said with its label, is an entry of its own: neither it nor the one held may be misheard.
-
-    Only where a name is all of an entry, "pallet 743" on a trailer that holds.
-    """
-    rules, least = session.rules, session.rules.site_policy.earcon
-    names = {*rules.identifying_fields, *rules.form.standing_fields}
-    is_whole = all(one.name in names for one in rules.form.fields if one.required)
-    if session.state is not State.HELD or session.doubted or not is_whole:
-        return False
-    held, said = session.open_draft.reading.fields[name], other.reading.fields[name]
-    labelled = bool(said.words) and not rules.language.may_be_in_identifier(said.words[0])
-    sure = all(one.confidence >= least and one.confirmed and one.runner_up is None for one in (held, said))
-    return labelled and sure and not is_correction(other.reading.words, rules.language)
-
-
 def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Ask whether another identifier is the next entry's or a correction; see `may_correct_identifier`.
 
@@ -74,7 +57,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
-    if says_next(reading.words, session.rules.language) or _surely_follows(session, other, name):
+    if says_next(reading.words, session.rules.language):
         return begin_as_next(session, utterance, other)
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
