@@ -359,7 +359,10 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
-    agreed = inherited if draft.utterance_id in session.needs_yes else set[str]()
+    same = {
+        name for name in inherited & after.fields.keys() if draft.reading.fields[name].value == after.fields[name].value
+    }
+    agreed = same if draft.utterance_id in session.needs_yes else set[str]()
     session.context = replace(after, not_read_back=(*left, *anew), doubted=after.doubted - agreed)
 
 
@@ -493,8 +496,8 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
     corrects = is_correction(reading.words, session.rules.language)
     if repeats or refuses or (corrects and reading.fields.keys() & waiting_context.list_fields(session, None)):
         waiting_context.doubt(session)
-    if is_entry_open(session) and corrects:
-        session.context = session.context.with_doubted(session.set_over_question & reading.fields.keys())
+    if is_entry_open(session) and (corrects or reading.act is Act.CANCEL):
+        session.context = session.context.with_doubted(session.set_over_question)
     stands = session.context.fields
     denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
     session.context = session.context.with_doubted(denied)

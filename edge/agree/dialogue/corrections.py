@@ -103,7 +103,7 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     elif context.is_between_entries(session):
         left = parking.drop_open_question(session)
     else:
-        left = [] if takes_back else _queue_or_park_asked(session, named.reading)
+        left = [] if takes_back else _queue_or_park_asked(session, named.reading, utterance.utterance_id)
     parked = Park(utterance.utterance_id, parking.UNANSWERED, values_of(named.reading), draft)
     asked = [] if session.question is None else repeating.repeat_question(session)
     return [*left, parked, *parking.announce_parked(session, named.reading), *asked]
@@ -524,12 +524,17 @@ def begin_next_instead_of_answer(session: DialogueSession, utterance: UtteranceH
     answers = asks_yes_or_no(session)  # The "no" may be the answer.
     if takes_back and session.topic is not Topic.INSTEAD and not answers:
         return _drop_and_begin(session, utterance)
-    return [*_queue_or_park_asked(session, utterance.reading), *drafting.begin_entry(session, utterance)]
+    return [
+        *_queue_or_park_asked(session, utterance.reading, utterance.utterance_id),
+        *drafting.begin_entry(session, utterance),
+    ]
 
 
-def _queue_or_park_asked(session: DialogueSession, said: Reading) -> list[Order]:
+def _queue_or_park_asked(session: DialogueSession, said: Reading, utterance_id: str) -> list[Order]:
     """Queue an entry whose value is implausible, or where another one that waits is named first; else park it."""
     names_queued = any(session.relate_to_claim(said, one) is Relation.SAME for one in session.queue.drafts)
+    if names_queued:  # The answer that follows may be of the one that was asked about.
+        session.needs_yes.add(utterance_id)
     if session.current_question.is_about_implausible_value or names_queued:
         return parking.queue_or_park_open_draft(session)
     return parking.park_draft(session)

@@ -356,6 +356,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     left = session.named.left or (draft.utterance_id in session.needs_yes and not stands)
     session.named = replace(session.named, left=left, lacks=frozenset())
     context.update_context_after_commit(session, session.open_draft)
+    session.recorded.in_review = session.recorded.in_review.without(draft.utterance_id)
     told = context.begin_waiting_context(session, session.open_draft)
     session.close_draft()
     session.breath.forget()

@@ -93,6 +93,11 @@ class InReview:
     drafts: tuple[Draft, ...] = field(default=(), repr=False)  # Those that can be asked about, oldest first.
     elsewhere: tuple[str, ...] = ()  # Other forms that have utterances in review.
 
+    def without(self, utterance_id: str) -> InReview:
+        """Those that are left when this one is recorded."""
+        left = tuple(one for one in self.drafts if one.utterance_id != utterance_id)
+        return replace(self, count=self.count - len(self.drafts) + len(left), drafts=left)
+
 
 @dataclass(slots=True)
 class History:

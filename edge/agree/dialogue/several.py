@@ -15,7 +15,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, rivals_are_mishearings, with_fields, with_reading
 from edge.agree.one_breath import find_telling_field, list_several_identifiers, pick_by_answer, split_if_several
-from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
+from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.records import Draft
 from edge.records.speech import Prompt, Say
 
@@ -62,10 +62,11 @@ def _begin_queued_if_contradicted(session: DialogueSession, utterance: Utterance
 
     "Twelve cases then pallet 743", "eight cases": the name came last. Each of the two then needs a yes.
     """
-    queued, reading = session.queue.first, without_inherited(utterance.reading)
+    queued, reading = splitting.find_said_next(session), without_inherited(utterance.reading)
     if queued is None or not splitting.contradicts_open_while_next_waits(session, reading):
         return []
-    first, rest = what_follows.queue_all_but_first(session, session.queue.take_first())
+    session.queue.replace(queued.utterance_id)
+    first, rest = what_follows.queue_all_but_first(session, queued)
     amends = session.open_draft.act is Act.AMEND and session.state is State.HELD
     session.doubted |= not amends  # A correction, which names its entry, is agreed.
     session.needs_yes.add(first.utterance_id)
@@ -78,22 +79,29 @@ def _begin_queued_if_named_by_correction(session: DialogueSession, utterance: Ut
 
     "No, pallet 744, six cases", while that is next: the open one is not renamed to it.
     """
-    queued, reading = session.queue.first, without_inherited(utterance.reading)
-    if queued is None or not drafting.is_sure_correction(session, utterance):
+    reading = without_inherited(utterance.reading)
+    if session.queue.first is None or not drafting.is_sure_correction(session, utterance):
         return []
     if not reading.fields:  # "No, that's 743."
         reading = read_as_answer_to(session.needed_identifiers[0], reading, session.rules)
-    named = session.identifiers_of(values_of(reading))
-    waits = (pick_by_answer(queued.reading, reading, session.rules) or (queued.reading,))[0]
-    next_one = session.identifiers_of(values_of(waits))
-    is_name = without_inherited(waits).fields.keys() <= next_one.keys() == named.keys() == reading.fields.keys()
-    if not named or not (is_name or named.items() <= next_one.items()):
+    named = session.identifiers_of(likely_values(reading))
+    if not any(_waits_with_name(session, one, named, reading) for one in session.queue.drafts):
         return []
     if reading.fields.keys() <= named.keys():
         return drafting.ask_to_repeat_possible_no(session, utterance)
     if session.state is State.HELD:
         return []
     return [*parking.queue_or_park_open_draft(session), *drafting.begin_entry(session, utterance)]
+
+
+def _waits_with_name(
+    session: DialogueSession, queued: Draft, named: Mapping[str, FieldValue], reading: Reading
+) -> bool:
+    """Whether a draft that waits is of the thing that a reading names; or has a name alone, as the reading has."""
+    waits = (pick_by_answer(queued.reading, reading, session.rules) or (queued.reading,))[0]
+    name = session.identifiers_of(values_of(waits))
+    is_name = without_inherited(waits).fields.keys() <= name.keys() == named.keys() == reading.fields.keys()
+    return bool(named) and (is_name or named.items() <= name.items())
 
 
 def _are_of_their_own(session: DialogueSession, utterance: UtteranceHeard, things: Sequence[Reading]) -> bool:

@@ -249,12 +249,17 @@ def _gives_open_thing(session: DialogueSession, said: Reading, leading: set[str]
     return not new <= leading - {asked} and all(values_of(said).get(name) == known[name] for name in others)
 
 
+def find_said_next(session: DialogueSession) -> Draft | None:
+    """The first draft that waits since it was said behind another one; not one that was open before."""
+    return next((one for one in session.queue.drafts if one.utterance_id not in session.needs_yes), None)
+
+
 def contradicts_open_while_next_waits(session: DialogueSession, said: Reading) -> bool:
     """Whether values without a name contradict the open thing, while another waits: no answer, and no correction."""
-    queued, question = session.queue.first, session.question
+    queued, question = find_said_next(session), session.question
     answers = question is not None and (question.about is Topic.WRONG or question.field in said.fields)
     is_open = session.state is State.HELD or (session.state in QUESTIONS and not answers)
-    if not is_open or queued is None or queued.utterance_id in session.needs_yes:
+    if not is_open or queued is None:
         return False
     plain = said.act is Act.RECORD and not (said.is_scan or is_correction(said.words, session.rules.language))
     known, values, next_ones = (
