@@ -8,14 +8,14 @@ settles it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, as_text
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_contradicted_fields
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Cause, ClosedBy, ConfirmationKind, Outcome, Reason, Verdict
@@ -62,6 +62,10 @@ class Rules:
     def for_context(self) -> Rules:
         """The rules by which a standing context is judged."""
         return dataclasses.replace(self, form=self.form.standing_form)
+
+    def trusts(self, words: Iterable[Word]) -> bool:
+        """Whether each of these words was heard well enough to act on it."""
+        return all(word.confidence >= self.site_policy.uncalibrated for word in words)
 
     def allows_value(self, field: FormField, value: FieldValue) -> bool:
         """Whether the form and the catalogue allow the value."""

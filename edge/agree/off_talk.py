@@ -214,7 +214,7 @@ def calls_somebody(reading: Reading, rules: Rules, concerned: AbstractSet[str]) 
         for _, one in matches
     )
     objects = any(_begins_a_phrase(tokens, at, language.words["objections"]) for at in range(called, len(said)))
-    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in reading.words)
+    sure = rules.trusts(reading.words)
     return sure and not (meant or objects or _may_identify(tokens, rules))
 
 

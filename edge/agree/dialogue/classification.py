@@ -115,10 +115,7 @@ def _remarks_on_known(session: DialogueSession, reading: Reading) -> bool:
 
 
 def _surely_cancels(session: DialogueSession, reading: Reading) -> bool:
-    least = session.rules.site_policy.uncalibrated
-    return all(one.confidence >= least for one in reading.words) and cancels_after_no(
-        reading.words, session.rules.language
-    )
+    return session.rules.trusts(reading.words) and cancels_after_no(reading.words, session.rules.language)
 
 
 def _classify_before_all_else(session: DialogueSession, utterance: UtteranceHeard, event: Event) -> Event | None:
@@ -191,9 +188,9 @@ def _assents(session: DialogueSession, reading: Reading) -> bool:
 
 def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> bool:
     """Whether a yes says again what was asked, or a number that was read back: "yes, cancel it", "yes, 24"."""
-    language, least = session.rules.language, session.rules.site_policy.uncalibrated
+    language = session.rules.language
     behind = words_behind_yes(reading.words, language)
-    if not behind or any(word.confidence < least for word in reading.words):
+    if not behind or not session.rules.trusts(reading.words):
         return False
     match session.topic:
         case Topic.CANCEL | Topic.DROP:

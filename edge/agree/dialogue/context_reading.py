@@ -66,7 +66,7 @@ def _split_off_from_now_on(session: DialogueSession, reading: Reading) -> tuple[
     """
     rules, draft = session.rules, session.draft
     found = split_off_from_now_on(session, reading)
-    if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
+    if found is None or not rules.trusts(found[0]):
         return reading, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(reading.words, rules.language):
         return reading, ()

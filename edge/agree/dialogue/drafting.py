@@ -47,8 +47,8 @@ def read_with_acoustic_doubts(session: DialogueSession, utterance: UtteranceHear
 def is_sure_correction(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = utterance.reading
-    cues, least = leading_cue(said.words, session.rules.language), session.rules.site_policy.uncalibrated
-    return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
+    cues = leading_cue(said.words, session.rules.language)
+    return (bool(cues) or said.act is Act.AMEND) and session.rules.trusts(cues)
 
 
 def judge_after_utterance(

@@ -95,7 +95,7 @@ class UtteranceHeard:
             said_once = said.act is Act.CONTEXT
             return Event.CONTEXT if said_once else _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
         heeded = leading_cue(said.words, rules.language) if said.act is Act.AMEND else said.words
-        if any(word.confidence < rules.site_policy.uncalibrated for word in heeded):
+        if not rules.trusts(heeded):
             return Event.UNCLEAR
         if said.command is None:
             forgets = said.act is Act.CANCEL and cancels_open_entry(said.words)

@@ -90,7 +90,7 @@ def _drops_open_thing(session: DialogueSession, utterance: UtteranceHeard, found
     named = {name: one.value for name, one in found.cancels.items()}
     is_entry = draft.act is Act.RECORD and not session.recorded.replaces_recorded_entry(draft)
     whole = {*session.needed_identifiers} <= named.keys() and named.items() <= session.open_identifiers.items()
-    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in utterance.reading.words)
+    sure = rules.trusts(utterance.reading.words)
     sure &= not utterance.is_indistinct(rules)
     alone = session.find_own_entry(values_of(draft.reading)) is None
     return is_entry and whole and sure and alone and is_understood(found.entry, rules)

@@ -38,7 +38,7 @@ def chooses_form(session: DialogueSession, utterance: UtteranceHeard) -> bool:
     bid = parse_work(said.words, session.works.forms, rules.language)
     if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
         return False
-    if utterance.is_indistinct(rules) or any(word.confidence < rules.site_policy.uncalibrated for word in said.words):
+    if utterance.is_indistinct(rules) or not rules.trusts(said.words):
         return False
     asked = session.state is State.CHOOSING_WORK
     return bid.role == "switch" or asked or (bid.role != "bid" and session.state is State.IDLE)

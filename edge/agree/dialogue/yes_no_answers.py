@@ -70,7 +70,7 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     another = asks and named and not is_about_open(session, named)
     of_none = asks and rest.fields and not named and context.is_between_entries(session)
     follows = {*leads_to_place(rest, rules)} >= rest.fields.keys() > set()
-    sure = all(word.confidence >= rules.site_policy.uncalibrated for word in said.words[: -len(behind)])
+    sure = rules.trusts(said.words[: -len(behind)])
     sure &= not is_early(session, utterance) and not utterance.is_indistinct(rules)
     if sure and closing is not None:  # It waits, so that what the yes records is counted.
         trailers.queue_closing(session, replace(utterance, reading=closing))
