@@ -173,9 +173,15 @@ def says_now_alone(reading: Reading, rules: Rules) -> bool:
 
 
 def leads_to_place(reading: Reading, rules: Rules) -> list[str]:
-    """The context field that a sentence begins with behind closing words, "then trailer 5502, pallet 743"; or none."""
+    """The context field that a sentence begins with behind closing words, "then trailer 5502, pallet 743"; or none.
+
+    Or all of a place that ends with "next": "trailer 5502 next".
+    """
     if len(reading.words) > _MOST_WORDS or is_correction(reading.words, rules.language):
         return []
+    is_place = reading.fields.keys() <= {*rules.form.standing_fields}
+    if is_place and len(without_next(reading.words, rules)) < len(reading.words):
+        return [*reading.fields]
     begins = {rest[0].text for rest in words_behind_closing(reading.words, rules)}
     stands = ((name, one) for name, one in reading.fields.items() if name in rules.form.standing_fields)
     return [name for name, one in stands if begins & {*one.words[:1]}]

@@ -342,13 +342,26 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
     elif reading.fields == draft.reading.fields:  # a known value is repeated: the question stays open
         return repeating.reject_answer(session, utterance)
     session.require_yes_if_partly_named(said, draft)
-    if utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
-        session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
+    _settle_by_repeating(session, utterance, said, draft)
     draft = with_support(replace(draft, reading=reading), utterance.utterance_id)
     if addition := _add_to_recorded(session, utterance, said, draft):
         return addition
     reference.require_yes_if_named_later(session, said, name)
     return drafting.revise_draft_with_answer(session, utterance, draft)
+
+
+def _settle_by_repeating(session: DialogueSession, utterance: UtteranceHeard, said: Reading, draft: Draft) -> None:
+    """Require no yes where all of the draft is said again; but one where words beside its name put that in doubt.
+
+    "The pallet next to 742 is wet", and then "pallet 742, twelve cases".
+    """
+    own, name = without_inherited(draft.reading).fields, str(session.current_question.field)
+    asked, is_repeated = own.get(name), own.keys() <= {*said.fields, name}
+    if name in session.rules.identifying_fields and asked is not None and not is_repeated:
+        session.needs_yes |= {draft.utterance_id} if asked.unexplained else set()
+    whole = utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME
+    if whole and is_repeated:
+        session.needs_yes.discard(draft.utterance_id)
 
 
 def _without_rival_of_other_field(session: DialogueSession, said: Reading) -> Draft:

@@ -42,8 +42,8 @@ CONTEXT_VERDICT = Verdict(Outcome.HEED, (Cause(Reason.CONTEXT),), {})  # On what
 # The context in an entry.
 
 
-def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading of a new entry, with its missing fields filled in from the context."""
+def fill_new_entry_from_context(session: DialogueSession, reading: Reading, of: Draft | None = None) -> Reading:
+    """The reading of a new entry, with its missing fields filled in from the context, but what waits behind `of`."""
     form = session.rules.form
     if (
         reading.act is not Act.RECORD
@@ -51,15 +51,18 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading) -> R
         or not begins_entry(session, reading)
     ):
         return reading
-    whole = fill_unless_other_trailer(session, reading)
+    whole = fill_unless_other_trailer(session, reading, of)
     if whole is reading or begins_with_unknown_words(reading, session.rules):
         return reading
     return whole if _can_begin_entry(session) or form.required_fields <= whole.fields.keys() else reading
 
 
-def fill_unless_other_trailer(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
-    stands = inheritable_fields(session, of_open=is_correction(reading.words, session.rules.language))
+def fill_unless_other_trailer(session: DialogueSession, reading: Reading, of: Draft | None = None) -> Reading:
+    """The reading of an entry with the context filled in; one that names another trailer inherits nothing.
+
+    `of`: the draft that it is of, which does not inherit what waits behind it.
+    """
+    stands = inheritable_fields(session, of_open=is_correction(reading.words, session.rules.language), of=of)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in reading.fields}
     head = next(iter(session.rules.form.standing_fields), "")
     if not taken or (head in reading.fields and head in stands and reading.fields[head].value != stands[head].value):
@@ -144,9 +147,14 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def inheritable_fields(session: DialogueSession, *, of_open: bool = False) -> dict[str, FieldReading]:
-    """The context fields that a new entry inherits, as far as the form allows them; `of_open`: or the open one anew."""
-    rules, fields = session.rules, _context_after_commit(session, of_open=of_open).fields
+def inheritable_fields(
+    session: DialogueSession, *, of_open: bool = False, of: Draft | None = None
+) -> dict[str, FieldReading]:
+    """The context fields that a new entry inherits, as far as the form allows them; `of_open`: or the open one anew.
+
+    `of`: a draft that does not inherit what waits behind it.
+    """
+    rules, fields = session.rules, _context_after_commit(session, of_open=of_open, of=of).fields
     return {
         name: fields[name]
         for name in rules.form.standing_fields
@@ -159,12 +167,18 @@ def differs_from_context(session: DialogueSession, entry: LastEntry) -> bool:
     return any(entry.fields.get(name) != one.value for name, one in inheritable_fields(session).items())
 
 
-def _context_after_commit(session: DialogueSession, *, of_open: bool = False) -> StandingContext:
+def _context_after_commit(
+    session: DialogueSession, *, of_open: bool = False, of: Draft | None = None
+) -> StandingContext:
     """The context as it will be for what is said next: once the held draft is committed, if that is not doubted.
 
-    `of_open`: without what waits to be the context behind it.
+    `of_open`: without what waits to be the context behind it. `of`: without what waits behind this draft, or was said
+    behind it in one breath.
     """
     draft, waits = session.draft, [] if of_open else waiting_context.list_waiting(session, None)
+    if of is not None:
+        behind = waiting_context.list_waiting(session, of)
+        waits = [one for one in waits if one not in behind and one.utterance_id != of.utterance_id]
     held = draft is not None and _is_surely_held(session)
     return _context_behind(
         session, _context_with_draft(session, session.open_draft) if held else session.context, waits

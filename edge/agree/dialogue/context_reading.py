@@ -36,7 +36,8 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
         return context.fill_new_entry_from_context(session, reading), ()
     alone, from_now_on = _split_off_from_now_on(session, reading)
     if alone.fields.keys() <= set(once) and (from_now_on or _only_sets_context(session, alone)):
-        alone, is_plain = replace(alone, not_understood=None), _states_context_plainly(session, alone)
+        is_plain = _states_context_plainly(session, alone) or bool(leads_to_place(alone, session.rules))
+        alone = replace(alone, not_understood=None)
         if not (is_plain or from_now_on) and context.is_entry_open(session):  # "Put it on trailer 5502."
             return replace(with_unconfirmed(alone, list(alone.fields)), act=Act.AMEND), ()
         # "Take it to door thirteen" may be said to other people.

@@ -598,7 +598,7 @@ def record_as_separate_entry(session: DialogueSession, other: Draft, utterance: 
     if other.utterance_id != session.open_draft.utterance_id:
         return next_or_instead.begin_as_next(session, utterance, other)
     session.draft = session.recorded.mending = None
-    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
+    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading, other))
     orders = drafting.ask_or_read_back_or_commit(
         session, other, drafting.judge_after_utterance(session, other, utterance, aloud=True), None
     )

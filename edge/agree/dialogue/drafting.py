@@ -117,7 +117,8 @@ def begin_entry(
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_new_entry_from_context(session, named)))
+    filled = context.fill_new_entry_from_context(session, named, draft)
+    draft = _drop_stale_identifier(session, replace(draft, reading=filled))
     if verdict.outcome is Outcome.ACCEPT and not may_commit_at_once:
         verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
     if draft.reading.fields.keys() != utterance.reading.fields.keys() or utterance.reading.act is not Act.RECORD:
@@ -142,7 +143,9 @@ def _begin_what_waited(
     differs = any(known.get(name, value) != value for name, value in values_of(without_inherited(part)).items())
     replaces = differs and is_sure_correction(session, utterance)
     if (differs and not replaces) or has_unread_words(part, session.rules):
-        return [*parking.announce_parked(session, waited.reading), *begin_draft(session, utterance, draft, verdict)]
+        told = parking.announce_parked(session, part)
+        kept = [] if others is None else _queue_others(session, waited, part, others)
+        return [*kept, *told, *begin_draft(session, utterance, draft, verdict)]
     draft = with_support(draft, waited.utterance_id)
     session.needs_yes |= {draft.utterance_id} if replaces else set()
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
@@ -157,6 +160,13 @@ def _begin_what_waited(
     session.queue.add(left, first=True)
     parked = Park(left.utterance_id, parking.UNANSWERED, values_of(others), left)
     return [parked, *begin_draft(session, utterance, draft, verdict)]
+
+
+def _queue_others(session: DialogueSession, waited: Draft, part: Reading, others: Reading) -> list[Order]:
+    """Leave one of several queued things in review alone, and queue the others again."""
+    left, rest = (replace(waited, reading=one) for one in (part, others))
+    parked = Park(left.utterance_id, parking.UNANSWERED, values_of(part), left)
+    return [parked, *parking.queue_second(session, rest, said_in=waited.utterance_id, first=True)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -490,7 +500,8 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
         session.doubted = True
         return repeating.ask_to_repeat(session, utterance)
-    given_up = [session.say(Prompt.REPEAT)] if repeating.may_name_another(session, utterance.reading) else []
+    another = session.another_unclear or repeating.may_name_another(session, utterance.reading)
+    given_up = [session.say(Prompt.REPEAT)] if another else []
     again = [*given_up, *session.ask(session.entry_question)]
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 

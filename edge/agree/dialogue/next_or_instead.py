@@ -315,7 +315,7 @@ def begin_as_next(
     recorded = tuple(order.verdict.fields for order in left if counts and isinstance(order, Commit))
     known = replace(utterance.known, recent=(*utterance.known.recent, *recorded))
     session.draft = None
-    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
+    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading, other))
     verdict = drafting.judge_after_utterance(session, other, replace(utterance, known=known), aloud=True)
     orders = drafting.ask_or_read_back_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.

@@ -45,7 +45,8 @@ def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     """Take up the draft that waits first, since nothing else is open."""
     draft = session.queue.take_first()
     if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
-        draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading))
+        # What waits was said behind it, or behind another one that waits.
+        draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
     return _ask_about(session, draft)
 
 

@@ -111,10 +111,11 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=(things[1], *utterance.behind))
-    if utterance.behind or not dictated:
+    if not dictated:
         return utterance
     unnamed = not named and session.state in QUESTIONS and split_if_several(said, session.rules)
-    if unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules):
+    unclear = unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules)
+    if unclear and not utterance.behind:
         # Of which of them its values are, or which of them it replaces, is not known.
         return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
     if not named:
@@ -144,13 +145,14 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
     if parts is None or _is_one_sentence(session, parts):
         return utterance
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
-        return replace(utterance, reading=answer, behind=(parts.behind,))
+        return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
     before = _read_exception(parts.before, rules)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
     gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
-    ends = parts.is_closed or (parts.is_apart and _says_more(parts.behind, rules))
+    answers = session.topic is Topic.FIELD and session.current_question.field in before.fields
+    ends = parts.is_closed or (parts.is_apart and (answers or _says_more(parts.behind, rules)))
     if gives and ends and not is_correction(said.words, rules.language):
-        return replace(utterance, reading=before, behind=(parts.behind,))
+        return replace(utterance, reading=before, behind=(parts.behind, *utterance.behind))
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
     refers = not leading.isdisjoint(before.fields) and not _is_leading(before, rules)
     if refers or (own and (gives or ends)):
@@ -258,6 +260,7 @@ def contradicts_open_while_next_waits(session: DialogueSession, said: Reading) -
     """Whether values without a name contradict the open thing, while another waits: no answer, and no correction."""
     queued, question = find_said_next(session), session.question
     answers = question is not None and (question.about is Topic.WRONG or question.field in said.fields)
+    answers |= session.current_question.other is not None
     is_open = session.state is State.HELD or (session.state in QUESTIONS and not answers)
     if not is_open or queued is None:
         return False

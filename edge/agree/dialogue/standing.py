@@ -123,6 +123,9 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     asks = session.ask(session.entry_question) if session.state is State.HELD else []
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
+    if (other := session.current_question.other) is not None and other.act is Act.RECORD:  # It came last.
+        waiting_context.queue(session, replace(utterance, context_behind=draft.reading), other.utterance_id)
+        return [utterance.note_as_heeded(), session.say_open_question()]
     context.set_fields_in_context(session, draft.reading.fields, utterance.utterance_id)
     session.set_over_question |= draft.reading.fields.keys()
     if split_at_listed("from_now_on", utterance.reading.words, session.rules.language) is None:

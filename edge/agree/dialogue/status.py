@@ -245,6 +245,10 @@ def restore_after_restart(session: DialogueSession, started: DeviceStarted) -> l
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         session.waiting_orders = started.draft.behind
         restored = _ask_about_restored_draft(session, replace(started.draft, behind=()))
+        missing = {
+            name for one in others for name in session.rules.form.required_fields - values_of(one.reading).keys()
+        }
+        session.named = replace(session.named, lacks=session.named.lacks | missing)  # What is said now may be theirs.
         asked = [*shifts.end_break(session), *restored]
         return [*announcements, *besides, *asked]
     # Which thing the device named last is not known any more: where it may have been another, a correction is asked.
