@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # and sound mostly waits.
 PROCESSORS := $(shell nproc)
 THINKING := $(shell expr $(PROCESSORS) + 1)
-WAITING  := 4
+WAITING  := 5
 # At night most of it is logic, and what waits is to find a processor when its time has come.
 BUSY     := 3
 # Files in which one program at a time hears and speaks; one with several programs at work has the machine for itself.
