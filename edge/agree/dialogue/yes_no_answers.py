@@ -25,6 +25,7 @@ from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import REACTION_S, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_agreed_value, with_support
+from edge.agree.off_talk import says_values_only
 from edge.agree.readings import likely_values, possible_values, read_part, values_of, with_unconfirmed
 from edge.agree.sentence_parts import leads_to_place, read_trailer_done
 from edge.records import Draft, Note, Outcome, Park, StoreDropped
@@ -69,7 +70,7 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     named = session.identifiers_of(likely_values(rest))
     another = asks and named and not is_about_open(session, named)
     of_none = asks and rest.fields and not named and context.is_between_entries(session)
-    follows = {*leads_to_place(rest, rules)} >= rest.fields.keys() > set()
+    follows = _is_place_of_next(session, rest)
     sure = rules.trusts(said.words[: -len(behind)])
     sure &= not is_early(session, utterance) and not utterance.is_indistinct(rules)
     if sure and closing is not None:  # It waits, so that what the yes records is counted.
@@ -81,6 +82,17 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     agreed = drafting.commit_on_yes(session, utterance) if is_held else take_yes(session, utterance)
     taken: list[Order] = [order for order in agreed if not isinstance(order, Note)]
     return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
+
+
+def _is_place_of_next(session: DialogueSession, said: Reading) -> bool:
+    """Whether words behind a yes tell the place of what follows: "then trailer 5502", or another trailer alone."""
+    rules, open_one = session.rules, session.open_draft
+    if not {*rules.form.standing_fields} >= said.fields.keys() > set():
+        return False
+    known = {**session.context.fields, **open_one.reading.fields}
+    another = all(name in known and known[name].value != one.value for name, one in said.fields.items())
+    alone = another and says_values_only(said, rules) and not rules.form.is_identified_by_context
+    return {*leads_to_place(said, rules)} >= said.fields.keys() or alone
 
 
 def take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
