@@ -307,6 +307,7 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
         else tuple(one for one in form.standing_fields if one in form.identifies)
     )
     own = (name for name in begins if name in fields and not fields[name].is_inherited)
+    own = (name for name in own if name not in session.set_over_question)  # What follows it was told since.
     # A label's values apply to its pallet only.
     return {name: by for name in own if not fields[name].scanned} | said_to
 

@@ -274,6 +274,8 @@ def _say_status_of_named_thing(
     if draft is not None and _has_values(session.open_identifiers, meant):
         known = [expected] if expected.prompt is not unknown else parking.say_draft(session, draft)
         return [*known, *([] if session.question else drafting.read_back_held(session))]
+    if any(_has_values(likely_values(one.reading), meant) for one in session.queue.drafts):
+        return [Say(Prompt.UNFINISHED, meant)]
     if any(_has_values(likely_values(one.reading), meant) for one in session.recorded.in_review.drafts):
         return [Say(Prompt.PARKED_ENTRY, meant)]
     return [expected]
