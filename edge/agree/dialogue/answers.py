@@ -358,7 +358,9 @@ def _settle_by_repeating(session: DialogueSession, utterance: UtteranceHeard, sa
     own, name = without_inherited(draft.reading).fields, str(session.current_question.field)
     asked, is_repeated = own.get(name), own.keys() <= {*said.fields, name}
     if name in session.rules.identifying_fields and asked is not None and not is_repeated:
-        session.needs_yes |= {draft.utterance_id} if asked.unexplained else set()
+        is_number = session.rules.language.may_be_in_identifier
+        between = asked.value is None and any(not is_number(word) for word in asked.words[1:])  # "Pallet under 742".
+        session.needs_yes |= {draft.utterance_id} if asked.unexplained or between else set()
     whole = utterance.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME
     if whole and is_repeated:
         session.needs_yes.discard(draft.utterance_id)

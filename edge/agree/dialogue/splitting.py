@@ -142,14 +142,17 @@ def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading)
 def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> UtteranceHeard:
     said, rules = utterance.reading, session.rules
     parts = split_before_name(said, draft.reading, rules)
-    if parts is None or _is_one_sentence(session, parts):
+    if parts is None:
+        return utterance
+    answers = session.topic is Topic.FIELD and session.current_question.field in parts.before.fields
+    if _is_one_sentence(session, parts):
+        session.needs_yes |= {utterance.utterance_id} if answers else set()  # The answer may be of the open one.
         return utterance
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
         return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
     before = _read_exception(parts.before, rules)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
     gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
-    answers = session.topic is Topic.FIELD and session.current_question.field in before.fields
     ends = parts.is_closed or (parts.is_apart and (answers or _says_more(parts.behind, rules)))
     if gives and ends and not is_correction(said.words, rules.language):
         return replace(utterance, reading=before, behind=(parts.behind, *utterance.behind))
