@@ -189,9 +189,11 @@ class Rehearsal:
         }
 
     def _lines_of(self, names: Iterable[str], draft: Draft | None) -> list[str]:
-        """The lines that gave a draft; of a second thing of a line its own words."""
+        """The lines that gave a draft; of a second thing of a line its own words first."""
         lines = [self._lines[name] for name in names if name in self._lines]
-        return lines or ([] if draft is None else [" ".join(word.text for word in draft.reading.words)])
+        if draft is None or draft.utterance_id in self._lines:
+            return lines
+        return [" ".join(word.text for word in draft.reading.words), *lines]
 
     def _unrecorded_lines(self, used: set[str]) -> Iterator[_Json]:
         """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
