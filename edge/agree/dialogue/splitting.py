@@ -20,9 +20,7 @@ from edge.agree.readings import possible_values, read_part, values_of, without_i
 from edge.agree.sentence_parts import (
     BeforeName,
     OfAnother,
-    as_trailer_done,
     is_understood,
-    read_trailer_done,
     split_before_name,
     split_off_mention,
     split_off_order,
@@ -44,9 +42,8 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
     if not begins:
         return [], utterance
-    for rest in words_behind_closing(said.words, rules):  # "That's all, trailer done."
-        if not said.fields.keys() - {*rules.form.standing_fields} and (order := read_trailer_done(said, rest, rules)):
-            return [], replace(utterance, reading=as_trailer_done(order, rest))
+    if (closing := what_follows.take_closing(session, utterance)) is not None:
+        return [], closing
     instead = next_or_instead.leave_out_instead(session, said) != (False, said)  # "743 instead of 742"
     if instead or leading_cue(said.words, rules.language):
         return [], what_follows.split_off_what_follows(session, utterance)

@@ -15,6 +15,8 @@ from edge.agree.off_talk import says_values_only
 from edge.agree.readings import read_part, values_of
 from edge.agree.sentence_parts import (
     OfAnother,
+    as_trailer_done,
+    leads_to_place,
     list_places_behind_closing,
     read_trailer_done,
     says_now,
@@ -23,6 +25,7 @@ from edge.agree.sentence_parts import (
     split_off_end,
     with_words_not_got,
     without_next,
+    words_behind_closing,
 )
 from edge.agree.whole_things import split_off_first
 from edge.records import Draft, Outcome, Park
@@ -54,6 +57,25 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
         session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
         return utterance
     return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
+
+
+def take_closing(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard | None:
+    """The utterance as an order to close the trailer, "that's all, trailer done"; None for all else.
+
+    Before the next place, "trailer 5501 done, now trailer 5502", the order waits, and the utterance is of that place.
+    """
+    said, rules = utterance.reading, session.rules
+    if not said.fields.keys() <= {*rules.form.standing_fields}:
+        return None
+    for rest in words_behind_closing(said.words, rules):
+        if (order := read_trailer_done(said, rest, rules)) is not None:
+            return replace(utterance, reading=as_trailer_done(order, rest))
+    for at in range(2, len(said.words)):
+        order, place = read_trailer_done(said, said.words[:at], rules), read_part(said, said.words[at:], rules)
+        if order is not None and leads_to_place(place, rules):
+            trailers.queue_closing(session, replace(utterance, reading=order))
+            return replace(utterance, reading=replace(place, act=Act.RECORD, not_understood=None))
+    return None
 
 
 def split_names(session: DialogueSession, utterance: UtteranceHeard) -> list[UtteranceHeard]:
