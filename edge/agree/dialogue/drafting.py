@@ -164,9 +164,8 @@ def _begin_what_waited(
 
 def _queue_others(session: DialogueSession, waited: Draft, part: Reading, others: Reading) -> list[Order]:
     """Leave one of several queued things in review alone, and queue the others again."""
-    left, rest = (replace(waited, reading=one) for one in (part, others))
-    parked = Park(left.utterance_id, parking.UNANSWERED, values_of(part), left)
-    return [parked, *parking.queue_second(session, rest, said_in=waited.utterance_id, first=True)]
+    parked = Park(waited.utterance_id, parking.UNANSWERED, values_of(part), replace(waited, reading=part))
+    return [parked, *parking.queue_rest(session, waited, others)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:

@@ -176,12 +176,23 @@ def queue_entry(
     return [Park(utterance.utterance_id, UNANSWERED, values_of(said), draft), *_queue(session, draft)]
 
 
-def queue_second(session: DialogueSession, before: Draft, *, said_in: str, first: bool = False) -> list[Order]:
+def queue_second(session: DialogueSession, before: Draft, *, said_in: str) -> list[Order]:
     """Queue a draft behind the claim whose id it comes with: it gets a copy of the utterance `said_in`."""
-    second = second_id(before.utterance_id)
-    lasting = tuple((name, second) for name in leads_to_place(before.reading, session.rules))
-    draft = replace(before, utterance_id=second, stands=lasting)
-    return [Park(second, UNANSWERED, values_of(draft.reading), draft, said_in), *_queue(session, draft, first=first)]
+    return _queue_copy(session, before, second_id(before.utterance_id), said_in)
+
+
+def queue_rest(session: DialogueSession, whole: Draft, rest: Reading) -> list[Order]:
+    """Queue the others of several things of a draft before all that waits: they get a copy of its utterance."""
+    draft = replace(whole, reading=rest)
+    return _queue_copy(session, draft, rest_id(whole.utterance_id), whole.utterance_id, first=True)
+
+
+def _queue_copy(
+    session: DialogueSession, before: Draft, copy_id: str, said_in: str, *, first: bool = False
+) -> list[Order]:
+    lasting = tuple((name, copy_id) for name in leads_to_place(before.reading, session.rules))
+    draft = replace(before, utterance_id=copy_id, stands=lasting)
+    return [Park(copy_id, UNANSWERED, values_of(draft.reading), draft, said_in), *_queue(session, draft, first=first)]
 
 
 def correct_second(session: DialogueSession, before: Draft | None) -> list[Order]:
@@ -189,7 +200,8 @@ def correct_second(session: DialogueSession, before: Draft | None) -> list[Order
     draft = session.draft
     if before is None or draft is None or draft.utterance_id != before.utterance_id:
         return []
-    second = next((one for one in session.queue.drafts if one.utterance_id == second_id(before.utterance_id)), None)
+    ids = {second_id(before.utterance_id), rest_id(before.utterance_id)}
+    second = next((one for one in session.queue.drafts if one.utterance_id in ids), None)
     if second is None:
         return []
     was, now, own = before.reading.fields, draft.reading.fields, second.reading.fields
@@ -205,6 +217,11 @@ def correct_second(session: DialogueSession, before: Draft | None) -> list[Order
 def second_id(utterance_id: str) -> str:
     """The id of the copy of an utterance that a second thing gets."""
     return make_copy_id(utterance_id, "next thing")
+
+
+def rest_id(utterance_id: str) -> str:
+    """The id of the copy that the others of several things get; not `second_id`, which a name behind them may have."""
+    return make_copy_id(utterance_id, "other things")
 
 
 def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]:

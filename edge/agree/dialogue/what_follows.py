@@ -71,8 +71,10 @@ def take_closing(session: DialogueSession, utterance: UtteranceHeard) -> Utteran
         if (order := read_trailer_done(said, rest, rules)) is not None:
             return replace(utterance, reading=as_trailer_done(order, rest))
     for at in range(2, len(said.words)):
-        order, place = read_trailer_done(said, said.words[:at], rules), read_part(said, said.words[at:], rules)
-        if order is not None and leads_to_place(place, rules):
+        if (order := read_trailer_done(said, said.words[:at], rules)) is None:
+            continue
+        place = read_part(said, said.words[at:], rules)
+        if leads_to_place(place, rules):
             trailers.queue_closing(session, replace(utterance, reading=order))
             return replace(utterance, reading=replace(place, act=Act.RECORD, not_understood=None))
     return None
@@ -94,10 +96,10 @@ def queue_all_but_first(session: DialogueSession, draft: Draft) -> tuple[Draft, 
     parts = split_off_first(draft.reading, session.rules)
     if parts is None:
         return draft, []
-    waiting_context.wait_longer(session, draft.utterance_id, parking.second_id(draft.utterance_id))
-    first, rest = (replace(draft, reading=one) for one in parts)
+    waiting_context.wait_longer(session, draft.utterance_id, parking.rest_id(draft.utterance_id))
+    first = replace(draft, reading=parts[0])
     alone = Park(draft.utterance_id, parking.UNANSWERED, values_of(first.reading), first)
-    return first, [alone, *parking.queue_second(session, rest, said_in=draft.utterance_id, first=True)]
+    return first, [alone, *parking.queue_rest(session, draft, parts[1])]
 
 
 def _with_rest_waiting(
