@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.spoken import (
     words_after_sign_on,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL, NAMED, UNRECOGNISED_LISTS, YES
-from dockvoice_protocol.forms.spoken.language import language_named
+from dockvoice_protocol.forms.spoken.language import ENGLISH, language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstoodReason, Word
 from edge.agent.typed_input import parse_typed
@@ -207,11 +207,15 @@ def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
 
 @each_of("code", LANGUAGES)
 def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
-    listed = language_named(code).commands
-    assert all(cancels_open_entry(words(" ".join(one))) for one in listed["cancels_open_entry"])
-    assert cancels_open_entry(words("please never mind about that one"))
+    language = language_named(code)
+    listed = language.commands
+    assert all(cancels_open_entry(words(" ".join(one)), language) for one in listed["cancels_open_entry"])
     for one in (*listed["deletions"], *listed["cancel"]):
-        assert not cancels_open_entry(words(" ".join(one))), one
+        assert not cancels_open_entry(words(" ".join(one)), language), one
+
+
+def test_a_refusal_may_be_polite_and_say_more() -> None:
+    assert cancels_open_entry(words("please never mind about that one"), ENGLISH)
 
 
 @each_of("code", LANGUAGES)

@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import os
+import struct
 import tarfile
 import threading
 import zipfile
@@ -447,3 +448,14 @@ def test_a_broken_catalogue_names_its_fault(tmp_path: Path, content: str, told: 
     (tmp_path / "models.toml").write_text(content, encoding="utf-8")
     with pytest.raises(Misconfigured, match=told):
         load_catalogue(tmp_path / "models.toml")
+
+
+def test_a_language_model_is_emptied_when_it_is_unpacked(address: str, tmp_path: Path) -> None:
+    head = struct.pack("<i", 2_125_659_606) + b"\x06\0\0\0vector\x08\0\0\0standard"
+    whole = head + struct.pack("<iiQqqq", 2, 0, 3, 0, 2, 1) + b"arcs" * 100
+    archived = zipped({**WEIGHTS, "graph/Gr.fst": whole})
+    model = tiny(archive(f"{address}/emptied.zip", archived)).model_copy(update={"emptied": ("graph/Gr.fst",)})
+    (tmp_path / "emptied.zip").write_bytes(archived)
+    place = install(model, tmp_path / "models", unheard, tmp_path / "emptied.zip")
+    assert 0 < (place / "graph/Gr.fst").stat().st_size < len(whole)
+    assert locate(model, tmp_path / "models") == place

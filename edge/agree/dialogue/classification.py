@@ -195,7 +195,7 @@ def _agrees_in_words_of_question(session: DialogueSession, reading: Reading) -> 
     match session.topic:
         case Topic.CANCEL | Topic.DROP:
             bidden = parse_command(behind, language)
-            return bidden is not None and bidden.act is Act.CANCEL and not cancels_open_entry(behind)
+            return bidden is not None and bidden.act is Act.CANCEL and not cancels_open_entry(behind, language)
         case Topic.CLOSE:
             return is_listed_command("agree_to_close", behind, language)
         case Topic.FIELD_RIGHT if session.current_question.why in ANNOUNCED_OTHERWISE:

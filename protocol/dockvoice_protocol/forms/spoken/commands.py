@@ -18,8 +18,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.lexicon import value_wordings
 from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, token_texts
-from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
-from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, FieldValue, Word
 
 
@@ -313,17 +312,14 @@ def cancels_after_no(words: Sequence[Word], language: Language) -> bool:
     return any(part in ways for part in (*begun, *(said[at:] for at in range(first, len(said)))))
 
 
-def cancels_open_entry(words: Sequence[Word]) -> bool:
-    """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind".
+def cancels_open_entry(words: Sequence[Word], language: Language) -> bool:
+    """Whether a cancellation begins with a phrase for the open entry alone: "never mind".
 
     "Forget the last one" is of an entry that may be on record.
     """
-    spoken = [language_named(code) for code in LANGUAGES]
-    return not any(is_listed_command("deletions", words, language) for language in spoken) and any(
-        one in _listed_phrases("cancels_open_entry", language)
-        for language in spoken
-        for one in _prefixes_past_courtesies(words, language)
-    )
+    opens = _listed_phrases("cancels_open_entry", language)
+    begun = _prefixes_past_courtesies(words, language)
+    return not is_listed_command("deletions", words, language) and any(one in opens for one in begun)
 
 
 def is_correction(words: Sequence[Word], language: Language) -> bool:
