@@ -78,9 +78,9 @@ logger = logging.getLogger(__name__)
 Render = Callable[[Entry, EventIds], dict[str, Any]]  # Makes an entry's event.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Planned:
-    """One step of the dialogue, before it is stored; `draft`, `operator` and `context` are the state after it."""
+    """One step of the dialogue; `draft`, `operator` and `context` are the state after it."""
 
     orders: tuple[Order, ...]
     draft: Draft | None
@@ -89,6 +89,9 @@ class _Planned:
     changes: bool  # Whether it changes anything that the journal stores.
     decided: bool  # Whether another person's decision has changed the utterances under review.
     refused: frozenset[str]  # The rejected events without a replacement, before it.
+    is_stored: bool = False  # A retry goes on behind that.
+    row: OutboxRow | None = None  # The pending event that it committed.
+    next: _Planned | None = None  # The step for the entry that it committed.
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +185,13 @@ class DialogueSteps:
         Raises StorageFailed: nothing was stored, and the call may be retried; without a retry the dialogue must be
         resumed from the journal.
         """
-        row = None
-        if planned.changes or planned.decided:
-            orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
-            row = journal.store_dialogue_step(orders, planned.draft, planned.operator, self._render, planned.context)
-            self._dialogue.history.in_review = self._in_review(journal)
+        if not planned.is_stored:
+            self._store_orders(journal, planned)
         remaining: list[Order] = []
         for order in planned.orders:
             match order:
-                case Commit(draft, verdict) if row is not None:
-                    # The sound for "stored" precedes the prompts that follow.
-                    now = datetime.now().astimezone()
-                    entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
-                    remaining += self._dialogue.handle(EntryCommitted(entry))
+                case Commit() if planned.next is not None:  # The sound for "stored" precedes the prompts that follow.
+                    remaining += self.store(journal, planned.next).orders
                 case Note() | Park() | Commit() | StoreDropped() | ShiftEvent():
                     pass
                 case Say():
@@ -206,7 +203,22 @@ class DialogueSteps:
         if mended := planned.refused - self._dialogue.history.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
-        return StepResult(_keep_first_timer(remaining), row)
+        return StepResult(_keep_first_timer(remaining), planned.row)
+
+    def _store_orders(self, journal: Journal, planned: _Planned) -> None:
+        """Store a step's durable orders, and plan the step for the entry that they commit."""
+        if planned.changes or planned.decided:
+            orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
+            planned.row = journal.store_dialogue_step(
+                orders, planned.draft, planned.operator, self._render, planned.context
+            )
+            self._dialogue.history.in_review = self._in_review(journal)
+        planned.is_stored = True
+        committed = next((order for order in planned.orders if isinstance(order, Commit)), None)
+        if committed is not None and planned.row is not None:
+            now = datetime.now().astimezone()
+            entry = LastEntry(planned.row.event_id, committed.draft, committed.verdict.fields, recorded_at=now)
+            planned.next = self.plan(EntryCommitted(entry))
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
         """The prompts to speak for `say`: totals and counts are filled in from the journal."""

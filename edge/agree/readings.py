@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import parse_meaning, without_part_reference
+from dockvoice_protocol.forms.spoken import is_listed_command, parse_meaning, without_part_reference, words_behind_yes
 from dockvoice_protocol.forms.spoken.folding import fold
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
+
+SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
+
+_MOST_NEXT_WORDS = 4  # No phrase that begins the next thing is longer: "it's the next one".
 
 
 def values_of(reading: Reading) -> dict[str, FieldValue]:
@@ -102,7 +107,62 @@ def read_part(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     # A field that was doubtful in the whole is doubtful in each part.
     doubted = [name for name in fields if name in reading.fields and not reading.fields[name].confirmed]
     part = replace(reading, words=tuple(words), preface=meant.preface_words(), fields=fields, not_understood=None)
-    return with_unconfirmed(part, doubted)
+    return name_behind_next(with_unconfirmed(part, doubted), rules)
+
+
+def name_behind_next(reading: Reading, rules: Rules) -> Reading:
+    """The reading, in which a number alone behind words that begin the next thing names that: "next 743".
+
+    "Next one 743" may be of 1743: that is asked.
+    """
+    name, words = next(iter(rules.identifying_fields), None), reading.words
+    is_entry = reading.act in {Act.RECORD, Act.AMEND} and not reading.is_scan
+    if name is None or name in without_inherited(reading).fields or not is_entry:
+        return reading
+    ways = (
+        _read_as_labelled(name, reading, start, end, rules)
+        for end in range(1, len(words))
+        if rules.language.may_be_in_identifier(normalize_word(words[end].text))
+        for start in range(max(0, end - _MOST_NEXT_WORDS), end)
+        if begins_next_thing(words[start:end], rules)
+    )
+    first, *others = [one for one in ways if one is not None] or [reading]
+    values = [one.fields[name].value for one in others]
+    rivals = [one for one in values if one is not None and one != first.fields[name].value]
+    said = replace(first.fields[name], rivals=tuple(rivals), confirmed=False) if rivals else None
+    return first if said is None else replace(first, fields={**first.fields, name: said})
+
+
+def _read_as_labelled(name: str, reading: Reading, start: int, end: int, rules: Rules) -> Reading | None:
+    """The reading, as if the name's label stood in the place of these words; None where that is none of its fields."""
+    words = reading.words
+    labels = rules.form[name].wording(rules.language.code).labels
+    label = [replace(words[start], text=text) for text in next(iter(labels), "").split()]
+    meant = parse_meaning((*words[:start], *label, *words[end:]), rules.form, rules.catalogue, rules.language)
+    named, own = meant.fields.get(name), without_inherited(reading).fields
+    if named is None or not isinstance(named.value, str) or len(named.value) < SHORTEST_NAME or named.rivals:
+        return None
+    if words[end].text not in named.words or not own.keys() <= meant.fields.keys():
+        return None
+    begun = tuple(word.text for word in words[start:end])
+    said = replace(named, words=(*begun, *(one for one in named.words if one not in {word.text for word in label})))
+    inherited = {other: one for other, one in reading.fields.items() if one.is_inherited}
+    fields = {**inherited, **meant.fields, name: said}
+    return replace(reading, fields=fields, preface=meant.preface_words(), not_understood=None)
+
+
+def split_at_leading_next(words: Sequence[Word], rules: Rules) -> tuple[Sequence[Word], Sequence[Word]] | None:
+    """The words that begin the next thing, "then", "yes, next", and those behind them; None without such words."""
+    start = len(words) - len(words_behind_yes(words, rules.language) or words)
+    ends = range(min(start + _MOST_NEXT_WORDS, len(words)), start, -1)
+    return next(((words[:end], words[end:]) for end in ends if begins_next_thing(words[start:end], rules)), None)
+
+
+def begins_next_thing(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words begin what is said of the next thing: "then", "next", "now"."""
+    if token_texts(words, rules.language) in rules.language.words["then_words"]:
+        return True
+    return any(is_listed_command(one, words, rules.language) for one in ("next_one", "now"))
 
 
 def with_unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:

@@ -27,11 +27,11 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, R
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
 from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
-from edge.agree.readings import find_differing_identifiers, normalize_word, read_part
+from edge.agree.readings import begins_next_thing, find_differing_identifiers, normalize_word, read_part
 
 _MOST_WORDS = 60  # The longest utterance that is searched for an order: it takes a tenth of a second.
 _MOST_CLOSING_WORDS = 8  # No phrase that closes what is said of a thing is longer: "that's all there is for this one".
-_MOST_WORDS_OF_ORDER = 14
+MOST_WORDS_OF_ORDER = 14
 """No order is longer, its number digit by digit: "trailer number five five zero one is now closed"."""
 
 
@@ -47,7 +47,7 @@ def split_off_order(reading: Reading, rules: Rules) -> Iterator[OfAnother]:
     """Split an order to cancel another thing off a sentence, "pallet 743, eight cases, forget 742", in all ways."""
     words = reading.words if len(reading.words) <= _MOST_WORDS else ()
     for start in range(1, len(words)):
-        for end in range(min(start + _MOST_WORDS_OF_ORDER, len(words)), start + 1, -1):
+        for end in range(min(start + MOST_WORDS_OF_ORDER, len(words)), start + 1, -1):
             named = _read_cancelled(words[start:end], rules)
             if not named:
                 continue
@@ -103,22 +103,36 @@ def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
     return None
 
 
-def read_trailer_done(reading: Reading, words: Sequence[Word], rules: Rules) -> Reading | None:
+def read_trailer_done(
+    reading: Reading, words: Sequence[Word], rules: Rules, here: FieldValue | None = None
+) -> Reading | None:
     """The trailer that these words order to close, if they name one: "trailer done", "trailer 5501 done"; else None.
 
-    None, too, where they merely end the entry: "trailer 5501, done", or German "das war's".
+    `here`: the trailer that a number alone may name, "5501 done". None, too, where they merely end the entry: "trailer
+    5501, done", or German "das war's".
     """
-    if len(words) > _MOST_WORDS_OF_ORDER:
+    if len(words) > MOST_WORDS_OF_ORDER:
         return None
-    alone, named = parse_command(words, rules.language), parse_command_with_object(words, rules.language)
-    if alone is not None:
-        ends = token_texts(words, rules.language) in rules.language.words["conclusions"]
-        return replace(reading, fields={}) if alone.command is Command.TRAILER_DONE and not ends else None
-    paused = any(is_separated(*two) for two in pairwise(words))
-    if named is None or named[0].command is not Command.TRAILER_DONE or paused:
+    if parse_command(words, rules.language) is not None:
+        return replace(reading, fields={}) if is_trailer_done(words, rules) else None
+    named = parse_command_with_object(words, rules.language)
+    if named is None or named[0].command is not Command.TRAILER_DONE:
         return None
-    part = read_part(reading, named[1], rules)
-    return part if part.fields.keys() == {rules.form.roles.get(FieldRole.TRAILER)} else None
+    if any(is_separated(*two) for two in pairwise(words) if two[0] in named[1][-1:]):
+        return None  # "Trailer 5501, done."
+    trailer, part = rules.form.roles.get(FieldRole.TRAILER), read_part(reading, named[1], rules)
+    is_here = here is not None and all(one.value in {None, here} for one in part.fields.values())
+    if is_here and trailer is not None and _find_numbers(named[1], {str(here)}, rules):
+        sure = min(word.confidence for word in words)
+        part = replace(part, fields={trailer: FieldReading(here, tuple(word.text for word in named[1]), sure)})
+    return part if part.fields.keys() == {trailer} else None
+
+
+def is_trailer_done(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether they order to close the trailer, and name none: "trailer done"."""
+    alone, ends = parse_command(words, rules.language), rules.language.words["conclusions"]
+    closes = alone is not None and alone.command is Command.TRAILER_DONE
+    return closes and token_texts(words, rules.language) not in ends
 
 
 def as_trailer_done(named: Reading, words: Sequence[Word]) -> Reading:
@@ -315,9 +329,35 @@ def words_behind_closing(words: Sequence[Word], rules: Rules) -> Iterator[Sequen
 
 def _begins_next(words: Sequence[Word], rules: Rules) -> bool:
     """Whether the words end what is said of one thing, and begin the next: "that's it", "then", "next"."""
-    if any(_is_phrase(name, words, rules) for name in ("conclusions", "then_words")):
-        return True
-    return any(is_listed_command(name, words, rules.language) for name in ("next_one", "now"))
+    return _is_phrase("conclusions", words, rules) or begins_next_thing(words, rules)
+
+
+class BehindDrop(NamedTuple):
+    """An utterance, split behind an order to drop what is open: "scratch that, then pallet 743"."""
+
+    drop: Sequence[Word]
+    behind: Sequence[Word]
+    rest: Sequence[Word]  # As `behind`, without the words that begin the next thing.
+
+
+def split_at_drop(words: Sequence[Word], rules: Rules) -> BehindDrop | None:
+    """Split off an order to drop what is open, before words that begin what follows; None where there is none.
+
+    Not "scratch that, pallet 743", which may correct the name.
+    """
+    starts = [0, *(at for at in range(1, min(len(words), _MOST_CLOSING_WORDS)) if _leads_to_drop(words[:at], rules))]
+    ends = range(1, min(len(words), _MOST_CLOSING_WORDS + 1))
+    for at in (end for end in ends for start in starts if parse_command(words[start:end], rules.language) == CANCEL):
+        behind = words[at:]
+        closing = {0} if is_trailer_done(behind, rules) else _find_closing_ends(behind, 0, rules) - {len(behind)}
+        if closing:
+            return BehindDrop(words[:at], behind, behind[max(closing) :])
+    return None
+
+
+def _leads_to_drop(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words may stand before an order: "okay", "no", "sorry"."""
+    return is_courtesy(words, rules.language) or _is_phrase("correction_cues", words, rules)
 
 
 def _closes(words: Sequence[Word], rules: Rules) -> bool:

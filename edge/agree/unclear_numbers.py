@@ -12,9 +12,7 @@ from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.readings import normalize_word, possible_values, read_part, without_inherited
-
-SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
+from edge.agree.readings import SHORTEST_NAME, normalize_word, possible_values, read_part, without_inherited
 
 _NO_SEPARATORS = str.maketrans(dict.fromkeys(SEPARATORS))
 

@@ -17,9 +17,9 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.off_talk import says_values_only
 from edge.agree.one_breath import find_first_field, find_label, join_again, split_if_several
-from edge.agree.readings import possible_values, read_part
+from edge.agree.readings import SHORTEST_NAME, possible_values, read_part
 from edge.agree.sentence_parts import is_understood, with_words_not_got
-from edge.agree.unclear_numbers import SHORTEST_NAME, count_digits
+from edge.agree.unclear_numbers import count_digits
 
 
 def split_off_first(reading: Reading, rules: Rules) -> tuple[Reading, Reading] | None:

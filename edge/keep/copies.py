@@ -13,7 +13,7 @@ from edge.keep import evidence
 from edge.keep.database import JournalDatabase
 from edge.keep.evidence import Evidence
 from edge.keep.queries import UtteranceHistory
-from edge.records import DurableOrder, Park, Utterance, make_copy_id
+from edge.records import DurableOrder, Note, Park, Utterance, make_copy_id
 
 CopyRow = dict[str, str | int | None]
 
@@ -38,9 +38,9 @@ class Copies:
         return recording, evidence.utterance_row(self._directory, utterance, recording)
 
     def store_second_things(self, orders: Iterable[DurableOrder]) -> list[CopyRow]:
-        """Store the recording of each second thing of an utterance that is parked; the rows for them."""
-        parked = ((order.utterance_id, order.said_in) for order in orders if isinstance(order, Park))
-        return [self.store(self._copy(said_in, copy))[1] for copy, said_in in parked if said_in is not None]
+        """Store the recording of each second thing of an utterance that is parked or noted; the rows for them."""
+        stored = ((order.utterance_id, order.said_in) for order in orders if isinstance(order, Note | Park))
+        return [self.store(self._copy(said_in, copy))[1] for copy, said_in in stored if said_in is not None]
 
     def insert(self, rows: Iterable[CopyRow]) -> None:
         """Insert the rows of copies, but those that are there; the caller holds the transaction."""

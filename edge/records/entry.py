@@ -335,6 +335,7 @@ class Note:
     utterance_id: str
     reading: Reading
     verdict: Verdict
+    said_in: str | None = None  # The utterance whose sound it shares, where that is of an entry, too.
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from edge.agree.merging import (
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
 from edge.agree.one_breath import names_several
 from edge.agree.readings import (
+    SHORTEST_NAME,
     find_differing_identifiers,
     has_no_values,
     likely_values,
@@ -63,7 +64,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME, has_digits_besides, is_long_number
+from edge.agree.unclear_numbers import has_digits_besides, is_long_number
 from edge.records import Draft, Outcome, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 

@@ -52,8 +52,6 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading, of: 
     ):
         return reading
     whole = fill_unless_other_trailer(session, reading, of)
-    if whole is reading or begins_with_unknown_words(reading, session.rules):
-        return reading
     return whole if _can_begin_entry(session) or form.required_fields <= whole.fields.keys() else reading
 
 

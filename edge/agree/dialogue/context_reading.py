@@ -15,7 +15,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.merging import read_as_answer_to
 from edge.agree.off_talk import begins_with_foreign_words, states_context
-from edge.agree.readings import has_no_values, read_part, with_unconfirmed
+from edge.agree.readings import has_no_values, read_part, split_at_leading_next, with_unconfirmed
 from edge.agree.sentence_parts import leads_to_place
 from edge.records import Draft
 
@@ -33,7 +33,7 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
     if not once or not open_ or not reading.fields:
         return reading, ()
     if reading.is_scan or reading.act not in {Act.RECORD, Act.AMEND}:
-        return context.fill_new_entry_from_context(session, reading), ()
+        return _fill_in(session, reading), ()
     alone, from_now_on = _split_off_from_now_on(session, reading)
     if alone.fields.keys() <= set(once) and (from_now_on or _only_sets_context(session, alone)):
         is_plain = _states_context_plainly(session, alone) or bool(leads_to_place(alone, session.rules))
@@ -48,9 +48,15 @@ def read_as_context_or_fill_in(session: DialogueSession, reading: Reading) -> tu
         next_to.append(str(asked))  # "Which door?", and the first pallet has it.
     stands = tuple(name for name in next_to if name in once)
     if not stands or not context.begins_entry(session, alone):
-        return context.fill_new_entry_from_context(session, reading), ()
-    filled = context.fill_new_entry_from_context(session, alone)
+        return _fill_in(session, reading), ()
+    filled = _fill_in(session, alone)
     return replace(filled, words=reading.words, preface=reading.preface), stands
+
+
+def _fill_in(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading with the context filled in; without it behind unknown words, which may be of no entry."""
+    doubtful = context.begins_with_unknown_words(reading, session.rules)
+    return reading if doubtful else context.fill_new_entry_from_context(session, reading)
 
 
 def _states_context_plainly(session: DialogueSession, reading: Reading) -> bool:
@@ -105,6 +111,8 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
     """
     draft, form = session.draft, session.rules.form
+    if session.topic is Topic.NEXT_OR_INSTEAD and split_at_leading_next(reading.words, session.rules):
+        return False  # "Next, door 13."
     if draft is not None and not context.is_between_entries(session):
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
     if reading.act is Act.AMEND:

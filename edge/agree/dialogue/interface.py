@@ -64,6 +64,8 @@ class UtteranceHeard:
     """What it says of the next things, behind what it says of the open one, which is its reading."""
     context_behind: Reading | None = None
     """What it says of the context of all that follows; a field without a value puts that in doubt."""
+    said_in: str | None = None  # The utterance whose sound it shares, where that is of an entry, too.
+    follows: bool = False  # It is of what follows: its words have ended what is open.
 
     @property
     def whole(self) -> Reading:
@@ -115,7 +117,7 @@ class UtteranceHeard:
 
     def note_utterance(self, verdict: Verdict | None = None) -> Note:
         """The order to record it with a verdict; None: its own."""
-        return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
+        return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict, self.said_in)
 
     def note_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
         """The order to record it as heeded: no entry of its own."""

@@ -61,6 +61,7 @@ from edge.agree.dialogue.interface import (
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import MOST_EXTENSIONS, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
+from edge.agree.readings import name_behind_next
 from edge.records import (
     Commit,
     Draft,
@@ -414,6 +415,7 @@ def _carry_out_before(session: DialogueSession, happening: DialogueInput) -> tup
     arrived, happening = _change_operator(session, happening)
     if not isinstance(happening, UtteranceHeard):
         return arrived, happening
+    happening = replace(happening, reading=name_behind_next(happening.reading, session.rules))
     agreed, rest = yes_no_answers.take_leading_yes(session, happening)
     ordered, rest = splitting.take_what_is_of_another(session, rest)
     return [*arrived, *agreed, *ordered], rest

@@ -36,7 +36,14 @@ from edge.agree.merging import (
     with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
-from edge.agree.readings import find_differing_identifiers, possible_values, read_part, values_of, without_inherited
+from edge.agree.readings import (
+    find_differing_identifiers,
+    possible_values,
+    read_part,
+    split_at_leading_next,
+    values_of,
+    without_inherited,
+)
 from edge.records import Commit, Draft, Note, Outcome, Park, StoreDropped
 from edge.records.speech import Prompt
 
@@ -57,7 +64,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
-    if says_next(reading.words, session.rules.language):
+    if says_next(reading.words, session.rules.language) or split_at_leading_next(reading.words, session.rules):
         return begin_as_next(session, utterance, other)
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once

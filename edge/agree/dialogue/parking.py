@@ -132,7 +132,8 @@ def give_up_waiting_orders(session: DialogueSession) -> list[Order]:
         if one.act is Act.CONTEXT:
             orders.append(session.say(Prompt.NOT_RECORDED, values_of(one.reading)))
         elif session.settings.is_closing(one) and (trailer := values_of(one.reading)):
-            orders += [StoreDropped(one), session.say(Prompt.STAYS_OPEN, trailer)]
+            dropped = [] if one.support else [StoreDropped(one)]  # With support it has no row of its own yet.
+            orders += [*dropped, session.say(Prompt.STAYS_OPEN, trailer)]
         else:
             orders += [StoreDropped(one), *say_draft(session, one, Prompt.ABOUT), Say(Prompt.KEPT_AS_IT_IS)]
     session.waiting_orders = ()

@@ -16,8 +16,8 @@ from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, 
 from edge.agree.dialogue.table import State
 from edge.agree.merging import MEANT, agreement_mark
 from edge.agree.one_breath import find_telling_field, split_if_several
-from edge.agree.readings import values_of
-from edge.agree.unclear_numbers import SHORTEST_NAME, count_digits
+from edge.agree.readings import SHORTEST_NAME, values_of
+from edge.agree.unclear_numbers import count_digits
 from edge.records import Cause, ClosedBy, ConfirmationKind, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 

@@ -21,8 +21,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import has_lone_one, has_number_word
 from edge.agree.off_talk import find_mentioned_fields, has_correcting_word, is_off_talk, rejects_value
-from edge.agree.readings import find_differing_identifiers, possible_values, values_of
-from edge.agree.unclear_numbers import SHORTEST_NAME
+from edge.agree.readings import SHORTEST_NAME, find_differing_identifiers, possible_values, values_of
 from edge.records import Park
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say
 

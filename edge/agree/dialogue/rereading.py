@@ -43,6 +43,7 @@ from edge.agree.merging import find_fields_with_another_old_value, read_as_answe
 from edge.agree.off_talk import has_only_fields
 from edge.agree.one_breath import doubt_values_before_name, split_if_several
 from edge.agree.readings import (
+    SHORTEST_NAME,
     has_no_values,
     likely_values,
     mark_partial_recount,
@@ -53,7 +54,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import SHORTEST_NAME, read_number_as_place, read_stray_names
+from edge.agree.unclear_numbers import read_number_as_place, read_stray_names
 from edge.records import Draft
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_command, parse_exception
-from dockvoice_protocol.records import Act, FieldValue, NotUnderstoodReason, Reading
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, next_or_instead, parking, waiting_context, what_follows
 from edge.agree.dialogue.claims import Relation
@@ -14,13 +14,19 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, State
+from edge.agree.merging import read_as_answer_to
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import split_if_several
-from edge.agree.readings import possible_values, read_part, values_of, without_inherited
+from edge.agree.readings import possible_values, read_part, split_at_leading_next, values_of, without_inherited
 from edge.agree.sentence_parts import (
     BeforeName,
+    BehindDrop,
     OfAnother,
+    as_trailer_done,
+    is_trailer_done,
     is_understood,
+    leads_to_place,
+    split_at_drop,
     split_before_name,
     split_off_mention,
     split_off_order,
@@ -38,10 +44,17 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     the operator needs a yes.
     """
     said, rules = utterance.reading, session.rules
-    begins = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan
+    begins = said.act in {Act.RECORD, Act.AMEND, Act.CANCEL} and not said.is_scan
     begins &= said.not_understood in {None, NotUnderstoodReason.NOT_DICTATION}
-    if not begins:
+    if (parts := split_at_drop(said.words, rules) if begins else None) is not None:
+        return _drop_first(session, utterance, parts)
+    if not begins or said.act is Act.CANCEL:
         return [], utterance
+    return _take_closing_or_other(session, utterance)
+
+
+def _take_closing_or_other(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
+    said, rules = utterance.reading, session.rules
     if (closing := what_follows.take_closing(session, utterance)) is not None:
         return [], closing
     instead = next_or_instead.leave_out_instead(session, said) != (False, said)  # "743 instead of 742"
@@ -58,6 +71,28 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
     session.doubted |= session.draft is not None
     places = what_follows.without_values(read_part(said, found.words, rules), rules)
     return [], replace(utterance, reading=what_follows.tell_words_not_got(found, rules), context_behind=places)
+
+
+def _drop_first(
+    session: DialogueSession, utterance: UtteranceHeard, parts: BehindDrop
+) -> tuple[list[Order], UtteranceHeard]:
+    """Drop the open entry, and the utterance as it is of what follows: "scratch that, then pallet 743".
+
+    What cannot be dropped unasked is corrected, as by "scratch that, pallet 743".
+    """
+    said, rules, draft = utterance.reading, session.rules, session.draft
+    rest = replace(read_part(said, parts.behind, rules), act=Act.RECORD)
+    order = as_trailer_done(rest, parts.behind) if is_trailer_done(parts.behind, rules) else rest
+    if not (rest.fields or order.command):
+        return [], utterance
+    is_entry = draft is not None and draft.act is Act.RECORD and not session.recorded.replaces_recorded_entry(draft)
+    is_open = is_entry and session.state in AGREEING and not context.is_between_entries(session)
+    sure = rules.trusts(parts.drop) and not utterance.is_indistinct(rules) and session.current_question.other is None
+    if not (is_open and sure):
+        corrected = read_part(said, (*parts.drop, *parts.rest), rules)
+        return [], replace(utterance, reading=replace(corrected, act=Act.RECORD))
+    dropped = parking.drop_draft(session, session.say(Prompt.DROPPED))
+    return dropped, replace(utterance, reading=order, aloud=True, follows=True)
 
 
 def _is_known(session: DialogueSession, found: OfAnother) -> bool:
@@ -138,6 +173,10 @@ def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading)
 
 def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> UtteranceHeard:
     said, rules = utterance.reading, session.rules
+    next_words, other = split_at_leading_next(said.words, rules), session.current_question.other
+    if next_words is not None and other is not None and session.relate_to_claim(said, other) is Relation.NAME:
+        # "Next 744", to "743 next, or 743 instead of 742?"
+        return replace(utterance, reading=read_part(said, next_words[0], rules), behind=(said, *utterance.behind))
     parts = split_before_name(said, draft.reading, rules)
     if parts is None:
         return utterance
@@ -147,11 +186,13 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
         return utterance
     if (answer := _read_as_yes_or_no(session, parts)) is not None:
         return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
-    before = _read_exception(parts.before, rules)
+    before = _read_answer_before(session, parts.before)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
     gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
+    if is_correction(said.words, rules.language):
+        gives = _corrects_open_thing(said, parts, rules)
     ends = parts.is_closed or (parts.is_apart and (answers or _says_more(parts.behind, rules)))
-    if gives and ends and not is_correction(said.words, rules.language):
+    if gives and ends:
         return replace(utterance, reading=before, behind=(parts.behind, *utterance.behind))
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
     refers = not leading.isdisjoint(before.fields) and not _is_leading(before, rules)
@@ -213,10 +254,22 @@ def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading |
     return replace(parts.before, act=command.act) if answers else None
 
 
-def _read_exception(part: Reading, rules: Rules) -> Reading:
-    """The reading of words without fields as an exception of the form, if they are one: "damaged"."""
+def _read_answer_before(session: DialogueSession, part: Reading) -> Reading:
+    """The reading of words before a name: without fields as an exception of the form, or an answer: "24, then 743"."""
+    question, rules = session.question, session.rules
     found = {} if part.fields else parse_exception(part.words, rules.form, rules.language)
-    return replace(part, fields=found, act=Act.AMEND) if found else replace(part, act=Act.RECORD)
+    if found:
+        return replace(part, fields=found, act=Act.AMEND)
+    asked = question.field if question is not None and question.about in OF_VALUE and not part.fields else None
+    answer = part if asked is None else read_as_answer_to(asked, part, rules)
+    return replace(answer, act=Act.RECORD)
+
+
+def _corrects_open_thing(said: Reading, parts: BeforeName, rules: Rules) -> bool:
+    """Whether a correction of values alone is ended by words that begin the next thing: "no, 23 cases, then 743"."""
+    gap = said.words[len(parts.before.words) : len(said.words) - len(parts.behind.words) + 1]
+    names = {*rules.identifying_fields, *rules.form.standing_fields}
+    return bool(parts.before.fields.keys() - names) and split_at_leading_next(gap, rules) is not None
 
 
 def _list_leading_fields(rules: Rules, *, is_closed: bool) -> set[str]:
@@ -297,9 +350,16 @@ def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[
         *before,
         *(what_follows.split_names(session, last) if place is None else [replace(last, context_behind=place)]),
     ]
-    orders = [*taken]
+    orders, lasting = [*taken], dict[str, FieldReading]()
     for one in parts:
-        said = context.fill_unless_other_trailer(session, drafting.read_with_acoustic_doubts(session, one))
+        doubted = drafting.read_with_acoustic_doubts(session, one)
+        inherited = {name: place for name, place in lasting.items() if name not in doubted.fields}
+        whole = replace(doubted, fields={**doubted.fields, **inherited})
+        said = context.fill_unless_other_trailer(session, whole)
+        places = {name: doubted.fields[name] for name in leads_to_place(doubted, session.rules)}
+        places |= {} if one.context_behind is None else one.context_behind.fields
+        said_in = (one.utterance_id,)
+        lasting |= {name: replace(place, words=(), said_in=said_in) for name, place in places.items()}
         orders += parking.queue_entry(session, one, said, behind=until)
         until = session.queue.drafts[-1].utterance_id
         waiting_context.queue(session, one, until)

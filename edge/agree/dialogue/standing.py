@@ -48,7 +48,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
         lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, rules.language) is not None
-        lasts |= bool(leads_to_place(said, rules)) or (waits and has_no_other_words(said))
+        lasts |= utterance.follows or bool(leads_to_place(said, rules)) or (waits and has_no_other_words(said))
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *(_begin_context if alone else _begin_behind_queue)(session, utterance)]

@@ -38,7 +38,7 @@ from edge.agree.merging import (
 )
 from edge.agree.readings import likely_values, values_of
 from edge.agree.terms import has_reliable_check_digit
-from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict
+from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict, make_copy_id
 from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
@@ -402,11 +402,15 @@ def ask_waiting_closing(session: DialogueSession) -> list[Order]:
     for one in (session.recorded.last, latest):
         if one is not None and not one.refused:
             _count_commit(session, one.event_id, one.draft, one.fields)
-    return ask_to_close_trailer(session, UtteranceHeard(closing.utterance_id, closing.reading))
+    said_in = next(iter(closing.support), None)
+    return ask_to_close_trailer(session, UtteranceHeard(closing.utterance_id, closing.reading, said_in=said_in))
 
 
-def queue_closing(session: DialogueSession, utterance: UtteranceHeard) -> None:
-    """Let the order to close a trailer wait until nothing is open, unless one waits."""
+def queue_closing(session: DialogueSession, utterance: UtteranceHeard, *, apart: bool = False) -> None:
+    """Let the order to close a trailer wait until nothing is open, unless one waits.
+
+    `apart`: the utterance is of something else, too, and the order has a copy of it.
+    """
     form = _find_closing_form(session)
     if form is None or any(map(session.settings.is_closing, session.waiting_orders)):
         return
@@ -414,7 +418,9 @@ def queue_closing(session: DialogueSession, utterance: UtteranceHeard) -> None:
     where = {} if place is None else _as_place_field(session, place)
     fields = {name: FieldReading(value, (), 1.0) for name, value in where.items()}
     reading = replace(utterance.reading, fields=fields)
-    closing = Draft(utterance.utterance_id, form.name, reading, session.recording_operator)
+    said_in = utterance.utterance_id
+    closing_id, support = (make_copy_id(said_in, "closing"), (said_in,)) if apart else (said_in, ())
+    closing = Draft(closing_id, form.name, reading, session.recording_operator, support=support)
     session.waiting_orders = (closing, *session.waiting_orders)
 
 

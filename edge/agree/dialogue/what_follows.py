@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.records import Act, Reading
+from dockvoice_protocol.forms.spoken import is_correction
+from dockvoice_protocol.records import Act, Command, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, parking, trailers, waiting_context
 from edge.agree.dialogue.claims import Relation
@@ -14,9 +15,9 @@ from edge.agree.dialogue.table import AGREEING
 from edge.agree.off_talk import says_values_only
 from edge.agree.readings import read_part, values_of
 from edge.agree.sentence_parts import (
+    MOST_WORDS_OF_ORDER,
     OfAnother,
     as_trailer_done,
-    leads_to_place,
     list_places_behind_closing,
     read_trailer_done,
     says_now,
@@ -34,7 +35,7 @@ from edge.records import Draft, Outcome, Park
 def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
     """The utterance without what it says at its end of what follows its entry, which waits until that is closed.
 
-    An order to close the trailer is told as not got, but behind an answer; and so is what is not understood.
+    What is not understood is told as not got.
     """
     said, rules = utterance.reading, session.rules
     ended = split_off_end(said, rules)
@@ -45,7 +46,8 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
             session.needs_yes.add(utterance.utterance_id)
         return utterance
     closing = read_trailer_done(said, ended.words, rules)
-    behind = read_part(said, without_next(ended.words, rules), rules) if closing is None else closing
+    next_part = read_part(said, without_next(ended.words, rules), rules)
+    behind = next_part if closing is None else as_trailer_done(closing, ended.words)
     is_answer = _answers_open_thing(session, ended.entry)
     if not _is_of_what_follows(session, ended.entry, behind, is_answer=is_answer, closes=closing is not None):
         return utterance
@@ -56,27 +58,38 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
     if closing is None and says_now(ended.words, rules) and not alone:
         session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
         return utterance
-    return _with_rest_waiting(session, utterance, ended, behind, waits=closing is None or is_answer)
+    return _with_rest_waiting(session, utterance, ended, behind)
 
 
 def take_closing(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard | None:
     """The utterance as an order to close the trailer, "that's all, trailer done"; None for all else.
 
-    Before the next place, "trailer 5501 done, now trailer 5502", the order waits, and the utterance is of that place.
+    Before what follows, "trailer 5501 done, now trailer 5502", the order waits, and the utterance is of that.
     """
     said, rules = utterance.reading, session.rules
-    if not said.fields.keys() <= {*rules.form.standing_fields}:
+    if said.fields.keys() <= {*rules.form.standing_fields}:
+        for part in words_behind_closing(said.words, rules):
+            if (order := read_trailer_done(said, part, rules)) is not None:
+                return replace(utterance, reading=as_trailer_done(order, part))
+    found = _split_behind_closing(session, said)
+    if found is None or is_correction(found[1].words, rules.language):  # "Trailer 5501 done, no, 5502."
         return None
-    for rest in words_behind_closing(said.words, rules):
-        if (order := read_trailer_done(said, rest, rules)) is not None:
-            return replace(utterance, reading=as_trailer_done(order, rest))
-    for at in range(2, len(said.words)):
-        if (order := read_trailer_done(said, said.words[:at], rules)) is None:
-            continue
-        place = read_part(said, said.words[at:], rules)
-        if leads_to_place(place, rules):
-            trailers.queue_closing(session, replace(utterance, reading=order))
-            return replace(utterance, reading=replace(place, act=Act.RECORD, not_understood=None))
+    order, rest = found
+    trailers.queue_closing(session, replace(utterance, reading=order), apart=True)
+    if not rest.fields.keys() <= {*rules.form.standing_fields}:
+        session.needs_yes.add(utterance.utterance_id)  # It may be on the trailer that is done.
+    return replace(utterance, reading=replace(rest, act=Act.RECORD, not_understood=None), follows=True)
+
+
+def _split_behind_closing(session: DialogueSession, said: Reading) -> tuple[Reading, Reading] | None:
+    """An order to close the trailer that a sentence begins with, and the place or the name behind it; or None."""
+    rules, place = session.rules, trailers.find_current_place(session)
+    names = (*rules.form.standing_fields, *rules.identifying_fields)
+    for at in range(2, min(len(said.words), MOST_WORDS_OF_ORDER + 1)):
+        order = read_trailer_done(said, said.words[:at], rules, None if place is None else place.name)
+        rest = read_part(said, said.words[at:], rules)
+        if order is not None and not rest.fields.keys().isdisjoint(names):
+            return order, rest
     return None
 
 
@@ -103,24 +116,22 @@ def queue_all_but_first(session: DialogueSession, draft: Draft) -> tuple[Draft, 
 
 
 def _with_rest_waiting(
-    session: DialogueSession, utterance: UtteranceHeard, ended: OfAnother, behind: Reading, *, waits: bool
+    session: DialogueSession, utterance: UtteranceHeard, ended: OfAnother, behind: Reading
 ) -> UtteranceHeard:
-    """The utterance as it is of its entry, while the rest `waits`, or is told as not got."""
+    """The utterance as it is of its entry, while the rest waits, or is told as not got."""
     rules, entry = session.rules, replace(utterance, reading=ended.entry)
-    is_closing = read_trailer_done(utterance.reading, ended.words, rules) is not None
-    is_name = not behind.fields.keys().isdisjoint(rules.identifying_fields)
-    if waits and is_closing:
-        trailers.queue_closing(session, replace(utterance, reading=behind))
+    if behind.command is Command.TRAILER_DONE:
+        trailers.queue_closing(session, replace(utterance, reading=behind), apart=True)
         return entry
-    if waits and is_name:
+    if not behind.fields.keys().isdisjoint(rules.identifying_fields):
         return replace(entry, behind=(behind,))
-    if waits and _is_sure_context(utterance, behind, rules):
+    if _is_sure_context(utterance, behind, rules):
         return replace(entry, context_behind=behind)
     if not ended.entry.fields:  # Names alone, "pallets 742 and 743": they are asked about as they were said.
         session.needs_yes.add(utterance.utterance_id)
         return utterance
-    doubt = without_values(behind, rules) if waits else None
-    return replace(utterance, reading=tell_words_not_got(ended, rules), context_behind=doubt)
+    doubted = tell_words_not_got(ended, rules)
+    return replace(utterance, reading=doubted, context_behind=without_values(behind, rules))
 
 
 def _is_sure_context(utterance: UtteranceHeard, said: Reading, rules: Rules) -> bool:

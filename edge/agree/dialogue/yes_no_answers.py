@@ -62,7 +62,7 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     said, rules = utterance.reading, session.rules
     behind = words_behind_yes(said.words, rules.language)
     is_held = session.state is State.HELD and session.open_draft.act is not Act.CONTEXT
-    asks = session.topic in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT}
+    asks = session.topic in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT, Topic.CLOSE}
     if not (asks or is_held) or said.act is not Act.RECORD or not behind:
         return [], utterance
     closing = read_trailer_done(said, behind, rules)
@@ -74,12 +74,13 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     sure = rules.trusts(said.words[: -len(behind)])
     sure &= not is_early(session, utterance) and not utterance.is_indistinct(rules)
     if sure and closing is not None:  # It waits, so that what the yes records is counted.
-        trailers.queue_closing(session, replace(utterance, reading=closing))
+        trailers.queue_closing(session, replace(utterance, reading=closing), apart=True)
         yes = replace(said, words=said.words[: -len(behind)], fields={}, act=Act.YES, not_understood=None)
         return [], replace(utterance, reading=yes)
     if not (another or of_none or follows) or not sure:
         return [], utterance
-    agreed = drafting.commit_on_yes(session, utterance) if is_held else take_yes(session, utterance)
+    accept = drafting.commit_on_yes if is_held else close_or_reopen_trailer_or_accept_yes
+    agreed = accept(session, utterance)
     taken: list[Order] = [order for order in agreed if not isinstance(order, Note)]
     return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
 
