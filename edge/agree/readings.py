@@ -158,6 +158,19 @@ def split_at_leading_next(words: Sequence[Word], rules: Rules) -> tuple[Sequence
     return next(((words[:end], words[end:]) for end in ends if begins_next_thing(words[start:end], rules)), None)
 
 
+def without_trailing_next(words: Sequence[Word], rules: Rules) -> Sequence[Word]:
+    """The words without those at their end that begin the next thing: "24 cases, and then"."""
+    starts = range(max(1, len(words) - _MOST_NEXT_WORDS), len(words))
+    end = next((at for at in starts if begins_next_thing(words[at:], rules)), len(words))
+    joins = end < len(words) and ends_with_and(words[:end], rules)
+    return words[: end - joins]
+
+
+def ends_with_and(words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the last word joins another part to it: "and"."""
+    return token_texts(words[-1:], rules.language) in rules.language.words["conjunctions"]
+
+
 def begins_next_thing(words: Sequence[Word], rules: Rules) -> bool:
     """Whether the words begin what is said of the next thing: "then", "next", "now"."""
     if token_texts(words, rules.language) in rules.language.words["then_words"]:

@@ -11,13 +11,12 @@ from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.marks import CORRECTS, DENIED
 from dockvoice_protocol.forms.spoken.grammar.path import EventKind
-from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.reader import parse_meaning
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.off_talk import says_values_only
 from edge.agree.one_breath import find_first_field, find_label, join_again, split_if_several
-from edge.agree.readings import SHORTEST_NAME, possible_values, read_part
+from edge.agree.readings import SHORTEST_NAME, ends_with_and, possible_values, read_part, without_trailing_next
 from edge.agree.sentence_parts import is_understood, with_words_not_got
 from edge.agree.unclear_numbers import count_digits
 
@@ -114,9 +113,10 @@ def _leaves_name_over(reading: Reading, rules: Rules) -> bool:
 
 
 def _without_joining_word(part: Reading, rules: Rules) -> Reading:
-    """The part without the "and" that joins the next one to it."""
-    joins = token_texts(part.words[-1:], rules.language) in rules.language.words["conjunctions"]
-    return read_part(part, part.words[:-1], rules) if joins else part
+    """The part without the "and", or the "then", that joins the next one to it."""
+    words = without_trailing_next(part.words, rules)
+    words = words[:-1] if ends_with_and(words, rules) else words
+    return read_part(part, words, rules) if len(words) < len(part.words) else part
 
 
 def _is_before_names(said: FieldReading, first: Reading, rules: Rules) -> bool:

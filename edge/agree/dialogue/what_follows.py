@@ -13,11 +13,12 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.off_talk import says_values_only
-from edge.agree.readings import read_part, values_of
+from edge.agree.readings import read_part, values_of, without_trailing_next
 from edge.agree.sentence_parts import (
     MOST_WORDS_OF_ORDER,
     OfAnother,
     as_trailer_done,
+    is_understood,
     list_places_behind_closing,
     read_trailer_done,
     says_now,
@@ -44,7 +45,7 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
         places = list_places_behind_closing(said, rules) if own and own.keys() < said.fields.keys() else iter(())
         if any(_is_of_what_follows(session, replace(said, fields=own), one) for one in places):
             session.needs_yes.add(utterance.utterance_id)
-        return utterance
+        return _without_trailing_next(utterance, rules)
     closing = read_trailer_done(said, ended.words, rules)
     next_part = read_part(said, without_next(ended.words, rules), rules)
     behind = next_part if closing is None else as_trailer_done(closing, ended.words)
@@ -59,6 +60,16 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
         session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
         return utterance
     return _with_rest_waiting(session, utterance, ended, behind)
+
+
+def _without_trailing_next(utterance: UtteranceHeard, rules: Rules) -> UtteranceHeard:
+    """The utterance without words for a next thing that it does not name, if nothing else is left over of it."""
+    said = utterance.reading
+    words = without_trailing_next(said.words, rules)
+    if len(words) == len(said.words) or not said.fields or is_understood(said, rules):
+        return utterance
+    part = replace(read_part(said, words, rules), act=said.act)
+    return replace(utterance, reading=part) if is_understood(part, rules) else utterance
 
 
 def take_closing(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard | None:
