@@ -187,11 +187,14 @@ class DialogueSteps:
         """
         if not planned.is_stored:
             self._store_orders(journal, planned)
-        remaining: list[Order] = []
+        remaining, asked = list[Order](), list[Order]()
         for order in planned.orders:
             match order:
-                case Commit() if planned.next is not None:  # The sound for "stored" precedes the prompts that follow.
-                    remaining += self.store(journal, planned.next).orders
+                case Commit() if planned.next is not None:
+                    # The sound for "stored" precedes the prompts of this step, and these what the next one asks.
+                    behind = self.store(journal, planned.next).orders
+                    remaining += (one for one in behind if not isinstance(one, Say))
+                    asked += (one for one in behind if isinstance(one, Say))
                 case Note() | Park() | Commit() | StoreDropped() | ShiftEvent():
                     pass
                 case Say():
@@ -203,7 +206,7 @@ class DialogueSteps:
         if mended := planned.refused - self._dialogue.history.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
             journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
-        return StepResult(_keep_first_timer(remaining), planned.row)
+        return StepResult(_keep_first_timer([*remaining, *asked]), planned.row)
 
     def _store_orders(self, journal: Journal, planned: _Planned) -> None:
         """Store a step's durable orders, and plan the step for the entry that they commit."""

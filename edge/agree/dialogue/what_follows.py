@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction
+from dockvoice_protocol.forms.spoken import is_correction, may_end_order_to_close
 from dockvoice_protocol.records import Act, Command, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, parking, trailers, waiting_context
@@ -39,6 +39,10 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
     What is not understood is told as not got.
     """
     said, rules = utterance.reading, session.rules
+    if (parts := _split_at_closing_within(said, rules)) is not None:
+        before, order, rest = parts
+        trailers.queue_closing(session, replace(utterance, reading=order), apart=True)
+        return _with_rest_waiting(session, utterance, OfAnother(before.entry, rest.words, {}), rest)
     ended = split_off_end(said, rules)
     if ended is None:  # "Then trailer 5502, two damaged."
         own = {name: one for name, one in said.fields.items() if name not in rules.form.standing_fields}
@@ -60,6 +64,23 @@ def split_off_what_follows(session: DialogueSession, utterance: UtteranceHeard) 
         session.needs_yes.add(utterance.utterance_id)  # "Now on trailer 5502" may be where this one is.
         return utterance
     return _with_rest_waiting(session, utterance, ended, behind)
+
+
+def _split_at_closing_within(said: Reading, rules: Rules) -> tuple[OfAnother, Reading, Reading] | None:
+    """An entry with an order to close behind it, that order, and what follows; None where it is no such sentence.
+
+    "Pallet 743, ten cases, trailer 5501 done, now trailer 5502."
+    """
+    names = {*rules.form.standing_fields, *rules.identifying_fields}
+    for at in range(2, len(said.words)):
+        if not may_end_order_to_close(said.words[at - 1], rules.language):
+            continue
+        head, rest = read_part(said, said.words[:at], rules), read_part(said, said.words[at:], rules)
+        ended = None if rest.fields.keys().isdisjoint(names) else split_off_end(head, rules)
+        order = None if ended is None else read_trailer_done(head, ended.words, rules)
+        if ended is not None and order is not None:
+            return ended, order, rest
+    return None
 
 
 def _without_trailing_next(utterance: UtteranceHeard, rules: Rules) -> UtteranceHeard:

@@ -22,6 +22,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     last_entry_cue,
     leading_cue,
     may_be_check,
+    may_end_order_to_close,
     names_by_position,
     names_last_one,
     parse_break_reason,

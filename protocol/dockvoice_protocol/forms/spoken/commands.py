@@ -274,6 +274,17 @@ def _is_after_pause(said: Sequence[Word], at: int) -> bool:
 
 
 @lru_cache
+def may_end_order_to_close(word: Word, language: Language) -> bool:
+    """Whether an order to close a trailer may end with this word: "done"."""
+    return not _last_words_of_closing(language).isdisjoint(_plain_phrase((word,), language))
+
+
+@lru_cache
+def _last_words_of_closing(language: Language) -> frozenset[str]:
+    lists = Command.TRAILER_DONE.lists
+    return frozenset(said[-1] for name in (Command.TRAILER_DONE.value, lists.ends) for said in language.commands[name])
+
+
 def _listed_phrases(name: str, language: Language) -> frozenset[Phrase]:
     """The phrases of this list of commands, without elisions; none for ""."""
     return frozenset() if not name else frozenset(map(language.unelided, language.commands[name]))
