@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from dockvoice_protocol.forms.spoken import is_listed_command, parse_meaning, without_part_reference, words_behind_yes
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
+from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 
@@ -173,9 +175,14 @@ def ends_with_and(words: Sequence[Word], rules: Rules) -> bool:
 
 def begins_next_thing(words: Sequence[Word], rules: Rules) -> bool:
     """Whether the words begin what is said of the next thing: "then", "next", "now"."""
-    if token_texts(words, rules.language) in rules.language.words["then_words"]:
+    return 0 < len(words) <= _MOST_NEXT_WORDS and _is_next_phrase(tuple(words), rules.language)
+
+
+@lru_cache(maxsize=4096)  # Each part of a sentence is read again.
+def _is_next_phrase(words: tuple[Word, ...], language: Language) -> bool:
+    if token_texts(words, language) in language.words["then_words"]:
         return True
-    return any(is_listed_command(one, words, rules.language) for one in ("next_one", "now"))
+    return any(is_listed_command(one, words, language) for one in ("next_one", "now"))
 
 
 def with_unconfirmed(reading: Reading, names: Iterable[str]) -> Reading:

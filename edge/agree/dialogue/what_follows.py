@@ -119,8 +119,8 @@ def _split_behind_closing(session: DialogueSession, said: Reading) -> tuple[Read
     names = (*rules.form.standing_fields, *rules.identifying_fields)
     for at in range(2, min(len(said.words), MOST_WORDS_OF_ORDER + 1)):
         order = read_trailer_done(said, said.words[:at], rules, None if place is None else place.name)
-        rest = read_part(said, said.words[at:], rules)
-        if order is not None and not rest.fields.keys().isdisjoint(names):
+        rest = None if order is None else read_part(said, said.words[at:], rules)
+        if order is not None and rest is not None and not rest.fields.keys().isdisjoint(names):
             return order, rest
     return None
 
