@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, names_last_one, words_behind_yes
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.forms.spoken import is_correction, is_listed_command, names_last_one, words_behind_yes
+from dockvoice_protocol.records import Act, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
@@ -60,7 +60,7 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     entry that was read back. Elsewhere, and of the same thing, it is one utterance.
     """
     said, rules = utterance.reading, session.rules
-    behind = words_behind_yes(said.words, rules.language)
+    behind = _words_behind_yes(session, said.words)
     is_held = session.state is State.HELD and session.open_draft.act is not Act.CONTEXT
     asks = session.topic in {Topic.CANCEL, Topic.DROP, Topic.ENTRY_RIGHT, Topic.CLOSE}
     if not (asks or is_held) or said.act is not Act.RECORD or not behind:
@@ -73,8 +73,9 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     follows = _is_place_of_next(session, rest)
     sure = rules.trusts(said.words[: -len(behind)])
     sure &= not is_early(session, utterance) and not utterance.is_indistinct(rules)
-    if sure and closing is not None:  # It waits, so that what the yes records is counted.
-        trailers.queue_closing(session, replace(utterance, reading=closing), apart=True)
+    if sure and closing is not None:
+        if session.topic is not Topic.CLOSE:  # It waits, so that what the yes records is counted.
+            trailers.queue_closing(session, replace(utterance, reading=closing), apart=True)
         yes = replace(said, words=said.words[: -len(behind)], fields={}, act=Act.YES, not_understood=None)
         return [], replace(utterance, reading=yes)
     if not (another or of_none or follows) or not sure:
@@ -83,6 +84,13 @@ def take_leading_yes(session: DialogueSession, utterance: UtteranceHeard) -> tup
     agreed = accept(session, utterance)
     taken: list[Order] = [order for order in agreed if not isinstance(order, Note)]
     return taken, replace(utterance, reading=rest, aloud=True)  # A step commits one entry.
+
+
+def _words_behind_yes(session: DialogueSession, words: Sequence[Word]) -> Sequence[Word]:
+    """The words behind a yes, without those that say again that the trailer is to be closed: "yes, close it"."""
+    behind, language = words_behind_yes(words, session.rules.language), session.rules.language
+    agrees = (at for at in range(len(behind) - 1, 0, -1) if is_listed_command("agree_to_close", behind[:at], language))
+    return behind[next(agrees, 0) :] if session.topic is Topic.CLOSE else behind
 
 
 def _is_place_of_next(session: DialogueSession, said: Reading) -> bool:
