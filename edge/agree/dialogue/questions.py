@@ -131,7 +131,7 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
             if signed
             else question
         )
-    if (place := _find_unproved_field(draft, verdict, rules)) is not None:
+    if (place := find_unproved_field(draft, verdict, rules)) is not None:
         return build_check_digits_question(place.name, verdict.fields[place.name], rules, turn)
     return None if ended else Question(Topic.ENTRY_RIGHT, fields=verdict.fields)
 
@@ -289,7 +289,8 @@ def _list_offered_values(
     return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
 
 
-def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+def find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+    """The first place of a draft whose check digits were not said yet; None where there is none."""
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
