@@ -71,8 +71,8 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   asked about in turn; one more, and the first goes to a person. While one waits, "eight cases" over twelve is of that,
   and needs a yes. "No, trailer 5503" is of the entry, and the place that waits is to be said again.
 - **What points at the entry** ("trailer 5502 for this one", "put it on trailer 5502") is asked, "742, trailer 5502?".
-- **Words without a value.** Where they may name another thing, they are said: "I did not get: twelve cases same for 743.
-  How many?"
+- **Words without a value.** Where they may name another thing, or have a second number, they are said: "I did not get:
+  twelve cases two dented. How many?"
 - **Talk.** "Hang on" and what plainly addresses others is ignored. Anything else that is not understood may have been a
   "no": then silence commits no more.
 - **Others' word.** What a [scanner](scanners.md) or the [second recogniser](models.md#a-second-recogniser) has otherwise is

@@ -36,7 +36,7 @@ from edge.agree.dialogue import (
 )
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic, build_check_digits_question
+from edge.agree.dialogue.questions import Topic, build_check_digits_question, find_unproved_field
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.expectations import find_expected_place
@@ -138,6 +138,8 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
         return drafting.revise_draft_with_answer(
             session, utterance, with_agreed_value(session.open_draft, name, value, utterance.utterance_id)
         )
+    if (proved := _prove_place_while_asked(session, utterance)) is not None:
+        return drafting.revise_draft(session, utterance, proved)
     reading = _read_answer_with_doubts(session, utterance)
     if _has_no_answer(session, reading) or _has_number_of_other_field(session, utterance, reading):
         return repeating.reject_answer(session, utterance)
@@ -146,6 +148,21 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
         session, utterance, reading
     )
+
+
+def _prove_place_while_asked(session: DialogueSession, utterance: UtteranceHeard) -> Draft | None:
+    """The draft, its place proved by check digits that are none of the offered values: "61" to "12 cases?"; or None."""
+    draft, verdict, rules, words = session.open_draft, session.verdict, session.rules, utterance.reading.words
+    offered = {as_text(one) for one in session.current_question.candidates}
+    place = None if verdict is None else find_unproved_field(draft, verdict, rules)
+    if verdict is None or place is None or not offered or is_correction(words, rules.language):
+        return None
+    value = verdict.fields[place.name]
+    checks = {*rules.catalogue.check_words(str(place.catalogue), str(value))} - offered
+    if not any(is_check(words, check, rules.language) for check in checks):
+        return None
+    proved = (*draft.proved, agreement_mark(place.name, value))
+    return with_support(replace(draft, proved=proved), utterance.utterance_id)
 
 
 def _drop_by_place(session: DialogueSession, utterance: UtteranceHeard) -> list[Order] | None:

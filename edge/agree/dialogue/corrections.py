@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, leading_cue, names_by_position, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, leading_cue, names_by_position, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
-from dockvoice_protocol.records import Act, Reading, as_text
+from dockvoice_protocol.records import Act, FieldReading, Reading, as_text
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference, repeating
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -183,6 +183,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
+    heard, utterance = utterance, _read_against_record(session, utterance)
     named, relation = session.find_own_entry(values_of(utterance.reading)), session.relate_to_claim(utterance.reading)
     meant = relation is Relation.ANOTHER
     put_aside = named is None and _names_draft_put_aside(session, utterance.reading)
@@ -203,7 +204,8 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
         return [*left, *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         # What is meant by a value that it has was not named: it may be an objection to the open entry.
-        said = [correction.reading.fields.get(name) for name in session.rules.identifying_fields]
+        own = without_inherited(heard.reading).fields
+        said = [own.get(name) for name in session.rules.identifying_fields]
         doubted = session.doubted or any(one is not None and not one.words for one in said)
         doubted |= named is not None and amendments.has_part_of_name(session, named, correction.reading)
         left = parking.queue_or_park_open_draft(session) if doubted else drafting.commit_draft(session)
@@ -221,6 +223,25 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     committed = [] if session.draft is None else drafting.commit_draft(session)
     session.draft, session.verdict = draft, verdict
     return [*corrected, *committed, *session.ask(question)]
+
+
+def _read_against_record(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance, read against the entry on record that it names with the open one's place: "no, rear, minus 16".
+
+    Not where it may rename the open one.
+    """
+    said, rules = utterance.reading, session.rules
+    own = session.identifiers_of(likely_values(without_inherited(said)))
+    is_whole = own.keys() >= {*session.needed_identifiers} or session.relate_to_claim(said) is not Relation.ANOTHER
+    if is_whole or claims.may_rename(session.open_draft.reading, said, rules.identifying_fields):
+        return utterance
+    name = session.open_identifiers | own
+    record = session.find_own_entry(name)
+    if record is None:
+        return utterance
+    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, held=record.fields)
+    named = {one: FieldReading(value, (), 1.0) for one, value in name.items()}
+    return replace(utterance, reading=replace(said, fields={**named, **fields}, preface=(), not_understood=None))
 
 
 def _names_draft_put_aside(session: DialogueSession, reading: Reading) -> bool:

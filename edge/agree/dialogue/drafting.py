@@ -487,7 +487,8 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     """Ask to repeat words that may be a "no"; silence does not commit.
 
     A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right; what may
-    name another thing is to be repeated, too. The rest of a number that a pause cut completes it instead.
+    name another thing, or has another number, is to be repeated, too. The rest of a number that a pause cut completes
+    it instead.
     """
     if (
         whole := complete_cut_number(session.open_draft, session.breath.words, utterance.reading, session.rules)
@@ -499,8 +500,8 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
         session.doubted = True
         return repeating.ask_to_repeat(session, utterance)
-    another = session.another_unclear or repeating.may_name_another(session, utterance.reading)
-    given_up = [session.say(Prompt.REPEAT)] if another else []
+    tells_more = session.another_unclear or repeating.has_new_number(session, utterance.reading)
+    given_up = [session.say(Prompt.REPEAT)] if tells_more else []
     again = [*given_up, *session.ask(session.entry_question)]
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 

@@ -400,7 +400,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
         orders += behind.carry_out()
     commits = any(isinstance(order, Commit) for order in before)  # That one is to be counted, too.
     if session.state is State.IDLE and not commits and session.queue.first is None:
-        orders += trailers.ask_waiting_closing(session)
+        orders += trailers.ask_waiting_closing(session, before)
     if session.state is State.IDLE and session.queue.first is not None:
         orders += review.take_up_queued_draft(session)
     if session.state in CLOSED and not session.news.interrupted:

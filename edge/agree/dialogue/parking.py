@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.dialogue import context
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic, hold_if_accepted
+from edge.agree.dialogue.questions import OF_VALUE, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import likely_values, values_of
@@ -31,7 +31,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     asked = session.current_question.field
     if draft.act is Act.RECORD:  # "Then trailer 5502, pallet 743" may have been of all.
         session.context = session.context.with_doubted(dict(draft.stands).keys())
-    draft, unset = _unset_context(session, draft)
+    draft, unset = _settle_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), *besides]
@@ -69,16 +69,48 @@ def _remember_what_it_lacks(session: DialogueSession, draft: Draft, asked: str |
     session.named = replace(session.named, lacks=session.named.lacks | lacks | ({asked} if asked else set()))
 
 
+def _settle_context(session: DialogueSession, draft: Draft) -> tuple[Draft, list[Order]]:
+    """The draft that goes to review, and the news of what it says of the context where none holds yet.
+
+    What no readback has included holds for what follows, where it is sure.
+    """
+    if draft.act is not Act.RECORD or _is_read_back(session, draft):
+        return _unset_context(session, draft)
+    names = {*context.find_fields_becoming_context(session, draft)}
+    names -= {*session.rules.identifying_fields, *dict(draft.stands)}
+    said = {name: one for name, one in draft.reading.fields.items() if name in names}
+    values = {name: value for name, value in likely_values(draft.reading).items() if name in said}
+    if not values:
+        return draft, []
+    if any(one.value is None for one in said.values()) or not _is_sure_beside_question(session, draft, said):
+        return draft, [session.say(Prompt.STANDING_ENDED, values)]
+    context.set_fields_in_context(session, said, draft.utterance_id)
+    return draft, [session.say(Prompt.STANDING, values)]
+
+
 def _unset_context(session: DialogueSession, draft: Draft) -> tuple[Draft, list[Order]]:
     """The draft that goes to review, and the news that what its readback set "from now on" does not stand.
 
     Nor does it once the draft is recorded.
     """
-    if session.read_back is None or session.read_back.utterance_id != draft.utterance_id or draft.act is Act.CONTEXT:
+    if not _is_read_back(session, draft) or draft.act is Act.CONTEXT:
         return draft, []
     names = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
     values = {name: value for name, value in values_of(draft.reading).items() if name in names}
     return (replace(draft, stands=()), [session.say(Prompt.STANDING_ENDED, values)]) if values else (draft, [])
+
+
+def _is_read_back(session: DialogueSession, draft: Draft) -> bool:
+    """Whether the draft was the last one that was read back."""
+    return session.read_back is not None and session.read_back.utterance_id == draft.utterance_id
+
+
+def _is_sure_beside_question(session: DialogueSession, draft: Draft, names: Collection[str]) -> bool:
+    """Whether the fields are without a doubt, where the open question is for a value of another field."""
+    doubted = session.doubted or draft.utterance_id in session.needs_yes or session.topic not in OF_VALUE
+    reasons = () if session.verdict is None else session.verdict.reasons
+    asked = {session.current_question.field, *(one.field for one in reasons)}
+    return not doubted and asked.isdisjoint(names)
 
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
@@ -115,7 +147,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    draft, unset = _unset_context(session, draft)
+    draft, unset = _settle_context(session, draft)
     besides = [*announce_other_draft_in_review(session), *unset]
     session.needs_yes.add(draft.utterance_id)
     context.unset_named_identifiers(session, draft.reading)

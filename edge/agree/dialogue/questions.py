@@ -11,6 +11,7 @@ from itertools import groupby
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken import contains_check, is_murmur
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
@@ -81,7 +82,7 @@ class Question:
     why: Reason | None = None  # The doubt that led to it.
     unexplained: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     """For FIELD_RIGHT: words that made the value doubtful. A yes records it without them, so the prompt reads them
-    out. For FIELD: those that gave no value, where they may name another thing, which the answer does not."""
+    out. For FIELD: those that gave no value, where they have more than the answer says: another name, or number."""
     prompt: Prompt | None = None  # Replaces the usual prompt.
 
     @property
@@ -130,7 +131,7 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
             if signed
             else question
         )
-    if (place := _find_unproved_field(draft, verdict, rules)) is not None:
+    if (place := find_unproved_field(draft, verdict, rules)) is not None:
         return build_check_digits_question(place.name, verdict.fields[place.name], rules, turn)
     return None if ended else Question(Topic.ENTRY_RIGHT, fields=verdict.fields)
 
@@ -257,17 +258,20 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     if question.about is Topic.CHOICE and said.scanned:
         return replace(question, prompt=Prompt.CHOOSE_SCANNED)
     if question.about is Topic.FIELD:
-        return replace(question, unexplained=said.words if _may_name_another(name, said, rules) else ())
+        return replace(question, unexplained=said.words if _has_more(name, said, rules) else ())
     words = [Word(one, 0.0, 0.0, 1.0) for one in said.unexplained]
     return replace(question, unexplained=() if is_murmur(words, rules.language) else said.unexplained)  # "25 yes"
 
 
-def _may_name_another(name: str, said: FieldReading, rules: Rules) -> bool:
-    """Whether the words that gave no value have a name besides what is asked for: "pallet 742, 743"."""
+def _has_more(name: str, said: FieldReading, rules: Rules) -> bool:
+    """Whether the words that gave no value have more than one answer says: "pallet 742, 743", "twelve, two dented"."""
     if name in rules.identifying_fields:
         return count_digits(said.words, rules) >= 2 * SHORTEST_NAME
-    numbers = groupby(said.words, lambda word: count_digits([word], rules) > 0)
-    return any(is_number and count_digits(words, rules) >= SHORTEST_NAME for is_number, words in numbers)
+    split = groupby(said.words, lambda word: count_digits([word], rules) > 0)
+    numbers = [[*words] for is_number, words in split if is_number]
+    counts = rules.language.numerals.counts
+    counted = [words for words in numbers if any(counts([fold(word)], 0) for word in words)]  # "Oh" is none.
+    return len(counted) > 1 or any(count_digits(words, rules) >= SHORTEST_NAME for words in numbers)
 
 
 def _list_offered_values(
@@ -285,7 +289,8 @@ def _list_offered_values(
     return known if len(known) in {1, 2} and len(known) == len(set(likely)) else ()
 
 
-def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+def find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormField | None:
+    """The first place of a draft whose check digits were not said yet; None where there is none."""
     for one in rules.form.fields:
         value = verdict.fields.get(one.name)
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:

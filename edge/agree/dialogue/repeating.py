@@ -63,11 +63,6 @@ def _has_digits_of_name(session: DialogueSession, reading: Reading) -> bool:
     return digits >= SHORTEST_NAME
 
 
-def may_name_another(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an utterance without fields may name another thing than the open one."""
-    return not reading.fields and _has_digits_of_name(session, reading) and _has_new_number(session, reading)
-
-
 def defer_until_model_answers(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Keep the utterance until a model answers again, and tell the operator."""
     return [utterance.note_utterance(), session.say(Prompt.DEFERRED)]
@@ -96,7 +91,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
     objects = session.topic is Topic.FIELD and rejects_value(said, rules)  # Perhaps of the entry before.
     objects |= _may_say_anything(session, said)  # "The next one is empty."
     objects |= _orders_to_cancel(said, rules)  # "Forget the second one."
-    if not (another or _find_fields_told(session, said) or objects or _has_new_number(session, said)):
+    if not (another or _find_fields_told(session, said) or objects or has_new_number(session, said)):
         return [utterance.note_as_heeded(), *repeat_question(session)]
     _remember_if_named(session, said)
     if session.topic in {Topic.FIELD_RIGHT, Topic.INSTEAD}:
@@ -122,7 +117,7 @@ def _may_object(session: DialogueSession, reading: Reading) -> bool:
         return True
     # "Fifteen" is no dock: it may be the count. What goes on in a number has put that in doubt itself.
     answers = name is None or rules.form[name].spoken.of_numbers or session.breath.is_continued_by(reading, rules)
-    return not answers and _has_new_number(session, reading)
+    return not answers and has_new_number(session, reading)
 
 
 def _may_say_anything(session: DialogueSession, reading: Reading) -> bool:
@@ -173,7 +168,7 @@ def _repeats_number(session: DialogueSession, reading: Reading) -> bool:
     return bool(words) and any(f" {' '.join(words)} " in one for one in known)
 
 
-def _has_new_number(session: DialogueSession, reading: Reading) -> bool:
+def has_new_number(session: DialogueSession, reading: Reading) -> bool:
     """Whether it has a number that was not said of the open entry before: "one more", but not "the green one"."""
     rules = session.rules
     words = [word.text for word in reading.words if rules.language.may_be_in_identifier(word.text)]

@@ -98,6 +98,11 @@ class InReview:
         left = tuple(one for one in self.drafts if one.utterance_id != utterance_id)
         return replace(self, count=self.count - len(self.drafts) + len(left), drafts=left)
 
+    def with_draft(self, draft: Draft) -> InReview:
+        """Those that there are when this one is put aside, or again with more of it."""
+        others = self.without(draft.utterance_id)
+        return replace(others, count=others.count + 1, drafts=(*others.drafts, draft))
+
 
 @dataclass(slots=True)
 class History:

@@ -38,7 +38,18 @@ from edge.agree.merging import (
 )
 from edge.agree.readings import likely_values, values_of
 from edge.agree.terms import has_reliable_check_digit
-from edge.records import Cause, Commit, ConfirmationKind, Draft, Outcome, Reason, StandingEntry, Verdict, make_copy_id
+from edge.records import (
+    Cause,
+    Commit,
+    ConfirmationKind,
+    Draft,
+    Outcome,
+    Park,
+    Reason,
+    StandingEntry,
+    Verdict,
+    make_copy_id,
+)
 from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
@@ -391,8 +402,11 @@ def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields:
     session.lately = replace(session.lately, entries=tuple(entries))
 
 
-def ask_waiting_closing(session: DialogueSession) -> list[Order]:
-    """Tell the sums of the trailer whose closing waits, and ask whether to close it; empty where none waits."""
+def ask_waiting_closing(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+    """Tell the sums of the trailer whose closing waits, and ask whether to close it; empty where none waits.
+
+    What `before`, the orders of the step so far, puts aside is in review for it.
+    """
     if not session.waiting_orders or not session.settings.is_closing(session.waiting_orders[-1]):
         return []
     *left, closing = session.waiting_orders
@@ -402,6 +416,9 @@ def ask_waiting_closing(session: DialogueSession) -> list[Order]:
     for one in (session.recorded.last, latest):
         if one is not None and not one.refused:
             _count_commit(session, one.event_id, one.draft, one.fields)
+    for parked in before:
+        if isinstance(parked, Park) and parked.draft is not None:
+            session.recorded.in_review = session.recorded.in_review.with_draft(parked.draft)
     said_in = next(iter(closing.support), None)
     return ask_to_close_trailer(session, UtteranceHeard(closing.utterance_id, closing.reading, said_in=said_in))
 
