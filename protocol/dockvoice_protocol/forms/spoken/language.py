@@ -190,6 +190,11 @@ class Language:
         return frozenset(map(fold, self.table["works"]["articles"]))
 
     @cached_property
+    def exact_ends(self) -> tuple[str, ...]:
+        """Ends of numbers in a case that is of no approximate number: Polish "dwoma"."""
+        return tuple(map(fold, self.table["numbers"].get("exact_ends", ())))
+
+    @cached_property
     def separators(self) -> frozenset[str]:
         """Words for separators between the parts of a printed number, which the value does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])

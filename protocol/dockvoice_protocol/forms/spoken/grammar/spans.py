@@ -499,19 +499,20 @@ def _without_label_moods(spans: Spans, found: list[Match]) -> list[Match]:
 def _without_impossible_hedges(spans: Spans, found: list[Match]) -> list[Match]:
     """The phrases without impossible hedges: a word behind a count ("38 gut") hedges only a directly following one.
 
-    A word that may open a clause ("add") is a hedge directly before a number ("add twelve cases to 742"), else an
-    opening.
+    A word that may open a clause or lead on ("add", French "bien") is a hedge directly before a number ("add twelve
+    cases to 742", "bien vingt cartons"), else that; that, too, before an exact case of a number: Polish "z dwoma".
     """
     if all(match.role is not Role.HEDGE_BEFORE for match in found):
         return found
     ends = {match.end for match in found if match.role is Role.UNIT and not spans.goes_straight_on(match.end)}
-    begun = {match.end for match in found if match.role is Role.OPENING}
+    other = {Role.OPENING, Role.LINK}
+    begun = {match.end for match in found if match.role in other}
     either = {match.end for match in found if match.role is Role.HEDGE_BEFORE and match.end in begun}
     counted = {end for end in either if spans.goes_straight_on(end) and spans.numbers.begins(end)}
+    counted = {end for end in counted if not spans.words[end].endswith(spans.language.exact_ends)}
     ends |= either - counted
     left = [one for one in found if one.role is not Role.HEDGE_BEFORE or one.end not in ends]
-    either_role = {Role.OPENING, Role.LINK}
-    return [one for one in left if one.role not in either_role or one.end not in counted]
+    return [one for one in left if one.role not in other or one.end not in counted]
 
 
 def _without_hidden_words_of_counts(spans: Spans, at: int, found: list[Match]) -> list[Match]:

@@ -43,6 +43,7 @@ _MOST_PLACES = 6  # Digits behind the point, as in the finest step of a form.
 
 _SPELT = 0.5  # A whole part said digit by digit or in pairs, before a point: "two fifty point five".
 _NO_WHOLE = 0.5  # Nothing before the point: "point five".
+_MAY_BE_POINT = 3.5  # A word that is seldom a point, Italian "venti e cinque": above `ODD`, thus always asked about.
 _ANOTHER_MARK = 1.0  # Figures with another language's decimal mark, where they are unambiguous: "52.5" in German.
 _MAY_BE_THOUSANDS = 2.0
 """Ambiguous figures like "2,500", which mean another number in another language: below `RIVALRY`, to be asked about."""
@@ -213,7 +214,8 @@ def _unsigned_decimals(
     said = language["decimals"]
     yield from ((at + 1, value, cost) for value, cost in _values_of_figures(words[at], language, places))
     yield from ((count.end, Decimal(count.value), count.cost) for count in numerals.counts(words, at))
-    yield from _decimals_with_point(words, at, numerals, said)
+    yield from _decimals_with_point(words, at, numerals, said["points"])
+    yield from _decimals_with_doubtful_point(words, at, numerals, said.get("perhaps_points", ()))
     for one, value in said["alone"].items():
         yield from ((end, Decimal(value), 0.0) for end in phrase_ends(words, at, [one]))
     for end, whole, cost in _counts_before(words, at, numerals, list(said["fractions"])):
@@ -230,9 +232,8 @@ def _counts_before(words: Sequence[str], at: int, numerals: Numerals, before: Se
 
 
 def _decimals_with_point(
-    words: Sequence[str], at: int, numerals: Numerals, said: Mapping[str, Any]
+    words: Sequence[str], at: int, numerals: Numerals, points: Sequence[str]
 ) -> Iterator[_Exactly]:
-    points = said["points"]
     for stop in range(at, min(len(words), at + _LONGEST_WHOLE + 1)):
         for start in phrase_ends(words, stop, points):
             wholes = {"0": _NO_WHOLE} if stop == at else dict[str, float]()
@@ -249,6 +250,14 @@ def _decimals_with_point(
                     (start + end, Decimal(f"{whole}.{text}"), cost + before_cost)
                     for whole, before_cost in wholes.items()
                 )
+
+
+def _decimals_with_doubtful_point(
+    words: Sequence[str], at: int, numerals: Numerals, points: Sequence[str]
+) -> Iterator[_Exactly]:
+    if not any(phrase_ends(words, at, points)):
+        for end, value, cost in _decimals_with_point(words, at, numerals, points):
+            yield end, value, cost + _MAY_BE_POINT
 
 
 def _values_of_figures(word: str, language: Mapping[str, Any], places: int) -> Iterator[tuple[Decimal, float]]:
