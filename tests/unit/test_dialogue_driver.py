@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from dockvoice_protocol.config import load_settings
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
-from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, VoiceOrder, to_inventory_answer
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, DialogueSteps, VoiceOrder, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent, UtteranceDecided
@@ -556,3 +559,43 @@ async def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to
     await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
     await bench.say("cancel")
     assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
+
+
+def test_where_the_disk_is_full_behind_a_commit_a_retry_stores_what_that_leads_to_and_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(Settings, None)
+    forms, catalogue = load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory)
+    rules = Rules(forms["receive"], catalogue)
+    steps = DialogueSteps(Dialogue(rules, DialogueSettings(closing=forms["close-trailer"])), render)
+    store = Journal.store_dialogue_step
+    calls = 0
+
+    def full_behind_commit(journal: Journal, *given: Any) -> OutboxRow | None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise DiskFull("no space left")
+        return store(journal, *given)
+
+    def step(journal: Journal, number: int, text: str) -> Any:
+        said = utterance(number)
+        journal.store_utterance(said)
+        heard = UtteranceHeard(said.utterance_id, read(text, rules))
+        steps.preload(journal, heard)
+        return steps.plan(heard)
+
+    with Journal.open(tmp_path) as journal:
+        steps.start(journal)
+        held = step(journal, 0, "trailer five five zero one pallet seven four two twelve cases trailer done")
+        steps.store(journal, held)
+        planned = step(journal, 1, "yes")
+        monkeypatch.setattr(Journal, "store_dialogue_step", full_behind_commit)
+        with pytest.raises(DiskFull):
+            steps.store(journal, planned)
+        stepped = steps.store(journal, planned)
+        assert stepped.row is not None
+        assert stepped.row.sequence == journal.outbox.count_unsettled() == 1
+        assert [one.prompt for one in stepped.orders if isinstance(one, Say)][-1] is Prompt.CONFIRM_CLOSE
+        assert (kept := journal.dialogue.load_state().draft) is not None
+        assert kept.form == "close-trailer"

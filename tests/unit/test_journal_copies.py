@@ -92,3 +92,16 @@ def test_who_erases_one_erases_the_sound_of_all(tmp_path: Path, which: int) -> N
         assert (erased.utterances, erased.entries, erased.waiting) == (2, 2, ())
         assert recordings(tmp_path) == 0
         assert audit.verify(journal.trail).broken is None
+
+
+def test_an_order_within_an_utterance_has_a_row_and_an_entry_of_its_own(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        said = utterance(1)
+        journal.store_utterance(said)
+        first, order = draft(said.utterance_id), draft(make_copy_id(said.utterance_id, "closing"))
+        commit(journal, first)
+        asked = Note(order.utterance_id, READ, HELD, said.utterance_id)
+        journal.store_dialogue_step([asked], order, "op-17", render)
+        journal.store_dialogue_step([asked], order, "op-17", render)
+        assert commit(journal, order).sequence == 2
+        assert recordings(tmp_path) == 2
