@@ -62,16 +62,16 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   place behind "that's it" too, or of both without "each", is asked, by the name it is to be of; what follows a name
   that came last, or points back ("on that"), needs a yes.
 - **Of the one before, within the next.** "Pallet 743, eight cases, forget 742" drops 742 where that is open, and so
-  does "scratch that, then pallet 743". What else
-  is said there of another thing is told as not got, and asked with the next; what was read back then needs a yes.
+  does "scratch that, then pallet 743". What else is said there of another thing is told as not got, and asked with the
+  next; what was read back then needs a yes.
 - **Of what follows, behind an entry.** "Pallet 742, twelve cases, then trailer 5502" (or "trailer 5502 now", "trailer
   5502 next") is of the trailer that holds; 5502 holds from the next entry on, also after a power cut. Alone, over an
   entry or its question, or behind a yes, "then trailer 5502" is of what follows, too. The next names wait likewise
   ("pallet 742, then pallet 743, then pallet 744"; "next 743"), and so does an order to close, before, between or behind
   them ("trailer 5501 done, now trailer 5502"; where 5501 holds, "5501 done"). A place that was not surely heard is told
-  as not got, and asked with the entry. Up to four things wait, and are
-  asked about in turn; one more, and the first goes to a person. While one waits, "eight cases" over twelve is of that,
-  and needs a yes. "No, trailer 5503" is of the entry, and the place that waits is to be said again.
+  as not got, and asked with the entry. Up to four things wait, and are asked about in turn; one more, and the first
+  goes to a person. While one waits, "eight cases" over twelve is of that, and needs a yes. "No, trailer 5503" is of the
+  entry, and the place that waits is to be said again.
 - **What points at the entry** ("trailer 5502 for this one", "put it on trailer 5502") is asked, "742, trailer 5502?".
 - **Words without a value.** Where they may name another thing, or have a second number, they are said: "I did not get:
   twelve cases two dented. How many?"
