@@ -225,6 +225,11 @@ def _read_entry(reading: Reading, words: Sequence[Word], rules: Rules, *, alone:
     return replace(part, act=Act.RECORD, unrecorded={}) if named and has_values else None
 
 
+def says_one_of(numbers: Collection[str], words: Sequence[Word], rules: Rules) -> bool:
+    """Whether the words say one of these numbers."""
+    return bool(numbers) and bool(_find_numbers(words, numbers, rules))
+
+
 def _find_numbers(words: Sequence[Word], numbers: Collection[str], rules: Rules) -> list[int]:
     """Where the words begin to say one of the numbers."""
     said, longest = [normalize_word(word.text) for word in words], max(map(len, numbers), default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_listed
+from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, is_listed_command, split_at_listed
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Reading, Word
@@ -15,6 +15,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.merging import read_as_answer_to
 from edge.agree.off_talk import begins_with_foreign_words, states_context
+from edge.agree.one_breath import is_separated
 from edge.agree.readings import has_no_values, read_part, split_at_leading_next, with_unconfirmed
 from edge.agree.sentence_parts import leads_to_place
 from edge.records import Draft
@@ -111,14 +112,22 @@ def _only_sets_context(session: DialogueSession, reading: Reading) -> bool:
     Where only context fields identify an entry, "trailer 5501" begins one, unless it says "from now on".
     """
     draft, form = session.draft, session.rules.form
-    if session.topic is Topic.NEXT_OR_INSTEAD and split_at_leading_next(reading.words, session.rules):
-        return False  # "Next, door 13."
+    if session.topic is Topic.NEXT_OR_INSTEAD and _answers_next_before_place(session, reading):
+        return False
     if draft is not None and not context.is_between_entries(session):
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, reading)
     if reading.act is Act.AMEND:
         told_last = not all(session.named.things)  # ... and no entry behind it, which it would correct
         return told_last and reading.fields.keys() <= set(session.context.not_read_back)
     return not form.is_identified_by_context and not form.required_fields <= reading.fields.keys()
+
+
+def _answers_next_before_place(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it answers that a name is the next one's, and tells where that is: "next, door 13", with a pause."""
+    split = split_at_leading_next(reading.words, session.rules)
+    if split is None or not is_separated(split[0][-1], split[1][0]):
+        return False
+    return is_listed_command("next_one", split[0], session.rules.language)
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:

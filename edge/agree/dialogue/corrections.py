@@ -409,9 +409,18 @@ def _replace_open_draft(session: DialogueSession, utterance: UtteranceHeard) -> 
 
 
 def _drop_and_begin(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record."""
-    if session.recorded.replaces_recorded_entry(session.open_draft):
+    """Drop the open entry and begin another thing with the sentence; revise it instead if it replaces one on record.
+
+    A place that was said with the one that is dropped holds on where the other one has it.
+    """
+    draft = session.open_draft
+    if session.recorded.replaces_recorded_entry(draft):
         return _replace_open_draft(session, utterance)
+    own, said = draft.reading.fields, values_of(utterance.reading)
+    lasting = {*context.find_fields_becoming_context(session, draft)} - {*session.rules.identifying_fields}
+    kept = {name: own[name] for name in lasting if said.get(name) == own[name].value}
+    if kept:
+        context.set_fields_in_context(session, kept, draft.utterance_id)
     return [*parking.drop_draft(session), *drafting.begin_entry(session, utterance)]
 
 

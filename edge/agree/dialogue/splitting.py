@@ -26,6 +26,7 @@ from edge.agree.sentence_parts import (
     is_trailer_done,
     is_understood,
     leads_to_place,
+    says_one_of,
     split_at_drop,
     split_before_name,
     split_off_mention,
@@ -144,7 +145,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=(things[1], *utterance.behind))
     if not dictated:
-        return utterance
+        return _reject_correction_before_name(session, utterance)
     unnamed = not named and session.state in QUESTIONS and split_if_several(said, session.rules)
     unclear = unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules)
     if unclear and not utterance.behind:
@@ -154,9 +155,22 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         _doubt_contradiction_behind_closing(session, said)
         return utterance
     if draft is not None and draft.act is not Act.CONTEXT and is_open:
-        return _split_off_open_thing(session, utterance, draft)
+        return _split_off_third_name(session, utterance) or _split_off_open_thing(session, utterance, draft)
     _doubt_what_may_be_of_last(session, utterance)
     return utterance
+
+
+def _reject_correction_before_name(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance as not understood, where it is no entry, and says the name of another thing that is known.
+
+    "742 was 23 cases, then pallet 744, 30 cases": what is said of which of them is not known.
+    """
+    said = replace(utterance.reading, fields=utterance.reading.unrecorded)
+    others = _list_names_before(session, said) if said.fields else set()
+    if not says_one_of({*map(str, others)}, said.words, session.rules):
+        return utterance
+    unclear = NotUnderstoodReason.NOT_DICTATION
+    return replace(utterance, reading=replace(said, fields={}, unrecorded={}, not_understood=unclear))
 
 
 def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading) -> None:
@@ -171,12 +185,18 @@ def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading)
         session.needs_yes.add(draft.utterance_id)
 
 
+def _split_off_third_name(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard | None:
+    """The utterance as an answer, with a third name behind it: "next 744" to "743 next, or 743 instead of 742?"."""
+    said, other = utterance.reading, session.current_question.other
+    split = split_at_leading_next(said.words, session.rules)
+    if split is None or other is None or session.relate_to_claim(said, other) is not Relation.NAME:
+        return None
+    answer = read_part(said, split[0], session.rules)
+    return replace(utterance, reading=answer, behind=(said, *utterance.behind))
+
+
 def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> UtteranceHeard:
     said, rules = utterance.reading, session.rules
-    next_words, other = split_at_leading_next(said.words, rules), session.current_question.other
-    if next_words is not None and other is not None and session.relate_to_claim(said, other) is Relation.NAME:
-        # "Next 744", to "743 next, or 743 instead of 742?"
-        return replace(utterance, reading=read_part(said, next_words[0], rules), behind=(said, *utterance.behind))
     parts = split_before_name(said, draft.reading, rules)
     if parts is None:
         return utterance
@@ -184,7 +204,7 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
     if _is_one_sentence(session, parts):
         session.needs_yes |= {utterance.utterance_id} if answers else set()  # The answer may be of the open one.
         return utterance
-    if (answer := _read_as_yes_or_no(session, parts)) is not None:
+    if (answer := _read_as_yes_or_no(session, parts) or _read_as_check_digits(session, parts)) is not None:
         return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
     before = _read_answer_before(session, parts.before)
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
@@ -252,6 +272,15 @@ def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading |
     is_name = command.act is Act.NO and next_or_instead.may_correct_identifier(session, parts.behind)
     answers = command.act in {Act.YES, Act.NO} and not is_name
     return replace(parts.before, act=command.act) if answers else None
+
+
+def _read_as_check_digits(session: DialogueSession, parts: BeforeName) -> Reading | None:
+    """The reading of words without a field that are ended before a name, where check digits are asked: "61, then 743".
+
+    None for all else.
+    """
+    proves = session.topic is Topic.PROOF and parts.is_closed and not parts.before.fields
+    return replace(parts.before, act=Act.RECORD) if proves else None
 
 
 def _read_answer_before(session: DialogueSession, part: Reading) -> Reading:
