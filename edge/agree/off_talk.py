@@ -14,6 +14,7 @@ from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
+from edge.agree.readings import split_at_leading_next
 
 
 def find_field_named_without_value(reading: Reading, rules: Rules) -> str | None:
@@ -60,12 +61,15 @@ def find_mentioned_fields(reading: Reading, rules: Rules, known: AbstractSet[str
 def begins_with_foreign_words(reading: Reading, rules: Rules, *, behind_cue: bool = False) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A".
 
-    `behind_cue`: only those behind a word of correction, "no, crushed", which may be a part of what follows.
+    Not words that begin the next thing: "next pallet 743". `behind_cue`: only those behind a word of correction, "no,
+    crushed", which may be a part of what follows.
     """
-    if reading.preface is not None and not behind_cue:
-        return bool(reading.preface)
     words = without_cue(reading.words, rules.language) if behind_cue else reading.words
-    return bool(parse_meaning(words, rules.form, rules.catalogue, rules.language).preface)
+    preface: Sequence[object] | None = None if behind_cue else reading.preface
+    if preface is None:
+        preface = parse_meaning(words, rules.form, rules.catalogue, rules.language).preface
+    begins = split_at_leading_next(words, rules) if preface else None
+    return len(preface) > (0 if begins is None else len(begins[0]))
 
 
 _PLAIN_ROLES = frozenset({Role.AFTER_LABEL, Role.REPEAT, Role.CUE, Role.CONTRAST})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import (
@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken import (
     says_all_is_well,
     without_cue,
 )
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
 from edge.agree.decide import AS_MEANT, Circumstances, Rules
 from edge.agree.dialogue import (
@@ -421,7 +421,8 @@ def _read_as_answer(session: DialogueSession, utterance: UtteranceHeard) -> Read
     """The utterance as an answer; a position among the offered values selects one: "the first one"."""
     question, words = session.current_question, utterance.reading.words
     value = _find_chosen_value(session, utterance)
-    if value is None and session.topic is Topic.FIELD and names_by_position(words, (), session.rules.language):
+    by_place = session.topic is Topic.FIELD and names_by_position(words, (), session.rules.language)
+    if value is None and by_place and not session.identifiers_of(values_of(utterance.reading)):
         return replace(utterance.reading, fields={})  # "The other one, ten cases" may be of another thing.
     if value is None:
         reading = read_as_answer_to(str(question.field), utterance.reading, _rules_with_last_digits(session))
@@ -472,13 +473,25 @@ def _is_doubtful_choice(session: DialogueSession, utterance: UtteranceHeard, val
     return is_cut and not breath.makes_no_place_with(utterance.reading, str(question.field), session.rules)
 
 
+def _find_check(session: DialogueSession) -> str:
+    """The check digits that the open question asks for."""
+    question, rules = session.current_question, session.rules
+    ((name, value),) = question.fields.items()
+    return rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))[question.check]
+
+
+def proves_place(session: DialogueSession, words: Sequence[Word]) -> bool:
+    """Whether the words are the check digits that are asked for, or the rest of them behind a breath."""
+    check, language = _find_check(session), session.rules.language
+    return any(is_check(one, check, language) for one in (words, (*session.breath.words, *words)))
+
+
 def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
     question, draft, rules = session.current_question, session.open_draft, session.rules
     ((name, value),) = question.fields.items()
-    checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
-    words, check = without_cue(utterance.reading.words, rules.language), checks[question.check]
-    if any(is_check(one, check, rules.language) for one in (words, (*session.breath.words, *words))):
+    words, check = without_cue(utterance.reading.words, rules.language), _find_check(session)
+    if proves_place(session, words):
         agreed_draft = with_agreed_value(draft, name, value, utterance.utterance_id)
         return drafting.revise_draft(
             session, utterance, replace(agreed_draft, proved=(*draft.proved, agreement_mark(name, value)))

@@ -280,5 +280,6 @@ def drop_draft(session: DialogueSession, *told: Say) -> list[Order]:
     order, besides = StoreDropped(session.open_draft), announce_other_draft_in_review(session)
     _, unset = _unset_context(session, session.open_draft)
     session.scanned = (), None  # the same label may be scanned again at once
+    session.recorded.in_review = session.recorded.in_review.without(session.open_draft.utterance_id)
     session.close_draft()
     return [order, *told, *unset, *besides]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_command, parse_exception
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstoodReason, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, drafting, next_or_instead, parking, waiting_context, what_follows
+from edge.agree.dialogue import answers, context, drafting, next_or_instead, parking, waiting_context, what_follows
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
@@ -23,6 +23,7 @@ from edge.agree.sentence_parts import (
     BehindDrop,
     OfAnother,
     as_trailer_done,
+    drops_one_of_several,
     is_trailer_done,
     is_understood,
     leads_to_place,
@@ -51,6 +52,8 @@ def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard)
         return _drop_first(session, utterance, parts)
     if not begins or said.act is Act.CANCEL:
         return [], utterance
+    if drops_one_of_several(said, rules):
+        return [], _as_not_understood(utterance)
     return _take_closing_or_other(session, utterance)
 
 
@@ -149,8 +152,7 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     unnamed = not named and session.state in QUESTIONS and split_if_several(said, session.rules)
     unclear = unnamed or names_several_unclearly(said, session.rules) or corrects_one_of_several(said, session.rules)
     if unclear and not utterance.behind:
-        # Of which of them its values are, or which of them it replaces, is not known.
-        return replace(utterance, reading=replace(said, fields={}, not_understood=NotUnderstoodReason.NOT_DICTATION))
+        return _as_not_understood(utterance)  # Of which of them its values are, or which it replaces, is not known.
     if not named:
         _doubt_contradiction_behind_closing(session, said)
         return utterance
@@ -169,8 +171,13 @@ def _reject_correction_before_name(session: DialogueSession, utterance: Utteranc
     others = _list_names_before(session, said) if said.fields else set()
     if not says_one_of({*map(str, others)}, said.words, session.rules):
         return utterance
-    unclear = NotUnderstoodReason.NOT_DICTATION
-    return replace(utterance, reading=replace(said, fields={}, unrecorded={}, not_understood=unclear))
+    return _as_not_understood(utterance)
+
+
+def _as_not_understood(utterance: UtteranceHeard) -> UtteranceHeard:
+    """The utterance without what was read of it: it is to be said again."""
+    said = replace(utterance.reading, fields={}, unrecorded={}, not_understood=NotUnderstoodReason.NOT_DICTATION)
+    return replace(utterance, reading=replace(said, act=Act.RECORD))
 
 
 def _doubt_contradiction_behind_closing(session: DialogueSession, said: Reading) -> None:
@@ -200,18 +207,18 @@ def _split_off_open_thing(session: DialogueSession, utterance: UtteranceHeard, d
     parts = split_before_name(said, draft.reading, rules)
     if parts is None:
         return utterance
-    answers = session.topic is Topic.FIELD and session.current_question.field in parts.before.fields
+    is_answer = session.topic is Topic.FIELD and session.current_question.field in parts.before.fields
     if _is_one_sentence(session, parts):
-        session.needs_yes |= {utterance.utterance_id} if answers else set()  # The answer may be of the open one.
+        session.needs_yes |= {utterance.utterance_id} if is_answer else set()  # The answer may be of the open one.
         return utterance
-    if (answer := _read_as_yes_or_no(session, parts) or _read_as_check_digits(session, parts)) is not None:
-        return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
     before = _read_answer_before(session, parts.before)
+    if (answer := _read_as_yes_or_no(session, parts) or _read_as_no_value(session, parts, before)) is not None:
+        return replace(utterance, reading=answer, behind=(parts.behind, *utterance.behind))
     leading = _list_leading_fields(rules, is_closed=parts.is_closed)
     gives = _gives_open_thing(session, before, leading) or contradicts_open_while_next_waits(session, before)
     if is_correction(said.words, rules.language):
         gives = _corrects_open_thing(said, parts, rules)
-    ends = parts.is_closed or (parts.is_apart and (answers or _says_more(parts.behind, rules)))
+    ends = parts.is_closed or (parts.is_apart and (is_answer or _says_more(parts.behind, rules)))
     if gives and ends:
         return replace(utterance, reading=before, behind=(parts.behind, *utterance.behind))
     own = said.fields.keys() - parts.behind.fields.keys() - (set() if parts.is_closed else leading)
@@ -270,17 +277,23 @@ def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading |
     if parts.before.fields or command is None or not asks_yes_or_no(session):
         return None
     is_name = command.act is Act.NO and next_or_instead.may_correct_identifier(session, parts.behind)
-    answers = command.act in {Act.YES, Act.NO} and not is_name
-    return replace(parts.before, act=command.act) if answers else None
+    is_answer = command.act in {Act.YES, Act.NO} and not is_name
+    return replace(parts.before, act=command.act) if is_answer else None
 
 
-def _read_as_check_digits(session: DialogueSession, parts: BeforeName) -> Reading | None:
-    """The reading of words without a field that are ended before a name, where check digits are asked: "61, then 743".
+def _read_as_no_value(session: DialogueSession, parts: BeforeName, before: Reading) -> Reading | None:
+    """What is said before a name to a question, and is no value: "61, then 743" to check digits, "dunno, then 743".
 
-    None for all else.
+    None for all else. But for the right digits, what the open entry gets then needs a yes: it may be of the next one.
     """
-    proves = session.topic is Topic.PROOF and parts.is_closed and not parts.before.fields
-    return replace(parts.before, act=Act.RECORD) if proves else None
+    question, rules = session.question, session.rules
+    proves = session.topic is Topic.PROOF
+    asks = proves or (question is not None and question.about in OF_VALUE)
+    if not asks or not parts.is_closed or before.fields or is_correction(before.words, rules.language):
+        return None
+    if not (proves and answers.proves_place(session, before.words)):
+        session.needs_yes.add(session.open_draft.utterance_id)
+    return before
 
 
 def _read_answer_before(session: DialogueSession, part: Reading) -> Reading:
@@ -341,9 +354,9 @@ def find_said_next(session: DialogueSession) -> Draft | None:
 def contradicts_open_while_next_waits(session: DialogueSession, said: Reading) -> bool:
     """Whether values without a name contradict the open thing, while another waits: no answer, and no correction."""
     queued, question = find_said_next(session), session.question
-    answers = question is not None and (question.about is Topic.WRONG or question.field in said.fields)
-    answers |= session.current_question.other is not None
-    is_open = session.state is State.HELD or (session.state in QUESTIONS and not answers)
+    is_answer = question is not None and (question.about is Topic.WRONG or question.field in said.fields)
+    is_answer |= session.current_question.other is not None
+    is_open = session.state is State.HELD or (session.state in QUESTIONS and not is_answer)
     if not is_open or queued is None:
         return False
     plain = said.act is Act.RECORD and not (said.is_scan or is_correction(said.words, session.rules.language))

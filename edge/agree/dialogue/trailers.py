@@ -449,12 +449,18 @@ def ask_open_question_before_closing(session: DialogueSession, utterance: Uttera
         if session.question is not None
         else session.ask(session.entry_question)
     )
-    if session.settings.is_closing(draft):
+    if session.settings.is_closing(draft) and not _names_another_trailer(session, utterance):
         return [noted, *asked]
     queue_closing(session, utterance)
     if session.topic in {Topic.ENTRY_RIGHT, Topic.CANCEL}:
         return [noted, *asked]
     return [noted, *parking.say_draft(session, draft), *asked]
+
+
+def _names_another_trailer(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it names another trailer than the one that is to be closed."""
+    named = named_place(session.rules.form, values_of(utterance.reading))
+    return named is not None and _as_place_field(session, named).items() != session.current_question.fields.items()
 
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
