@@ -361,10 +361,9 @@ def split_at_drop(words: Sequence[Word], rules: Rules) -> BehindDrop | None:
 
 
 def drops_one_of_several(reading: Reading, rules: Rules) -> bool:
-    """Whether it drops one of several things before what follows: "742, then 743, scratch that, then 744"."""
+    """Whether it drops one of several things before another: "742, then 743, scratch that, 744"."""
     drops, texts = rules.language.words["drops"], token_texts(reading.words, rules.language)
-    starts = [at for at in range(1, len(reading.words)) if drops.ends(texts, at)]
-    for at in (at for at in starts if split_at_drop(reading.words[at:], rules) is not None):
+    for at in (at for at in range(1, len(reading.words)) if drops.ends(texts, at)):
         before = read_part(reading, reading.words[:at], rules)
         if split_off_end(before, rules) is not None or split_if_several(before, rules):
             return True

@@ -143,6 +143,7 @@ def _answer_about_field(session: DialogueSession, utterance: UtteranceHeard) -> 
     reading = _read_answer_with_doubts(session, utterance)
     if _has_no_answer(session, reading) or _has_number_of_other_field(session, utterance, reading):
         return repeating.reject_answer(session, utterance)
+    _doubt_value_behind_long_number(session, reading)
     if session.current_question.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_several_by_answer(session, utterance, reading)
     return corrections.remove_denied_identifier(session, utterance, reading) or _merge_answer_or_begin_other(
@@ -394,6 +395,16 @@ def _without_rival_of_other_field(session: DialogueSession, said: Reading) -> Dr
         return draft
     named = replace(draft.reading.fields[name], value=left[0], rivals=())
     return replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, name: named}))
+
+
+def _doubt_value_behind_long_number(session: DialogueSession, reading: Reading) -> None:
+    """Require a yes where a value takes the place of a number that is asked about, and may name the next thing.
+
+    "743" to "12 cases?", and then "ten cases", which corrects nothing: those may be of 743.
+    """
+    question, corrects = session.current_question, is_correction(reading.words, session.rules.language)
+    if question.about is Topic.FIELD_RIGHT and any(map(is_long_number, question.candidates)) and not corrects:
+        session.needs_yes.add(session.open_draft.utterance_id)
 
 
 def _may_name_thing(answer: FieldReading | None) -> bool:
