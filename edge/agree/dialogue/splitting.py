@@ -287,11 +287,12 @@ def _read_as_no_value(session: DialogueSession, parts: BeforeName, before: Readi
     None for all else. But for the right digits, what the open entry gets then needs a yes: it may be of the next one.
     """
     question, rules = session.question, session.rules
-    proves = session.topic is Topic.PROOF
-    asks = proves or (question is not None and question.about in OF_VALUE)
-    if not asks or not parts.is_closed or before.fields or is_correction(before.words, rules.language):
+    asks = session.topic is Topic.PROOF or (question is not None and question.about in OF_VALUE)
+    proves = session.topic is Topic.PROOF and answers.proves_place(session, before.words)
+    ends = parts.is_closed or proves  # What names a place behind the right digits of another is of the next thing.
+    if not asks or not ends or before.fields or is_correction(before.words, rules.language):
         return None
-    if not (proves and answers.proves_place(session, before.words)):
+    if not proves:
         session.needs_yes.add(session.open_draft.utterance_id)
     return before
 
