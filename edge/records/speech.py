@@ -42,6 +42,7 @@ class Prompt(StrEnum):
     CONFIRM_FIELD = "confirm_field"
     CONFIRM_WITHOUT = "confirm_without"  # As CONFIRM_FIELD, with the words beside the value that were not understood.
     CONFIRM_AGAIN = "confirm_again"
+    CONFIRM_ANOTHER = "confirm_another"  # As CONFIRM_AGAIN, with the entry on record, which has other values.
     CONFIRM_UNUSUAL = "confirm_unusual"
     CONFIRM_NOT_EXPECTED = "confirm_not_expected"
     CONFIRM_ELSEWHERE = "confirm_elsewhere"

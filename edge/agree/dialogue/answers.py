@@ -344,7 +344,7 @@ def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Rea
         session.rules,
     )
     takes_back = drafting.is_sure_correction(session, utterance)
-    said = corrections.unconfirm_counts_that_may_be_names(session, said, takes_back=takes_back)
+    said = corrections.unconfirm_what_may_be_names(session, said, takes_back=takes_back)
     offered = session.current_question.candidates
     answers = name in said.fields and (not offered or {*possible_values(said.fields[name])} <= {*offered})
     of_another = reference.may_be_of_another(session, said, takes_back=takes_back, answers=answers)

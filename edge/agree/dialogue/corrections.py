@@ -14,7 +14,7 @@ from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession, asks_yes_or_no, list_known_things
 from edge.agree.dialogue.table import State
-from edge.agree.merging import read_correction_of_number, with_fields, with_reading, with_support
+from edge.agree.merging import agreement_mark, read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import (
     begins_with_foreign_words,
     find_field_named_without_value,
@@ -24,12 +24,14 @@ from edge.agree.off_talk import (
 )
 from edge.agree.one_breath import names_several
 from edge.agree.readings import (
+    SHORTEST_NAME,
     find_differing_identifiers,
     has_no_values,
     likely_values,
     names_unclearly,
     possible_values,
     read_part,
+    split_at_leading_next,
     values_of,
     with_unconfirmed,
     without_inherited,
@@ -45,7 +47,8 @@ def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHea
     relation = session.relate_to_claim(utterance.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         takes_back = is_correction(utterance.reading.words, session.rules.language)
-        anew = not takes_back and relation is Relation.SAME and _changes_several_fields(session, utterance.reading)
+        anew = relation is Relation.SAME and _changes_several_fields(session, utterance.reading)
+        anew = not takes_back and (anew or _may_tell_more(session, utterance, relation))
         return ask_if_replaces_open(session, utterance) if anew else _replace_open_draft(session, utterance)
     if drafting.is_sure_correction(session, utterance):
         return correct_recorded_entry_if_named(session, utterance) or (
@@ -262,8 +265,9 @@ def _ask_if_replaced(session: DialogueSession, utterance: UtteranceHeard, readin
     differs = relation in {Relation.ANOTHER, Relation.NAME} and not may_rename_open_claim_unasked(session, reading)
     if differs or (relation is Relation.SAME and _shares_more_with_record(session, reading)):
         return ask_if_replaces_open(session, utterance)
-    more = relation is Relation.NONE and not drafting.is_sure_correction(session, utterance)
-    if _was_identified_later(session) or not (more and _changes_several_fields(session, reading)):
+    adds = relation in {Relation.NONE, Relation.SAME} and not drafting.is_sure_correction(session, utterance)
+    several = relation is Relation.NONE and _changes_several_fields(session, reading)
+    if _was_identified_later(session) or not (adds and (several or _may_tell_more(session, utterance, relation))):
         return []  # Where the names come last, they are of the next thing.
     return ask_if_replaces_open(session, replace(utterance, reading=_with_open_name(session, reading)))
 
@@ -291,8 +295,8 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     if session.find_own_entry(values_of(reading)) is not None:
         session.require_yes_if_partly_named(reading, draft)  # Another entry has this part of its name, too.
     reading = read_correction_of_number(draft.reading, reading, session.rules)
-    reading = unconfirm_counts_that_may_be_names(session, reading, takes_back=True)
-    if of_another or (not takes_back and _changes_several_fields(session, reading)):
+    reading = unconfirm_what_may_be_names(session, reading, takes_back=True)
+    if of_another or (not takes_back and _may_be_of_more(session, reading)):
         session.needs_yes.add(draft.utterance_id)
     changed = with_fields(draft, reading.fields, utterance.utterance_id)
     if takes_back and (denied := _fields_a_no_may_deny(session, reading)):
@@ -306,23 +310,37 @@ def _merge_correction(session: DialogueSession, utterance: UtteranceHeard, readi
     return [utterance.note_as_heeded(), *session.ask(session.entry_question)]
 
 
-def unconfirm_counts_that_may_be_names(session: DialogueSession, reading: Reading, *, takes_back: bool) -> Reading:
-    """The reading; a count as long as an identifier, without its unit, is unconfirmed where it may name a thing.
+_NEAR = 100  # Numbers of things that follow one another differ by less.
 
-    Behind a "no" any such number may, "no, 951"; in an answer one that names a known thing: "How many?", "742".
+
+def unconfirm_what_may_be_names(session: DialogueSession, reading: Reading, *, takes_back: bool) -> Reading:
+    """The reading; a number as long as an identifier, without a unit, is unconfirmed where it may name a thing.
+
+    Behind a "no" any such count may, "no, 951"; in an answer one that names a known thing, "How many?", "742", and any
+    number that is near to the open one's: "744" behind pallet 743, also to "Which trailer?".
     """
-    language = session.rules.language
+    language, form = session.rules.language, session.rules.form
     cues = {word.text for word in leading_cue(reading.words, language)}
-    names = [
-        name
+    bare = {
+        name: as_text(one.value)
         for name, one in reading.fields.items()
-        if is_long_number(one.value)
-        and session.rules.form[name].units
+        if one.value is not None
+        and name not in session.rules.identifying_fields
         and all(word in cues or language.may_be_in_identifier(word) for word in one.words)
-        and one.value is not None
-        and (takes_back or _names_known_thing(session, as_text(one.value)))
-    ]
-    return with_unconfirmed(reading, names)
+    }
+    counts = {name for name in bare if is_long_number(reading.fields[name].value) and form[name].units}
+    known = {name for name in counts if takes_back or _names_known_thing(session, bare[name])}
+    near = {
+        name for name in bare if (name in counts or form[name].spoken.spelt) and _is_near_open_name(session, bare[name])
+    }
+    return with_unconfirmed(reading, [*known | near])
+
+
+def _is_near_open_name(session: DialogueSession, number: str) -> bool:
+    """Whether it is near to the number of the open thing's name, or the end of that: 715 to item B714."""
+    ends = (as_text(one)[-len(number) :] for one in session.open_identifiers.values())
+    is_long = number.isdecimal() and len(number) >= SHORTEST_NAME
+    return is_long and any(end.isdecimal() and abs(int(end) - int(number)) < _NEAR for end in ends)
 
 
 def _names_known_thing(session: DialogueSession, number: str) -> bool:
@@ -340,6 +358,27 @@ def _changes_several_fields(session: DialogueSession, reading: Reading) -> bool:
     units = {field.name for field in form.fields if field.unit_of}
     changed = {name for name, value in values_of(reading).items() if name in known and known[name] != value}
     return len(changed - units - set(form.identifies)) > (0 if _was_identified_later(session) else 1)
+
+
+def _may_be_of_more(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it changes several fields, or one that was agreed to by a yes: it may be of another thing."""
+    agreed, known, said = session.open_draft.agreed, values_of(session.open_draft.reading), values_of(reading)
+    changed = {name: known[name] for name, value in said.items() if name in known and known[name] != value}
+    is_agreed = any(agreement_mark(*one) in agreed for one in changed.items())
+    return is_agreed or _changes_several_fields(session, reading)
+
+
+def _may_tell_more(session: DialogueSession, utterance: UtteranceHeard, relation: Relation) -> bool:
+    """Whether it may be true beside what the open thing has: "two wet" over two crushed, "6 pieces" over 12 cases.
+
+    Or it names that thing as the next: "next pallet 742".
+    """
+    known, said, form = values_of(session.open_draft.reading), values_of(utterance.reading), session.rules.form
+    changed = {name for name, value in said.items() if name in known and known[name] != value}
+    states = {name for name in changed - {*form.identifies} if form[name].choices}
+    begins = relation is Relation.SAME and split_at_leading_next(utterance.reading.words, session.rules) is not None
+    counts = {name for name in changed if known[name] and said[name]}  # No case is no piece.
+    return begins or any(form[name].unit_of in counts | {None} for name in states)
 
 
 def _shares_more_with_record(session: DialogueSession, reading: Reading) -> bool:

@@ -17,7 +17,7 @@ from edge.agree.decide import ANNOUNCED_OTHERWISE
 from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, render_question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.merging import find_fields_with_another_old_value
@@ -40,7 +40,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
         return orders
     another, last = _names_another(session, draft, says), says[-1]
     early = _asks_of_value_before_name(session, draft, orders) or _asks_of_other_place(session, draft)
-    is_asked = question is not None and last.prompt is render_question(question).prompt
+    is_asked = question is not None and last.prompt is session.build_prompt(question).prompt
     if is_asked and _say_name_of_question(session, last, behind_another=bool(another), early=early) in (
         [],
         says[-2:-1],
@@ -120,7 +120,7 @@ def _remember_named_things(session: DialogueSession, happening: DialogueInput, o
     draft, says, things = session.draft, [order for order in orders if isinstance(order, Say)], session.named.things
     if isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id:
         things = tuple(filter(None, [session.identifiers_of(values_of(draft.reading)) or _thing_named_last(session)]))
-    asked = None if session.question is None else render_question(session.question).prompt
+    asked = None if session.question is None or draft is None else session.build_prompt(session.question).prompt
     for say in says:
         things = things[-1:] if all(things) else things
         if named := _identifiers_in(session, say):
@@ -190,10 +190,10 @@ def is_named_last(session: DialogueSession, values: Mapping[str, FieldValue]) ->
 def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back: bool, answers: bool = False) -> bool:
     """Whether words that name nothing may still be of another thing than the open one: then it needs a yes.
 
-    They say of a value what it never was; they have a number of the last entry in place of its own, with more; they
-    take something back directly behind another thing, a place or a sum, or put right what the last entry has, where the
-    open one is asked for it; they give what a thing that was put aside lacks, and do not answer the question; or they
-    contradict a value where the next thing waits, named in one breath.
+    They say of a value what it never was; they have a number of the last entry in place of its own, with more; they do
+    not answer, where the next thing waits, named in one breath; they take something back directly behind another thing,
+    a place or a sum, or put right what the last entry has, where the open one is asked for it; or they give what a
+    thing that was put aside lacks, and do not answer the question.
     """
     if find_fields_with_another_old_value(session.open_draft.reading, reading):
         return True
@@ -201,11 +201,13 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
         return True
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
+    known, places = values_of(session.open_draft.reading), session.rules.form.standing_fields
+    is_place = takes_back and reading.fields.keys() <= {*places}  # Put right, it is put right for all of them.
+    tells = not (answers or is_place) and any(known.get(name) != value for name, value in values_of(reading).items())
+    if tells and any(one.utterance_id not in session.needs_yes for one in session.queue.drafts):
+        return True  # Those that were open before have what stood then.
     if takes_back:
         return _is_behind_another(session) or _puts_right_last(session, reading)
-    waits = session.queue.first is not None and session.queue.first.utterance_id not in session.needs_yes
-    if waits and not answers and _contradicts(likely_values(session.open_draft.reading), values_of(reading)):
-        return True
     return not (answers or session.named.lacks.isdisjoint(reading.fields))
 
 
@@ -215,10 +217,6 @@ def _puts_right_last(session: DialogueSession, said: Reading) -> bool:
     if asked is None or asked not in said.fields or asked in known or session.rules.form[asked].spoken.answers:
         return False
     return last is not None and asked in last.fields
-
-
-def _contradicts(known: Mapping[str, FieldValue], said: Mapping[str, FieldValue]) -> bool:
-    return any(known.get(name, value) != value for name, value in said.items())
 
 
 def _has_number_of_last(session: DialogueSession, said: Mapping[str, FieldValue]) -> bool:

@@ -417,7 +417,11 @@ class DialogueSession:
         return self.say_question(self.question)
 
     def say_question(self, question: Question) -> Say:
-        """The order to ask a question, or repeat it, in the units that the operator used."""
+        """The order to ask a question, or repeat it."""
+        return self.make_repeatable(self.build_prompt(question))
+
+    def build_prompt(self, question: Question) -> Say:
+        """The prompt of a question about the open draft, in the units that the operator used."""
         known = values_of(self.open_draft.reading)
         beside = find_expected_place(known, self.rules.form, self.expected)
         say = render_question(question)
@@ -428,7 +432,11 @@ class DialogueSession:
             say = replace(say, fields={**say.fields, counted: known[counted]})  # "24 cases?"; "cases?" tells nothing
         named = frozenset(name for name, one in self.open_draft.reading.fields.items() if one.value != 0)
         terms = _terms_of_question(self, question)
-        return self.make_repeatable(replace(say, known=known, named=named, beside=beside, terms=terms))
+        before = self.find_own_entry(known) if say.prompt is Prompt.CONFIRM_AGAIN else None
+        if before is not None and any(before.fields.get(name, value) != value for name, value in known.items()):
+            say = replace(say, prompt=Prompt.CONFIRM_ANOTHER, fields=before.fields)
+            terms = entry_terms(self, before)
+        return replace(say, known=known, named=named, beside=beside, terms=terms)
 
     def close_draft(self) -> None:
         """Close the draft and its question."""
@@ -496,8 +504,8 @@ def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
         case Topic.CANCEL if question.other is None:
             return terms_on_record(session, session.open_draft.replaces)
         case Topic.INSTEAD | Topic.NEXT_OR_INSTEAD | Topic.CANCEL:
-            other = {} if question.other is None else find_spoken_units(question.other.reading, session.rules)
-            units = find_spoken_units(session.open_draft.reading, session.rules)
+            other = {} if question.other is None else _find_units(question.other, session.rules)
+            units = _find_units(session.open_draft, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case Topic.CHOICE if question.field is not None:
             # Each of two counts has the unit that was said with it.
@@ -507,6 +515,16 @@ def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
             return replace(terms, units={**terms.units, question.field: of_counts}) if of_counts else terms
         case _:
             return terms_of_open_draft(session)
+
+
+def _find_units(draft: Draft, rules: Rules) -> Mapping[str, Mapping[FieldValue, str]]:
+    """By count, the unit as it was said, or that of the draft: "6 pieces instead of 12 cases?"."""
+    values = values_of(draft.reading)
+    coded = ((name, rules.form.unit_field(name)) for name in values)
+    of_draft = {
+        name: {values[name]: as_text(values[unit.name])} for name, unit in coded if unit and unit.name in values
+    }
+    return {**of_draft, **find_spoken_units(draft.reading, rules)}
 
 
 def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:

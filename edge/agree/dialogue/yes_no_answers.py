@@ -114,7 +114,7 @@ def take_yes(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]
             name, value, meant = str(question.field), question.candidates[0], question.is_about_implausible_value
             agreed = with_agreed_value(draft, name, value, utterance.utterance_id, as_meant=meant)
             agreed = _agree_to_unit(agreed, name, utterance.utterance_id, session.rules)
-            if name in session.rules.identifying_fields and not session.tries:
+            if name in session.rules.identifying_fields and not (session.tries or session.set_over_question):
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, utterance, agreed)
         case Topic.INSTEAD if question.other is not None:

@@ -532,7 +532,7 @@ class _ExplanationCheck(SpanReader):
         yield from self._fields_of_lettered(event, before)
 
     def _doubts_about_states(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
-        """Events for states told of the place directly before them: "door 13 is damaged", not "742 on 13 is damaged"."""
+        """Events for states told of the place directly before them: "door 13 is damaged"; not "742 on 13 is wet"."""
         mentions = [one for one in events if one.kind is EventKind.MENTION]
         places = {*self._form.standing_fields} - {*self._form.identifies}
         for at, (place, state) in enumerate(pairwise(mentions)):
