@@ -371,14 +371,18 @@ def _may_be_of_more(session: DialogueSession, reading: Reading) -> bool:
 def _may_tell_more(session: DialogueSession, utterance: UtteranceHeard, relation: Relation) -> bool:
     """Whether it may be true beside what the open thing has: "two wet" over two crushed, "6 pieces" over 12 cases.
 
-    Or it names that thing as the next: "next pallet 742".
+    Or it says the name of that thing anew, as the next, with another seal, or without all of it: "next pallet 742".
     """
     known, said, form = values_of(session.open_draft.reading), values_of(utterance.reading), session.rules.form
-    changed = {name for name, value in said.items() if name in known and known[name] != value}
-    states = {name for name in changed - {*form.identifies} if form[name].choices}
-    begins = relation is Relation.SAME and split_at_leading_next(utterance.reading.words, session.rules) is not None
+    changed = {name for name, value in said.items() if name in known and known[name] != value} - {*form.identifies}
+    states = {name for name in changed if form[name].choices}
     counts = {name for name in changed if known[name] and said[name]}  # No case is no piece.
-    return begins or any(form[name].unit_of in counts | {None} for name in states)
+    if any(form[name].unit_of in counts | {None} for name in states):
+        return True
+    seals = any(form[name].spoken.is_code and form[name].catalogue is None for name in changed)
+    partly = bool(changed) and not session.open_identifiers.keys() <= said.keys()
+    begins = split_at_leading_next(utterance.reading.words, session.rules) is not None
+    return relation is Relation.SAME and (begins or seals or partly)
 
 
 def _shares_more_with_record(session: DialogueSession, reading: Reading) -> bool:
