@@ -131,11 +131,11 @@ def _answers_next_before_place(session: DialogueSession, reading: Reading) -> bo
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
-    """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
+    """Whether it changes the trailer or door of the open entry, and corrects nothing: the operator has moved.
 
-    What it says beside that is of the other place. Not where the trailer identifies an entry, is the entry's own, nor
-    where it says what is wrong with it. Over a correction, or whether the entry is right, a single field corrects that,
-    but behind words that end the entry: "then trailer 5502".
+    What it says beside that is of the other place. Not where the trailer identifies an entry, nor the door of a pallet
+    that is on another trailer than the others, nor where it says what is wrong with it. Over a correction, or whether
+    the entry is right, a single field corrects that, but behind words that end the entry: "then trailer 5502".
     """
     own, stands = draft.reading.fields, session.context.fields
     if session.topic is Topic.WRONG:
@@ -143,7 +143,7 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     if leads_to_place(reading, session.rules) and not session.rules.form.is_identified_by_context:
         known = {**stands, **own}
         return any(name not in known or one.value != known[name].value for name, one in reading.fields.items())
-    if context.is_of_other_trailer(session, draft):
+    if context.is_of_other_trailer(session, draft) and session.rules.form.standing_fields[0] not in reading.fields:
         return False
     if len(reading.fields) == 1 and (
         session.topic is Topic.ENTRY_RIGHT
@@ -152,6 +152,8 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     ):
         return False
     before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.
-    stood = {name for name in reading.fields if name in before and (name not in own or own[name].is_inherited)}
+    stood = {name for name in reading.fields if name in before}
+    if session.state is not State.HELD:  # Its own may be put right.
+        stood -= {name for name, one in own.items() if not one.is_inherited}
     moves = any(reading.fields[name].value != before[name].value for name in stood)
     return moves and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)

@@ -363,7 +363,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     names = session.rules.identifying_fields[:1]
     stands = any(draft.reading.fields[name].is_inherited for name in names if name in draft.reading.fields)
     left = session.named.left or (draft.utterance_id in session.needs_yes and not stands)
-    session.named = replace(session.named, left=left, lacks=frozenset())
+    session.named = replace(session.named, left=left, lacks=frozenset(), aside=False)
     context.update_context_after_commit(session, session.open_draft)
     session.recorded.in_review = session.recorded.in_review.without(draft.utterance_id)
     told = context.begin_waiting_context(session, session.open_draft)

@@ -38,6 +38,7 @@ from edge.agree.merging import (
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import (
     find_differing_identifiers,
+    likely_values,
     possible_values,
     read_part,
     split_at_leading_next,
@@ -275,6 +276,7 @@ def _take_following_values(
     session: DialogueSession, utterance: UtteranceHeard, reading: Reading, other: Draft
 ) -> list[Order]:
     to_other, takes_back = session.relate_to_claim(reading, other), drafting.is_sure_correction(session, utterance)
+    to_other = Relation.ANOTHER if _names_third_thing(session, reading, other) else to_other
     fields = without_inherited(reading).fields
     alone = fields.keys() <= {session.current_question.field}
     if to_other in {Relation.NONE, Relation.SAME}:
@@ -298,8 +300,26 @@ def _take_following_values(
         revised = with_fields(session.open_draft, fields, utterance.utterance_id)
         return [*orders, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
-        return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
+        return _leave_both(session, utterance)
     return repeating.reject_answer(session, utterance)
+
+
+def _names_third_thing(session: DialogueSession, reading: Reading, other: Draft) -> bool:
+    """Whether it has another name than the open one, in a part that the next one left out: "trailer 5502, rear".
+
+    "Rear" behind trailer 5501 was of that.
+    """
+    said, known = session.identifiers_of(values_of(reading)), session.identifiers_of(likely_values(other.reading))
+    left_out = session.open_identifiers.items() - known.items()
+    return any(name not in known and said.get(name, value) != value for name, value in left_out)
+
+
+def _leave_both(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Begin another entry; the other one of the question is put aside, and the open one, unless it is agreed."""
+    if session.doubted or not session.current_question.unspoken:
+        return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
+    aside = parking.announce_other_draft_in_review(session)
+    return [*aside, *drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
 
 
 def begin_as_next(

@@ -18,13 +18,16 @@ from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic
-from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.session import DialogueSession, build_prompt
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.merging import find_fields_with_another_old_value
 from edge.agree.one_breath import find_first_field, split_if_several
 from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
 from edge.records import Commit, Draft, LastEntry
 from edge.records.speech import Prompt, Say
+
+_PUT_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.ASIDE, Prompt.ASIDE_BEFORE})
+"""They tell that something was put in review."""
 
 
 def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orders: list[Order]) -> list[Order]:
@@ -40,7 +43,7 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
         return orders
     another, last = _names_another(session, draft, says), says[-1]
     early = _asks_of_value_before_name(session, draft, orders) or _asks_of_other_place(session, draft)
-    is_asked = question is not None and last.prompt is session.build_prompt(question).prompt
+    is_asked = question is not None and last.prompt is build_prompt(session, question).prompt
     if is_asked and _say_name_of_question(session, last, behind_another=bool(another), early=early) in (
         [],
         says[-2:-1],
@@ -116,18 +119,19 @@ def _identifiers_in(session: DialogueSession, say: Say) -> Mapping[str, FieldVal
 
 
 def _remember_named_things(session: DialogueSession, happening: DialogueInput, orders: Sequence[Order]) -> None:
-    """Remember which thing the prompts named, or an utterance began, and whether they told of more since."""
+    """Remember which thing the prompts named, or an utterance began, whether they told of more, and what was parked."""
     draft, says, things = session.draft, [order for order in orders if isinstance(order, Say)], session.named.things
     if isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id:
         things = tuple(filter(None, [session.identifiers_of(values_of(draft.reading)) or _thing_named_last(session)]))
-    asked = None if session.question is None or draft is None else session.build_prompt(session.question).prompt
+    asked = None if session.question is None or draft is None else build_prompt(session, session.question).prompt
     for say in says:
         things = things[-1:] if all(things) else things
         if named := _identifiers_in(session, say):
             things = (named,)
         elif say.fields and say.prompt is not asked:  # The question is of the open thing.
             things = (*filter(None, things), {})
-    session.named = replace(session.named, things=things)
+    aside = session.named.aside or any(say.prompt in _PUT_ASIDE for say in says)
+    session.named = replace(session.named, things=things, aside=aside)
 
 
 def _thing_named_last(session: DialogueSession) -> Mapping[str, FieldValue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import FormField
+from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import split_at_listed, split_at_same_place
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading, Word
@@ -57,7 +57,7 @@ def copy_from_entry_before(session: DialogueSession, reading: Reading) -> Readin
 
 
 def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
-    """The held entry, as if it was recorded, unless it is in doubt; else the last one, if nothing was named since.
+    """The held entry, as if it was recorded, unless it is in doubt; else the last one, if nothing was told of since.
 
     While a field is asked for, the last entry is the one before the open one.
     """
@@ -66,13 +66,15 @@ def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | No
         return None if session.doubted else LastEntry("", draft, session.values)
     is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
     is_open = asked is None and is_entry
-    return None if is_open or session.named.left else session.recorded.last
+    told = session.named.left or (session.named.aside and asked not in session.rules.identifying_fields[:1])
+    return None if is_open or told else session.recorded.last
 
 
 def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
-    """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
+    """The fields that "same again" copies: no number of one thing alone, and nothing that was wrong with it.
 
-    While there is a context, none of its fields either: a different value in the entry before applied to that alone.
+    Where what is wrong is what the entry is of, all of that. While there is a context, none of its fields either: a
+    different value in the entry before applied to that alone.
     """
     form, stands = session.rules.form, context.inheritable_fields(session)
     known = {*rest.fields, *(form.standing_fields if stands else ())}
@@ -81,15 +83,19 @@ def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) 
         for field in form.fields
         if field.name in before.fields
         and not ({field.name, field.unit_of} & known or field.many is not None)
-        and not (field.identifier and field.required)
-        and not _describes_one_thing(field)
+        and not _describes_one_thing(field, form)
     ]
 
 
-def _describes_one_thing(field: FormField) -> bool:
-    """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
-    found = field.bare or field.spoken.counts or field.spoken.answers
-    return field.exception or (found and not field.required)
+def _describes_one_thing(field: FormField, form: Form) -> bool:
+    """Whether the field describes one thing alone: its number or seal, what is wrong with it, how many are damaged."""
+    if field.identifier and field.required:
+        return True
+    is_of_state = field.bare and bool(field.choices)
+    tells_states = is_of_state and any(one.required and one.bare and one.choices for one in form.fields)
+    found = is_of_state or field.bare or field.spoken.counts or field.spoken.answers
+    is_seal = field.spoken.is_code and field.catalogue is None and field.name not in form.roles.values()
+    return field.exception or is_seal or (found and not field.required and not tells_states)
 
 
 def _copy_field(

@@ -209,6 +209,7 @@ class Named:
     behind it an empty one, if prompts have told of a place, a sum or what holds from now on since."""
     left: bool = False  # Since the last entry an unrecorded thing was named, which the next values may belong to.
     lacks: frozenset[str] = field(default=frozenset(), repr=False)  # Since the last commit, by what was put aside.
+    aside: bool = False  # Since the last commit a thing was put in review.
 
 
 @dataclass(slots=True)
@@ -418,25 +419,7 @@ class DialogueSession:
 
     def say_question(self, question: Question) -> Say:
         """The order to ask a question, or repeat it."""
-        return self.make_repeatable(self.build_prompt(question))
-
-    def build_prompt(self, question: Question) -> Say:
-        """The prompt of a question about the open draft, in the units that the operator used."""
-        known = values_of(self.open_draft.reading)
-        beside = find_expected_place(known, self.rules.form, self.expected)
-        say = render_question(question)
-        if say.prompt in FIELD_CONFIRMATIONS and (self.open_draft.support or self.open_draft.act is Act.AMEND):
-            say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
-        counted = None if question.field is None else self.rules.form[question.field].unit_of
-        if say.prompt in FIELD_CONFIRMATIONS and counted is not None and counted in known:
-            say = replace(say, fields={**say.fields, counted: known[counted]})  # "24 cases?"; "cases?" tells nothing
-        named = frozenset(name for name, one in self.open_draft.reading.fields.items() if one.value != 0)
-        terms = _terms_of_question(self, question)
-        before = self.find_own_entry(known) if say.prompt is Prompt.CONFIRM_AGAIN else None
-        if before is not None and any(before.fields.get(name, value) != value for name, value in known.items()):
-            say = replace(say, prompt=Prompt.CONFIRM_ANOTHER, fields=before.fields)
-            terms = entry_terms(self, before)
-        return replace(say, known=known, named=named, beside=beside, terms=terms)
+        return self.make_repeatable(build_prompt(self, question))
 
     def close_draft(self) -> None:
         """Close the draft and its question."""
@@ -496,6 +479,25 @@ def list_known_things(session: DialogueSession) -> list[dict[str, FieldValue]]:
     recorded = session.recorded
     known = [*(one.fields for one in recorded.entries), *(values_of(one.reading) for one in recorded.in_review.drafts)]
     return [session.identifiers_of(one) for one in known]
+
+
+def build_prompt(session: DialogueSession, question: Question) -> Say:
+    """The prompt of a question about the open draft, in the units that the operator used."""
+    known = values_of(session.open_draft.reading)
+    beside = find_expected_place(known, session.rules.form, session.expected)
+    say = render_question(question)
+    if say.prompt in FIELD_CONFIRMATIONS and (session.open_draft.support or session.open_draft.act is Act.AMEND):
+        say = replace(say, fields={**session.identifiers_of(known), **say.fields})  # the values were joined later
+    counted = None if question.field is None else session.rules.form[question.field].unit_of
+    if say.prompt in FIELD_CONFIRMATIONS and counted is not None and counted in known:
+        say = replace(say, fields={**say.fields, counted: known[counted]})  # "24 cases?"; "cases?" tells nothing
+    named = frozenset(name for name, one in session.open_draft.reading.fields.items() if one.value != 0)
+    terms = _terms_of_question(session, question)
+    before = session.find_own_entry(known) if say.prompt is Prompt.CONFIRM_AGAIN else None
+    if before is not None and any(before.fields.get(name, value) != value for name, value in known.items()):
+        say = replace(say, prompt=Prompt.CONFIRM_ANOTHER, fields=before.fields)
+        terms = entry_terms(session, before)
+    return replace(say, known=known, named=named, beside=beside, terms=terms)
 
 
 def _terms_of_question(session: DialogueSession, question: Question) -> Terms:

@@ -318,6 +318,20 @@ def _tells_of_speaker(spans: Spans, gap: _Gap, at: int, end: int) -> bool:
     return is_thing or (arrives and is_place and any(one < end for one in persons))
 
 
+def _doubts_about_states(spans: Spans, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+    """Events for states told of the place directly before them: "door 13 is damaged"; not "742 on 13 is wet"."""
+    mentions = [one for one in events if one.kind is EventKind.MENTION]
+    places = {*spans.form.standing_fields} - {*spans.form.identifies}
+    for at, (place, state) in enumerate(pairwise(mentions)):
+        field, end = spans.fields[str(state.field)], mentions[at - 1].end if at else 0
+        if place.field not in places or not (field.bare and field.choices):
+            continue
+        apart = not end or not all(map(spans.goes_straight_on, range(end, place.start + 1)))
+        told = tuple(spans.words[place.end : state.start]) in spans.language.words["copulas"]
+        if apart and told and all(map(spans.goes_straight_on, range(place.end, state.start + 1))):
+            yield ExplanationEvent(EventKind.UNMATCHED, state.field, marks=PAUSED, start=state.start, end=state.end)
+
+
 @cache
 def _announcing_roles(marks: str) -> frozenset[Role]:
     """The roles of the words that announce what mentions are marked as."""
@@ -356,7 +370,7 @@ class _ExplanationCheck(SpanReader):
             ExplanationEvent(EventKind.UNMATCHED, marks=PAUSED, start=at, end=at + 1)
             for at in self._unexplained_tokens(path.cue, events)
         ]
-        of_values = (*self._doubts_about_earlier_values(events), *self._doubts_about_states(events))
+        of_values = (*self._doubts_about_earlier_values(events), *_doubts_about_states(self._spans, events))
         doubts = (*of_values, *self._doubts_before_cues(events, strange))
         for more in (*strange, *self._unexplained_in_mentions(events), *doubts):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
@@ -530,19 +544,6 @@ class _ExplanationCheck(SpanReader):
         if joined or self._may_join_numbers(event, behind) or (denied and self._is_bare_no(event)):
             yield event.field
         yield from self._fields_of_lettered(event, before)
-
-    def _doubts_about_states(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
-        """Events for states told of the place directly before them: "door 13 is damaged"; not "742 on 13 is wet"."""
-        mentions = [one for one in events if one.kind is EventKind.MENTION]
-        places = {*self._form.standing_fields} - {*self._form.identifies}
-        for at, (place, state) in enumerate(pairwise(mentions)):
-            field, end = self._fields[str(state.field)], mentions[at - 1].end if at else 0
-            if place.field not in places or not (field.bare and field.choices):
-                continue
-            apart = not end or not all(map(self._spans.goes_straight_on, range(end, place.start + 1)))
-            told = self._said(place.end, state.start) in self._language.words["copulas"]
-            if apart and told and all(map(self._spans.goes_straight_on, range(place.end, state.start + 1))):
-                yield ExplanationEvent(EventKind.UNMATCHED, state.field, marks=PAUSED, start=state.start, end=state.end)
 
     def _doubts_before_cues(
         self, events: tuple[ExplanationEvent, ...], strange: Iterable[ExplanationEvent]

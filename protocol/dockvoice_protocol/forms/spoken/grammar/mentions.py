@@ -156,7 +156,9 @@ class Speller(SpanReader):
         # So may the first word of the count be that a pause cut: "four | one | hundred and two units".
         written = word.isdigit() or self._words[at - 1].isdigit()
         doubtful |= torn and pause > 0 and not written and self._numbers.is_headless(group.end)
-        doubtful |= spelling.groups > 0 and field.usual is not None and self._may_be_two(field, spelling.text, at, text)
+        # A number that no catalogue and no usual length tells from what follows: "item A100 twelve".
+        open_ended = field.usual is not None or (field.identifier and field.required and field.catalogue is None)
+        doubtful |= spelling.groups > 0 and open_ended and self._may_be_two(field, spelling.text, at, text)
         return cost, Spelling(
             spelling.start,
             spelling.cost + cost,
