@@ -551,12 +551,14 @@ class Mentions(SpanReader):
         """Add a mention of a value with its own words.
 
         Doubtful where they describe something else, "light broken", or end in the label of another field's value:
-        German "kein Platz A-01-02".
+        German "kein Platz A-01-02". "Seal 778812 | intact | door 12" describes what is before.
         """
         behind = path.last.end if path.last is not None else 0
         ending = self._spans.matches[end - 1] if end > at + 1 else ()
         labels = any(one.role is Role.LABEL and one.end == end and one.field != name for one in ending)
-        doubtful = self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end)
+        describes_last = self._fields[name].spoken.answers and 0 < behind == at and self._spans.goes_straight_on(at)
+        doubtful = self._spans.follows_adjective(behind, at)
+        doubtful |= not describes_last and self._spans.is_adjective_of_next_label(at, end)
         begins = self._spans.goes_straight_on(end) and (
             self._numbers.begins(end) or self._spans.is_letter(end, end + 1)
         )
