@@ -147,7 +147,8 @@ class SentenceTemplates(SpanReader):
         for at, one in enumerate(events):
             if one.kind is not EventKind.TEMPLATE or not one.marks:
                 continue
-            value = events[at + 1] if at + 1 < len(events) else one
+            first = events[at + 1] if at + 1 < len(events) else one
+            value = [further for further in events[at:] if further.start == first.start][-1]  # a count, not its unit
             behind = next((further for further in events[at + 2 :] if further.start >= value.end), one)
             if value.kind is not EventKind.MENTION or not self._fills_slot(events, value, one.end):
                 return False
