@@ -172,6 +172,7 @@ INSTALLED := $(CACHE)/demo.stamp
 models: | $(INSTALLED)  ## Fetch the recogniser's weights (checked by SHA-256); the demo does without where none are to be had
 	@$(BIN)/dockvoice models get small-en-us --directory $(MODELS) || echo "Going on with pocketsphinx, whose weights come inside its wheel."
 	@$(BIN)/dockvoice models get wearer-voice --directory $(MODELS) || echo "Going on without the wearer's voice: its test is left out."
+	@$(BIN)/dockvoice models get noise-suppression --directory $(MODELS) || echo "Going on without noise suppression: its test is left out."
 	@$(BIN)/dockvoice models get whisper-base --directory $(MODELS) || echo "Going on without Whisper: its test is left out."
 
 system-demo:

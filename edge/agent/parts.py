@@ -54,9 +54,10 @@ from edge.understand.local.factory import (
     recogniser_language,
 )
 from edge.understand.local.letter_check import LetterCheck
+from edge.understand.local.noise_suppression import Network, make_noise_network
 from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.local.voice_embedding import make_wearer_voice
-from edge.understand.local.vosk import WakeWord
+from edge.understand.local.vosk import VoskInterpreter, WakeWord
 from edge.understand.panel import Panel, PanelAnswer, today_at_site
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
@@ -129,6 +130,7 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
         names,
         closing,
         make_wearer_voice(settings),
+        make_noise_network(settings),
         make_second_recogniser(settings),
         uses_dialogue=agrees,
     )
@@ -157,6 +159,7 @@ class _Making:
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     voice: WearerVoice | None
+    noise_network: Network | None
     second_recogniser: SecondRecogniserProcess | None
     uses_dialogue: bool = field(kw_only=True)
 
@@ -200,6 +203,8 @@ class _Making:
             language=language,
         )
         made.voice = self.voice
+        if isinstance(made, VoskInterpreter):
+            made.noise_network = self.noise_network
         if self.second_recogniser is not None and (language is None or language.code == moonshine.LANGUAGE):
             made.letter_check = LetterCheck(self.second_recogniser, form, self.catalogue)
         return made

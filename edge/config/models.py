@@ -363,6 +363,9 @@ class Understand(Section):
         "auto",
         description="ask about what another voice than the wearer's says; auto: where its weights and onnxruntime are",
     )
+    noise_suppression: bool | Literal["auto"] = Field(
+        "auto", description="suppress noise ahead of the recogniser; auto: where its weights and onnxruntime are"
+    )
     deadline_ms: int = Field(1200, ge=100, le=30_000, description="longest wait for all readings together, ms")
     hedge_ms: int | None = Field(
         None, ge=50, le=30_000, description="with no answer after so long another request is sent, ms"

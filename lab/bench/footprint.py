@@ -39,6 +39,7 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE
 from edge.understand.local import vosk
 from edge.understand.local.incremental import SpeculationCounters
+from edge.understand.local.noise_suppression import NoiseSuppressor
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.wearer_loudness import Loudness
 from lab.bench.command import REPOSITORY, make_parser
@@ -69,6 +70,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "reader": tuple(
         (vosk, name) for name in ("likeliest_meaning", "parse_without_initial_noise", "parse_meaning", "build_reading")
     ),
+    "noise suppression": tuple((NoiseSuppressor, name) for name in ("suppress", "suppress_begun")),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("store_utterance", "conclude", "commit")),
 }

@@ -215,8 +215,11 @@ class OnDeviceInterpreter(ABC):
 
     def listen(self) -> SpeculativeListener:
         """Begin to listen to one utterance, which is decoded while it is spoken."""
+        return self._listen(self._begin)
+
+    def _listen(self, begin: Callable[[], _Recogniser]) -> SpeculativeListener:
         return SpeculativeListener(
-            self._begin,
+            begin,
             lambda reading: self._expected(reading.words, reading.fields),
             self.speculation,
             self._cpu_seconds,

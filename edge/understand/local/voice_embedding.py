@@ -7,17 +7,14 @@ made here as its own package makes it with librosa: 40 mel bands of frames of 25
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
 from edge.understand.local.mel import mel_filters
-from edge.understand.local.weights import find_model, locate
+from edge.understand.local.onnx import load_session, locate_network
 from edge.understand.wearer_voice import Embed, Vectors, WearerVoice
 
 MODEL = "wearer-voice"  # The name of its weights in `config/models.toml`.
@@ -34,33 +31,14 @@ def make_wearer_voice(settings: Settings) -> WearerVoice | None:
 
     Raises Misconfigured where it is required but unusable.
     """
-    wanted = settings.understand.wearer_voice
-    weights = None if wanted is False else locate(find_model(MODEL), settings.models)
-    if weights is not None and is_installed():
-        return WearerVoice(load_embedder(weights))
-    if wanted is True:
-        missing = f"run `dockvoice models get {MODEL}`" if weights is None else "pip install 'dockvoice[wearer-voice]'"
-        raise Misconfigured(f"understand.wearer_voice = true: not all that it needs is installed; {missing}")
-    return None
-
-
-def is_installed() -> bool:
-    """Whether the package `onnxruntime` is installed."""
-    return find_spec("onnxruntime") is not None
+    weights = locate_network(MODEL, settings.understand.wearer_voice, settings)
+    return None if weights is None else WearerVoice(load_embedder(weights))
 
 
 @lru_cache(maxsize=1)
 def load_embedder(weights: Path) -> Embed:
     """Load the network, 50 MB. Raises Misconfigured where it cannot be loaded."""
-    import onnxruntime  # noqa: PLC0415 - an extra: 78 MB that not every site wants
-
-    options = onnxruntime.SessionOptions()
-    # In the thread that hears: another one would take a second core while the recogniser decodes.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        session: Any = onnxruntime.InferenceSession(weights / _FILE, options, providers=["CPUExecutionProvider"])
-    except Exception as fault:  # noqa: BLE001 - its errors share no parent of their own
-        raise Misconfigured(f"{weights}: {fault}; remove the directory and fetch the weights again") from None
+    session = load_session(weights / _FILE, weights)
     bands, window = mel_filters(_BANDS, _FFT), np.zeros(_FFT)
     edge = (_FFT - _FRAME) // 2
     window[edge : edge + _FRAME] = 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)

@@ -2,8 +2,9 @@
 
 The sentences sampled from the form become a bigram language model; other words are recognised as `[unk]`. Weights are
 tuned when they are unpacked (`config/models.toml`): as published, repeated readings of a recording differ, and close
-alternatives are lost. Each utterance is recognised at two speeds, on two threads, as it is and a little slower: right
-words are the same in both, many errors are not, whatever vosk's confidence.
+alternatives are lost. Each utterance is recognised at two speeds, on two threads, as it is and a little slower, and the
+first time without its noise, where a network is here that suppresses it: right words are the same in both, many errors
+are not, whatever vosk's confidence.
 
 Confidences of weights that were not measured here are not calibrated, so the operator confirms every value ("pallet 7 4
 2, right?").
@@ -36,7 +37,8 @@ from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
-from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, SpeculativeListener, await_no_fields
+from edge.understand.local.noise_suppression import Network, NoiseSuppressor
 from edge.understand.reading_builder import (
     NOISE_S,
     UNKNOWN,
@@ -103,10 +105,16 @@ class VoskInterpreter(OnDeviceInterpreter):
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
         self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, _MOST_ALTERNATIVES))
         self._thread = _SlowerThread()
+        self.noise_network: Network | None = None
+        """Suppresses noise ahead of the first hearing, where it is here. Set once, before the first utterance."""
 
-    def _begin(self) -> _Recogniser:
+    def listen(self) -> SpeculativeListener:
+        """Begin to listen to one utterance, which is decoded while it is spoken."""
+        return self._listen(partial(self._begin, self.noise_network and NoiseSuppressor(self.noise_network)))
+
+    def _begin(self, noise: NoiseSuppressor | None = None) -> _Recogniser:
         first, slower = (_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
-        return _Recogniser(first, slower, self._thread, self._understand, self._is_unfinished_entry)
+        return _Recogniser(first, slower, noise, self._thread, self._understand, self._is_unfinished_entry)
 
     def _cpu_seconds(self) -> float:
         return super()._cpu_seconds() + self._thread.cpu_s
@@ -225,17 +233,21 @@ class _SlowerThread:
 
 
 class _Recogniser:
-    """Recogniser of one utterance at each speed."""
+    """Recogniser of one utterance at each speed, the first time without its noise."""
 
     def __init__(
         self,
         first: _AlternativesHearing,
         slower: _AlternativesHearing,
+        noise: NoiseSuppressor | None,
         thread: _SlowerThread,
         understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
         is_unfinished_entry: Callable[[Sequence[str]], bool],
     ) -> None:
         self._first, self._slower = first, slower
+        self._noise = noise
+        self._pcm = b""
+        self._suppressed = 0  # Bytes of it that the first hearing has had, where noise is suppressed.
         self._thread = thread
         self._understand = understand
         self._is_unfinished_entry = is_unfinished_entry
@@ -243,14 +255,28 @@ class _Recogniser:
 
     def accept(self, pcm: bytes) -> None:
         self._loudness.accept(pcm)
-        self._thread.run_both(partial(self._first.accept, pcm), partial(self._slower.accept, pcm))
+        self._pcm += pcm
+        self._thread.run_both(partial(self._accept_first, pcm), partial(self._slower.accept, pcm))
 
     def is_unfinished_entry(self) -> bool:
         return self._is_unfinished_entry(self._first.so_far().split())
 
     def reading(self) -> Reading:
-        hearings = self._thread.run_both(self._first.alternatives, self._slower.alternatives)
+        hearings = self._thread.run_both(self._first_alternatives, self._slower.alternatives)
         return self._understand(hearings, self._loudness)
+
+    def _accept_first(self, pcm: bytes) -> None:
+        self._first.accept(pcm if self._noise is None else self._new_of(self._noise.suppress_begun(self._pcm)))
+
+    def _first_alternatives(self) -> tuple[Alternative, ...]:
+        if self._noise is not None:
+            self._first.accept(self._new_of(self._noise.suppress(self._pcm)))
+        return self._first.alternatives()
+
+    def _new_of(self, sound: bytes) -> bytes:
+        new = sound[self._suppressed :]
+        self._suppressed = len(sound)
+        return new
 
 
 class _Decoders:
