@@ -483,6 +483,18 @@ def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
         session.context = replace(session.context, fields=kept, not_read_back=still, elsewhere=elsewhere)
 
 
+def doubt_context_of_unrecorded(session: DialogueSession, draft: Draft, asked: str | None) -> None:
+    """Doubt what an entry that goes to review has otherwise, or lacks: what it said of that may have been of all.
+
+    So "pallet 742, from now on door 13", and "trailer 5502, door four or five" over it. Of a correction, what is asked.
+    """
+    unset_named_identifiers(session, draft.reading)
+    stands, said = inheritable_fields(session), draft.reading.fields
+    other = {name for name, one in stands.items() if name not in said or said[name].value != one.value}
+    told = other if draft.act is Act.RECORD else stands.keys() & {asked}
+    session.context = session.context.with_doubted(told)
+
+
 def doubt_context(session: DialogueSession, reading: Reading) -> None:
     """Doubt the fields of the context that an utterance may have told of, which was not understood.
 

@@ -29,18 +29,14 @@ def park_draft(session: DialogueSession) -> list[Order]:
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
     asked = session.current_question.field
-    if draft.act is Act.RECORD:  # "Then trailer 5502, pallet 743" may have been of all.
-        session.context = session.context.with_doubted(dict(draft.stands).keys())
     draft, unset = _settle_context(session, draft)
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), *besides]
     if draft.act is Act.CANCEL:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
-    context.unset_named_identifiers(session, draft.reading)
+    context.doubt_context_of_unrecorded(session, draft, asked)
     _remember_what_it_lacks(session, draft, asked)
-    if draft.act is Act.AMEND and asked is not None:
-        session.context = session.context.with_doubted({asked})  # "That one's at dock B" may have been of the trailer.
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
@@ -148,10 +144,10 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
     draft, unset = _settle_context(session, draft)
-    besides = [*announce_other_draft_in_review(session), *unset]
+    besides, asked = [*announce_other_draft_in_review(session), *unset], session.current_question.field
     session.needs_yes.add(draft.utterance_id)
-    context.unset_named_identifiers(session, draft.reading)
-    _remember_what_it_lacks(session, draft, session.current_question.field)
+    context.doubt_context_of_unrecorded(session, draft, asked)
+    _remember_what_it_lacks(session, draft, asked)
     session.close_draft()
     told = _queue(session, draft, first=True)
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *told, *besides]
