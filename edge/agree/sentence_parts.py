@@ -20,6 +20,7 @@ from dockvoice_protocol.forms.spoken import (
     parse_command_with_object,
     possible_digit_strings,
     read_fields,
+    split_at_listed,
 )
 from dockvoice_protocol.forms.spoken.commands import CANCEL
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
@@ -27,7 +28,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, R
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
 from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
-from edge.agree.readings import begins_next_thing, find_differing_identifiers, normalize_word, read_part
+from edge.agree.readings import begins_next_thing, ends_with_and, find_differing_identifiers, normalize_word, read_part
 
 _MOST_WORDS = 60  # The longest utterance that is searched for an order: it takes a tenth of a second.
 _MOST_CLOSING_WORDS = 8  # No phrase that closes what is said of a thing is longer: "that's all there is for this one".
@@ -152,7 +153,10 @@ def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> boo
 
 
 def without_next(words: Sequence[Word], rules: Rules) -> Sequence[Word]:
-    """The words of a place without the "next" at their end: "trailer 5502 next"."""
+    """The words of a place without the "next" at their end, or "from now on" before it: "trailer 5502 next"."""
+    lasting = split_at_listed("from_now_on", words[ends_with_and(words[:1], rules) :], rules.language)
+    if lasting is not None and lasting[1][-1:] == words[-1:]:
+        return lasting[1]
     ends = range(max(1, len(words) - _MOST_CLOSING_WORDS), len(words))
     return next((words[:end] for end in ends if is_listed_command("next_one", words[end:], rules.language)), words)
 

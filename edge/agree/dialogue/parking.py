@@ -40,7 +40,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
-    return [kept, *announced, *unset, *besides]
+    return [kept, *announced, *unset, *besides, *context.begin_waiting_context(session, draft)]
 
 
 def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[Say]:
