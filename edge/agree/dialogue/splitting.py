@@ -369,8 +369,10 @@ def contradicts_open_while_next_waits(session: DialogueSession, said: Reading) -
     contradicts = any(known.get(name, value) != value for name, value in values.items())
     of_next = all(next_ones.get(name, value) == value for name, value in values.items())
     relation, waits_for_values = session.relate_to_claim(said), next_ones.keys() <= {*session.rules.identifying_fields}
-    another = relation is Relation.ANOTHER and waits_for_values and next_ones.keys().isdisjoint(values)
-    return plain and of_next and (another or (contradicts and relation is Relation.NONE))
+    unnamed = waits_for_values and next_ones.keys().isdisjoint(values)  # "Front minus 19", while a trailer waits.
+    of_open = {Relation.NONE, Relation.SAME} if unnamed else {Relation.NONE}
+    another = relation is Relation.ANOTHER and unnamed
+    return plain and of_next and (another or (contradicts and relation in of_open))
 
 
 def queue_next(session: DialogueSession, utterance: UtteranceHeard, taken: list[Order]) -> list[Order]:
