@@ -28,7 +28,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 | "no, fifteen units" | corrects the held entry |
 | "scratch that", "never mind", "forget it" | drops what is open, never what is recorded; in a break it is told that all stays |
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
-| a bare "no" after the undo window | asks what is wrong with the last entry |
+| a bare "no" after the undo window | asks what is wrong with the last entry; a whole other entry then is the next, and needs a yes |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
 | "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742", "don't record pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "delete pallet 754", "delete pallet 633" | asks about each, the first again behind the other, also after a "no" or a power cut; "yes, pallet 743, ten cases" cancels, and begins the next |

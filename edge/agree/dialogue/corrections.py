@@ -496,11 +496,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = utterance.verdict.outcome is Outcome.ACCEPT
     if session.topic is Topic.WRONG and session.recorded.changes_nothing(draft) and differs:
-        # The objection applies to the last entry; silence must not turn one record into another.
-        by = utterance.utterance_id
-        changed = with_reading(draft, reading, by) if whole else with_fields(draft, reading.fields, by)
-        verdict = drafting.judge_after_utterance(session, changed, utterance)
-        return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, reading)]
+        return _take_other_than_last(session, utterance, reading, begins=whole and not takes_back)
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, utterance, reading)
     is_asked = not may_rename_open_claim_unasked(session, reading) if takes_back else session.topic is Topic.WRONG
@@ -514,6 +510,24 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
         if is_name
         else begin_next_instead_of_answer(session, utterance)
     )
+
+
+def _take_other_than_last(
+    session: DialogueSession, utterance: UtteranceHeard, reading: Reading, *, begins: bool
+) -> list[Order]:
+    """Take another thing that is said over what is wrong with the last entry; silence must not turn one into the other.
+
+    It `begins` an entry where more than its name differs, and the last one is kept, which is told: "pallet 743, ten
+    cases" over 742, 24 cases. Else it is asked whether it replaces that.
+    """
+    draft, by, whole = session.open_draft, utterance.utterance_id, utterance.verdict.outcome is Outcome.ACCEPT
+    others = values_of(without_inherited(reading)).items() - values_of(draft.reading).items()
+    if begins and any(name not in session.rules.identifying_fields for name, _ in others):
+        session.needs_yes.add(by)
+        return [*_keep_record(session), *drafting.begin_entry(session, utterance)]
+    changed = with_reading(draft, reading, by) if whole else with_fields(draft, reading.fields, by)
+    verdict = drafting.judge_after_utterance(session, changed, utterance)
+    return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, reading)]
 
 
 def _may_be_of_another_thing(session: DialogueSession) -> bool:
@@ -538,9 +552,14 @@ def withdraw_objection(session: DialogueSession, utterance: UtteranceHeard) -> l
     """Keep an entry on record unchanged, or read the open one back again: the operator finds nothing wrong."""
     draft = session.open_draft
     if session.recorded.changes_nothing(draft):
-        session.recorded.mending = None
-        return [utterance.note_as_heeded(), *parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
+        return [utterance.note_as_heeded(), *_keep_record(session)]
     return drafting.revise_draft(session, utterance, draft)
+
+
+def _keep_record(session: DialogueSession) -> list[Order]:
+    """Keep an entry on record unchanged, and tell so."""
+    session.recorded.mending = None
+    return [*parking.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
 
 
 def reject_or_park_unclear_identifier(
