@@ -8,7 +8,7 @@ frames of 512 samples, 256 apart, under the root of a Hann window.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -102,11 +102,11 @@ def _take_several_frames(content: bytes) -> bytes:
 class _Piece:
     """A piece of sound, what became of it, and where suppression stands behind it."""
 
-    pcm: bytes
-    suppressed: bytes  # `_STEP` samples late.
-    caches: _Caches
-    samples: _Samples  # The second half of the last frame,
-    speech: _Samples  # and what the network made of it.
+    pcm: bytes = field(repr=False)
+    suppressed: bytes = field(repr=False)  # `_STEP` samples late.
+    caches: _Caches = field(repr=False)
+    samples: _Samples = field(repr=False)  # The second half of the last frame,
+    speech: _Samples = field(repr=False)  # and what the network made of it.
 
 
 _NOTHING = _Piece(
