@@ -54,7 +54,7 @@ from edge.understand.local.factory import (
     recogniser_language,
 )
 from edge.understand.local.letter_check import LetterCheck
-from edge.understand.local.noise_suppression import Network, make_noise_network
+from edge.understand.local.noise_suppression import make_noise_network
 from edge.understand.local.second_recogniser_process import SecondRecogniserProcess
 from edge.understand.local.voice_embedding import make_wearer_voice
 from edge.understand.local.vosk import VoskInterpreter, WakeWord
@@ -130,11 +130,15 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
         names,
         closing,
         make_wearer_voice(settings),
-        make_noise_network(settings),
         make_second_recogniser(settings),
         uses_dialogue=agrees,
     )
     made, name = making.make_parts(chosen.name)
+    if settings.understand.noise_suppression is True and not name.startswith(RecogniserKind.VOSK):
+        raise Misconfigured(
+            f"understand.noise_suppression = true: {name} recognises speech here, and noise is suppressed ahead of "
+            'vosk alone; set it to "auto", or understand.engine to "vosk"'
+        )
     if settings.understand.engine == "auto" and name.startswith(RecogniserKind.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
@@ -159,7 +163,6 @@ class _Making:
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     voice: WearerVoice | None
-    noise_network: Network | None
     second_recogniser: SecondRecogniserProcess | None
     uses_dialogue: bool = field(kw_only=True)
 
@@ -204,7 +207,7 @@ class _Making:
         )
         made.voice = self.voice
         if isinstance(made, VoskInterpreter):
-            made.noise_network = self.noise_network
+            made.noise_network = make_noise_network(self.settings)
         if self.second_recogniser is not None and (language is None or language.code == moonshine.LANGUAGE):
             made.letter_check = LetterCheck(self.second_recogniser, form, self.catalogue)
         return made

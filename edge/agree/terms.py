@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dockvoice_protocol.forms.model import FormField, Gs1
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.records import FieldReading, FieldValue, Reading
+from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.readings import normalize_word
 from edge.records import Draft
@@ -34,29 +34,6 @@ def find_spoken_units(reading: Reading, rules: Rules) -> Mapping[str, Mapping[Fi
     counted = [one for one in rules.form.fields if one.units and rules.form.unit_field(one.name) is None]
     units_by_field = {one.name: _find_field_units(one, reading, rules) for one in counted if one.name in reading.fields}
     return {name: units for name, units in units_by_field.items() if units}
-
-
-def find_units_of_counts(name: str, reading: Reading, rules: Rules) -> Mapping[FieldValue, FieldValue]:
-    """By count, the code of the unit that was said with it: of "12 cases and 3 pieces" two.
-
-    Empty where both counts have the same unit, or the words do not tell.
-    """
-    unit, said = rules.form.unit_field(name), reading.fields.get(name)
-    coded = None if unit is None else reading.fields.get(unit.name)
-    if unit is None or said is None or coded is None or not (said.rivals and coded.rivals):
-        return {}
-    for at in range(1, len(said.words)):
-        parts = (" ".join(said.words[:at]), " ".join(said.words[at:]))
-        read = [read_transcript(part, rules.form, rules.catalogue, rules.language.code, asked=name) for part in parts]
-        units = {_sure_value(one, name): _sure_value(one, unit.name) for one in read}
-        if {*units} == {said.value, *said.rivals} and {*units.values()} == {coded.value, *coded.rivals}:
-            return {value: code for value, code in units.items() if value is not None and code is not None}
-    return {}
-
-
-def _sure_value(fields: Mapping[str, FieldReading], name: str) -> FieldValue | None:
-    """The field's value; None where it has none, or several."""
-    return None if name not in fields or fields[name].rivals else fields[name].value
 
 
 def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:

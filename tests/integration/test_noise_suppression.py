@@ -77,3 +77,10 @@ def test_suppression_that_is_required_and_lacks_its_weights_says_how_to_get_them
     with pytest.raises(Misconfigured, match=f"run `dockvoice models get {MODEL}`"):
         make_noise_network(lacking)
     assert make_noise_network(load_settings(Settings, None, understand={"models_directory": tmp_path})) is None
+
+
+def test_suppression_that_is_required_ahead_of_another_recogniser_is_refused(weights: Path) -> None:
+    understand = {"noise_suppression": True, "engine": "pocketsphinx"}
+    assert weights.is_dir()
+    with pytest.raises(Misconfigured, match=r"pocketsphinx.* ahead of vosk alone"):
+        assemble_interpretation(load_settings(Settings, None, understand=understand), "pallet-move")

@@ -11,15 +11,16 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Reading
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, TimerExpired, UtteranceHeard
+from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, Order, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, Park
-from edge.records.speech import Say
+from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 
 RECEIVE = form("receive")
+COUNTS = {"CS": 24, "EA": 3}
 WRONG = {"en": "wet", "de": "nass", "es": "mojado", "fr": "mouillé", "it": "bagnato", "pl": "mokra", "pt": "molhado"}
 
 
@@ -47,6 +48,39 @@ def test_no_question_about_two_in_one_breath_lacks_a_value(language: str, said: 
     happenings: list[DialogueInput] = [DeviceStarted(), *spoken, *[TimerExpired()] * 4]
     for happening in happenings:
         assert all(phrasing.text(order) for order in dialogue.handle(happening) if isinstance(order, Say))
+
+
+def answered(language: str, *said: str) -> tuple[list[Order], Phrasing]:
+    """All orders of a dialogue in which this is said of a receipt, and how its prompts are worded."""
+    rules = Rules(RECEIVE, catalogue(), language=language_named(language))
+    dialogue, phrasing = Dialogue(rules), Phrasing(RECEIVE, language)
+    spoken = [UtteranceHeard(f"{at}", parse_typed(text, rules)).with_verdict(rules) for at, text in enumerate(said)]
+    happenings: list[DialogueInput] = [DeviceStarted(), *spoken]
+    return [order for one in happenings for order in dialogue.handle(one)], phrasing
+
+
+@each_of("language", LANGUAGES)
+@each_of("chosen", ["CS", "EA"])
+def test_of_two_counts_the_one_that_is_not_chosen_is_put_aside_aloud(language: str, chosen: str) -> None:
+    counts = {unit: f"{count} {RECEIVE['quantity'].unit_word(count, unit, language)}" for unit, count in COUNTS.items()}
+    join = min(map(" ".join, language_named(language).words["conjunctions"]), key=len)
+    pallet = f"{RECEIVE['pallet_id'].wording(language).labels[0]} 742"
+    orders, phrasing = answered(language, f"{pallet}, {counts['CS']} {join} {counts['EA']}", counts[chosen])
+    (aside,) = (order for order in orders if isinstance(order, Park))
+    left = next(unit for unit in COUNTS if unit != chosen)
+    assert aside.why == "not_chosen"
+    assert {**aside.fields} == {"pallet_id": "742", "quantity": COUNTS[left], "uom": left}
+    (told,) = (order for order in orders if isinstance(order, Say) and order.prompt is Prompt.PARKED_ENTRY)
+    assert str(COUNTS[left]) in phrasing.text(told)
+    assert "742" not in phrasing.text(told).replace(" ", "")  # The pallet itself is not put aside.
+
+
+@each_of("language", LANGUAGES)
+def test_a_count_said_anew_is_no_second_one(language: str) -> None:
+    twelve, thirteen = (f"{count} {RECEIVE['quantity'].unit_word(count, 'CS', language)}" for count in (12, 13))
+    pallet = f"{RECEIVE['pallet_id'].wording(language).labels[0]} 742"
+    orders, _ = answered(language, f"{pallet}, {twelve}, {thirteen}", thirteen)
+    assert not any(isinstance(order, Park) for order in orders)
 
 
 def whole(language: str) -> tuple[Rules, str]:

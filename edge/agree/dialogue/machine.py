@@ -30,6 +30,7 @@ from edge.agree.dialogue import (
     corrections,
     drafting,
     next_or_instead,
+    not_chosen,
     parking,
     receipts,
     reference,
@@ -342,6 +343,7 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             orders = splitting.queue_next(session, happening, _take_utterance(session, step, happening))
             orders += parking.correct_second(session, draft)
+            orders[:0] = not_chosen.put_aside_what_was_not_chosen(session, draft, happening, orders)
         else:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)

@@ -22,7 +22,8 @@ from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
-from edge.agree.terms import build_terms, find_spoken_units, find_units_of_counts
+from edge.agree.terms import build_terms, find_spoken_units
+from edge.agree.two_values import find_units_of_two_counts
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
 from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
@@ -510,11 +511,9 @@ def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
             units = _find_units(session.open_draft, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case Topic.CHOICE if question.field is not None:
-            # Each of two counts has the unit that was said with it.
-            codes = find_units_of_counts(question.field, session.open_draft.reading, session.rules)
             terms = terms_of_open_draft(session)
-            of_counts = {value: as_text(code) for value, code in codes.items()}
-            return replace(terms, units={**terms.units, question.field: of_counts}) if of_counts else terms
+            said = find_units_of_two_counts(question.field, session.open_draft.reading, session.rules)
+            return replace(terms, units={**terms.units, question.field: said}) if said else terms
         case _:
             return terms_of_open_draft(session)
 
