@@ -15,7 +15,7 @@ from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide,
 from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.one_breath import has_values_between
 from edge.agree.readings import has_no_values, possible_values, with_unconfirmed
-from edge.agree.two_values import split_by_value
+from edge.agree.two_values import keep_one, restates, split_by_values
 from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
@@ -148,9 +148,9 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     """The draft, in which an answer about one field also settles what the same words left open.
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
-    the words are settled; doubts from the acoustics or a second recogniser are still asked about. A count decides what
-    was said with it: "12 cases and 3 pieces". What stands between two names, of which one was chosen, may be the
-    other's: then all that they said is asked about.
+    the words are settled; doubts from the acoustics or a second recogniser are still asked about. What was said of the
+    other one of two values goes with that: "12 cases and 3 pieces, 2 damaged". What stands between two names, of which
+    one was chosen, may be the other's: then all that they said is asked about.
     """
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
@@ -159,14 +159,10 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
         said = [other for other, one in before.fields.items() if other != name and not one.is_inherited]
         return replace(draft, reading=with_unconfirmed(draft.reading, said))
     settled = settle_rivals_by_value(name, value, draft.reading, rules)
-    parts = split_by_value(name, value, before, rules)
-    own = {} if parts is None else {other: one for other, one in parts[0].fields.items() if not one.rivals}
-    chosen = {
-        other: replace(one, value=own[other].value, rivals=())
-        for other, one in settled.fields.items()
-        if one.rivals and other in own and own[other].value in possible_values(one)
-    }
-    return replace(draft, reading=replace(settled, fields={**settled.fields, **chosen}))
+    parts = split_by_values(name, before, rules)
+    if parts is None or restates(parts, rules):
+        return replace(draft, reading=settled)
+    return replace(draft, reading=keep_one(parts, value, before, settled, rules))
 
 
 def settle_rivals_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules) -> Reading:

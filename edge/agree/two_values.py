@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.spoken import is_correction
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word, as_text
 from edge.agree.decide import Rules
-from edge.agree.off_talk import has_unread_words
-from edge.agree.readings import likely_values, normalize_word, possible_values, read_part
-
-_Two = tuple[Reading, Reading]  # The part that holds one of the values, and the other part.
+from edge.agree.readings import likely_values, normalize_word, possible_values, read_part, without_inherited
 
 _MOST_WORDS = 60  # An utterance of more is not searched: each word costs two readings.
 
 
-def split_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules) -> _Two | None:
-    """Split what was said at a word, so that each part says one of two values of a field; `value` is in the first one.
+@dataclass(frozen=True, slots=True)
+class TwoParts:
+    """The two parts of what was said, each with a value of its own of one field."""
+
+    name: str  # The field.
+    first: Reading
+    second: Reading
+    shared: Reading  # What was said ahead of both values.
+    is_linked: bool  # By "and" or "plus".
+
+    def having(self, value: FieldValue) -> tuple[Reading, Reading] | None:
+        """The part that has this value of the field, and the other one; None: neither has."""
+        values = [_likely_value(part.fields[self.name]) for part in (self.first, self.second)]
+        if value not in values:
+            return None
+        return (self.first, self.second) if value == values[0] else (self.second, self.first)
+
+
+def split_by_values(name: str, reading: Reading, rules: Rules) -> TwoParts | None:
+    """Split what was said at a word, so that each part has one of the values that a field has.
 
     Of several ways the one with the most values wins, and then the last one, as what stands between two names is of the
     first. None where no word parts them, "twelve or thirteen cases"; and where another field names two things as well.
@@ -27,54 +44,91 @@ def split_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules)
         return None
     own_words = tuple(Word(text, 0.0, 0.0, said.confidence) for text in said.words)  # Of an answer, no others are left.
     for words in (reading.words, own_words):
-        ways = list(_split_values(name, reading, words, rules))
+        ways = list(_split(name, reading, words, rules))
         if ways:
-            parts = max(reversed(ways), key=_rank)
-            own, other = parts if _likely_value(parts[0].fields[name]) == value else parts[::-1]
-            return (own, other) if _likely_value(own.fields[name]) == value else None
+            return max(reversed(ways), key=_rank)
     return None
+
+
+def keep_one(parts: TwoParts, value: FieldValue, before: Reading, after: Reading, rules: Rules) -> Reading:
+    """The reading once one of the two values was chosen: with what was said of that, and not of the other one.
+
+    What stands for several entries, as a door, is of both, and so is what was said `before` them.
+    """
+    two = parts.having(value)
+    if two is None:
+        return after
+    own, other = (without_inherited(part).fields for part in two)
+    of_both = {*parts.shared.fields, *rules.form.standing_fields, *rules.identifying_fields, parts.name}
+    fields = dict(after.fields)
+    for name, one in after.fields.items():
+        was = before.fields.get(name)
+        if name in of_both or was is None or not other.keys() & {name}:
+            continue
+        if name not in own and {*possible_values(one)} <= {*possible_values(other[name])}:
+            del fields[name]
+    for name, one in own.items():
+        was = before.fields.get(name)
+        if name != parts.name and was is not None and was.rivals and fields.get(name) == was and one.value is not None:
+            fields[name] = replace(was, value=one.value, rivals=())
+    return replace(after, fields=fields)
 
 
 def find_units_of_two_counts(name: str, reading: Reading, rules: Rules) -> Mapping[FieldValue, str]:
     """By count, the code of the unit that was said with it; empty where both have the same one, or none was told."""
-    unit, counts = rules.form.unit_field(name), possible_values(reading.fields.get(name))
+    unit = rules.form.unit_field(name)
     if unit is None or unit.name not in reading.fields or not reading.fields[unit.name].rivals:
         return {}
-    parts = split_by_value(name, counts[0], reading, rules) or ()
-    units = {_likely_value(part.fields[name]): _likely_value(part.fields.get(unit.name)) for part in parts}
+    parts = split_by_values(name, reading, rules)
+    said = () if parts is None else (parts.first, parts.second)
+    units = {_likely_value(part.fields[name]): _likely_value(part.fields.get(unit.name)) for part in said}
     return {count: as_text(code) for count, code in units.items() if count is not None and code is not None}
 
 
-def restates(name: str, parts: _Two, kept: Mapping[str, FieldValue], rules: Rules) -> bool:
-    """Whether the other part only says a count or a place anew: "twelve cases, thirteen cases"; "and" adds a value.
-
-    So do "twelve or thirteen cases" and "twelve, no, thirteen". Of codes, as of two seals, both may be right. `kept`:
-    the values that the entry has now.
-    """
-    ends = {(normalize_word(part.words[at].text),) for part in parts for at in (0, -1)}
-    if ends & {*rules.language.words["choices"]} or any(is_correction(part.words, rules.language) for part in parts):
+def restates(parts: TwoParts, rules: Rules) -> bool:
+    """Whether it is one value, said anew or corrected: "12, no, 13", "dock B, dock D", "12 cases, 13 cases"."""
+    field, language, two = rules.form[parts.name], rules.language, (parts.first, parts.second)
+    ends = [normalize_word(word.text) for word in (parts.first.words[-1], parts.second.words[0])]
+    is_choice = not parts.is_linked and any((end,) in language.words["choices"] for end in ends)
+    if is_choice or is_correction(parts.second.words, language):
         return True
-    if rules.form[name].spoken.spelt or any(has_unread_words(part, rules) for part in parts):
+    before, behind = (part.fields[parts.name].words for part in two)
+    if parts.is_linked or ends != [*before[-1:], *behind[:1]] or not (field.spoken.counts or field.is_place):
         return False
-    more = {one for one, value in likely_values(parts[1]).items() if kept.get(one) != value}
-    return more <= {name} and not ends & {*rules.language.words["conjunctions"]}
+    known, anew = (likely_values(part) for part in two)
+    return all(name == parts.name or known.get(name) == value for name, value in anew.items())
 
 
-def _split_values(name: str, reading: Reading, words: Sequence[Word], rules: Rules) -> Iterator[_Two]:
+def _is_link(word: Word, rules: Rules) -> bool:
+    text, language = normalize_word(word.text), rules.language
+    return (text,) in language.words["conjunctions"] or text in map(fold, language.table["decimals"]["plus"])
+
+
+def _split(name: str, reading: Reading, words: Sequence[Word], rules: Rules) -> Iterator[TwoParts]:
     values = {*possible_values(reading.fields[name])}
     for at in range(1, len(words) if len(words) <= _MOST_WORDS else 0):
-        behind = read_part(reading, words[at:], rules)
-        if not values >= {_likely_value(behind.fields.get(name))}:
+        is_linked = _is_link(words[at], rules)
+        second = read_part(reading, words[at + is_linked :], rules)
+        if _likely_value(second.fields.get(name)) not in values:
             continue
-        before = read_part(reading, words[:at], rules)
-        if values == {_likely_value(part.fields.get(name)) for part in (before, behind)}:
-            yield before, behind
+        first = read_part(reading, words[:at], rules)
+        two = {_likely_value(part.fields.get(name)) for part in (first, second)}
+        if two <= values and len(two - {None}) > 1:
+            yield TwoParts(name, first, second, _read_before(name, first, rules), is_linked)
 
 
-def _rank(parts: _Two) -> tuple[int, int]:
-    """How many values the parts have, and how many of them are sure."""
-    said = [one for part in parts for one in part.fields.values() if _likely_value(one) is not None]
-    return len(said), sum(one.value is not None for one in said)
+def _read_before(name: str, part: Reading, rules: Rules) -> Reading:
+    """What a part says ahead of a field's value."""
+    begins = part.fields[name].words[:1]
+    at = next((at for at, word in enumerate(part.words) if (normalize_word(word.text),) == begins), 0)
+    return read_part(part, part.words[:at], rules)
+
+
+def _rank(parts: TwoParts) -> tuple[int, int, bool]:
+    """How many values the parts have, how many of them are sure, and whether a word links them."""
+    two = parts.first, parts.second
+    said = [one for part in two for one in part.fields.values() if _likely_value(one) is not None]
+    return len(said), sum(one.value is not None for one in said), parts.is_linked
 
 
 def _likely_value(said: FieldReading | None) -> FieldValue | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction
-from dockvoice_protocol.records import Act, FieldReading, Reading
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.readings import likely_values, possible_values, values_of
+from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
-from edge.agree.two_values import restates, split_by_value
+from edge.agree.two_values import restates, split_by_values
 from edge.records import Commit, Draft, Park, make_copy_id
 from edge.records.speech import Prompt, Say, Terms
 
@@ -24,53 +24,94 @@ def put_aside_what_was_not_chosen(
 ) -> list[Order]:
     """Put aside the other one of two values of a draft, with what was said of it, where a step left one of them.
 
-    Empty where the operator only said the value anew, took the other one back, or where another draft has it.
+    Empty where the operator only said the value anew, took the other one back, or where another draft has it; and of
+    what is to hold for all that follows, which is one. What is put aside is renamed with the draft.
     """
-    said, after = utterance.reading, _find_draft_after(session, before, orders)
-    takes_back = said.act is not Act.RECORD or is_correction(said.words, session.rules.language)
-    takes_back |= any(isinstance(order, Say) and order.prompt is Prompt.DROPPED for order in orders)
-    if before is None or after is None or takes_back:
+    kept = None if before is None or before.act is Act.CONTEXT else _find_kept_values(session, before, orders)
+    if before is None or kept is None:
         return []
-    copy_id = make_copy_id(before.utterance_id, "not chosen")
-    others = [*session.queue.drafts, *(order.draft for order in orders if isinstance(order, Park) and order.draft)]
-    rest = _read_what_was_not_chosen(before.reading, after.reading, others, session.rules)
-    if rest is None or any(one.utterance_id == copy_id for one in session.recorded.in_review.drafts):
+    copy_id, of = make_copy_id(before.utterance_id, "not chosen"), session.rules.identifying_fields
+    waits = next((one for one in session.recorded.in_review.drafts if one.utterance_id == copy_id), None)
+    if waits is not None:
+        return _rename(waits, values_of(before.reading), kept, of)
+    told = {order.prompt for order in orders if isinstance(order, Say)}
+    said = utterance.reading
+    if said.act is not Act.RECORD or Prompt.DROPPED in told or is_correction(said.words, session.rules.language):
         return []
-    draft = replace(before, utterance_id=copy_id, reading=rest, support=(), agreed=(), counted=(), stands=(), begun=())
-    kept, terms = values_of(after.reading), Terms(find_spoken_units(rest, session.rules))
+    drafts = [*session.queue.drafts, *(order.draft for order in orders if isinstance(order, Park) and order.draft)]
+    rest = _read_what_was_not_chosen(before.reading, kept, [one.reading for one in drafts], session.rules)
+    if rest is None:
+        return []
     likely, units = likely_values(rest), {one.name: one.unit_of for one in session.rules.form.fields}
     differ = {name for name, value in likely.items() if kept.get(name) != value}
-    own = {name: value for name, value in likely.items() if {name, units[name]} & differ}
-    said_in = before.utterance_id if rest.words else before.utterances[-1]
-    aside = Park(copy_id, NOT_CHOSEN, values_of(rest), draft, said_in)
-    return [aside, Say(Prompt.PARKED_ENTRY, own, terms=terms)]
+    own = {name: value for name, value in likely.items() if {name, units[name]} & differ} or likely
+    terms = Terms(find_spoken_units(rest, session.rules))
+    draft = Draft(copy_id, before.form, rest, before.operator)
+    said_in = before.utterance_id if {*rest.words} & {*before.reading.words} else before.utterances[-1]
+    return [Park(copy_id, NOT_CHOSEN, values_of(rest), draft, said_in), Say(Prompt.PARKED_ENTRY, own, terms=terms)]
 
 
-def _find_draft_after(session: DialogueSession, before: Draft | None, orders: Sequence[Order]) -> Draft | None:
-    """The draft as the step left it, open or recorded; None where it was parked or dropped."""
+def _find_kept_values(
+    session: DialogueSession, before: Draft, orders: Sequence[Order]
+) -> Mapping[str, FieldValue] | None:
+    """The values that the step left of a draft, open or recorded; None where it was parked or dropped."""
     committed = (order.draft for order in orders if isinstance(order, Commit))
-    ids = set() if before is None else {before.utterance_id}
-    return next((one for one in (session.draft, *committed) if one is not None and one.utterance_id in ids), None)
-
-
-def _read_what_was_not_chosen(
-    before: Reading, after: Reading, others: Collection[Draft], rules: Rules
-) -> Reading | None:
-    """The part of what was said that has the other value of a field, with the identifiers that it is of, or None."""
-    for name, asked in before.fields.items():
-        chosen = after.fields.get(name)
-        kept = {value for one in others for value in possible_values(one.reading.fields.get(name))}
-        value = None if chosen is None or chosen.rivals or not asked.rivals else chosen.value
-        if not {*possible_values(asked)} - {value, *kept}:
-            continue
-        parts = None if value is None else split_by_value(name, value, before, rules)
-        if parts is not None and not restates(name, parts, values_of(after), rules):
-            return replace(parts[1], fields={**_identifiers_before(name, after, rules), **parts[1].fields})
+    for one in (session.draft, *committed):
+        if one is not None and one.utterance_id == before.utterance_id:
+            return {
+                name: value for name, value in values_of(one.reading).items() if not one.reading.fields[name].rivals
+            }
+    if any(isinstance(order, Say) and order.prompt is Prompt.KEPT_AS_IT_IS for order in orders):
+        entries = (one.fields for one in session.recorded.entries if one.event_id == before.replaces)
+        return next(entries, None)
     return None
 
 
-def _identifiers_before(name: str, reading: Reading, rules: Rules) -> dict[str, FieldReading]:
+def _rename(
+    waits: Draft, before: Mapping[str, FieldValue], now: Mapping[str, FieldValue], of: Sequence[str]
+) -> list[Order]:
+    """Rename what was put aside, where it had the draft's name: "no, pallet 743"."""
+    fields, changed = dict(waits.reading.fields), {name: now[name] for name in of if name in now}
+    for name, value in changed.items():
+        if name in fields and fields[name].value == before.get(name) != value:
+            fields[name] = replace(fields[name], value=value)
+    if fields == waits.reading.fields:
+        return []
+    draft = replace(waits, reading=replace(waits.reading, fields=fields))
+    return [Park(draft.utterance_id, NOT_CHOSEN, values_of(draft.reading), draft)]
+
+
+def _read_what_was_not_chosen(
+    before: Reading, kept: Mapping[str, FieldValue], others: Sequence[Reading], rules: Rules
+) -> Reading | None:
+    """What was said with the other value of a field, with the identifiers that it is of; None: nothing is left over.
+
+    All that was said, without its values, where those that were chosen are of both parts.
+    """
+    for name, asked in before.fields.items():
+        had = {value for one in others for value in possible_values(one.fields.get(name))}
+        left = {*possible_values(asked)} - {kept.get(name), *had}
+        parts = split_by_values(name, before, rules) if name in kept and asked.rivals and left else None
+        two = None if parts is None or restates(parts, rules) else parts.having(kept[name])
+        if two is None:
+            continue
+        own, other = (likely_values(without_inherited(one)) for one in two)
+        mixed = any(kept.get(one) == value != own.get(one, value) for one, value in other.items())
+        fields = {} if mixed else {one: _with_likely_value(said) for one, said in two[1].fields.items()}
+        return replace(before if mixed else two[1], fields={**_identifiers_before(name, before, kept, rules), **fields})
+    return None
+
+
+def _with_likely_value(said: FieldReading) -> FieldReading:
+    """The field with its likely value, to be confirmed, where it has no other: it would seem to be what is kept."""
+    likely = possible_values(said)
+    return said if said.value is not None or len(likely) != 1 else replace(said, value=likely[0], confirmed=False)
+
+
+def _identifiers_before(
+    name: str, before: Reading, kept: Mapping[str, FieldValue], rules: Rules
+) -> dict[str, FieldReading]:
     """The identifiers that a second value of the field shares: of a position its trailer, of a count all."""
     names = rules.identifying_fields
-    shared = names[: names.index(name)] if name in names else names
-    return {one: reading.fields[one] for one in shared if one in reading.fields}
+    shared = [one for one in (names[: names.index(name)] if name in names else names) if one in kept]
+    return {one: replace(before.fields[one], value=kept[one], rivals=()) for one in shared if one in before.fields}

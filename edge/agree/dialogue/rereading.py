@@ -76,6 +76,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         reading = _as_part_of_counted(session, part)
     claim = None if session.draft is None else session.draft.reading
     reading = session.breath.doubt_continued_number(reading, claim, session.rules)
+    reading = _as_choice(session, reading)
     several = bool(split_if_several(reading, session.rules))
     asked = session.current_question.field
     if not several and asked not in session.rules.identifying_fields:
@@ -90,6 +91,18 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         session, same_again.copy_from_entry_before(session, reading), utterance.known.expected
     )
     return _fill_in_context(session, utterance, reading, same)
+
+
+def _as_choice(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, with a number alone as the one of two offered values that it is: "778812 intact"."""
+    question = session.question
+    if question is None or question.about is not Topic.CHOICE or question.field in reading.fields:
+        return reading
+    name, rules = str(question.field), session.rules
+    fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, asked=name)
+    is_offered = name in fields and fields[name].value in question.candidates
+    more = reading.act is Act.RECORD and bool(reading.fields)
+    return replace(reading, fields=fields, not_understood=None) if is_offered and more else reading
 
 
 def _read_as_command_with_place(session: DialogueSession, utterance: UtteranceHeard) -> Reading | None:
