@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, parse_meaning, read_fields, without_cue
@@ -144,13 +144,13 @@ def _merge_unasked_field(before: FieldReading, reading: FieldReading) -> FieldRe
     return replace(before, words=before.words or reading.words, rivals=rivals)  # It is of the context alone no more.
 
 
-def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rules) -> Draft:
+def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rules, answered: Collection[str]) -> Draft:
     """The draft, in which an answer about one field also settles what the same words left open.
 
     "Pallet 8096 thirty one pieces" is 8096 with 31, or 809630 with one: the pallet decides the count. Only doubts about
     the words are settled; doubts from the acoustics or a second recogniser are still asked about. What was said of the
     other one of two values goes with that: "12 cases and 3 pieces, 2 damaged". What stands between two names, of which
-    one was chosen, may be the other's: then all that they said is asked about.
+    one was chosen, may be the other's: then all that they said is asked about. `answered`: the fields of the answer.
     """
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
@@ -162,7 +162,7 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     parts = split_by_values(name, before, rules)
     if parts is None or restates(parts, rules):
         return replace(draft, reading=settled)
-    return replace(draft, reading=keep_one(parts, value, before, settled, rules))
+    return replace(draft, reading=keep_one(parts, value, before, settled, rules, answered))
 
 
 def settle_rivals_by_value(name: str, value: FieldValue, reading: Reading, rules: Rules) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.spoken import is_correction
@@ -50,16 +50,19 @@ def split_by_values(name: str, reading: Reading, rules: Rules) -> TwoParts | Non
     return None
 
 
-def keep_one(parts: TwoParts, value: FieldValue, before: Reading, after: Reading, rules: Rules) -> Reading:
+def keep_one(
+    parts: TwoParts, value: FieldValue, before: Reading, after: Reading, rules: Rules, answered: Collection[str]
+) -> Reading:
     """The reading once one of the two values was chosen: with what was said of that, and not of the other one.
 
-    What stands for several entries, as a door, is of both, and so is what was said `before` them.
+    What stands for several entries, as a door, is of both, and so is what was said ahead of them; what the answer says,
+    in the fields `answered`, is of the chosen one.
     """
     two = parts.having(value)
     if two is None:
         return after
     own, other = (without_inherited(part).fields for part in two)
-    of_both = {*parts.shared.fields, *rules.form.standing_fields, *rules.identifying_fields, parts.name}
+    of_both = {*parts.shared.fields, *rules.form.standing_fields, *rules.identifying_fields, *answered}
     fields = dict(after.fields)
     for name, one in after.fields.items():
         was = before.fields.get(name)

@@ -165,7 +165,7 @@ def test_a_name_said_over_a_claim_without_one_is_no_more_known_than_any_other() 
 
 def test_a_claim_that_vanishes_is_parked_and_told() -> None:
     sound, noted = Say(Prompt.HELP), Note("u2", said({}), HEEDED)
-    found = audited((FIRST,), (), noted, sound, now={"quantity": 12})
+    found = audited((FIRST,), (), noted, sound, now={"quantity": FieldReading(None, ("some",), 0.94)})
     assert found.orders == [
         noted,
         Park("u1", BREACH, {"item": "A100", "quantity": 9}, FIRST),
@@ -173,6 +173,15 @@ def test_a_claim_that_vanishes_is_parked_and_told() -> None:
         sound,
     ]
     assert [(one.law, one.claims) for one in found.breaches] == [(Law.CONSERVATION, ("u1",))]
+
+
+def test_a_value_that_no_claim_took_is_parked_and_told() -> None:
+    taken, noted = claim("u1", item="A100", quantity=12), Note("u2", said({}), HEEDED)
+    parked = [Park("u2", BREACH, {"quantity": 12}, None), Say(Prompt.PARKED)]
+    assert audited((FIRST,), (FIRST,), noted, now={"quantity": 12}).orders == parked
+    assert audited((FIRST,), (taken,), noted, now={"quantity": 12}).orders == [noted]
+    assert audited((FIRST,), (FIRST,), noted, Say(Prompt.NOT_RECORDED), now={"quantity": 12}).breaches == ()
+    assert audited((FIRST,), (FIRST,), noted, now={"quantity": 9}).orders == [noted]
 
 
 def test_a_value_that_was_said_of_one_claim_is_not_carried_to_another() -> None:

@@ -226,6 +226,8 @@ def _has_no_answer(session: DialogueSession, reading: Reading) -> bool:
 
     Or it has one alone that the form forbids, where a likely one is known: "four" for "pallet seven four two twenty".
     """
+    if session.topic is Topic.CHOICE and is_listed_command("next_one", reading.words, session.rules.language):
+        return True  # French "les deux" is both of them, and no two.
     if not reading.fields or session.current_question.field in reading.fields:
         return not reading.fields or _is_impossible_beside_likely(session, reading)
     counted = number_head(reading.words, session.rules.language) and not values_of(reading)

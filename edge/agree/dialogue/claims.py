@@ -9,7 +9,7 @@ values repeated (`may_rename`), by the answer to a question for that field, or b
 no value moves from one claim to another.
 
 *Conservation*: a claim ends in exactly one of: recorded, parked in review, dropped by the operator, given up aloud.
-Until then it is open.
+Until then it is open. No value that was surely said vanishes: a claim, an order or the standing context has it.
 
 A claim that would break a law is parked in review and the breach is reported. Pure: every order is seen here before it
 leaves the dialogue.
@@ -17,7 +17,7 @@ leaves the dialogue.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -174,14 +174,20 @@ class OpenDraftsSnapshot:
     waiting: frozenset[str] = field(default=frozenset(), repr=False)  # The utterances parked in review, open or not.
     aside: tuple[Draft, ...] = field(default=(), repr=False)
     """The drafts in review that are not open: one that is taken up is compared with what it was there."""
+    held: tuple[Mapping[str, FieldReading], ...] = field(default=(), repr=False)
+    """The fields of all open drafts, of what waits behind them, and of the standing context."""
 
 
 def collect_open_claims(
-    drafts: Sequence[Draft | None], aside: Iterable[Draft], closing_form: str | None
+    drafts: Sequence[Draft | None],
+    aside: Iterable[Draft],
+    closing_form: str | None,
+    besides: Iterable[Mapping[str, FieldReading]] = (),
 ) -> OpenDraftsSnapshot:
     """The open claims: the open draft first, then the queued ones, which are also in review.
 
-    The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
+    The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims. `besides`:
+    the fields of what is held without a draft.
     """
     found = [one for one in drafts if one is not None]
     about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
@@ -189,7 +195,8 @@ def collect_open_claims(
     in_review, opened = tuple(aside), {one.utterance_id for one in found}
     waiting = frozenset(one.utterance_id for one in (*drafts[1:], *in_review) if one is not None)
     left = tuple(one for one in in_review if one.utterance_id not in opened)
-    return OpenDraftsSnapshot(tuple(about), resting, waiting, left)
+    held = (*(one.reading.fields for one in found), *besides)
+    return OpenDraftsSnapshot(tuple(about), resting, waiting, left, held)
 
 
 def park_lawbreaking_claims(
@@ -223,7 +230,7 @@ def park_lawbreaking_claims(
     over = (
         {}
         if utterance is None or utterance.utterance_id in {*ended, *lost}
-        else _find_unclaimed_reading(utterance, (*after.claims, *_list_parked_drafts(kept)), kept, identifies, mixed)
+        else _find_unclaimed_reading(utterance, after, kept, identifies, mixed)
     )
     kept = [order for order in kept if not (isinstance(order, Note) and order.utterance_id in {*lost, *over})]
     spoken = next((at for at, order in enumerate(kept) if isinstance(order, Say)), len(kept))
@@ -282,31 +289,43 @@ def _may_change(
 
 def _find_unclaimed_reading(
     utterance: UtteranceFacts,
-    after: Iterable[Draft],
+    after: OpenDraftsSnapshot,
     orders: Sequence[Order],
     identifies: Sequence[str],
     mixed: Collection[str],
 ) -> dict[str, Reading]:
-    """The utterance's reading by its id, if the step left it with no claim and no prompt gave it up; else empty.
+    """The utterance's reading by its id, if the step left it, or a value of it, nowhere and told no such thing.
 
-    Only of a valid utterance that names a thing, or, where a claim was mixed, has any field.
+    Only of a valid utterance; or, where a claim was mixed, of one that has any field.
     """
-    said = utterance.reading
+    said, ordered = utterance.reading, _list_drafts(orders)
     names = [name for name in identifies if possible_values(said.fields.get(name))]
     again = (
         PlayEarcon(Earcon.NOT_UNDERSTOOD) in orders
     )  # this earcon repeats a question, which may ask for an identifier
+    parked = [order.draft for order in orders if isinstance(order, Park) and order.draft is not None]
     here = [
-        one.reading for one in after if again or any(possible_values(one.reading.fields.get(name)) for name in names)
+        one.reading
+        for one in (*after.claims, *parked)
+        if again or any(possible_values(one.reading.fields.get(name)) for name in names)
     ]
-    known = any(not find_differing_identifiers(one, said, identifies) for one in here)
+    known = not names or any(not find_differing_identifiers(one, said, identifies) for one in here)
+    held = (*after.held, *(one.reading.fields for one in ordered))
+    known &= again or all(_is_held(name, one, held) for name, one in said.fields.items())
     given_up = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
-    holds = utterance.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)
+    holds = utterance.counts and said.act in {Act.RECORD, Act.AMEND}
     return {utterance.utterance_id: said} if (holds and not (given_up or known)) or (mixed and said.fields) else {}
 
 
-def _list_parked_drafts(orders: Iterable[Order]) -> list[Draft]:
-    return [order.draft for order in orders if isinstance(order, Park) and order.draft is not None]
+def _is_held(name: str, said: FieldReading, held: Iterable[Mapping[str, FieldReading]]) -> bool:
+    """Whether a sure value of an utterance is held; one in doubt is asked about, and an inherited one was not said."""
+    return said.value is None or said.is_inherited or any(said.value in possible_values(of.get(name)) for of in held)
+
+
+def _list_drafts(orders: Iterable[Order]) -> list[Draft]:
+    """The drafts that a step recorded, parked or dropped."""
+    drafts = [order.draft for order in orders if isinstance(order, Commit | Park | StoreDropped)]
+    return [one for one in drafts if one is not None]
 
 
 def _park_claim(utterance_id: str, reading: Reading, claim: Draft | None, identifies: Iterable[str]) -> list[Order]:

@@ -219,7 +219,7 @@ def revise_draft_with_answer(session: DialogueSession, utterance: UtteranceHeard
     draft = context.mark_answer_as_context(session, draft, utterance)
     doubts = judge_after_utterance(session, draft, utterance).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
-        draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
+        draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules, utterance.reading.fields)
     return revise_draft(session, utterance, draft)
 
 

@@ -444,9 +444,9 @@ def _collect_open_claims(session: DialogueSession, restored: Draft | None = None
     """The open claims: the draft, or the one that a restart restores, its question's other one, and the queued one."""
     other = session.current_question.other
     closing = None if session.settings.closing is None else session.settings.closing.name
-    return claims.collect_open_claims(
-        (session.draft or restored, other, *session.queue.drafts), session.recorded.in_review.drafts, closing
-    )
+    besides = session.context.fields, *(one.reading.fields for one in session.waiting_orders)
+    drafts = session.draft or restored, other, *session.queue.drafts
+    return claims.collect_open_claims(drafts, session.recorded.in_review.drafts, closing, besides)
 
 
 def _asked_for(session: DialogueSession) -> claims.QuestionFacts:

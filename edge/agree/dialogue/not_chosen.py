@@ -88,10 +88,13 @@ def _read_what_was_not_chosen(
 
     All that was said, without its values, where those that were chosen are of both parts.
     """
-    for name, asked in before.fields.items():
+    asked_twice = {name: one for name, one in before.fields.items() if one.rivals}
+    for name, asked in asked_twice.items():
+        if rules.form[name].unit_of in asked_twice:  # A count tells which unit is its own.
+            continue
         had = {value for one in others for value in possible_values(one.fields.get(name))}
         left = {*possible_values(asked)} - {kept.get(name), *had}
-        parts = split_by_values(name, before, rules) if name in kept and asked.rivals and left else None
+        parts = split_by_values(name, before, rules) if name in kept and left else None
         two = None if parts is None or restates(parts, rules) else parts.having(kept[name])
         if two is None:
             continue

@@ -94,15 +94,19 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
 
 
 def _as_choice(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, with a number alone as the one of two offered values that it is: "778812 intact"."""
-    question = session.question
-    if question is None or question.about is not Topic.CHOICE or question.field in reading.fields:
+    """The reading, with a number as the one of two offered values that it is, "778812 intact"; "none" is a no."""
+    question, rules = session.question, session.rules
+    if question is None or question.about is not Topic.CHOICE or reading.act is not Act.RECORD:
         return reading
-    name, rules = str(question.field), session.rules
+    said = token_texts(reading.words, rules.language)
+    if 0 not in question.candidates and said in rules.language.words["none"]:
+        return replace(reading, fields={}, act=Act.NO, not_understood=None)  # French "aucune" is no count of zero.
+    name = str(question.field)
+    if name in reading.fields:
+        return reading
     fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, asked=name)
     is_offered = name in fields and fields[name].value in question.candidates
-    more = reading.act is Act.RECORD and bool(reading.fields)
-    return replace(reading, fields=fields, not_understood=None) if is_offered and more else reading
+    return replace(reading, fields=fields, not_understood=None) if is_offered and reading.fields else reading
 
 
 def _read_as_command_with_place(session: DialogueSession, utterance: UtteranceHeard) -> Reading | None:

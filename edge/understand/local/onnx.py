@@ -50,7 +50,7 @@ def load_session(network: Path | bytes, weights: Path) -> Any:
     options = onnxruntime.SessionOptions()
     # In the thread that hears: another one would take a second core while the recogniser decodes.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
+    options.enable_mem_pattern = False  # Memory laid out ahead: 7 MB more of 47 for the wearer's voice, and no faster.
     try:
         return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as fault:  # noqa: BLE001 - its errors share no parent of their own
