@@ -98,8 +98,8 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
   that named both.
 - **Conservation**: a claim ends recorded, put aside, taken back by the operator, or given up aloud, and no value that was
   surely said vanishes. Of two values said beside each other, "24 cases and 3 pieces", what is not chosen is put aside
-  aloud (`not_chosen`), with what was said of it; a count or a place said anew, "12 cases, 13 cases", is one. What stands behind
-  the second is of that: "seal 778812 and seal 778813 intact" answered by the first is asked, "Is it sealed?"
+  aloud (`not_chosen`), with what was said of it; a count or a place said anew, "12 cases, 13 cases", is one. What stands
+  behind the second is of that: "seal 778812 and seal 778813 intact", answered by the first, is asked: "Is it sealed?"
 - **Reference**: words that name nothing are of what the device named last. Behind another thing, the open question says
   whose it is ("pallet 743: Which dock?"); behind a trailer or a sum, a correction and a drop are asked by name.
 
