@@ -30,7 +30,19 @@ from edge.agree.one_breath import list_several_identifiers, pick_by_answer, spli
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import take_stray_digits_as_identifier
-from edge.records import Cause, Commit, ConfirmationKind, Draft, LastEntry, Note, Outcome, Park, Reason, Verdict
+from edge.records import (
+    Cause,
+    Commit,
+    ConfirmationKind,
+    Draft,
+    LastEntry,
+    Note,
+    Outcome,
+    Park,
+    Reason,
+    Verdict,
+    make_copy_id,
+)
 from edge.records.speech import Earcon, PlayEarcon, Prompt, Say, Terms
 
 REOPENED = "reopened"  # Prefix in `Draft.agreed` for a closed trailer that the operator agreed to reopen.
@@ -169,15 +181,31 @@ def _queue_others(session: DialogueSession, waited: Draft, part: Reading, others
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
-    """Park an utterance that names several things; empty where each can be asked about in turn."""
+    """Park each of several things that an utterance names; empty where each can be asked about in turn.
+
+    Each with its name, what stands for all, and what is surely its own.
+    """
     rules, fields = session.rules, draft.reading.fields
     several = list_several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifying_fields and split_things(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
+    named = {of: one for of, one in fields.items() if of in rules.identifying_fields and not one.rivals}
+    shared = {**named, **{of: one for of, one in fields.items() if one.is_inherited}}
+    parts = split_things(draft.reading, rules)
+    own = {value: part.fields for part in parts for value in possible_values(part.fields.get(name))}
     session.named = replace(session.named, left=True)
-    prompts = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
-    return [Park(draft.utterance_id, parking.UNANSWERED, values_of(draft.reading), draft), *prompts]
+    parked: list[Order] = []
+    for value in several:
+        named = {name: replace(fields[name], value=value, rivals=())}
+        reading = replace(draft.reading, fields={**shared, **own.get(value, {}), **named})
+        of_first = not parked
+        which = draft.utterance_id if of_first else make_copy_id(draft.utterance_id, str(value))
+        one = replace(draft, utterance_id=which, reading=reading)
+        parked.append(
+            Park(which, parking.UNANSWERED, values_of(reading), one, None if of_first else draft.utterance_id)
+        )
+    return [*parked, *(session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several)]
 
 
 def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
