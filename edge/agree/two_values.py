@@ -22,7 +22,7 @@ class TwoParts:
     first: Reading
     second: Reading
     shared: Reading  # What was said ahead of both values.
-    is_linked: bool  # By "and" or "plus", or it is not known that they are not.
+    is_linked: bool  # By "and" or "plus".
 
     def having(self, value: FieldValue) -> tuple[Reading, Reading] | None:
         """The part that has this value of the field, and the other one; None: neither has."""
@@ -42,12 +42,13 @@ def split_by_values(name: str, reading: Reading, rules: Rules) -> TwoParts | Non
     named_twice = {one for one in rules.identifying_fields if one in fields and fields[one].rivals} - {name}
     if said is None or not said.rivals or named_twice:
         return None
-    if ways := list(_split(name, reading, reading.words, rules)):
-        return max(reversed(ways), key=_rank)
-    # Of an answer or a correction the words of its values alone are left: "and" may have stood between them.
+    # Of an answer or a correction the words of its values alone are left.
     own_words = tuple(Word(text, 0.0, 0.0, said.confidence) for text in said.words)
-    ways = list(_split(name, reading, own_words, rules))
-    return replace(max(reversed(ways), key=_rank), is_linked=True) if ways else None
+    for words in (reading.words, own_words):
+        ways = list(_split(name, reading, words, rules))
+        if ways:
+            return max(reversed(ways), key=_rank)
+    return None
 
 
 def keep_one(

@@ -190,8 +190,8 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     if not several or (verdict.ask in rules.identifying_fields and split_things(draft.reading, rules)):
         return []
     name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
-    named = {of: one for of, one in fields.items() if of in rules.identifying_fields and not one.rivals}
-    shared = {**named, **{of: one for of, one in fields.items() if one.is_inherited}}
+    before = rules.identifying_fields[: rules.identifying_fields.index(name)]
+    shared = {of: one for of, one in fields.items() if one.is_inherited or (of in before and not one.rivals)}
     parts = split_things(draft.reading, rules)
     own = {value: part.fields for part in parts for value in possible_values(part.fields.get(name))}
     session.named = replace(session.named, left=True)
