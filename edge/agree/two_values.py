@@ -73,7 +73,8 @@ def keep_one(
             del fields[name]
     for name, one in own.items():
         was = before.fields.get(name)
-        if name != parts.name and was is not None and was.rivals and fields.get(name) == was and one.value is not None:
+        is_sure = one.value is not None and not one.rivals
+        if is_sure and name != parts.name and was is not None and was.rivals and fields.get(name) == was:
             fields[name] = replace(was, value=one.value, rivals=())
     return replace(after, fields=fields)
 

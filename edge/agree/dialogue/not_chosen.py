@@ -86,7 +86,7 @@ def _read_what_was_not_chosen(
 ) -> Reading | None:
     """What was said with the other value of a field, with the identifiers that it is of; None: nothing is left over.
 
-    All that was said, without its values, where those that were chosen are of both parts.
+    All that was said, with the values that are not kept, where those that were chosen are of both parts.
     """
     asked_twice = {name: one for name, one in before.fields.items() if one.rivals}
     for name, asked in asked_twice.items():
@@ -98,17 +98,27 @@ def _read_what_was_not_chosen(
         two = None if parts is None or restates(parts, rules) else parts.having(kept[name])
         if two is None:
             continue
-        own, other = (likely_values(without_inherited(one)) for one in two)
-        mixed = any(kept.get(one) == value != own.get(one, value) for one, value in other.items())
-        fields = {} if mixed else {one: _with_likely_value(said) for one, said in two[1].fields.items()}
-        return replace(before if mixed else two[1], fields={**_identifiers_before(name, before, kept, rules), **fields})
+        own, other = (_likely_fields(one) for one in two)
+        is_mixed = any(kept.get(of) == said.value != own.get(of, said).value for of, said in other.items())
+        unkept = {
+            of: said for one in (own, other) for of, said in one.items() if kept.get(of) not in {said.value, None}
+        }
+        stands = {of: said for of, said in two[1].fields.items() if said.is_inherited}
+        fields = {**_identifiers_before(name, before, kept, rules), **stands, **(unkept if is_mixed else other)}
+        return replace(before if is_mixed else two[1], fields=fields)
     return None
 
 
-def _with_likely_value(said: FieldReading) -> FieldReading:
-    """The field with its likely value, to be confirmed, where it has no other: it would seem to be what is kept."""
-    likely = possible_values(said)
-    return said if said.value is not None or len(likely) != 1 else replace(said, value=likely[0], confirmed=False)
+def _likely_fields(part: Reading) -> dict[str, FieldReading]:
+    """The fields that were said, each with its likely value, to be confirmed, where it has no other.
+
+    Without that value a part would seem to be no more than what is kept.
+    """
+    fields = dict(without_inherited(part).fields)
+    for name, said in fields.items():
+        if said.value is None and len(likely := possible_values(said)) == 1:
+            fields[name] = replace(said, value=likely[0], confirmed=False)
+    return fields
 
 
 def _identifiers_before(
