@@ -148,7 +148,8 @@ def _split_in_sequence(reading: Reading, rules: Rules) -> tuple[Reading, ...]:
     """The last thing is split off, and what is before it is split again if it names several."""
     first = find_first_field(reading, rules)
     splits = _choose_best_splits(_split_off_last(reading, rules), rules, first)
-    if not splits or (first in rules.identifying_fields and find_first_field(splits[-1][1], rules) != first):
+    of = rules.identifying_fields
+    if not splits or (first in of and find_first_field(splits[-1][1], rules) not in of):
         return ()  # What is said between two names would be the second one's.
     begins = find_first_field(splits[-1][0], rules) in rules.identifying_fields
     before, last = splits[-1] if begins else _without_disputed(splits)
