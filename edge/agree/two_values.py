@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.forms.spoken.folding import fold
@@ -18,10 +18,10 @@ _MOST_WORDS = 60  # An utterance of more is not searched: each word costs two re
 class TwoParts:
     """The two parts of what was said, each with a value of its own of one field."""
 
-    name: str  # The field.
-    first: Reading
-    second: Reading
-    shared: Reading  # What was said ahead of both values.
+    name: str = field(repr=False)  # The field.
+    first: Reading = field(repr=False)
+    second: Reading = field(repr=False)
+    shared: Reading = field(repr=False)  # What was said ahead of both values.
     is_linked: bool  # By "and" or "plus".
 
     def having(self, value: FieldValue) -> tuple[Reading, Reading] | None:
