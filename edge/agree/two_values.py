@@ -67,7 +67,7 @@ def keep_one(
     fields = dict(after.fields)
     for name, one in after.fields.items():
         was = before.fields.get(name)
-        if name in of_both or was is None or not other.keys() & {name}:
+        if name in of_both or was is None or name not in other:
             continue
         if name not in own and {*possible_values(one)} <= {*possible_values(other[name])}:
             del fields[name]

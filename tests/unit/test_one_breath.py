@@ -75,6 +75,15 @@ def test_of_two_counts_the_one_that_is_not_chosen_is_put_aside_aloud(language: s
     assert "742" not in phrasing.text(told).replace(" ", "")  # The pallet itself is not put aside.
 
 
+def test_of_two_pairs_each_leaves_what_was_not_chosen() -> None:
+    orders, _ = answered("en", "pallet 742, 24 cases and 3 pieces, door 12 and door 13", "3 pieces", "door 13")
+    parked = [{**one.fields} for one in orders if isinstance(one, Park)]
+    assert [{name: one[name] for name in one.keys() & {"quantity", "door"}} for one in parked] == [
+        {"quantity": 24},
+        {"door": "12"},
+    ]
+
+
 @each_of("language", LANGUAGES)
 def test_a_count_said_anew_is_no_second_one(language: str) -> None:
     twelve, thirteen = (f"{count} {RECEIVE['quantity'].unit_word(count, 'CS', language)}" for count in (12, 13))

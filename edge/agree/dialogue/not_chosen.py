@@ -30,25 +30,32 @@ def put_aside_what_was_not_chosen(
     kept = None if before is None or before.act is Act.CONTEXT else _find_kept_values(session, before, orders)
     if before is None or kept is None:
         return []
-    copy_id, of = make_copy_id(before.utterance_id, "not chosen"), session.rules.identifying_fields
-    waits = next((one for one in session.recorded.in_review.drafts if one.utterance_id == copy_id), None)
-    if waits is not None:
-        return _rename(waits, values_of(before.reading), kept, of)
-    told = {order.prompt for order in orders if isinstance(order, Say)}
-    said = utterance.reading
+    ids = {_copy_id(before, one.name) for one in session.rules.form.fields}
+    waits = [one for one in session.recorded.in_review.drafts if one.utterance_id in ids]
+    known = values_of(before.reading)
+    renamed = [order for one in waits for order in _rename(one, known, kept, session.rules.identifying_fields)]
+    said, told = utterance.reading, {order.prompt for order in orders if isinstance(order, Say)}
     if said.act is not Act.RECORD or Prompt.DROPPED in told or is_correction(said.words, session.rules.language):
-        return []
-    drafts = [*session.queue.drafts, *(order.draft for order in orders if isinstance(order, Park) and order.draft)]
-    rest = _read_what_was_not_chosen(before.reading, kept, [one.reading for one in drafts], session.rules)
-    if rest is None:
-        return []
+        return renamed
+    parked = (order.draft for order in orders if isinstance(order, Park) and order.draft)
+    others = [one.reading for one in (*session.queue.drafts, *waits, *parked)]
+    found = _read_what_was_not_chosen(before.reading, kept, others, session.rules)
+    if found is None:
+        return renamed
+    name, rest = found
     likely, units = likely_values(rest), {one.name: one.unit_of for one in session.rules.form.fields}
-    differ = {name for name, value in likely.items() if kept.get(name) != value}
-    own = {name: value for name, value in likely.items() if {name, units[name]} & differ} or likely
-    terms = Terms(find_spoken_units(rest, session.rules))
-    draft = Draft(copy_id, before.form, rest, before.operator)
+    differ = {of for of, value in likely.items() if kept.get(of) != value}
+    own = {of: value for of, value in likely.items() if {of, units[of]} & differ} or likely
+    draft = Draft(_copy_id(before, name), before.form, rest, before.operator)
     said_in = before.utterance_id if {*rest.words} & {*before.reading.words} else before.utterances[-1]
-    return [Park(copy_id, NOT_CHOSEN, values_of(rest), draft, said_in), Say(Prompt.PARKED_ENTRY, own, terms=terms)]
+    terms = Terms(find_spoken_units(rest, session.rules))
+    park = Park(draft.utterance_id, NOT_CHOSEN, values_of(rest), draft, said_in)
+    return [*renamed, park, Say(Prompt.PARKED_ENTRY, own, terms=terms)]
+
+
+def _copy_id(draft: Draft, name: str) -> str:
+    """The id of the copy of an utterance that is put aside where a value of this field was chosen."""
+    return make_copy_id(draft.utterance_id, f"not chosen: {name}")
 
 
 def _find_kept_values(
@@ -83,8 +90,8 @@ def _rename(
 
 def _read_what_was_not_chosen(
     before: Reading, kept: Mapping[str, FieldValue], others: Sequence[Reading], rules: Rules
-) -> Reading | None:
-    """What was said with the other value of a field, with the identifiers that it is of; None: nothing is left over.
+) -> tuple[str, Reading] | None:
+    """A field, and what was said with its other value and the identifiers of that; None: nothing is left over.
 
     All that was said, with the values that are not kept, where those that were chosen are of both parts.
     """
@@ -105,16 +112,16 @@ def _read_what_was_not_chosen(
         }
         stands = {of: said for of, said in two[1].fields.items() if said.is_inherited}
         fields = {**_identifiers_before(name, before, kept, rules), **stands, **(unkept if is_mixed else other)}
-        return replace(before if is_mixed else two[1], fields=fields)
+        return name, replace(before if is_mixed else two[1], fields=fields)
     return None
 
 
 def _likely_fields(part: Reading) -> dict[str, FieldReading]:
     """The fields that were said, each with its likely value, to be confirmed, where it has no other.
 
-    Without that value a part would seem to be no more than what is kept.
+    Without that value a part would seem to be no more than what is kept. One with several is told by the words alone.
     """
-    fields = dict(without_inherited(part).fields)
+    fields = {name: said for name, said in without_inherited(part).fields.items() if not said.rivals}
     for name, said in fields.items():
         if said.value is None and len(likely := possible_values(said)) == 1:
             fields[name] = replace(said, value=likely[0], confirmed=False)
