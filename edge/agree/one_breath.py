@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, combinations
+from itertools import chain, combinations, pairwise
 from typing import TypeVar
 
 from dockvoice_protocol.forms.model import FormField
@@ -165,12 +165,21 @@ def _split_off_last(reading: Reading, rules: Rules) -> Iterator[_Two]:
     for at in range(1, len(reading.words)):
         last = read_part(reading, reading.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
-        if _surely_named(last, identifies):
+        if _surely_named(last, identifies) and not _is_linked_ahead_of_name(last, rules):
             before = read_part(reading, reading.words[:at], rules)
             if _surely_named(before, identifies) or any(
                 name in before.fields and before.fields[name].rivals for name in identifies
             ):
                 yield before, last
+
+
+def _is_linked_ahead_of_name(part: Reading, rules: Rules) -> bool:
+    """Whether "and" stands between what it begins with and its name: "door 13 and pallet 743" says another's door."""
+    texts = [normalize_word(word.text) for word in part.words]
+    named = (part.fields[name].words[:1] for name in rules.identifying_fields if name in part.fields)
+    at = min((texts.index(words[0]) for words in named if words and words[0] in texts), default=0)
+    links = [(text,) in rules.language.words["conjunctions"] for text in texts[:at]]
+    return any(link and not before for before, link in pairwise(links))
 
 
 def has_values_between(name: str, reading: Reading, rules: Rules) -> bool:

@@ -56,14 +56,15 @@ def keep_one(
 ) -> Reading:
     """The reading once one of the two values was chosen: with what was said of that, and not of the other one.
 
-    What stands for several entries, as a door, is of both, and so is what was said ahead of them; what the answer says,
-    in the fields `answered`, is of the chosen one.
+    What stands for several entries, as a door, is of both, and so are what was said ahead of them, and a place behind
+    them, "24 cases and 3 pieces, dock B"; what the answer says, in the fields `answered`, is of the chosen one.
     """
     two = parts.having(value)
     if two is None:
         return after
     own, other = (without_inherited(part).fields for part in two)
     of_both = {*parts.shared.fields, *rules.form.standing_fields, *rules.identifying_fields, *answered}
+    of_both |= _find_places_behind_both(parts, rules)
     fields = dict(after.fields)
     for name, one in after.fields.items():
         was = before.fields.get(name)
@@ -127,6 +128,12 @@ def _read_before(name: str, part: Reading, rules: Rules) -> Reading:
     begins = part.fields[name].words[:1]
     at = next((at for at, word in enumerate(part.words) if (normalize_word(word.text),) == begins), 0)
     return read_part(part, part.words[:at], rules)
+
+
+def _find_places_behind_both(parts: TwoParts, rules: Rules) -> set[str]:
+    said, ahead = parts.second.fields, _read_before(parts.name, parts.second, rules).fields
+    behind = said.keys() - ahead.keys() - parts.first.fields.keys()
+    return {name for name in behind if rules.form[name].is_place}
 
 
 def _rank(parts: TwoParts) -> tuple[int, int, bool]:

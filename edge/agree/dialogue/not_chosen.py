@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.one_breath import pick_by_answer
 from edge.agree.readings import likely_values, possible_values, values_of, without_inherited
 from edge.agree.terms import find_spoken_units
 from edge.agree.two_values import restates, split_by_values
@@ -35,11 +35,11 @@ def put_aside_what_was_not_chosen(
     known = values_of(before.reading)
     renamed = [order for one in waits for order in _rename(one, known, kept, session.rules.identifying_fields)]
     said, told = utterance.reading, {order.prompt for order in orders if isinstance(order, Say)}
-    if said.act is not Act.RECORD or Prompt.DROPPED in told or is_correction(said.words, session.rules.language):
+    if said.act not in {Act.RECORD, Act.AMEND} or Prompt.DROPPED in told:
         return renamed
     parked = (order.draft for order in orders if isinstance(order, Park) and order.draft)
     others = [one.reading for one in (*session.queue.drafts, *waits, *parked)]
-    found = _read_what_was_not_chosen(before.reading, kept, others, session.rules)
+    found = _read_what_was_not_chosen(_read_own_part(before.reading, kept, session.rules), kept, others, session.rules)
     if found is None:
         return renamed
     name, rest = found
@@ -72,6 +72,14 @@ def _find_kept_values(
         entries = (one.fields for one in session.recorded.entries if one.event_id == before.replaces)
         return next(entries, None)
     return None
+
+
+def _read_own_part(before: Reading, kept: Mapping[str, FieldValue], rules: Rules) -> Reading:
+    """Of several things in one breath, what was said of the one that was kept; otherwise all."""
+    names = {name: before.fields[name] for name in rules.identifying_fields if name in before.fields and name in kept}
+    named = {name: replace(one, value=kept[name], rivals=()) for name, one in names.items()}
+    own = pick_by_answer(before, replace(before, fields=named), rules)
+    return before if own is None else own[0]
 
 
 def _rename(
@@ -111,7 +119,7 @@ def _read_what_was_not_chosen(
             of: said for one in (own, other) for of, said in one.items() if kept.get(of) not in {said.value, None}
         }
         stands = {of: said for of, said in two[1].fields.items() if said.is_inherited}
-        fields = {**_identifiers_before(name, before, kept, rules), **stands, **(unkept if is_mixed else other)}
+        fields = {**stands, **(unkept if is_mixed else other), **_identifiers_before(name, before, kept, rules)}
         return name, replace(before if is_mixed else two[1], fields=fields)
     return None
 
@@ -134,4 +142,5 @@ def _identifiers_before(
     """The identifiers that a second value of the field shares: of a position its trailer, of a count all."""
     names = rules.identifying_fields
     shared = [one for one in (names[: names.index(name)] if name in names else names) if one in kept]
-    return {one: replace(before.fields[one], value=kept[one], rivals=()) for one in shared if one in before.fields}
+    known = {one: before.fields[one] for one in shared if one in before.fields}
+    return {one: replace(was, value=kept[one], rivals=(), confirmed=True) for one, was in known.items()}

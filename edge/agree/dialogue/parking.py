@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.records import Act, Reading
+from dockvoice_protocol.records import Act, FieldValue, Reading
+from edge.agree.decide import AS_MEANT
 from edge.agree.dialogue import context
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic, hold_if_accepted
@@ -25,7 +26,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
 
     An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
     """
-    draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
+    draft, values, besides = session.open_draft, _values_for_review(session), announce_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_trailer_closing(session)
     asked = session.current_question.field
@@ -41,6 +42,15 @@ def park_draft(session: DialogueSession) -> list[Order]:
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
     announced = _announce_objection(session, draft) or announce_parked(session, draft.reading)
     return [kept, *announced, *unset, *besides, *context.begin_waiting_context(session, draft)]
+
+
+def _values_for_review(session: DialogueSession) -> Mapping[str, FieldValue]:
+    """The accepted values, and those that were heard clearly, and are but implausible, as a second count."""
+    causes = () if session.verdict is None else session.verdict.reasons
+    doubted = {one.field for one in causes if one.reason not in AS_MEANT}
+    said = values_of(session.open_draft.reading)
+    known = {one.field: said[one.field] for one in causes if one.field in said and one.field not in doubted}
+    return {**session.values, **known}
 
 
 def announce_parked_before(session: DialogueSession, draft: Draft) -> Sequence[Say]:
@@ -140,7 +150,7 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
 
     A correction, a closing, or a draft that needs a yes already, is parked.
     """
-    draft, values = session.open_draft, session.values
+    draft, values = session.open_draft, _values_for_review(session)
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
     draft, unset = _settle_context(session, draft)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldValue
@@ -14,7 +14,8 @@ from edge.agree.dialogue.session import DialogueSession, entry_terms
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
-from edge.agree.readings import values_of
+from edge.agree.readings import likely_values, values_of
+from edge.agree.terms import find_spoken_units
 from edge.records import ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 
@@ -81,12 +82,24 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is State.HELD:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
+    if another := _say_what_is_not_on_record(session, draft, orders):
+        return [*another, *orders]
     introduction = parking.say_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.current_question.fields or any(
         session.current_question.field in one.fields for one in introduction
     )
     return orders if spoken else [*introduction, *orders]
+
+
+def _say_what_is_not_on_record(session: DialogueSession, draft: Draft, orders: Sequence[Order]) -> list[Say]:
+    """The values that the entry on record has not, ahead of the question whether to record another; else empty."""
+    asked = (order for order in orders if isinstance(order, Say) and order.prompt is Prompt.CONFIRM_ANOTHER)
+    on_record = next((say.fields for say in asked), None)
+    if on_record is None:
+        return []
+    own = {name: value for name, value in likely_values(draft.reading).items() if on_record.get(name) != value}
+    return [Say(Prompt.ABOUT, own, terms=Terms(find_spoken_units(draft.reading, session.rules)))]
 
 
 def repeat_open_question_or_readback(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
