@@ -74,6 +74,11 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     right = replace(before, fields={**before.fields, **reading.fields})
     right = context.move_to_other_trailer(session, right, before, is_earlier=named is not None)
     draft = _draft_replacement_of_last(session, last, right, utterance)
+    head = reading.fields.keys() & {*session.rules.form.standing_fields[:1]}
+    if head and named is None and context.has_trailer_of_context(session, last):
+        # "Change the trailer to 5502" may be of that entry, or of what follows, which then has it, too.
+        draft = replace(draft, stands=tuple((name, utterance.utterance_id) for name in head))
+        session.needs_yes.add(draft.utterance_id)
     if session.recorded.changes_nothing(draft) and not last.refused:
         return ask_what_is_wrong_with_last(session, utterance, last)  # It only names an entry, or says that again.
     session.recorded.last = last

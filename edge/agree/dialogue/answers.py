@@ -65,7 +65,7 @@ from edge.agree.readings import (
     without_inherited,
 )
 from edge.agree.unclear_numbers import has_digits_besides, is_long_number
-from edge.records import Draft, Outcome, Reason
+from edge.records import Draft, Note, Outcome, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -91,12 +91,26 @@ def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling_or_closing(session, utterance)
     if next_or_instead.takes_back_next(session, utterance.reading):
-        return [*parking.drop_draft(session), *amendments.correct_named_or_last(session, utterance)]
+        return _take_next_instead(session, utterance)
     if corrected := corrections.correct_recorded_entry_if_named(session, utterance):
         return corrected
     if _may_be_rest_of_cut_number(session, utterance):
         drafting.doubt_cut_number(session, utterance.reading)
     return _select_answer_handler(session, utterance)(session, utterance)
+
+
+def _take_next_instead(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Correct the last entry with what was said of the next: that utterance then supports the correction."""
+    taken, (dropped, *besides) = session.open_draft, parking.drop_draft(session)
+    corrected = amendments.correct_named_or_last(session, utterance)
+    if session.draft is None:
+        return [dropped, *besides, *corrected]
+    of_entry = () if session.recorded.last is None else session.recorded.last.draft.utterances
+    known = {name: replace(one, said_in=one.said_in or of_entry) for name, one in session.draft.reading.fields.items()}
+    session.draft = replace(session.draft, reading=replace(session.draft.reading, fields=known))
+    for utterance_id in taken.utterances:
+        session.draft = with_support(session.draft, utterance_id)
+    return [Note(taken.utterance_id, taken.reading, utterance.note_as_heeded().verdict), *besides, *corrected]
 
 
 def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) -> _AnswerHandler:

@@ -21,14 +21,16 @@ from edge.agree.dialogue.session import (
 from edge.agree.dialogue.table import State
 from edge.agree.merging import has_lone_one, has_number_word
 from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields
-from edge.agree.readings import find_differing_identifiers, likely_values, values_of
+from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of
 from edge.records import (
     NOTHING_STANDS,
     Cause,
+    Commit,
     Draft,
     LastEntry,
     Note,
     Outcome,
+    Park,
     Reason,
     StandingContext,
     StoreDropped,
@@ -56,16 +58,34 @@ def fill_new_entry_from_context(session: DialogueSession, reading: Reading, of: 
 
 
 def fill_unless_other_trailer(session: DialogueSession, reading: Reading, of: Draft | None = None) -> Reading:
-    """The reading of an entry with the context filled in; one that names another trailer inherits nothing.
+    """The reading of an entry with the context filled in; one that names another trailer inherits nothing of the old.
 
     `of`: the draft that it is of, which does not inherit what waits behind it.
     """
     stands = inheritable_fields(session, of_open=is_correction(reading.words, session.rules.language), of=of)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in reading.fields}
     head = next(iter(session.rules.form.standing_fields), "")
-    if not taken or (head in reading.fields and head in stands and reading.fields[head].value != stands[head].value):
+    if head in reading.fields and head in stands and reading.fields[head].value != stands[head].value:
+        since = _find_fields_of_next_trailer(session, stands)
+        taken = {name: replace(one, confirmed=False) for name, one in since.items()}
+    if not taken:
         return reading
     return replace(reading, fields={**reading.fields, **taken}, not_understood=None)
+
+
+def _find_fields_of_next_trailer(
+    session: DialogueSession, stands: Mapping[str, FieldReading]
+) -> dict[str, FieldReading]:
+    """The context fields that were said since the last entry on the trailer: "door 4", then "trailer 5502"."""
+    head, *others = session.rules.form.standing_fields or ("",)
+    trailer = stands.get(head)
+    on_it = [one.fields for one in session.recorded.entries if trailer and one.fields.get(head) == trailer.value]
+    since = {name: stands[name] for name in others if name in stands and on_it}
+    return {
+        name: replace(one, words=())
+        for name, one in since.items()
+        if trailer and one.said_in != trailer.said_in and not any(of.get(name) == one.value for of in on_it)
+    }
 
 
 def move_to_other_trailer(
@@ -158,6 +178,13 @@ def inheritable_fields(
         for name in rules.form.standing_fields
         if name in fields and (value := fields[name].value) is not None and rules.allows_value(rules.form[name], value)
     }
+
+
+def has_trailer_of_context(session: DialogueSession, entry: LastEntry) -> bool:
+    """Whether an entry took its trailer from the context, as that stands."""
+    head, fields = next(iter(session.rules.form.standing_fields), ""), entry.draft.reading.fields
+    stands = session.context.fields.get(head)
+    return stands is not None and head in fields and fields[head].is_inherited and fields[head].value == stands.value
 
 
 def differs_from_context(session: DialogueSession, entry: LastEntry) -> bool:
@@ -275,16 +302,18 @@ def _find_context_of_trailer(session: DialogueSession, readings: Mapping[str, Fi
         return {}
     if head not in stands or stands[head].value == readings[head].value:
         return {name: replace(stands[name]) for name in others if name in stands}
+    said_since = _find_fields_of_next_trailer(session, stands)
     if recorded.find_closing(str(readings[head].value), session.settings, session.lately.now) is not None:
-        return {}
+        return said_since
     since = session.lately.now - LONGEST_UNLOADING
     own = [one for one in list_own_standing_entries(session) if one.fields.get(head) == readings[head].value]
     own = [one for one in own if one.recorded_at is not None and one.recorded_at > since]
     if not own:
-        return {}
+        return said_since
     read, by = own[0].draft.reading.fields, (own[0].draft.utterance_id,)
     alike = [name for name in others if name in read and {one.fields.get(name) for one in own} == {read[name].value}]
-    return {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
+    before = {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
+    return {**before, **said_since}
 
 
 def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
@@ -343,6 +372,15 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
+def set_context_before_queued(session: DialogueSession) -> list[Order]:
+    """Set the context that was read back, where an entry said over its question waits for it; else empty."""
+    draft, waits = session.draft, session.queue.first
+    is_agreed = draft is not None and draft.act is Act.CONTEXT and _is_surely_held(session)
+    if not is_agreed or waits is None or waits.utterance_id in session.needs_yes or find_field_left_behind(session):
+        return []  # What needs a yes was left behind by the context: silence must not ask of it at once.
+    return set_agreed_context(session)
+
+
 def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
     """Keep the context as last read back, after a question that got no answer, and tell what of it does not stand."""
     agreed = session.read_back
@@ -365,7 +403,8 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
         _announce_context_of_cancelled(session, draft)
         return
     begun = find_fields_becoming_context(session, draft)
-    session.context = after = _context_with_draft(session, draft)
+    moved = _find_fields_moved(session, draft) & dict(draft.stands).keys()
+    session.context = after = _context_with_draft(session, draft).with_doubted(moved)
     differs = not begun and _has_own_context_value(session, draft)
     inherited = {name for name, one in draft.reading.fields.items() if one.is_inherited}
     # Announce again what applies again after an exception, and what no readback has included.
@@ -399,6 +438,18 @@ def _find_fields_put_right(session: DialogueSession, draft: Draft) -> dict[str, 
     )
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
     return {name: replace(fields[name], said_in=draft.utterances) for name in anew}
+
+
+def _find_fields_moved(session: DialogueSession, draft: Draft) -> set[str]:
+    """The context fields in which a correction moves an entry away from the context: it may have been meant for all."""
+    stands, fields = session.context.fields, draft.reading.fields
+    entries = session.recorded.entries if draft.act is Act.AMEND else ()
+    before = next((one.fields for one in entries if one.event_id == draft.replaces), {})
+    return {
+        name
+        for name, one in stands.items()
+        if before.get(name) == one.value and {*possible_values(fields.get(name, one))} - {one.value}
+    }
 
 
 def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str]) -> list[str]:
@@ -486,12 +537,19 @@ def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
 def doubt_context_of_unrecorded(session: DialogueSession, draft: Draft, asked: str | None) -> None:
     """Doubt what an entry that goes to review has otherwise, or lacks: what it said of that may have been of all.
 
-    So "pallet 742, from now on door 13", and "trailer 5502, door four or five" over it. Of a correction, what is asked.
+    So "pallet 742, from now on door 13", and "trailer 5502, door four or five" over it. Of a correction, what is asked;
+    "actually trailer 5502", which may be of what follows too, is of that in any case.
     """
+    stands_anew = _find_fields_moved(session, draft) & dict(draft.stands).keys()
+    if anew := {
+        name: one for name, one in draft.reading.fields.items() if name in stands_anew and one.value is not None
+    }:
+        set_fields_in_context(session, anew, draft.utterance_id)
+        session.context = session.context.with_doubted(anew.keys())
     unset_named_identifiers(session, draft.reading)
     stands, said = inheritable_fields(session), draft.reading.fields
     other = {name for name, one in stands.items() if name not in said or said[name].value != one.value}
-    told = other if draft.act is Act.RECORD else stands.keys() & {asked}
+    told = other if draft.act is Act.RECORD else stands.keys() & {asked, *_find_fields_moved(session, draft)}
     session.context = session.context.with_doubted(told)
 
 
@@ -526,6 +584,18 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
     stands = session.context.fields
     denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
     session.context = session.context.with_doubted(denied)
+
+
+def doubt_untaken(session: DialogueSession, reading: Reading, orders: Iterable[Order]) -> None:
+    """Doubt the context of which an utterance surely says another value, where no entry took that: "trailer 5502"."""
+    drafts = [order.draft for order in orders if isinstance(order, Commit | Park)]
+    held = [one.reading.fields for one in (session.draft, *session.queue.drafts, *drafts) if one is not None]
+    held += [one.reading.fields for one in waiting_context.list_waiting(session, None)]
+    stands = session.context.fields
+    other = {name: one.value for name, one in reading.fields.items() if one.value is not None and not one.is_inherited}
+    left = {name for name, value in other.items() if not any(value in possible_values(of.get(name)) for of in held)}
+    told = {name for name in left if name in stands and stands[name].value != other[name]}
+    session.context = session.context.with_doubted(told)
 
 
 def begin_waiting_context(session: DialogueSession, draft: Draft | None = None) -> list[Order]:

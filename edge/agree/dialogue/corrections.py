@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import is_correction, leading_cue, names_by_position, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading, as_text
-from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference, repeating
+from edge.agree.dialogue import (
+    amendments,
+    claims,
+    context,
+    drafting,
+    next_or_instead,
+    parking,
+    reference,
+    repeating,
+    trailers,
+)
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
@@ -37,6 +48,7 @@ from edge.agree.readings import (
     without_inherited,
     without_joining_and,
 )
+from edge.agree.sentence_parts import read_trailer_done
 from edge.agree.unclear_numbers import count_digits, is_long_number
 from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
@@ -634,6 +646,10 @@ def _queue_or_park_asked(session: DialogueSession, said: Reading, utterance_id: 
 
 def continue_without_cancelling_or_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
+    return _close_another_trailer(session, utterance) or _continue_beside(session, utterance)
+
+
+def _continue_beside(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     said, dictated = utterance.reading, utterance.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
         if (entry := _find_entry_at_end(session, said)) is None:
@@ -658,6 +674,22 @@ def continue_without_cancelling_or_closing(session: DialogueSession, utterance: 
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, utterance)]
     return [*orders, *amendments.correct_named_or_last(session, utterance)]
+
+
+def _close_another_trailer(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Ask whether to close another trailer than the question: "no, 70016", "no, close trailer 70016"; else empty."""
+    said, rules = utterance.reading, session.rules
+    name, rest = rules.form.roles.get(FieldRole.TRAILER), without_cue(said.words, rules.language)
+    if session.topic is not Topic.CLOSE or name is None or not drafting.is_sure_correction(session, utterance):
+        return []
+    closing = read_trailer_done(said, rest, rules)
+    fields = closing.fields if closing else read_fields(rest, rules.form, rules.catalogue, rules.language, asked=name)
+    if {of: one.value for of, one in fields.items() if not one.is_inherited}.keys() != {name} or fields[
+        name
+    ].value is None:
+        return []
+    order = replace(utterance, reading=replace(closing or said, fields={name: fields[name]}))
+    return [*parking.drop_open_question(session), *trailers.ask_to_close_trailer(session, order)]
 
 
 def _begin_entry_after_no_to_closing(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:

@@ -128,15 +128,20 @@ def begin_entry(
         return repeating.ask_to_repeat(session, utterance)
     if apart := _park_several_things(session, draft, verdict):
         return apart
-    named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
+    # What was closed by this step may have left another context in doubt than the sentence was read with.
+    stale = [name for name, one in draft.reading.fields.items() if one.is_inherited and name in session.context.doubted]
+    own = {name: one for name, one in draft.reading.fields.items() if name not in stale}
+    named = replace(draft.reading, fields={**session.named_again, **own})
     filled = context.fill_new_entry_from_context(session, named, draft)
     draft = _drop_stale_identifier(session, replace(draft, reading=filled))
     if verdict.outcome is Outcome.ACCEPT and not may_commit_at_once:
         verdict = replace(verdict, confirm=ConfirmationKind.READBACK)
-    if draft.reading.fields.keys() != utterance.reading.fields.keys() or utterance.reading.act is not Act.RECORD:
+    is_changed = values_of(draft.reading) != values_of(utterance.reading)
+    is_changed |= draft.reading.fields.keys() != utterance.reading.fields.keys()
+    if is_changed or utterance.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, utterance, aloud=True)
-    relate = session.relate_to_claim
-    waited = next((one for one in session.queue.drafts if relate(draft.reading, one) is Relation.SAME), None)
+    waits = (one for one in session.queue.drafts if session.identifiers_of(likely_values(one.reading)))
+    waited = next((one for one in waits if session.relate_to_claim(draft.reading, one) is Relation.SAME), None)
     if waited is None:
         return begin_draft(session, utterance, draft, verdict)
     return _begin_what_waited(session, utterance, draft, verdict, waited)

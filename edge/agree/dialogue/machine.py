@@ -357,6 +357,7 @@ class Dialogue:
             notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
             repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
             context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
+            context.doubt_untaken(session, happening.reading, orders)
             _prepend_earcon(session, orders, event, changed=changed)
             other = session.current_question.other
             is_open = session.state in AGREEING
@@ -365,7 +366,7 @@ class Dialogue:
                 session.breath.remember_unless_wordless(happening.whole, happening.ended, session.rules, claims_open)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
-        orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
+        orders = [*arrived, *orders, *_carry_out_queued(session, orders, agreed=event is Event.YES)]
         orders = reference.end_with_open_thing(session, happening, orders)
         if session.draft is not None and (draft is None or session.draft.utterance_id != draft.utterance_id):
             orders = receipts.announce_ended_context_before(session, orders)
@@ -389,10 +390,19 @@ def _take_utterance(session: DialogueSession, step: Step, utterance: UtteranceHe
     return apart or several.take_apart(session, utterance, SPEECH_STEPS[step])
 
 
-def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """Carry out what was queued until nothing is open: a sign-on, waiting orders, a draft, the roster, and news."""
+def _carry_out_queued(session: DialogueSession, before: Sequence[Order], *, agreed: bool) -> list[Order]:
+    """Carry out what was queued until nothing is open: a sign-on, waiting orders, a draft, the roster, and news.
+
+    `agreed`: by a yes, behind which a correction of an entry is no longer held: what is said next is of none.
+    """
+    draft, is_held = session.draft, session.state is State.HELD and not session.doubted
+    if agreed and is_held and draft is not None and session.recorded.replaces_recorded_entry(draft):
+        orders = drafting.commit_draft(session)
+    else:
+        orders = context.set_context_before_queued(session)
+    before = [*before, *orders]
     ends = session.state is State.IDLE and session.queue.first is None
-    orders = context.begin_waiting_context(session) if ends else []
+    orders += context.begin_waiting_context(session) if ends else []
     behind = session.deferred_action
     if behind is None or not behind.newcomer:
         orders += amendments.ask_waiting_order(session, before)

@@ -65,13 +65,28 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
-    if says_next(reading.words, session.rules.language) or split_at_leading_next(reading.words, session.rules):
+    says = says_next(reading.words, session.rules.language) or split_at_leading_next(reading.words, session.rules)
+    if says or _follows_by_number(session, reading, name):
         return begin_as_next(session, utterance, other)
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
     )
     parked = Park(other.utterance_id, parking.UNANSWERED, values_of(other.reading), other)
     return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(question)]
+
+
+def _follows_by_number(session: DialogueSession, reading: Reading, name: str) -> bool:
+    """Whether it names, with nothing asked, the number behind that of the open entry: "pallet 511", "pallet 512".
+
+    Not behind a word of correction, nor where the recogniser might have heard the one for the other.
+    """
+    now, before = reading.fields[name], session.open_draft.reading.fields[name]
+    numbers = [str(one.value) for one in (before, now)]
+    alike = {before.value, now.value} & {before.runner_up, now.runner_up, *before.rivals, *now.rivals}
+    corrects = is_correction(reading.words, session.rules.language)
+    if session.question is not None or session.doubted or corrects or alike or not all(map(str.isdecimal, numbers)):
+        return False
+    return len({*map(len, numbers)}) == 1 and int(numbers[1]) == int(numbers[0]) + 1
 
 
 def _both_identifiers(session: DialogueSession, reading: Reading) -> tuple[FieldValue, FieldValue]:

@@ -27,7 +27,7 @@ from edge.agree.merging import with_fields
 from edge.agree.off_talk import has_no_other_words
 from edge.agree.readings import find_differing_identifiers, values_of, without_inherited
 from edge.agree.sentence_parts import leads_to_place
-from edge.records import Commit, Draft, Outcome, Verdict
+from edge.records import Commit, Draft, Outcome, Park, Verdict
 from edge.records.speech import Prompt, Say
 
 _ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.REOPEN})
@@ -200,11 +200,23 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         if session.doubted or not is_held:  # Neither silence nor these words are a yes to it: this readback has it.
             session.needs_yes.add(utterance.utterance_id)
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, utterance)]
-    waits = parking.queue_utterance(session, utterance, utterance.reading)
+    waits = _add_to_queued(session, utterance) or parking.queue_utterance(session, utterance, utterance.reading)
     return [
         *waits,
         *(session.ask(session.entry_question) if is_held else [session.say_question(session.current_question)]),
     ]
+
+
+def _add_to_queued(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Add what has no name to the thing that waits last, "two damaged" behind "pallet 742"; else empty."""
+    said, last = without_inherited(utterance.reading).fields, session.queue.drafts[-1:]
+    named = {*said} & {*session.rules.identifying_fields}
+    if not last or named or not said.keys().isdisjoint(last[0].reading.fields):
+        return []
+    joined = with_fields(last[0], said, utterance.utterance_id)
+    session.queue.replace(joined.utterance_id, joined)
+    kept = Park(joined.utterance_id, parking.UNANSWERED, values_of(joined.reading), joined)
+    return [utterance.note_as_heeded(), kept]
 
 
 def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:
