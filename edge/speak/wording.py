@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from types import MappingProxyType
 from typing import NamedTuple
 
-from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.model import WITH_FEW, Form, FormField, choose_plural
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from dockvoice_protocol.forms.spoken.folding import fold
@@ -238,14 +238,14 @@ class Readback:
             )
         if (own := field.wording(self._language.code).readback) is not None:
             units = field.wording(self._language.code).units
-            return own.replace("{unit}", _unit_for_count(units, value) if units else "")
+            return own.replace("{unit}", _unit_for_count(units, value, self._language.code) if units else "")
         if field.codes:
             unit = "" if code is None else self._capitalised(field.unit_word(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             units = field.wording(self._language.code).units
             as_said = next((unit for unit in units if fold(unit) == text and len(unit) > ABBREVIATED), None)
-            return f"{{value}} {self._capitalised(as_said or _unit_for_count(units, value))}"
+            return f"{{value}} {self._capitalised(as_said or _unit_for_count(units, value, self._language.code))}"
         named = field.wording(self._language.code)
         speaks_for_itself = field.exception or field.bare or field.spoken.by_unit or (named.true and named.false)
         return "{value}" if speaks_for_itself else f"{self._label(field)} {{value}}"
@@ -282,8 +282,10 @@ def _unit_as_said(units: Mapping[str, str], value: FieldValue, text: str | None)
     return None if pair is None else pair[value == 1]
 
 
-def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
-    """The first unit of a language; for a count of 1 a shorter form of that word, if there is one."""
+def _unit_for_count(units: tuple[str, ...], value: FieldValue, language: str) -> str:
+    """The first unit of a language; for a count of 1 a shorter form of it, if there is one; in Polish by number."""
+    if language in WITH_FEW:
+        return choose_plural(units, value, language)
     if value != 1:
         return units[0]
     shorter = (unit for unit in units if unit != units[0] and units[0].startswith(unit))

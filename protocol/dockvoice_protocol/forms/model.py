@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -368,7 +368,7 @@ class FormField:
         """The unit word for a number: that of the code, where another field holds the unit; else the first."""
         if code is not None:
             words = [word for word, meant in self.wording(language).codes.items() if meant == code]
-            return next(iter(words[1:] if value == 1 else ()), next(iter(words), str(code)))
+            return choose_plural(words, value, language) if words else str(code)
         if self.codes:  # the unit is unknown: guess none
             return ""
         return next(iter(self.units.items()), ("", ""))[value == 1]
@@ -512,6 +512,23 @@ class Form:
             return ", ".join(spoken_values.values())
         beside = [words for name, words in spoken_values.items() if name not in named]
         return ", ".join([self.template.format(**spoken_values), *beside])
+
+
+def choose_plural(words: Sequence[str], value: FieldValue, language: str) -> str:
+    """The unit word for a number of several: that for many, for one, and, in Polish, for a few."""
+    form = 1 if value == 1 else 2 if language in WITH_FEW and _is_few(value) else 0
+    alike = form < len(words) and words[form][:_STEM] == words[0][:_STEM]
+    return words[form] if alike else words[0]
+
+
+_STEM = 3  # So many letters tell that a word is another form of the first, and not another unit.
+
+WITH_FEW = frozenset({"pl"})  # Languages whose numbers have CLDR's plural category "few".
+
+
+def _is_few(value: FieldValue) -> bool:
+    """Whether a number is of CLDR's category "few": 2 to 4, 22 to 24, but not 12 to 14."""
+    return isinstance(value, int) and value % 10 in range(2, 5) and value % 100 not in range(12, 15)
 
 
 def _placeholders(template: str) -> list[str]:
