@@ -15,7 +15,6 @@ from dockvoice_protocol.forms.spoken import (
     is_listed_command,
     last_entry_cue,
     names_by_position,
-    number_head,
     read_fields,
     says_all_is_well,
     words_behind_pointer,
@@ -255,8 +254,8 @@ def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Readin
     )
     if last is None or not is_behind:
         return reading
-    if draft is None and (counted := _read_count_behind_pointer(session, reading, last.draft)) is not None:
-        return counted
+    if draft is None and (told := _read_values_behind_pointer(session, reading, last.draft)) is not None:
+        return told
     if not pointing:
         return reading
     fields = _read_against(session, last.draft, reading.words, correcting=True)
@@ -300,19 +299,20 @@ def _points_at_one(reading: Reading, rules: Rules) -> bool:
     return any(is_listed_command("same_one", one, rules.language) for one in spans)
 
 
-def _read_count_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
-    """The reading, as a correction of the draft's count where it says no more: "that was thirteen"; None for any other.
+def _read_values_behind_pointer(session: DialogueSession, reading: Reading, of: Draft) -> Reading | None:
+    """The reading, as a correction of the draft where it tells values alone, "it was wet"; else None.
 
-    It is asked back: it may be talk.
+    It is asked back: it may be talk. A place may be of what follows.
     """
     rules = session.rules
-    count_words = words_behind_pointer(reading.words, rules.language)
-    if reading.act is not Act.RECORD or not number_head(count_words, rules.language):
+    words = words_behind_pointer(reading.words, rules.language)
+    if reading.act is not Act.RECORD or not words:
         return None
-    fields = _read_against(session, of, count_words, correcting=True)
-    counted = replace(reading, words=count_words, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
-    more = any(one.unexplained for one in fields.values()) or fields.keys() & {*rules.identifying_fields}
-    return None if not fields or more or not has_only_fields(counted, rules) else with_unconfirmed(counted, fields)
+    fields = _read_against(session, of, words, correcting=True) or read_part(reading, words, rules).fields
+    said = replace(reading, words=words, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
+    more = any(one.unexplained for one in fields.values())
+    more |= not fields.keys().isdisjoint({*rules.identifying_fields, *rules.form.standing_fields})
+    return None if not fields or more or not has_only_fields(said, rules) else with_unconfirmed(said, fields)
 
 
 def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Reading:
@@ -323,8 +323,8 @@ def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Readin
     read_back = wrong or session.state is State.HELD or session.topic in {Topic.ENTRY_RIGHT, Topic.DROP}
     if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
         return reading
-    if (counted := _read_count_behind_pointer(session, reading, session.open_draft)) is not None:
-        return counted
+    if (told := _read_values_behind_pointer(session, reading, session.open_draft)) is not None:
+        return told
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against_open(session, reading.words, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
