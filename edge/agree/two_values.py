@@ -31,6 +31,18 @@ class TwoParts:
             return None
         return (self.first, self.second) if value == values[0] else (self.second, self.first)
 
+    def put_right_by(self, said: FieldReading) -> tuple[Reading, Reading] | None:
+        """The part whose value another one replaces, "25 cases", and the other; None: it is not known which.
+
+        That with the same unit; of two such that with the number which is nearer.
+        """
+        two = self.first, self.second
+        alike = [len({*said.words} & {*part.fields[self.name].words}) for part in two]
+        if alike[0] != alike[1]:
+            return two if alike[0] > alike[1] else two[::-1]
+        far = [_distance(said.value, _likely_value(part.fields[self.name])) for part in two]
+        return None if far[0] == far[1] else two if far[0] < far[1] else two[::-1]
+
 
 def split_by_values(name: str, reading: Reading, rules: Rules) -> TwoParts | None:
     """Split what was said at a word, so that each part has one of the values that a field has.
@@ -103,6 +115,10 @@ def restates(parts: TwoParts, rules: Rules) -> bool:
         return False
     known, anew = (likely_values(part) for part in two)
     return all(name == parts.name or known.get(name) == value for name, value in anew.items())
+
+
+def _distance(one: FieldValue | None, other: FieldValue | None) -> float:
+    return abs(one - other) if isinstance(one, int | float) and isinstance(other, int | float) else 0.0
 
 
 def _is_link(word: Word, rules: Rules) -> bool:

@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import waiting_context
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.questions import Topic
+from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.session import (
     LONGEST_UNLOADING,
     DialogueSession,
@@ -586,14 +586,22 @@ def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: b
     session.context = session.context.with_doubted(denied)
 
 
-def doubt_untaken(session: DialogueSession, reading: Reading, orders: Iterable[Order]) -> None:
-    """Doubt the context of which an utterance surely says another value, where no entry took that: "trailer 5502"."""
+def doubt_untaken(session: DialogueSession, reading: Reading, orders: Iterable[Order], asked: Question | None) -> None:
+    """Doubt the context where an utterance surely says another value that no entry took, or a trailer alone."""
     drafts = [order.draft for order in orders if isinstance(order, Commit | Park)]
     held = [one.reading.fields for one in (session.draft, *session.queue.drafts, *drafts) if one is not None]
     held += [one.reading.fields for one in waiting_context.list_waiting(session, None)]
-    stands = session.context.fields
+    once, stands = session.rules.form.standing_fields, session.context.fields
     other = {name: one.value for name, one in reading.fields.items() if one.value is not None and not one.is_inherited}
     left = {name for name, value in other.items() if not any(value in possible_values(of.get(name)) for of in held)}
+    is_alone = other.keys() <= {*once} and not is_correction(reading.words, session.rules.language)
+    if (
+        is_alone
+        and asked is not None
+        and asked.about is Topic.ENTRY_RIGHT
+        and not waiting_context.list_waiting(session, None)
+    ):
+        left |= other.keys() & {*once[:1]}  # "Trailer 5502" over "Correct?" may be of what follows as well.
     told = {name for name in left if name in stands and stands[name].value != other[name]}
     session.context = session.context.with_doubted(told)
 

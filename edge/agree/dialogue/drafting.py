@@ -519,9 +519,8 @@ def require_yes_until_model_answers(session: DialogueSession, utterance: Utteran
 def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Ask to repeat words that may be a "no"; silence does not commit.
 
-    A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right; what may
-    name another thing, or has another number, is to be repeated, too. The rest of a number that a pause cut completes
-    it instead.
+    A second time, and of "nothing", which says no more when it is repeated, ask whether the entry is right as well. The
+    rest of a number that a pause cut completes it instead.
     """
     if (
         whole := complete_cut_number(session.open_draft, session.breath.words, utterance.reading, session.rules)
@@ -530,12 +529,12 @@ def ask_to_repeat_possible_no(session: DialogueSession, utterance: UtteranceHear
     session.doubted_number |= has_number_word((word.text for word in utterance.reading.words), session.rules)
     relation = session.relate_to_claim(utterance.reading)
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
-    if not (session.doubted or says_all_is_well(utterance.reading.words, session.rules.language)):
+    all_is_well = says_all_is_well(utterance.reading.words, session.rules.language)
+    if not (session.doubted or all_is_well):
         session.doubted = True
         return repeating.ask_to_repeat(session, utterance)
-    tells_more = session.another_unclear or repeating.has_new_number(session, utterance.reading)
-    given_up = [session.say(Prompt.REPEAT)] if tells_more else []
-    again = [*given_up, *session.ask(session.entry_question)]
+    is_told = not all_is_well and not utterance.is_indistinct(session.rules)  # What was said is not in the entry.
+    again = [*([session.say(Prompt.REPEAT)] if is_told else []), *session.ask(session.entry_question)]
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), *again]
 
 

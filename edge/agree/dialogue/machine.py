@@ -357,7 +357,7 @@ class Dialogue:
             notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
             repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
             context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
-            context.doubt_untaken(session, happening.reading, orders)
+            context.doubt_untaken(session, happening.reading, orders, question)
             _prepend_earcon(session, orders, event, changed=changed)
             other = session.current_question.other
             is_open = session.state in AGREEING

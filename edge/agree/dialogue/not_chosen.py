@@ -27,9 +27,10 @@ def put_aside_what_was_not_chosen(
     Empty where the operator only said the value anew, took the other one back, or where another draft has it; and of
     what is to hold for all that follows, which is one. What is put aside is renamed with the draft.
     """
-    kept = None if before is None or before.act is Act.CONTEXT else _find_kept_values(session, before, orders)
-    if before is None or kept is None:
+    fields = None if before is None or before.act is Act.CONTEXT else _find_kept_fields(session, before, orders)
+    if before is None or fields is None:
         return []
+    kept = {name: one.value for name, one in fields.items() if one.value is not None}
     ids = {_copy_id(before, one.name) for one in session.rules.form.fields}
     waits = [one for one in session.recorded.in_review.drafts if one.utterance_id in ids]
     known = values_of(before.reading)
@@ -39,7 +40,9 @@ def put_aside_what_was_not_chosen(
         return renamed
     parked = (order.draft for order in orders if isinstance(order, Park) and order.draft)
     others = [one.reading for one in (*session.queue.drafts, *waits, *parked)]
-    found = _read_what_was_not_chosen(_read_own_part(before.reading, kept, session.rules), kept, others, session.rules)
+    found = _read_what_was_not_chosen(
+        _read_own_part(before.reading, kept, session.rules), fields, others, session.rules
+    )
     if found is None:
         return renamed
     name, rest = found
@@ -58,18 +61,16 @@ def _copy_id(draft: Draft, name: str) -> str:
     return make_copy_id(draft.utterance_id, f"not chosen: {name}")
 
 
-def _find_kept_values(
+def _find_kept_fields(
     session: DialogueSession, before: Draft, orders: Sequence[Order]
-) -> Mapping[str, FieldValue] | None:
-    """The values that the step left of a draft, open or recorded; None where it was parked or dropped."""
+) -> Mapping[str, FieldReading] | None:
+    """The fields that the step left of a draft, open or recorded, sure of one value; None: it was parked or dropped."""
     committed = (order.draft for order in orders if isinstance(order, Commit))
     for one in (session.draft, *committed):
         if one is not None and one.utterance_id == before.utterance_id:
-            return {
-                name: value for name, value in values_of(one.reading).items() if not one.reading.fields[name].rivals
-            }
+            return {name: said for name, said in one.reading.fields.items() if not said.rivals}
     if any(isinstance(order, Say) and order.prompt is Prompt.KEPT_AS_IT_IS for order in orders):
-        entries = (one.fields for one in session.recorded.entries if one.event_id == before.replaces)
+        entries = (one.draft.reading.fields for one in session.recorded.entries if one.event_id == before.replaces)
         return next(entries, None)
     return None
 
@@ -97,12 +98,14 @@ def _rename(
 
 
 def _read_what_was_not_chosen(
-    before: Reading, kept: Mapping[str, FieldValue], others: Sequence[Reading], rules: Rules
+    before: Reading, now: Mapping[str, FieldReading], others: Sequence[Reading], rules: Rules
 ) -> tuple[str, Reading] | None:
     """A field, and what was said with its other value and the identifiers of that; None: nothing is left over.
 
-    All that was said, with the values that are not kept, where those that were chosen are of both parts.
+    All that was said, with the values that are not kept, where those that were chosen are of both parts. A new value is
+    that of one of the two: "no, 25 cases" leaves the 3 pieces.
     """
+    kept = {name: one.value for name, one in now.items() if one.value is not None}
     asked_twice = {name: one for name, one in before.fields.items() if one.rivals}
     for name, asked in asked_twice.items():
         if rules.form[name].unit_of in asked_twice:  # A count tells which unit is its own.
@@ -110,7 +113,11 @@ def _read_what_was_not_chosen(
         had = {value for one in others for value in possible_values(one.fields.get(name))}
         left = {*possible_values(asked)} - {kept.get(name), *had}
         parts = split_by_values(name, before, rules) if name in kept and left else None
-        two = None if parts is None or restates(parts, rules) else parts.having(kept[name])
+        two = (
+            None
+            if parts is None or restates(parts, rules)
+            else parts.having(kept[name]) or parts.put_right_by(now[name])
+        )
         if two is None:
             continue
         own, other = (_likely_fields(one) for one in two)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
-from dockvoice_protocol.records import Act, Command, FieldReading
+from dockvoice_protocol.records import Act, Command, FieldReading, Reading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import (
     amendments,
@@ -88,17 +88,37 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
     another = find_differing_identifiers(held, utterance.reading, head)
     if session.state is State.HELD and another and not corrects:
         return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
+    given = [] if corrects else _give_context_to_queued(session, draft, utterance.reading)
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
-        return answers.answer_open_question(session, _as_answer_to_open(session, utterance))
+        return [*given, *answers.answer_open_question(session, _as_answer_to_open(session, utterance))]
     adds = utterance.reading.fields.keys().isdisjoint(draft.reading.fields)
     left = (
         _commit_entry_left(session) if session.state is State.HELD and adds and not (corrects or draft.support) else []
     )
     reading = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, utterance))
     return [
+        *given,
         *left,
         *drafting.revise_draft(session, utterance, with_fields(draft, reading.fields, utterance.utterance_id)),
     ]
+
+
+def _give_context_to_queued(session: DialogueSession, draft: Draft, reading: Reading) -> list[Order]:
+    """Give what waits behind the open context its fields that are said otherwise now: those hold for what follows."""
+    before, form, orders = draft.reading.fields, session.rules.form, list[Order]()
+    differ = {name for name, one in reading.fields.items() if name in before and one.value != before[name].value}
+    if differ & {*form.standing_fields[:1]}:  # Another trailer: the door and the order were of the one before.
+        differ |= before.keys()
+    was = ((name, before[name], before[name].value) for name in differ)
+    valid = {
+        name: one for name, one, value in was if value is not None and session.rules.allows_value(form[name], value)
+    }
+    fields = {name: replace(one, words=(), said_in=draft.utterances) for name, one in valid.items()}
+    for one in session.queue.drafts if fields else ():
+        given = replace(one, reading=replace(one.reading, fields={**fields, **one.reading.fields}))
+        session.queue.replace(one.utterance_id, given)
+        orders.append(Park(given.utterance_id, parking.UNANSWERED, values_of(given.reading), given))
+    return orders
 
 
 def _commit_entry_left(session: DialogueSession) -> list[Order]:
