@@ -230,7 +230,7 @@ def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
     """
     if len(reading.words) > _MOST_WORDS:
         return
-    words, each = _remove_word_each(reading.words, rules)
+    words, each = _remove_word_each(_with_joins(reading.words, rules), rules)
     joins = [(normalize_word(word.text),) in rules.language.words["conjunctions"] for word in words]
     named = [_is_number_or_label(word, rules) for word in words]
     listed = [one or join for one, join in zip(named, joins, strict=True)]
@@ -242,6 +242,19 @@ def _split_at_and(reading: Reading, rules: Rules) -> Iterator[_Parts]:
                     around = words[:start], (*names, words[link + 1 : last + 1]), words[last + 1 :]
                     if parts := _read_each_name(reading, *around, rules, each=each):
                         yield parts
+
+
+def _with_joins(words: Sequence[Word], rules: Rules) -> tuple[Word, ...]:
+    """The words with "and" between two names that have the same label: "pallet 811, pallet 812"."""
+    join, joined, last = min(map(" ".join, rules.language.words["conjunctions"]), key=len), list[Word](), None
+    for word in words:
+        label = find_label(normalize_word(word.text), rules)
+        number = bool(joined) and rules.language.may_be_in_identifier(normalize_word(joined[-1].text))
+        if number and label is not None and label == last:
+            joined.append(replace(word, text=join, end=word.start))
+        joined.append(word)
+        last = label or last
+    return tuple(joined)
 
 
 def _split_at_separators(words: Sequence[Word], joins: Sequence[bool]) -> list[list[Sequence[Word]]]:

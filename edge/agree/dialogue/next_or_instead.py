@@ -37,6 +37,7 @@ from edge.agree.merging import (
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_only_fields, may_object
 from edge.agree.readings import (
+    SHORTEST_NAME,
     find_differing_identifiers,
     likely_values,
     possible_values,
@@ -131,7 +132,9 @@ def _read_answer(session: DialogueSession, utterance: UtteranceHeard) -> Reading
     """The utterance, in which a number without a label is a name where it is one of the two: "no, 742"."""
     reading, question = drafting.read_with_acoustic_doubts(session, utterance), session.current_question
     named = read_as_answer_to(str(question.field), reading, session.rules)
-    is_name = not reading.fields and values_of(named).get(str(question.field)) in question.candidates
+    value = values_of(named).get(str(question.field))
+    corrects = drafting.is_sure_correction(session, utterance) and len(str(value)) >= SHORTEST_NAME
+    is_name = not reading.fields and value is not None and (value in question.candidates or corrects)
     return named if is_name else reading
 
 
@@ -315,8 +318,19 @@ def _take_following_values(
         revised = with_fields(session.open_draft, fields, utterance.utterance_id)
         return [*orders, *drafting.revise_draft(session, utterance, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
-        return _leave_both(session, utterance)
+        renames = to_other is Relation.NAME and takes_back and alone
+        return _rename_next(session, utterance, reading, other) if renames else _leave_both(session, utterance)
     return repeating.reject_answer(session, utterance)
+
+
+def _rename_next(session: DialogueSession, utterance: UtteranceHeard, reading: Reading, other: Draft) -> list[Order]:
+    """Ask the same of a third name, in place of the one that was said last: "no, 515" over "514 next, or instead?"."""
+    renamed = with_fields(other, reading.fields, utterance.utterance_id)
+    session.question = replace(
+        session.current_question, candidates=_both_identifiers(session, renamed.reading), other=renamed
+    )
+    parked = Park(renamed.utterance_id, parking.UNANSWERED, values_of(renamed.reading), renamed)
+    return [utterance.note_as_heeded(), parked, *session.ask(session.question)]
 
 
 def _names_third_thing(session: DialogueSession, reading: Reading, other: Draft) -> bool:
