@@ -17,6 +17,7 @@ from dockvoice_protocol.forms.spoken import (
     names_by_position,
     read_fields,
     says_all_is_well,
+    without_cue,
     words_behind_pointer,
     words_behind_yes,
 )
@@ -305,8 +306,8 @@ def _read_values_behind_pointer(session: DialogueSession, reading: Reading, of: 
     It is asked back: it may be talk. A place may be of what follows.
     """
     rules = session.rules
-    words = words_behind_pointer(reading.words, rules.language)
-    if reading.act is not Act.RECORD or not words:
+    words = words_behind_pointer(without_cue(reading.words, rules.language), rules.language)
+    if reading.act not in {Act.RECORD, Act.AMEND} or not words:
         return None
     fields = _read_against(session, of, words, correcting=True) or read_part(reading, words, rules).fields
     said = replace(reading, words=words, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
