@@ -105,7 +105,9 @@ step obeys three laws (`edge/agree/dialogue/claims.py` and `reference.py`):
 
 A step that would break a law puts aside what it would lose or mix (`conversation_breach`), and the log has the step.
 
-Another name said alone is *next or instead*: "743 next, or 743 instead of 742?"; with "not 742", "743 instead of 742?"
+Another name said alone is *next or instead*: "748 next, or 748 instead of 742?"; with "not 742", "748 instead of 742?"
+The number that follows, 743, is the next, unless the recogniser might have heard the one for the other; a third name
+behind a "no" takes the place of the second.
 Unanswered, both go to a person; two names in one breath are next. "No, next" takes "instead" back. Digits alone name
 another thing, in doubt: "743, three cases" over 742 is asked, "743?". Behind a word of correction a second part of the
 name, or words that mean nothing, are more than a name: "no, pallet 743, item A200" corrects 743 where it is on record,
