@@ -528,6 +528,8 @@ class SmallWords(SpanReader):
     def _step_over_correction(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that corrects a named thing: "742 was actually fourteen", "change 743 to eleven"."""
         begun = path.cue[0] if match.role is Role.CORRECTS_TO_AGAIN else at
+        if match.role is Role.CHANGES_TO and path.state is ParserState.LABELLED and path.cue[0] == 0 < path.cue[1]:
+            self._queue.continue_at(path, match.end, costs.AFTER_LABEL)  # Or a letter: "cambia el remolque a 90012".
         if self._links.sets_value(path, match, at):
             self._queue.continue_at(
                 path, match.end, costs.CUE, state=ParserState.BETWEEN, pending=CORRECTS_RECORD, cue=(begun, match.end)
