@@ -282,10 +282,13 @@ def _unit_as_said(units: Mapping[str, str], value: FieldValue, text: str | None)
     return None if pair is None else pair[value == 1]
 
 
+_STEM = 3  # So many letters tell that a word is another form of the first, and not another unit.
+
+
 def _unit_for_count(units: tuple[str, ...], value: FieldValue, language: str) -> str:
     """The first unit of a language; for a count of 1 a shorter form of it, if there is one; in Polish by number."""
     if language in WITH_FEW:
-        return choose_plural(units, value, language)
+        return choose_plural([unit for unit in units if unit[:_STEM] == units[0][:_STEM]], value, language)
     if value != 1:
         return units[0]
     shorter = (unit for unit in units if unit != units[0] and units[0].startswith(unit))

@@ -516,12 +516,10 @@ class Form:
 
 def choose_plural(words: Sequence[str], value: FieldValue, language: str) -> str:
     """The unit word for a number of several: that for many, for one, and, in Polish, for a few."""
-    form = 1 if value == 1 else 2 if language in WITH_FEW and _is_few(value) else 0
-    alike = form < len(words) and words[form][:_STEM] == words[0][:_STEM]
-    return words[form] if alike else words[0]
+    one = words[1:2] if value == 1 else ()
+    few = words[2:3] if language in WITH_FEW and _is_few(value) else ()
+    return next(iter((*one, *few)), words[0])
 
-
-_STEM = 3  # So many letters tell that a word is another form of the first, and not another unit.
 
 WITH_FEW = frozenset({"pl"})  # Languages whose numbers have CLDR's plural category "few".
 
