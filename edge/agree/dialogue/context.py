@@ -79,7 +79,9 @@ def _find_fields_of_next_trailer(
     """The context fields that were said since the last entry on the trailer: "door 4", then "trailer 5502"."""
     head, *others = session.rules.form.standing_fields or ("",)
     trailer = stands.get(head)
-    on_it = [one.fields for one in session.recorded.entries if trailer and one.fields.get(head) == trailer.value]
+    open_ones = (one for one in (session.draft, *session.queue.drafts) if one is not None and one.act is Act.RECORD)
+    claims = (*(one.fields for one in session.recorded.entries), *(values_of(one.reading) for one in open_ones))
+    on_it = [one for one in claims if trailer and one.get(head) == trailer.value]
     since = {name: stands[name] for name in others if name in stands and on_it}
     return {
         name: replace(one, words=())

@@ -133,9 +133,8 @@ def _answers_next_before_place(session: DialogueSession, reading: Reading) -> bo
 def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -> bool:
     """Whether it changes the trailer or door of the open entry, and corrects nothing: the operator has moved.
 
-    What it says beside that is of the other place. Not where the trailer identifies an entry, nor the door of a pallet
-    that is on another trailer than the others, nor where it says what is wrong with it. Over a correction, or whether
-    the entry is right, a single field corrects that, but behind words that end the entry: "then trailer 5502".
+    What it says beside that is of the other place. Not where the trailer identifies an entry, nor where it says what is
+    wrong with it, or answers a question for that field.
     """
     own, stands = draft.reading.fields, session.context.fields
     if session.topic is Topic.WRONG:
@@ -143,14 +142,14 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     if leads_to_place(reading, session.rules) and not session.rules.form.is_identified_by_context:
         known = {**stands, **own}
         return any(name not in known or one.value != known[name].value for name, one in reading.fields.items())
-    if context.is_of_other_trailer(session, draft) and session.rules.form.standing_fields[0] not in reading.fields:
+    corrects = draft.act is not Act.RECORD and session.state is State.HELD  # A single field may correct it again.
+    if len(reading.fields) == 1 and (corrects or reading.fields.keys() <= {*session.rules.identifying_fields}):
         return False
-    if len(reading.fields) == 1 and (
-        session.topic is Topic.ENTRY_RIGHT
-        or draft.act is not Act.RECORD
-        or reading.fields.keys() <= set(session.rules.identifying_fields)
-    ):
-        return False
+    once = session.rules.form.standing_fields[0]
+    if context.is_of_other_trailer(session, draft) and once not in reading.fields:
+        # A door is of the trailer that holds now, and not of a pallet that was said before that.
+        is_before = once in own and own[once].is_inherited
+        return is_before and reading.act is Act.RECORD and not is_correction(reading.words, session.rules.language)
     before = {**stands, **own}  # The entry has its own even where a new shift has ended the context since.
     stood = {name for name in reading.fields if name in before}
     if session.state is not State.HELD:  # Its own may be put right.

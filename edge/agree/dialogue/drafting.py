@@ -140,8 +140,9 @@ def begin_entry(
     is_changed |= draft.reading.fields.keys() != utterance.reading.fields.keys()
     if is_changed or utterance.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, utterance, aloud=True)
+    said = without_inherited(draft.reading)  # What waits may be of another place than holds now.
     waits = (one for one in session.queue.drafts if session.identifiers_of(likely_values(one.reading)))
-    waited = next((one for one in waits if session.relate_to_claim(draft.reading, one) is Relation.SAME), None)
+    waited = next((one for one in waits if session.relate_to_claim(said, one) is Relation.SAME), None)
     if waited is None:
         return begin_draft(session, utterance, draft, verdict)
     return _begin_what_waited(session, utterance, draft, verdict, waited)
@@ -163,12 +164,15 @@ def _begin_what_waited(
         told = parking.announce_parked(session, part)
         kept = [] if others is None else _queue_others(session, waited, part, others)
         return [*kept, *told, *begin_draft(session, utterance, draft, verdict)]
-    draft = with_support(draft, waited.utterance_id)
+    # It has the place that held when it was said first, and not the one that holds now.
+    place = {name: one for name, one in part.fields.items() if one.is_inherited}
+    own = {name: one for name, one in draft.reading.fields.items() if not (one.is_inherited and place)}
+    draft = with_support(replace(draft, reading=replace(draft.reading, fields={**place, **own})), waited.utterance_id)
     session.needs_yes |= {draft.utterance_id} if replaces else set()
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
         # What was said of it the first time is not lost when it is named again.
         draft = replace(draft, reading=replace(draft.reading, fields={**more, **draft.reading.fields}))
-        verdict = judge_after_utterance(session, draft, utterance, aloud=True)
+    verdict = judge_after_utterance(session, draft, utterance, aloud=True)
     if others is None:
         said = Note(waited.utterance_id, waited.reading, utterance.note_as_heeded().verdict)
         return [said, *begin_draft(session, utterance, draft, verdict)]
