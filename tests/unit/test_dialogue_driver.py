@@ -458,7 +458,7 @@ async def test_nobody_confirms_a_cancellation_before_he_is_asked(bench: Bench) -
     assert await bench.say("cancel", began=time.perf_counter()) is not None
 
 
-@pytest.mark.parametrize(("between", "told"), [(HeadsetFaultChanged("muted", healed=True), 5), (TimerExpired(), 4)])
+@pytest.mark.parametrize(("between", "told"), [(HeadsetFaultChanged("muted", healed=True), 6), (TimerExpired(), 5)])
 @acted(converse, undo_s=60)
 async def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
     bench: Bench, between: DialogueInput, told: int
