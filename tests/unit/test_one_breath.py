@@ -11,9 +11,12 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Reading
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
+from edge.agree.dialogue.drafting import ask_or_read_back_or_commit, commit_draft
 from edge.agree.dialogue.interface import DeviceStarted, DialogueInput, Order, TimerExpired, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.records import Commit, Park
+from edge.agree.dialogue.questions import judge_draft
+from edge.agree.dialogue.session import DialogueSession, DialogueSettings, FormSet
+from edge.records import Commit, Draft, Park
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
 from tests.rows import each_of
@@ -130,3 +133,15 @@ def test_what_the_device_heard_of_several_needs_a_yes() -> None:
     asked = [order for one in (said_it, TimerExpired()) for order in dialogue.handle(one)]
     assert not any(isinstance(order, Commit) for order in asked)
     assert [order.draft.utterance_id for order in dialogue.handle(yes) if isinstance(order, Commit)] == ["1" * 36]
+
+
+def test_what_is_read_out_and_recorded_has_the_values_of_its_draft() -> None:
+    rules = Rules(RECEIVE, catalogue(), language=language_named("en"))
+    reading = parse_typed("pallet 742, 24 cases", rules)
+    stale = judge_draft(Draft("a", RECEIVE.name, parse_typed("pallet 742, 3 cases", rules)), rules)
+    session = DialogueSession(rules, DialogueSettings(), FormSet((RECEIVE,), rules.language))
+    (readback,) = ask_or_read_back_or_commit(session, Draft("a", RECEIVE.name, reading), stale, None)
+    assert isinstance(readback, Say)
+    assert readback.fields["quantity"] == 24
+    (recorded,) = (order for order in commit_draft(session) if isinstance(order, Commit))
+    assert {**recorded.verdict.fields} == {"pallet_id": "742", "quantity": 24, "uom": "CS"}

@@ -684,9 +684,7 @@ def _close_another_trailer(session: DialogueSession, utterance: UtteranceHeard) 
         return []
     closing = read_trailer_done(said, rest, rules)
     fields = closing.fields if closing else read_fields(rest, rules.form, rules.catalogue, rules.language, asked=name)
-    if {of: one.value for of, one in fields.items() if not one.is_inherited}.keys() != {name} or fields[
-        name
-    ].value is None:
+    if fields.keys() != {name} or fields[name].value is None:
         return []
     order = replace(utterance, reading=replace(closing or said, fields={name: fields[name]}))
     return [*parking.drop_open_question(session), *trailers.ask_to_close_trailer(session, order)]

@@ -301,6 +301,7 @@ def ask_or_read_back_or_commit(
 ) -> list[Order]:
     """Ask the draft's next question, or hold it, or commit it without a readback if the policy allows that."""
     session.open(draft, verdict)
+    verdict = session.verdict or verdict
     terminator = session.rules.form.terminator
     of_entry = draft.act is not Act.CONTEXT and terminator is not None
     ended = not of_entry or (utterance is not None and _is_terminated(session, utterance.reading.words))

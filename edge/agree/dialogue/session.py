@@ -18,13 +18,22 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.draft_queue import DraftQueue
 from edge.agree.dialogue.interface import Order
-from edge.agree.dialogue.questions import Question, Topic, render_question
+from edge.agree.dialogue.questions import Question, Topic, judge_draft, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.agree.two_values import find_units_of_two_counts
-from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
+from edge.records import (
+    NOTHING_STANDS,
+    ConfirmationKind,
+    Draft,
+    LastEntry,
+    RecentEntries,
+    Shift,
+    StandingContext,
+    Verdict,
+)
 from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # Extensions of a deadline by the start of speech; noise must not extend it for ever.
@@ -403,7 +412,13 @@ class DialogueSession:
         return None if self.question is None else self.question.about
 
     def open(self, draft: Draft, verdict: Verdict) -> None:
-        """Open a draft: sets its verdict and clears all doubts."""
+        """Open a draft: sets its verdict and clears all doubts.
+
+        A verdict on other values than the draft has is made anew: what is read out and recorded is the verdict's.
+        """
+        known = values_of(draft.reading)
+        if any(known.get(name) != value for name, value in verdict.fields.items()):
+            verdict = replace(judge_draft(draft, self.rules), confirm=ConfirmationKind.READBACK)
         self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
         self.named_again, self.denied_identifiers, self.another_unclear = {}, frozenset(), False
 

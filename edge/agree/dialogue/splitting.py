@@ -17,7 +17,14 @@ from edge.agree.dialogue.table import AGREEING, QUESTIONS, State
 from edge.agree.merging import read_as_answer_to
 from edge.agree.off_talk import begins_with_pointer, has_no_other_words, states_context
 from edge.agree.one_breath import split_if_several
-from edge.agree.readings import possible_values, read_part, split_at_leading_next, values_of, without_inherited
+from edge.agree.readings import (
+    normalize_word,
+    possible_values,
+    read_part,
+    split_at_leading_next,
+    values_of,
+    without_inherited,
+)
 from edge.agree.sentence_parts import (
     BeforeName,
     BehindDrop,
@@ -144,7 +151,8 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
     dictated = said.act in {Act.RECORD, Act.AMEND} and not said.is_scan and says
     things = split_off_first(said, session.rules) if dictated else None
     if things is not None and _are_others(session, things):
-        if any(one.calibrated for one in said.fields.values()):  # The recogniser's alternatives were of the whole.
+        # The recogniser's alternatives were of the whole; and "pallet 742, pallet 743" may be one name, said anew.
+        if any(one.calibrated for one in said.fields.values()) or _may_restate_name(things[0], said, session.rules):
             session.needs_yes.add(utterance.utterance_id)
         return replace(utterance, reading=things[0], behind=(things[1], *utterance.behind))
     if not dictated:
@@ -160,6 +168,12 @@ def split_off_next(session: DialogueSession, utterance: UtteranceHeard) -> Utter
         return _split_off_third_name(session, utterance) or _split_off_open_thing(session, utterance, draft)
     _doubt_what_may_be_of_last(session, utterance)
     return utterance
+
+
+def _may_restate_name(first: Reading, said: Reading, rules: Rules) -> bool:
+    """Whether the first of several things is a name alone, and no "and" parts it from the next."""
+    joins = ((normalize_word(word.text),) in rules.language.words["conjunctions"] for word in said.words)
+    return without_inherited(first).fields.keys() <= {*rules.identifying_fields} and not any(joins)
 
 
 def _reject_correction_before_name(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
