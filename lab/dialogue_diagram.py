@@ -66,7 +66,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   next; what was read back then needs a yes.
 - **Of what follows, behind an entry.** "Pallet 742, twelve cases, then trailer 5502" (or "trailer 5502 now", "trailer
   5502 next") is of the trailer that holds; 5502 holds from the next entry on, also after a power cut. Alone, over an
-  entry or its question, or behind a yes, "then trailer 5502" is of what follows, too. The next names wait likewise
+  entry or its question, or behind a yes, a place is of what follows, too, unless it is asked for or corrects. The next names wait likewise
   ("pallet 742, then pallet 743, then pallet 744"; "next 743"), and so does an order to close, before, between or behind
   them ("trailer 5501 done, now trailer 5502"; where 5501 holds, "5501 done"). A place that was not surely heard is told
   as not got, and asked with the entry. Up to four things wait, and are asked about in turn; one more, and the first
