@@ -54,6 +54,9 @@ def test_a_fault_at_work_is_one_line_with_an_exit_code(
     lines = ended.stderr.strip().splitlines()
     if lines[0].startswith("WARNING nothing is read back"):
         del lines[0]
+    # So does the delivery, where a slow machine took longer than it waits for a broker before it tells.
+    if lines[0].startswith("ERROR not delivered, and kept until this is mended"):
+        del lines[0]
     assert len(lines) == 1, ended.stderr
     assert lines[0].startswith("dockvoice: ")
     assert told.format(port=port) in lines[0]
