@@ -87,6 +87,11 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     is_elsewhere = named is not None and not takes_back and context.differs_from_context(session, last)
     if is_newest and (is_elsewhere or (named is None and (old or not is_last))):
         session.needs_yes.add(draft.utterance_id)
+        # The yes to the whole entry is also one to what is said of it, "pallet 742 was 14": one question, not two.
+        own = reading.fields.keys() - {*session.rules.form.standing_fields}
+        told = {name: replace(reading.fields[name], confirmed=True) for name in own}
+        fields = {**draft.reading.fields, **told} if is_elsewhere else draft.reading.fields
+        draft = replace(draft, reading=replace(draft.reading, fields=fields))
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
     remarks = has_remark(reading, session.rules)

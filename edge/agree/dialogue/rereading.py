@@ -170,11 +170,10 @@ def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Read
         return reading
     replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
     elsewhere, adds = context.differs_from_context(session, last), only_adds_fields(reading, last.fields, session.rules)
-    if elsewhere and (replaces or is_open):
+    if elsewhere and replaces:
         return reading
-    # On another trailer the same number may be another pallet.
-    taken = context.inheritable_fields(session) if elsewhere else {}
-    adds &= not session.rules.form.required_fields <= {*taken, *reading.fields}
+    # On another trailer the same number may be another pallet: what is a whole entry by itself is one.
+    adds &= not (elsewhere and session.rules.form.required_fields <= reading.fields.keys())
     return replace(reading, act=Act.AMEND) if reading.act is Act.RECORD and (adds or replaces) else reading
 
 
