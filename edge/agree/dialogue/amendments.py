@@ -74,35 +74,55 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     right = replace(before, fields={**before.fields, **reading.fields})
     right = context.move_to_other_trailer(session, right, before, is_earlier=named is not None)
     draft = _draft_replacement_of_last(session, last, right, utterance)
-    head = reading.fields.keys() & {*session.rules.form.standing_fields[:1]}
-    if head and named is None and context.has_trailer_of_context(session, last):
-        # "Change the trailer to 5502" may be of that entry, or of what follows, which then has it, too.
-        draft = replace(draft, stands=tuple((name, utterance.utterance_id) for name in head))
-        session.needs_yes.add(draft.utterance_id)
-    if session.recorded.changes_nothing(draft) and not last.refused:
-        return ask_what_is_wrong_with_last(session, utterance, last)  # It only names an entry, or says that again.
+    is_remark = named is not None and not takes_back
+    if session.recorded.changes_nothing(draft) and not last.refused:  # It only names an entry, or says that again.
+        return _take_nothing_new(session, utterance, last, is_remark=is_remark)
     session.recorded.last = last
     newest = session.find_own_entry(session.identifiers_of(last.fields))
     is_newest = newest is None or last.refused or newest.event_id == last.event_id
-    is_elsewhere = named is not None and not takes_back and context.differs_from_context(session, last)
-    if is_newest and (is_elsewhere or (named is None and (old or not is_last))):
-        session.needs_yes.add(draft.utterance_id)
-        # The yes to the whole entry is also one to what is said of it, "pallet 742 was 14": one question, not two.
-        own = reading.fields.keys() - {*session.rules.form.standing_fields}
-        told = {name: replace(reading.fields[name], confirmed=True) for name in own}
-        fields = {**draft.reading.fields, **told} if is_elsewhere else draft.reading.fields
-        draft = replace(draft, reading=replace(draft.reading, fields=fields))
+    if is_newest and is_remark:
+        draft = _require_yes_for_remark(session, last, reading, draft)
+    if named is None:
+        draft = _let_unnamed_trailer_stand(session, utterance, last, draft)
+        session.needs_yes |= {draft.utterance_id} if is_newest and (old or not is_last) else set()
     drafting.require_yes_if_place_is_left(session, utterance, before, draft)
     verdict = drafting.judge_after_utterance(session, draft, utterance)
-    remarks = has_remark(reading, session.rules)
-    differs = named is None and (len(reading.fields) > 1 or any(name in old for name in of) or remarks)
-    differs |= not takes_back
-    differs = differs and bool(find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of))
+    remarks = len(reading.fields) > 1 or any(name in old for name in of) or has_remark(reading, session.rules)
+    differs = bool(find_differing_identifiers(before, reading, of[:1] if of[0] in reading.fields else of))
+    differs &= not takes_back or (named is None and remarks)
     if differs or not is_newest or (own_entry is None and _is_one_of_several(session, last, reading)):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last; "743, not 742" about the next.
         noted = utterance.note_utterance(hold_if_accepted(verdict))
         return [noted, *ask_if_replaces_last(session, draft, verdict, reading)]
     return drafting.begin_draft(session, utterance, draft, verdict)
+
+
+def _let_unnamed_trailer_stand(
+    session: DialogueSession, utterance: UtteranceHeard, last: LastEntry, draft: Draft
+) -> Draft:
+    """The draft, which needs a yes where "change the trailer to 5502" may be of that entry, or of what follows, too."""
+    head = utterance.reading.fields.keys() & {*session.rules.form.standing_fields[:1]}
+    if not head or not context.has_trailer_of_context(session, last):
+        return draft
+    session.needs_yes.add(draft.utterance_id)
+    return replace(draft, stands=tuple((name, utterance.utterance_id) for name in head))
+
+
+def _require_yes_for_remark(session: DialogueSession, last: LastEntry, reading: Reading, draft: Draft) -> Draft:
+    """The draft of what is told of a record by its name; it needs a yes where it changes that, or on another trailer.
+
+    There the yes to the whole entry is also one to what is said of it, "pallet 742 was 14": one question, not two.
+    """
+    own = reading.fields.keys() - {*session.rules.identifying_fields}
+    is_elsewhere = context.differs_from_context(session, last)
+    is_asked = any(not reading.fields[name].confirmed for name in own)
+    changes = any(last.fields.get(name, one) != one for name, one in values_of(reading).items() if name in own)
+    denied = any(last.fields.get(name) in reading.fields[name].denied for name in own)
+    if is_elsewhere or (changes and not (is_asked or denied)):
+        session.needs_yes.add(draft.utterance_id)
+    told = own - {*session.rules.form.standing_fields} if is_elsewhere else set[str]()
+    fields = {name: replace(one, confirmed=one.confirmed or name in told) for name, one in draft.reading.fields.items()}
+    return replace(draft, reading=replace(draft.reading, fields=fields))
 
 
 def draft_addition(session: DialogueSession, draft: Draft, correction: Reading | None = None) -> Draft | None:
@@ -225,6 +245,17 @@ def ask_what_is_wrong_with_last(
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, utterance)
     noted = utterance.note_utterance(Verdict(Outcome.HOLD, (Cause(Reason.ANSWER),), {}))
     return [noted, read_out_entry(session, last, prompt), *session.ask(Question(Topic.WRONG))]
+
+
+def _take_nothing_new(
+    session: DialogueSession, utterance: UtteranceHeard, last: LastEntry, *, is_remark: bool
+) -> list[Order]:
+    """Read out the entry that a remark tells nothing new of, "pallet 742 is wet"; else ask what is wrong with it."""
+    if not is_remark or utterance.reading.fields.keys() <= {*session.rules.identifying_fields}:
+        return ask_what_is_wrong_with_last(session, utterance, last)
+    session.draft = _draft_replacement_of_last(session, last, last.draft.reading, utterance)
+    told = read_out_entry(session, last, Prompt.RECORDED)
+    return [utterance.note_as_heeded(), *parking.drop_draft(session), told]
 
 
 def ask_to_cancel_named_or_last(

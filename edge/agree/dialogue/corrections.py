@@ -442,7 +442,7 @@ def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool
 
 
 def _describes_record(session: DialogueSession, reading: Reading) -> bool:
-    """Whether it tells more of another thing, which is on record, without a word of correction: "741 is wet" over 742."""
+    """Whether it tells more of another thing, which is on record, without a correcting word: "741 is wet" over 742."""
     corrects = is_correction(reading.words, session.rules.language)
     of_another = reading.act is Act.AMEND and session.relate_to_claim(reading) is Relation.ANOTHER
     return of_another and not corrects and session.find_own_entry(values_of(reading)) is not None

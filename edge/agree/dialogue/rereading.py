@@ -47,7 +47,6 @@ from edge.agree.readings import (
     has_no_values,
     likely_values,
     mark_partial_recount,
-    only_adds_fields,
     possible_values,
     read_part,
     values_of,
@@ -156,25 +155,32 @@ def select_identifying_fields(session: DialogueSession, reading: Reading) -> Rea
     return replace(reading, fields=named)
 
 
-def _as_addition_to_recorded(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged".
+def _as_remark_on_recorded(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it tells of an entry on record, and is no whole one: "pallet 742 is wet".
 
     Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B".
     """
-    last, form = session.find_own_entry(values_of(reading)), session.rules.form.name
-    if last is None or last.refused or last.draft.form != form:
+    last, form = session.find_own_entry(values_of(reading)), session.rules.form
+    if last is None or last.refused or last.draft.form != form.name or reading.act is not Act.RECORD:
         return reading
     is_held, sets_context = session.state is State.HELD, session.draft is not None and session.draft.act is Act.CONTEXT
     is_open = session.draft is not None and not (is_held and sets_context)
     if is_open and (not is_held or session.relate_to_claim(reading) is Relation.SAME):
         return reading
     replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
-    elsewhere, adds = context.differs_from_context(session, last), only_adds_fields(reading, last.fields, session.rules)
-    if elsewhere and replaces:
-        return reading
-    # On another trailer the same number may be another pallet: what is a whole entry by itself is one.
-    adds &= not (elsewhere and session.rules.form.required_fields <= reading.fields.keys())
-    return replace(reading, act=Act.AMEND) if reading.act is Act.RECORD and (adds or replaces) else reading
+    if replaces and context.differs_from_context(session, last):
+        return reading  # On another trailer the same number may be another pallet.
+    return replace(reading, act=Act.AMEND) if replaces or _is_remark(reading, session.rules) else reading
+
+
+def _is_remark(reading: Reading, rules: Rules) -> bool:
+    """Whether it surely tells more of a thing than its name and place, but no whole entry: "pallet 742 is wet"."""
+    form, said = rules.form, without_inherited(reading).fields
+    names, places = {*form.identifies}, {*form.standing_fields}
+    needed = form.required_fields - names - places
+    more = said.keys() - names - (set() if needed else places)
+    is_whole = (needed and needed <= said.keys()) or form.required_fields <= said.keys()
+    return bool(more) and not is_whole and values_of(reading).keys() == reading.fields.keys()
 
 
 def _as_correction_behind_drop(session: DialogueSession, reading: Reading) -> Reading:
@@ -586,7 +592,7 @@ _REREADINGS = (
     _as_other_to_drop,
     _as_correction_behind_drop,
     _as_correction_of_known,
-    _as_addition_to_recorded,
+    _as_remark_on_recorded,
     _as_correction_of_last,
     _as_place_of_thing,
     _as_correction_of_open,
