@@ -41,7 +41,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
     waits = draft is not None and said.fields.keys() <= waiting_context.list_fields(session, draft)
     waiting_context.forget(session, utterance.reading.fields)
     if draft is None:
-        return _begin_behind_queue(session, utterance)
+        return _begin_context(session, utterance)
     if context.is_between_entries(session):
         return [*parking.drop_open_question(session), *_begin_context(session, utterance)]
     if draft.act is Act.CONTEXT:
@@ -52,21 +52,12 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         lasts |= utterance.follows or bool(leads_to_place(said, rules)) or (waits and has_no_other_words(said))
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
-        return [*left, *(_begin_context if alone else _begin_behind_queue)(session, utterance)]
+        return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(
             session, replace(_as_answer_to_open(session, utterance), stands=tuple(utterance.reading.fields))
         )
     return _set_over_question(session, utterance)
-
-
-def _begin_behind_queue(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Begin the context, behind all that waits: "yes, then trailer 5502", while pallet 743 is next."""
-    if session.queue.first is None or utterance.verdict.outcome is not Outcome.ACCEPT:
-        return _begin_context(session, utterance)
-    behind = replace(utterance, context_behind=utterance.reading)
-    waiting_context.queue(session, behind, session.queue.drafts[-1].utterance_id)
-    return [utterance.note_as_heeded()]
 
 
 def _begin_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
