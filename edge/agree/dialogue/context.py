@@ -496,6 +496,40 @@ def mark_answer_as_context(session: DialogueSession, draft: Draft, utterance: Ut
     return replace(draft, stands=(*others, (name, utterance.utterance_id)))
 
 
+def mark_places_as_context(session: DialogueSession, draft: Draft, utterance: UtteranceHeard) -> Draft:
+    """The revised draft, whose places become the context where it is the first entry there.
+
+    The first door on a trailer does, and a place put right before another entry took it, with all that is said beside.
+    """
+    form, said, before = session.rules.form, utterance.reading, session.open_draft
+    dictated = before.act is draft.act is Act.RECORD and not (said.is_scan or form.is_identified_by_context)
+    own = [name for name in form.standing_fields if name in said.fields and not said.fields[name].is_inherited]
+    waits = waiting_context.list_fields(session, None)
+    if not dictated or not own or session.recorded.is_in_review(draft) or not waits.isdisjoint(own):
+        return draft
+    corrects = is_correction(said.words, session.rules.language)
+    takes = {name: draft.reading.fields[name] for name in own if name in draft.reading.fields}
+    of_said = all(
+        one.value is not None and one.value in possible_values(said.fields[name]) for name, one in takes.items()
+    )
+    if not of_said or not all(_is_first_there(session, name, takes, corrects=corrects) for name in own[:1]):
+        return draft
+    others = tuple(one for one in draft.stands if one[0] not in takes)
+    return replace(draft, stands=(*others, *((name, utterance.utterance_id) for name in takes)))
+
+
+def _is_first_there(session: DialogueSession, name: str, takes: Mapping[str, FieldReading], *, corrects: bool) -> bool:
+    """Whether the open entry is the first with a place on the trailer of the context, or that puts the place right."""
+    stands, draft = session.context.fields, session.open_draft
+    was, now = draft.reading.fields.get(name), takes.get(name)
+    if not stands or now is None:
+        return False
+    if name not in stands:
+        return not (corrects or was is not None or is_of_other_trailer(session, draft))
+    is_own = was is not None and was.is_inherited and was.value == stands[name].value != now.value
+    return corrects and is_own and not _is_taken_by_another(session, name, {*draft.utterances})
+
+
 def is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
     """Whether the draft has another trailer than the context."""
     once = session.rules.form.standing_fields

@@ -239,6 +239,7 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
+    draft = context.mark_places_as_context(session, draft, utterance)
     of_next = not waiting_context.list_fields(session, None).isdisjoint(utterance.reading.fields)
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
