@@ -66,6 +66,10 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
     other = drafting.build_draft(session, replace(utterance, reading=reading))  # `reading` may be a number alone
+    # It has the place that holds now, whatever is said before it is taken up; instead, the open one keeps its own.
+    placed, of = context.fill_unless_other_trailer(session, other.reading, other), session.rules.identifying_fields
+    own = {one: said for one, said in placed.fields.items() if one in other.reading.fields or one not in of}
+    other = replace(other, reading=replace(other.reading, fields=own))
     says = says_next(reading.words, session.rules.language) or split_at_leading_next(reading.words, session.rules)
     if says or _follows_by_number(session, reading, name):
         return begin_as_next(session, utterance, other)
@@ -356,8 +360,7 @@ def begin_as_next(
 ) -> list[Order]:
     """Begin the next entry: commit the open one, or queue it behind the next if it is doubted.
 
-    `left`: the orders that close the open entry instead. The context is filled in only now: a correction would not
-    inherit it.
+    `left`: the orders that close the open entry instead.
     """
     stays = drafting.judge_after_utterance(session, session.open_draft, utterance)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT
@@ -385,11 +388,12 @@ def rename_open_entry(session: DialogueSession, utterance: UtteranceHeard, other
     """
     if other.utterance_id in session.needs_yes:
         session.needs_yes.add(session.open_draft.utterance_id)
-    whole = judge_draft(other, session.rules).outcome is Outcome.ACCEPT
+    alone = replace(other, reading=without_inherited(other.reading))
+    whole = judge_draft(alone, session.rules).outcome is Outcome.ACCEPT
     if whole and session.recorded.replaces_recorded_entry(session.open_draft):
         draft = with_reading(session.open_draft, other.reading, other.utterance_id)
     else:
-        draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
+        draft = with_fields(session.open_draft, alone.reading.fields, other.utterance_id)
     for support in (*other.support, utterance.utterance_id):
         draft = with_support(draft, support)
     noted = utterance.note_as_heeded()

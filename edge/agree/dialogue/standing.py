@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import is_correction, split_at_listed
@@ -146,28 +145,13 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
         return [utterance.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     lasts = split_at_listed("from_now_on", utterance.reading.words, session.rules.language) is not None
     lasts |= bool(leads_to_place(utterance.reading, session.rules))  # "Then trailer 5502".
-    if (other := session.current_question.other) is not None and other.act is Act.RECORD:  # It came last.
-        session.needs_yes.add(other.utterance_id)
-        if not lasts:  # Or it is of that one alone.
-            _give_place_to_other(session, other, draft.reading.fields, utterance.utterance_id)
-        waiting_context.queue(session, replace(utterance, context_behind=draft.reading), other.utterance_id)
-        return [utterance.note_as_heeded(), session.say_open_question()]
     context.set_fields_in_context(session, draft.reading.fields, utterance.utterance_id)
     session.set_over_question |= draft.reading.fields.keys()
-    if not lasts:
-        session.needs_yes.add(session.open_draft.utterance_id)  # "Door 13" may be of the open entry.
+    if not lasts:  # "Door 13" may be of the open entry, or of the other one.
+        other = session.current_question.other
+        session.needs_yes |= {one.utterance_id for one in (session.open_draft, other) if one is not None}
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
-
-
-def _give_place_to_other(
-    session: DialogueSession, other: Draft, fields: Mapping[str, FieldReading], utterance_id: str
-) -> None:
-    """Give a place to the other thing of the open question."""
-    own = {name: one for name, one in other.reading.fields.items() if not one.is_inherited}
-    placed = with_fields(replace(other, reading=replace(other.reading, fields=own)), fields, utterance_id)
-    whole = context.fill_unless_other_trailer(session, placed.reading, placed)
-    session.question = replace(session.current_question, other=replace(placed, reading=whole))
 
 
 def keep_open_context_apart(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
