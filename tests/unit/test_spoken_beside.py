@@ -96,6 +96,19 @@ def whole(*texts: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+@each_of(
+    ("language", "text"),
+    [
+        ("es", "puesto el palé 0105, palé 6105 mejor dicho, mil gracias, ubicación A 10 02"),
+        ("es", "he puesto en la ubicación A 10 02 el palé 0105, palé 6105 mejor dicho, mil gracias"),
+        ("it", "pallet 0105, pallet 6105 anzi, mille grazie, posizione A 10 02"),
+    ],
+)
+def test_who_says_thanks_behind_a_correction_corrects_nothing_to_a_thousand(language: str, text: str) -> None:
+    (found,) = read(language, "-", text, form="put-away", whole={})
+    assert "1000" not in found["fields"].values()
+
+
 def test_a_number_that_may_have_been_said_twice_is_asked_about() -> None:
     assert [one["outcome"] for one in whole(*TWICE)] == ["ask"] * len(TWICE)
 

@@ -307,10 +307,14 @@ SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
-def _doubt_small_word(spans: Spans, field: FormField, at: int, pending: str, marks: str) -> str:
-    """The marks of a mention, with doubt where its code begins with a small word behind a cue: "corrige a 12"."""
-    small = BARE in marks and spans.goes_straight_on(at) and spans.words[at] in spans.language.common
-    return marked(marks, UNEXPLAINED) if small and CORRECTS in pending and field.spoken.is_code else marks
+def _doubt_small_word(spans: Spans, field: FormField, at: int, end: int, pending: str, marks: str) -> str:
+    """The marks of a mention, with doubt where its code begins with a small word behind a cue: "corrige a 12".
+
+    So where a remark begins with it: "pallet 742, mejor dicho, mil gracias" thanks, and corrects nothing to a thousand.
+    """
+    small = spans.goes_straight_on(at) and spans.words[at] in spans.language.common and field.spoken.is_code
+    small |= any(behind > end for behind in spans.role_ends(at, Role.CLOSING_REMARK))
+    return marked(marks, UNEXPLAINED) if small and BARE in marks and CORRECTS in pending else marks
 
 
 def _may_be_confirmed(spans: Spans, at: int) -> bool:
@@ -384,7 +388,7 @@ class Mentions(SpanReader):
         """The path with a mention, marked and priced by the path's state and pending marks."""
         pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
-        marks = _doubt_small_word(self._spans, self._fields[name], at, pending, marks)
+        marks = _doubt_small_word(self._spans, self._fields[name], at, end, pending, marks)
         if OTHER_FIELD in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace(OTHER_FIELD, "")
         if self._fields[name].spoken.measures and self._numbers.says_plus(at):
