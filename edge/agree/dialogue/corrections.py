@@ -434,18 +434,18 @@ def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool
         return True
     if not takes_back and (not has_only_fields(reading, rules) or names_unclearly(reading, rules)):
         return True
-    if _describes_record(session, reading):
+    if _describes_known(session, reading):
         return False
     return bool(
         find_fields_worded_as_talk(reading, rules, held=values_of(without_inherited(session.open_draft.reading)))
     )
 
 
-def _describes_record(session: DialogueSession, reading: Reading) -> bool:
-    """Whether it tells more of another thing, which is on record, without a correcting word: "741 is wet" over 742."""
+def _describes_known(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it tells more of another thing that is known, without a word of correction: "741 is wet" over 742."""
     corrects = is_correction(reading.words, session.rules.language)
     of_another = reading.act is Act.AMEND and session.relate_to_claim(reading) is Relation.ANOTHER
-    return of_another and not corrects and session.find_own_entry(values_of(reading)) is not None
+    return of_another and not corrects and reference.find_known(session, values_of(reading)) is not None
 
 
 def remove_denied_identifier(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:

@@ -158,6 +158,18 @@ def find_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) ->
     return None if known else next(iter(list_put_aside(session, named)), None)
 
 
+def find_known(session: DialogueSession, named: Mapping[str, FieldValue]) -> Draft | None:
+    """The operator's entry of this name, on record or else in review: what is told of it corrects that.
+
+    None for one that waits for its turn.
+    """
+    entry, aside = session.find_own_entry(named), find_put_aside(session, session.identifiers_of(named))
+    if entry is not None:
+        return entry.draft
+    waits = aside is not None and any(one.utterance_id == aside.utterance_id for one in session.queue.drafts)
+    return None if aside is None or aside.act is not Act.RECORD or waits else aside
+
+
 def list_put_aside(session: DialogueSession, named: Mapping[str, FieldValue]) -> list[Draft]:
     """The operator's drafts in review that have all of these identifiers, maybe beside others; none without any."""
     if not named:

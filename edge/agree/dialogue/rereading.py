@@ -155,22 +155,32 @@ def select_identifying_fields(session: DialogueSession, reading: Reading) -> Rea
     return replace(reading, fields=named)
 
 
-def _as_remark_on_recorded(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction where it tells of an entry on record, and is no whole one: "pallet 742 is wet".
+def _as_remark_on_known(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it tells of an entry on record, or in review, and is no whole one.
 
-    Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B".
+    "Pallet 742 is wet". Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B".
     """
-    last, form = session.find_own_entry(values_of(reading)), session.rules.form
-    if last is None or last.refused or last.draft.form != form.name or reading.act is not Act.RECORD:
+    if reading.act is not Act.RECORD or _is_of_open(session, reading):
         return reading
-    is_held, sets_context = session.state is State.HELD, session.draft is not None and session.draft.act is Act.CONTEXT
-    is_open = session.draft is not None and not (is_held and sets_context)
-    if is_open and (not is_held or session.relate_to_claim(reading) is Relation.SAME):
+    named = values_of(reading)
+    last, is_remark = session.find_own_entry(named), _is_remark(reading, session.rules)
+    if last is None:
+        is_of_aside = is_remark and reference.find_known(session, named) is not None
+        return replace(reading, act=Act.AMEND) if is_of_aside else reading
+    if last.refused or last.draft.form != session.rules.form.name:
         return reading
     replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
     if replaces and context.differs_from_context(session, last):
         return reading  # On another trailer the same number may be another pallet.
-    return replace(reading, act=Act.AMEND) if replaces or _is_remark(reading, session.rules) else reading
+    return replace(reading, act=Act.AMEND) if replaces or is_remark else reading
+
+
+def _is_of_open(session: DialogueSession, reading: Reading) -> bool:
+    """Whether an entry is open, and it may be of that, or of the question about it."""
+    draft = session.draft
+    if draft is None or (session.state is State.HELD and draft.act is Act.CONTEXT):
+        return False
+    return session.state is not State.HELD or session.relate_to_claim(reading) is Relation.SAME
 
 
 def _is_remark(reading: Reading, rules: Rules) -> bool:
@@ -592,7 +602,7 @@ _REREADINGS = (
     _as_other_to_drop,
     _as_correction_behind_drop,
     _as_correction_of_known,
-    _as_remark_on_recorded,
+    _as_remark_on_known,
     _as_correction_of_last,
     _as_place_of_thing,
     _as_correction_of_open,

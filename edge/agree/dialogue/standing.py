@@ -14,6 +14,7 @@ from edge.agree.dialogue import (
     context_reading,
     drafting,
     parking,
+    reference,
     repeating,
     status,
     waiting_context,
@@ -226,7 +227,8 @@ def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard
     told_since = (bool(session.named.things) and all(session.named.things)) or context.asks_about_entry(session)
     is_of_context = bool(said.fields.keys() & {*form.standing_fields})
     named = bool(session.identifiers_of(values_of(said)))
-    return session.find_own_entry(values_of(said)) is not None or (told_since and not (named or is_of_context))
+    known = reference.find_known(session, values_of(said))
+    return known is not None or (told_since and not (named or is_of_context))
 
 
 def _accepts_open_context(session: DialogueSession, utterance: UtteranceHeard) -> bool:
