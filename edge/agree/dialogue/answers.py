@@ -36,7 +36,7 @@ from edge.agree.dialogue import (
 )
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Topic, build_check_digits_question, find_unproved_field
+from edge.agree.dialogue.questions import OF_VALUE, Topic, build_check_digits_question, find_unproved_field
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.expectations import find_expected_place
@@ -65,7 +65,7 @@ from edge.agree.readings import (
     without_inherited,
 )
 from edge.agree.unclear_numbers import has_digits_besides, is_long_number
-from edge.records import Draft, Note, Outcome, Reason
+from edge.records import Draft, Note, Outcome, Park, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -86,14 +86,33 @@ def answers_question(session: DialogueSession, utterance: UtteranceHeard) -> boo
     return bool(_read_as_answer(session, utterance).fields)
 
 
+def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Give the thing that waits next what it lacks, and the open one has and is not asked for; empty for all else.
+
+    "Dock D" to "pallet 742, 14 cases?", while pallet 743 waits without a dock.
+    """
+    waits, said = session.queue.first, without_inherited(utterance.reading).fields
+    if waits is None or session.topic not in OF_VALUE or utterance.reading.act is not Act.RECORD or not said:
+        return []
+    lacks = session.rules.form.required_fields - likely_values(waits.reading).keys()
+    known = values_of(session.open_draft.reading).keys() - {session.current_question.field}
+    sure = values_of(utterance.reading).keys() == utterance.reading.fields.keys()
+    if not (sure and said.keys() <= lacks & known):
+        return []
+    joined = with_fields(waits, said, utterance.utterance_id)
+    session.queue.replace(joined.utterance_id, joined)
+    kept = Park(joined.utterance_id, parking.UNANSWERED, values_of(joined.reading), joined)
+    return [utterance.note_as_heeded(), kept, session.say_open_question()]
+
+
 def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling_or_closing(session, utterance)
     if next_or_instead.takes_back_next(session, utterance.reading):
         return _take_next_instead(session, utterance)
-    if corrected := corrections.correct_recorded_entry_if_named(session, utterance):
-        return corrected
+    if taken := corrections.correct_recorded_entry_if_named(session, utterance) or _give_to_waiting(session, utterance):
+        return taken
     if _may_be_rest_of_cut_number(session, utterance):
         drafting.doubt_cut_number(session, utterance.reading)
     return _select_answer_handler(session, utterance)(session, utterance)

@@ -142,6 +142,7 @@ def announce_other_draft_in_review(session: DialogueSession) -> Sequence[Say]:
     other = session.current_question.other
     if other is None or other.utterance_id == session.open_draft.utterance_id:
         return []
+    _remember_what_it_lacks(session, other, None)
     return announce_parked(session, other.reading)
 
 

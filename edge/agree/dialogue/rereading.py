@@ -176,11 +176,11 @@ def _as_remark_on_known(session: DialogueSession, reading: Reading) -> Reading:
 
 
 def _is_of_open(session: DialogueSession, reading: Reading) -> bool:
-    """Whether an entry is open, and it may be of that, or of the question about it."""
+    """Whether an entry is open, and it is surely of no other thing."""
     draft = session.draft
     if draft is None or (session.state is State.HELD and draft.act is Act.CONTEXT):
         return False
-    return session.state is not State.HELD or session.relate_to_claim(reading) is Relation.SAME
+    return session.relate_to_claim(reading) is not Relation.ANOTHER
 
 
 def _is_remark(reading: Reading, rules: Rules) -> bool:
