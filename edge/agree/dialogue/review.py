@@ -42,13 +42,18 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     return [*status.record_utterance(session, utterance), *_ask_about(session, draft)]
 
 
-def take_up_queued_draft(session: DialogueSession) -> list[Order]:
-    """Take up the draft that waits first, since nothing else is open."""
+def take_up_queued_draft(session: DialogueSession, *, behind_commit: bool) -> list[Order]:
+    """Take up the draft that waits first, since nothing else is open.
+
+    `behind_commit`: the one before it was agreed. Then what is sure, and was said behind that, is read back as any
+    other entry, "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
+    """
     draft = session.queue.take_first()
-    if draft.utterance_id not in session.needs_yes:  # One that was open before has what stood then.
-        # What waits was said behind it, or behind another one that waits.
-        draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
-    return _ask_about(session, draft)
+    if draft.utterance_id in session.needs_yes:  # One that was open before has what stood then.
+        return _ask_about(session, draft)
+    # What waits was said behind it, or behind another one that waits.
+    draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
+    return _ask_about(session, draft, may_hold=behind_commit)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -62,15 +67,16 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
-def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
+def _ask_about(session: DialogueSession, draft: Draft, *, may_hold: bool = False) -> list[Order]:
     """Ask a draft's question after reading out what is known of it; of several things that of the first one.
 
-    It is checked against all remembered entries, however old, as a possible double, and against the expected receipts.
+    `may_hold`: where nothing is to be asked, silence agrees to it. It is checked against all remembered entries,
+    however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
     first, rest = what_follows.queue_all_but_first(session, draft)
     if rest:
-        return [*rest, *_ask_about(session, first)]
+        return [*rest, *_ask_about(session, first, may_hold=may_hold)]
     if draft.act is Act.RECORD:
         stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
         known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
@@ -80,6 +86,8 @@ def _ask_about(session: DialogueSession, draft: Draft) -> list[Order]:
     if has_unread_words(draft.reading, rules):  # "On hold" is no part of what is read back.
         session.needs_yes.add(draft.utterance_id)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
+    if session.state is State.HELD and may_hold:
+        return orders
     if session.state is State.HELD:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
     if another := _say_what_is_not_on_record(session, draft, orders):

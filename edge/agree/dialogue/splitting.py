@@ -246,8 +246,9 @@ def _are_others(session: DialogueSession, things: Iterable[Reading]) -> bool:
     """Whether nothing is open, or an entry is held that is none of these things."""
     if session.draft is None:
         return session.state is State.IDLE
-    others = session.draft.act is Act.CONTEXT or all(session.relate_to_claim(one) is Relation.ANOTHER for one in things)
-    return session.state is State.HELD and not session.doubted and others
+    another = {Relation.ANOTHER, Relation.NAME}
+    others = session.draft.act is Act.CONTEXT or all(session.relate_to_claim(one) in another for one in things)
+    return session.state is State.HELD and others
 
 
 def _doubt_what_may_be_of_last(session: DialogueSession, utterance: UtteranceHeard) -> None:
