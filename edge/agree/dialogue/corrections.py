@@ -90,15 +90,9 @@ def _commit_or_queue_and_begin_next(session: DialogueSession, utterance: Utteran
     If something said over it may have been a "no", it is queued behind the next one instead.
     """
     named = session.named_again
-    left = commit_or_queue_held(session, utterance.reading)
+    left = next_or_instead.commit_or_queue_held(session, utterance.reading)
     session.named_again = named
     return [*left, *drafting.begin_entry(session, utterance)]
-
-
-def commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
-    """Commit the held entry; queue it if something said over it may have been a "no"."""
-    is_doubtful = session.doubted or not session.denied_identifiers <= reading.fields.keys()
-    return parking.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
 
 
 def put_named_utterance_under_review(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -114,7 +108,7 @@ def put_named_utterance_under_review(session: DialogueSession, utterance: Uttera
     if session.draft is None:
         left = []
     elif session.state is State.HELD:
-        left = commit_or_queue_held(session, named.reading)
+        left = next_or_instead.commit_or_queue_held(session, named.reading)
     elif context.is_between_entries(session):
         left = parking.drop_open_question(session)
     else:
@@ -261,7 +255,8 @@ def _read_against_record(session: DialogueSession, utterance: UtteranceHeard) ->
 
 def _names_draft_put_aside(session: DialogueSession, reading: Reading) -> bool:
     """Whether it names an entry in review, other than the open question's other one, and cannot rename the open one."""
-    if claims.may_rename(session.open_draft.reading, reading, session.rules.identifying_fields):
+    corrects = is_correction(reading.words, session.rules.language)
+    if corrects and claims.may_rename(session.open_draft.reading, reading, session.rules.identifying_fields):
         return False
     aside, question = reference.find_put_aside(session, session.identifiers_of(values_of(reading))), session.question
     asked = None if question is None or question.other is None else question.other.utterance_id

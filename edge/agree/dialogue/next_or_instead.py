@@ -27,6 +27,7 @@ from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.dialogue.table import State
 from edge.agree.merging import (
     find_fields_with_another_old_value,
     has_number_word,
@@ -62,6 +63,9 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     Asked at once over a question, or if it sounds like the open one; else the next utterance decides. "Next pallet 743"
     needs no question.
     """
+    if session.state is State.HELD and any(_is_named(session, one, reading) for one in session.queue.drafts):
+        left = commit_or_queue_held(session, reading)
+        return [*left, *drafting.begin_entry(session, replace(utterance, reading=reading))]
     name = find_differing_identifiers(session.open_draft.reading, reading, session.rules.identifying_fields)[0]
     at_once = session.question is not None or may_correct_identifier(session, reading)
     session.doubted = session.doubted or session.question is not None
@@ -78,6 +82,17 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     )
     parked = Park(other.utterance_id, parking.UNANSWERED, values_of(other.reading), other)
     return [utterance.note_utterance(hold_if_accepted(utterance.verdict)), parked, *session.ask(question)]
+
+
+def commit_or_queue_held(session: DialogueSession, reading: Reading) -> list[Order]:
+    """Commit the held entry; queue it if something said over it may have been a "no"."""
+    is_doubtful = session.doubted or not session.denied_identifiers <= reading.fields.keys()
+    return parking.queue_or_park_open_draft(session) if is_doubtful else drafting.commit_draft(session)
+
+
+def _is_named(session: DialogueSession, waits: Draft, reading: Reading) -> bool:
+    """Whether a reading names what waits for its turn: then it is that one's."""
+    return session.relate_to_claim(reading, waits) is Relation.SAME
 
 
 def _follows_by_number(session: DialogueSession, reading: Reading, name: str) -> bool:

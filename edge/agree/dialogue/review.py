@@ -16,7 +16,7 @@ from edge.agree.merging import unconfirm_doubtful_fields
 from edge.agree.off_talk import has_unread_words
 from edge.agree.readings import likely_values, values_of
 from edge.agree.terms import find_spoken_units
-from edge.records import ConfirmationKind, Draft, Outcome, Park
+from edge.records import Commit, ConfirmationKind, Draft, Outcome, Park
 from edge.records.speech import Prompt, Say, Terms
 
 
@@ -42,18 +42,18 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     return [*status.record_utterance(session, utterance), *_ask_about(session, draft)]
 
 
-def take_up_queued_draft(session: DialogueSession, *, behind_commit: bool) -> list[Order]:
-    """Take up the draft that waits first, since nothing else is open.
+def take_up_queued_draft(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+    """Take up the draft that waits first, since nothing else is open; `before` are the orders of the step until now.
 
-    `behind_commit`: the one before it was agreed. Then what is sure, and was said behind that, is read back as any
-    other entry, "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
+    Where they commit the one before it, what is sure, and was said behind that, is read back as any other entry,
+    "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
     """
     draft = session.queue.take_first()
     if draft.utterance_id in session.needs_yes:  # One that was open before has what stood then.
         return _ask_about(session, draft)
     # What waits was said behind it, or behind another one that waits.
     draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
-    return _ask_about(session, draft, may_hold=behind_commit)
+    return _ask_about(session, draft, [order for order in before if isinstance(order, Commit)])
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -67,26 +67,28 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
-def _ask_about(session: DialogueSession, draft: Draft, *, may_hold: bool = False) -> list[Order]:
+def _ask_about(session: DialogueSession, draft: Draft, behind: Sequence[Commit] = ()) -> list[Order]:
     """Ask a draft's question after reading out what is known of it; of several things that of the first one.
 
-    `may_hold`: where nothing is to be asked, silence agrees to it. It is checked against all remembered entries,
-    however old, as a possible double, and against the expected receipts.
+    `behind`: the entries that were agreed directly before it; where nothing is to be asked, silence agrees to it then.
+    It is checked against those, and all remembered entries, however old, as a possible double, and against the expected
+    receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
     first, rest = what_follows.queue_all_but_first(session, draft)
     if rest:
-        return [*rest, *_ask_about(session, first, may_hold=may_hold)]
+        return [*rest, *_ask_about(session, first, behind)]
     if draft.act is Act.RECORD:
-        stand = (one for one in session.recorded.list_standing_entries() if one.draft.form == draft.form)
-        known = Circumstances(recent=tuple(one.fields for one in stand), expected=session.expected)
+        stand = [one.fields for one in session.recorded.list_standing_entries() if one.draft.form == draft.form]
+        agreed = [one.verdict.fields for one in behind if one.draft.form == draft.form]
+        known = Circumstances(recent=(*stand, *agreed), expected=session.expected)
     reading = replace(unconfirm_doubtful_fields(draft.reading, known, rules), act=draft.reading.act)
     draft = replace(draft, reading=reading, operator=draft.operator or session.recording_operator)
     verdict = replace(judge_draft(draft, rules, known), confirm=ConfirmationKind.READBACK)
     if has_unread_words(draft.reading, rules):  # "On hold" is no part of what is read back.
         session.needs_yes.add(draft.utterance_id)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
-    if session.state is State.HELD and may_hold:
+    if session.state is State.HELD and behind:
         return orders
     if session.state is State.HELD:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)

@@ -148,9 +148,10 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
     lasts |= bool(leads_to_place(utterance.reading, session.rules))  # "Then trailer 5502".
     context.set_fields_in_context(session, draft.reading.fields, utterance.utterance_id)
     session.set_over_question |= draft.reading.fields.keys()
-    if not lasts:  # "Door 13" may be of the open entry, or of the other one.
-        other = session.current_question.other
-        session.needs_yes |= {one.utterance_id for one in (session.open_draft, other) if one is not None}
+    if (other := session.current_question.other) is not None:  # It may be on the next trailer, as said last.
+        session.needs_yes.add(other.utterance_id)
+    if not lasts:
+        session.needs_yes.add(session.open_draft.utterance_id)  # "Door 13" may be of the open entry.
     noted = utterance.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 

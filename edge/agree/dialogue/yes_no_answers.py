@@ -362,7 +362,7 @@ def _take_back_another(session: DialogueSession, utterance: UtteranceHeard) -> l
     if context.is_between_entries(session):
         left = amendments.ask_again_behind_another(session, said)
     elif session.question is None:
-        left = corrections.commit_or_queue_held(session, said)
+        left = next_or_instead.commit_or_queue_held(session, said)
     else:
         left = parking.queue_or_park_open_draft(session)
     return [*left, *amendments.ask_to_cancel_named_or_last(session, utterance)]
