@@ -32,7 +32,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
 | "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742", "don't record pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "delete pallet 754", "delete pallet 633" | asks about each, the first again behind the other, also after a "no" or a power cut; "yes, pallet 743, ten cases" cancels, and begins the next |
-| "pallet 742, two damaged"; "that was thirteen"; "two of those were damaged" | corrects an entry on record; it is read back whole; of the last, "How many good ones?" is asked |
+| "pallet 742, two damaged"; "pallet 742 is wet"; "that was thirteen"; "two of those were damaged" | corrects an entry on record, or what waits for review, unless it is a whole entry; it is read back whole, and asked where it changes a value or the trailer is another one now; of the last, "How many good ones?" is asked |
 | "how many on dock B?" | counts this device's entries there since midnight |
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
@@ -54,13 +54,14 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   second count stands, the first is kept. A pallet of a trailer closed within a day: "Open it again?"
 - **Several breaths.** What names another pallet is never written into the open entry. A number that a pause may have cut
   ("pallet four nine", "zero eight"; "minus", "eighteen") is asked about, whatever is said in between.
-- **Several things in one breath**, each said whole ("pallet 742, twelve cases, pallet 743, eight cases"): the first is
-  read back, or asked about where the device's own recogniser heard it, and each further one asked about behind it. A
-  trailer before the first is of all. Others are to be said one at a time. What stands between two names is the first
-  one's, and what stands before the first is of the open one, if that lacks it or is asked for it: "twelve cases and
-  pallet 743", "item A200, that's it, pallet 743", "item A200 for that one, pallet 743". What else may be of either, a
-  place behind "that's it" too, or of both without "each", is asked, by the name it is to be of; what follows a name
-  that came last, or points back ("on that"), needs a yes.
+- **Several things in one breath**, each said whole ("pallet 742, twelve cases, pallet 743, eight cases"), or names that
+  make an entry ("pallet 742 and pallet 743"): the first is read back, or asked about where the device's own recogniser
+  heard it, and each further one read back behind it, as soon as the one before is agreed; where that was not, it is
+  asked about. A trailer before the first is of all. Others are to be said one at a time. What stands between two names
+  is the first one's, and what stands before the first is of the open one, if that lacks it or is asked for it: "twelve
+  cases and pallet 743", "item A200, that's it, pallet 743", "item A200 for that one, pallet 743". What else may be of
+  either, a place behind "that's it" too, or of both without "each", is asked, by the name it is to be of; what follows
+  a name that came last, or points back ("on that"), needs a yes.
 - **Of the one before, within the next.** "Pallet 743, eight cases, forget 742" drops 742 where that is open, and so
   does "scratch that, then pallet 743". What else is said there of another thing is told as not got, and asked with the
   next; what was read back then needs a yes.
@@ -111,7 +112,7 @@ behind a "no" takes the place of the second.
 Unanswered, both go to a person; two names in one breath are next. "No, next" takes "instead" back. Digits alone name
 another thing, in doubt: "743, three cases" over 742 is asked, "743?". Behind a word of correction a second part of the
 name, or words that mean nothing, are more than a name: "no, pallet 743, item A200" corrects 743 where it is on record,
-a remark of 743 is put aside where that is known; else it is asked. A number alone behind one, where an answer is asked
+a remark of 743 is put aside where that is known; else it is asked. A name has the place that held when it was said. A number alone behind one, where an answer is asked
 that nobody gave yet, doubts the name: "no, 743" to "How many?" is asked, "743, or 742?", until that is answered.
 
 What is held or implausible when the next thing begins is asked about again behind it, once; what is incomplete or was not
