@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import waiting_context
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic
+from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import (
     LONGEST_UNLOADING,
     DialogueSession,
@@ -384,19 +384,32 @@ def set_context_before_queued(session: DialogueSession) -> list[Order]:
 
 
 def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
-    """Keep the context as last read back, after a question that got no answer, and tell what of it does not stand."""
-    agreed = session.read_back
-    read_back = agreed is not None and agreed.utterance_id == draft.utterance_id
-    stands = values_of(agreed.reading) if agreed is not None and read_back else {}
+    """Keep the context as last read back, after a question that got no answer, and tell what of it does not stand.
+
+    Where none of it was read back, what the question left sure stands: the trailer, where the order was asked about.
+    """
+    read_back = session.read_back is not None and session.read_back.utterance_id == draft.utterance_id
+    agreed = session.read_back if read_back else _without_doubtful(session, draft)
+    stands = {} if agreed is None else values_of(agreed.reading)
     lost = {name: value for name, value in likely_values(draft.reading).items() if stands.get(name) != value}
     told = [session.say(Prompt.NOT_RECORDED, lost)] if lost else []
-    if agreed is not None and read_back:
-        session.context = _context_with_draft(session, agreed)
-    session.context = session.context.with_doubted(draft.reading.fields.keys())
-    if agreed is None or not read_back:
+    if agreed is None or not stands:
+        session.context = session.context.with_doubted(draft.reading.fields.keys())
         return [StoreDropped(draft), *(told or [session.say(Prompt.KEPT_AS_IT_IS)])]
+    session.context = _context_with_draft(session, agreed).with_doubted(draft.reading.fields.keys())
     noted = Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=stands))
-    return [noted, *told, session.say(Prompt.KEPT_AS_IT_IS)]
+    kept = session.say(Prompt.KEPT_AS_IT_IS) if read_back else session.say(Prompt.STANDING, stands)
+    return [noted, *told, kept] if read_back else [noted, kept, *told]
+
+
+def _without_doubtful(session: DialogueSession, draft: Draft) -> Draft | None:
+    """The draft of a context without what is in doubt; None where its trailer is, or where nothing was asked of it."""
+    doubted = {one.field for one in judge_draft(draft, session.rules).reasons} - {None}
+    sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and name not in doubted}
+    head = session.rules.form.standing_fields[0]
+    if not doubted or (head in draft.reading.fields and head not in sure):
+        return None
+    return replace(draft, reading=replace(draft.reading, fields=sure))
 
 
 def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:

@@ -42,18 +42,19 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     return [*status.record_utterance(session, utterance), *_ask_about(session, draft)]
 
 
-def take_up_queued_draft(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
+def take_up_queued_draft(session: DialogueSession, before: Sequence[Order], *, agreed: bool) -> list[Order]:
     """Take up the draft that waits first, since nothing else is open; `before` are the orders of the step until now.
 
-    Where they commit the one before it, what is sure, and was said behind that, is read back as any other entry,
-    "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
+    Where they commit the one before it, or a yes `agreed` to what was open, what is sure, and was said behind that, is
+    read back as any other entry, "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
     """
     draft = session.queue.take_first()
     if draft.utterance_id in session.needs_yes:  # One that was open before has what stood then.
         return _ask_about(session, draft)
     # What waits was said behind it, or behind another one that waits.
     draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
-    return _ask_about(session, draft, [order for order in before if isinstance(order, Commit)])
+    commits = [order for order in before if isinstance(order, Commit)]
+    return _ask_about(session, draft, commits, may_hold=agreed or bool(commits))
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -67,17 +68,18 @@ def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
     return draft.act is Act.RECORD or (draft.act is Act.AMEND and last is not None and last.event_id == draft.replaces)
 
 
-def _ask_about(session: DialogueSession, draft: Draft, behind: Sequence[Commit] = ()) -> list[Order]:
+def _ask_about(
+    session: DialogueSession, draft: Draft, behind: Sequence[Commit] = (), *, may_hold: bool = False
+) -> list[Order]:
     """Ask a draft's question after reading out what is known of it; of several things that of the first one.
 
-    `behind`: the entries that were agreed directly before it; where nothing is to be asked, silence agrees to it then.
-    It is checked against those, and all remembered entries, however old, as a possible double, and against the expected
-    receipts.
+    `may_hold`: where nothing is to be asked, silence agrees to it. It is checked against the commits directly before it,
+    and all remembered entries, however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES
     first, rest = what_follows.queue_all_but_first(session, draft)
     if rest:
-        return [*rest, *_ask_about(session, first, behind)]
+        return [*rest, *_ask_about(session, first, behind, may_hold=may_hold)]
     if draft.act is Act.RECORD:
         stand = [one.fields for one in session.recorded.list_standing_entries() if one.draft.form == draft.form]
         agreed = [one.verdict.fields for one in behind if one.draft.form == draft.form]
@@ -88,7 +90,7 @@ def _ask_about(session: DialogueSession, draft: Draft, behind: Sequence[Commit] 
     if has_unread_words(draft.reading, rules):  # "On hold" is no part of what is read back.
         session.needs_yes.add(draft.utterance_id)
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
-    if session.state is State.HELD and behind:
+    if session.state is State.HELD and may_hold:
         return orders
     if session.state is State.HELD:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
