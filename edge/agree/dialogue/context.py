@@ -467,6 +467,12 @@ def _find_fields_moved(session: DialogueSession, draft: Draft) -> set[str]:
     }
 
 
+def find_fields_amended(session: DialogueSession, draft: Draft) -> set[str]:
+    """The fields in which an amendment differs from its record; all, where that is not known."""
+    before = next((one.fields for one in session.recorded.entries if one.event_id == draft.replaces), {})
+    return {name for name, one in draft.reading.fields.items() if before.get(name) != one.value}
+
+
 def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str]) -> list[str]:
     return [name for name, one in session.context.fields.items() if utterances & set(one.said_in)]
 
@@ -474,7 +480,9 @@ def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str])
 def _is_taken_by_another(session: DialogueSession, name: str, utterances: AbstractSet[str]) -> bool:
     """Whether an entry of other utterances has inherited the field as it stands, which was right for that one."""
     stands, recorded = session.context.fields[name], session.recorded
-    known = (*(one.draft for one in recorded.list_standing_entries()), *recorded.in_review.drafts)
+    waits = {one.utterance_id for one in session.queue.drafts}  # They were not read back yet.
+    aside = (one for one in recorded.in_review.drafts if one.utterance_id not in waits)
+    known = (*(one.draft for one in recorded.list_standing_entries()), *aside)
     taken = (one.reading.fields.get(name) for one in known if one.utterance_id not in utterances)
     return any(one is not None and one.is_inherited and one.said_in == stands.said_in for one in taken)
 
@@ -518,7 +526,9 @@ def mark_places_as_context(session: DialogueSession, draft: Draft, utterance: Ut
     dictated = before.act is draft.act is Act.RECORD and not (said.is_scan or form.is_identified_by_context)
     own = [name for name in form.standing_fields if name in said.fields and not said.fields[name].is_inherited]
     waits = waiting_context.list_fields(session, None)
-    if not dictated or not own or session.recorded.is_in_review(draft) or not waits.isdisjoint(own):
+    if not dictated or not own or not waits.isdisjoint(own):
+        return draft
+    if session.recorded.is_in_review(draft) and is_of_other_trailer(session, draft):
         return draft
     corrects = is_correction(said.words, session.rules.language)
     takes = {name: draft.reading.fields[name] for name in own if name in draft.reading.fields}

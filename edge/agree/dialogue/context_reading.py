@@ -142,7 +142,9 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, reading: Reading) -
     if leads_to_place(reading, session.rules) and not session.rules.form.is_identified_by_context:
         known = {**stands, **own}
         return any(name not in known or one.value != known[name].value for name, one in reading.fields.items())
-    corrects = draft.act is not Act.RECORD and session.state is State.HELD  # A single field may correct it again.
+    # A single field that was corrected may be corrected again.
+    corrects = draft.act is not Act.RECORD and session.state is State.HELD
+    corrects = corrects and not reading.fields.keys().isdisjoint(context.find_fields_amended(session, draft))
     if len(reading.fields) == 1 and (corrects or reading.fields.keys() <= {*session.rules.identifying_fields}):
         return False
     once = session.rules.form.standing_fields[0]

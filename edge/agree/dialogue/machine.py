@@ -414,7 +414,7 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order], *, agre
     if session.state is State.IDLE and not commits and session.queue.first is None:
         orders += trailers.ask_waiting_closing(session, before)
     if session.state is State.IDLE and session.queue.first is not None:
-        orders += review.take_up_queued_draft(session, before, agreed=agreed)
+        orders += review.take_up_queued_draft(session, before)
     if session.state in CLOSED and not session.news.interrupted:
         orders += shifts.apply_roster(session)
     if session.state is State.IDLE and not session.news.interrupted:

@@ -236,7 +236,10 @@ def _queue_copy(
 
 
 def correct_second(session: DialogueSession, before: Draft | None) -> list[Order]:
-    """Correct the place of the next thing of a breath, said for both, with that of the first: "no, trailer 5502"."""
+    """Correct the place of the next thing of a breath with that of the first: "no, trailer 5502".
+
+    It was said for both there, or holds for what follows.
+    """
     draft = session.draft
     if before is None or draft is None or draft.utterance_id != before.utterance_id:
         return []
@@ -245,7 +248,9 @@ def correct_second(session: DialogueSession, before: Draft | None) -> list[Order
     if second is None:
         return []
     was, now, own = before.reading.fields, draft.reading.fields, second.reading.fields
-    said = [name for name in session.rules.form.standing_fields if name in was and was[name].words and name in own]
+    lasting = dict(draft.stands).keys()
+    said = [name for name in session.rules.form.standing_fields if name in was and name in own]
+    said = [name for name in said if was[name].words or name in lasting]
     moved = {name: now[name] for name in said if name in now and was[name].value == own[name].value != now[name].value}
     if not moved:
         return []

@@ -42,11 +42,11 @@ def ask_about_oldest_review(session: DialogueSession, utterance: UtteranceHeard)
     return [*status.record_utterance(session, utterance), *_ask_about(session, draft)]
 
 
-def take_up_queued_draft(session: DialogueSession, before: Sequence[Order], *, agreed: bool) -> list[Order]:
+def take_up_queued_draft(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
     """Take up the draft that waits first, since nothing else is open; `before` are the orders of the step until now.
 
-    Where they commit the one before it, or a yes `agreed` to what was open, what is sure, and was said behind that, is
-    read back as any other entry, "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before needs a yes.
+    Where they commit the one before it, what is sure, and was said whole behind that, is read back as any other entry,
+    "pallet 742, 12 cases, and pallet 743, 8 cases"; what was open before, or got a value later, needs a yes.
     """
     draft = session.queue.take_first()
     if draft.utterance_id in session.needs_yes:  # One that was open before has what stood then.
@@ -54,7 +54,7 @@ def take_up_queued_draft(session: DialogueSession, before: Sequence[Order], *, a
     # What waits was said behind it, or behind another one that waits.
     draft = replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading, draft))
     commits = [order for order in before if isinstance(order, Commit)]
-    return _ask_about(session, draft, commits, may_hold=agreed or bool(commits))
+    return _ask_about(session, draft, commits, may_hold=bool(commits) and not draft.support)
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -73,7 +73,7 @@ def _ask_about(
 ) -> list[Order]:
     """Ask a draft's question after reading out what is known of it; of several things that of the first one.
 
-    `may_hold`: where nothing is to be asked, silence agrees to it. It is checked against the commits directly before it,
+    `may_hold`: where nothing is to be asked, silence agrees to it. It is checked against the commits ahead of it,
     and all remembered entries, however old, as a possible double, and against the expected receipts.
     """
     rules, known = session.rules, NO_CIRCUMSTANCES

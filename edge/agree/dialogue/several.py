@@ -180,6 +180,9 @@ def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, readi
     known = meant[0].fields.keys() & {*session.rules.identifying_fields}
     own = {name: one for name, one in reading.fields.items() if name not in known}
     said = replace(reading, fields={**meant[0].fields, **own}) if own else meant[0]
+    shared = values_of(without_inherited(meant[0])).items() & likely_values(meant[1]).items()
+    if any(session.rules.form[name].exception for name, _ in shared if name not in own):
+        session.needs_yes.add(draft.utterance_id)  # "Pallet 742, pallet 743 wet": it may be of one alone.
     chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
     return take_one_of_several(session, utterance, chosen, meant[1])
 

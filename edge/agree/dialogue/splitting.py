@@ -293,6 +293,8 @@ def _read_as_yes_or_no(session: DialogueSession, parts: BeforeName) -> Reading |
         return None
     is_name = command.act is Act.NO and next_or_instead.may_correct_identifier(session, parts.behind)
     is_answer = command.act in {Act.YES, Act.NO} and not is_name
+    if is_answer and command.act is Act.NO and session.topic is Topic.FIELD and len(parts.before.words) == 1:
+        session.needs_yes.add(session.open_draft.utterance_id)  # "No, trailer 5502" over "Is it sealed?" may correct.
     return replace(parts.before, act=command.act) if is_answer else None
 
 

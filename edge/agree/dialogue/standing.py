@@ -50,7 +50,7 @@ def set_context(session: DialogueSession, utterance: UtteranceHeard) -> list[Ord
         # As before the next entry; but a single field may correct the readback, so that is queued.
         lasts = len(said.fields) > 1 or split_at_listed("from_now_on", said.words, rules.language) is not None
         lasts |= utterance.follows or bool(leads_to_place(said, rules)) or (waits and has_no_other_words(said))
-        alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
+        alone = not lasts and draft.act is Act.RECORD and said.fields.keys() <= draft.reading.fields.keys()
         left = parking.queue_or_park_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, utterance)]
     if session.current_question.field in utterance.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
