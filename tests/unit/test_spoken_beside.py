@@ -109,6 +109,19 @@ def test_who_says_thanks_behind_a_correction_corrects_nothing_to_a_thousand(lang
     assert "1000" not in found["fields"].values()
 
 
+@each_of(
+    ("language", "text"),
+    [
+        ("en", "trailer two eight zero five nine eight sealed no it's two one oh five nine eight"),
+        ("en", "trailer 280598 sealed no it's twenty one oh five"),
+        ("en", "trailer 280598 sealed no it is two one oh five"),
+    ],
+)
+def test_a_number_behind_a_word_of_correction_is_no_time_of_day(language: str, text: str) -> None:
+    (found,) = read(language, "-", text, form="gate-in", whole={})
+    assert found["outcome"] == "ask"
+
+
 def test_a_number_that_may_have_been_said_twice_is_asked_about() -> None:
     assert [one["outcome"] for one in whole(*TWICE)] == ["ask"] * len(TWICE)
 

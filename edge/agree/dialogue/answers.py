@@ -65,7 +65,7 @@ from edge.agree.readings import (
     without_inherited,
 )
 from edge.agree.unclear_numbers import has_digits_besides, is_long_number
-from edge.records import Draft, Note, Outcome, Park, Reason
+from edge.records import Draft, Note, Outcome, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
 _AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
@@ -99,9 +99,7 @@ def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> lis
     sure = values_of(utterance.reading).keys() == utterance.reading.fields.keys()
     if not (sure and said.keys() <= lacks & known):
         return []
-    joined = with_fields(waits, said, utterance.utterance_id)
-    session.queue.replace(joined.utterance_id, joined)
-    kept = Park(joined.utterance_id, parking.UNANSWERED, values_of(joined.reading), joined)
+    kept = parking.add_to_waiting(session, waits, said, utterance.utterance_id)
     return [utterance.note_as_heeded(), kept, session.say_open_question()]
 
 

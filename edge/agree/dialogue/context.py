@@ -423,7 +423,7 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     differs = not begun and _has_own_context_value(session, draft)
     inherited = {name for name, one in draft.reading.fields.items() if one.is_inherited}
     # Announce again what applies again after an exception, and what no readback has included.
-    said = dict(draft.stands) if session.state is not State.HELD else begun
+    said = begun if session.state is State.HELD else {}  # Only a readback says what holds "from now on".
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
     left = tuple(name for name in after.not_read_back if name not in inherited and name not in anew)
     same = {

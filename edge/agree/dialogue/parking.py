@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import AS_MEANT
 from edge.agree.dialogue import context
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
+from edge.agree.merging import with_fields
 from edge.agree.one_breath import split_if_several
 from edge.agree.readings import likely_values, values_of
 from edge.agree.sentence_parts import leads_to_place
@@ -214,6 +215,13 @@ def queue_entry(
     if behind is not None:
         return queue_second(session, replace(draft, utterance_id=behind), said_in=utterance.utterance_id)
     return [Park(utterance.utterance_id, UNANSWERED, values_of(said), draft), *_queue(session, draft)]
+
+
+def add_to_waiting(session: DialogueSession, waits: Draft, said: Mapping[str, FieldReading], by: str) -> Park:
+    """Add what the utterance `by` gives to a draft that waits."""
+    joined = with_fields(waits, said, by)
+    session.queue.replace(joined.utterance_id, joined)
+    return Park(joined.utterance_id, UNANSWERED, values_of(joined.reading), joined)
 
 
 def queue_second(session: DialogueSession, before: Draft, *, said_in: str) -> list[Order]:

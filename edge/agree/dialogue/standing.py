@@ -210,10 +210,7 @@ def _add_to_queued(session: DialogueSession, utterance: UtteranceHeard) -> list[
     named = {*said} & {*session.rules.identifying_fields}
     if not last or named or not said.keys().isdisjoint(last[0].reading.fields):
         return []
-    joined = with_fields(last[0], said, utterance.utterance_id)
-    session.queue.replace(joined.utterance_id, joined)
-    kept = Park(joined.utterance_id, parking.UNANSWERED, values_of(joined.reading), joined)
-    return [utterance.note_as_heeded(), kept]
+    return [utterance.note_as_heeded(), parking.add_to_waiting(session, last[0], said, utterance.utterance_id)]
 
 
 def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:

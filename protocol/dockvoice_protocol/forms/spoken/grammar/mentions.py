@@ -307,7 +307,7 @@ SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
 
-def _doubt_small_word(spans: Spans, field: FormField, at: int, end: int, pending: str, marks: str) -> str:
+def _doubt_word_behind_cue(spans: Spans, field: FormField, at: int, end: int, pending: str, marks: str) -> str:
     """The marks of a mention, with doubt where its code begins with a small word behind a cue: "corrige a 12".
 
     So where a remark begins with it: "pallet 742, mejor dicho, mil gracias" thanks, and corrects nothing to a thousand.
@@ -388,7 +388,7 @@ class Mentions(SpanReader):
         """The path with a mention, marked and priced by the path's state and pending marks."""
         pending, before = path.pending, path.last_mention(name)
         letter = self._fields[name].spoken.is_single_letter
-        marks = _doubt_small_word(self._spans, self._fields[name], at, end, pending, marks)
+        marks = _doubt_word_behind_cue(self._spans, self._fields[name], at, end, pending, marks)
         if OTHER_FIELD in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace(OTHER_FIELD, "")
         if self._fields[name].spoken.measures and self._numbers.says_plus(at):

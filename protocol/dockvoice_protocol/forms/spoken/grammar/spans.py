@@ -36,6 +36,8 @@ _SHORTEST_NAME = 100  # Least number without a unit that may name another thing:
 _LONGEST_FACTOR = 2  # Maximum digits of a factor; "742 times twelve" is no product.
 LONGEST_HEAD = 3  # Words of a number before its "and": "one thousand and".
 _LONGEST_DATE = 7  # Words: "the third of may twenty twenty seven".
+
+_CUE_BEFORE_TIME = 3  # Words from a word of correction to a time: "no, it is" or "no it's now".
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4  # Letters before the digits of a code, as haulers and seals have them.
 _VOWELS = frozenset("aeiou")
 _LONGEST_OF = 2  # Words between a unit and what is in it: "of the".
@@ -840,7 +842,12 @@ class Remarks(SpanReader):
                 return self._code_ends(at)
 
     def _time_ends(self, at: int) -> set[int]:
-        """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
+        """The ends of a time of day: "7:30", or two numbers, since one alone is none.
+
+        None directly behind a word of correction: "no, it's 2105" puts a number right.
+        """
+        if any(self._spans.role_ends(cue, Role.CUE) for cue in range(max(0, at - _CUE_BEFORE_TIME), at)):
+            return set()
         clock = {at + 1} if ":" in self._words[at] else set()
         ends = set(self._numbers.ends[at])
         return clock | {group.end for end in ends for group in self._numbers.digit_groups[end]}
