@@ -26,6 +26,7 @@ from edge.agree.dialogue import (
     context,
     corrections,
     drafting,
+    instead_of_answer,
     next_or_instead,
     parking,
     reference,
@@ -106,7 +107,7 @@ def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> lis
 def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
-        return corrections.continue_without_cancelling_or_closing(session, utterance)
+        return instead_of_answer.continue_without_cancelling_or_closing(session, utterance)
     if next_or_instead.takes_back_next(session, utterance.reading):
         return _take_next_instead(session, utterance)
     if taken := corrections.correct_recorded_entry_if_named(session, utterance) or _give_to_waiting(session, utterance):
@@ -134,15 +135,15 @@ def _select_answer_handler(session: DialogueSession, utterance: UtteranceHeard) 
     """The function that takes an answer to the open question."""
     match session.topic:
         case Topic.INSTEAD:
-            return corrections.handle_neither_yes_nor_no_to_replacement
+            return instead_of_answer.handle_neither_yes_nor_no_to_replacement
         case Topic.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
         case Topic.ENTRY_RIGHT if drafting.is_terminator(session, utterance.reading.words):
             return yes_no_answers.take_yes
         case Topic.WRONG if says_all_is_well(utterance.reading.words, session.rules.language):
-            return corrections.withdraw_objection
+            return instead_of_answer.withdraw_objection
         case Topic.WRONG | Topic.ENTRY_RIGHT | Topic.DROP:
-            return corrections.handle_other_than_yes_or_no
+            return instead_of_answer.handle_other_than_yes_or_no
         case _:
             return _answer_about_field
 
@@ -224,11 +225,11 @@ def _merge_answer_or_begin_other(session: DialogueSession, utterance: UtteranceH
         return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
     if whole and reference.is_begun_without_name(session, name):
         # What was begun was of the thing before: "two damaged", and then the next pallet, whole.
-        return corrections.begin_next_instead_of_answer(session, utterance)
+        return instead_of_answer.begin_next_instead_of_answer(session, utterance)
     relation = _relate_answer_to_claim(session, utterance, reading)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
         if _has_entry_of_its_own(session, reading):
-            return corrections.reject_or_park_unclear_identifier(session, utterance, reading)
+            return instead_of_answer.reject_or_park_unclear_identifier(session, utterance, reading)
         # An identifier that was not understood does not contradict the one that was.
         reading = replace(
             reading, fields={one: read for one, read in reading.fields.items() if one not in rules.identifying_fields}
@@ -367,7 +368,7 @@ def _rename_or_ask_or_begin_next(
     asks = name in session.rules.identifying_fields or alike
     if relation is Relation.NAME and asks and not names_several(utterance.reading, session.rules):
         return next_or_instead.ask_next_or_instead(session, utterance, reading)
-    return corrections.begin_next_instead_of_answer(session, utterance)
+    return instead_of_answer.begin_next_instead_of_answer(session, utterance)
 
 
 def _merge_answer(session: DialogueSession, utterance: UtteranceHeard, said: Reading) -> list[Order]:
@@ -497,7 +498,7 @@ def _choose_of_several_by_answer(session: DialogueSession, utterance: UtteranceH
         return chosen
     another = utterance.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(reading) is Relation.ANOTHER
     if another and not unclear:
-        return corrections.begin_next_instead_of_answer(session, utterance)
+        return instead_of_answer.begin_next_instead_of_answer(session, utterance)
     if not named:
         return repeating.reject_answer(session, utterance)
     # A name that chooses none, "apples", is told to be lost.

@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import waiting_context
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, judge_draft
+from edge.agree.dialogue.questions import Topic, judge_draft
 from edge.agree.dialogue.session import (
     LONGEST_UNLOADING,
     DialogueSession,
@@ -19,18 +19,15 @@ from edge.agree.dialogue.session import (
     list_own_standing_entries,
 )
 from edge.agree.dialogue.table import State
-from edge.agree.merging import has_lone_one, has_number_word
-from edge.agree.off_talk import begins_with_foreign_words, find_mentioned_fields
+from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of
 from edge.records import (
     NOTHING_STANDS,
     Cause,
-    Commit,
     Draft,
     LastEntry,
     Note,
     Outcome,
-    Park,
     Reason,
     StandingContext,
     StoreDropped,
@@ -418,7 +415,7 @@ def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
         _announce_context_of_cancelled(session, draft)
         return
     begun = find_fields_becoming_context(session, draft)
-    moved = _find_fields_moved(session, draft) & dict(draft.stands).keys()
+    moved = find_fields_moved(session, draft) & dict(draft.stands).keys()
     session.context = after = _context_with_draft(session, draft).with_doubted(moved)
     differs = not begun and _has_own_context_value(session, draft)
     inherited = {name for name, one in draft.reading.fields.items() if one.is_inherited}
@@ -449,13 +446,13 @@ def _find_fields_put_right(session: DialogueSession, draft: Draft) -> dict[str, 
     own = (
         name
         for name in _find_context_set_by(session, by)
-        if before.get(name) == stands[name].value and not _is_taken_by_another(session, name, by)
+        if before.get(name) == stands[name].value and not is_taken_by_another(session, name, by)
     )
     anew = [name for name in own if name in fields and fields[name].value not in {None, stands[name].value}]
     return {name: replace(fields[name], said_in=draft.utterances) for name in anew}
 
 
-def _find_fields_moved(session: DialogueSession, draft: Draft) -> set[str]:
+def find_fields_moved(session: DialogueSession, draft: Draft) -> set[str]:
     """The context fields in which a correction moves an entry away from the context: it may have been meant for all."""
     stands, fields = session.context.fields, draft.reading.fields
     entries = session.recorded.entries if draft.act is Act.AMEND else ()
@@ -477,7 +474,7 @@ def _find_context_set_by(session: DialogueSession, utterances: AbstractSet[str])
     return [name for name, one in session.context.fields.items() if utterances & set(one.said_in)]
 
 
-def _is_taken_by_another(session: DialogueSession, name: str, utterances: AbstractSet[str]) -> bool:
+def is_taken_by_another(session: DialogueSession, name: str, utterances: AbstractSet[str]) -> bool:
     """Whether an entry of other utterances has inherited the field as it stands, which was right for that one."""
     stands, recorded = session.context.fields[name], session.recorded
     waits = {one.utterance_id for one in session.queue.drafts}  # They were not read back yet.
@@ -495,62 +492,6 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
         said.update(draft.utterances)
         event_id = draft.replaces
     return said
-
-
-def mark_answer_as_context(session: DialogueSession, draft: Draft, utterance: UtteranceHeard) -> Draft:
-    """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
-    name, question, before = session.current_question.field, session.current_question, session.open_draft.reading.fields
-    form = session.rules.form
-    if name not in form.standing_fields or name not in draft.reading.fields or draft.act is not Act.RECORD:
-        return draft
-    first = (
-        not form.is_identified_by_context
-        and question.why is Reason.FIELD_MISSING
-        and name not in before
-        and name not in session.context.fields
-    )
-    if name not in utterance.stands and (
-        not first or session.recorded.is_in_review(draft) or is_of_other_trailer(session, draft)
-    ):
-        return draft
-    others = tuple(one for one in draft.stands if one[0] != name)
-    return replace(draft, stands=(*others, (name, utterance.utterance_id)))
-
-
-def mark_places_as_context(session: DialogueSession, draft: Draft, utterance: UtteranceHeard) -> Draft:
-    """The revised draft, whose places become the context where it is the first entry there.
-
-    The first door on a trailer does, and a place put right before another entry took it, with all that is said beside.
-    """
-    form, said, before = session.rules.form, utterance.reading, session.open_draft
-    dictated = before.act is draft.act is Act.RECORD and not (said.is_scan or form.is_identified_by_context)
-    own = [name for name in form.standing_fields if name in said.fields and not said.fields[name].is_inherited]
-    waits = waiting_context.list_fields(session, None)
-    if not dictated or not own or not waits.isdisjoint(own):
-        return draft
-    if session.recorded.is_in_review(draft) and is_of_other_trailer(session, draft):
-        return draft
-    corrects = is_correction(said.words, session.rules.language)
-    takes = {name: draft.reading.fields[name] for name in own if name in draft.reading.fields}
-    of_said = all(
-        one.value is not None and one.value in possible_values(said.fields[name]) for name, one in takes.items()
-    )
-    if not of_said or not all(_is_first_there(session, name, takes, corrects=corrects) for name in own[:1]):
-        return draft
-    others = tuple(one for one in draft.stands if one[0] not in takes)
-    return replace(draft, stands=(*others, *((name, utterance.utterance_id) for name in takes)))
-
-
-def _is_first_there(session: DialogueSession, name: str, takes: Mapping[str, FieldReading], *, corrects: bool) -> bool:
-    """Whether the open entry is the first with a place on the trailer of the context, or that puts the place right."""
-    stands, draft = session.context.fields, session.open_draft
-    was, now = draft.reading.fields.get(name), takes.get(name)
-    if not stands or now is None:
-        return False
-    if name not in stands:
-        return not (corrects or was is not None or is_of_other_trailer(session, draft))
-    is_own = was is not None and was.is_inherited and was.value == stands[name].value != now.value
-    return corrects and is_own and not _is_taken_by_another(session, name, {*draft.utterances})
 
 
 def is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
@@ -573,96 +514,6 @@ def end_context(session: DialogueSession) -> list[Order]:
 def end_context_of_closed_trailer(session: DialogueSession) -> None:
     """End the context with its trailer; where an entry has set that, what applies elsewhere is left."""
     session.context = NOTHING_STANDS if session.context.elsewhere is None else session.context.in_other_form()
-
-
-def unset_named_identifiers(session: DialogueSession, reading: Reading) -> None:
-    """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
-
-    So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
-    """
-    named = {
-        name
-        for name in session.rules.identifying_fields
-        if name in reading.fields and not reading.fields[name].is_inherited
-    }
-    stands = session.context.fields
-    if left := named & stands.keys():
-        kept = {name: one for name, one in stands.items() if name not in left}
-        still = tuple(name for name in session.context.not_read_back if name in kept)
-        elsewhere = session.context.fields_elsewhere
-        session.context = replace(session.context, fields=kept, not_read_back=still, elsewhere=elsewhere)
-
-
-def doubt_context_of_unrecorded(session: DialogueSession, draft: Draft, asked: str | None) -> None:
-    """Doubt what an entry that goes to review has otherwise, or lacks: what it said of that may have been of all.
-
-    So "pallet 742, from now on door 13", and "trailer 5502, door four or five" over it. Of a correction, what is asked;
-    "actually trailer 5502", which may be of what follows too, is of that in any case.
-    """
-    stands_anew = _find_fields_moved(session, draft) & dict(draft.stands).keys()
-    if anew := {
-        name: one for name, one in draft.reading.fields.items() if name in stands_anew and one.value is not None
-    }:
-        set_fields_in_context(session, anew, draft.utterance_id)
-        session.context = session.context.with_doubted(anew.keys())
-    unset_named_identifiers(session, draft.reading)
-    stands, said = inheritable_fields(session), draft.reading.fields
-    other = {name for name, one in stands.items() if name not in said or said[name].value != one.value}
-    told = other if draft.act is Act.RECORD else stands.keys() & {asked, *_find_fields_moved(session, draft)}
-    session.context = session.context.with_doubted(told)
-
-
-def doubt_context(session: DialogueSession, reading: Reading) -> None:
-    """Doubt the fields of the context that an utterance may have told of, which was not understood.
-
-    A number without a label may be of any of them; over an open entry only one that may name a thing.
-    """
-    if session.draft is not None and session.draft.act is Act.CONTEXT:
-        session.doubted = True
-        return
-    may_be_article = len(reading.words) > 1 and has_lone_one(reading, session.rules)
-    numbered = has_number_word((word.text for word in reading.words), session.rules) and not may_be_article
-    told = find_mentioned_fields(reading, session.rules)
-    is_of_any = numbered and not told and (is_between_entries(session) or session.named.left)
-    session.context = session.context.with_doubted(session.context.fields.keys() if is_of_any else told)
-
-
-def doubt_by_utterance(session: DialogueSession, reading: Reading, *, repeats: bool, refuses: bool) -> None:
-    """Doubt what an utterance may have told of the context: one that is not understood, a "no", "not trailer 5501".
-
-    `repeats`: it is to be said again. `refuses`: it is a no, which may be of what waits to be the context; so may a
-    correction, "no, trailer 5503".
-    """
-    if repeats:
-        doubt_context(session, reading)
-    corrects = is_correction(reading.words, session.rules.language)
-    if repeats or refuses or (corrects and reading.fields.keys() & waiting_context.list_fields(session, None)):
-        waiting_context.doubt(session)
-    if is_entry_open(session) and (corrects or reading.act is Act.CANCEL):
-        session.context = session.context.with_doubted(session.set_over_question)
-    stands = session.context.fields
-    denied = {name for name, one in reading.fields.items() if name in stands and stands[name].value in one.denied}
-    session.context = session.context.with_doubted(denied)
-
-
-def doubt_untaken(session: DialogueSession, reading: Reading, orders: Iterable[Order], asked: Question | None) -> None:
-    """Doubt the context where an utterance surely says another value that no entry took, or a trailer alone."""
-    drafts = [order.draft for order in orders if isinstance(order, Commit | Park)]
-    held = [one.reading.fields for one in (session.draft, *session.queue.drafts, *drafts) if one is not None]
-    held += [one.reading.fields for one in waiting_context.list_waiting(session, None)]
-    once, stands = session.rules.form.standing_fields, session.context.fields
-    other = {name: one.value for name, one in reading.fields.items() if one.value is not None and not one.is_inherited}
-    left = {name for name, value in other.items() if not any(value in possible_values(of.get(name)) for of in held)}
-    is_alone = other.keys() <= {*once} and not is_correction(reading.words, session.rules.language)
-    if (
-        is_alone
-        and asked is not None
-        and asked.about is Topic.ENTRY_RIGHT
-        and not waiting_context.list_waiting(session, None)
-    ):
-        left |= other.keys() & {*once[:1]}  # "Trailer 5502" over "Correct?" may be of what follows as well.
-    told = {name for name in left if name in stands and stands[name].value != other[name]}
-    session.context = session.context.with_doubted(told)
 
 
 def begin_waiting_context(session: DialogueSession, draft: Draft | None = None) -> list[Order]:

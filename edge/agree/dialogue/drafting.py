@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue import context, parking, repeating, waiting_context
+from edge.agree.dialogue import context, lasting_places, parking, repeating, waiting_context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, ReadingContradicted, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted, judge_draft, next_question
@@ -239,7 +239,7 @@ def begin_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draf
 
 def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Replace the open draft and consider it; one that moved to another trailer leaves the door of the old one."""
-    draft = context.mark_places_as_context(session, draft, utterance)
+    draft = lasting_places.mark_places_as_context(session, draft, utterance)
     of_next = not waiting_context.list_fields(session, None).isdisjoint(utterance.reading.fields)
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
@@ -254,7 +254,7 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
 def revise_draft_with_answer(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.current_question.field), session.rules
-    draft = context.mark_answer_as_context(session, draft, utterance)
+    draft = lasting_places.mark_answer_as_context(session, draft, utterance)
     doubts = judge_after_utterance(session, draft, utterance).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules, utterance.reading.fields)

@@ -2,12 +2,12 @@
 
 An utterance is read in the context of the dialogue (`rereading`) and classified (`classification`). `table.py` maps
 each state and event to a step: a function of `drafting`, `corrections`, `amendments`, `standing`, `answers`,
-`yes_no_answers`, `repeating`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`,
-which changes the one `DialogueSession` and returns the orders. Before each step that takes values, `standing` keeps
-them apart from an open context, and `several` takes one of several things at a time. Two rules hold behind every step:
-`claims` audits what it did, and `reference` says whose question is open. The driver of the dialogue writes the durable
-orders and the draft in one transaction first, then carries out the other orders. If the write fails, the driver
-discards the dialogue and restarts it from the disk.
+`yes_no_answers`, `instead_of_answer`, `repeating`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`,
+`shifts` or `status`, which changes the one `DialogueSession` and returns the orders. Before each step that takes
+values, `standing` keeps them apart from an open context, and `several` takes one of several things at a time. Two rules
+hold behind every step: `claims` audits what it did, and `reference` says whose question is open. The driver of the
+dialogue writes the durable orders and the draft in one transaction first, then carries out the other orders. If the
+write fails, the driver discards the dialogue and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from edge.agree.dialogue import (
     answers,
     claims,
     context,
+    context_doubts,
     corrections,
     drafting,
     next_or_instead,
@@ -356,8 +357,8 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
             repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
-            context.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
-            context.doubt_untaken(session, happening.reading, orders, question)
+            context_doubts.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
+            context_doubts.doubt_untaken(session, happening.reading, orders, question)
             _prepend_earcon(session, orders, event, changed=changed)
             other = session.current_question.other
             is_open = session.state in AGREEING

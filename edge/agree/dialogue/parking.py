@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import AS_MEANT
-from edge.agree.dialogue import context
+from edge.agree.dialogue import context, context_doubts
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
@@ -37,7 +38,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
         return [*context.set_read_back_context_or_drop(session, draft), *besides]
     if draft.act is Act.CANCEL:
         return [StoreDropped(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
-    context.doubt_context_of_unrecorded(session, draft, asked)
+    context_doubts.doubt_context_of_unrecorded(session, draft, asked)
     _remember_what_it_lacks(session, draft, asked)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
@@ -158,11 +159,21 @@ def queue_or_park_open_draft(session: DialogueSession) -> list[Order]:
     draft, unset = _settle_context(session, draft)
     besides, asked = [*announce_other_draft_in_review(session), *unset], session.current_question.field
     session.needs_yes.add(draft.utterance_id)
-    context.doubt_context_of_unrecorded(session, draft, asked)
+    context_doubts.doubt_context_of_unrecorded(session, draft, asked)
     _remember_what_it_lacks(session, draft, asked)
     session.close_draft()
     told = _queue(session, draft, first=True)
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *told, *besides]
+
+
+def queue_or_park_asked(session: DialogueSession, said: Reading, utterance_id: str) -> list[Order]:
+    """Queue an entry whose value is implausible, or where another one that waits is named first; else park it."""
+    names_queued = any(session.relate_to_claim(said, one) is Relation.SAME for one in session.queue.drafts)
+    if names_queued:  # The answer that follows may be of the one that was asked about.
+        session.needs_yes.add(utterance_id)
+    if session.current_question.is_about_implausible_value or names_queued:
+        return queue_or_park_open_draft(session)
+    return park_draft(session)
 
 
 def give_up_waiting_orders(session: DialogueSession) -> list[Order]:

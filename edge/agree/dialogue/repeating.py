@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.records import Act, Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, parking
+from edge.agree.dialogue import context_doubts, parking
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession
@@ -46,7 +46,7 @@ MOST_TRIES = 3  # Failed answers to one question before the draft is parked in r
 
 def ask_to_repeat(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Record the utterance as not understood and ask to repeat it."""
-    context.unset_named_identifiers(session, utterance.reading)
+    context_doubts.unset_named_identifiers(session, utterance.reading)
     _remember_if_named(session, utterance.reading)
     return [utterance.note_as_not_understood(), PlayEarcon(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
@@ -82,7 +82,7 @@ def reject_answer(session: DialogueSession, utterance: UtteranceHeard) -> list[O
         if rejects_value(said, rules):
             require_yes(session)  # "That's wrong, it's 743" may be of the name.
         return park_and_repeat_question(session, utterance, said)
-    context.unset_named_identifiers(session, said)
+    context_doubts.unset_named_identifiers(session, said)
     if said.act in {Act.RECORD, Act.AMEND, Act.NO} and _may_object(session, said):
         require_yes(session)
     if said.act not in {Act.RECORD, Act.AMEND}:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, Command, Reading
-from edge.agree.dialogue import amendments, context, drafting, parking, repeating, shifts, works
+from edge.agree.dialogue import amendments, context, context_doubts, drafting, parking, repeating, shifts, works
 from edge.agree.dialogue.interface import DeviceStarted, HeadsetFaultChanged, Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, Named, list_own_standing_entries, read_out_entry
@@ -275,7 +275,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
         return amendments.ask_if_replaces_last(session, draft, verdict, said)
     # The next values may belong to a thing that was named during the power cut.
     session.named = replace(session.named, left=True)
-    context.unset_named_identifiers(session, draft.reading)
+    context_doubts.unset_named_identifiers(session, draft.reading)
     session.breath.is_lost = True
     orders = drafting.ask_or_read_back_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:

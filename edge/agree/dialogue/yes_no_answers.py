@@ -11,8 +11,8 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
     context,
-    corrections,
     drafting,
+    instead_of_answer,
     next_or_instead,
     parking,
     reference,
@@ -187,7 +187,7 @@ def reject_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
         case Topic.CLOSE:
             return [utterance.note_as_heeded(), *parking.drop_trailer_closing(session)]
         case Topic.INSTEAD if question.other is not None:
-            separate = corrections.record_as_separate_entry(session, question.other, utterance)
+            separate = instead_of_answer.record_as_separate_entry(session, question.other, utterance)
             return [utterance.note_as_heeded(), *separate]
         case Topic.CANCEL | Topic.DROP:
             return _keep_as_it_is(session, utterance)
