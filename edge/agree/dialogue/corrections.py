@@ -112,7 +112,7 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
     if _may_be_talk(session, reading, takes_back=takes_back) or _has_unclear_name(session, reading):
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    named = correct_recorded_entry_if_named(session, utterance)
+    named = _tell_of_other(session, utterance, reading) or correct_recorded_entry_if_named(session, utterance)
     if named := named or _ask_if_replaced(session, utterance, reading):
         return named
     again = (
@@ -126,6 +126,26 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
         said_in = (utterance.utterance_id,)
         session.named_again = {name: replace(one, said_in=said_in) for name, one in reading.fields.items()}
     return revised
+
+
+def _tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+    """Tell of the known thing that is named what was told of another: "742 is wet", "no, 743"; empty for all else.
+
+    What is on record stays as it was. What is told is what the open amendment changes, and what is said with the name.
+    """
+    draft, named = session.open_draft, session.identifiers_of(likely_values(reading))
+    takes_back = draft.act is Act.AMEND and drafting.is_sure_correction(session, utterance)
+    is_other = not named.items() <= session.open_identifiers.items()
+    if not (takes_back and is_other) or reference.find_known(session, named) is None:
+        return []
+    changed, own = context.find_fields_amended(session, draft), without_inherited(reading).fields
+    told = {name: draft.reading.fields[name] for name in changed - {*session.rules.identifying_fields}}
+    if any(name in own and own[name].value != one.value for name, one in told.items()):
+        return []  # Something else is told of the other one.
+    sure = {name: replace(own[name], value=value) for name, value in named.items() if name in own}
+    said = replace(reading, fields={**told, **own, **sure}, act=Act.AMEND, not_understood=None)
+    left = parking.drop_draft(session)
+    return [*left, *amendments.correct_named_or_last(session, replace(utterance, reading=said))]
 
 
 def _has_unclear_name(session: DialogueSession, reading: Reading) -> bool:
@@ -407,9 +427,10 @@ def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool
         return True
     if has_no_values(reading) and not _fields_a_no_may_deny(session, reading):
         return True
-    if not takes_back and (not has_only_fields(reading, rules) or names_unclearly(reading, rules)):
+    describes = _describes_known(session, reading)
+    if not (takes_back or describes) and (not has_only_fields(reading, rules) or names_unclearly(reading, rules)):
         return True
-    if _describes_known(session, reading):
+    if describes:
         return False
     return bool(
         find_fields_worded_as_talk(reading, rules, held=values_of(without_inherited(session.open_draft.reading)))
@@ -417,10 +438,14 @@ def _may_be_talk(session: DialogueSession, reading: Reading, *, takes_back: bool
 
 
 def _describes_known(session: DialogueSession, reading: Reading) -> bool:
-    """Whether it tells more of another thing that is known, without a word of correction: "741 is wet" over 742."""
-    corrects = is_correction(reading.words, session.rules.language)
-    of_another = reading.act is Act.AMEND and session.relate_to_claim(reading) is Relation.ANOTHER
-    return of_another and not corrects and reference.find_known(session, values_of(reading)) is not None
+    """Whether it tells more of a thing that it names, the open one or another known: "741 is wet" over 742, or 741."""
+    if is_correction(reading.words, session.rules.language):
+        return False
+    relation, said = session.relate_to_claim(reading), values_of(reading)
+    if relation is Relation.SAME:
+        return said.keys() == reading.fields.keys() and {*session.needed_identifiers} <= said.keys()
+    of_another = reading.act is Act.AMEND and relation is Relation.ANOTHER
+    return of_another and reference.find_known(session, said) is not None
 
 
 def remove_denied_identifier(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
