@@ -72,7 +72,7 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     old = find_fields_with_another_old_value(before, reading)
     reading = read_correction_of_number(before, reading, session.rules)
     right = replace(before, fields={**before.fields, **reading.fields})
-    right = context.move_to_other_trailer(session, right, before, is_earlier=named is not None)
+    right = context.move_to_other_trailer(session, right, before, utterance.reading, is_earlier=named is not None)
     draft = _draft_replacement_of_last(session, last, right, utterance)
     is_remark = named is not None and not takes_back
     if session.recorded.changes_nothing(draft) and not last.refused:  # It only names an entry, or says that again.
@@ -213,6 +213,7 @@ def _correct_put_aside(session: DialogueSession, utterance: UtteranceHeard) -> l
         is_known = session.is_recorded_or_in_review(named) and other_item is None
         return [utterance.note_as_heeded(), *say_no_own_entry(session, named)] if is_known else []
     session.queue.replace(aside.utterance_id)
+    aside = replace(aside, operator=aside.operator or session.recording_operator)
     session.open(aside, judge_draft(aside, session.rules))
     session.needs_yes.add(aside.utterance_id)
     return several.choose_of_several(session, utterance, reading) or drafting.revise_draft(

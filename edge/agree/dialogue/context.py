@@ -20,7 +20,7 @@ from edge.agree.dialogue.session import (
 )
 from edge.agree.dialogue.table import State
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of
+from edge.agree.readings import find_differing_identifiers, likely_values, possible_values, values_of, without_inherited
 from edge.records import (
     NOTHING_STANDS,
     Cause,
@@ -88,15 +88,21 @@ def _find_fields_of_next_trailer(
 
 
 def move_to_other_trailer(
-    session: DialogueSession, reading: Reading, before: Reading, *, is_earlier: bool = False
+    session: DialogueSession, reading: Reading, before: Reading, said: Reading, *, is_earlier: bool = False
 ) -> Reading:
     """The reading of an entry that may have moved to another trailer: without what it inherited of the old one.
 
-    Back on the standing trailer, it has that one's door and order again, but not one that `is_earlier`.
+    Where a word of correction and nothing but places is `said`, the trailer was wrong: the door and order stay, unless
+    something was said of the trailer since. Back on the standing trailer, it has that one's door and order again, but
+    not one that `is_earlier`.
     """
     head, *others = session.rules.form.standing_fields or ("",)
-    was, now = before.fields.get(head), reading.fields.get(head)
+    was, now, stands = before.fields.get(head), reading.fields.get(head), session.context.fields.get(head)
     if was is None or now is None or was.value == now.value:
+        return reading
+    is_back = stands is not None and stands.value == now.value
+    is_alone = without_inherited(said).fields.keys() <= {head, *others} and head not in session.context.doubted
+    if is_alone and is_correction(said.words, session.rules.language) and not (is_back or is_earlier):
         return reading
     left = {name: one for name, one in reading.fields.items() if name not in others or not one.is_inherited}
     moved = replace(reading, fields=left)

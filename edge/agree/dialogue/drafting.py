@@ -151,16 +151,12 @@ def begin_entry(
 def _begin_what_waited(
     session: DialogueSession, utterance: UtteranceHeard, draft: Draft, verdict: Verdict, waited: Draft
 ) -> list[Order]:
-    """Begin an entry of a queued thing, with what was said of it then, which a word of correction replaces.
-
-    What differs without one stays in review.
-    """
+    """Begin an entry of a queued thing, with what was said of it then; what differs from that needs a yes."""
     session.queue.replace(waited.utterance_id)  # The operator has repeated it.
     part, others = pick_by_answer(waited.reading, draft.reading, session.rules) or (waited.reading, None)
     known = values_of(draft.reading)
     differs = any(known.get(name, value) != value for name, value in values_of(without_inherited(part)).items())
-    replaces = differs and is_sure_correction(session, utterance)
-    if (differs and not replaces) or has_unread_words(part, session.rules):
+    if has_unread_words(part, session.rules):
         told = parking.announce_parked(session, part)
         kept = [] if others is None else _queue_others(session, waited, part, others)
         return [*kept, *told, *begin_draft(session, utterance, draft, verdict)]
@@ -168,7 +164,7 @@ def _begin_what_waited(
     place = {name: one for name, one in part.fields.items() if one.is_inherited}
     own = {name: one for name, one in draft.reading.fields.items() if not (one.is_inherited and place)}
     draft = with_support(replace(draft, reading=replace(draft.reading, fields={**place, **own})), waited.utterance_id)
-    session.needs_yes |= {draft.utterance_id} if replaces else set()
+    session.needs_yes |= {draft.utterance_id} if differs else set()
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
         # What was said of it the first time is not lost when it is named again.
         draft = replace(draft, reading=replace(draft.reading, fields={**more, **draft.reading.fields}))
@@ -243,8 +239,9 @@ def revise_draft(session: DialogueSession, utterance: UtteranceHeard, draft: Dra
     of_next = not waiting_context.list_fields(session, None).isdisjoint(utterance.reading.fields)
     if of_next or _objects_without_change(session, utterance, draft) or _may_be_of_queued(session):
         session.needs_yes.add(draft.utterance_id)
-    require_yes_if_place_is_left(session, utterance, session.open_draft.reading, draft)
-    draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, session.open_draft.reading))
+    before, said = session.open_draft.reading, utterance.reading
+    require_yes_if_place_is_left(session, utterance, before, draft)
+    draft = replace(draft, reading=context.move_to_other_trailer(session, draft.reading, before, said))
     return [
         utterance.note_as_heeded(),
         *ask_or_read_back_or_commit(session, draft, judge_after_utterance(session, draft, utterance), utterance),

@@ -54,6 +54,8 @@ def mark_places_as_context(session: DialogueSession, draft: Draft, utterance: Ut
     )
     if not of_said or not all(_is_first_there(session, name, takes, corrects=corrects) for name in own[:1]):
         return draft
+    if corrects and form.standing_fields[0] in takes:  # The door and order that held were said of this trailer.
+        takes = {name: one for name, one in draft.reading.fields.items() if name in form.standing_fields}
     others = tuple(one for one in draft.stands if one[0] not in takes)
     return replace(draft, stands=(*others, *((name, utterance.utterance_id) for name in takes)))
 

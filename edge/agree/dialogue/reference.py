@@ -218,7 +218,8 @@ def may_be_of_another(session: DialogueSession, reading: Reading, *, takes_back:
     if session.relate_to_claim(reading) is not Relation.NONE:
         return False
     known, places = values_of(session.open_draft.reading), session.rules.form.standing_fields
-    is_place = takes_back and reading.fields.keys() <= {*places}  # Put right, it is put right for all of them.
+    is_place = reading.fields.keys() <= {*places}  # Put right, or the first there, it is of all of them.
+    is_place &= takes_back or reading.fields.keys().isdisjoint(session.context.fields)
     tells = not (answers or is_place) and any(known.get(name) != value for name, value in values_of(reading).items())
     if tells and any(one.utterance_id not in session.needs_yes for one in session.queue.drafts):
         return True  # Those that were open before have what stood then.

@@ -134,19 +134,22 @@ def _fill_in_context(
 
 
 def _as_correction_of_known(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
+    """The reading, as a correction where it describes a known thing in the past: "742 was 14".
 
-    It may describe another time, so the changed fields are unconfirmed.
+    It may describe another time, so the changed fields are unconfirmed; of what waits, all of it needs a yes.
     """
     named = select_identifying_fields(session, reading)
     more = reading.unrecorded.keys() - named.fields.keys()
-    is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
-    if not (named.fields and more) or not (is_open or session.find_own_entry(values_of(named))):
+    if not (named.fields and more):
         return reading
-    asked = [name for name in more if session.rules.form[name].unit_of not in more]
-    return with_unconfirmed(
-        replace(reading, fields=reading.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={}), asked
-    )
+    told = replace(reading, fields=reading.unrecorded, act=Act.AMEND, not_understood=None, unrecorded={})
+    is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
+    if is_open or session.find_own_entry(values_of(named)):
+        return with_unconfirmed(told, [name for name in more if session.rules.form[name].unit_of not in more])
+    name = session.identifiers_of(values_of(named))
+    if reference.find_known(session, name) is not None:
+        return told
+    return replace(told, act=Act.RECORD) if reference.list_put_aside(session, name) else reading
 
 
 def select_identifying_fields(session: DialogueSession, reading: Reading) -> Reading:
@@ -158,14 +161,16 @@ def select_identifying_fields(session: DialogueSession, reading: Reading) -> Rea
 def _as_remark_on_known(session: DialogueSession, reading: Reading) -> Reading:
     """The reading, as a correction where it tells of an entry on record, or in review, and is no whole one.
 
-    "Pallet 742 is wet". Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B".
+    "Pallet 742 is wet". Or where it says what that has, and is not right: "pallet 742, dock C instead of dock B"; what
+    is in review is corrected by a whole one, too, that says otherwise, or is said at another place.
     """
     if reading.act is not Act.RECORD or _is_of_open(session, reading):
         return reading
     named = values_of(reading)
     last, is_remark = session.find_own_entry(named), _is_remark(reading, session.rules)
     if last is None:
-        is_of_aside = is_remark and reference.find_known(session, named) is not None
+        aside = reference.find_known(session, named)
+        is_of_aside = aside is not None and (is_remark or _says_otherwise(session, reading, aside))
         return replace(reading, act=Act.AMEND) if is_of_aside else reading
     if last.refused or last.draft.form != session.rules.form.name:
         return reading
@@ -173,6 +178,13 @@ def _as_remark_on_known(session: DialogueSession, reading: Reading) -> Reading:
     if replaces and context.differs_from_context(session, last):
         return reading  # On another trailer the same number may be another pallet.
     return replace(reading, act=Act.AMEND) if replaces or is_remark else reading
+
+
+def _says_otherwise(session: DialogueSession, reading: Reading, aside: Draft) -> bool:
+    """Whether it gives a value that the draft in review has otherwise, or another place holds now."""
+    known, said = values_of(aside.reading), values_of(reading)
+    holds = {name: one.value for name, one in context.inheritable_fields(session).items()}
+    return any(known.get(name, value) != value for name, value in (holds | said).items())
 
 
 def _is_of_open(session: DialogueSession, reading: Reading) -> bool:

@@ -73,13 +73,14 @@ def _build_context_draft(session: DialogueSession, utterance: UtteranceHeard) ->
 
 def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it; another trailer, which corrects nothing, is the next."""
-    corrects = session.doubted or is_correction(utterance.reading.words, session.rules.language)
+    takes_back = is_correction(utterance.reading.words, session.rules.language)
+    corrects = session.doubted or takes_back
     head = session.rules.form.standing_fields[:1]
     held = replace(draft.reading, fields={**session.context.fields, **draft.reading.fields})
     another = find_differing_identifiers(held, utterance.reading, head)
     if session.state is State.HELD and another and not corrects:
         return [*drafting.commit_draft(session), *_begin_context(session, utterance)]
-    given = [] if corrects else _give_context_to_queued(session, draft, utterance.reading)
+    given = [] if takes_back else _give_context_to_queued(session, draft, utterance.reading)
     if session.current_question.field in utterance.reading.fields and session.topic is not Topic.PROOF:
         return [*given, *answers.answer_open_question(session, _as_answer_to_open(session, utterance))]
     adds = utterance.reading.fields.keys().isdisjoint(draft.reading.fields)
@@ -96,7 +97,7 @@ def _change_open_context(session: DialogueSession, utterance: UtteranceHeard, dr
 
 def _give_context_to_queued(session: DialogueSession, draft: Draft, reading: Reading) -> list[Order]:
     """Give what waits behind the open context its fields that are said otherwise now: those hold for what follows."""
-    before, form, orders = draft.reading.fields, session.rules.form, list[Order]()
+    before, form, orders = {**session.context.fields, **draft.reading.fields}, session.rules.form, list[Order]()
     differ = {name for name, one in reading.fields.items() if name in before and one.value != before[name].value}
     if differ & {*form.standing_fields[:1]}:  # Another trailer: the door and the order were of the one before.
         differ |= before.keys()
