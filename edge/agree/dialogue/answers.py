@@ -90,16 +90,19 @@ def answers_question(session: DialogueSession, utterance: UtteranceHeard) -> boo
 def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Give the thing that waits next what it lacks, and the open one has and is not asked for; empty for all else.
 
-    "Dock D" to "pallet 742, 14 cases?", while pallet 743 waits without a dock.
+    "Dock D" to "pallet 742, 14 cases?", while pallet 743 waits without a dock. It may be of the open one where all of
+    that is asked about: then the other one needs a yes.
     """
     waits, said = session.queue.first, without_inherited(utterance.reading).fields
-    if waits is None or session.topic not in OF_VALUE or utterance.reading.act is not Act.RECORD or not said:
+    asks = session.topic in {*OF_VALUE, Topic.ENTRY_RIGHT}
+    if waits is None or not asks or utterance.reading.act is not Act.RECORD or not said:
         return []
     lacks = session.rules.form.required_fields - likely_values(waits.reading).keys()
     known = values_of(session.open_draft.reading).keys() - {session.current_question.field}
     sure = values_of(utterance.reading).keys() == utterance.reading.fields.keys()
     if not (sure and said.keys() <= lacks & known):
         return []
+    session.needs_yes |= {waits.utterance_id} if session.topic is Topic.ENTRY_RIGHT else set()
     kept = parking.add_to_waiting(session, waits, said, utterance.utterance_id)
     return [utterance.note_as_heeded(), kept, session.say_open_question()]
 

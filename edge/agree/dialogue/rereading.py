@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import (
@@ -21,6 +22,7 @@ from dockvoice_protocol.forms.spoken import (
     words_behind_pointer,
     words_behind_yes,
 )
+from dockvoice_protocol.forms.spoken.account import Sense, account_for
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, FieldReading, NotUnderstoodReason, Reading, Word, as_text
 from edge.agree.decide import Rules
@@ -54,7 +56,7 @@ from edge.agree.readings import (
     without_inherited,
 )
 from edge.agree.unclear_numbers import read_number_as_place, read_stray_names
-from edge.records import Draft
+from edge.records import Draft, LastEntry
 
 
 def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> UtteranceHeard:
@@ -177,7 +179,22 @@ def _as_remark_on_known(session: DialogueSession, reading: Reading) -> Reading:
     replaces = any(name in last.fields and last.fields[name] in one.denied for name, one in reading.fields.items())
     if replaces and context.differs_from_context(session, last):
         return reading  # On another trailer the same number may be another pallet.
-    return replace(reading, act=Act.AMEND) if replaces or is_remark else reading
+    is_told = replaces or is_remark or _tells_count(session, reading, last)
+    return replace(reading, act=Act.AMEND) if is_told else reading
+
+
+def _tells_count(session: DialogueSession, reading: Reading, last: LastEntry) -> bool:
+    """Whether it tells the count of the entry on record, and nothing else anew: "pallet 742 has 13 cases"."""
+    rules, counted = session.rules, session.rules.form.roles.get(FieldRole.QUANTITY)
+    own = values_of(without_inherited(reading))
+    anew = {name for name, value in own.items() if last.fields.get(name) != value}
+    if counted not in anew or any(rules.form[name].unit_of != counted for name in anew - {counted}):
+        return False
+    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
+    return any(
+        before.sense is Sense.VALUE and {*before.fields} <= {*rules.form.identifies} and between.sense is Sense.PHRASE
+        for before, between in pairwise(parts[:-1])
+    )
 
 
 def _says_otherwise(session: DialogueSession, reading: Reading, aside: Draft) -> bool:

@@ -73,7 +73,7 @@ _BY_THEMSELVES = OF_FIELDS | {
     Role.CHANGES_TO,
 }
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.CLOSING_REMARK, Role.AFTER_COUNT, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
+REMARKS = frozenset({Role.CLOSING_REMARK, Role.AFTER_COUNT, Role.OPENING, Role.ACTION_DONE, Role.ADJECTIVE, Role.LINK})
 _OF_DEEDS = frozenset({Role.BEGINNING, Role.OPENING, Role.ACTION_DONE, Role.LINK})
 """Roles of phrases that may say what was done."""
 _BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.AFTER_COUNT})
@@ -247,19 +247,19 @@ class Lexicon:
         meant = self._meant if role is Role.ACTION_DONE else self._other_deeds
         # "Take this down" is an order with its own object, and obeyed by recording.
         objects = self._orders if role is Role.OPENING and said[-1:] not in self._orders else frozenset()
-        if role in _REMARKS and not (meant - objects).isdisjoint(_parts(said)):
+        if role in REMARKS and not (meant - objects).isdisjoint(_parts(said)):
             return False
         # "À plus six" is no farewell; "au moins six" stays a hedge.
-        signed = said[-1:] in self.signs and (role in _REMARKS or role is Role.HEDGE_BEHIND)
+        signed = said[-1:] in self.signs and (role in REMARKS or role is Role.HEDGE_BEHIND)
         if signed or said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
-        elsewhere = role in _REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
+        elsewhere = role in REMARKS or role is Role.OTHER_UNIT or (role is Role.MOOD and len(said) > 1)
         if elsewhere and (said in self._taken or self._is_unit(said)):
             return False
         if role is Role.HEDGE_BEFORE and said in self._counting_before:
             return False
-        return not ((said in self._valued and role in _OF_OTHERS) or (role in _REMARKS and said in self._relating))
+        return not ((said in self._valued and role in _OF_OTHERS) or (role in REMARKS and said in self._relating))
 
     def _is_unit(self, said: Phrase) -> bool:
         """Whether the phrase is a unit of the form behind an adjective: "full cases"."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from dockvoice_protocol.forms.spoken.grammar import costs
 from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
-from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, REMARKS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.marks import (
     ALTERNATIVE,
     ANNOUNCED_AGAIN,
@@ -298,9 +298,10 @@ class SmallWords(SpanReader):
             step(self, self._with_hedged_label(path, match, at) if hedges else path, match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
-        """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
+        """The path, with a hedge where small words behind a label hold a digit or may be letters: "pallet A 742"."""
         digits = self._fields[str(path.field)].spoken.is_digits
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
+        letter |= match.role in REMARKS and self._links.may_be_letters(path, match, at)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
         return path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
@@ -392,8 +393,7 @@ class SmallWords(SpanReader):
         if any(name is not None and self._spans.may_be_letter(name, at, match.end) for name in expected):
             return
         cost = costs.MISPLACED if labelled else costs.LINK
-        coded = self._links.may_be_letters(path, match, at)
-        coded |= self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
+        coded = self._links.sounds_like_digit(path, at) or self._links.is_another_letter(path, match, at)
         if coded or self._links.ends_unfinished(path, match, at):
             path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
