@@ -32,7 +32,7 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
 | "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742", "don't record pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "delete pallet 754", "delete pallet 633" | asks about each, the first again behind the other, also after a "no" or a power cut; "yes, pallet 743, ten cases" cancels, and begins the next |
-| "pallet 742, two damaged"; "pallet 742 is wet"; "that was thirteen"; "two of those were damaged" | corrects an entry on record, or what waits for review, unless it is a whole entry; it is read back whole, and asked where it changes a value or the trailer is another one now; of the last, "How many good ones?" is asked |
+| "pallet 742, two damaged"; "pallet 742 is wet"; "pallet 742 has 13 cases"; "that was thirteen"; "two of those were damaged" | corrects an entry on record, or what waits for review; it is read back whole, and asked where it changes a value or the trailer is another one now; "no, 743" then tells it of that pallet; a whole entry is one of its own, but of what waits it takes the place, with a yes; of the last, "How many good ones?" is asked |
 | "how many on dock B?" | counts this device's entries there since midnight |
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |

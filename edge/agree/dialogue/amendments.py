@@ -82,6 +82,12 @@ def correct_named_or_last(session: DialogueSession, utterance: UtteranceHeard) -
     is_newest = newest is None or last.refused or newest.event_id == last.event_id
     if is_newest and is_remark:
         draft = _require_yes_for_remark(session, last, reading, draft)
+        own = {
+            name: replace(reading.fields[name], said_in=(utterance.utterance_id,))
+            for name in of
+            if name in reading.fields
+        }
+        draft = replace(draft, reading=replace(draft.reading, fields={**draft.reading.fields, **own}))
     if named is None:
         draft = _let_unnamed_trailer_stand(session, utterance, last, draft)
         session.needs_yes |= {draft.utterance_id} if is_newest and (old or not is_last) else set()

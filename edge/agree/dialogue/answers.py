@@ -113,7 +113,9 @@ def answer_open_question(session: DialogueSession, utterance: UtteranceHeard) ->
         return instead_of_answer.continue_without_cancelling_or_closing(session, utterance)
     if next_or_instead.takes_back_next(session, utterance.reading):
         return _take_next_instead(session, utterance)
-    if taken := corrections.correct_recorded_entry_if_named(session, utterance) or _give_to_waiting(session, utterance):
+    told = corrections.tell_of_other(session, utterance, drafting.read_with_acoustic_doubts(session, utterance))
+    told = told or corrections.correct_recorded_entry_if_named(session, utterance)
+    if taken := told or _give_to_waiting(session, utterance):
         return taken
     if _may_be_rest_of_cut_number(session, utterance):
         drafting.doubt_cut_number(session, utterance.reading)

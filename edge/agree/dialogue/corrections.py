@@ -112,7 +112,7 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
             return next_or_instead.ask_next_or_instead(session, utterance, reading)
     if _may_be_talk(session, reading, takes_back=takes_back) or _has_unclear_name(session, reading):
         return drafting.ask_to_repeat_possible_no(session, utterance)
-    named = _tell_of_other(session, utterance, reading) or correct_recorded_entry_if_named(session, utterance)
+    named = tell_of_other(session, utterance, reading) or correct_recorded_entry_if_named(session, utterance)
     if named := named or _ask_if_replaced(session, utterance, reading):
         return named
     again = (
@@ -128,16 +128,22 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
     return revised
 
 
-def _tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
+def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
     """Tell of the known thing that is named what was told of another: "742 is wet", "no, 743"; empty for all else.
 
     What is on record stays as it was. What is told is what the open amendment changes, and what is said with the name.
+    Who named the record himself renames it by no other name: that begins an entry.
     """
     draft, named = session.open_draft, session.identifiers_of(likely_values(reading))
-    takes_back = draft.act is Act.AMEND and drafting.is_sure_correction(session, utterance)
-    is_other = not named.items() <= session.open_identifiers.items()
-    if not (takes_back and is_other) or reference.find_known(session, named) is None:
+    if draft.act is not Act.AMEND or named.items() <= session.open_identifiers.items():
         return []
+    known = draft.reading.fields
+    by_name = all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
+    held = session.state is State.HELD and drafting.is_sure_correction(session, utterance)
+    if not (held or (by_name and session.topic is Topic.WRONG)):
+        return []
+    if reference.find_known(session, named) is None:
+        return _begin_beside_remark(session, utterance) if by_name else []
     changed, own = context.find_fields_amended(session, draft), without_inherited(reading).fields
     told = {name: draft.reading.fields[name] for name in changed - {*session.rules.identifying_fields}}
     if any(name in own and own[name].value != one.value for name, one in told.items()):
@@ -146,6 +152,12 @@ def _tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading:
     said = replace(reading, fields={**told, **own, **sure}, act=Act.AMEND, not_understood=None)
     left = parking.drop_draft(session)
     return [*left, *amendments.correct_named_or_last(session, replace(utterance, reading=said))]
+
+
+def _begin_beside_remark(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Begin an entry; what was told of another one, and is objected to, is left in review."""
+    session.needs_yes.add(utterance.utterance_id)
+    return [*parking.park_draft(session), *drafting.begin_entry(session, utterance)]
 
 
 def _has_unclear_name(session: DialogueSession, reading: Reading) -> bool:

@@ -40,8 +40,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, utterance: UtteranceHe
     named = differs or bool({*session.rules.identifying_fields[:1]} & reading.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = utterance.verdict.outcome is Outcome.ACCEPT
-    amends = session.recorded.replaces_recorded_entry(draft) and whole and not takes_back
-    if session.topic is Topic.WRONG and differs and (amends or session.recorded.changes_nothing(draft)):
+    if session.topic is Topic.WRONG and session.recorded.changes_nothing(draft) and differs:
         return _take_other_than_last(session, utterance, reading, begins=whole and not takes_back)
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, utterance, reading)
@@ -76,10 +75,7 @@ def _take_other_than_last(
     others = values_of(without_inherited(reading)).items() - values_of(draft.reading).items()
     if begins and any(name not in session.rules.identifying_fields for name, _ in others):
         session.needs_yes.add(by)
-        left = _keep_record(session) if session.recorded.changes_nothing(draft) else parking.park_draft(session)
-        return [*left, *drafting.begin_entry(session, utterance)]
-    if not session.recorded.changes_nothing(draft):
-        return corrections.ask_if_replaces_open(session, utterance)
+        return [*_keep_record(session), *drafting.begin_entry(session, utterance)]
     changed = with_reading(draft, reading, by) if whole else with_fields(draft, reading.fields, by)
     verdict = drafting.judge_after_utterance(session, changed, utterance)
     return [utterance.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, reading)]
