@@ -377,11 +377,13 @@ class SmallWords(SpanReader):
         if self._links.says_further_count(path, match, at):
             return
         begins = self._tokens[at].pause or path.state is ParserState.START or at == 0
+        changes = path.changes_behind_value
+        hedges = self._spans.role_ends(match.end - 1, Role.HEDGE_BEFORE)
+        if match.end in hedges and self._spans.goes_straight_on(match.end) and self._counts.counts_at[match.end]:
+            changes = {**changes, "pending": marked(path.pending, HEDGED)}  # German "also gut dreißig Stück".
         if self._links.ends_unfinished(path, match, at):
             path = path.with_event_added(ExplanationEvent(EventKind.HEDGE, path.field, start=at, end=match.end))
-        self._queue.continue_at(
-            path, match.end, costs.OPENING if begins else costs.UNPAUSED_OPENING, **path.changes_behind_value
-        )
+        self._queue.continue_at(path, match.end, costs.OPENING if begins else costs.UNPAUSED_OPENING, **changes)
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
