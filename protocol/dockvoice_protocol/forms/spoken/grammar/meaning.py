@@ -197,8 +197,9 @@ class _FieldMeaning:
             self.denied.append(event.value)
             # "Not 5501 5502" may deny the first, and say the second.
             longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
-            # "Trailer 7742 behind 7741"; "at eight degrees, not plus eight twenty below" may say the right one, too.
-            unclear = bool(self.values) and not {*event.marks}.isdisjoint(_UNSURE)
+            # "Trailer 7742 behind 7741"; "eight degrees, not plus eight twenty below" may say the right one, too.
+            loose = _UNSURE if self.of.spoken.measures else {HEDGED}
+            unclear = bool(self.values) and not loose.isdisjoint(event.marks)
             self.doubtful |= unclear or (longer and event.value not in self.taken_back)
         elif self.of.many is not None and CORRECTS not in event.marks:
             self._add_to_list(event)
