@@ -132,3 +132,25 @@ def test_numbers_said_once_are_recorded() -> None:
         for text, one in zip(ONCE, whole(*ONCE), strict=True)
     }
     assert found == ONCE
+
+
+@each_of(
+    ("language", "form", "text", "field"),
+    [
+        ("en", "temperature", "eight degrees, not plus eight twenty below", "temperature"),
+        ("en", "temperature", "eight degrees, not minus eight twenty", "temperature"),
+        ("en", "temperature", "minus eight degrees, not eight point two", "temperature"),
+        ("en", "pallet-move", "pallet 742, not 7425, twelve pieces, dock b", "pallet_id"),
+        ("de", "receive", "also gut dreißig stück, palette 742", "quantity"),
+    ],
+)
+def test_a_word_or_a_number_that_may_say_more_of_the_value_beside_it_is_doubt(
+    language: str, form: str, text: str, field: str
+) -> None:
+    (found,) = read(language, "-", text, form=form, whole={})
+    assert (found["outcome"], field in found["fields"]) == ("ask", False)
+
+
+def test_a_denied_number_that_begins_otherwise_leaves_what_is_said() -> None:
+    (found,) = read("en", "-", "trailer 5501, eight degrees, not minus nineteen", form="temperature", whole={})
+    assert found["fields"] == {"trailer": "5501", "temperature": 8}

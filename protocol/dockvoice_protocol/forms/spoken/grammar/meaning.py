@@ -195,11 +195,9 @@ class _FieldMeaning:
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
         if DENIED in event.marks:
             self.denied.append(event.value)
-            # "Not 5501 5502" may deny the first, and say the second.
-            longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
-            # "Trailer 7742 behind 7741"; "eight degrees, not plus eight twenty below" may say the right one, too.
-            loose = _UNSURE if self.of.spoken.measures else {HEDGED}
-            unclear = bool(self.values) and not loose.isdisjoint(event.marks)
+            # "Not 5501 5502" may deny the first, and say the second; so may "8 degrees, not plus eight twenty below".
+            longer = any(_begins_with(event.value, one) for one in self.values)
+            unclear = HEDGED in event.marks and bool(self.values)  # "Trailer 7742 behind 7741".
             self.doubtful |= unclear or (longer and event.value not in self.taken_back)
         elif self.of.many is not None and CORRECTS not in event.marks:
             self._add_to_list(event)
@@ -357,6 +355,12 @@ def _is_of_number(event: ExplanationEvent) -> bool:
 
 def _is_unsure(event: ExplanationEvent) -> bool:
     return bool(_UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
+
+
+def _begins_with(longer: FieldValue | None, value: FieldValue | None) -> bool:
+    """Whether the first is longer than the second, and begins with it, whatever the signs of both are."""
+    whole, start = (str(one).removeprefix("-").removesuffix(".0") for one in (longer, value))
+    return whole.startswith(start) and whole != start
 
 
 def _is_end_with_one_error(old: FieldValue | None, value: FieldValue | None) -> bool:
