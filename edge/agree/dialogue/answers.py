@@ -98,9 +98,10 @@ def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> lis
     if waits is None or not asks or utterance.reading.act is not Act.RECORD or not said:
         return []
     lacks = session.rules.form.required_fields - likely_values(waits.reading).keys()
-    known = values_of(session.open_draft.reading).keys() - {session.current_question.field}
-    sure = values_of(utterance.reading).keys() == utterance.reading.fields.keys()
-    if not (sure and said.keys() <= lacks & known):
+    known, values = values_of(session.open_draft.reading), values_of(utterance.reading)
+    others = known.keys() - {session.current_question.field}
+    repeats = any(known.get(name) == value for name, value in values.items())  # It is of what was read back.
+    if repeats or values.keys() != utterance.reading.fields.keys() or not said.keys() <= lacks & others:
         return []
     session.needs_yes |= {waits.utterance_id} if session.topic is Topic.ENTRY_RIGHT else set()
     kept = parking.add_to_waiting(session, waits, said, utterance.utterance_id)

@@ -107,6 +107,8 @@ def _give_context_to_queued(session: DialogueSession, draft: Draft, reading: Rea
     }
     fields = {name: replace(one, words=(), said_in=draft.utterances) for name, one in valid.items()}
     for one in session.queue.drafts if fields else ():
+        if find_differing_identifiers(replace(reading, fields=before), one.reading, form.standing_fields[:1]):
+            continue  # On a trailer of its own.
         given = replace(one, reading=replace(one.reading, fields={**fields, **one.reading.fields}))
         session.queue.replace(one.utterance_id, given)
         orders.append(Park(given.utterance_id, parking.UNANSWERED, values_of(given.reading), given))
