@@ -71,6 +71,7 @@ class Prompt(StrEnum):
     REPEAT = "repeat"
     SCAN_FAULT = "scan_fault"
     DROPPED = "dropped"
+    DROPPED_ENTRY = "dropped_entry"
     CANCELLED = "cancelled"
     KEPT_AS_IT_IS = "kept_as_it_is"
     NOTHING_TO_CANCEL = "nothing_to_cancel"

@@ -100,7 +100,7 @@ def _give_to_waiting(session: DialogueSession, utterance: UtteranceHeard) -> lis
     lacks = session.rules.form.required_fields - likely_values(waits.reading).keys()
     known, values = values_of(session.open_draft.reading), values_of(utterance.reading)
     others = known.keys() - {session.current_question.field}
-    repeats = any(known.get(name) == value for name, value in values.items())  # It is of what was read back.
+    repeats = values.items() <= known.items()  # It is of what was read back.
     if repeats or values.keys() != utterance.reading.fields.keys() or not said.keys() <= lacks & others:
         return []
     session.needs_yes |= {waits.utterance_id} if session.topic is Topic.ENTRY_RIGHT else set()

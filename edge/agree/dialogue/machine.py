@@ -44,6 +44,7 @@ from edge.agree.dialogue import (
     splitting,
     standing,
     status,
+    take_back,
     trailers,
     works,
     yes_no_answers,
@@ -338,6 +339,7 @@ class Dialogue:
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
+        was_read_back = before is State.HELD or session.topic is Topic.ENTRY_RIGHT
         restored = happening.draft if isinstance(happening, DeviceStarted) else None
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session, restored), _asked_for(session)
         utterance = _audit_input(session, happening, event)
@@ -349,22 +351,16 @@ class Dialogue:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
-        session.renamed = next_or_instead.find_draft_before_rename(session, draft)
+        renamed = next_or_instead.find_draft_before_rename(session, draft)
+        added_to = take_back.find_draft_before(session, draft, event, was_read_back=was_read_back)
+        session.renamed, session.before_last = renamed, added_to
         changed = (before, question) != (session.state, session.question)
         closes = session.draft is None or (draft is not None and session.draft.utterance_id != draft.utterance_id)
         if draft is not None and closes and draft.act is not Act.CONTEXT:  # A sign goes on behind a place.
             session.breath.forget()
         if isinstance(happening, UtteranceHeard):
-            notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == happening.utterance_id]
-            repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
-            context_doubts.doubt_by_utterance(session, happening.reading, repeats=repeats, refuses=event is Event.NO)
-            context_doubts.doubt_untaken(session, happening.reading, orders, question)
+            _take_doubts_and_breath(session, happening, event, orders, question)
             _prepend_earcon(session, orders, event, changed=changed)
-            other = session.current_question.other
-            is_open = session.state in AGREEING
-            claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
-            if not happening.reading.is_scan:
-                session.breath.remember_unless_wordless(happening.whole, happening.ended, session.rules, claims_open)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders, agreed=event is Event.YES)]
@@ -499,6 +495,21 @@ def _audit_step(
         session.close_draft()
     session.queue.remove(audited.closed)
     return audited
+
+
+def _take_doubts_and_breath(
+    session: DialogueSession, utterance: UtteranceHeard, event: Event, orders: Sequence[Order], asked: Question | None
+) -> None:
+    """Doubt what the utterance may have told of the context, and remember its words, which the next may continue."""
+    notes = [one for one in orders if isinstance(one, Note) and one.utterance_id == utterance.utterance_id]
+    repeats = any(one.verdict.outcome is Outcome.REPEAT for one in notes)
+    context_doubts.doubt_by_utterance(session, utterance.reading, repeats=repeats, refuses=event is Event.NO)
+    context_doubts.doubt_untaken(session, utterance.reading, orders, asked)
+    other = session.current_question.other
+    is_open = session.state in AGREEING
+    claims_open = [one.reading for one in (session.draft, other) if is_open and one is not None]
+    if not utterance.reading.is_scan:
+        session.breath.remember_unless_wordless(utterance.whole, utterance.ended, session.rules, claims_open)
 
 
 def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:

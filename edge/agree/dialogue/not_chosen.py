@@ -36,7 +36,7 @@ def put_aside_what_was_not_chosen(
     known = values_of(before.reading)
     renamed = [order for one in waits for order in _rename(one, known, kept, session.rules.identifying_fields)]
     said, told = utterance.reading, {order.prompt for order in orders if isinstance(order, Say)}
-    if said.act not in {Act.RECORD, Act.AMEND} or Prompt.DROPPED in told:
+    if said.act not in {Act.RECORD, Act.AMEND} or {Prompt.DROPPED, Prompt.DROPPED_ENTRY} & told:
         return renamed
     parked = (order.draft for order in orders if isinstance(order, Park) and order.draft)
     others = [one.reading for one in (*session.queue.drafts, *waits, *parked)]

@@ -14,7 +14,7 @@ from edge.agree.dialogue.questions import OF_VALUE, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields
 from edge.agree.one_breath import split_if_several
-from edge.agree.readings import likely_values, values_of
+from edge.agree.readings import likely_values, values_of, without_inherited
 from edge.agree.sentence_parts import leads_to_place
 from edge.agree.terms import find_spoken_units
 from edge.records import Draft, Park, StoreDropped, make_copy_id
@@ -304,6 +304,27 @@ def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UN
     values = likely_values(draft.reading)
     terms = Terms(find_spoken_units(draft.reading, session.rules))
     return [Say(prompt, session.identifiers_of(values) or values, terms=terms)] if values else []
+
+
+def say_dropped(session: DialogueSession, draft: Draft) -> Say:
+    """The prompt that this draft is dropped: its name, or what was said; of a correction, what it changes."""
+    said, amended = without_inherited(draft.reading), context.find_fields_amended(session, draft)
+    values = likely_values(said)
+    if session.recorded.replaces_recorded_entry(draft):
+        values = {name: value for name, value in values.items() if name in amended}
+    return say_dropped_values(session, session.identifiers_of(values) or values, draft)
+
+
+def say_dropped_values(session: DialogueSession, values: Mapping[str, FieldValue], draft: Draft) -> Say:
+    """The prompt that these values of a draft are dropped, counts with their units."""
+    known, form = likely_values(draft.reading), session.rules.form
+    values = {
+        **values,
+        **{one.name: known[one.name] for one in form.fields if one.unit_of in values and one.name in known},
+    }
+    terms = Terms(find_spoken_units(draft.reading, session.rules))
+    prompt = Prompt.DROPPED_ENTRY if values else Prompt.DROPPED
+    return session.make_repeatable(Say(prompt, values, terms=terms, form=draft.form))
 
 
 def drop_draft(session: DialogueSession, *told: Say) -> list[Order]:

@@ -124,7 +124,7 @@ def _remember_named_things(session: DialogueSession, happening: DialogueInput, o
     if isinstance(happening, UtteranceHeard) and draft is not None and draft.utterance_id == happening.utterance_id:
         things = tuple(filter(None, [session.identifiers_of(values_of(draft.reading)) or _thing_named_last(session)]))
     asked = None if session.question is None or draft is None else build_prompt(session, session.question).prompt
-    for say in says:
+    for say in (one for one in says if one.prompt is not Prompt.DROPPED_ENTRY):  # What is gone is not meant next.
         things = things[-1:] if all(things) else things
         if named := _identifiers_in(session, say):
             things = (named,)

@@ -290,6 +290,8 @@ class DialogueSession:
     """The fields of the context that were set over the open entry: a correction may be of them."""
     read_back: Draft | None = None  # The draft that was read back last, as it was then.
     renamed: Draft | None = None  # The open draft as it was before it got another name; None: it has its first one.
+    before_last: Draft | None = None
+    """The open draft as it was before the last utterance, where that added to a complete one; else None."""
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
     lately: RecentEntries = _NOT_LOOKED_UP  # The entries on record as of the last query.

@@ -43,7 +43,6 @@ from edge.agree.sentence_parts import (
 )
 from edge.agree.whole_things import corrects_one_of_several, names_several_unclearly, split_off_first
 from edge.records import Commit, Draft, Park
-from edge.records.speech import Prompt
 
 
 def take_what_is_of_another(session: DialogueSession, utterance: UtteranceHeard) -> tuple[list[Order], UtteranceHeard]:
@@ -77,7 +76,7 @@ def _take_closing_or_other(session: DialogueSession, utterance: UtteranceHeard) 
     if found is None:
         return [], what_follows.split_off_what_follows(session, utterance)
     if _drops_open_thing(session, utterance, found):
-        dropped = parking.drop_draft(session, session.say(Prompt.DROPPED))
+        dropped = parking.drop_draft(session, parking.say_dropped(session, session.open_draft))
         return dropped, replace(utterance, reading=found.entry, aloud=True)
     session.doubted |= session.draft is not None
     places = what_follows.without_values(read_part(said, found.words, rules), rules)
@@ -102,7 +101,7 @@ def _drop_first(
     if not (is_open and sure):
         corrected = read_part(said, (*parts.drop, *parts.rest), rules)
         return [], replace(utterance, reading=replace(corrected, act=Act.RECORD))
-    dropped = parking.drop_draft(session, session.say(Prompt.DROPPED))
+    dropped = parking.drop_draft(session, parking.say_dropped(session, session.open_draft))
     return dropped, replace(utterance, reading=order, aloud=True, follows=True)
 
 

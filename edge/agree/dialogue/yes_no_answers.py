@@ -18,6 +18,7 @@ from edge.agree.dialogue import (
     reference,
     repeating,
     several,
+    take_back,
     trailers,
 )
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -151,7 +152,7 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
     draft, fields, aside = session.open_draft, session.current_question.fields, session.current_question.other
     named = replace(utterance, reading=replace(utterance.reading, fields=draft.reading.fields))
     if session.topic is Topic.DROP:
-        return [utterance.note_as_heeded(), *parking.drop_draft(session, session.say(Prompt.DROPPED))]
+        return _drop_open(session, utterance)
     if aside is not None:
         session.close_draft()
         left = several.leave_out_named(session, aside, draft.reading)
@@ -163,7 +164,7 @@ def _agree_to_cancel(session: DialogueSession, utterance: UtteranceHeard) -> lis
             else Park(aside.utterance_id, parking.UNANSWERED, values_of(left.reading), left)
         )
         more = amendments.ask_to_cancel_more(session, named, aside.utterance_id)
-        return [utterance.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *more]
+        return [utterance.note_as_heeded(), dropped, parking.say_dropped(session, draft), *more]
     if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [utterance.note_as_heeded(), *parking.drop_draft(session), *amendments.give_up_refused_last(session)]
     session.draft = with_support(draft, utterance.utterance_id)
@@ -258,11 +259,16 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
     beside = question.other is not None and question.other.utterance_id != session.open_draft.utterance_id
     if question.other is not None and beside and (named or session.topic in {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD}):
         return _drop_one_of_two(session, utterance, question.other)
-    if session.topic is Topic.CLOSE:
-        return reject_open_question(session, utterance)
+    is_closing = session.topic is Topic.CLOSE
+    if left := (reject_open_question if is_closing else take_back.take_back_last)(session, utterance):
+        return left
     by = session.open_draft.utterance_id
-    dropped = [utterance.note_as_heeded(), *parking.drop_draft(session, session.say(Prompt.DROPPED))]
-    return [*dropped, *amendments.ask_to_cancel_more(session, utterance, by)]
+    return [*_drop_open(session, utterance), *amendments.ask_to_cancel_more(session, utterance, by)]
+
+
+def _drop_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    told = parking.say_dropped(session, session.open_draft)
+    return [utterance.note_as_heeded(), *parking.drop_draft(session, told)]
 
 
 def drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, named: Reading) -> list[Order]:
@@ -270,9 +276,11 @@ def drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, nam
     left = several.leave_out_named(session, session.open_draft, named)
     if left is None:
         return repeating.reject_answer(session, utterance)
+    gone = session.identifiers_of(values_of(named))
+    told = parking.say_dropped_values(session, gone, session.open_draft)
     left = replace(left, reading=context.fill_unless_other_trailer(session, left.reading))
     supported = with_support(left, utterance.utterance_id)
-    return [session.say(Prompt.DROPPED), *drafting.revise_draft(session, utterance, supported)]
+    return [told, *drafting.revise_draft(session, utterance, supported)]
 
 
 def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other: Draft) -> list[Order]:
@@ -280,8 +288,11 @@ def _drop_one_of_two(session: DialogueSession, utterance: UtteranceHeard, other:
 
     Whether to cancel the entry on record that has that name is asked behind the one that is left.
     """
-    orders: list[Order] = [amendments.queue_order_of_record(session, utterance), session.say(Prompt.DROPPED)]
-    if session.open_identifiers.items() & session.identifiers_of(values_of(utterance.reading)).items():
+    named = session.identifiers_of(values_of(utterance.reading))
+    gone = session.open_draft if session.open_identifiers.items() & named.items() else other
+    order = amendments.queue_order_of_record(session, utterance)
+    orders: list[Order] = [order, parking.say_dropped(session, gone)]
+    if gone is session.open_draft:
         left: list[Order] = [StoreDropped(session.open_draft)]
         return [*orders, *next_or_instead.begin_as_next(session, utterance, other, left=left)]
     return [*orders, StoreDropped(other), *session.ask(session.entry_question)]
@@ -315,7 +326,7 @@ def _take_back_corrected_entry(session: DialogueSession, utterance: UtteranceHea
         return []
     if not (named or only_objects):
         return _keep_as_it_is(session, utterance)
-    dropped = parking.drop_draft(session, *([] if only_objects else [session.say(Prompt.DROPPED)]))
+    dropped = parking.drop_draft(session, *([] if only_objects else [parking.say_dropped(session, draft)]))
     corrected = amendments.find_entry_replaced_by(session, draft)
     return [*dropped, *amendments.ask_to_cancel_named_or_last(session, utterance, corrected)]
 
