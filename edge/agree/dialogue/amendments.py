@@ -111,7 +111,9 @@ def _let_unnamed_trailer_stand(
     if not head or not context.has_trailer_of_context(session, last):
         return draft
     session.needs_yes.add(draft.utterance_id)
-    return replace(draft, stands=tuple((name, utterance.utterance_id) for name in head))
+    stands, own = session.context.fields, draft.reading.fields  # The door and order that it keeps go with it.
+    kept = [name for name, one in stands.items() if name in own and own[name].value == one.value and name not in head]
+    return replace(draft, stands=tuple((name, utterance.utterance_id) for name in (*head, *kept)))
 
 
 def _require_yes_for_remark(session: DialogueSession, last: LastEntry, reading: Reading, draft: Draft) -> Draft:

@@ -92,8 +92,8 @@ def move_to_other_trailer(
 ) -> Reading:
     """The reading of an entry that may have moved to another trailer: without what it inherited of the old one.
 
-    Where a word of correction and nothing but places is `said`, the trailer was wrong: the door and order stay, unless
-    something was said of the trailer since. Back on the standing trailer, it has that one's door and order again, but
+    Where nothing but places is `said`, as put right, the trailer was wrong: the door and order stay, unless something
+    was said of the trailer since. Back on the standing trailer, it has that one's door and order again, but
     not one that `is_earlier`.
     """
     head, *others = session.rules.form.standing_fields or ("",)
@@ -102,11 +102,18 @@ def move_to_other_trailer(
         return reading
     is_back = stands is not None and stands.value == now.value
     is_alone = without_inherited(said).fields.keys() <= {head, *others} and head not in session.context.doubted
-    if is_alone and is_correction(said.words, session.rules.language) and not (is_back or is_earlier):
+    if is_alone and puts_right(session, said) and not (is_back or is_earlier):
         return reading
     left = {name: one for name, one in reading.fields.items() if name not in others or not one.is_inherited}
     moved = replace(reading, fields=left)
     return moved if is_earlier else fill_unless_other_trailer(session, moved)
+
+
+def puts_right(session: DialogueSession, said: Reading) -> bool:
+    """Whether it puts a place right: with a word of correction, or asked what is wrong, as by "trailer 5502"."""
+    name, again = session.current_question.field, session.current_question.prompt is Prompt.ASK_FIELD
+    is_asked = again and name in session.rules.form.standing_fields and name in session.open_draft.reading.fields
+    return is_asked or session.topic is Topic.WRONG or is_correction(said.words, session.rules.language)
 
 
 def begins_with_unknown_words(reading: Reading, rules: Rules) -> bool:
@@ -234,7 +241,9 @@ def build_readback(session: DialogueSession) -> Say:
         name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in not_read_back
     }
     unchanged = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = set() if session.rules.form.is_identified_by_context else unchanged
+    # A door that is kept on another trailer is said: it was wrong with that, maybe.
+    all_is_said = session.rules.form.is_identified_by_context or is_of_other_trailer(session, draft)
+    known = set() if all_is_said else unchanged
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     spoken = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -502,8 +511,8 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
 
 def is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
     """Whether the draft has another trailer than the context."""
-    once = session.rules.form.standing_fields
-    said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
+    head = next(iter(session.rules.form.standing_fields), "")
+    said, before = draft.reading.fields.get(head), session.context.fields.get(head)
     return said is not None and before is not None and said.value != before.value
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, leading_cue, read_fields
+from dockvoice_protocol.forms.spoken import begins_with_no, is_correction, leading_cue, read_fields
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
-from dockvoice_protocol.records import Act, FieldReading, Reading, as_text
-from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead, parking, reference, repeating
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
+from edge.agree.dialogue import (
+    amendments,
+    claims,
+    context,
+    drafting,
+    next_or_instead,
+    parking,
+    reference,
+    repeating,
+    take_back,
+)
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
@@ -129,29 +140,50 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
 
 
 def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: Reading) -> list[Order]:
-    """Tell of the known thing that is named what was told of another: "742 is wet", "no, 743"; empty for all else.
+    """Tell of the thing that is named what was told of another: "742 is wet", "no, 743"; empty for all else.
 
-    What is on record stays as it was. What is told is what the open amendment changes, and what is said with the name.
-    Who named the record himself renames it by no other name: that begins an entry.
+    The other stays as it was. What is told is what the open amendment changes, or was added last, and what is said with
+    the name. Who named a record himself renames it by no other name: that begins an entry.
     """
-    draft, named = session.open_draft, session.identifiers_of(likely_values(reading))
-    if draft.act is not Act.AMEND or named.items() <= session.open_identifiers.items():
+    draft, named, added = session.open_draft, session.identifiers_of(likely_values(reading)), session.last_addition
+    amends = draft.act is Act.AMEND
+    if named.items() <= session.open_identifiers.items() or not (amends or (added and added.named and added.waited)):
         return []
     known = draft.reading.fields
-    by_name = all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
-    held = session.state is State.HELD and drafting.is_sure_correction(session, utterance)
-    if not (held or (by_name and session.topic is Topic.WRONG)):
+    by_name = not amends or all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
+    moves = drafting.is_sure_correction(session, utterance) and _moves_what_was_told(session, reading)
+    moves &= session.state is State.HELD or not amends
+    if not (moves or (by_name and session.topic is Topic.WRONG)):
         return []
-    if reference.find_known(session, named) is None:
+    is_known = reference.find_known(session, named) is not None
+    if amends and not is_known:
         return _begin_beside_remark(session, utterance) if by_name else []
-    changed, own = context.find_fields_amended(session, draft), without_inherited(reading).fields
-    told = {name: draft.reading.fields[name] for name in changed - {*session.rules.identifying_fields}}
+    was = {} if amends or added is None else values_of(added.before.reading)
+    changed = context.find_fields_amended(session, draft) if amends else _fields_added(session, was)
+    own = without_inherited(reading).fields
+    told = {name: known[name] for name in changed - {*session.rules.identifying_fields}}
     if any(name in own and own[name].value != one.value for name, one in told.items()):
         return []  # Something else is told of the other one.
     sure = {name: replace(own[name], value=value) for name, value in named.items() if name in own}
     said = replace(reading, fields={**told, **own, **sure}, act=Act.AMEND, not_understood=None)
-    left = parking.drop_draft(session)
-    return [*left, *amendments.correct_named_or_last(session, replace(utterance, reading=said))]
+    meant = replace(utterance, reading=said)
+    left = parking.drop_draft(session) if added is None or amends else take_back.leave_as_before(session, added)
+    if is_known:
+        return [*left, *amendments.correct_named_or_last(session, meant)]
+    session.needs_yes.add(utterance.utterance_id)
+    return [*left, *drafting.begin_entry(session, replace(meant, reading=replace(said, act=Act.RECORD)))]
+
+
+def _fields_added(session: DialogueSession, before: Mapping[str, FieldValue]) -> set[str]:
+    """The fields of the open draft that have another value than before."""
+    return {name for name, value in values_of(session.open_draft.reading).items() if before.get(name) != value}
+
+
+def _moves_what_was_told(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it says what it was told of: "no, 743". "743 is wet" tells more, of that."""
+    language, own = session.rules.language, without_inherited(reading).fields
+    alone = own.keys() <= {*session.rules.form.identifies}
+    return begins_with_no(reading.words, language) or (alone and is_correction(reading.words, language))
 
 
 def _begin_beside_remark(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -206,7 +238,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, utterance: Utteran
     """
     heard, utterance = utterance, _read_against_record(session, utterance)
     named, relation = session.find_own_entry(values_of(utterance.reading)), session.relate_to_claim(utterance.reading)
-    meant = relation is Relation.ANOTHER
+    meant = relation is Relation.ANOTHER or session.open_draft.act is Act.CONTEXT
     put_aside = named is None and _names_draft_put_aside(session, utterance.reading)
     if named is None and not put_aside:  # "743, not 742", and 742 is not the open one
         named = amendments.find_corrected_entry(session, utterance.reading)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldReading
 from edge.agree.dialogue import context, waiting_context
 from edge.agree.dialogue.interface import UtteranceHeard
@@ -41,13 +40,15 @@ def mark_places_as_context(session: DialogueSession, draft: Draft, utterance: Ut
     """
     form, said, before = session.rules.form, utterance.reading, session.open_draft
     dictated = before.act is draft.act is Act.RECORD and not (said.is_scan or form.is_identified_by_context)
-    own = [name for name in form.standing_fields if name in said.fields and not said.fields[name].is_inherited]
+    places = [name for name in form.standing_fields if name in said.fields and not said.fields[name].is_inherited]
+    stands = session.context.fields  # A place that holds already, said again before another one, is no news.
+    own = [name for name in places if name not in stands or stands[name].value != said.fields[name].value] or places
     waits = waiting_context.list_fields(session, None)
     if not dictated or not own or not waits.isdisjoint(own):
         return draft
     if session.recorded.is_in_review(draft) and context.is_of_other_trailer(session, draft):
         return draft
-    corrects = is_correction(said.words, session.rules.language)
+    corrects = context.puts_right(session, said)
     takes = {name: draft.reading.fields[name] for name in own if name in draft.reading.fields}
     of_said = all(
         one.value is not None and one.value in possible_values(said.fields[name]) for name, one in takes.items()

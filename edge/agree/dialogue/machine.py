@@ -339,7 +339,7 @@ class Dialogue:
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
-        was_read_back = before is State.HELD or session.topic is Topic.ENTRY_RIGHT
+        waited, queued = session.recorded.in_review.drafts, session.queue.drafts
         restored = happening.draft if isinstance(happening, DeviceStarted) else None
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session, restored), _asked_for(session)
         utterance = _audit_input(session, happening, event)
@@ -351,14 +351,16 @@ class Dialogue:
             orders = OTHER_STEPS[step](session, happening)
         audited = _audit_step(session, open_before, asked, orders, utterance)
         orders = audited.orders
-        renamed = next_or_instead.find_draft_before_rename(session, draft)
-        added_to = take_back.find_draft_before(session, draft, event, was_read_back=was_read_back)
-        session.renamed, session.before_last = renamed, added_to
+        session.renamed = next_or_instead.find_draft_before_rename(session, draft)
         changed = (before, question) != (session.state, session.question)
         closes = session.draft is None or (draft is not None and session.draft.utterance_id != draft.utterance_id)
         if draft is not None and closes and draft.act is not Act.CONTEXT:  # A sign goes on behind a place.
             session.breath.forget()
         if isinstance(happening, UtteranceHeard):
+            was_read_back = before is State.HELD or (question is not None and question.about is Topic.ENTRY_RIGHT)
+            session.last_addition = take_back.find_addition(
+                session, draft, waited, tuple(queued), happening, was_read_back=was_read_back
+            )
             _take_doubts_and_breath(session, happening, event, orders, question)
             _prepend_earcon(session, orders, event, changed=changed)
         acts = isinstance(happening, UtteranceHeard | TimerExpired | DeviceStarted)  # events that involve the operator

@@ -203,6 +203,11 @@ def _queue(session: DialogueSession, draft: Draft, *, first: bool = False) -> li
     return [said for one in left for said in announce_parked(session, one.reading)]
 
 
+def queue_first(session: DialogueSession, draft: Draft) -> list[Say]:
+    """Queue a draft before all that waits; those too many stay in review, and are announced."""
+    return _queue(session, draft, first=True)
+
+
 def tell_queued_parked(session: DialogueSession) -> list[Say]:
     """Tell that all that is queued stays in review, and empty the queue."""
     return [said for one in session.queue.clear() for said in announce_parked(session, one.reading)]
@@ -297,6 +302,11 @@ def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]
         return [session.say(Prompt.PARKED)]
     each = [session.identifiers_of(values_of(part)) for part in parts] or [known]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
+
+
+def announce_parked_draft(session: DialogueSession, draft: Draft) -> Sequence[Say]:
+    """Tell that a draft is in review, as `announce_parked`."""
+    return announce_parked(session, draft.reading)
 
 
 def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UNFINISHED) -> list[Say]:

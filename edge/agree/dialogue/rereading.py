@@ -39,7 +39,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
-from edge.agree.dialogue.session import DialogueSession, list_own_standing_entries
+from edge.agree.dialogue.session import DialogueSession, list_known_things, list_own_standing_entries
 from edge.agree.dialogue.table import State
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
@@ -83,6 +83,7 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     if not several and asked not in session.rules.identifying_fields:
         claim = None if context.is_between_entries(session) else session.open_draft.reading
         reading = read_stray_names(reading, claim, session.rules)
+    reading = _name_known_thing(session, reading)
     for reread in _REREADINGS:
         reading = reread(session, reading)
     if not several:  # There, each thing has what is its own.
@@ -92,6 +93,30 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
         session, same_again.copy_from_entry_before(session, reading), utterance.known.expected
     )
     return _fill_in_context(session, utterance, reading, same)
+
+
+def _name_known_thing(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, in which one of two numbers for a count is the name of a known thing: "two of 742 are damaged".
+
+    Both are asked.
+    """
+    name = next(iter(session.needed_identifiers), None)
+    if name is None or name in without_inherited(reading).fields:
+        return reading
+    things = [*list_known_things(session), {} if session.draft is None else session.open_identifiers]
+    known = {one.get(name) for one in things}
+    for counted, one in reading.fields.items():
+        values = possible_values(one)
+        named = [value for value in values if as_text(value) in known]
+        if session.rules.form[counted].spoken.counts and (len(values), len(named)) == (2, 1):
+            count = next(value for value in values if value not in named)
+            fields = {
+                name: replace(one, value=as_text(named[0]), rivals=(), runner_up=None),
+                counted: replace(one, value=count, rivals=(), runner_up=None),
+            }
+            meant = replace(reading, fields={**reading.fields, **fields}, act=Act.AMEND, not_understood=None)
+            return with_unconfirmed(meant, fields)
+    return reading
 
 
 def _as_choice(session: DialogueSession, reading: Reading) -> Reading:
@@ -207,7 +232,7 @@ def _says_otherwise(session: DialogueSession, reading: Reading, aside: Draft) ->
 def _is_of_open(session: DialogueSession, reading: Reading) -> bool:
     """Whether an entry is open, and it is surely of no other thing."""
     draft = session.draft
-    if draft is None or (session.state is State.HELD and draft.act is Act.CONTEXT):
+    if draft is None or draft.act is Act.CONTEXT or context.is_between_entries(session):
         return False
     return session.relate_to_claim(reading) is not Relation.ANOTHER
 

@@ -222,6 +222,16 @@ class Named:
     aside: bool = False  # Since the last commit a thing was put in review.
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What an utterance added to: a draft that was read back as a whole, or one that waited."""
+
+    before: Draft
+    named: bool  # Whether the utterance named it: "742 is wet".
+    waited: bool  # Whether it was in review, and is open only since.
+    queued: bool  # Whether it waited for its turn there.
+
+
 @dataclass(slots=True)
 class _News:
     """News of the inventory, queued until nothing is open."""
@@ -290,8 +300,7 @@ class DialogueSession:
     """The fields of the context that were set over the open entry: a correction may be of them."""
     read_back: Draft | None = None  # The draft that was read back last, as it was then.
     renamed: Draft | None = None  # The open draft as it was before it got another name; None: it has its first one.
-    before_last: Draft | None = None
-    """The open draft as it was before the last utterance, where that added to a complete one; else None."""
+    last_addition: Addition | None = None  # What the last utterance added to; None: it added to no complete draft.
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
     lately: RecentEntries = _NOT_LOOKED_UP  # The entries on record as of the last query.

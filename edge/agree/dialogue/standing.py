@@ -12,6 +12,7 @@ from edge.agree.dialogue import (
     answers,
     context,
     context_reading,
+    corrections,
     drafting,
     parking,
     reference,
@@ -20,7 +21,7 @@ from edge.agree.dialogue import (
     waiting_context,
 )
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
+from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
@@ -161,6 +162,9 @@ def _set_over_question(session: DialogueSession, utterance: UtteranceHeard) -> l
 
 def keep_open_context_apart(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     """Put an utterance about an entry aside over an open context, until that is agreed; empty for any other."""
+    if _puts_right_what_was_set(session, utterance):
+        said = replace(utterance, reading=replace(utterance.reading, act=Act.CONTEXT))
+        return _set_over_question(session, said.with_verdict(session.rules))
     draft, once = session.draft, set(session.rules.form.standing_fields)
     later = _list_fields_for_later(session, utterance)
     if len(later) > 1:
@@ -170,6 +174,13 @@ def keep_open_context_apart(session: DialogueSession, utterance: UtteranceHeard)
     if draft is None or draft.act is not Act.CONTEXT or utterance.reading.fields.keys() <= once:
         return []
     return _queue_or_reject(session, utterance)
+
+
+def _puts_right_what_was_set(session: DialogueSession, utterance: UtteranceHeard) -> bool:
+    """Whether it puts right what was set for later entries over the question: "trailer 5502", "no, trailer 5503"."""
+    own = without_inherited(utterance.reading).fields.keys()
+    corrects = is_correction(utterance.reading.words, session.rules.language)
+    return corrects and bool(own) and own <= session.set_over_question and session.topic in OF_VALUE
 
 
 def _list_fields_for_later(session: DialogueSession, utterance: UtteranceHeard) -> set[str]:
@@ -192,6 +203,8 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
         session.context = session.context.with_doubted(set() if sure else fields.keys())
         correction = replace(utterance, reading=without_inherited(utterance.reading))
         return [*left, *amendments.correct_named_or_last(session, correction)]
+    if not is_held and (corrected := corrections.correct_recorded_entry_if_named(session, utterance)):
+        return corrected
     if utterance.reading.act is not Act.RECORD:
         not_taken = drafting.ask_to_repeat_possible_no if is_held else repeating.reject_answer
         return not_taken(session, utterance)

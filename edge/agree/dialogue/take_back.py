@@ -1,48 +1,79 @@
-"""Takes back what was added last to the open entry, "two damaged", and leaves it as it was before that."""
+"""Takes back what was added last to a draft, "two damaged", and leaves that as it was before, open or in review."""
 
 from __future__ import annotations
 
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.session import DialogueSession
-from edge.agree.dialogue.table import Event, State
+from edge.agree.dialogue.questions import judge_draft
+from edge.agree.dialogue.session import Addition, DialogueSession
+from edge.agree.dialogue.table import State
 from edge.agree.merging import with_support
-from edge.agree.readings import likely_values
-from edge.records import Draft
+from edge.agree.readings import likely_values, values_of, without_inherited
+from edge.records import Draft, Park, StoreDropped
 
 
-def find_draft_before(
-    session: DialogueSession, before: Draft | None, event: Event, *, was_read_back: bool
-) -> Draft | None:
-    """The open draft as it was before the last utterance, where that added to a complete one.
+def find_addition(
+    session: DialogueSession,
+    before: Draft | None,
+    waited: tuple[Draft, ...],
+    queued: tuple[Draft, ...],
+    utterance: UtteranceHeard,
+    *,
+    was_read_back: bool,
+) -> Addition | None:
+    """What the utterance added to; None where it began or completed the open draft, or took something back.
 
-    None where it changed a value, began or completed the draft, or took something back: then "take that back" drops all
-    of it. `before` is the draft before the step; `was_read_back`: as a whole.
+    `before` is the draft before the step, which `was_read_back` as a whole; `waited` are those in review then, `queued`
+    those of them that waited for their turn.
     """
     draft = session.draft
-    if draft is None or before is None or draft.utterance_id != before.utterance_id or event is Event.CANCEL:
+    if draft is None or utterance.reading.act is Act.CANCEL:
         return None
-    left, now = likely_values(before.reading), likely_values(draft.reading)
+    was_open = before is not None and draft.utterance_id == before.utterance_id
+    source = before if was_open else next((one for one in waited if one.utterance_id in draft.utterances), None)
+    if source is None:
+        return None
+    left, now = likely_values(source.reading), likely_values(draft.reading)
     if left == now:
-        return session.before_last
-    return before if was_read_back and left.items() <= now.items() else None
+        return session.last_addition if was_open else None
+    adds = was_read_back and left.items() <= now.items()
+    if (was_open and not adds) or utterance.utterance_id not in draft.utterances:
+        return None
+    named = bool(session.identifiers_of(values_of(without_inherited(utterance.reading))))
+    is_queued = any(one.utterance_id == source.utterance_id for one in queued)
+    return Addition(source, named=named, waited=not was_open, queued=is_queued)
 
 
 def take_back_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Take back what the last utterance added to the open draft, and read out what is left; else empty.
+    """Take back what the last utterance added to the open draft, and tell what is left; else empty.
 
     Silence does not commit an entry then: the whole of it may have been meant.
     """
-    draft, before = session.open_draft, session.before_last
-    if before is None or utterance.reading.fields:
+    draft, added = session.open_draft, session.last_addition
+    if added is None or utterance.reading.fields:
         return []
-    left = likely_values(before.reading)
+    before, left = added.before, likely_values(added.before.reading)
     gone = {name: value for name, value in likely_values(draft.reading).items() if left.get(name) != value}
     told = parking.say_dropped_values(session, gone, draft)
+    if added.waited:
+        return [utterance.note_as_heeded(), told, *leave_as_before(session, added)]
     before = with_support(before, utterance.utterance_id)
     verdict = drafting.judge_after_utterance(session, before, utterance, aloud=True)
     orders = drafting.ask_or_read_back_or_commit(session, before, verdict, None)
     if session.state is State.HELD and before.act is not Act.CONTEXT:
         orders = session.ask(session.entry_question)
     return [utterance.note_as_heeded(), told, *orders]
+
+
+def leave_as_before(session: DialogueSession, added: Addition) -> list[Order]:
+    """Leave the open draft, as it was before the addition, for another: in review, or in the queue."""
+    draft, before = session.open_draft, added.before
+    if not added.waited:
+        session.draft, session.verdict = before, judge_draft(before, session.rules)
+        return parking.queue_or_park_open_draft(session)
+    session.close_draft()
+    kept = Park(before.utterance_id, parking.UNANSWERED, values_of(before.reading), before)
+    wait = parking.queue_first if added.queued else parking.announce_parked_draft
+    began = [StoreDropped(draft)] if draft.utterance_id != before.utterance_id else []
+    return [*began, kept, *wait(session, before)]
