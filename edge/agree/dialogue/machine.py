@@ -339,7 +339,7 @@ class Dialogue:
             happening = rereading.read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = hold_if_accepted(happening.verdict)
         event = classify_happening(session, happening)
-        waited, queued = session.recorded.in_review.drafts, session.queue.drafts
+        waited, queued, held = session.recorded.in_review.drafts, session.queue.drafts, session.context
         restored = happening.draft if isinstance(happening, DeviceStarted) else None
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session, restored), _asked_for(session)
         utterance = _audit_input(session, happening, event)
@@ -359,7 +359,7 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             was_read_back = before is State.HELD or (question is not None and question.about is Topic.ENTRY_RIGHT)
             session.last_addition = take_back.find_addition(
-                session, draft, waited, tuple(queued), happening, was_read_back=was_read_back
+                session, draft, waited, tuple(queued), held, happening, was_read_back=was_read_back
             )
             _take_doubts_and_breath(session, happening, event, orders, question)
             _prepend_earcon(session, orders, event, changed=changed)

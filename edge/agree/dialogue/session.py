@@ -224,12 +224,13 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """What an utterance added to: a draft that was read back as a whole, or one that waited."""
+    """What an utterance added to: a draft that was read back as a whole, one that waited, or what holds for all."""
 
     before: Draft
-    named: bool  # Whether the utterance named it: "742 is wet".
-    waited: bool  # Whether it was in review, and is open only since.
-    queued: bool  # Whether it waited for its turn there.
+    named: bool = False  # Whether the utterance named it: "742 is wet".
+    waited: bool = False  # Whether it was in review, and is open only since.
+    queued: bool = False  # Whether it waited for its turn there.
+    held: StandingContext | None = None  # What held for all before that; None: it was added to the draft.
 
 
 @dataclass(slots=True)

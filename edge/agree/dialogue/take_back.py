@@ -10,7 +10,7 @@ from edge.agree.dialogue.session import Addition, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_support
 from edge.agree.readings import likely_values, values_of, without_inherited
-from edge.records import Draft, Park, StoreDropped
+from edge.records import Draft, Park, StandingContext, StoreDropped
 
 
 def find_addition(
@@ -18,6 +18,7 @@ def find_addition(
     before: Draft | None,
     waited: tuple[Draft, ...],
     queued: tuple[Draft, ...],
+    held: StandingContext,
     utterance: UtteranceHeard,
     *,
     was_read_back: bool,
@@ -25,11 +26,13 @@ def find_addition(
     """What the utterance added to; None where it began or completed the open draft, or took something back.
 
     `before` is the draft before the step, which `was_read_back` as a whole; `waited` are those in review then, `queued`
-    those of them that waited for their turn.
+    those of them that waited for their turn, and `held` is what held for all entries.
     """
     draft = session.draft
     if draft is None or utterance.reading.act is Act.CANCEL:
         return None
+    if any(utterance.utterance_id in one.said_in for one in session.context.fields.values()):
+        return Addition(draft, held=held)
     was_open = before is not None and draft.utterance_id == before.utterance_id
     source = before if was_open else next((one for one in waited if one.utterance_id in draft.utterances), None)
     if source is None:
@@ -51,7 +54,7 @@ def take_back_last(session: DialogueSession, utterance: UtteranceHeard) -> list[
     Silence does not commit an entry then: the whole of it may have been meant.
     """
     draft, added = session.open_draft, session.last_addition
-    if added is None or utterance.reading.fields:
+    if added is None or added.held is not None or utterance.reading.fields:
         return []
     before, left = added.before, likely_values(added.before.reading)
     gone = {name: value for name, value in likely_values(draft.reading).items() if left.get(name) != value}
@@ -64,6 +67,18 @@ def take_back_last(session: DialogueSession, utterance: UtteranceHeard) -> list[
     if session.state is State.HELD and before.act is not Act.CONTEXT:
         orders = session.ask(session.entry_question)
     return [utterance.note_as_heeded(), told, *orders]
+
+
+def take_back_place(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Take back what was said last over the open question to hold for all that follows; else empty."""
+    added = session.last_addition
+    if added is None or added.held is None or utterance.reading.fields:
+        return []
+    now, was = session.context.fields, added.held.fields
+    gone = {name: one.value for name, one in now.items() if one.value is not None and one != was.get(name)}
+    session.context, session.set_over_question = added.held, session.set_over_question - gone.keys()
+    told = parking.say_dropped_values(session, gone, session.open_draft)
+    return [utterance.note_as_heeded(), told, *session.ask(session.current_question)]
 
 
 def leave_as_before(session: DialogueSession, added: Addition) -> list[Order]:

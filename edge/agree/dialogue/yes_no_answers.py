@@ -245,7 +245,8 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
 
     Over a question about an entry on record, which stands whatever is dropped, ask whether to cancel that.
     """
-    other = _take_back_another(session, utterance) or _take_back_corrected_entry(session, utterance)
+    other = take_back.take_back_place(session, utterance) if session.question is not None else []
+    other = other or _take_back_another(session, utterance) or _take_back_corrected_entry(session, utterance)
     if other := other or reference.ask_whose_is_dropped(session, utterance):
         return other
     if session.topic is Topic.CANCEL:
