@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.conversations.scoring import HERE, Kind, Score, play, read, score, things_of
-from tests.tiers import sized
 
-ONE_IN = sized(test=3, nightly=1)  # So many of the conversations are played.
-AS_A_CLERK = sized(test=82, nightly=72)
+AS_A_CLERK = 72
 """Per cent of these that end as a clerk's, as reached last: it is raised with the dialogue."""
-AS_A_CLERK_BLIND = sized(test=25, nightly=16)
+AS_A_CLERK_BLIND = 16
 """The same of `blind.jsonl` and `blind2.jsonl`, whose lines go on whatever the device asks.
 
 What it asks about then waits for a person."""
@@ -18,8 +16,8 @@ What it asks about then waits for a person."""
 
 @pytest.fixture(scope="module")
 def scores() -> list[Score]:
-    """The conversations, each played once."""
-    conversations = read(sorted(HERE.glob("*.jsonl")))[::ONE_IN]
+    """All conversations, each played once."""
+    conversations = read(sorted(HERE.glob("*.jsonl")))
     return [score(*pair) for pair in zip(conversations, play(conversations), strict=True)]
 
 

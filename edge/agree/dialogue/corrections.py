@@ -152,7 +152,7 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     known = draft.reading.fields
     by_name = not amends or all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
     moves = drafting.is_sure_correction(session, utterance) and _moves_what_was_told(session, reading)
-    moves &= session.state is State.HELD or not amends
+    moves &= session.state is State.HELD or by_name
     if not (moves or (by_name and session.topic is Topic.WRONG)):
         return []
     is_known = reference.find_known(session, named) is not None

@@ -271,12 +271,17 @@ def _as_yes_to_dropping(session: DialogueSession, reading: Reading) -> Reading:
     return replace(reading, act=Act.YES, fields={}, not_understood=None) if agrees else reading
 
 
-def _as_other_to_drop(session: DialogueSession, reading: Reading) -> Reading:
-    """The reading, as a correction where its number names another thing known, over whether to drop one: "no, 743"."""
+def _as_other_that_is_known(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where its number names another thing known: "no, 743".
+
+    Over whether to drop one, or what was told of one: "742 is wet".
+    """
     corrects = is_correction(reading.words, session.rules.language)
-    if session.topic not in {Topic.CANCEL, Topic.DROP} or reading.fields or not corrects:
+    drops = session.topic in {Topic.CANCEL, Topic.DROP}
+    if not (drops or _tells_of_known(session)) or reading.fields or not corrects:
         return reading
-    rules, open_names = session.rules, session.identifiers_of(session.current_question.fields)
+    rules = session.rules
+    open_names = session.identifiers_of(session.current_question.fields) if drops else session.open_identifiers
     name, words = session.needed_identifiers[0], reading.words
     fields = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name, held=open_names)
     named = likely_values(replace(reading, fields=fields))
@@ -285,6 +290,18 @@ def _as_other_to_drop(session: DialogueSession, reading: Reading) -> Reading:
         return reading
     said = {name: replace(fields[name], value=named[name])}
     return replace(reading, fields=said, act=Act.AMEND, not_understood=None)
+
+
+def _tells_of_known(session: DialogueSession) -> bool:
+    """Whether what is open tells of a thing known before, which was named: a record, or one that waited."""
+    draft, added = session.draft, session.last_addition
+    if draft is None or not session.needed_identifiers:
+        return False
+    by_name = draft.act is Act.AMEND and any(
+        name in draft.reading.fields and draft.reading.fields[name].said_in == (draft.utterance_id,)
+        for name in session.needed_identifiers
+    )
+    return by_name or (added is not None and added.named and added.waited)
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
@@ -327,7 +344,7 @@ def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Readin
     if draft is None and (told := _read_values_behind_pointer(session, reading, last.draft)) is not None:
         return told
     if not pointing:
-        return reading
+        return _as_bare_correction(session, reading, last)
     fields = _read_against(session, last.draft, reading.words, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
         return reading
@@ -337,6 +354,21 @@ def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Readin
     sure = draft is not None or reference.is_named_last(session, last.fields)
     corrected = replace(reading, fields={**named, **fields}, act=Act.AMEND, not_understood=None)
     return corrected if sure else with_unconfirmed(corrected, fields)
+
+
+def _as_bare_correction(session: DialogueSession, reading: Reading, last: LastEntry) -> Reading:
+    """The reading, as a correction of the last entry where it has a value behind a word of correction: "no, thirteen".
+
+    Only where nothing is open, and nothing else was named since; it is asked back.
+    """
+    words, rest = reading.words, without_cue(reading.words, session.rules.language)
+    sure = session.state is State.IDLE and reference.is_surely_at_hand(session, last)
+    if not (sure and rest and rest != words) or values_of(reading) or reading.act not in {Act.RECORD, Act.AMEND}:
+        return reading
+    said = replace(reading, words=rest, preface=None, act=Act.AMEND, not_understood=None)
+    said = replace(said, fields=_read_against(session, last.draft, rest, correcting=True))
+    is_own = said.fields and said.fields.keys().isdisjoint(session.rules.identifying_fields)
+    return with_unconfirmed(said, said.fields) if is_own and has_only_fields(said, session.rules) else reading
 
 
 def _as_place_of_thing(session: DialogueSession, reading: Reading) -> Reading:
@@ -653,7 +685,7 @@ def _read_against(
 
 _REREADINGS = (
     _as_yes_to_dropping,
-    _as_other_to_drop,
+    _as_other_that_is_known,
     _as_correction_behind_drop,
     _as_correction_of_known,
     _as_remark_on_known,
