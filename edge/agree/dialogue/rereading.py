@@ -293,9 +293,9 @@ def _as_other_that_is_known(session: DialogueSession, reading: Reading) -> Readi
 
 
 def _tells_of_known(session: DialogueSession) -> bool:
-    """Whether what is open tells of a thing known before, which was named: a record, or one that waited."""
+    """Whether it is asked about what is told of a thing known before, which was named: a record, or one that waited."""
     draft, added = session.draft, session.last_addition
-    if draft is None or not session.needed_identifiers:
+    if draft is None or session.question is None:
         return False
     by_name = draft.act is Act.AMEND and any(
         name in draft.reading.fields and draft.reading.fields[name].said_in == (draft.utterance_id,)
