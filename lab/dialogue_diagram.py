@@ -26,13 +26,13 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
 |---|---|
 | "yes", "okay", "thanks", silence, the next sentence | the held entry is committed; silence does not commit after words that were not understood |
 | "no, fifteen units" | corrects the held entry |
-| "scratch that", "never mind", "forget it" | drops what is open, never what is recorded; in a break it is told that all stays |
+| "scratch that", "take that back", "never mind" | takes back what was added last ("742 is wet", "order 55281", a trailer said over a question), and reads out or asks about the rest; else, or said again, drops what is open, by its name, never what is recorded or waited before; in a break it is told that all stays |
 | "correction, fifteen units"; "cancel", confirmed | amends or cancels the last entry, or the one told of since, by an event that names it; "change dock A to dock D" asks about the entry at dock A |
-| a bare "no" after the undo window | asks what is wrong with the last entry; a whole other entry then is the next, and needs a yes |
+| a bare "no" after the undo window | asks what is wrong with the last entry; a whole other entry then is the next, and needs a yes; "no, thirteen" right behind a record is asked back |
 | a whole sentence behind "no" | takes the entry's place; about another thing it is asked: "pallet 750 instead of pallet 742?" |
 | "correction, pallet 742, fifteen units"; "delete pallet 742", "forget pallet 742", "don't record pallet 742"; "did I do 742?" | corrects, cancels (each of that name, one by one) or tells any entry of the shift, and what waits for review; another that is open stays |
 | "delete pallet 754", "delete pallet 633" | asks about each, the first again behind the other, also after a "no" or a power cut; "yes, pallet 743, ten cases" cancels, and begins the next |
-| "pallet 742, two damaged"; "pallet 742 is wet"; "pallet 742 has 13 cases"; "that was thirteen"; "two of those were damaged" | corrects an entry on record, or what waits for review; it is read back whole, and asked where it changes a value or the trailer is another one now; "no, 743" then tells it of that pallet; a whole entry is one of its own, but of what waits it takes the place, with a yes; of the last, "How many good ones?" is asked |
+| "pallet 742, two damaged"; "pallet 742 is wet"; "pallet 742 has 13 cases"; "that was thirteen"; "two of those were damaged" | corrects an entry on record, or what waits for review; it is read back whole, and asked where it changes a value or the trailer is another one now; "no, 743" then tells it of that pallet, and leaves the other as it was, "743 is wet" is told besides; a whole entry is one of its own, but of what waits it takes the place, with a yes; of the last, "How many good ones?" is asked |
 | "how many on dock B?" | counts this device's entries there since midnight |
 | "what is left?", "what is missing on trailer 5501?" | names announced pallets that were not received, offline |
 | "how many on this trailer?", "so far" | sums of the last day by item, unit and condition |
@@ -71,8 +71,8 @@ entry over a question: it is told, and may be corrected. After a power cut, or a
   ("pallet 742, then pallet 743, then pallet 744"; "next 743"), and so does an order to close, before, between or behind
   them ("trailer 5501 done, now trailer 5502"; where 5501 holds, "5501 done"). A place that was not surely heard is told
   as not got, and asked with the entry. Up to four things wait, and are asked about in turn; one more, and the first
-  goes to a person. While one waits, "eight cases" over twelve is of that, and needs a yes. "No, trailer 5503" is of the
-  entry, and the place that waits is to be said again.
+  goes to a person. While one waits, "eight cases" over twelve is of that, and needs a yes. "No, trailer 5503" over a
+  question puts that one right, over a readback the entry; then the place that waits is to be said again.
 - **What points at the entry** ("trailer 5502 for this one", "put it on trailer 5502") is asked, "742, trailer 5502?".
 - **Words without a value.** Where they may name another thing, or have a second number, they are said: "I did not get:
   twelve cases two dented. How many?"
