@@ -27,8 +27,22 @@ from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.off_talk import has_unread_words, states_context
-from edge.agree.one_breath import count_values, is_separated, pick_by_answer, split_if_several
-from edge.agree.readings import begins_next_thing, ends_with_and, find_differing_identifiers, normalize_word, read_part
+from edge.agree.one_breath import (
+    count_values,
+    find_first_field,
+    find_label,
+    is_separated,
+    pick_by_answer,
+    split_if_several,
+)
+from edge.agree.readings import (
+    begins_next_thing,
+    ends_with_and,
+    find_differing_identifiers,
+    likely_values,
+    normalize_word,
+    read_part,
+)
 
 _MOST_WORDS = 60  # The longest utterance that is searched for an order: it takes a tenth of a second.
 _MOST_CLOSING_WORDS = 8  # No phrase that closes what is said of a thing is longer: "that's all there is for this one".
@@ -91,14 +105,17 @@ def split_off_mention(reading: Reading, known: Iterable[FieldValue], rules: Rule
 
 
 def split_off_end(reading: Reading, rules: Rules) -> OfAnother | None:
-    """Split off what a sentence says behind its entry: "... then trailer 5502", "... trailer done".
+    """Split off what a sentence says behind its entry: "... then trailer 5502", "... trailer done", "... pallet 743".
 
-    A place behind a closing word is of what follows, and an order to close the trailer is no part of an entry.
+    A place behind a closing word is of what follows, and an order to close the trailer is no part of an entry. Nor is
+    another name alone behind a whole one: its values come next.
     """
     words = reading.words if len(reading.words) <= _MOST_WORDS else ()
     for at in range(1, len(words)):
-        if read_trailer_done(reading, words[at:], rules) is not None or _is_next_place(reading, words[at:], rules):
-            part = read_part(reading, words[:at], rules)
+        closes = read_trailer_done(reading, words[at:], rules) is not None
+        named = _is_next_name(reading, at, rules)
+        if closes or named or _is_next_place(reading, words[at:], rules):
+            part = read_part(reading, _without_and(words[:at], rules) if named else words[:at], rules)
             if part.fields or split_if_several(part, rules):
                 return OfAnother(replace(part, unrecorded={}), words[at:], {})
     return None
@@ -139,6 +156,25 @@ def is_trailer_done(words: Sequence[Word], rules: Rules) -> bool:
 def as_trailer_done(named: Reading, words: Sequence[Word]) -> Reading:
     """The reading of words that order to close the trailer that `read_trailer_done` found, as that order."""
     return replace(named, words=tuple(words), act=Act.COMMAND, command=Command.TRAILER_DONE, not_understood=None)
+
+
+def _is_next_name(reading: Reading, at: int, rules: Rules) -> bool:
+    """Whether the words from there on are a name alone, with its label, behind a whole entry of another name."""
+    names, words = {*rules.identifying_fields}, reading.words
+    if find_label(normalize_word(words[at].text), rules) is None:
+        return False
+    last = read_part(reading, words[at:], rules)
+    if not (names >= last.fields.keys() > set() == last.unrecorded.keys() and is_understood(last, rules)):
+        return False
+    before = read_part(reading, _without_and(words[:at], rules), rules)
+    needed = rules.form.required_fields - {*rules.form.standing_fields}
+    whole = needed <= likely_values(before).keys() == before.fields.keys() and needed - names != set()
+    begins = find_first_field(before, rules) in names and is_understood(before, rules)
+    return whole and begins and bool(find_differing_identifiers(before, last, (*names,)))
+
+
+def _without_and(words: Sequence[Word], rules: Rules) -> Sequence[Word]:
+    return words[:-1] if ends_with_and(words, rules) else words
 
 
 def _is_next_place(reading: Reading, words: Sequence[Word], rules: Rules) -> bool:
