@@ -75,8 +75,8 @@ def shortest(life: Life, device: Device) -> Life:
     lines = list(life.lines)
     for at in reversed(range(len(lines) - SILENCE)):  # what is open at the end is lost by nobody
         fewer = lines[:at] + lines[at + 1 :]
-        if not _makes_sense(fewer):
-            continue
+        if not _makes_sense(fewer) or any(line.text.startswith("/refuse") for line in lines[at + 1 :]):
+            continue  # An event that is refused must be there.
         again = held(Life(life.begin, life.things, first_values=life.first_values), device, iter(fewer))
         if broken(again):
             lines, life = fewer, again

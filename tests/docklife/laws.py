@@ -17,7 +17,7 @@ FREE = frozenset({"uom", "recount"})  # What a device may make of the words for 
 
 def broken(life: Life) -> list[str]:
     """Every breach of a law, in words."""
-    return [*_attribution(life), *_conservation(life)]
+    return [*_attribution(life), *_conservation(life), *_conservation_of_values(life)]
 
 
 def _attribution(life: Life) -> Iterator[str]:
@@ -118,6 +118,24 @@ def _conservation(life: Life) -> Iterator[str]:
             yield f"conservation: {one.key}: said in {[line.text for line in names]}, and nowhere"
 
 
+def _conservation_of_values(life: Life) -> Iterator[str]:
+    """What was said later of a thing is on its record, waits, or was given up aloud, unless it was said anew since."""
+    for number, line in enumerate(life.lines):
+        if line.thing is None or not line.values:
+            continue
+        own, later = life.things[line.thing], life.lines[number + 1 :]
+        anew = {name for one in later if one.thing == line.thing for name in one.values}
+        if any(one.takes_back for one in later) or not line.values.keys() - anew:
+            continue
+        refused = any(one.text.startswith("/refuse") for one in life.lines)
+        known = life.result["events" if refused else "stands"]
+        records = [one["fields"] for one in known if _is_of(one["fields"], own.key)]
+        kept = any(one.get(name) == value for one in records for name, value in line.values.items())
+        waits = any(line.text in one["said"] for one in life.result["waits"])
+        if not (kept or waits or _given_up(life, line)):
+            yield f"conservation: {own.key}: {line.values} said in {line.text!r}, and nowhere"
+
+
 def _was_dropped(life: Life, own: Thing) -> bool:
     """Did somebody take back what the question before named: "forget that", to "pallet 742. Correct?"?"""
     question = ""
@@ -148,4 +166,5 @@ def _was_confirmed_as_another(life: Life, at: int) -> bool:
 def _given_up(life: Life, line: Line) -> bool:
     """Was the operator told that nothing was made of the line?"""
     turn = next(turn for one, turn in zip(life.lines, life.turns, strict=True) if one is line)
-    return bool(turn["said"]) and any(line.text in one["said"] for one in life.result["given_up"])
+    given_up = (one for one in life.result["given_up"] if one["why"] != "taken back")
+    return bool(turn["said"]) and any(line.text in one["said"] for one in given_up)

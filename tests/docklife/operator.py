@@ -94,6 +94,8 @@ class Operator:
         yield from self._between()
         if self._chance(0.12):
             yield from self._corrects(made, at)
+        elif self._chance(0.12):
+            yield from self._tells_more()
         elif self._chance(0.05):
             yield Line(self._speech["drop"], at, takes_back=True)
         elif self._chance(0.1):
@@ -160,6 +162,15 @@ class Operator:
         made.answers["quantity"] = f"{self._speech.count(right)} {unit}"
         self._life.first_values.setdefault(at, {})["quantity"] = made.values["quantity"]
         made.values["quantity"] = right
+
+    def _tells_more(self) -> Iterator[Line]:
+        """Of one or two things before, by their names: they are wet."""
+        plain = [at for at, one in enumerate(self._life.things) if "exception" not in one.values]
+        tells = plain if self._life.begin["form"] in OF_TRAILER else []
+        for at in self._random.sample(tells, min(len(tells), self._random.randint(1, 2))):
+            told = self._life.things[at]
+            told.values["exception"] = "wet"
+            yield Line(f"{told.name}, {self._speech['wet']}", at, values={"exception": "wet"})
 
     def _beside(self) -> Iterator[Line]:
         """What the inventory and the office do: the one turns down an entry, the other decides about what waits."""
