@@ -141,7 +141,8 @@ class Operator:
         number = str(made.key["pallet_id"])
         where = self._random.randrange(len(number))
         other = number[:where] + str((int(number[where]) + self._random.randint(1, 9)) % 10) + number[where + 1 :]
-        if other in self._dock.used:
+        follows = int(number) == int(other) + 1  # Said without a "no" it is the next pallet to a clerk, too.
+        if other in self._dock.used or follows:
             yield from self._whole(made, at)
             return
         self._dock.used.add(other)

@@ -42,7 +42,7 @@ from edge.agree.readings import (
     without_joining_and,
 )
 from edge.agree.unclear_numbers import count_digits, is_long_number
-from edge.records import Park
+from edge.records import Cause, Note, Outcome, Park, Reason, Verdict
 
 
 def begin_next_or_correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -143,11 +143,12 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     """Tell of the thing that is named what was told of another: "742 is wet", "no, 743"; empty for all else.
 
     The other stays as it was. What is told is what the open amendment changes, or was added last, and what is said with
-    the name. Who named a record himself renames it by no other name: that begins an entry.
+    the name; it rests on the words that told it. Who named a record himself renames it by no other name: that begins an
+    entry.
     """
     draft, named, added = session.open_draft, session.identifiers_of(likely_values(reading)), session.last_addition
     amends = draft.act is Act.AMEND
-    if named.items() <= session.open_identifiers.items() or not (amends or (added and added.named and added.waited)):
+    if named.items() <= session.open_identifiers.items() or not (amends or (added and added.named)):
         return []
     known = draft.reading.fields
     by_name = not amends or all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
@@ -156,27 +157,53 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     if not (moves or (by_name and session.topic is Topic.WRONG)):
         return []
     is_known = reference.find_known(session, named) is not None
-    if amends and not is_known:
-        return _begin_beside_remark(session, utterance) if by_name else []
+    if not is_known and (amends or (added and not added.waited)):
+        return _begin_beside_remark(session, utterance) if amends and by_name else []
     was = {} if amends or added is None else values_of(added.before.reading)
+    before = () if amends or added is None else added.before.utterances
+    tells = tuple(one for one in draft.utterances if one not in before)
     changed = context.find_fields_amended(session, draft) if amends else _fields_added(session, was)
-    own = without_inherited(reading).fields
-    told = {name: known[name] for name in changed - {*session.rules.identifying_fields}}
+    own, names = without_inherited(reading).fields, {*session.rules.identifying_fields}
+    told = {name: replace(known[name], said_in=known[name].said_in or tells) for name in changed - names}
     if any(name in own and own[name].value != one.value for name, one in told.items()):
         return []  # Something else is told of the other one.
     sure = {name: replace(own[name], value=value) for name, value in named.items() if name in own}
     said = replace(reading, fields={**told, **own, **sure}, act=Act.AMEND, not_understood=None)
     meant = replace(utterance, reading=said)
-    left = parking.drop_draft(session) if added is None or amends else take_back.leave_as_before(session, added)
+    left = _leave_amendment(session) if added is None or amends else take_back.leave_as_before(session, added)
     if is_known:
-        return [*left, *amendments.correct_named_or_last(session, meant)]
-    session.needs_yes.add(utterance.utterance_id)
-    return [*left, *drafting.begin_entry(session, replace(meant, reading=replace(said, act=Act.RECORD)))]
+        orders = amendments.correct_named_or_last(session, meant)
+    else:
+        session.needs_yes.add(utterance.utterance_id)
+        orders = drafting.begin_entry(session, replace(meant, reading=replace(said, act=Act.RECORD)))
+    for one in tells if session.draft is not None else ():
+        session.draft = with_support(session.open_draft, one)
+    return [*left, *orders]
+
+
+def _leave_amendment(session: DialogueSession) -> list[Order]:
+    """Leave the open amendment of a record; its words tell of another thing."""
+    draft = session.open_draft
+    session.recorded.in_review = session.recorded.in_review.without(draft.utterance_id)
+    session.close_draft()
+    return [Note(draft.utterance_id, draft.reading, Verdict(Outcome.HEED, (Cause(Reason.ANSWER),), {}))]
 
 
 def _fields_added(session: DialogueSession, before: Mapping[str, FieldValue]) -> set[str]:
     """The fields of the open draft that have another value than before."""
     return {name for name, value in values_of(session.open_draft.reading).items() if before.get(name) != value}
+
+
+def renames_what_was_told(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it says of which other thing it was what is told now: "742 is wet", "no, 743"."""
+    added, named = session.last_addition, session.identifiers_of(likely_values(reading))
+    is_told = session.draft is not None and (session.draft.act is Act.AMEND or (added is not None and added.named))
+    return (
+        is_told
+        and bool(named)
+        and is_correction(reading.words, session.rules.language)
+        and _moves_what_was_told(session, reading)
+    )
 
 
 def _moves_what_was_told(session: DialogueSession, reading: Reading) -> bool:

@@ -478,7 +478,8 @@ def _audit_input(session: DialogueSession, happening: DialogueInput, event: Even
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or is_correction(said.words, language)
     takes_back = next_or_instead.takes_back_instead(session, said)
-    renames = takes_back or (amends and corrections.may_rename_open_claim_unasked(session, said))
+    renames = takes_back or corrections.renames_what_was_told(session, happening.reading)
+    renames |= amends and corrections.may_rename_open_claim_unasked(session, said)
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 

@@ -80,7 +80,8 @@ def read_in_context(session: DialogueSession, utterance: UtteranceHeard) -> Utte
     reading = _as_choice(session, reading)
     several = bool(split_if_several(reading, session.rules))
     asked = session.current_question.field
-    if not several and asked not in session.rules.identifying_fields:
+    names_another = session.topic is Topic.FIELD_RIGHT and without_inherited(reading).fields  # Not "742?", "743".
+    if not several and (asked not in session.rules.identifying_fields or names_another):
         claim = None if context.is_between_entries(session) else session.open_draft.reading
         reading = read_stray_names(reading, claim, session.rules)
     reading = _name_known_thing(session, reading)
@@ -293,7 +294,7 @@ def _as_other_that_is_known(session: DialogueSession, reading: Reading) -> Readi
 
 
 def _tells_of_known(session: DialogueSession) -> bool:
-    """Whether it is asked about what is told of a thing known before, which was named: a record, or one that waited."""
+    """Whether it is asked about what is told of a thing said before, which was named."""
     draft, added = session.draft, session.last_addition
     if draft is None or session.question is None:
         return False
@@ -301,7 +302,7 @@ def _tells_of_known(session: DialogueSession) -> bool:
         name in draft.reading.fields and draft.reading.fields[name].said_in == (draft.utterance_id,)
         for name in session.needed_identifiers
     )
-    return by_name or (added is not None and added.named and added.waited)
+    return by_name or (added is not None and added.named)
 
 
 _WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}

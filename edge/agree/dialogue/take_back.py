@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting, parking
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -9,7 +11,8 @@ from edge.agree.dialogue.questions import judge_draft
 from edge.agree.dialogue.session import Addition, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_support
-from edge.agree.readings import likely_values, values_of, without_inherited
+from edge.agree.one_breath import pick_by_answer
+from edge.agree.readings import find_differing_identifiers, likely_values, values_of, without_inherited
 from edge.records import Draft, Park, StandingContext, StoreDropped
 
 
@@ -40,11 +43,16 @@ def find_addition(
     left, now = likely_values(source.reading), likely_values(draft.reading)
     if left == now:
         return session.last_addition if was_open else None
-    adds = was_read_back and left.items() <= now.items()
-    if (was_open and not adds) or utterance.utterance_id not in draft.utterances:
-        return None
     named = bool(session.identifiers_of(values_of(without_inherited(utterance.reading))))
+    names, changes = session.rules.identifying_fields, not left.items() <= now.items()
+    renames = changes and bool(find_differing_identifiers(source.reading, draft.reading, names))
+    of_whole = was_read_back and (not changes or named or draft.act is not Act.RECORD)
+    if (was_open and not of_whole) or renames or utterance.utterance_id not in draft.utterances:
+        return None
     is_queued = any(one.utterance_id == source.utterance_id for one in queued)
+    if not was_open and (parts := pick_by_answer(source.reading, draft.reading, session.rules)):
+        place = {name: one for name, one in source.reading.fields.items() if one.is_inherited}
+        source = replace(draft, reading=replace(parts[0], fields={**place, **parts[0].fields}))
     return Addition(source, named=named, waited=not was_open, queued=is_queued)
 
 

@@ -245,8 +245,7 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
 
     Over a question about an entry on record, which stands whatever is dropped, ask whether to cancel that.
     """
-    other = take_back.take_back_place(session, utterance) if session.question is not None else []
-    other = other or _take_back_another(session, utterance) or _take_back_corrected_entry(session, utterance)
+    other = _take_back_place_or_another(session, utterance) or _take_back_corrected_entry(session, utterance)
     if other := other or reference.ask_whose_is_dropped(session, utterance):
         return other
     if session.topic is Topic.CANCEL:
@@ -270,6 +269,18 @@ def handle_cancel_over_open(session: DialogueSession, utterance: UtteranceHeard)
 def _drop_open(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
     told = parking.say_dropped(session, session.open_draft)
     return [utterance.note_as_heeded(), *parking.drop_draft(session, told)]
+
+
+def _take_back_place_or_another(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
+    """Take back a place that was said last over the question, or the last correction of a record, or ask about another.
+
+    Empty for all else.
+    """
+    place = take_back.take_back_place(session, utterance) if session.question is not None else []
+    if found := place or _take_back_another(session, utterance):
+        return found
+    corrects = session.open_draft.act is Act.AMEND and session.topic is not Topic.INSTEAD
+    return take_back.take_back_last(session, utterance) if corrects else []
 
 
 def drop_one_of_several(session: DialogueSession, utterance: UtteranceHeard, named: Reading) -> list[Order]:
