@@ -216,9 +216,14 @@ def _tells_count(session: DialogueSession, reading: Reading, last: LastEntry) ->
     anew = {name for name, value in own.items() if last.fields.get(name) != value}
     if counted not in anew or any(rules.form[name].unit_of != counted for name in anew - {counted}):
         return False
-    parts = account_for(reading.words, rules.form, rules.catalogue, rules.language)
+    parts, names = account_for(reading.words, rules.form, rules.catalogue, rules.language), {*rules.form.identifies}
+    bare = {word for name in names & reading.fields.keys() for word in reading.fields[name].words}  # "742 has ..."
     return any(
-        before.sense is Sense.VALUE and {*before.fields} <= {*rules.form.identifies} and between.sense is Sense.PHRASE
+        between.sense is Sense.PHRASE
+        and (
+            (before.sense is Sense.VALUE and {*before.fields} <= names)
+            or (before.sense is Sense.UNEXPLAINED and {*before.words} <= bare)
+        )
         for before, between in pairwise(parts[:-1])
     )
 
