@@ -84,7 +84,11 @@ def take_back_place(session: DialogueSession, utterance: UtteranceHeard) -> list
         return []
     now, was = session.context.fields, added.held.fields
     gone = {name: one.value for name, one in now.items() if one.value is not None and one != was.get(name)}
-    session.context, session.set_over_question = added.held, session.set_over_question - gone.keys()
+    doubted = session.context.doubted & was.keys() - gone.keys()  # What was doubted since still is.
+    session.context, session.set_over_question = (
+        added.held.with_doubted(doubted),
+        session.set_over_question - gone.keys(),
+    )
     told = parking.say_dropped_values(session, gone, session.open_draft)
     return [utterance.note_as_heeded(), told, *session.ask(session.current_question)]
 
