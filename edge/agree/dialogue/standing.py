@@ -20,6 +20,7 @@ from edge.agree.dialogue import (
     status,
     waiting_context,
 )
+from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
@@ -221,12 +222,20 @@ def _queue_or_reject(session: DialogueSession, utterance: UtteranceHeard) -> lis
 
 
 def _add_to_queued(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
-    """Add what has no name to the thing that waits last, "two damaged" behind "pallet 742"; else empty."""
-    said, last = without_inherited(utterance.reading).fields, session.queue.drafts[-1:]
-    named = {*said} & {*session.rules.identifying_fields}
-    if not last or named or not said.keys().isdisjoint(last[0].reading.fields):
+    """Add what is said to the thing that waits and is named, or without a name to the last one; else empty.
+
+    "Pallet 742 is wet", or "two damaged" behind "pallet 742"; not where more was told of another one since.
+    """
+    own = without_inherited(utterance.reading)
+    said = {name: one for name, one in own.fields.items() if name not in session.rules.identifying_fields}
+    waits, others = [*session.queue.drafts[-1:]], session.queue.drafts[:-1]
+    if said.keys() != own.fields.keys():
+        waits = [one for one in session.queue.drafts if session.relate_to_claim(own, one) is Relation.SAME]
+    elif any(one.support for one in others):
         return []
-    return [utterance.note_as_heeded(), parking.add_to_waiting(session, last[0], said, utterance.utterance_id)]
+    if not (waits and said) or not said.keys().isdisjoint(waits[0].reading.fields):
+        return []
+    return [utterance.note_as_heeded(), parking.add_to_waiting(session, waits[0], said, utterance.utterance_id)]
 
 
 def _corrects_recorded_entry(session: DialogueSession, utterance: UtteranceHeard) -> bool:
