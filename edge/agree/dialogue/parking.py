@@ -304,11 +304,6 @@ def announce_parked(session: DialogueSession, reading: Reading) -> Sequence[Say]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
-def announce_parked_draft(session: DialogueSession, draft: Draft) -> Sequence[Say]:
-    """Tell that a draft is in review, as `announce_parked`."""
-    return announce_parked(session, draft.reading)
-
-
 def say_draft(session: DialogueSession, draft: Draft, prompt: Prompt = Prompt.UNFINISHED) -> list[Say]:
     """The prompt that names the draft of the question behind it; empty if it has no values."""
     values = likely_values(draft.reading)

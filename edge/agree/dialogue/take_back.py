@@ -45,15 +45,15 @@ def find_addition(
         return session.last_addition if was_open else None
     named = bool(session.identifiers_of(values_of(without_inherited(utterance.reading))))
     names, changes = session.rules.identifying_fields, not left.items() <= now.items()
-    renames = changes and bool(find_differing_identifiers(source.reading, draft.reading, names))
-    of_whole = was_read_back and (not changes or named or draft.act is not Act.RECORD)
-    if (was_open and not of_whole) or renames or utterance.utterance_id not in draft.utterances:
+    renames = bool(find_differing_identifiers(source.reading, draft.reading, names))  # "No, 743."
+    of_whole = was_read_back and (not changes or named or renames or draft.act is not Act.RECORD)
+    if (was_open and not of_whole) or utterance.utterance_id not in draft.utterances:
         return None
     is_queued = any(one.utterance_id == source.utterance_id for one in queued)
     if not was_open and (parts := pick_by_answer(source.reading, draft.reading, session.rules)):
         place = {name: one for name, one in source.reading.fields.items() if one.is_inherited}
         source = replace(draft, reading=replace(parts[0], fields={**place, **parts[0].fields}))
-    return Addition(source, named=named, waited=not was_open, queued=is_queued)
+    return Addition(source, named=named and not renames, waited=not was_open, queued=is_queued)
 
 
 def take_back_last(session: DialogueSession, utterance: UtteranceHeard) -> list[Order]:
@@ -101,6 +101,7 @@ def leave_as_before(session: DialogueSession, added: Addition) -> list[Order]:
         return parking.queue_or_park_open_draft(session)
     session.close_draft()
     kept = Park(before.utterance_id, parking.UNANSWERED, values_of(before.reading), before)
-    wait = parking.queue_first if added.queued else parking.announce_parked_draft
     began = [StoreDropped(draft)] if draft.utterance_id != before.utterance_id else []
-    return [*began, kept, *wait(session, before)]
+    if added.queued:
+        return [*began, kept, *parking.queue_first(session, before)]
+    return [*began, kept, *parking.announce_parked(session, before.reading)]
