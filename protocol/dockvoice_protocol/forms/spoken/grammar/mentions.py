@@ -418,18 +418,17 @@ class Mentions(SpanReader):
                 path.with_event_added(ExplanationEvent(EventKind.HEDGE, echoed, start=at, end=end)),
                 marked(marks, UNEXPLAINED),
             )
-        if self._may_lack_letters(name, at):
-            marks = marked(marks, UNEXPLAINED)
+        marks = marked(marks, *self._doubts_by_words_beside(name, at, end))
         event = ExplanationEvent(EventKind.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, ParserState.SAID, name, "", None, events, story, at, path.cue)
 
-    def _may_lack_letters(self, name: str, at: int) -> bool:
-        """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
-        token = self._tokens[at]
-        figures = token.text.isdigit() and len(token.text) > _SHORT_FIGURES
-        named = may_be_letters(token.hesitated) and token.pause <= costs.SHORT
-        return figures and named and self._fields[name].spoken.is_code
+    def _doubts_by_words_beside(self, name: str, at: int, end: int) -> str:
+        """The marks of doubt that the words directly before or behind a value put on it."""
+        spoken = self._fields[name].spoken
+        if spoken.is_code and _may_lack_letters(self._tokens[at]):
+            return UNEXPLAINED
+        return HEDGED if spoken.answers and _may_deny_what_follows(self._spans, end) else ""
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
         """The id field whose end may be the first of a number said twice: "742 fifteen one five units"."""
@@ -654,6 +653,17 @@ class Mentions(SpanReader):
         one_breath = all(self._tokens[one].pause_inside <= costs.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
+
+
+def _may_lack_letters(token: Token) -> bool:
+    """Whether a hesitation directly before the figures of a code may be its letters: "trailer em 5535"."""
+    figures = token.text.isdigit() and len(token.text) > _SHORT_FIGURES
+    return figures and may_be_letters(token.hesitated) and token.pause <= costs.SHORT
+
+
+def _may_deny_what_follows(spans: Spans, end: int) -> bool:
+    """Whether a "no" before the token `end` may deny the words behind it: Spanish "recuento no 10 unidades sino 15"."""
+    return (spans.words[end - 1],) in spans.language.words["nots"] and spans.goes_straight_on(end)
 
 
 def _doubtful_correction_cost(
