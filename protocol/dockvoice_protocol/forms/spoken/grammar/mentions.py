@@ -318,11 +318,11 @@ def _doubt_word_behind_cue(spans: Spans, field: FormField, at: int, end: int, pe
 
 
 def _may_be_confirmed(spans: Spans, at: int) -> bool:
-    """Whether a phrase at a token may say that the number before it is the right one: not a mere "is at"."""
+    """Whether a phrase at a token may say that the number before it is the right one: "it is", not a mere "is at"."""
     links = spans.role_ends(at, Role.LINK)
     sentence = any(end > at + _LONGEST_LINK for end in links)  # "that is in"
     alone = spans.role_ends(at, Role.OPENING) - links
-    return bool(sentence or alone or spans.role_ends(at, Role.CLOSING_REMARK, Role.REPEAT))
+    return bool(sentence or alone or spans.role_ends(at, Role.CLOSING_REMARK, Role.REPEAT, Role.AFTER_COUNT))
 
 
 class Mentions(SpanReader):
