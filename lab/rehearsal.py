@@ -144,7 +144,7 @@ class Rehearsal:
 
     def result(self) -> _Json:
         """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
-        kept = [self._journal.queries.history(one) for one in self._lines]
+        kept = self._journal.queries.histories()
         entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
         waiting = self._journal.review.list_under_review()
         drafts = {
