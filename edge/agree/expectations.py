@@ -182,7 +182,7 @@ def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: Receiv
 def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> EntryTotals:
     """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
-    conditions = _condition_fields(form)
+    conditions = list_condition_fields(form)
     stand = [fields for fields in standing if not any(fields.get(one.name) == REFUSED for one in conditions)]
     items = [_find_item(fields, form, expected) for fields in stand]
     by_item = len(set(items)) <= _MOST_ITEMS and None not in items
@@ -238,12 +238,12 @@ def _total_by_unit(
 
 def _count_conditions(stand: Sequence[Mapping[str, FieldValue]], form: Form) -> tuple[tuple[str, FieldValue, int], ...]:
     """For each condition field and value, how many entries have it."""
-    conditions = ((one.name, value) for one in _condition_fields(form) for value in one.choices)
+    conditions = ((one.name, value) for one in list_condition_fields(form) for value in one.choices)
     found = ((name, value, sum(fields.get(name) == value for fields in stand)) for name, value in conditions)
     return tuple(row for row in found if row[2])
 
 
-def _condition_fields(form: Form) -> list[FormField]:
+def list_condition_fields(form: Form) -> list[FormField]:
     """The fields that describe a condition of the whole, such as "wet"; an identifying field is none."""
     return [
         one

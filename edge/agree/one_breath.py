@@ -12,6 +12,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.costs import COMMA_S
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
+from edge.agree.expectations import list_condition_fields
 from edge.agree.readings import (
     find_differing_identifiers,
     normalize_word,
@@ -56,12 +57,12 @@ def split_things_sharing_values(reading: Reading, rules: Rules) -> _Parts:
 def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | None:
     """Of the things in one breath, the one that an answer names, and the others; None if it names none, or several.
 
-    A name that none of them has, "apples", chooses none, and neither does one that they share.
+    A name that none of them has chooses none, also beside one of theirs, and neither does one that they share.
     """
     named = {name: possible_values(one) for name, one in reading.fields.items() if name in rules.identifying_fields}
     parts = split_if_several(several, rules)
     found = [part for part in parts if _has_names(part, named)]
-    if len(found) != 1:
+    if len(found) != 1 or any(_names_yet_another(parts, name, values) for name, values in named.items()):
         return None
     meant = found[0]
     others = [part for part in parts if part is not meant]
@@ -70,6 +71,12 @@ def pick_by_answer(several: Reading, reading: Reading, rules: Rules) -> _Two | N
     rest = read_part(several, join_again(others, rules), rules)
     doubted = {name for part in others for name, one in part.fields.items() if not one.confirmed}
     return meant, with_unconfirmed(rest, doubted & rest.fields.keys())
+
+
+def _names_yet_another(parts: _Parts, name: str, values: Sequence[FieldValue]) -> bool:
+    """Whether one of the values of an identifier, which some of the things have, is none of theirs."""
+    known = {value for part in parts for value in possible_values(part.fields.get(name))}
+    return bool(known) and not known.issuperset(values)
 
 
 def _has_names(part: Reading, named: Mapping[str, Sequence[FieldValue]]) -> bool:
@@ -295,7 +302,8 @@ def _read_each_name(
         if parts and _shared_values(part, rules) != _shared_values(parts[0], rules):
             return ()
         parts.append(part)
-    own = [one.name for one in rules.form.fields if one.exception or one.kind in {"integer", "number"}]
+    conditions = list_condition_fields(rules.form)
+    own = [one.name for one in rules.form.fields if one in conditions or one.kind in {"integer", "number"}]
     return tuple(_with_doubtful(part, [] if each else own) for part in parts)
 
 

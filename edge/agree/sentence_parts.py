@@ -168,7 +168,11 @@ def _is_next_name(reading: Reading, at: int, rules: Rules) -> bool:
         return False
     before = read_part(reading, _without_and(words[:at], rules), rules)
     needed = rules.form.required_fields - {*rules.form.standing_fields}
-    whole = needed <= likely_values(before).keys() == before.fields.keys() and needed - names != set()
+    whole = needed <= likely_values(before).keys() == before.fields.keys()
+    whole = whole and not {*before.fields} - {*rules.form.standing_fields} <= names
+    first = find_first_field(last, rules)  # "13 cases, item A100, and pallet 743": the item is of what is before.
+    if first not in before.fields and first != next(one for one in rules.identifying_fields if one in last.fields):
+        return False
     begins = find_first_field(before, rules) in names and is_understood(before, rules)
     return whole and begins and bool(find_differing_identifiers(before, last, (*names,)))
 

@@ -65,7 +65,7 @@ from edge.agree.readings import (
     with_unconfirmed,
     without_inherited,
 )
-from edge.agree.unclear_numbers import has_digits_besides, is_long_number
+from edge.agree.unclear_numbers import count_digits, has_digits_besides, is_long_number
 from edge.records import Draft, Note, Outcome, Reason
 from edge.records.speech import Earcon, PlayEarcon, Prompt
 
@@ -556,6 +556,8 @@ def compare_check_digits(session: DialogueSession, utterance: UtteranceHeard) ->
     tries = session.tries + 1
     if tries >= repeating.MOST_TRIES:
         return [utterance.note_as_heeded(), *parking.park_draft(session)]
+    if count_digits([word.text for word in words], rules) >= SHORTEST_NAME:
+        session.needs_yes.add(draft.utterance_id)  # It may name the next thing, and what is said next be of that.
     again = build_check_digits_question(name, value, rules, session.challenges)
     wrong = session.say(Prompt.CHECK_WRONG)
     orders = [utterance.note_as_heeded(), PlayEarcon(Earcon.NOT_UNDERSTOOD), wrong, *session.ask(again)]

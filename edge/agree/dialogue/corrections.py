@@ -23,8 +23,9 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import DialogueSession, list_known_things
+from edge.agree.dialogue.session import Addition, DialogueSession, list_known_things
 from edge.agree.dialogue.table import State
+from edge.agree.expectations import list_condition_fields
 from edge.agree.merging import agreement_mark, read_correction_of_number, with_fields, with_reading, with_support
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_worded_as_talk, has_only_fields, has_remark
 from edge.agree.one_breath import names_several
@@ -115,6 +116,8 @@ def correct_held(session: DialogueSession, utterance: UtteranceHeard) -> list[Or
         drafting.read_with_acoustic_doubts(session, utterance), session.open_draft.reading, session.rules
     )
     relation, takes_back = session.relate_to_claim(reading), drafting.is_sure_correction(session, utterance)
+    beside = relation in {Relation.ANOTHER, Relation.NAME} and next_or_instead.says_beside(session, reading)
+    takes_back &= not beside
     if not takes_back and not begins_with_foreign_words(reading, session.rules):
         several = relation is Relation.NAME and names_several(utterance.reading, session.rules)
         if relation is Relation.ANOTHER or several or (relation is Relation.NONE and session.another_unclear):
@@ -148,7 +151,10 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     """
     draft, named, added = session.open_draft, session.identifiers_of(likely_values(reading)), session.last_addition
     amends = draft.act is Act.AMEND
-    if named.items() <= session.open_identifiers.items() or not (amends or (added and added.named)):
+    is_known = reference.find_known(session, named) is not None
+    repeats = added is not None and _repeats_addition(session, reading, added)
+    is_told = amends or (added is not None and (added.named or is_known or repeats))
+    if named.items() <= session.open_identifiers.items() or not is_told:
         return []
     known = draft.reading.fields
     by_name = not amends or all(name in known and known[name].said_in == (draft.utterance_id,) for name in named)
@@ -156,8 +162,7 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     moves &= session.state is State.HELD or by_name
     if not (moves or (by_name and session.topic is Topic.WRONG)):
         return []
-    is_known = reference.find_known(session, named) is not None
-    if not is_known and (amends or (added and not added.waited)):
+    if not is_known and (amends or (added and not (added.waited or repeats))):
         return _begin_beside_remark(session, utterance) if amends and by_name else []
     was = {} if amends or added is None else values_of(added.before.reading)
     before = () if amends or added is None else added.before.utterances
@@ -179,6 +184,14 @@ def tell_of_other(session: DialogueSession, utterance: UtteranceHeard, reading: 
     for one in tells if session.draft is not None else ():
         session.draft = with_support(session.open_draft, one)
     return [*left, *orders]
+
+
+def _repeats_addition(session: DialogueSession, reading: Reading, added: Addition) -> bool:
+    """Whether it says anew what was added last, and no more than a name besides: "wet", "no, pallet 743 is wet"."""
+    names = {*session.rules.identifying_fields}
+    own = {name: one for name, one in values_of(without_inherited(reading)).items() if name not in names}
+    before = values_of(added.before.reading).items()
+    return bool(own) and own.items() <= values_of(session.open_draft.reading).items() - before
 
 
 def _leave_amendment(session: DialogueSession) -> list[Order]:
@@ -243,8 +256,9 @@ def may_rename_open_claim_unasked(
     texts = [token.text for token in tokenize(reading.words, session.rules.language)]
     dropped = bool(session.rules.language.words["drops"].ends(texts, 0))  # "Scratch that, pallet 743, ..."
     objects = dropped or session.topic is Topic.WRONG or is_correction(reading.words, session.rules.language)
-    if not objects or has_remark(reading, session.rules):
-        return False  # "743, not 742": 742 may be right.
+    tells = not {one.name for one in list_condition_fields(session.rules.form)}.isdisjoint(said)
+    if not objects or (tells and not (complete_sentence and same)) or has_remark(reading, session.rules):
+        return False  # "743, not 742": 742 may be right; "no, 743 is wet": that may be beside it.
     alike = complete_sentence and (same or dropped) and next_or_instead.may_correct_identifier(session, reading)
     return alike or claims.may_rename(draft.reading, reading, session.rules.identifying_fields)
 

@@ -140,12 +140,24 @@ def begin_entry(
     is_changed |= draft.reading.fields.keys() != utterance.reading.fields.keys()
     if is_changed or utterance.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, utterance, aloud=True)
-    said = without_inherited(draft.reading)  # What waits may be of another place than holds now.
-    waits = (one for one in session.queue.drafts if session.identifiers_of(likely_values(one.reading)))
-    waited = next((one for one in waits if session.relate_to_claim(said, one) is Relation.SAME), None)
+    waited = _find_what_waited(session, filled)
     if waited is None:
         return begin_draft(session, utterance, draft, verdict)
     return _begin_what_waited(session, utterance, draft, verdict, waited)
+
+
+def _find_what_waited(session: DialogueSession, reading: Reading) -> Draft | None:
+    """The queued draft of the thing that is named, maybe at another place than holds now; or None.
+
+    A place that is part of the name is that which holds: "rear", on trailer 5502.
+    """
+    own = without_inherited(reading).fields
+    of = session.rules.identifying_fields
+    # As if the place were said here.
+    names = {name: replace(one, said_in=()) for name, one in reading.fields.items() if name in of}
+    waits = (one for one in session.queue.drafts if session.identifiers_of(likely_values(one.reading)))
+    said = replace(reading, fields={**names, **own})
+    return next((one for one in waits if session.relate_to_claim(said, one) is Relation.SAME), None)
 
 
 def _begin_what_waited(
@@ -164,7 +176,8 @@ def _begin_what_waited(
     place = {name: one for name, one in part.fields.items() if one.is_inherited}
     own = {name: one for name, one in draft.reading.fields.items() if not (one.is_inherited and place)}
     draft = with_support(replace(draft, reading=replace(draft.reading, fields={**place, **own})), waited.utterance_id)
-    session.needs_yes |= {draft.utterance_id} if differs else set()
+    partly = session.identifiers_of(likely_values(part)).keys() > session.identifiers_of(known).keys()
+    session.needs_yes |= {draft.utterance_id} if differs or partly else set()
     if more := {name: one for name, one in without_inherited(part).fields.items() if name not in draft.reading.fields}:
         # What was said of it the first time is not lost when it is named again.
         draft = replace(draft, reading=replace(draft.reading, fields={**more, **draft.reading.fields}))

@@ -75,7 +75,7 @@ def ask_next_or_instead(session: DialogueSession, utterance: UtteranceHeard, rea
     own = {one: said for one, said in placed.fields.items() if one in other.reading.fields or one not in of}
     other = replace(other, reading=replace(other.reading, fields=own))
     says = says_next(reading.words, session.rules.language) or split_at_leading_next(reading.words, session.rules)
-    if says or _follows_by_number(session, reading, name):
+    if says or says_beside(session, reading) or _follows_by_number(session, reading, name):
         return begin_as_next(session, utterance, other)
     question = Question(
         Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, reading), other=other, unspoken=not at_once
@@ -297,6 +297,17 @@ def answers_next(session: DialogueSession, reading: Reading) -> bool:
         return False
     rest = without_cue(found[1], language)
     return _is_plain(session, reading, rest) or split_at_listed("instead_one", rest, language) is not None
+
+
+def says_beside(session: DialogueSession, reading: Reading) -> bool:
+    """Whether it names a thing beside the open one, whole, and takes nothing back: "743 too", "no, 743 too".
+
+    "Item A100 also" may be at the place of the open one.
+    """
+    language = session.rules.language
+    if not {*session.needed_identifiers} <= without_inherited(reading).fields.keys():
+        return False
+    return split_at_listed("beside_one", without_cue(reading.words, language), language) is not None
 
 
 def _is_plain(session: DialogueSession, reading: Reading, rest: Sequence[Word]) -> bool:

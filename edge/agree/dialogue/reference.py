@@ -30,6 +30,10 @@ _PUT_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.ASIDE, Prompt
 """They tell that something was put in review."""
 
 
+_COUNTS_RECORDS = frozenset({Prompt.SUMS, Prompt.SUMS_RECORDED, Prompt.TALLY, Prompt.TALLY_ALL, Prompt.TOTAL})
+"""They count what is on record: an entry that is held is not among it, and is read back again behind them."""
+
+
 def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orders: list[Order]) -> list[Order]:
     """The orders, with the open question put again behind all else that they say, by name behind another thing.
 
@@ -52,7 +56,8 @@ def end_with_open_thing(session: DialogueSession, happening: DialogueInput, orde
     if another:
         session.named = replace(session.named, things=(another, session.open_identifiers or another))
     if question is None:
-        return [*orders, *(drafting.hold_draft(session) if another else [])]
+        counts = not _COUNTS_RECORDS.isdisjoint(one.prompt for one in says)
+        return [*orders, *(drafting.hold_draft(session) if another or counts else [])]
     at = orders.index(last) if is_asked else len(orders)
     again = session.spoken.again if session.spoken.again == tuple(says) and not (another or is_asked) else ()
     asked = session.say_question(question)

@@ -41,6 +41,7 @@ from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, Topic
 from edge.agree.dialogue.session import DialogueSession, list_known_things, list_own_standing_entries
 from edge.agree.dialogue.table import State
+from edge.agree.expectations import list_condition_fields
 from edge.agree.merging import find_fields_with_another_old_value, read_as_answer_to
 from edge.agree.off_talk import has_only_fields
 from edge.agree.one_breath import doubt_values_before_name, split_if_several
@@ -362,6 +363,44 @@ def _as_correction_of_last(session: DialogueSession, reading: Reading) -> Readin
     return corrected if sure else with_unconfirmed(corrected, fields)
 
 
+def _as_bare_name(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading of a bare number, as the name that is all an entry lacks: "743", where trailer and door hold.
+
+    Only where no entry is open, or one was read back; it is asked, since it may be talk.
+    """
+    rules, said, language = session.rules, [word.text for word in reading.words], session.rules.language
+    lacks = rules.form.required_fields - {*rules.form.standing_fields}
+    closed = session.state is State.IDLE or (session.state is State.HELD and not session.doubted)
+    if reading.fields or reading.act is not Act.RECORD or not closed or lacks != {*session.needed_identifiers}:
+        return reading
+    (name,), is_bare = lacks, bool(said) and all(map(language.may_be_in_identifier, said))
+    fields = read_fields(reading.words, rules.form, rules.catalogue, language, asked=name)
+    value = fields[name].value if is_bare and fields.keys() == {name} else None
+    if (
+        value is None
+        or len(as_text(value)) < SHORTEST_NAME
+        or not rules.form.required_fields <= {name, *context.inheritable_fields(session)}
+    ):
+        return reading
+    is_open = session.draft is not None and session.open_identifiers == values_of(replace(reading, fields=fields))
+    return with_unconfirmed(replace(reading, fields=fields, not_understood=None), () if is_open else fields)
+
+
+def _as_remark_on_last(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a remark on the entry before where a pointer stands before what is wrong: "it's wet".
+
+    Only where nothing is open, and nothing else was named since; it is asked back.
+    """
+    last, rules, own = session.recorded.last, session.rules, without_inherited(reading)
+    conditions = {one.name for one in list_condition_fields(rules.form)}
+    behind = words_behind_pointer(reading.words, rules.language, "this_one")
+    sure = session.state is State.IDLE and last is not None and reference.is_surely_at_hand(session, last)
+    if not (sure and behind and reading.act is Act.RECORD and values_of(own).keys() == own.fields.keys() > set()):
+        return reading
+    tells = own.fields.keys() <= conditions and read_part(reading, behind, rules).fields.keys() == reading.fields.keys()
+    return with_unconfirmed(replace(own, act=Act.AMEND), own.fields) if tells else reading
+
+
 def _as_bare_correction(session: DialogueSession, reading: Reading, last: LastEntry) -> Reading:
     """The reading, as a correction of the last entry where it has a value behind a word of correction: "no, thirteen".
 
@@ -399,6 +438,20 @@ def _as_place_of_thing(session: DialogueSession, reading: Reading) -> Reading:
     return corrected if is_open else with_unconfirmed(corrected, place.fields)
 
 
+def _as_correction_of_place(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as a correction where it tells a place alone, and that it is not that of the entry at hand.
+
+    So "it's trailer 5510, not 5501".
+    """
+    last, said = reference.find_entry_at_hand(session), without_inherited(reading).fields
+    of = session.draft or (None if last is None else last.draft)
+    if of is None or of.act is Act.CONTEXT or reading.act is not Act.RECORD or not said:
+        return reading
+    known, places = values_of(of.reading), {*session.rules.form.standing_fields}
+    denies = said.keys() <= places and any(known.get(name) in one.denied for name, one in said.items())
+    return replace(reading, act=Act.AMEND) if denies else reading
+
+
 def _points_at_one(reading: Reading, rules: Rules) -> bool:
     """Whether words beside its fields point at one thing: "trailer 5502 for this one"."""
     own = {word for one in reading.fields.values() for word in one.words}
@@ -418,9 +471,29 @@ def _read_values_behind_pointer(session: DialogueSession, reading: Reading, of: 
         return None
     fields = _read_against(session, of, words, correcting=True) or read_part(reading, words, rules).fields
     said = replace(reading, words=words, preface=None, fields=fields, act=Act.AMEND, not_understood=None)
-    more = any(one.unexplained for one in fields.values())
-    more |= not fields.keys().isdisjoint({*rules.identifying_fields, *rules.form.standing_fields})
-    return None if not fields or more or not has_only_fields(said, rules) else with_unconfirmed(said, fields)
+    others = {*rules.identifying_fields, *rules.form.standing_fields}
+    is_name = fields.keys() == {*session.needed_identifiers}  # "That was pallet 743": whether instead is asked.
+    more = any(one.unexplained for one in fields.values()) or not (is_name or fields.keys().isdisjoint(others))
+    if not fields or more or not has_only_fields(said, rules):
+        return None
+    return said if is_name else with_unconfirmed(said, fields)
+
+
+def _as_addition_to_open(session: DialogueSession, reading: Reading) -> Reading:
+    """The reading, as an addition to what was read back where a "no" stands before values that lacks: "no, two short".
+
+    The "no" corrects none of them, and may be of something else: they are asked.
+    """
+    rules, rest = session.rules, without_cue(reading.words, session.rules.language)
+    read_back = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
+    if not read_back or session.open_draft.act is Act.CONTEXT or rest == reading.words:
+        return reading
+    said = without_inherited(read_part(reading, rest, rules))
+    others = {*rules.identifying_fields, *rules.form.standing_fields, *session.open_draft.reading.fields}
+    sure = values_of(said).keys() == said.fields.keys() > set() and said.fields.keys().isdisjoint(others)
+    if reading.act not in {Act.RECORD, Act.AMEND} or not sure or not has_only_fields(said, rules):
+        return reading
+    return with_unconfirmed(replace(said, preface=None, act=Act.AMEND, not_understood=None), said.fields)
 
 
 def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Reading:
@@ -429,10 +502,13 @@ def _as_correction_of_open(session: DialogueSession, reading: Reading) -> Readin
         return _as_correction_while_asked(session, reading)
     wrong = session.topic is Topic.WRONG
     read_back = wrong or session.state is State.HELD or session.topic in {Topic.ENTRY_RIGHT, Topic.DROP}
-    if reading.fields or reading.act is not Act.RECORD or not reading.words or not read_back:
+    names = {*session.needed_identifiers}
+    if not reading.fields.keys() <= names or reading.act is not Act.RECORD or not reading.words or not read_back:
         return reading
     if (told := _read_values_behind_pointer(session, reading, session.open_draft)) is not None:
         return told
+    if reading.fields:
+        return reading
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
     fields = _read_against_open(session, reading.words, correcting=wrong)
     return replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
@@ -690,13 +766,17 @@ def _read_against(
 
 
 _REREADINGS = (
+    _as_bare_name,
     _as_yes_to_dropping,
     _as_other_that_is_known,
     _as_correction_behind_drop,
     _as_correction_of_known,
     _as_remark_on_known,
     _as_correction_of_last,
+    _as_remark_on_last,
+    _as_correction_of_place,
     _as_place_of_thing,
+    _as_addition_to_open,
     _as_correction_of_open,
     _as_correction_by_old_value,
     _as_taking_back_of_next,

@@ -63,12 +63,12 @@ def _begin_queued_if_contradicted(session: DialogueSession, utterance: Utterance
     "Twelve cases then pallet 743", "eight cases": the name came last. Each of the two then needs a yes.
     """
     queued, reading = splitting.find_said_next(session), without_inherited(utterance.reading)
-    if queued is None or not splitting.contradicts_open_while_next_waits(session, reading):
+    corrects = session.draft is not None and session.open_draft.act is Act.AMEND  # It names its entry.
+    if queued is None or corrects or not splitting.contradicts_open_while_next_waits(session, reading):
         return []
     session.queue.replace(queued.utterance_id)
     first, rest = what_follows.queue_all_but_first(session, queued)
-    amends = session.open_draft.act is Act.AMEND and session.state is State.HELD
-    session.doubted |= not amends  # A correction, which names its entry, is agreed.
+    session.doubted = True
     session.needs_yes.add(first.utterance_id)
     begun = with_fields(first, reading.fields, utterance.utterance_id)
     return [utterance.note_as_heeded(), *rest, *next_or_instead.begin_as_next(session, utterance, begun)]
@@ -180,9 +180,6 @@ def choose_of_several(session: DialogueSession, utterance: UtteranceHeard, readi
     known = meant[0].fields.keys() & {*session.rules.identifying_fields}
     own = {name: one for name, one in reading.fields.items() if name not in known}
     said = replace(reading, fields={**meant[0].fields, **own}) if own else meant[0]
-    shared = values_of(without_inherited(meant[0])).items() & likely_values(meant[1]).items()
-    if any(session.rules.form[name].exception for name, _ in shared if name not in own):
-        session.needs_yes.add(draft.utterance_id)  # "Pallet 742, pallet 743 wet": it may be of one alone.
     chosen = with_reading(draft, context.fill_unless_other_trailer(session, said), utterance.utterance_id)
     return take_one_of_several(session, utterance, chosen, meant[1])
 

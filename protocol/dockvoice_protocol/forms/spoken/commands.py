@@ -389,7 +389,7 @@ def _contains(said: Phrase, part: Phrase) -> bool:
 def words_behind_pointer(
     words: Sequence[Word],
     language: Language,
-    pointing: Literal["that_one", "where_it_is", "where_others_are"] = "that_one",
+    pointing: Literal["that_one", "this_one", "where_it_is", "where_others_are"] = "that_one",
 ) -> tuple[Word, ...]:
     """The words behind a phrase that points at what was named last: "that was thirteen"; empty without one."""
     said = _without_hesitations(words, language)
@@ -649,7 +649,9 @@ def split_at_same_place(
 
 
 def split_at_listed(
-    name: Literal["from_now_on", "same_again", "next_one", "instead_one"], words: Sequence[Word], language: Language
+    name: Literal["from_now_on", "same_again", "next_one", "instead_one", "beside_one"],
+    words: Sequence[Word],
+    language: Language,
 ) -> _Parted | None:
     """The words of a leading or trailing phrase of this list, and the other words; None where there is none."""
     found = _split_at_phrase(words, dict.fromkeys(_listed_phrases(name, language), ""), language)
